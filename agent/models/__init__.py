@@ -1,0 +1,27 @@
+"""What is kept: projects, sessions, runs with their log, the board, the memory. Rows only, no behaviour."""
+
+from agent.models.accounts import ApiToken, Feedback
+from agent.models.board import Task
+from agent.models.memories import Memory, MemoryRevision, SearchEntry
+from agent.models.projects import Membership, Project
+from agent.models.runs import Approval, Event, PhaseResult, PlanRevision, PlanStep, Run
+from agent.models.sessions import ChatSession, Message
+
+__all__ = [
+    "ApiToken",
+    "Approval",
+    "ChatSession",
+    "Event",
+    "Feedback",
+    "Membership",
+    "Memory",
+    "MemoryRevision",
+    "Message",
+    "PhaseResult",
+    "PlanRevision",
+    "PlanStep",
+    "Project",
+    "Run",
+    "SearchEntry",
+    "Task",
+]

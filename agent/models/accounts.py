@@ -1,0 +1,65 @@
+"""What belongs to a person: access tokens and feedback."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from agent.models.base import UUIDModel
+from agent.models.runs import Run
+
+
+class ApiToken(UUIDModel):
+    """A key for programs. Only its digest is kept: the key itself is shown once."""
+
+    class Scope(models.TextChoices):
+        READ = "read"
+        WRITE = "write"
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens"
+    )
+    name = models.CharField(max_length=100, blank=True)
+    prefix = models.CharField(max_length=12, help_text="The key's beginning, to tell tokens apart.")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    scope = models.CharField(max_length=10, choices=Scope.choices, default=Scope.WRITE)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.prefix}…"
+
+
+class Feedback(UUIDModel):
+    """What a person thought of a run."""
+
+    class Value(models.IntegerChoices):
+        HELPFUL = 1
+        NOT_HELPFUL = -1
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="feedback")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="feedback"
+    )
+    target = models.CharField(
+        max_length=50, default="answer", help_text="answer, progress, or a plan step's id"
+    )
+    value = models.SmallIntegerField(choices=Value.choices)
+    comment = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        verbose_name_plural = "feedback"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "user", "target"], name="one_feedback_per_target"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_value_display()}: {self.target}"

@@ -1,0 +1,95 @@
+"""The project's memory, its history and its search index."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from agent.models.base import SoftDeleteModel, UUIDModel
+from agent.models.projects import Project
+from agent.models.runs import Run
+from agent.models.sessions import Message
+
+
+class Memory(SoftDeleteModel):
+    """One remembered fact."""
+
+    class Kind(models.TextChoices):
+        DECISION = "decision"
+        PREFERENCE = "preference"
+        FACT = "fact"
+        SPEC = "spec"
+        NOTE = "note"
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memories")
+    title = models.CharField(max_length=200)
+    content = models.TextField()
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.FACT)
+    category = models.CharField(max_length=50, blank=True)
+    source_message = models.ForeignKey(
+        Message, null=True, blank=True, on_delete=models.SET_NULL, related_name="memories"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta(SoftDeleteModel.Meta):
+        ordering = ["-updated_at", "id"]
+        verbose_name_plural = "memories"
+        indexes = [models.Index(fields=["project", "-updated_at"], name="memory_by_age")]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class MemoryRevision(UUIDModel):
+    """What a memory said after one change."""
+
+    class Action(models.TextChoices):
+        CREATED = "created"
+        UPDATED = "updated"
+        DELETED = "deleted"
+        RESTORED = "restored"
+
+    memory = models.ForeignKey(Memory, on_delete=models.CASCADE, related_name="revisions")
+    number = models.PositiveIntegerField()
+    action = models.CharField(max_length=10, choices=Action.choices)
+    title = models.CharField(max_length=200)
+    content = models.TextField()
+    kind = models.CharField(max_length=10, choices=Memory.Kind.choices)
+    category = models.CharField(max_length=50, blank=True)
+    run = models.ForeignKey(Run, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["memory", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["memory", "number"], name="one_revision_per_number")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.title}"
+
+
+class SearchEntry(models.Model):
+    """The text of one task or memory as the full-text index reads it.
+
+    Migrations attach the index of the database at hand: FTS5 on SQLite, `tsvector` on PostgreSQL.
+    """
+
+    object_id = models.UUIDField(unique=True)
+    kind = models.CharField(max_length=10)  # "task" or "memory"
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    body = models.TextField()
+    neighbours = models.TextField(
+        blank=True, help_text="What was said around it; counts less than the body."
+    )
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "kind"], name="search_by_project")]
+        verbose_name_plural = "search entries"
+
+    def __str__(self) -> str:
+        return self.body[:60]

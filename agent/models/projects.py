@@ -1,0 +1,53 @@
+"""Projects and who may enter them."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from agent.models.base import UUIDModel
+
+
+class Role(models.TextChoices):
+    OWNER = "owner"  # everything, deleting and members too
+    EDITOR = "editor"  # sends messages, cancels, approves, undoes
+    VIEWER = "viewer"  # watches
+
+
+class Project(UUIDModel):
+    """What the user is building; owns everything below."""
+
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True, help_text="The brief that the agent reads.")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="owned_projects"
+    )
+    board_version = models.PositiveBigIntegerField(
+        default=0, editable=False, help_text="Grows with each change of a task or memory."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """A user's role in somebody's project. The owner needs none."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
+    )
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "user"], name="one_membership_per_user")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.project_id} as {self.role}"

@@ -1,0 +1,68 @@
+"""Chat sessions and what was said in them."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from agent.models.base import UUIDModel
+from agent.models.projects import Project
+
+
+class ChatSession(UUIDModel):
+    """One thread between people and the agent, with one append-only log of events."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="sessions")
+    title = models.CharField(max_length=200, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    # Both are raised only by `agent.log` and `agent.runs`, with the session's row locked.
+    last_seq = models.PositiveBigIntegerField(default=0, editable=False)
+    run_count = models.PositiveIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now_add=True, help_text="When it was last written to.")
+
+    class Meta:
+        ordering = ["-updated_at", "id"]
+        indexes = [models.Index(fields=["project", "-updated_at"], name="session_by_activity")]
+
+    def __str__(self) -> str:
+        return self.title or "New session"
+
+
+class Message(UUIDModel):
+    """What a person or the agent said."""
+
+    class Author(models.TextChoices):
+        USER = "user"
+        AGENT = "assistant"
+
+    session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="messages")
+    role = models.CharField(max_length=10, choices=Author.choices)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    content = models.TextField(help_text="1 to 100,000 characters.")
+    client_id = models.UUIDField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="The sender's name for it, against doubles.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["session", "client_id"],
+                condition=Q(client_id__isnull=False),
+                name="one_message_per_client_id",
+            )
+        ]
+        indexes = [models.Index(fields=["session", "created_at"], name="message_by_time")]
+
+    def __str__(self) -> str:
+        return self.content[:60]
