@@ -1,0 +1,118 @@
+"""A plan as a value: parsed, validated, ordered, hashed. No rows, no model, no tools' effects."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+# More than this is not a plan that a person reads; long lists go into the tools that take a list.
+MAX_STEPS = 20
+
+
+class StepType(StrEnum):
+    TOOL = "tool"  # calls a tool
+    ANSWER = "answer"  # is answered in words, at the end
+    ASK = "ask"  # asks the person back; the answer is the question
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One item of a plan. An argument may be a placeholder for a part of an earlier step's result."""
+
+    id: str
+    type: StepType
+    description: str
+    tool: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    depends_on: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "type": str(self.type),
+            "tool": self.tool or None,
+            "description": self.description,
+            "arguments": dict(self.arguments),
+            "depends_on": list(self.depends_on),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    summary: str
+    steps: tuple[Step, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, hexadecimal, over what the plan does; the words that describe it do not count."""
+        does = [
+            [step.id, step.type, step.tool, step.arguments, sorted(step.depends_on)]
+            for step in self.steps
+        ]
+        return hashlib.sha256(json.dumps(does, sort_keys=True).encode()).hexdigest()
+
+    def as_json(self) -> dict[str, Any]:
+        return {"summary": self.summary, "steps": [step.as_json() for step in self.steps]}
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """`{"$from": "s1", "path": "task_id"}`: a part of what step `s1` will have returned."""
+
+    step: str
+    path: str
+
+
+def as_placeholder(value: Any) -> Placeholder | None:
+    """Returns what `value` stands for, or None when it stands for itself."""
+    if not isinstance(value, Mapping) or set(value) != {"$from", "path"}:
+        return None
+    if not isinstance(value["$from"], str) or not isinstance(value["path"], str):
+        return None
+    return Placeholder(value["$from"], value["path"])
+
+
+def placeholders(
+    value: Any, path: tuple[str | int, ...] = ()
+) -> Iterator[tuple[tuple[str | int, ...], Placeholder]]:
+    """Yields each placeholder in `value` with its place in it."""
+    if (found := as_placeholder(value)) is not None:
+        yield path, found
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from placeholders(item, (*path, key))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from placeholders(item, (*path, index))
+
+
+def follow(result: Any, path: str) -> Any:
+    """Returns the part of `result` at the dotted `path` (`tasks.0.id`). Raises LookupError."""
+    for part in path.split("."):
+        if isinstance(result, Mapping):
+            result = result[part]
+        elif isinstance(result, list) and part.isdigit():
+            result = result[int(part)]
+        else:
+            raise LookupError(f"there is no {part!r}")
+    return result
+
+
+def fill(value: Any, results: Mapping[str, Any]) -> Any:
+    """Returns `value` with each placeholder replaced from `results`. Raises LookupError."""
+    if (found := as_placeholder(value)) is not None:
+        return follow(results[found.step], found.path)
+    if isinstance(value, Mapping):
+        return {key: fill(item, results) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [fill(item, results) for item in value]
+    return value
+
+
+def answer_only(description: str = "Answer the message") -> Plan:
+    """The plan of a plain question: nothing is touched."""
+    return Plan("", (Step("s1", StepType.ANSWER, description),))

@@ -1,0 +1,89 @@
+"""Arguments that name an object of the project, and whether they name one. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from agent import board, memory
+from agent.exceptions import ToolFailed
+from agent.plans import as_placeholder
+from agent.tools.registry import Arguments, Tool
+
+# The mark in a JSON schema: this text refers to a task, or a memory.
+MARK = "x-object"
+
+TaskRef = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    Field(
+        description="A task: its id, or its exact title. Prefer the id.",
+        json_schema_extra={MARK: "task"},
+    ),
+]
+MemoryRef = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    Field(
+        description="A memory: its id, or its exact title. Prefer the id.",
+        json_schema_extra={MARK: "memory"},
+    ),
+]
+
+_FIND: Mapping[str, Callable[[UUID, str], object]] = {
+    "task": board.find_task,
+    "memory": memory.find_memory,
+}
+
+
+def named_objects(tool: Tool, arguments: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yields each reference in `arguments`: its place (`tasks.0.depends_on.1`), what it refers to
+    ("task" or "memory") and its text. Placeholders name nothing yet, and an empty text nothing."""
+    schema = _schema(tool.arguments)
+    yield from _walk(schema, schema.get("$defs", {}), arguments, ())
+
+
+def missing_objects(project_id: UUID, tool: Tool, arguments: Mapping[str, Any]) -> list[str]:
+    """Returns, in words, which objects that `arguments` name do not exist or may be several."""
+    missing = []
+    for place, kind, reference in named_objects(tool, arguments):
+        try:
+            _FIND[kind](project_id, reference)
+        except ToolFailed as error:
+            missing.append(f"{place}: {error}")
+    return missing
+
+
+@cache
+def _schema(arguments: type[Arguments]) -> dict[str, Any]:
+    return arguments.model_json_schema()
+
+
+def _walk(
+    schema: Mapping[str, Any], defs: Mapping[str, Any], value: Any, place: tuple[str, ...]
+) -> Iterator[tuple[str, str, str]]:
+    if as_placeholder(value) is not None:
+        return
+    if "$ref" in schema:
+        schema = defs[schema["$ref"].rpartition("/")[2]]
+    if MARK in schema and isinstance(value, str) and value.strip():
+        yield ".".join(place), schema[MARK], value
+    for branch in schema.get("anyOf", ()):
+        yield from _walk(branch, defs, value, place)
+    for key, inner, item in _inside(schema, value):
+        yield from _walk(inner, defs, item, (*place, key))
+
+
+def _inside(schema: Mapping[str, Any], value: Any) -> Iterator[tuple[str, Mapping[str, Any], Any]]:
+    """Yields the parts of `value` that `schema` describes: name, schema and value of each."""
+    if isinstance(value, Mapping):
+        for key, inner in schema.get("properties", {}).items():
+            if key in value:
+                yield key, inner, value[key]
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield str(index), schema.get("items", {}), item

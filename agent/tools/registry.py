@@ -1,0 +1,139 @@
+"""What a tool is and which there are. The families beside this file register theirs on import."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_type_hints
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from agent.changes import Change
+from agent.llm.base import ToolSpec
+from agent.plans import placeholders
+
+
+class Arguments(BaseModel):
+    """A tool's arguments: strictly of their types, none unknown. Field descriptions are the model's."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_enum_values=True)
+
+
+class Result(BaseModel):
+    """What a tool returns: the JSON that later steps may take parts of."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+async def no_report(message: str, details: str = "") -> None:
+    """Drops what a tool says of its progress."""
+
+
+@dataclass(slots=True)
+class ToolCall:
+    """For whom and where a tool works. `key` is the same each time this step is tried."""
+
+    project_id: UUID
+    session_id: UUID
+    run_id: UUID
+    user_id: int | None
+    message_id: UUID
+    key: str
+    changes: list[Change] = field(default_factory=list)
+    # Tells the person how far a long tool is; for `async` tools.
+    report: Callable[..., Coroutine[Any, Any, None]] = no_report
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that a plan's step may call.
+
+    A plain function works on our database, inside the transaction that marks its step as done: its
+    effect happens exactly once. An `async` one calls out and may be called again after a crash, with
+    the same `ToolCall.key`.
+    """
+
+    name: str
+    description: str
+    function: Callable[[ToolCall, Any], Any]
+    arguments: type[Arguments]
+    result: type[Result]
+    destructive: bool
+    timeout: float  # seconds
+
+    @property
+    def is_async(self) -> bool:
+        return inspect.iscoroutinefunction(self.function)
+
+    @property
+    def spec(self) -> ToolSpec:
+        return ToolSpec(
+            self.name,
+            self.description,
+            self.arguments.model_json_schema(),
+            self.result.model_json_schema(mode="serialization"),
+        )
+
+    def check(self, arguments: Mapping[str, Any]) -> list[str]:
+        """Returns what is wrong with `arguments`, phrased for a model; placeholders count as right."""
+        open_places = [place for place, _ in placeholders(arguments)]
+        try:
+            self.arguments.model_validate(arguments)
+        except ValidationError as error:
+            return [
+                f"{'.'.join(map(str, item['loc'])) or 'arguments'}: {item['msg']}"
+                for item in error.errors(include_url=False)
+                if not any(item["loc"][: len(place)] == place for place in open_places)
+            ]
+        return []
+
+
+_tools: dict[str, Tool] = {}
+
+
+def tool(
+    *, destructive: bool = False, timeout: float = 60.0
+) -> Callable[[Callable[[ToolCall, Any], Any]], Callable[[ToolCall, Any], Any]]:
+    """Registers `function(call, arguments) -> Result` under its name; its docstring is for the model."""
+
+    def register(function: Callable[[ToolCall, Any], Any]) -> Callable[[ToolCall, Any], Any]:
+        add(make(function, destructive=destructive, timeout=timeout))
+        return function
+
+    return register
+
+
+def make(
+    function: Callable[[ToolCall, Any], Any], *, destructive: bool = False, timeout: float = 60.0
+) -> Tool:
+    hints = get_type_hints(function)
+    arguments, result = hints[list(inspect.signature(function).parameters)[1]], hints["return"]
+    return Tool(
+        name=function.__name__,
+        description=inspect.cleandoc(function.__doc__ or ""),
+        function=function,
+        arguments=arguments,
+        result=result,
+        destructive=destructive,
+        timeout=timeout,
+    )
+
+
+def add(tool: Tool) -> None:
+    if tool.name in _tools:
+        raise ValueError(f"there is a tool {tool.name!r} already")
+    _tools[tool.name] = tool
+
+
+def remove(name: str) -> None:
+    del _tools[name]
+
+
+def get(name: str) -> Tool | None:
+    return _tools.get(name)
+
+
+def every() -> Iterable[Tool]:
+    return _tools.values()

@@ -1,0 +1,249 @@
+"""The tools of the board: what a plan's step may do with tasks. The rules are `agent.board`'s."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import Field, StringConstraints, model_validator
+
+from agent import board, search
+from agent.models import Task
+from agent.tools.references import MARK, TaskRef
+from agent.tools.registry import Arguments, Result, ToolCall, tool
+
+Status = Literal["pending", "in_progress", "completed", "blocked"]
+Priority = Literal["low", "medium", "high"]
+Title = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=board.MAX_TITLE),
+    Field(description="Short and imperative, e.g. “Send an SMS reminder”."),
+]
+Description = Annotated[
+    str,
+    StringConstraints(max_length=100_000),
+    Field(description="What has to be done and when it is done; what a coding agent would need."),
+]
+Dependencies = Annotated[
+    list[TaskRef], Field(description="Existing tasks that have to be completed before it.")
+]
+# As many matches of a query as are looked at to count those with the wanted status.
+_LOOKED_AT = 500
+
+
+class TaskMade(Result):
+    task_id: str
+    title: str
+
+
+class TasksMade(Result):
+    task_ids: list[str]
+    titles: list[str]
+
+
+class TaskStatus(Result):
+    task_id: str
+    title: str
+    status: Status
+
+
+class TaskFound(Result):
+    task_id: str
+    title: str
+    status: Status
+    priority: Priority
+
+
+class TasksFound(Result):
+    tasks: list[TaskFound]
+    total: int = Field(description="How many there are; `tasks` holds the first of them.")
+
+
+class CreateTask(Arguments):
+    title: Title
+    description: Description = ""
+    priority: Priority = "medium"
+    parent: TaskRef | None = Field(
+        default=None, description="The task that it is a part of: its id, or its exact title."
+    )
+    depends_on: Dependencies = []
+
+
+@tool()
+def create_task(call: ToolCall, arguments: CreateTask) -> TaskMade:
+    """Creates one task at the end of the project's board. For several tasks use create_tasks."""
+    task, change = board.create_task(
+        project_id=call.project_id,
+        title=arguments.title,
+        description=arguments.description,
+        priority=arguments.priority,
+        parent=_task(call, arguments.parent) if arguments.parent else None,
+        depends_on=_tasks(call, arguments.depends_on),
+    )
+    call.changes.append(change)
+    return TaskMade(task_id=str(task.pk), title=task.title)
+
+
+class TaskItem(Arguments):
+    title: Title
+    description: Description = ""
+    priority: Priority = "medium"
+    depends_on: Dependencies = []
+    after: list[Annotated[int, Field(ge=0)]] = Field(
+        default=[],
+        description="Items of this list that it depends on: 0-based indexes, all before its own.",
+    )
+
+
+class CreateTasks(Arguments):
+    tasks: list[TaskItem] = Field(min_length=1, max_length=100, description="In board order.")
+
+    @model_validator(mode="after")
+    def _after_earlier_items(self) -> Self:
+        for index, item in enumerate(self.tasks):
+            if any(place >= index for place in item.after):
+                raise ValueError(f"item {index} may only be after items before it, 0-based")
+        return self
+
+
+@tool()
+def create_tasks(call: ToolCall, arguments: CreateTasks) -> TasksMade:
+    """Creates a whole list of tasks in this order, with the dependencies among them, at once."""
+    items = [
+        board.NewTask(
+            title=item.title,
+            description=item.description,
+            priority=item.priority,
+            depends_on=tuple(_tasks(call, item.depends_on)),
+            after=tuple(item.after),
+        )
+        for item in arguments.tasks
+    ]
+    tasks, changes = board.create_tasks(project_id=call.project_id, items=items)
+    call.changes.extend(changes)
+    return TasksMade(
+        task_ids=[str(task.pk) for task in tasks], titles=[task.title for task in tasks]
+    )
+
+
+class UpdateTask(Arguments):
+    task: TaskRef
+    title: Title | None = None
+    description: Description | None = None
+    priority: Priority | None = None
+    parent: Annotated[str, Field(max_length=200, json_schema_extra={MARK: "task"})] | None = Field(
+        default=None,
+        description="The task that it becomes a part of: its id, or its exact title; "
+        "an empty text takes it out of its parent.",
+    )
+    depends_on: list[TaskRef] | None = Field(
+        default=None,
+        description="All tasks that have to be completed before it; they replace the former ones.",
+    )
+
+    @model_validator(mode="after")
+    def _something_to_change(self) -> Self:
+        given = (self.title, self.description, self.priority, self.parent, self.depends_on)
+        if all(value is None for value in given):
+            raise ValueError(
+                "give at least one of title, description, priority, parent, depends_on"
+            )
+        return self
+
+
+@tool()
+def update_task(call: ToolCall, arguments: UpdateTask) -> TaskMade:
+    """Changes a task's title, description, priority, parent or dependencies: only what is given.
+
+    For its status use change_task_status.
+    """
+    parent, needed = arguments.parent, arguments.depends_on
+    task, change = board.update_task(
+        task=_task(call, arguments.task),
+        title=arguments.title,
+        description=arguments.description,
+        priority=arguments.priority,
+        parent=board.Keep.KEEP if parent is None else _parent(call, parent),
+        depends_on=None if needed is None else _tasks(call, needed),
+    )
+    if change is not None:
+        call.changes.append(change)
+    return TaskMade(task_id=str(task.pk), title=task.title)
+
+
+class ChangeTaskStatus(Arguments):
+    task: TaskRef
+    status: Status = Field(description="completed: it is done; blocked: it cannot go on for now.")
+
+
+@tool()
+def change_task_status(call: ToolCall, arguments: ChangeTaskStatus) -> TaskStatus:
+    """Sets how far a task is: pending, in_progress, completed or blocked."""
+    task, change = board.change_status(task=_task(call, arguments.task), status=arguments.status)
+    if change is not None:
+        call.changes.append(change)
+    return TaskStatus.model_validate(
+        {"task_id": str(task.pk), "title": task.title, "status": str(task.status)}
+    )
+
+
+class SearchTasks(Arguments):
+    query: str = Field(default="", description="Words to look for; none for the whole board.")
+    status: list[Status] = Field(default=[], description="Only these; none for all.")
+    limit: int = Field(default=20, ge=1, le=50)
+
+
+@tool()
+def search_tasks(call: ToolCall, arguments: SearchTasks) -> TasksFound:
+    """Finds tasks by words of their title and description, and by status. Changes nothing.
+
+    Best matches first; without a query in board order.
+    """
+    tasks = _matching(call.project_id, arguments.query)
+    if arguments.status:
+        tasks = [task for task in tasks if task.status in arguments.status]
+    return TasksFound(tasks=[_found(task) for task in tasks[: arguments.limit]], total=len(tasks))
+
+
+class DeleteTask(Arguments):
+    task: TaskRef
+
+
+@tool(destructive=True)
+def delete_task(call: ToolCall, arguments: DeleteTask) -> TaskMade:
+    """Deletes one task. Its subtasks and the tasks that depend on it stay. A person can undo it."""
+    task, change = board.delete_task(task=_task(call, arguments.task))
+    call.changes.append(change)
+    return TaskMade(task_id=str(task.pk), title=task.title)
+
+
+def _task(call: ToolCall, reference: str) -> Task:
+    return board.find_task(call.project_id, reference)
+
+
+def _tasks(call: ToolCall, references: list[str]) -> list[Task]:
+    return [_task(call, reference) for reference in references]
+
+
+def _parent(call: ToolCall, reference: str) -> Task | None:
+    return _task(call, reference) if reference.strip() else None
+
+
+def _matching(project_id: UUID, query: str) -> list[Task]:
+    tasks: Any = Task.objects.filter(project_id=project_id)
+    if not query.strip():
+        return list(tasks)
+    ids = search.search(project_id, "task", query, _LOOKED_AT)
+    found = tasks.in_bulk(ids)
+    return [found[key] for key in ids if key in found]
+
+
+def _found(task: Task) -> TaskFound:
+    return TaskFound.model_validate(
+        {
+            "task_id": str(task.pk),
+            "title": task.title,
+            "status": str(task.status),
+            "priority": str(task.priority),
+        }
+    )
