@@ -1,0 +1,46 @@
+"""Which process this is, in a way that another one on the same host can check."""
+
+from __future__ import annotations
+
+import functools
+import os
+import socket
+from pathlib import Path
+
+
+@functools.cache
+def owner() -> str:
+    """Returns `host:pid:start` of this process; `start` tells it from a later one with the same pid."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+os.register_at_fork(after_in_child=owner.cache_clear)
+
+
+def is_dead(name: str) -> bool:
+    """Tells whether `name`, an `owner()`, was a process of this host that is gone. Unsure: False."""
+    host, pid, started = name.rsplit(":", 2)
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    return _started(int(pid)) != started
+
+
+def _started(pid: int) -> str:
+    """Returns when the process was started, in the kernel's clock ticks; "" when there is none."""
+    try:
+        # The second field is the program's name in brackets, and may hold anything.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (FileNotFoundError, ProcessLookupError):
+        return _alive_without_proc(pid)
+
+
+def _alive_without_proc(pid: int) -> str:
+    if Path("/proc/self").exists():
+        return ""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return ""
+    except PermissionError:
+        return "alive"
+    return "alive"

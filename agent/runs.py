@@ -1,0 +1,345 @@
+"""The only writer of runs: starts, claims, cancels and ends them. Does not say what happens in between.
+
+Everything here is an effect of `agent.log.append`: the session's row is locked, so that whatever two
+people or processes do at once happens one after the other, and the events tell it in that order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from agent import doorbell, events, log
+from agent.exceptions import AgentError, Fenced, Interrupted, Refused
+from agent.log import Done, Fence
+from agent.models import Approval, ChatSession, Event, Message, PlanStep, Run, Task
+from agent.revisions import step_event
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+MAX_CONTENT = 100_000  # characters of a message
+MAX_QUEUE = 20  # unfinished runs of one session; more is a mistake or an attack
+LEASE = timedelta(seconds=10)
+# A run that was claimed so often and finished nothing in between takes its driver down with it.
+MAX_CLAIMS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a person asks for: the fields of the protocol's `message` frame."""
+
+    content: str
+    client_id: UUID | None = None
+    approval: str = Run.ApprovalMode.AUTO
+    task: UUID | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)  # see `Run.given`
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A run that this process drives. `resumed`: somebody drove it before and did not end it."""
+
+    run: Run
+    fence: Fence
+    resumed: bool
+
+
+# -- starting --------------------------------------------------------------------------------------
+
+
+async def start(session: UUID, user: User, order: Order) -> Run:
+    """Accepts a message and returns its run, which waits for its turn.
+
+    The same `client_id` again returns the run that it has. Raises `Refused` with the code
+    `empty_message`, `too_large`, `invalid_frame`, `rate_limited`, `queue_full` or `not_found`.
+    """
+    content = checked_content(order.content)
+    try:
+        run: Run = await log.append(session, effect=partial(_accept, session, user, order, content))
+    except Fenced:
+        raise Refused("not_found", "There is no such session.") from None
+    return run
+
+
+def checked_content(content: str) -> str:
+    """Returns `content` without space around it. Raises `Refused` when it cannot be a message."""
+    content = content.strip()
+    if not content:
+        raise Refused("empty_message", "The message is empty.")
+    if len(content) > MAX_CONTENT:
+        raise Refused(
+            "too_large", f"The message has {len(content)} characters; {MAX_CONTENT} is the most."
+        )
+    if "\0" in content or any("\ud800" <= character <= "\udfff" for character in content):
+        raise Refused("invalid_frame", "The message holds characters that are not text.")
+    return content
+
+
+def _accept(session_id: UUID, user: User, order: Order, content: str) -> Done[Run]:
+    if order.client_id is not None and (known := _run_of(session_id, order.client_id)):
+        return Done(known)
+    session = ChatSession.objects.get(pk=session_id)
+    _check_limits(session, user)
+    if order.task and not Task.objects.filter(pk=order.task, project=session.project_id).exists():
+        raise Refused("not_found", "There is no such task.")
+    before = session.runs.filter(status__in=Run.UNFINISHED).count()
+    if before >= MAX_QUEUE:
+        raise Refused(
+            "queue_full", f"{before} messages wait already; try again when some are done."
+        )
+    message = Message.objects.create(
+        session=session,
+        role=Message.Author.USER,
+        author=user,
+        content=content,
+        client_id=order.client_id,
+    )
+    run = _create(
+        session, message, user, approval=order.approval, task_id=order.task, given=dict(order.given)
+    )
+    return Done(run, [_said(run, message, user), events.run(run.pk, run.status, position=before)])
+
+
+def _run_of(session: UUID, client_id: UUID) -> Run | None:
+    return Run.objects.filter(
+        message__session=session, message__client_id=client_id, retry_of=None
+    ).first()
+
+
+def _check_limits(session: ChatSession, user: User) -> None:
+    since = timezone.now() - timedelta(minutes=1)
+    most = settings.SAMURAI_USER_RUNS_PER_MINUTE
+    if Run.objects.filter(created_by=user, created_at__gt=since).count() >= most:
+        raise Refused("rate_limited", f"{most} messages a minute are the most; wait a little.")
+
+
+def _create(session: ChatSession, message: Message, user: User, **fields: Any) -> Run:
+    number = session.run_count + 1
+    run = Run.objects.create(
+        session=session, number=number, message=message, created_by=user, **fields
+    )
+    ChatSession.objects.filter(pk=session.pk).update(
+        run_count=number, title=session.title or title_of(message.content)
+    )
+    transaction.on_commit(partial(doorbell.wake, session.pk))
+    return run
+
+
+def title_of(content: str) -> str:
+    """Returns what a session is called after its first message: at most 60 characters."""
+    words = " ".join(content.split())
+    return words if len(words) <= 60 else words[:59].rstrip() + "…"
+
+
+def _said(run: Run, message: Message, user: User) -> events.Event:
+    return events.message(
+        run.pk,
+        id=message.pk,
+        role=message.role,
+        author=user.get_username(),
+        content=message.content,
+        client_id=message.client_id,
+    )
+
+
+# -- claiming --------------------------------------------------------------------------------------
+
+
+async def claim(session: UUID, owner: str) -> Claimed | None:
+    """Makes `owner` the driver of the session's oldest unfinished run, for the length of a lease.
+
+    None: there is nothing to drive now. A run that waits for a person or has a living driver holds
+    up those behind it.
+    """
+    try:
+        claimed: Claimed | None = await log.append(session, effect=partial(_claim, session, owner))
+    except Fenced:  # the session was deleted
+        return None
+    return claimed
+
+
+def _claim(session: UUID, owner: str) -> Done[Claimed | None]:
+    told: list[events.Event] = []
+    unfinished = Run.objects.filter(session=session, status__in=Run.UNFINISHED)
+    for run in unfinished.select_related("session__project", "message", "task").order_by("number"):
+        if run.status == Run.Status.WAITING or _is_driven(run, owner):
+            return Done(None, told)
+        if run.claims < MAX_CLAIMS:
+            claimed = _take(run, owner)
+            began = [] if claimed.resumed else [events.run(run.pk, Run.Status.RUNNING)]
+            return Done(claimed, [*told, *began])
+        told += fail_now(run, Interrupted())
+    return Done(None, told)
+
+
+def _is_driven(run: Run, owner: str) -> bool:
+    return (
+        run.status == Run.Status.RUNNING
+        and run.lease_owner != owner
+        and run.lease_until is not None
+        and run.lease_until > timezone.now()
+    )
+
+
+def _take(run: Run, owner: str) -> Claimed:
+    resumed = run.status == Run.Status.RUNNING
+    now = timezone.now()
+    run.status = Run.Status.RUNNING
+    run.attempt += 1
+    run.claims += 1
+    run.lease_owner, run.lease_until = owner, now + LEASE
+    run.started_at = run.started_at or now
+    run.save(
+        update_fields=["status", "attempt", "claims", "lease_owner", "lease_until", "started_at"]
+    )
+    return Claimed(run, Fence(run.pk, run.attempt), resumed)
+
+
+def renew_leases(owner: str, runs: Sequence[UUID]) -> set[UUID]:
+    """Renews what `owner` still holds of `runs`; returns those that it does not hold any more."""
+    held = Run.objects.filter(pk__in=runs, lease_owner=owner, status=Run.Status.RUNNING)
+    held.update(lease_until=timezone.now() + LEASE)
+    return set(runs) - set(held.values_list("pk", flat=True))
+
+
+def hand_over(owner: str) -> int:
+    """Gives back all that `owner` drives, so that somebody else goes on at once; returns how many."""
+    held = Run.objects.filter(lease_owner=owner, status=Run.Status.RUNNING)
+    return held.update(lease_until=None, claims=0)
+
+
+# -- ending ----------------------------------------------------------------------------------------
+
+
+def end(run: Run, status: str, **fields: Any) -> list[events.Event]:
+    """Ends `run` inside an effect; returns the event, after which only its last one may come."""
+    run.status, run.finished_at = status, timezone.now()
+    changed = {"status": status, "finished_at": run.finished_at, **fields}
+    # The attempt goes up, so that whoever still drives the run is fenced off.
+    Run.objects.filter(pk=run.pk).update(
+        attempt=F("attempt") + 1, lease_owner="", lease_until=None, **changed
+    )
+    transaction.on_commit(partial(doorbell.wake, run.session_id))
+    return [events.run(run.pk, status)]
+
+
+async def fail(claimed: Claimed, error: AgentError, told: Sequence[events.Event] = ()) -> None:
+    """Ends a run with `error`; `told` are the failed phases' events. What was done stays."""
+    run = claimed.run
+    await log.append(
+        run.session_id,
+        told,
+        fence=claimed.fence,
+        effect=lambda: Done(None, fail_now(run, error)),
+    )
+
+
+def fail_now(run: Run, error: AgentError) -> list[events.Event]:
+    """The same inside an effect: returns the events."""
+    partial_text = answer_so_far(run)
+    told = [*close_steps(run), events.progress(run.pk, "error", f"❌ {error}", error.code)]
+    told += end(
+        run,
+        Run.Status.FAILED,
+        error=str(error),
+        error_code=error.code,
+        retryable=error.retryable,
+        partial=partial_text,
+    )
+    last = events.error(
+        run.pk,
+        error=str(error),
+        code=error.code,
+        retryable=error.retryable,
+        partial=partial_text,
+    )
+    return [*told, last]
+
+
+async def cancel(session: UUID, run: UUID, by: str, reason: str = "") -> None:
+    """Cancels a queued, running or waiting run for good; what it did stays. Raises `Refused`."""
+    try:
+        await log.append(session, effect=partial(_cancel, session, run, by, reason))
+    except Fenced:
+        raise Refused("not_found", "There is no such run.") from None
+
+
+def _cancel(session: UUID, run_id: UUID, by: str, reason: str) -> Done[None]:
+    run = Run.objects.filter(pk=run_id, session=session).first()
+    if run is None:
+        raise Refused("not_found", "There is no such run.")
+    if run.status not in Run.UNFINISHED:
+        raise Refused("not_active", f"The run has {run.status} already.")
+    return Done(None, cancel_now(run, by, reason))
+
+
+def cancel_now(run: Run, by: str, reason: str) -> list[events.Event]:
+    """Cancels inside an effect; returns the events."""
+    partial_text = answer_so_far(run)
+    told = [*_withdraw_approval(run, by, reason), *close_steps(run)]
+    told += end(run, Run.Status.CANCELLED, partial=partial_text)
+    transaction.on_commit(partial(doorbell.interrupt, run.session_id, run.pk))
+    return [*told, events.cancelled(run.pk, by=by, reason=reason, partial=partial_text)]
+
+
+def _withdraw_approval(run: Run, by: str, reason: str) -> list[events.Event]:
+    asked = run.approvals.filter(status=Approval.Status.REQUESTED).select_related("plan").first()
+    if asked is None:
+        return []
+    asked.status, asked.reason, asked.decided_at = (
+        Approval.Status.REJECTED,
+        reason,
+        timezone.now(),
+    )
+    asked.save(update_fields=["status", "reason", "decided_at"])
+    return [
+        events.approval(
+            run.pk,
+            id=asked.pk,
+            status=asked.status,
+            plan_revision=asked.plan.revision,
+            reason=reason,
+            by=by,
+        )
+    ]
+
+
+def close_steps(run: Run) -> list[events.Event]:
+    """Marks what will not be carried out any more; returns the steps' events."""
+    open_steps = PlanStep.objects.filter(plan__run=run, status__in=PlanStep.UNFINISHED)
+    told, now = [], timezone.now()
+    for step in open_steps.filter(plan=run.plans.order_by("-revision").first()):
+        step.status, step.finished_at = PlanStep.Status.CANCELLED, now
+        step.save(update_fields=["status", "finished_at"])
+        told.append(step_event(run.pk, step))
+    return told
+
+
+def answer_so_far(run: Run) -> str:
+    """Returns what the log holds of the answer: its tokens since it last started over."""
+    text = ""
+    tokens = Event.objects.filter(run=run, type=events.EventType.TOKEN).order_by("seq")
+    for body in tokens.values_list("body", flat=True):
+        offset, piece = events.token_of(body)
+        text = text[:offset] + piece
+    return text
+
+
+def duration_ms(run: Run) -> int:
+    """Returns how long the run worked until now; the time it waited for a person does not count."""
+    assert run.started_at is not None, "a claimed run was started"
+    worked = timezone.now() - run.started_at
+    for asked in run.approvals.exclude(decided_at=None):
+        assert asked.decided_at is not None, "excluded above"
+        worked -= asked.decided_at - asked.requested_at
+    return round(worked.total_seconds() * 1000)
