@@ -1,0 +1,148 @@
+"""Gathers what a model is told for one message, within a budget. Reads only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from agent import memory
+from agent.events import EventType
+from agent.llm.base import Context, MemoryBrief, Said, TaskBrief
+from agent.models import Event, Memory, Message, Run, Task
+
+# What fits beside the tools into the smallest context that is still of use (8,000 tokens), at about
+# four characters a token.
+HISTORY_CHARACTERS = 12_000
+HISTORY_MESSAGES = 20
+MESSAGE_CHARACTERS = 4_000  # of one earlier message
+OPEN_TASKS = 100
+COMPLETED_TASKS = 20
+MEMORIES = 12
+RECENT = 20  # of the session's last changes
+
+
+def gather(run: Run) -> Context:
+    """Returns the context of `run`. What the caller of the library gave goes before what is stored."""
+    project = run.session.project
+    given: Mapping[str, Any] = run.given
+    recent = _recent_changes(run.session_id)
+    return Context(
+        message=run.message.content,
+        project_name=project.name,
+        project_description=project.description,
+        history=_given_history(given) or _history(run),
+        memories=_memories(run),
+        tasks=_briefs(_tasks(run).filter(status__in=Task.OPEN)[:OPEN_TASKS]),
+        completed=_briefs(
+            _tasks(run)
+            .filter(status=Task.Status.COMPLETED)
+            .order_by("-updated_at")[:COMPLETED_TASKS]
+        ),
+        recent_tasks=_in_order(_briefs(_tasks(run).filter(pk__in=recent)), recent),
+        recent_memories=_in_order(
+            _memory_briefs(Memory.objects.filter(project=project, pk__in=recent)), recent
+        ),
+        focus=_briefs([run.task])[0] if run.task and not run.task.deleted_at else None,
+        extra=given.get("project_context", ""),
+    )
+
+
+def from_json(kept: Mapping[str, Any]) -> Context:
+    """Returns the context that `Context.as_json` gave."""
+
+    def tasks(items: Iterable[Mapping[str, Any]]) -> tuple[TaskBrief, ...]:
+        return tuple(
+            TaskBrief(**{**item, "depends_on": tuple(item["depends_on"])}) for item in items
+        )
+
+    def memories(items: Iterable[Mapping[str, Any]]) -> tuple[MemoryBrief, ...]:
+        return tuple(MemoryBrief(**item) for item in items)
+
+    return Context(
+        **{
+            **kept,
+            "history": tuple(Said(**item) for item in kept["history"]),
+            "tasks": tasks(kept["tasks"]),
+            "completed": tasks(kept["completed"]),
+            "recent_tasks": tasks(kept["recent_tasks"]),
+            "focus": tasks([kept["focus"]])[0] if kept["focus"] else None,
+            "memories": memories(kept["memories"]),
+            "recent_memories": memories(kept["recent_memories"]),
+        }
+    )
+
+
+def _tasks(run: Run) -> Any:
+    return Task.objects.filter(project=run.session.project_id).prefetch_related("depends_on")
+
+
+def _history(run: Run) -> tuple[Said, ...]:
+    """Returns the latest messages before the run's own, oldest first."""
+    earlier = (
+        Message.objects.filter(session=run.session_id, created_at__lt=run.message.created_at)
+        .order_by("-created_at", "-id")
+        .values_list("role", "content")[:HISTORY_MESSAGES]
+    )
+    kept: list[Said] = []
+    left = HISTORY_CHARACTERS
+    for role, content in earlier:
+        text = content[:MESSAGE_CHARACTERS]
+        left -= len(text)
+        if left < 0:
+            break
+        kept.append(Said(role, text))
+    return tuple(reversed(kept))
+
+
+def _given_history(given: Mapping[str, Any]) -> tuple[Said, ...]:
+    return tuple(
+        Said(item["role"], item["content"]) for item in given.get("conversation_history", ())
+    )
+
+
+def _memories(run: Run) -> tuple[MemoryBrief, ...]:
+    """Returns what the message calls to mind, then the latest ones while there is room."""
+    project = run.session.project_id
+    recalled = memory.recall(project, run.message.content, MEMORIES)
+    known = {item.pk for item in recalled}
+    latest = Memory.objects.filter(project=project).exclude(pk__in=known)
+    return _memory_briefs([*recalled, *latest[: MEMORIES - len(recalled)]])
+
+
+def _recent_changes(session: UUID) -> list[UUID]:
+    """Returns the ids of what the session last changed, the newest first."""
+    bodies = (
+        Event.objects.filter(session=session, type=EventType.CHANGE)
+        .order_by("-seq")
+        .values_list("body", flat=True)[:RECENT]
+    )
+    return list(dict.fromkeys(UUID(json.loads(body)["change"]["id"]) for body in bodies))
+
+
+def _briefs(tasks: Iterable[Task]) -> tuple[TaskBrief, ...]:
+    return tuple(
+        TaskBrief(
+            id=str(task.pk),
+            title=task.title,
+            status=task.status,
+            priority=task.priority,
+            description=task.description,
+            parent=str(task.parent_id) if task.parent_id else None,
+            depends_on=tuple(str(other.pk) for other in task.depends_on.all()),
+        )
+        for task in tasks
+    )
+
+
+def _memory_briefs(memories: Iterable[Memory]) -> tuple[MemoryBrief, ...]:
+    return tuple(
+        MemoryBrief(id=str(item.pk), title=item.title, content=item.content, kind=item.kind)
+        for item in memories
+    )
+
+
+def _in_order(briefs: Sequence[Any], order: Sequence[UUID]) -> tuple[Any, ...]:
+    places = {str(key): place for place, key in enumerate(order)}
+    return tuple(sorted(briefs, key=lambda brief: places[brief.id]))

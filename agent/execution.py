@@ -1,0 +1,274 @@
+"""Carries a plan out: every ready step at once, each step's effect exactly once. Decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.utils import timezone
+from pydantic import ValidationError
+
+from agent import events, plans
+from agent.events import Phase
+from agent.exceptions import Fenced, ToolFailed
+from agent.journal import Journal
+from agent.llm.base import StepOutcome
+from agent.log import Done
+from agent.models import PlanRevision, PlanStep
+from agent.plans import StepType
+from agent.revisions import step_event
+from agent.together import together
+from agent.tools import registry
+from agent.tools.references import named_objects
+from agent.tools.registry import Tool, ToolCall
+
+logger = logging.getLogger(__name__)
+
+# Steps of one run that work at the same time.
+AT_ONCE = 8
+
+Status = PlanStep.Status
+
+
+class Execution:
+    """One revision of a plan on its way. Its steps' rows are the journal of it."""
+
+    def __init__(self, journal: Journal, revision: PlanRevision) -> None:
+        self.journal = journal
+        self.steps = {step.key: step for step in revision.steps.all()}
+        self.results = {
+            key: step.result for key, step in self.steps.items() if step.status == Status.SUCCEEDED
+        }
+        self._needs = _needs(list(self.steps.values()))
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    async def carry_out(self) -> None:
+        """Returns when every tool step has ended; a failed one skips those that depend on it."""
+        waiting = [
+            step
+            for step in self.steps.values()
+            if step.type == StepType.TOOL and step.status in PlanStep.UNFINISHED
+        ]
+        ended = {step.key: asyncio.Event() for step in waiting}
+        await together(*(self._in_turn(step, ended) for step in waiting))
+
+    async def _in_turn(self, step: PlanStep, ended: Mapping[str, asyncio.Event]) -> None:
+        for need in self._needs[step.key]:
+            if need in ended:
+                await ended[need].wait()
+        try:
+            if broken := self._broken_need(step):
+                await self._skip(step, broken)
+            else:
+                async with self._slots:
+                    await self._do(step)
+        finally:
+            ended[step.key].set()
+
+    def _broken_need(self, step: PlanStep) -> PlanStep | None:
+        """Returns a step that `step` depends on and that did not succeed."""
+        for need in step.depends_on:
+            other = self.steps[need]
+            if other.type == StepType.TOOL and other.status != Status.SUCCEEDED:
+                return other
+        return None
+
+    async def _do(self, step: PlanStep) -> None:
+        await self._record_start(step)
+        tool = registry.get(step.tool)
+        try:
+            if tool is None:
+                raise ToolFailed(f"There is no tool {step.tool!r} any more.")
+            arguments = self._arguments(step, tool)
+            if tool.is_async:
+                await self._call_out(step, tool, arguments)
+            else:
+                await self._change_rows(step, tool, arguments)
+        except ToolFailed as error:
+            await self._record_failure(step, str(error))
+        except (Fenced, asyncio.CancelledError):
+            raise
+        except Exception:  # a tool is foreign code: its fault is one failed step, not a failed run
+            logger.exception("The tool %s raised", step.tool)
+            await self._record_failure(step, f"The tool {step.tool} is out of order.")
+
+    def _arguments(self, step: PlanStep, tool: Tool) -> Any:
+        try:
+            filled = plans.fill(step.arguments, self.results)
+            return tool.arguments.model_validate(filled)
+        except LookupError as error:
+            raise ToolFailed(
+                f"An earlier step did not return what this one needs: {error}"
+            ) from None
+        except ValidationError as error:
+            texts = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+            raise ToolFailed("; ".join(texts)) from None
+
+    async def _change_rows(self, step: PlanStep, tool: Tool, arguments: Any) -> None:
+        """The tool's rows, the step's row and all their events: one transaction."""
+
+        def effect() -> Done[Any]:
+            call = self._call(step)
+            result = tool.function(call, arguments).model_dump(mode="json")
+            changes = [self._change_event(change) for change in call.changes]
+            return Done(result, [*changes, *self._succeed(step, result)])
+
+        self.results[step.key] = await self.journal.append(effect=effect)
+
+    async def _call_out(self, step: PlanStep, tool: Tool, arguments: Any) -> None:
+        call = self._call(step)
+        call.report = _Report(self.journal, step)
+        try:
+            async with asyncio.timeout(tool.timeout):
+                returned = await tool.function(call, arguments)
+        except TimeoutError:
+            raise ToolFailed(f"{tool.name} took longer than {tool.timeout:g} s.") from None
+        result = returned.model_dump(mode="json")
+        changes = [self._change_event(change) for change in call.changes]
+        self.results[step.key] = await self.journal.append(
+            effect=lambda: Done(result, [*changes, *self._succeed(step, result)])
+        )
+
+    def _call(self, step: PlanStep) -> ToolCall:
+        run = self.journal.run
+        return ToolCall(
+            project_id=run.session.project_id,
+            session_id=run.session_id,
+            run_id=run.pk,
+            user_id=run.created_by_id,
+            message_id=run.message_id,
+            key=f"{run.pk}:{step.key}",
+        )
+
+    def _change_event(self, change: Any) -> events.Event:
+        return change_event(self.journal, change)
+
+    # -- what is recorded --------------------------------------------------------------------------
+
+    async def _record_start(self, step: PlanStep) -> None:
+        def effect() -> Done[None]:
+            step.status, step.started_at = Status.RUNNING, timezone.now()
+            step.save(update_fields=["status", "started_at"])
+            return Done(
+                None,
+                [
+                    step_event(self.journal.run.pk, step),
+                    self._progress(step, step.description, "", {"phase": "started"}),
+                ],
+            )
+
+        await self.journal.append(effect=effect)
+
+    def _succeed(self, step: PlanStep, result: Any) -> list[events.Event]:
+        step.status, step.result = Status.SUCCEEDED, result
+        self.journal.count()
+        return self._end(step, step.description, "", "finished")
+
+    async def _record_failure(self, step: PlanStep, error: str) -> None:
+        def effect() -> Done[None]:
+            step.status, step.error = Status.FAILED, error
+            return Done(None, self._end(step, f"❌ {step.description}", error, "failed"))
+
+        await self.journal.append(effect=effect)
+
+    async def _skip(self, step: PlanStep, because: PlanStep) -> None:
+        def effect() -> Done[None]:
+            step.status = Status.SKIPPED
+            step.error = f"Skipped, since “{because.description}” did not succeed."
+            return Done(None, self._end(step, f"⏭️ {step.description}", step.error, "failed"))
+
+        await self.journal.append(effect=effect)
+
+    def _end(self, step: PlanStep, message: str, details: str, phase: str) -> list[events.Event]:
+        step.finished_at = timezone.now()
+        step.save(update_fields=["status", "result", "error", "finished_at"])
+        metadata: dict[str, Any] = {"phase": phase}
+        if step.started_at:
+            took = step.finished_at - step.started_at
+            metadata["duration_ms"] = round(took.total_seconds() * 1000)
+        return [
+            step_event(self.journal.run.pk, step),
+            self._progress(step, message, details, metadata),
+        ]
+
+    def _progress(
+        self, step: PlanStep, message: str, details: str, metadata: Mapping[str, Any]
+    ) -> events.Event:
+        return events.progress(
+            self.journal.run.pk,
+            Phase.EXECUTION,
+            message,
+            details,
+            {**metadata, "step_id": step.key},
+        )
+
+
+class _Report:
+    """A tool's own progress: at most 10 a second, and nothing said twice in a row."""
+
+    PAUSE = 0.1
+
+    def __init__(self, journal: Journal, step: PlanStep) -> None:
+        self.journal, self.step = journal, step
+        self.last: tuple[str, str] | None = None
+        self.free_at = 0.0
+
+    async def __call__(self, message: str, details: str = "") -> None:
+        clock = asyncio.get_running_loop().time()
+        if (message, details) == self.last or clock < self.free_at:
+            return
+        self.last, self.free_at = (message, details), clock + self.PAUSE
+        await self.journal.progress(Phase.EXECUTION, message, details, {"step_id": self.step.key})
+
+
+def change_event(journal: Journal, change: Any) -> events.Event:
+    user = journal.run.created_by
+    return events.change(
+        journal.run.pk,
+        object=change.object,
+        id=change.id,
+        action=change.action,
+        before=change.before,
+        after=change.after,
+        by=user.get_username() if user else None,
+    )
+
+
+def outcomes(steps: Iterable[PlanStep]) -> tuple[StepOutcome, ...]:
+    return tuple(
+        StepOutcome(
+            id=step.key,
+            type=step.type,
+            tool=step.tool,
+            description=step.description,
+            status=step.status,
+            arguments=step.arguments,
+            result=step.result,
+            error=step.error,
+        )
+        for step in steps
+    )
+
+
+def _needs(steps: list[PlanStep]) -> dict[str, list[str]]:
+    """Returns what each step waits for: its dependencies, and the step before it on the same object."""
+    needs = {step.key: list(step.depends_on) for step in steps}
+    last: dict[tuple[str, str], str] = {}
+    for step in steps:
+        tool = registry.get(step.tool)
+        if tool is None:
+            continue
+        for _, kind, name in named_objects(tool, step.arguments):
+            if (before := last.get((kind, name))) is not None and not _leads_to(
+                needs, before, step.key
+            ):
+                needs[step.key].append(before)
+            last[kind, name] = step.key
+    return needs
+
+
+def _leads_to(needs: Mapping[str, list[str]], start: str, goal: str) -> bool:
+    """Tells whether `start` waits for `goal` already, directly or not."""
+    return any(need == goal or _leads_to(needs, need, goal) for need in needs[start])

@@ -1,0 +1,114 @@
+"""A message carried out in this process, for callers without a server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from agent import database, engine, events, log, revisions, runs
+from agent.execution import outcomes
+from agent.llm.base import Model
+from agent.models import ChatSession, PhaseResult, Project, Run
+from agent.pipeline import AgentResult, PlanningFirstAgent
+
+logger = logging.getLogger(__name__)
+
+# Behind the end of the run, how long a slow callback may still be told; in seconds.
+PATIENCE = 5.0
+# Without a word from this process's log, how often to look whether another one wrote; in seconds.
+SLOW_LOOK = 0.5
+
+
+async def process(
+    model: Model,
+    *,
+    message: str,
+    project_id: UUID,
+    session_id: UUID | None,
+    given: Mapping[str, Any],
+    progress_callback: Callable[..., Awaitable[None]] | None,
+) -> AgentResult:
+    session = await database.call(_session, project_id, session_id)
+    after = session.last_seq
+    async with engine.driving(PlanningFirstAgent(model)):
+        order = runs.Order(content=message, given=given)
+        run = await runs.start(session.pk, session.project.owner, order)
+        teller = asyncio.create_task(_tell(session.pk, run.pk, after, progress_callback))
+        try:
+            async for frame in follow(session.pk, after):
+                if frame.run == run.pk and frame.type in events.LAST:
+                    break
+            await asyncio.wait([teller], timeout=PATIENCE)
+        finally:
+            teller.cancel()
+    return await database.call(_result, run.pk)
+
+
+def _session(project_id: UUID, session_id: UUID | None) -> ChatSession:
+    project = Project.objects.get(pk=project_id)
+    if session_id is None:
+        return ChatSession.objects.create(project=project, created_by=project.owner)
+    return ChatSession.objects.select_related("project__owner").get(pk=session_id, project=project)
+
+
+async def follow(session: UUID, after: int) -> AsyncIterator[log.Frame]:
+    """Yields the session's events after `after`, for ever, whichever process writes them."""
+    news = asyncio.Event()
+
+    def listener(committed: log.Committed) -> None:
+        if committed.session == session:
+            news.set()
+
+    log.listen(listener)
+    try:
+        while True:
+            news.clear()
+            for frame in await log.read(session, after):
+                after = frame.seq
+                yield frame
+            try:
+                await asyncio.wait_for(news.wait(), SLOW_LOOK)
+            except TimeoutError:
+                continue
+    finally:
+        log.unlisten(listener)
+
+
+async def _tell(
+    session: UUID, run: UUID, after: int, callback: Callable[..., Awaitable[None]] | None
+) -> None:
+    if callback is None:
+        return
+    async for frame in follow(session, after):
+        if frame.run == run and frame.type == events.EventType.PROGRESS:
+            said = json.loads(frame.body)["progress"]
+            try:
+                await callback(said["step"], said["message"], said["details"], said["metadata"])
+            except Exception:  # the caller's own code: it does not touch the run
+                logger.exception("A progress callback raised")
+        if frame.run == run and frame.type in events.LAST:
+            return
+
+
+def _result(run_id: UUID) -> AgentResult:
+    run = Run.objects.select_related("answer").get(pk=run_id)
+    revision = revisions.latest(run)
+    steps = outcomes(revision.steps.all()) if revision else ()
+    return AgentResult(
+        run=run.pk,
+        status=run.status,
+        answer=run.answer.content if run.answer else run.partial,
+        plan=revisions.as_plan(revision).as_json() if revision else None,
+        steps=tuple(
+            {"id": step.id, "status": step.status, "result": step.result, "error": step.error}
+            for step in steps
+        ),
+        usage=run.usage,
+        durations=dict(PhaseResult.objects.filter(run=run).values_list("phase", "duration_ms")),
+        error=run.error,
+        code=run.error_code,
+    )

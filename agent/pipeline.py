@@ -1,0 +1,342 @@
+"""The planning-first agent: eight phases from a message to an answer about what really happened.
+
+It reports through one callback and knows nothing of sockets, engines or who watches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from agent import context, database, decisions, events, memory, revisions, runs, validation
+from agent.answer import write_answer
+from agent.decisions import Parked
+from agent.events import Phase
+from agent.exceptions import ModelError, PlanInvalid
+from agent.execution import Execution, change_event, outcomes
+from agent.journal import Finished, Journal
+from agent.llm.base import Analysis, Model, Outcome, Revise
+from agent.llm.choice import open_model
+from agent.log import Done
+from agent.markdown import render
+from agent.models import Event, Message, PlanRevision, PlanStep, Run
+from agent.plans import Plan, Step, StepType, answer_only
+from agent.runs import Claimed
+from agent.together import together
+from agent.tools import registry
+
+ProgressCallback = Callable[..., Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentResult:
+    """What came of a message. `durations`: milliseconds of each phase; `usage`: tokens and calls."""
+
+    run: UUID
+    status: str
+    answer: str
+    plan: dict[str, Any] | None
+    steps: tuple[dict[str, Any], ...]
+    usage: dict[str, int]
+    durations: dict[str, int]
+    error: str = ""
+    code: str = ""
+
+
+class PlanningFirstAgent:
+    """Answers messages with `model`, or with the one that the settings choose."""
+
+    def __init__(self, model: Model | None = None) -> None:
+        self.model = model or open_model()
+
+    async def process_user_message(
+        self,
+        message: str,
+        project_id: UUID,
+        project_context: str = "",
+        session_id: UUID | None = None,
+        conversation_history: list[dict[str, str]] | None = None,
+        progress_callback: ProgressCallback | None = None,
+    ) -> AgentResult:
+        """Carries out `message` in this process, without a server, and returns what came of it.
+
+        The message is a run like any other: it is in the session's log, and who watches sees it live.
+        `progress_callback(step, message, details, metadata)` is told each progress step after it is
+        committed; one that raises, hangs or is slow never touches the run. `project_context` is told
+        to the model beside the stored brief; `conversation_history` (`role`, `content`, oldest first)
+        replaces the stored one. Without `session_id` a new session is opened. Raises `Refused` for a
+        message that cannot be accepted; a run that fails is a result with its `error` and `code`.
+        """
+        from agent.library import process  # the engine drives this class: import it late
+
+        return await process(
+            self.model,
+            message=message,
+            project_id=project_id,
+            session_id=session_id,
+            given={
+                "project_context": project_context,
+                "conversation_history": conversation_history or [],
+            },
+            progress_callback=progress_callback,
+        )
+
+    async def carry_on(self, claimed: Claimed, journal: Journal) -> None:
+        """Does what is left of a claimed run, to its `complete` event.
+
+        Raises `Fenced` when the run was taken away, `Parked` when it waits for a person, and an
+        `AgentError` that ends it.
+        """
+        await database.call(journal.load)
+        await _Run(self.model, claimed.run, journal).all_phases()
+
+
+class _Run:
+    """The phases of one run. Each reads its result back when an earlier driver finished it."""
+
+    def __init__(self, model: Model, run: Run, journal: Journal) -> None:
+        self.model = model
+        self.run = run
+        self.journal = journal
+
+    async def all_phases(self) -> None:
+        journal = self.journal
+        await journal.phase(Phase.START, self._start)
+        self.context = context.from_json(await journal.phase(Phase.CONTEXT, self._gather))
+        self.analysis = Analysis(**await journal.phase(Phase.ANALYZING, self._analyze))
+        raw = await journal.phase(Phase.PLANNING, self._plan)
+        await journal.phase(Phase.VALIDATION, lambda: self._validate(raw["plan"]))
+        revision = await database.call(self._revision)
+        await self._approval(revision)
+        await journal.phase(Phase.EXECUTION, lambda: self._execute(revision))
+        steps = await database.call(lambda: list(revision.steps.order_by("position")))
+        self.outcome = Outcome(self.analysis.intent, self.analysis.question, outcomes(steps))
+        await self._remember_and_answer(steps)
+        await self._complete()
+
+    # -- what each phase does ----------------------------------------------------------------------
+
+    async def _start(self) -> Finished:
+        def effect() -> list[events.Event]:
+            Run.objects.filter(pk=self.run.pk).update(model=self.model.name)
+            return []
+
+        return Finished("🧠 Request taken up", f"Model: {self.model.name}", effect=effect)
+
+    async def _gather(self) -> Finished:
+        found = await database.call(context.gather, self.run)
+        details = ", ".join(
+            [
+                _count(len(found.history), "message"),
+                _count(len(found.memories), "memory", "memories"),
+                _count(len(found.tasks), "open task"),
+            ]
+        )
+        return Finished("📚 Context gathered", details, found.as_json())
+
+    async def _analyze(self) -> Finished:
+        analysis = await self.model.analyze(self.context)
+        return Finished("🧠 Analysis complete", analysis.summary, asdict(analysis))
+
+    async def _plan(self) -> Finished:
+        revise = await database.call(decisions.revision_wanted, self.run)
+        if not self.analysis.needs_tools or self.analysis.question:
+            plan = _words_only(self.analysis).as_json()
+        else:
+            plan = await self.model.plan(self.context, self.analysis, _tool_specs(), revise)
+        steps = plan.get("steps")
+        details = _count(len(steps), "step") if isinstance(steps, list) else "No steps"
+        return Finished("📋 Plan created", details, {"plan": plan})
+
+    async def _validate(self, raw: Any) -> Finished:
+        plan, errors = await self._checked(raw)
+        mended = bool(errors)
+        if errors and self.analysis.needs_tools:
+            revise = Revise(tuple(errors), raw if isinstance(raw, dict) else None)
+            raw = await self.model.plan(self.context, self.analysis, _tool_specs(), revise)
+            plan, errors = await self._checked(raw)
+        if plan is None or errors:
+            plan = _nothing_possible(errors)
+        return Finished(
+            "✅ Plan validated",
+            _verdict(plan, errors, mended),
+            effect=lambda: [revisions.save(self.run, plan)[1]],
+        )
+
+    async def _checked(self, raw: Any) -> tuple[Plan | None, list[str]]:
+        try:
+            plan = validation.parse(raw)
+        except PlanInvalid as error:
+            return None, error.errors
+        return plan, await database.call(validation.problems, plan, self.run.session.project_id)
+
+    def _revision(self) -> PlanRevision:
+        revision = revisions.latest(self.run)
+        assert revision is not None, "a validated plan has a row"
+        return revision
+
+    async def _approval(self, revision: PlanRevision) -> None:
+        """Goes on when the plan needs nobody's word or has it; otherwise parks the run."""
+        if self.journal.finished(Phase.EXECUTION):
+            return
+        plan = revisions.as_plan(revision)
+        if await database.call(decisions.is_settled, self.run, revision, plan):
+            return
+        await self.journal.append(effect=lambda: decisions.park(self.run, revision, plan))
+        raise Parked
+
+    async def _execute(self, revision: PlanRevision) -> Finished:
+        execution = Execution(self.journal, revision)
+        await execution.carry_out()
+        tools = [step for step in execution.steps.values() if step.type == StepType.TOOL]
+        done = [step for step in tools if step.status == PlanStep.Status.SUCCEEDED]
+        if not tools:
+            return Finished("⚙️ Nothing to carry out", "The answer is the whole plan")
+        if len(done) == len(tools):
+            return Finished("⚙️ Plan carried out", f"All of {_count(len(tools), 'step')} succeeded")
+        return Finished("⚙️ Plan carried out in part", _tally(tools))
+
+    # -- memory and answer, side by side -----------------------------------------------------------
+
+    async def _remember_and_answer(self, steps: list[PlanStep]) -> None:
+        spoken = [step for step in steps if step.type != StepType.TOOL]
+
+        async def remember() -> None:
+            await self.journal.phase(Phase.MEMORY, self._remember)
+            remembered.set()
+
+        async def answer() -> Finished:
+            message = await write_answer(
+                self.journal, self.model.answer(self.context, self.analysis, self.outcome), spoken
+            )
+            await remembered.wait()  # what "complete" counts includes the memory
+            return await self._answered(message, spoken)
+
+        remembered = asyncio.Event()
+        await together(remember(), _void(self.journal.phase(Phase.COMPLETION, answer)))
+
+    async def _remember(self) -> Finished:
+        try:
+            notes = await self.model.consolidate(self.context, self.outcome)
+        except ModelError as error:
+            # The plan is carried out and the answer is being written: neither is lost for this.
+            return Finished("💾 Memory not updated", str(error))
+
+        def effect() -> list[events.Event]:
+            changes = memory.consolidate(self.run, notes)
+            return [change_event(self.journal, change) for change in changes]
+
+        details = f"{_count(len(notes), 'note')} out of the exchange" if notes else "Nothing new"
+        return Finished(
+            "💾 Memory updated" if notes else "💾 Memory checked", details, effect=effect
+        )
+
+    async def _answered(self, text: str, spoken: list[PlanStep]) -> Finished:
+        tally = await database.call(_summary, self.run)
+
+        def effect() -> list[events.Event]:
+            message = Message.objects.create(
+                session=self.run.session, role=Message.Author.AGENT, content=text
+            )
+            Run.objects.filter(pk=self.run.pk).update(answer=message)
+            return []
+
+        return Finished("🎉 Processing complete!", tally, effect=effect)
+
+    async def _complete(self) -> None:
+        def effect() -> Any:
+            run = Run.objects.select_related("answer").get(pk=self.run.pk)
+            assert run.answer is not None, "the completion phase wrote it"
+            ended = runs.end(run, Run.Status.SUCCEEDED)
+            last = events.complete(
+                run.pk,
+                message_id=run.answer.pk,
+                content=run.answer.content,
+                html=render(run.answer.content),
+                usage=self.model.usage.as_json(),
+                duration_ms=runs.duration_ms(run),
+            )
+            return Done(None, [*ended, last])
+
+        await self.journal.append(effect=effect)
+
+
+async def _void(awaitable: Awaitable[Any]) -> None:
+    await awaitable
+
+
+def _tool_specs() -> list[Any]:
+    return [tool.spec for tool in registry.every()]
+
+
+def _words_only(analysis: Analysis) -> Plan:
+    if analysis.question:
+        return Plan("", (Step("s1", StepType.ASK, analysis.question),))
+    return answer_only()
+
+
+def _nothing_possible(errors: list[str]) -> Plan:
+    return Plan(
+        "The plan could not be made valid; nothing is changed.",
+        (
+            Step(
+                "s1",
+                StepType.ANSWER,
+                f"Say that no valid plan was found: {'; '.join(errors)}"[:500],
+            ),
+        ),
+    )
+
+
+def _verdict(plan: Plan, errors: list[str], mended: bool) -> str:
+    if errors:
+        return f"No valid plan was found; nothing is changed ({_count(len(errors), 'problem')})"
+    tools = [step for step in plan.steps if step.type == StepType.TOOL]
+    if not tools:
+        return "Nothing is changed: the answer is the whole plan"
+    deleted = len(validation.destructive_steps(tools))
+    what = f"{_count(deleted, 'step')} of {len(tools)} delete" if deleted else "nothing is deleted"
+    if deleted == 1:
+        what = f"1 step of {len(tools)} deletes"
+    return f"Every step is possible, {what}" + (", mended once" if mended else "")
+
+
+def _tally(tools: list[PlanStep]) -> str:
+    counted = {
+        status: sum(step.status == status for step in tools)
+        for status in (
+            PlanStep.Status.SUCCEEDED,
+            PlanStep.Status.FAILED,
+            PlanStep.Status.SKIPPED,
+        )
+    }
+    return ", ".join(f"{number} {status}" for status, number in counted.items() if number)
+
+
+def _summary(run: Run) -> str:
+    """Returns what was done, counted from the rows and the log: "3 steps, 2 tasks, 1 memory"."""
+    revision = revisions.latest(run)
+    steps = list(revision.steps.all()) if revision else []
+    touched = _touched(run)
+    parts = [_count(len(steps), "step")]
+    if tasks := sum(kind == "task" for kind, _ in touched):
+        parts.append(_count(tasks, "task"))
+    if memories := sum(kind == "memory" for kind, _ in touched):
+        parts.append(_count(memories, "memory", "memories"))
+    failed = sum(step.status == PlanStep.Status.FAILED for step in steps)
+    return ", ".join(parts) + (f", {failed} failed" if failed else "")
+
+
+def _touched(run: Run) -> set[tuple[str, str]]:
+    """Returns kind and id of each object that the run changed."""
+    bodies = Event.objects.filter(run=run, type=events.EventType.CHANGE)
+    changes = [json.loads(body)["change"] for body in bodies.values_list("body", flat=True)]
+    return {(change["object"], change["id"]) for change in changes}
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
