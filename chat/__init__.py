@@ -1,0 +1,1 @@
+"""The interfaces: pages, sockets and programs' ways in. Reads the log; changes things through `agent`."""

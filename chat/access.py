@@ -1,0 +1,64 @@
+"""The one door to a user's objects, for pages, programs and sockets alike.
+
+What is not there and what is somebody else's raise the same `Http404`; a role too low for something
+that the user may see raises `PermissionDenied`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404
+
+from agent.access import includes, projects_of, role_in
+from agent.models import ChatSession, Project, Run
+from agent.models.projects import Role
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+    AnyUser = User | AnonymousUser
+
+
+def projects(user: AnyUser) -> QuerySet[Project]:
+    return projects_of(user)
+
+
+def get_project(user: AnyUser, project_id: UUID, needed: Role = Role.VIEWER) -> Project:
+    project = projects_of(user).filter(pk=project_id).first()
+    if project is None:
+        raise Http404("There is no such project.")
+    _require(user, project, needed)
+    return project
+
+
+def sessions(user: AnyUser) -> QuerySet[ChatSession]:
+    return ChatSession.objects.filter(project__in=projects_of(user)).select_related("project")
+
+
+def get_session(user: AnyUser, session_id: UUID, needed: Role = Role.VIEWER) -> ChatSession:
+    session = sessions(user).filter(pk=session_id).first()
+    if session is None:
+        raise Http404("There is no such session.")
+    _require(user, session.project, needed)
+    return session
+
+
+def get_run(user: AnyUser, run_id: UUID, needed: Role = Role.VIEWER) -> Run:
+    run = (
+        Run.objects.filter(pk=run_id, session__project__in=projects_of(user))
+        .select_related("session__project")
+        .first()
+    )
+    if run is None:
+        raise Http404("There is no such run.")
+    _require(user, run.session.project, needed)
+    return run
+
+
+def _require(user: AnyUser, project: Project, needed: Role) -> None:
+    if not includes(role_in(user, project), needed):
+        raise PermissionDenied(f"This needs the role of {needed.label.lower()} in the project.")

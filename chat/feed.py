@@ -1,0 +1,202 @@
+"""One live feed for a process: hands what is committed to every local viewer. Holds no truth.
+
+A viewer has a cursor and pulls; whatever is not at hand any more, or was written by another process,
+is read from the log. A slow viewer costs nobody anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from dataclasses import dataclass, field
+from typing import Protocol
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from agent import database, log
+from agent.log import Committed, Frame
+from agent.models import ChatSession
+from chat import presence
+from chat.presence import Presence
+
+logger = logging.getLogger(__name__)
+
+# What a session's tail keeps at hand: enough for every viewer's window.
+TAIL_FRAMES = 1024
+TAIL_CHARACTERS = 1_048_576
+# Seconds between looks at the log, for what other processes wrote.
+SLOW_LOOK = 2.0
+# Seconds between looks at who may still watch, and at idle or stuck connections.
+TICK = 0.5
+
+
+class Viewer(Protocol):
+    """A connection that watches one session. No method may block."""
+
+    presence: Presence
+
+    def wake(self) -> None:
+        """There may be something after the viewer's cursor."""
+
+    def board_changed(self, project: UUID, version: int) -> None:
+        """The project's board or memory changed from another session."""
+
+    def tick(self, now: float) -> None:
+        """Time passed; `now` is the event loop's clock."""
+
+    def expel(self, code: int) -> None:
+        """The viewer may not watch any more; `code` is the close code."""
+
+
+@dataclass(slots=True)
+class Tail:
+    """The newest events of one watched session."""
+
+    last: int = 0  # the highest position known to be committed
+    frames: dict[int, str] = field(default_factory=dict)
+    viewers: set[Viewer] = field(default_factory=set)
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _size: int = 0
+
+    def add(self, frame: Frame) -> None:
+        if frame.seq in self.frames:
+            return
+        self.frames[frame.seq] = frame.body
+        self._size += len(frame.body)
+        self.last = max(self.last, frame.seq)
+        while len(self.frames) > TAIL_FRAMES or self._size > TAIL_CHARACTERS > 0:
+            if len(self.frames) == 1:
+                return
+            self._size -= len(self.frames.pop(next(iter(self.frames))))
+
+    def wake(self) -> None:
+        for viewer in self.viewers:
+            viewer.wake()
+
+
+class Feed:
+    """The feed of one event loop. Its keeper runs while anybody watches."""
+
+    def __init__(self) -> None:
+        self._tails: dict[UUID, Tail] = {}
+        self._boards: dict[UUID, set[UUID]] = {}  # project: its watched sessions
+        self._keeper: asyncio.Task[None] | None = None
+
+    def viewers(self) -> list[Viewer]:
+        return [viewer for tail in self._tails.values() for viewer in tail.viewers]
+
+    def count_of(self, user: int) -> int:
+        return sum(viewer.presence.user == user for viewer in self.viewers())
+
+    def join(self, viewer: Viewer) -> Tail:
+        """Watches; from here on `viewer` is woken. Join first, read second: then nothing is missed."""
+        where = viewer.presence
+        tail = self._tails.setdefault(where.session, Tail())
+        tail.viewers.add(viewer)
+        self._boards.setdefault(where.project, set()).add(where.session)
+        if self._keeper is None or self._keeper.done():
+            self._keeper = asyncio.get_running_loop().create_task(
+                self._keep(), context=contextvars.Context()
+            )
+        return tail
+
+    def leave(self, viewer: Viewer) -> None:
+        where = viewer.presence
+        tail = self._tails[where.session]
+        tail.viewers.discard(viewer)
+        if tail.viewers:
+            return
+        del self._tails[where.session]
+        sessions = self._boards[where.project]
+        sessions.discard(where.session)
+        if not sessions:
+            del self._boards[where.project]
+
+    def publish(self, committed: Committed) -> None:
+        if (tail := self._tails.get(committed.session)) is not None:
+            for frame in committed.frames:
+                tail.add(frame)
+            tail.wake()
+        if committed.board is not None:
+            self._board_changed(committed.session, *committed.board)
+
+    def _board_changed(self, source: UUID, project: UUID, version: int) -> None:
+        for session in self._boards.get(project, set()) - {source}:
+            for viewer in self._tails[session].viewers:
+                viewer.board_changed(project, version)
+
+    async def after(self, session: UUID, cursor: int) -> list[tuple[int, str]]:
+        """Returns the next events after `cursor` from the log; viewers at one place read once."""
+        tail = self._tails[session]
+        async with tail.reading:
+            if (body := tail.frames.get(cursor + 1)) is not None:
+                return [(cursor + 1, body)]
+            frames = await log.read(session, cursor)
+            if frames and frames[-1].seq > tail.last - TAIL_FRAMES:
+                for frame in frames:
+                    tail.add(frame)
+            return [(frame.seq, frame.body) for frame in frames]
+
+    # -- what other processes did ------------------------------------------------------------------
+
+    async def _keep(self) -> None:
+        ticks_of_look = round(SLOW_LOOK / TICK)
+        count = 0
+        while self._tails:
+            await asyncio.sleep(TICK)
+            count += 1
+            try:
+                await self._expel_strangers()
+                if count % ticks_of_look == 0:
+                    await self._look()
+            except database.LOST:
+                logger.exception("The feed cannot look at the database")
+            now = asyncio.get_running_loop().time()
+            for viewer in self.viewers():
+                viewer.tick(now)
+
+    async def _look(self) -> None:
+        found = await database.call(_last_seqs, list(self._tails))
+        for session, last, project, version in found:
+            if (tail := self._tails.get(session)) is None:
+                continue
+            if last > tail.last:
+                tail.last = last
+                tail.wake()
+            for viewer in tail.viewers:
+                viewer.board_changed(project, version)
+
+    async def _expel_strangers(self) -> None:
+        viewers = self.viewers()
+        if not viewers:
+            return
+        codes = await database.call(presence.not_allowed, {viewer.presence for viewer in viewers})
+        for viewer in viewers:
+            if (code := codes.get(viewer.presence)) is not None:
+                viewer.expel(code)
+
+
+def _last_seqs(sessions: list[UUID]) -> list[tuple[UUID, int, UUID, int]]:
+    return list(
+        ChatSession.objects.filter(pk__in=sessions).values_list(
+            "pk", "last_seq", "project_id", "project__board_version"
+        )
+    )
+
+
+_feeds: WeakKeyDictionary[asyncio.AbstractEventLoop, Feed] = WeakKeyDictionary()
+
+
+def here() -> Feed:
+    """Returns the feed of the running event loop."""
+    loop = asyncio.get_running_loop()
+    if (feed := _feeds.get(loop)) is None:
+        feed = _feeds[loop] = Feed()
+    return feed
+
+
+def on_commit(committed: Committed) -> None:
+    """Listens to `agent.log`."""
+    if (feed := _feeds.get(asyncio.get_running_loop())) is not None:
+        feed.publish(committed)

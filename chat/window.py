@@ -1,0 +1,53 @@
+"""Flow control: how far a connection may run ahead of what its client has handled."""
+
+from __future__ import annotations
+
+from collections import deque
+
+MAX_EVENTS = 1024
+MAX_BYTES = 1_048_576
+PATIENCE = 30.0  # seconds that a full window may stay full
+
+
+class Window:
+    """The events that were sent and not yet acknowledged."""
+
+    def __init__(self) -> None:
+        self._open: deque[tuple[int, int]] = deque()  # position and size
+        self._bytes = 0
+        self._full_since: float | None = None
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._open) >= MAX_EVENTS or self._bytes >= MAX_BYTES
+
+    def sent(self, seq: int, size: int, now: float) -> None:
+        self._open.append((seq, size))
+        self._bytes += size
+        if self.is_full and self._full_since is None:
+            self._full_since = now
+
+    def acknowledged(self, seq: int) -> None:
+        while self._open and self._open[0][0] <= seq:
+            self._bytes -= self._open.popleft()[1]
+        if not self.is_full:
+            self._full_since = None
+
+    def is_too_slow(self, now: float) -> bool:
+        return self._full_since is not None and now - self._full_since > PATIENCE
+
+
+class Bucket:
+    """A token bucket: `burst` at once, `rate` a second in the long run."""
+
+    def __init__(self, *, burst: int, rate: float, now: float) -> None:
+        self._burst, self._rate = burst, rate
+        self._left, self._at = float(burst), now
+
+    def take(self, now: float) -> bool:
+        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True

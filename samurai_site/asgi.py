@@ -1,0 +1,26 @@
+"""The ASGI application: Django's pages, the sockets, and the engine that runs beside them.
+
+Behaves the same under every server: where there is no lifespan (Daphne), the first connection starts
+what the lifespan starts elsewhere.
+"""
+
+import os
+from pathlib import Path
+
+from dotenv import load_dotenv
+
+load_dotenv(Path(__file__).resolve().parent.parent / ".env")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "samurai_site.settings")
+
+from django.core.asgi import get_asgi_application  # noqa: E402  (after the environment is set)
+
+pages = get_asgi_application()
+
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  (needs the apps)
+
+from chat.routing import websocket_urlpatterns  # noqa: E402
+from samurai_site.server import Server  # noqa: E402
+
+application = Server(
+    ProtocolTypeRouter({"http": pages, "websocket": URLRouter(websocket_urlpatterns)})
+)
