@@ -1,0 +1,238 @@
+"""`make bench`: how fast an agent's callback reaches a browser, beside a bare ASGI application.
+
+Real server processes under the same uvicorn, real WebSocket clients in this process, SQLite, every
+event committed. Machines are noisy: rounds alternate, and the ratio of their medians is what counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from websockets.asyncio.client import connect  # noqa: E402
+
+from tests.server import environment, free_port  # noqa: E402  (needs the path)
+
+SESSIONS = 100
+ROUNDS = 3
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        var = Path(folder)
+        token, sessions = _prepare(var)
+        print("From callback to client: 100 runs at once, 20 events each, 50 ms apart")
+        latency(var, token, sessions)
+        print("\nFrames a second: 50 connections, no pause, every event committed")
+        throughput(var, token, sessions[:50])
+
+
+def _prepare(var: Path) -> tuple[str, list[str]]:
+    """Fills a fresh database with a person and sessions; returns the token and the sessions."""
+    os.environ.update(environment(var))
+    os.environ["DJANGO_SETTINGS_MODULE"] = "samurai_site.settings"
+    import django
+
+    django.setup()
+    from django.contrib.auth.models import User
+    from django.core.management import call_command
+    from django.db import connections
+
+    from agent.models import ChatSession, Project
+    from agent.tokens import create_token
+
+    call_command("migrate", verbosity=0)
+    user = User.objects.create_user("bench")
+    project = Project.objects.create(name="Bench", owner=user)
+    sessions = [str(ChatSession.objects.create(project=project).pk) for _ in range(SESSIONS)]
+    key = create_token(user)[1]
+    connections.close_all()
+    return key, sessions
+
+
+# -- latency ---------------------------------------------------------------------------------------
+
+
+@dataclass
+class Seen:
+    """What one client saw."""
+
+    delays: list[float] = field(default_factory=list)  # milliseconds
+    seqs: list[int] = field(default_factory=list)
+
+
+def latency(var: Path, token: str, sessions: list[str]) -> None:
+    rounds = []
+    for _ in range(ROUNDS):
+        with _server(var, "benchmarks.app", PACE_EVENTS="20", PACE_PAUSE="0.05") as port:
+            seen = asyncio.run(_watch_all(port, token, sessions))
+        delays = sorted(delay for one in seen for delay in one.delays)
+        whole = all(one.seqs == list(range(one.seqs[0], one.seqs[0] + 24)) for one in seen)
+        p50, p99 = delays[len(delays) // 2], delays[len(delays) * 99 // 100]
+        rounds.append((p50, p99))
+        print(
+            f"  p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {delays[-1]:.1f} ms, {len(delays)} events, "
+            + ("none lost, none twice" if whole else "EVENTS LOST OR TWICE")
+        )
+    print(
+        f"  median of {ROUNDS}: p50 {statistics.median(p50 for p50, _ in rounds):.1f} ms, "
+        f"p99 {statistics.median(p99 for _, p99 in rounds):.1f} ms"
+    )
+
+
+async def _watch_all(port: int, token: str, sessions: list[str]) -> list[Seen]:
+    ready = asyncio.Barrier(len(sessions))
+    return list(
+        await asyncio.gather(*(_watch(port, token, session, ready) for session in sessions))
+    )
+
+
+async def _watch(port: int, token: str, session: str, ready: asyncio.Barrier) -> Seen:
+    seen = Seen()
+    async with _connect(port, token, session) as socket:
+        hello = json.loads(await socket.recv())
+        while hello["last_seq"] > len(seen.seqs):  # what earlier rounds left
+            seen.seqs.append(json.loads(await socket.recv())["seq"])
+        seen.seqs.clear()
+        await ready.wait()
+        await socket.send(_message())
+        while True:
+            frame = json.loads(await socket.recv())
+            arrived = time.time()
+            seen.seqs.append(frame["seq"])
+            if frame["type"] == "progress":
+                seen.delays.append((arrived - frame["progress"]["metadata"]["called"]) * 1000)
+            if frame["type"] == "run" and frame["status"] == "succeeded":
+                return seen
+
+
+# -- throughput ------------------------------------------------------------------------------------
+
+
+def throughput(var: Path, token: str, sessions: list[str]) -> None:
+    events = 400
+    bare, ours = [], []
+    for _ in range(ROUNDS):
+        with _server(var, "benchmarks.bare", FRAMES=str(events)) as port:
+            bare.append(asyncio.run(_count_bare(port, len(sessions))))
+        with _server(var, "benchmarks.app", PACE_EVENTS=str(events), PACE_PAUSE="0") as port:
+            ours.append(asyncio.run(_count_ours(port, token, sessions)))
+        print(f"  bare {bare[-1]:,.0f} frames/s, ours {ours[-1]:,.0f} frames/s")
+    ratio = statistics.median(ours) / statistics.median(bare)
+    print(f"  ratio of the medians: {ratio:.2f}")
+
+
+async def _count_bare(port: int, connections: int) -> float:
+    ready = asyncio.Barrier(connections)
+
+    async def one() -> tuple[int, float, float]:
+        async with connect(f"ws://127.0.0.1:{port}/", compression=None) as socket:
+            await ready.wait()
+            await socket.send("go")
+            began = time.perf_counter()
+            count = 0
+            async for _ in socket:
+                count += 1
+            return count, began, time.perf_counter()
+
+    return _rate(await asyncio.gather(*(one() for _ in range(connections))))
+
+
+async def _count_ours(port: int, token: str, sessions: list[str]) -> float:
+    ready = asyncio.Barrier(len(sessions))
+
+    async def one(session: str) -> tuple[int, float, float]:
+        last = await _last_seq(port, token, session)
+        async with _connect(port, token, session, after=last) as socket:
+            await socket.recv()
+            await ready.wait()
+            await socket.send(_message())
+            began = time.perf_counter()
+            count = 0
+            async for text in socket:
+                count += 1
+                if count % 64 == 0:
+                    ack = {"type": "ack", "seq": last + count}
+                    await socket.send(json.dumps(ack))
+                if '"status":"succeeded"' in str(text):
+                    return count, began, time.perf_counter()
+            raise AssertionError("the connection ended before the run")
+
+    return _rate(await asyncio.gather(*(one(session) for session in sessions)))
+
+
+async def _last_seq(port: int, token: str, session: str) -> int:
+    async with _connect(port, token, session, after=2**60) as socket:
+        last: int = json.loads(await socket.recv())["last_seq"]
+        return last
+
+
+def _rate(counted: list[tuple[int, float, float]]) -> float:
+    frames = sum(count for count, _, _ in counted)
+    return frames / (max(end for _, _, end in counted) - min(began for _, began, _ in counted))
+
+
+# -- processes -------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _server(var: Path, app: str, **env: str) -> Iterator[int]:
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", f"{app}:application", "--port", str(port)]
+    command += ["--ws", "websockets-sansio", "--ws-per-message-deflate", "false"]
+    command += ["--loop", "uvloop", "--no-access-log", "--log-level", "warning"]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(var, **env))
+    try:
+        _wait(process, port)
+        yield port
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+def _wait(process: subprocess.Popen[bytes], port: int) -> None:
+    give_up = time.monotonic() + 30
+    while time.monotonic() < give_up and process.poll() is None:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).close()
+            return
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError("the server did not start")
+
+
+def _connect(port: int, token: str, session: str, after: int = 0) -> Any:
+    return connect(
+        f"ws://127.0.0.1:{port}/ws/sessions/{session}/?after={after}",
+        additional_headers={"Authorization": f"Token {token}"},
+        compression=None,
+        max_size=None,
+    )
+
+
+def _message() -> str:
+    return json.dumps({"type": "message", "content": "Go", "client_id": str(uuid.uuid4())})
+
+
+if __name__ == "__main__":
+    main()
