@@ -1,0 +1,74 @@
+"""One shared `openai` client for each event loop and server, closed with its loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+import httpx2
+from openai import AsyncOpenAI, Timeout
+
+from agent.exceptions import ModelRefused
+from agent.llm.failures import Server
+
+# Seconds until a server that does not take connections counts as away.
+CONNECT = 10.0
+
+_Kept = tuple[AsyncOpenAI, AsyncGenerator[None, None]]
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], _Kept]] = (
+    WeakKeyDictionary()
+)
+
+
+async def client_of(server: Server) -> AsyncOpenAI:
+    """Returns this loop's client for `server`."""
+    of_loop = _clients.setdefault(asyncio.get_running_loop(), {})
+    place = (server.base_url, server.key)
+    if place not in of_loop:
+        client = _client(server)
+        keeper = _close_at_the_end(client)
+        of_loop[place] = client, keeper
+        await anext(keeper)
+    return of_loop[place][0]
+
+
+async def close_clients() -> None:
+    """Closes this loop's clients now; whoever ends a loop by `asyncio.run` need not."""
+    for _, keeper in _clients.pop(asyncio.get_running_loop(), {}).values():
+        await keeper.aclose()
+
+
+async def _close_at_the_end(client: AsyncOpenAI) -> AsyncGenerator[None, None]:
+    """Stays suspended: a loop that ends closes its generators, and with this one the client."""
+    loop = asyncio.get_running_loop()
+    try:
+        yield
+    finally:
+        # The client's connections hold the loop: kept, neither would ever be freed.
+        _clients.pop(loop, None)
+        await client.close()
+
+
+def _client(server: Server) -> AsyncOpenAI:
+    if not _is_address(server.base_url):
+        raise ModelRefused("OPENAI_BASE_URL is not an address.")
+    try:
+        return AsyncOpenAI(
+            base_url=server.base_url,
+            # Servers at home need no key, but the client insists on one.
+            api_key=server.key or "none",
+            max_retries=0,  # its own retries obey a Retry-After of minutes
+            timeout=Timeout(None, connect=CONNECT),  # per read; each call has its deadline
+        )
+    except httpx2.InvalidURL:
+        raise ModelRefused("OPENAI_BASE_URL is not an address.") from None
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)

@@ -1,0 +1,168 @@
+"""The model behind any OpenAI-compatible server: prompts in, checked values out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from django.conf import settings
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+
+from agent.llm import schemas
+from agent.llm.base import Analysis, Context, MemoryNote, Outcome, Revise, ToolSpec, Usage
+from agent.llm.client import ModelClient
+from agent.llm.failures import Server
+from agent.llm.prompts import compact, render
+from agent.llm.questions import Question, Turn
+from agent.llm.reading import parse
+
+OFFICIAL = "https://api.openai.com/v1"
+MAX_TITLE = 200
+
+
+def _empty_for_null(value: Any) -> Any:
+    return "" if value is None else value
+
+
+def _list_for_null(value: Any) -> Any:
+    return [] if value is None else value
+
+
+def _object(value: Any) -> Any:
+    """Takes arguments written as a JSON text, and none at all."""
+    if isinstance(value, str):
+        return parse(value) if value.strip() else {}
+    return {} if value is None else value
+
+
+Line = Annotated[str, BeforeValidator(_empty_for_null), StringConstraints(strip_whitespace=True)]
+Filled = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
+
+
+class _Analysis(_Shape):
+    intent: Filled
+    summary: Line
+    needs_tools: bool
+    question: Line = ""
+
+
+class _Step(_Shape):
+    id: Filled
+    type: Filled
+    tool: str | None = None
+    description: Line = ""
+    arguments: Annotated[dict[str, Any], BeforeValidator(_object)] = {}
+    depends_on: Annotated[list[str], BeforeValidator(_list_for_null)] = []
+
+
+class _Plan(_Shape):
+    summary: Line = ""
+    steps: list[_Step]
+
+
+class _Note(_Shape):
+    memory_id: str | None = None
+    title: Filled
+    content: Filled
+    kind: Literal["decision", "preference", "fact", "spec", "note"]
+    category: Line = ""
+
+
+class _Notes(_Shape):
+    notes: list[_Note]
+
+
+class OpenAIModel:
+    """One run's model; `usage` counts what the run used of it."""
+
+    def __init__(self) -> None:
+        self.name: str = settings.SAMURAI_MODEL
+        self.usage = Usage()
+        server = Server(
+            settings.OPENAI_BASE_URL or OFFICIAL, settings.SAMURAI_MODEL, settings.OPENAI_API_KEY
+        )
+        self._client = ModelClient(server, settings.SAMURAI_MODEL_TIMEOUT, self.usage)
+
+    async def analyze(self, context: Context) -> Analysis:
+        question = Question("analysis", schemas.ANALYSIS, _turns("analyze", context))
+        return Analysis(
+            **(await self._client.structured(question, _Analysis.model_validate)).model_dump()
+        )
+
+    async def plan(
+        self,
+        context: Context,
+        analysis: Analysis,
+        tools: Sequence[ToolSpec],
+        revise: Revise | None = None,
+    ) -> dict[str, Any]:
+        schema, strict = schemas.plan_schema(tools)
+        turns = _turns(
+            "plan",
+            context,
+            tools=[_as_text(tool) for tool in tools],
+            analysis=asdict(analysis),
+            revise=None if revise is None else asdict(revise),
+            last_plan="" if revise is None or revise.plan is None else compact(revise.plan),
+        )
+        question = Question("plan", schema, turns, strict)
+        plan = await self._client.structured(question, _Plan.model_validate)
+        return _without_nulls(plan.model_dump(), tools)
+
+    def answer(self, context: Context, analysis: Analysis, outcome: Outcome) -> AsyncIterator[str]:
+        told = {"analysis": asdict(analysis), "outcome": _told(outcome)}
+        return self._client.stream(_turns("answer", context, **told))
+
+    async def consolidate(self, context: Context, outcome: Outcome) -> list[MemoryNote]:
+        turns = _turns("consolidate", context, outcome=_told(outcome))
+        question = Question("memory", schemas.MEMORY, turns)
+        found = await self._client.structured(question, _Notes.model_validate)
+        known = {memory.id for memory in (*context.memories, *context.recent_memories)}
+        return [_note(note, known) for note in found.notes]
+
+
+def _turns(verb: str, context: Context, **more: Any) -> list[Turn]:
+    return [
+        {"role": "system", "content": render(verb, more)},
+        {"role": "user", "content": render("context", {"context": context.as_json(), **more})},
+    ]
+
+
+def _as_text(tool: ToolSpec) -> dict[str, str]:
+    return {
+        "name": tool.name,
+        "description": " ".join(tool.description.split()),
+        "arguments": schemas.signature(tool.parameters),
+        "result": schemas.signature(tool.result),
+    }
+
+
+def _told(outcome: Outcome) -> dict[str, Any]:
+    """Returns the outcome with arguments and results as one line each."""
+    told = asdict(outcome)
+    for step in told["steps"]:
+        step["arguments"] = compact(step["arguments"])
+        step["result"] = "" if step["result"] is None else compact(step["result"])
+    return told
+
+
+def _without_nulls(plan: dict[str, Any], tools: Sequence[ToolSpec]) -> dict[str, Any]:
+    """Returns the plan with what the strict form made the model write as null left out again."""
+    by_name = {tool.name: tool for tool in tools}
+    for step in plan["steps"]:
+        step["tool"] = step["tool"] or None
+        if step["tool"] in by_name:
+            tool = by_name[step["tool"]]
+            step["arguments"] = schemas.without_nulls(step["arguments"], tool.parameters)
+    return plan
+
+
+def _note(note: _Note, known: set[str]) -> MemoryNote:
+    """Returns the note; an id that the model was not shown revises nothing."""
+    memory_id = note.memory_id if note.memory_id in known else None
+    return MemoryNote(note.title[:MAX_TITLE], note.content, note.kind, note.category, memory_id)

@@ -1,0 +1,265 @@
+"""The JSON Schemas of structured answers, in the strict form that servers can hold a model to.
+
+Strict: each property is required, with nothing beside them. What a tool may leave out is nullable
+there, and the nulls are dropped again from what the model wrote. Limits (lengths, ranges) are left
+to the check of a tool's arguments; the model reads of them in `signature`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agent.llm.base import ToolSpec
+
+JSON = dict[str, Any]
+TEXT: JSON = {"type": "string"}
+NULL: JSON = {"type": "null"}
+PLACEHOLDER: JSON = {"$ref": "#/$defs/placeholder"}
+SCALARS = {"string", "integer", "number", "boolean"}
+
+
+class Inexpressible(Exception):
+    """A schema allows what the strict form has no words for, such as free keys."""
+
+
+def exactly(**properties: JSON) -> JSON:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def one_of(*values: str) -> JSON:
+    return {"type": "string", "enum": list(values)}
+
+
+def list_of(items: JSON) -> JSON:
+    return {"type": "array", "items": items}
+
+
+ANALYSIS = exactly(
+    intent=one_of("command", "question", "greeting", "statement", "unsupported"),
+    summary={**TEXT, "description": "One line for the person: what the message wants."},
+    needs_tools={"type": "boolean", "description": "Whether anything has to be done by a tool."},
+    question={**TEXT, "description": "What must be asked back first; empty when nothing must."},
+)
+
+MEMORY = exactly(
+    notes=list_of(
+        exactly(
+            memory_id={
+                "anyOf": [TEXT, NULL],
+                "description": "The id of the memory that this revises; null for a new one.",
+            },
+            title={**TEXT, "description": "A few words, at most 200 characters."},
+            content={**TEXT, "description": "One full sentence that is understood on its own."},
+            kind=one_of("decision", "preference", "fact", "spec", "note"),
+            category={**TEXT, "description": "One word, or empty."},
+        )
+    )
+)
+
+
+# -- the plan --------------------------------------------------------------------------------------
+
+
+def plan_schema(tools: Sequence[ToolSpec]) -> tuple[JSON, bool]:
+    """Returns the schema of a plan over `tools`, and whether a server may take it as strict."""
+    forms = [_arguments(tool) for tool in tools]
+    steps = [
+        _step("tool", one_of(tool.name), form) for tool, (form, _) in zip(tools, forms, strict=True)
+    ]
+    words = _step("answer", NULL, exactly())
+    words["properties"]["type"] = one_of("answer", "ask")
+    schema = exactly(summary=TEXT, steps=list_of({"anyOf": [*steps, words]}))
+    schema["$defs"] = {"placeholder": exactly(**{"$from": TEXT, "path": TEXT})}
+    return schema, all(strict for _, strict in forms)
+
+
+def _step(type: str, tool: JSON, arguments: JSON) -> JSON:
+    return exactly(
+        id=TEXT,
+        type=one_of(type),
+        tool=tool,
+        description=TEXT,
+        arguments=arguments,
+        depends_on=list_of(TEXT),
+    )
+
+
+def _arguments(tool: ToolSpec) -> tuple[JSON, bool]:
+    try:
+        return strict(tool.parameters), True
+    except Inexpressible:
+        return {"type": "object"}, False
+
+
+def strict(schema: JSON) -> JSON:
+    """Returns the strict form of a tool's parameters. Raises Inexpressible."""
+    if not schema.get("properties"):
+        return exactly()
+    return _object(schema, schema.get("$defs", {}), ())
+
+
+def _object(schema: JSON, defs: JSON, seen: tuple[str, ...]) -> JSON:
+    required = schema.get("required", ())
+    properties = {
+        name: _value(item, defs, seen, optional=name not in required)
+        for name, item in schema["properties"].items()
+    }
+    return exactly(**properties)
+
+
+def _value(schema: JSON, defs: JSON, seen: tuple[str, ...], *, optional: bool = False) -> JSON:
+    """Returns the strict form of a place that takes a value: or a placeholder, or null."""
+    branches = _branches(schema, defs, seen)
+    if any(_takes_placeholder(branch) for branch in branches):
+        branches.append(PLACEHOLDER)
+    if optional and NULL not in branches:
+        branches.append(NULL)
+    form = branches[0] if len(branches) == 1 else {"anyOf": branches}
+    if "description" in schema and form is not PLACEHOLDER:
+        form = {**form, "description": schema["description"]}
+    return form
+
+
+def _takes_placeholder(branch: JSON) -> bool:
+    return "enum" not in branch and branch.get("type") in SCALARS | {"array"}
+
+
+def _branches(schema: JSON, defs: JSON, seen: tuple[str, ...]) -> list[JSON]:
+    schema, seen = _resolved(schema, defs, seen)
+    for key in ("anyOf", "oneOf", "allOf"):
+        if key in schema and (key != "allOf" or len(schema[key]) == 1):
+            return [form for item in schema[key] for form in _branches(item, defs, seen)]
+    if "enum" in schema or "const" in schema:
+        return [_enumeration(schema)]
+    types = schema.get("type")
+    if isinstance(types, list):
+        return [form for one in types for form in _branches({**schema, "type": one}, defs, seen)]
+    return [_typed(schema, defs, seen)]
+
+
+def _typed(schema: JSON, defs: JSON, seen: tuple[str, ...]) -> JSON:
+    match schema.get("type"):
+        case "object" if schema.get("properties"):
+            return _object(schema, defs, seen)
+        case "array" if isinstance(schema.get("items"), dict):
+            return list_of(_value(schema["items"], defs, seen))
+        case "null":
+            return NULL
+        case str(scalar) if scalar in SCALARS:
+            return {"type": scalar}
+    raise Inexpressible
+
+
+def _enumeration(schema: JSON) -> JSON:
+    values = schema.get("enum", [schema.get("const")])
+    if not all(isinstance(value, str) for value in values):
+        raise Inexpressible
+    return one_of(*values)
+
+
+def _resolved(schema: JSON, defs: JSON, seen: tuple[str, ...]) -> tuple[JSON, tuple[str, ...]]:
+    """Follows `$ref`s into `defs`; one that contains itself has no finite form."""
+    while reference := schema.get("$ref"):
+        name = reference.removeprefix("#/$defs/")
+        if name in seen or name not in defs:
+            raise Inexpressible
+        schema, seen = defs[name], (*seen, name)
+    return schema, seen
+
+
+# -- what came back --------------------------------------------------------------------------------
+
+
+def without_nulls(value: Any, schema: JSON, defs: JSON | None = None) -> Any:
+    """Returns arguments without the nulls that stand for "left out" in the strict form."""
+    defs = schema.get("$defs", {}) if defs is None else defs
+    if isinstance(value, Mapping):
+        form = _form_of("properties", schema, defs)
+        return {
+            name: without_nulls(item, form.get("properties", {}).get(name, {}), defs)
+            for name, item in value.items()
+            if item is not None or name in form.get("required", ()) or not form
+        }
+    if isinstance(value, list):
+        form = _form_of("items", schema, defs)
+        return [without_nulls(item, form.get("items", {}), defs) for item in value]
+    return value
+
+
+def _form_of(key: str, schema: JSON, defs: JSON, depth: int = 0) -> JSON:
+    """Returns the first branch of `schema` that says something about `key`, or {}."""
+    if depth > 8:  # references that lead in a circle
+        return {}
+    if "$ref" in schema:
+        schema = defs.get(schema["$ref"].removeprefix("#/$defs/"), {})
+        return _form_of(key, schema, defs, depth + 1)
+    if key in schema:
+        return schema
+    branches = (*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ()))
+    found = (_form_of(key, branch, defs, depth + 1) for branch in branches)
+    return next(filter(None, found), {})
+
+
+# -- for a reader ----------------------------------------------------------------------------------
+
+
+def signature(schema: JSON) -> str:
+    """Returns an object's schema in a line: `title: string (1 to 200 characters), ...`."""
+    return ", ".join(_fields(schema, schema.get("$defs", {}), 0))
+
+
+def _fields(schema: JSON, defs: JSON, depth: int) -> list[str]:
+    required = schema.get("required", ())
+    return [
+        f"{name}{'' if name in required else '?'}: {_phrase(item, defs, depth)}"
+        for name, item in schema.get("properties", {}).items()
+    ]
+
+
+def _phrase(schema: JSON, defs: JSON, depth: int) -> str:
+    text = _kind(schema, defs, depth) + _limits(schema)
+    if schema.get("default") is not None:
+        text += f" = {json.dumps(schema['default'], ensure_ascii=False)}"
+    if schema.get("description"):
+        text += f" ({schema['description']})"
+    return text
+
+
+def _kind(schema: JSON, defs: JSON, depth: int) -> str:
+    if depth > 4:
+        return "object"
+    if "$ref" in schema:
+        return _kind(defs.get(schema["$ref"].removeprefix("#/$defs/"), {}), defs, depth + 1)
+    if "enum" in schema:
+        return "|".join(map(str, schema["enum"]))
+    if "anyOf" in schema:
+        return " or ".join(_kind(item, defs, depth + 1) + _limits(item) for item in schema["anyOf"])
+    if schema.get("type") == "array":
+        return f"list of {_phrase(schema.get('items', {}), defs, depth + 1)}"
+    if "properties" in schema:
+        return "{" + ", ".join(_fields(schema, defs, depth + 1)) + "}"
+    return str(schema.get("const") or schema.get("type", "any"))
+
+
+def _limits(schema: JSON) -> str:
+    for low, high, unit in (
+        ("minLength", "maxLength", " characters"),
+        ("minItems", "maxItems", " items"),
+        ("minimum", "maximum", ""),
+    ):
+        if low in schema or high in schema:
+            return f" ({_range(schema.get(low), schema.get(high))}{unit})"
+    return ""
+
+
+def _range(low: Any, high: Any) -> str:
+    if high is None:
+        return f"{low} or more"
+    return f"{low} to {high}" if low is not None else f"up to {high}"
