@@ -1,0 +1,155 @@
+"""What one clause of a message asks for, as values: phrases as said, nothing looked up yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTask:
+    """`action`: the text began as "to ..." or "for ...ing", so it names what to do."""
+
+    text: str
+    description: str = ""
+    priority: str = ""
+    parent: str = ""
+    depends_on: str = ""
+    action: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTasks:
+    """A whole list, one item each."""
+
+    items: tuple[CreateTask, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeStatus:
+    tasks: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetPriority:
+    tasks: str
+    priority: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """`rest` is "X to Y"; where X ends only the board can tell."""
+
+    rest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Describe:
+    task: str
+    text: str
+    append: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Depend:
+    """`ends`: the dependency goes away."""
+
+    task: str
+    on: str
+    ends: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SetParent:
+    task: str
+    parent: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteTasks:
+    tasks: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListTasks:
+    statuses: tuple[str, ...]
+    query: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """`said`: the full sentence; `kind` as the memory has it."""
+
+    said: str
+    title: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """A question that memory may answer. `kind` narrows it; no topic means everything."""
+
+    topic: str
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviseMemory:
+    """`rest` is "X to Y"."""
+
+    rest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Needs no tool. `kind`: greeting, thanks, help, project, reason."""
+
+    kind: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """Understood as far as that something is missing; `question` asks for it."""
+
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotUnderstood:
+    text: str
+
+
+Wish = (
+    CreateTask
+    | CreateTasks
+    | ChangeStatus
+    | SetPriority
+    | Rename
+    | Describe
+    | Depend
+    | SetParent
+    | DeleteTasks
+    | ListTasks
+    | Remember
+    | Recall
+    | ReviseMemory
+    | Forget
+    | Aside
+    | Unclear
+    | NotUnderstood
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A wish and its place. `after`: it was said to come after what was said just before it."""
+
+    wish: Wish
+    after: bool = False
+    sentence: int = 0
