@@ -1,0 +1,73 @@
+"""People, their access tokens and their feedback in the admin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from agent.admin.base import CountedDeletion, FactAdmin, QuickAdmin
+from agent.models import ApiToken, Feedback
+from agent.tokens import revoke
+
+if TYPE_CHECKING:
+    BaseUserAdmin = UserAdmin[User]
+else:
+    BaseUserAdmin = UserAdmin
+
+admin.site.unregister(User)
+
+
+@admin.register(User)
+class PersonAdmin(CountedDeletion, BaseUserAdmin):
+    """Django's own page. Deleting a person takes along the projects and all that is in them."""
+
+
+class InForceFilter(admin.SimpleListFilter):
+    title = "in force"
+    parameter_name = "in_force"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Yes"), ("no", "Revoked")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() is None:
+            return queryset
+        return queryset.filter(revoked_at__isnull=self.value() == "yes")
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(QuickAdmin):
+    """Tokens are made by `manage.py create_token`, which alone can show the key."""
+
+    list_display = ("__str__", "user", "name", "scope", "created_at", "last_used_at", "revoked_at")
+    list_select_related = ("user",)
+    list_filter = (InForceFilter, "scope", "last_used_at")
+    search_fields = ("prefix", "name", "user__username")
+    date_hierarchy = "created_at"
+    fields = ("prefix", "user", "name", "scope", "created_at", "last_used_at", "revoked_at")
+    readonly_fields = tuple(field for field in fields if field != "name")
+    actions = ("revoke_selected",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    @admin.action(description="Revoke selected tokens", permissions=["change"])
+    def revoke_selected(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+        count = revoke(queryset)
+        self.message_user(request, f"Revoked: {count}.", messages.SUCCESS)
+
+
+@admin.register(Feedback)
+class FeedbackAdmin(FactAdmin):
+    list_display = ("value", "target", "user", "run", "comment", "created_at")
+    list_select_related = ("user", "run")
+    list_filter = ("value", "created_at")
+    search_fields = ("comment", "target", "user__username")
+    date_hierarchy = "created_at"
+    fields = ("run", "user", "target", "value", "comment", "created_at")
+    readonly_fields = fields

@@ -1,0 +1,63 @@
+"""Tasks in the admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from agent import board
+from agent.admin.deleted import DeletedFilter, MarkedAdmin
+from agent.models import Task
+
+
+@admin.register(Task)
+class TaskAdmin(MarkedAdmin):
+    list_display = ("title", "project", "status", "priority", "parent", "updated_at", "deleted_at")
+    list_select_related = ("project", "parent")
+    list_filter = (DeletedFilter, "status", "priority", "created_at")
+    search_fields = ("title", "description", "project__name")
+    date_hierarchy = "created_at"
+    ordering = ("-updated_at",)
+    fields = (
+        "project",
+        "title",
+        "description",
+        "status",
+        "priority",
+        "parent",
+        "needs",
+        "position",
+        "created_at",
+        "updated_at",
+        "deleted_at",
+    )
+    readonly_fields = (
+        "project",
+        "parent",
+        "needs",
+        "position",
+        "created_at",
+        "updated_at",
+        "deleted_at",
+    )
+
+    @admin.display(description="depends on")
+    def needs(self, task: Task) -> str:
+        return ", ".join(str(other) for other in task.depends_on.all()) or "-"
+
+    def revise(self, request: HttpRequest, row: Any) -> None:
+        board.update_task(
+            task=row,
+            title=row.title,
+            description=row.description,
+            status=row.status,
+            priority=row.priority,
+        )
+
+    def mark(self, request: HttpRequest, row: Any) -> None:
+        board.delete_task(task=row)
+
+    def restore(self, request: HttpRequest, row: Any) -> None:
+        board.restore_task(task=row)

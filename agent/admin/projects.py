@@ -1,0 +1,82 @@
+"""Projects and their members in the admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+
+from agent.admin.base import CountedDeletion, QuickAdmin, TabularInline, link_to_list
+from agent.models import ChatSession, Membership, Memory, Project, Task
+
+
+def _count(rows: QuerySet[Any]) -> Coalesce:
+    """Counts by a subquery: joins to several tables would multiply each other's rows."""
+    counted = (
+        rows.filter(project=OuterRef("pk")).order_by().values("project").annotate(n=Count("pk"))
+    )
+    return Coalesce(Subquery(counted.values("n"), output_field=IntegerField()), 0)
+
+
+class MembershipInline(TabularInline):
+    model = Membership
+    extra = 0
+    autocomplete_fields = ("user",)
+
+
+@admin.register(Project)
+class ProjectAdmin(CountedDeletion, QuickAdmin):
+    list_display = ("name", "owner", "session_count", "open_tasks", "memory_count", "created_at")
+    list_select_related = ("owner",)
+    list_filter = ("created_at",)
+    search_fields = ("name", "description", "owner__username")
+    date_hierarchy = "created_at"
+    autocomplete_fields = ("owner",)
+    readonly_fields = ("board_version", "created_at", "contents")
+    inlines = (MembershipInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
+        projects: QuerySet[Project] = super().get_queryset(request)
+        return projects.annotate(
+            session_count=_count(ChatSession.objects.all()),
+            open_tasks=_count(Task.objects.filter(status__in=Task.OPEN)),
+            memory_count=_count(Memory.objects.all()),
+        )
+
+    @admin.display(description="sessions", ordering="session_count")
+    def session_count(self, project: Any) -> int:
+        return int(project.session_count)
+
+    @admin.display(description="open tasks", ordering="open_tasks")
+    def open_tasks(self, project: Any) -> int:
+        return int(project.open_tasks)
+
+    @admin.display(description="memories", ordering="memory_count")
+    def memory_count(self, project: Any) -> int:
+        return int(project.memory_count)
+
+    @admin.display(description="contents")
+    def contents(self, project: Project) -> str:
+        if project._state.adding:
+            return "-"
+        linked = ((ChatSession, "Sessions"), (Task, "Tasks"), (Memory, "Memories"))
+        return format_html_join(
+            " · ",
+            "{}",
+            ((link_to_list(model, text, project__id__exact=project.pk),) for model, text in linked),
+        )
+
+
+@admin.register(Membership)
+class MembershipAdmin(QuickAdmin):
+    list_display = ("user", "project", "role", "created_at")
+    list_select_related = ("user", "project")
+    list_filter = ("role", "created_at")
+    search_fields = ("user__username", "project__name")
+    date_hierarchy = "created_at"
+    autocomplete_fields = ("user", "project")
+    readonly_fields = ("created_at",)

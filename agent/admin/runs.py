@@ -1,0 +1,237 @@
+"""Runs in the admin, with phases, plans, steps and approvals: what was done, how long it took."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+
+from agent.admin.base import (
+    ChoiceFilter,
+    FactAdmin,
+    FactInline,
+    as_json,
+    duration,
+    elapsed,
+    link_to_list,
+)
+from agent.events import Phase
+from agent.models import Approval, Event, PhaseResult, PlanRevision, PlanStep, Run
+from agent.plans import StepType
+
+
+class PhaseInline(FactInline):
+    model = PhaseResult
+    fields = ("phase", "started_at", "took")
+    readonly_fields = fields
+
+    @admin.display(description="took")
+    def took(self, row: PhaseResult) -> str:
+        return duration(timedelta(milliseconds=row.duration_ms))
+
+
+class PlanInline(FactInline):
+    model = PlanRevision
+    fields = ("revision", "summary", "created_at")
+    readonly_fields = fields
+
+
+class StepInline(FactInline):
+    model = PlanStep
+    fields = ("position", "key", "type", "tool", "description", "status", "took", "error")
+    readonly_fields = fields
+
+    @admin.display(description="took")
+    def took(self, step: PlanStep) -> str:
+        return elapsed(step)
+
+
+@admin.register(Run)
+class RunAdmin(FactAdmin):
+    list_display = (
+        "asked",
+        "number",
+        "status",
+        "session",
+        "created_by",
+        "took",
+        "tokens",
+        "model",
+        "error_code",
+        "created_at",
+    )
+    list_select_related = ("message", "session", "created_by")
+    list_filter = ("status", "approval", "error_code", "model", "created_at")
+    search_fields = (
+        "message__content",
+        "session__title",
+        "session__project__name",
+        "created_by__username",
+        "error",
+    )
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    fields = (
+        "session",
+        "number",
+        "message",
+        "answer",
+        "status",
+        "approval",
+        "task",
+        "retry_of",
+        "created_by",
+        "model",
+        "usage",
+        "created_at",
+        "started_at",
+        "finished_at",
+        "took",
+        "error",
+        "error_code",
+        "retryable",
+        "partial",
+        "log",
+        "attempt",
+        "lease_owner",
+        "lease_until",
+    )
+    readonly_fields = fields
+    inlines = (PhaseInline, PlanInline)
+
+    @admin.display(description="message", ordering="message__content")
+    def asked(self, run: Run) -> str:
+        return str(run.message)
+
+    @admin.display(description="took")
+    def took(self, run: Run) -> str:
+        return elapsed(run)
+
+    @admin.display(description="tokens")
+    def tokens(self, run: Run) -> int:
+        return int(run.usage.get("input_tokens", 0)) + int(run.usage.get("output_tokens", 0))
+
+    @admin.display(description="log")
+    def log(self, run: Run) -> SafeString:
+        return link_to_list(Event, "Its events", run__id__exact=run.pk)
+
+
+class PhaseFilter(ChoiceFilter):
+    title = "phase"
+    parameter_name = "phase"
+    options = [(str(phase), str(phase)) for phase in Phase]
+
+
+@admin.register(PhaseResult)
+class PhaseResultAdmin(FactAdmin):
+    list_display = ("phase", "run", "session", "took", "started_at")
+    list_select_related = ("run__session",)
+    list_filter = (PhaseFilter, "started_at")
+    search_fields = ("phase", "run__session__title")
+    date_hierarchy = "started_at"
+    ordering = ("-id",)
+    fields = ("run", "phase", "started_at", "took", "found")
+    readonly_fields = fields
+
+    @admin.display(description="session")
+    def session(self, row: PhaseResult) -> str:
+        return str(row.run.session)
+
+    @admin.display(description="took", ordering="duration_ms")
+    def took(self, row: PhaseResult) -> str:
+        return duration(timedelta(milliseconds=row.duration_ms))
+
+    @admin.display(description="result")
+    def found(self, row: PhaseResult) -> SafeString:
+        return as_json(row.result)
+
+
+@admin.register(PlanRevision)
+class PlanRevisionAdmin(FactAdmin):
+    list_display = ("__str__", "summary", "revision", "session", "created_at")
+    list_select_related = ("run__session",)
+    list_filter = ("created_at",)
+    search_fields = ("summary", "run__session__title", "=digest")
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    fields = ("run", "revision", "summary", "digest", "created_at")
+    readonly_fields = fields
+    inlines = (StepInline,)
+
+    @admin.display(description="session")
+    def session(self, plan: PlanRevision) -> str:
+        return str(plan.run.session)
+
+
+class StepTypeFilter(ChoiceFilter):
+    title = "type"
+    parameter_name = "type"
+    options = [(str(type), str(type)) for type in StepType]
+
+
+@admin.register(PlanStep)
+class PlanStepAdmin(FactAdmin):
+    list_display = ("description", "key", "type", "tool", "status", "took", "run", "started_at")
+    list_select_related = ("plan__run",)
+    list_filter = ("status", StepTypeFilter, "tool", "started_at")
+    search_fields = ("description", "tool", "error", "plan__run__session__title")
+    date_hierarchy = "started_at"
+    ordering = ("-id",)
+    fields = (
+        "plan",
+        "position",
+        "key",
+        "type",
+        "tool",
+        "description",
+        "given",
+        "depends_on",
+        "status",
+        "started_at",
+        "finished_at",
+        "took",
+        "returned",
+        "error",
+    )
+    readonly_fields = fields
+
+    @admin.display(description="run")
+    def run(self, step: PlanStep) -> str:
+        return str(step.plan.run)
+
+    @admin.display(description="took")
+    def took(self, step: PlanStep) -> str:
+        return elapsed(step)
+
+    @admin.display(description="arguments")
+    def given(self, step: PlanStep) -> SafeString:
+        return as_json(step.arguments)
+
+    @admin.display(description="result")
+    def returned(self, step: PlanStep) -> SafeString:
+        return as_json(step.result)
+
+
+@admin.register(Approval)
+class ApprovalAdmin(FactAdmin):
+    list_display = (
+        "status",
+        "run",
+        "session",
+        "decided_by",
+        "requested_at",
+        "decided_at",
+        "reason",
+    )
+    list_select_related = ("run__session", "decided_by")
+    list_filter = ("status", "requested_at")
+    search_fields = ("reason", "decided_by__username", "run__session__title")
+    date_hierarchy = "requested_at"
+    ordering = ("-requested_at",)
+    fields = ("run", "plan", "status", "reason", "decided_by", "requested_at", "decided_at")
+    readonly_fields = fields
+
+    @admin.display(description="session")
+    def session(self, approval: Approval) -> str:
+        return str(approval.run.session)

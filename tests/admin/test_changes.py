@@ -1,0 +1,206 @@
+"""What can be changed in the admin and what not; deletion takes along what belongs together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db.models import Model
+from django.test import Client
+
+from agent.models import (
+    ApiToken,
+    ChatSession,
+    Event,
+    Memory,
+    MemoryRevision,
+    Message,
+    PlanStep,
+    Project,
+    Run,
+    SearchEntry,
+    Task,
+)
+from agent.tokens import create_token, find_token
+from tests.admin.site import (
+    FACTS,
+    MODELS,
+    act,
+    page,
+    rows_shown,
+    text_of,
+)
+
+# -- facts -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", FACTS)
+def test_a_fact_cannot_be_made_edited_or_deleted(
+    rows: ChatSession, client: Client, model: type[Model]
+) -> None:
+    before = list(model._base_manager.values())
+    pk = model._base_manager.first().pk  # type: ignore[union-attr]  # the rows are there
+    assert client.get(page(model, "add")).status_code == 403
+    assert client.post(page(model, "change", pk), {"title": "x"}).status_code == 403
+    assert client.post(page(model, "delete", pk), {"post": "yes"}).status_code == 403
+    chosen = {"action": "delete_selected", "_selected_action": [str(pk)], "post": "yes"}
+    client.post(page(model, "changelist"), chosen)
+    assert list(model._base_manager.values()) == before
+
+
+@pytest.mark.parametrize("model", [ApiToken, ChatSession, Memory, Task])
+def test_what_is_made_elsewhere_cannot_be_added_here(
+    rows: ChatSession, client: Client, model: type[Model]
+) -> None:
+    assert client.get(page(model, "add")).status_code == 403
+
+
+# -- people's own changes --------------------------------------------------------------------------
+
+
+def test_a_project_is_made_and_renamed(boss: User, client: Client) -> None:
+    inline = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
+    data = {"name": "Bakery", "description": "", "owner": str(boss.pk), **inline}
+    client.post(page(Project, "add"), data)
+    project = Project.objects.get()
+    assert (project.name, project.owner) == ("Bakery", boss)
+    client.post(page(Project, "change", project.pk), {**data, "name": "Bakery shop"})
+    assert Project.objects.get().name == "Bakery shop"
+
+
+def test_an_edited_task_is_found_by_its_new_words_and_pages_hear_of_it(
+    rows: ChatSession, client: Client
+) -> None:
+    task, version = Task.objects.get(), Project.objects.get().board_version
+    data = {"title": "Roster", "description": "", "status": "blocked", "priority": "high"}
+    response = client.post(page(Task, "change", task.pk), data)
+    assert response.status_code == 302, response.context["errors"]
+    task.refresh_from_db()
+    assert (task.title, task.status, task.priority) == ("Roster", "blocked", "high")
+    assert "roster" in SearchEntry.objects.get(object_id=task.pk).body.lower()
+    assert Project.objects.get().board_version == version + 1
+
+
+def test_an_edited_memory_keeps_a_revision_by_the_editor(
+    rows: ChatSession, client: Client, boss: User
+) -> None:
+    row = Memory.objects.get()
+    inline = {"revisions-TOTAL_FORMS": "0", "revisions-INITIAL_FORMS": "0"}
+    data = {"title": "MySQL", "content": "We use MySQL", "kind": "decision", "category": ""}
+    client.post(page(Memory, "change", row.pk), {**data, **inline})
+    assert Memory.objects.get().content == "We use MySQL"
+    latest = MemoryRevision.objects.order_by("number").last()
+    assert latest is not None
+    assert (latest.number, latest.action, latest.by) == (2, "updated", boss)
+    client.post(page(Memory, "change", row.pk), {**data, **inline, "content": "x" * 10_001})
+    assert Memory.objects.get().content == "We use MySQL"
+
+
+@pytest.mark.parametrize("model", [Task, Memory])
+def test_what_is_deleted_here_is_found_by_the_filter_and_can_be_restored(
+    rows: ChatSession, client: Client, model: Any
+) -> None:
+    row = model.objects.get()
+    assert "Deleted: 1." in act(client, model, "delete_marked", row)
+    assert not model.objects.exists()
+    assert rows_shown(client, model) == 0
+    assert rows_shown(client, model, {"deleted": "yes"}) == 1
+    assert rows_shown(client, model, {"deleted": "all"}) == 1
+    assert client.get(page(model, "change", row.pk)).status_code == 200
+    response = client.post(
+        page(model, "changelist") + "?deleted=yes",
+        {"action": "restore_marked", "_selected_action": [str(row.pk)]},
+        follow=True,
+    )
+    assert "Restored: 1." in response.content.decode()
+    assert model.objects.get() == row
+    assert client.post(page(model, "delete", row.pk), {"post": "yes"}).status_code == 403
+
+
+# -- tokens ----------------------------------------------------------------------------------------
+
+
+def test_a_tokens_digest_is_never_shown(rows: ChatSession, client: Client) -> None:
+    token = ApiToken.objects.get()
+    pages = [page(ApiToken, "changelist"), page(ApiToken, "change", token.pk)]
+    pages += [page(ApiToken, "delete", token.pk), page(User, "delete", token.user_id)]
+    for address in pages:
+        text = text_of(client, address)
+        assert token.prefix in text or address == pages[-1]
+        assert token.digest not in text
+
+
+def test_a_revoked_token_opens_nothing(rows: ChatSession, client: Client, alice: User) -> None:
+    token, key = create_token(alice, "lost")
+    assert "Revoked: 1." in act(client, ApiToken, "revoke_selected", token)
+    assert find_token(key) is None
+    assert rows_shown(client, ApiToken, {"in_force": "no"}) == 1
+    assert rows_shown(client, ApiToken, {"in_force": "yes"}) == 1
+
+
+# -- deletion --------------------------------------------------------------------------------------
+
+IN_A_PROJECT = [model for model in MODELS if model not in (Project, ApiToken)]
+
+
+def test_deleting_a_project_says_how_much_goes_and_takes_it_all(
+    rows: ChatSession, client: Client
+) -> None:
+    address = page(Project, "delete", rows.project_id)
+    text = text_of(client, address)
+    assert "Events: 9" in text
+    assert "Analyzing" not in text
+    assert client.post(address, {"post": "yes"}).status_code == 302
+    assert [model for model in IN_A_PROJECT if model._base_manager.exists()] == []
+
+
+def test_deleting_a_session_leaves_the_project_its_tasks_and_memories(
+    rows: ChatSession, client: Client
+) -> None:
+    chosen = {"action": "delete_selected", "_selected_action": [str(rows.pk)], "post": "yes"}
+    client.post(page(ChatSession, "changelist"), chosen)
+    gone = (ChatSession, Message, Run, Event, PlanStep)
+    assert not any(model._base_manager.exists() for model in gone)
+    assert Task.objects.count() == Memory.objects.count() == Project.objects.count() == 1
+
+
+def test_deleting_a_person_takes_along_the_projects(
+    rows: ChatSession, client: Client, alice: User
+) -> None:
+    assert client.post(page(User, "delete", alice.pk), {"post": "yes"}).status_code == 302
+    assert [model for model in MODELS if model._base_manager.exists()] == []
+
+
+def test_who_may_delete_projects_but_not_events_deletes_neither(
+    rows: ChatSession, client: Client, bob: User
+) -> None:
+    User.objects.filter(pk=bob.pk).update(is_staff=True)
+    names = ("view_project", "delete_project")
+    bob.user_permissions.set(Permission.objects.filter(codename__in=names))
+    client.force_login(bob)
+    address = page(Project, "delete", rows.project_id)
+    assert "event" in text_of(client, address)
+    assert client.post(address, {"post": "yes"}).status_code == 403
+    assert Project.objects.exists()
+
+
+def test_staff_who_may_only_view_can_neither_edit_nor_act(
+    rows: ChatSession, client: Client, bob: User
+) -> None:
+    User.objects.filter(pk=bob.pk).update(is_staff=True)
+    bob.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client.force_login(bob)
+    task = Task.objects.get()
+    assert rows_shown(client, Task) == 1
+    assert client.post(page(Task, "change", task.pk), {"title": "x"}).status_code == 403
+    act(client, Task, "delete_marked", task)
+    act(client, ApiToken, "revoke_selected", ApiToken.objects.get())
+    assert Task.objects.get().title == task.title
+    assert ApiToken.objects.get().revoked_at is None
+
+
+def test_a_person_who_is_no_staff_sees_nothing(rows: ChatSession, client: Client) -> None:
+    client.force_login(rows.project.owner)
+    for model in MODELS:
+        assert client.get(page(model, "changelist")).status_code == 302
