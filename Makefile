@@ -1,0 +1,56 @@
+# Everything a person runs: `make run`, `make test`, `make check`. `make help` lists the rest.
+# Needs make and Python 3.11 or newer with venv; the rest is installed into .venv.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON3 ?= python3
+PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-input
+# Runs a command with the variables of `.env`; those of the environment win.
+WITH_ENV := $(if $(wildcard .env),$(BIN)/dotenv --file .env run --no-override --)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench screenshots clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+run: $(VENV)/installed ## serve on http://127.0.0.1:8000 (HOST, PORT)
+	@exec $(WITH_ENV) sh -c ' \
+	  export HOST="$${HOST:-127.0.0.1}" PORT="$${PORT:-8000}"; \
+	  $(BIN)/python manage.py setup && \
+	  exec $(BIN)/uvicorn samurai_site.asgi:application --host "$$HOST" --port "$$PORT" \
+	    --ws websockets-sansio --ws-max-size 1048576 --ws-per-message-deflate false \
+	    --loop uvloop --no-access-log --timeout-graceful-shutdown 2'
+
+test: $(VENV)/installed-dev ## run the tests (ARGS="-k words" for some of them)
+	@$(BIN)/pytest $(ARGS)
+
+check: $(VENV)/installed-dev ## lint, format, types, templates, migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/djlint templates --lint --quiet
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+bench: $(VENV)/installed-dev ## measure delays and frames per second
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+screenshots: $(VENV)/installed-dev ## take the pictures of docs/images anew
+	@$(BIN)/python docs/screenshot.py
+
+clean: ## remove what was installed and cached; the data in var/ stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The target is pip and not python: a venv that broke off half-way has only the latter.
+$(BIN)/pip:
+	@$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Samurai Agent needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another with PYTHON3=...")'
+	$(PYTHON3) -m venv $(VENV)
+
+$(VENV)/installed: requirements.txt | $(BIN)/pip
+	$(PIP) install -r requirements.txt
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt requirements.txt | $(BIN)/pip
+	$(PIP) install -r requirements-dev.txt
+	@touch $@ $(VENV)/installed

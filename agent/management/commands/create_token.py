@@ -1,0 +1,34 @@
+"""`manage.py create_token USER`: makes an access token and prints its key, this once."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from agent.models import ApiToken
+from agent.tokens import create_token
+
+
+class Command(BaseCommand):
+    help = (
+        "Makes an access token for USER. The last word of the output is the key, shown only once."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("user", metavar="USER", help="the user's name")
+        parser.add_argument("--name", default="", help="what the token is for")
+        parser.add_argument(
+            "--scope",
+            choices=ApiToken.Scope.values,
+            default=ApiToken.Scope.WRITE,
+            help="what it may do (default: write)",
+        )
+
+    def handle(self, *args: Any, user: str, name: str, scope: str, **options: Any) -> None:
+        owner = User.objects.filter(username=user, is_active=True).first()
+        if owner is None:
+            raise CommandError(f"There is no active user {user!r}.")
+        if len(name) > 100:
+            raise CommandError("A token's name has at most 100 characters.")
+        _, key = create_token(owner, name, scope)
+        self.stdout.write(f"Token of {user}, to {scope}, shown only this once: {key}")

@@ -1,0 +1,29 @@
+"""The view behind the one-time sign-in link. `agent.sign_in` makes and redeems its token."""
+
+from __future__ import annotations
+
+from django.contrib.auth import login
+from django.contrib.auth.forms import AuthenticationForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from agent.sign_in import redeem
+
+LINK_IS_OVER = (
+    "This sign-in link has been used or has expired. "
+    "Start the server again to get a new one, or sign in with your password."
+)
+
+
+# Only GET: a program that asks for the headers first must not use the link up.
+@never_cache
+@require_GET
+def sign_in_by_link(request: HttpRequest, token: str) -> HttpResponse:
+    user = redeem(token)
+    if user is None:
+        context = {"form": AuthenticationForm(request), "notice": LINK_IS_OVER}
+        return render(request, "chat/sign_in.html", context, status=403)
+    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    return redirect("home")
