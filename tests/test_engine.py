@@ -1,0 +1,316 @@
+"""Runs under the local engine: leases, resuming from the ledger, the poison guard, approval, cancel."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from agent import decisions, engine, process, runs
+from agent.exceptions import Refused
+from agent.models import Approval, ChatSession, Event, PhaseResult, Project, Run, Task
+from agent.pipeline import PlanningFirstAgent
+from agent.runs import Order
+from agent.testing import ScriptedModel
+from agent.tools import registry
+from agent.tools.registry import Arguments, Result, ToolCall
+from tests.test_pipeline import create, log_of, plan
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DEAD = "another-host:1:1"
+
+
+async def ended(run: Run) -> Run:
+    async with asyncio.timeout(20):
+        while True:
+            await run.arefresh_from_db()
+            if run.status not in Run.UNFINISHED:
+                return run
+            await asyncio.sleep(0.02)
+
+
+async def status(run: Run, wanted: str) -> None:
+    async with asyncio.timeout(20):
+        while run.status != wanted:
+            await run.arefresh_from_db()
+            await asyncio.sleep(0.02)
+
+
+def agent(**turns: Any) -> PlanningFirstAgent:
+    return PlanningFirstAgent(ScriptedModel(**turns))
+
+
+async def test_a_run_is_carried_on_from_its_ledger_and_repeats_nothing(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    """The first driver dies while the plan's second step waits; the second one does the rest."""
+    gate = asyncio.Event()
+    registry.add(registry.make(waits_for(gate)))
+    try:
+        steps = [create("s1", "Login"), {**create("s2", "x", "s1"), "tool": "wait_here"}]
+        steps[1]["arguments"] = {}
+        first = agent(plans=[plan(*steps)])
+        async with engine.driving(first):
+            run = await runs.start(session.pk, alice, Order("Do it"))
+            while not await Event.objects.filter(
+                body__contains='"s2","status":"running"'
+            ).aexists():
+                await asyncio.sleep(0.02)
+        gate.set()
+        second = agent(plans=[RuntimeError("planned again")])
+        async with engine.driving(second) as driver:
+            driver.wake(session.pk)
+            assert (await ended(run)).status == "succeeded"
+    finally:
+        registry.remove("wait_here")
+    assert "analyze" not in [verb for verb, _ in second.model.asked]  # type: ignore[attr-defined]
+    assert await Task.objects.filter(title="Login").acount() == 1
+    log = await log_of(session)
+    started = [
+        event["progress"]["step"]
+        for event in log
+        if event["type"] == "progress"
+        and event["progress"]["metadata"].get("phase") == "started"
+        and "step_id" not in event["progress"]["metadata"]
+    ]
+    assert started.count("planning") == 1
+    assert [e["step"]["id"] for e in log if e["type"] == "step"].count("s1") == 2  # once
+    assert [event["seq"] for event in log] == list(range(1, len(log) + 1))
+
+
+def waits_for(gate: asyncio.Event) -> Any:
+    class Nothing(Arguments):
+        pass
+
+    class Waited(Result):
+        waited: bool
+
+    async def wait_here(call: ToolCall, arguments: Any) -> Any:
+        """Waits until the test goes on."""
+        await gate.wait()
+        return Waited(waited=True)
+
+    wait_here.__annotations__ = {"call": ToolCall, "arguments": Nothing, "return": Waited}
+    return wait_here
+
+
+async def test_a_step_is_running_while_its_tool_waits(session: ChatSession, alice: User) -> None:
+    gate = asyncio.Event()
+    registry.add(registry.make(waits_for(gate)))
+    try:
+        step = {**create("s1", "x"), "tool": "wait_here", "arguments": {}}
+        async with engine.driving(agent(plans=[plan(step)])):
+            run = await runs.start(session.pk, alice, Order("Do it"))
+            while not await Event.objects.filter(
+                body__contains='"s1","status":"running"'
+            ).aexists():
+                await asyncio.sleep(0.02)
+            await asyncio.sleep(0.2)
+            last = (await log_of(session))[-1]
+            assert (last["type"], last["progress"]["metadata"]["step_id"]) == ("progress", "s1")
+            gate.set()
+            assert (await ended(run)).status == "succeeded"
+    finally:
+        registry.remove("wait_here")
+
+
+async def test_a_run_with_a_living_driver_elsewhere_is_left_alone(
+    session: ChatSession, alice: User
+) -> None:
+    run = await runs.start(session.pk, alice, Order("Do it"))
+    assert await runs.claim(session.pk, DEAD) is not None
+    assert await runs.claim(session.pk, process.owner()) is None
+    await Run.objects.filter(pk=run.pk).aupdate(lease_until=timezone.now() - timedelta(seconds=1))
+    claimed = await runs.claim(session.pk, process.owner())
+    assert claimed is not None
+    assert (claimed.resumed, claimed.fence.attempt) == (True, 2)
+
+
+async def test_what_a_dead_process_of_this_host_held_is_free_at_once(
+    session: ChatSession, alice: User
+) -> None:
+    host, _, _ = process.owner().rsplit(":", 2)
+    await runs.start(session.pk, alice, Order("Do it"))
+    await runs.claim(session.pk, f"{host}:999999999:1")
+    assert await sync_to_async(engine.undriven_sessions)() == []
+    assert await sync_to_async(engine.free_dead_leases)() == 1
+    assert await sync_to_async(engine.undriven_sessions)() == [session.pk]
+
+
+async def test_a_serving_engine_takes_up_what_was_left(session: ChatSession, alice: User) -> None:
+    run = await runs.start(session.pk, alice, Order("Do it"))
+    driver = engine.LocalEngine(serving=True, agent=agent(plans=[plan(create("s1", "Login"))]))
+    await driver.start()
+    try:
+        assert (await ended(run)).status == "succeeded"
+    finally:
+        await driver.stop()
+
+
+async def test_a_run_that_takes_its_driver_down_again_and_again_fails(
+    session: ChatSession, alice: User
+) -> None:
+    run = await runs.start(session.pk, alice, Order("Do it"))
+    for _ in range(runs.MAX_CLAIMS):
+        assert await runs.claim(session.pk, DEAD) is not None
+        await Run.objects.filter(pk=run.pk).aupdate(lease_until=None)
+    assert await runs.claim(session.pk, DEAD) is None
+    await run.arefresh_from_db()
+    assert (run.status, run.error_code) == ("failed", "interrupted")
+    last = (await log_of(session))[-1]
+    assert (last["type"], last["code"], last["retryable"]) == ("error", "interrupted", True)
+
+
+async def test_a_run_that_takes_too_long_ends_with_run_timeout(
+    session: ChatSession, alice: User, settings: Any
+) -> None:
+    settings.SAMURAI_RUN_TIMEOUT = 0.3
+    never = asyncio.Event()
+    async with engine.driving(agent(gates={"analyze": never})):
+        run = await runs.start(session.pk, alice, Order("Do it"))
+        assert (await ended(run)).error_code == "run_timeout"
+
+
+async def test_a_fault_of_ours_is_an_internal_error_without_its_details(
+    session: ChatSession, alice: User
+) -> None:
+    async with engine.driving(agent(analyses=[RuntimeError("secret detail")])):
+        run = await runs.start(session.pk, alice, Order("Do it"))
+        await ended(run)
+    last = (await log_of(session))[-1]
+    assert last["code"] == "internal"
+    assert "secret" not in json.dumps(await log_of(session))
+
+
+# -- approval --------------------------------------------------------------------------------------
+
+ASK_FIRST = Order("Do it", approval="required")
+
+
+async def test_a_plan_that_waits_is_carried_out_when_it_is_approved(
+    session: ChatSession, alice: User
+) -> None:
+    async with engine.driving(agent(plans=[plan(create("s1", "Login"))])):
+        run = await runs.start(session.pk, alice, ASK_FIRST)
+        await status(run, "waiting")
+        assert run.lease_until is None
+        assert not await Task.objects.aexists()
+        with pytest.raises(Refused) as refused:
+            await decisions.approve(session.pk, run.pk, 7, alice)
+        assert refused.value.code == "stale_plan"
+        await decisions.approve(session.pk, run.pk, 1, alice)
+        with pytest.raises(Refused) as refused:
+            await decisions.approve(session.pk, run.pk, 1, alice)
+        assert refused.value.code == "not_active"
+        assert (await ended(run)).status == "succeeded"
+    assert await Task.objects.filter(title="Login").aexists()
+    log = await log_of(session)
+    told = [event["approval"]["status"] for event in log if event["type"] == "approval"]
+    assert told == ["requested", "approved"]
+    statuses = [event["status"] for event in log if event["type"] == "run"]
+    assert statuses == ["queued", "running", "waiting", "running", "succeeded"]
+
+
+async def test_a_waiting_run_goes_on_in_another_process_after_a_restart(
+    session: ChatSession, alice: User
+) -> None:
+    async with engine.driving(agent(plans=[plan(create("s1", "Login"))])):
+        run = await runs.start(session.pk, alice, ASK_FIRST)
+        await status(run, "waiting")
+    assert await sync_to_async(engine.undriven_sessions)() == []
+    await decisions.approve(session.pk, run.pk, 1, alice)
+    second = agent(plans=[RuntimeError("planned again")])
+    driver = engine.LocalEngine(serving=True, agent=second)
+    await driver.start()
+    try:
+        assert (await ended(run)).status == "succeeded"
+    finally:
+        await driver.stop()
+
+
+async def test_a_rejection_with_a_reason_makes_the_plan_anew(
+    session: ChatSession, alice: User
+) -> None:
+    model = ScriptedModel(plans=[plan(create("s1", "Login")), plan(create("s1", "Sign-in"))])
+    async with engine.driving(PlanningFirstAgent(model)):
+        run = await runs.start(session.pk, alice, ASK_FIRST)
+        await status(run, "waiting")
+        await decisions.reject(session.pk, run.pk, 1, alice, "Call it sign-in")
+        while await run.approvals.acount() < 2:
+            await asyncio.sleep(0.02)
+        await decisions.approve(session.pk, run.pk, 2, alice)
+        assert (await ended(run)).status == "succeeded"
+    asked = [given for verb, given in model.asked if verb == "plan"]
+    assert asked[1].reasons == ("Call it sign-in",)
+    assert [task.title async for task in Task.objects.all()] == ["Sign-in"]
+
+
+async def test_a_rejection_without_a_reason_cancels(session: ChatSession, alice: User) -> None:
+    async with engine.driving(agent(plans=[plan(create("s1", "Login"))])):
+        run = await runs.start(session.pk, alice, ASK_FIRST)
+        await status(run, "waiting")
+        await decisions.reject(session.pk, run.pk, 1, alice, "  ")
+        assert (await ended(run)).status == "cancelled"
+    last = (await log_of(session))[-1]
+    assert (last["type"], last["by"], last["reason"]) == (
+        "cancelled",
+        "alice",
+        "The plan was rejected.",
+    )
+    assert await Approval.objects.filter(status="requested").acount() == 0
+
+
+async def test_an_edited_plan_is_validated_and_waits_again(
+    session: ChatSession, alice: User
+) -> None:
+    async with engine.driving(agent(plans=[plan(create("s1", "Login"))])):
+        run = await runs.start(session.pk, alice, ASK_FIRST)
+        await status(run, "waiting")
+        with pytest.raises(Refused) as refused:
+            await decisions.edit(session.pk, run.pk, 1, alice, [create("s1", "A", "s2")])
+        assert refused.value.code == "invalid_plan"
+        await decisions.edit(session.pk, run.pk, 1, alice, [create("s1", "Edited")])
+        with pytest.raises(Refused) as refused:
+            await decisions.approve(session.pk, run.pk, 1, alice)
+        assert refused.value.code == "stale_plan"
+        await decisions.approve(session.pk, run.pk, 2, alice)
+        assert (await ended(run)).status == "succeeded"
+    assert [task.title async for task in Task.objects.all()] == ["Edited"]
+
+
+async def test_a_plan_that_deletes_several_tasks_asks_and_one_that_deletes_one_does_not(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    for title in ("A", "B", "C"):
+        await Task.objects.acreate(project=project, title=title)
+
+    def delete(key: str, title: str) -> dict[str, Any]:
+        step = create(key, title)
+        return {**step, "tool": "delete_task", "arguments": {"task": title}}
+
+    turns = [plan(delete("s1", "A"), delete("s2", "B")), plan(delete("s1", "C"))]
+    async with engine.driving(agent(plans=turns)):
+        run = await runs.start(session.pk, alice, Order("Delete A and B"))
+        await status(run, "waiting")
+        await runs.cancel(session.pk, run.pk, "alice")
+        run = await runs.start(session.pk, alice, Order("Delete C"))
+        assert (await ended(run)).status == "succeeded"
+    assert {task.title async for task in Task.objects.all()} == {"A", "B"}
+
+
+async def test_phases_of_a_rejected_plan_are_done_anew_and_the_others_are_kept(
+    session: ChatSession, alice: User
+) -> None:
+    async with engine.driving(agent(plans=[plan(create("s1", "Login"))])):
+        run = await runs.start(session.pk, alice, ASK_FIRST)
+        await status(run, "waiting")
+    await decisions.reject(session.pk, run.pk, 1, alice, "No")
+    kept = {phase async for phase in PhaseResult.objects.values_list("phase", flat=True)}
+    assert kept == {"start", "context", "analyzing"}
