@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(os.environ.get("SAMURAI_VAR_DIR") or BASE_DIR / "var")
+VAR_DIR.mkdir(parents=True, exist_ok=True)
 
 
 def env_str(name: str, default: str = "") -> str:
@@ -59,7 +60,6 @@ def env_choice(name: str, default: str, choices: tuple[str, ...]) -> str:
 def kept_secret_key() -> str:
     """Returns the key kept in `var/secret_key`, made on the first start and readable by its owner only."""
     path = VAR_DIR / "secret_key"
-    VAR_DIR.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         # Written aside and linked: of two processes that start at once, both read the first one's.
         aside = VAR_DIR / f"secret_key.{os.getpid()}"
@@ -82,6 +82,8 @@ if SITE_URL and (_site.scheme not in ("http", "https") or not _site.hostname):
 
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS")
+if env_str("HOST") not in ("", "0.0.0.0", "::"):
+    ALLOWED_HOSTS.append(env_str("HOST"))  # the address that `make run` listens on
 if _site.hostname:
     ALLOWED_HOSTS.append(_site.hostname)
     CSRF_TRUSTED_ORIGINS.append(f"{_site.scheme}://{_site.netloc}")
@@ -172,7 +174,6 @@ LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "sign-in"
 
 STATIC_URL = "/static/"
-STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Served from the source folders, so that no `collectstatic` stands between a clone and a running page.
 WHITENOISE_USE_FINDERS = True
