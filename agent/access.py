@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from agent.models import Membership, Project
+from agent.models import ChatSession, Membership, Project
 from agent.models.projects import Role
 
 if TYPE_CHECKING:
@@ -32,6 +34,30 @@ def role_in(user: User | AnonymousUser, project: Project) -> Role | None:
         return Role.OWNER
     found = Membership.objects.filter(user=user, project=project).values_list("role", flat=True)
     return Role(found[0]) if found else None
+
+
+def readable(pairs: Iterable[tuple[int, UUID]]) -> set[tuple[int, UUID]]:
+    """Returns those pairs of a user's and a session's key where the user may at least watch.
+
+    The same rule as `projects_of`, for many at once; users are taken to be active.
+    """
+    wanted = set(pairs)
+    rows = ChatSession.objects.filter(pk__in={session for _, session in wanted})
+    places = {
+        session: (project, owner)
+        for session, project, owner in rows.values_list("pk", "project_id", "project__owner_id")
+    }
+    members = set(
+        Membership.objects.filter(
+            project__in={project for project, _ in places.values()}
+        ).values_list("user_id", "project_id")
+    )
+    return {
+        (user, session)
+        for user, session in wanted
+        if session in places
+        and (user == places[session][1] or (user, places[session][0]) in members)
+    }
 
 
 def includes(role: Role | None, needed: Role) -> bool:

@@ -79,20 +79,22 @@ def _tasks(run: Run) -> Any:
 
 
 def _history(run: Run) -> tuple[Said, ...]:
-    """Returns the latest messages before the run's own, oldest first."""
+    """Returns what earlier runs said, oldest first; their order is the queue's, not the clock's."""
     earlier = (
-        Message.objects.filter(session=run.session_id, created_at__lt=run.message.created_at)
-        .order_by("-created_at", "-id")
-        .values_list("role", "content")[:HISTORY_MESSAGES]
+        Run.objects.filter(session=run.session_id, number__lt=run.number)
+        .order_by("-number")
+        .values_list("answer__content", "message__content")[: HISTORY_MESSAGES // 2]
     )
     kept: list[Said] = []
     left = HISTORY_CHARACTERS
-    for role, content in earlier:
-        text = content[:MESSAGE_CHARACTERS]
-        left -= len(text)
-        if left < 0:
-            break
-        kept.append(Said(role, text))
+    for answer, message in earlier:
+        for role, content in ((Message.Author.AGENT, answer), (Message.Author.USER, message)):
+            text = (content or "")[:MESSAGE_CHARACTERS]
+            left -= len(text)
+            if left < 0:
+                return tuple(reversed(kept))
+            if text:
+                kept.append(Said(str(role.value), text))
     return tuple(reversed(kept))
 
 

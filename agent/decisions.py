@@ -91,18 +91,17 @@ async def _decide(session: UUID, run: UUID, plan_revision: int, decision: Decisi
 
 
 def _asked(session: UUID, run_id: UUID, plan_revision: int) -> Approval:
-    run = Run.objects.filter(pk=run_id, session=session).select_related("session").first()
+    run = Run.objects.filter(pk=run_id, session=session).select_related("session__project").first()
     if run is None:
         raise Refused("not_found", "There is no such run.")
-    asked = (
-        run.approvals.filter(status=Approval.Status.REQUESTED).select_related("plan", "run").first()
-    )
+    asked = run.approvals.filter(status=Approval.Status.REQUESTED).select_related("plan").first()
     if run.status != Run.Status.WAITING or asked is None:
         raise Refused("not_active", f"The run does not wait for a decision; it is {run.status}.")
     if asked.plan.revision != plan_revision:
         raise Refused(
             "stale_plan", f"The plan is at revision {asked.plan.revision} now, not {plan_revision}."
         )
+    asked.run = run  # with its session, which decisions need
     return asked
 
 
@@ -126,7 +125,7 @@ def _edit(user: User, steps: Sequence[Any], asked: Approval) -> list[events.Even
         plan = validation.parse({"summary": asked.plan.summary, "steps": list(steps)})
     except PlanInvalid as error:
         raise Refused("invalid_plan", str(error)) from None
-    if found := validation.problems(plan, asked.run.session.project_id):
+    if found := validation.problems(plan, asked.run.session.project, user):
         raise Refused("invalid_plan", "; ".join(found))
     asked.plan, told = revisions.save(asked.run, plan)
     asked.reason = f"{user.get_username()} edited the plan."

@@ -12,16 +12,16 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from django.db import DatabaseError, connection, transaction
-from django.utils import timezone
 
 from agent import database, events
 from agent.exceptions import Fenced
-from agent.models import ChatSession, Event, Run
+from agent.models import ChatSession, Event
 
 logger = logging.getLogger(__name__)
 
@@ -164,10 +164,16 @@ class _Writer:
                     logger.exception("%d entries of the log could not be written", len(entries))
                     batch = _Batch(answers=[error] * len(entries))
                 self._tell(entries, batch)
-                if len(entries) > 1:
-                    await asyncio.sleep(GATHER)
+                await self._gather(len(entries))
         finally:
             self._task = None
+
+    async def _gather(self, last: int) -> None:
+        """Gives those who just heard the time to come back with what is next."""
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        if len(self._waiting) < last // 2:
+            await asyncio.sleep(GATHER)
 
     def _tell(self, entries: Sequence[_Entry], batch: _Batch) -> None:
         for session, frames in batch.frames.items():
@@ -258,9 +264,7 @@ class _Write:
         self.entries = entries
         self.batch = _Batch()
         self.last_seq = _lock_sessions({entry.session for entry in entries})
-        self.attempts: dict[UUID, int | None] = _attempts_of(
-            {entry.fence.run for entry in entries if entry.fence}
-        )
+        self.attempts = _attempts_of({entry.fence.run for entry in entries if entry.fence})
 
     def all(self) -> _Batch:
         for entry in self.entries:
@@ -304,7 +308,7 @@ class _Write:
         for event in told:
             self.last_seq[session] += 1
             seq = self.last_seq[session]
-            frame = Frame(seq, event.type, event.run, event.frame(seq))
+            frame = Frame(seq, event.type.value, event.run, event.frame(seq))
             self.batch.frames.setdefault(session, []).append(frame)
 
     def _raise_board_versions(self) -> None:
@@ -322,21 +326,37 @@ class _Write:
         }
 
 
-def _lock_sessions(ids: Iterable[UUID]) -> dict[UUID, int]:
+def _lock_sessions(ids: set[UUID]) -> dict[UUID, int]:
     """Locks the sessions, in the order of their ids; returns the last number given in each."""
-    rows = ChatSession.objects.filter(pk__in=list(ids)).order_by("pk")
-    if connection.features.has_select_for_update:
-        rows = rows.select_for_update()
-    return dict(rows.values_list("pk", "last_seq"))
+    lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
+    return _numbers(
+        "SELECT id, last_seq FROM agent_chatsession WHERE id IN {} ORDER BY id" + lock, ids
+    )
 
 
-def _attempts_of(runs: Iterable[UUID]) -> dict[UUID, int | None]:
-    return dict(Run.objects.filter(pk__in=list(runs)).values_list("pk", "attempt"))
+def _attempts_of(runs: set[UUID]) -> dict[UUID, int]:
+    return _numbers("SELECT id, attempt FROM agent_run WHERE id IN {}", runs)
 
 
-def _key(value: UUID | None) -> UUID | str | None:
-    """A UUID as the database keeps it; for the statements that go past the ORM."""
-    return value if value is None or connection.features.has_native_uuid_field else value.hex
+# The statements below go past the ORM: they are most of what an event costs.
+
+
+def _numbers(query: str, ids: set[UUID]) -> dict[UUID, int]:
+    """Returns the number that `query` has for each of `ids` that is there."""
+    if not ids:
+        return {}
+    key = _key_maker()
+    of_key = {key(value): value for value in ids}
+    with connection.cursor() as cursor:
+        cursor.execute(query.format(f"({','.join(['%s'] * len(of_key))})"), list(of_key))
+        return {of_key[found]: number for found, number in cursor.fetchall()}
+
+
+def _key_maker() -> Callable[[UUID], UUID | str]:
+    """Returns what makes of a UUID what the database at hand keeps of it."""
+    if connection.features.has_native_uuid_field:
+        return lambda value: value
+    return lambda value: value.hex
 
 
 # Rows for one INSERT; 5 parameters each stay far below every database's limit.
@@ -344,8 +364,9 @@ _ROWS = 1000
 
 
 def _insert(frames: dict[UUID, list[Frame]]) -> None:
+    key = _key_maker()
     rows = [
-        (_key(session), frame.seq, _key(frame.run), str(frame.type), frame.body)
+        (key(session), frame.seq, frame.run and key(frame.run), frame.type, frame.body)
         for session, of_session in frames.items()
         for frame in of_session
     ]
@@ -356,16 +377,16 @@ def _insert(frames: dict[UUID, list[Frame]]) -> None:
             cursor.execute(
                 "INSERT INTO agent_event (session_id, seq, run_id, type, body) VALUES "
                 + ",".join(["(%s,%s,%s,%s,%s)"] * len(part)),
-                [value for row in part for value in row],
+                list(chain.from_iterable(part)),
             )
 
 
 def _raise_last_seq(last: dict[UUID, int]) -> None:
-    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    key = _key_maker()
     with connection.cursor() as cursor:
         cursor.executemany(
-            "UPDATE agent_chatsession SET last_seq = %s, updated_at = %s WHERE id = %s",
-            [(seq, now, _key(session)) for session, seq in sorted(last.items())],
+            "UPDATE agent_chatsession SET last_seq = %s WHERE id = %s",
+            [(seq, key(session)) for session, seq in sorted(last.items())],
         )
 
 
@@ -374,7 +395,7 @@ def _raise_board_version(project: UUID) -> int:
         cursor.execute(
             "UPDATE agent_project SET board_version = board_version + 1 WHERE id = %s "
             "RETURNING board_version",
-            [_key(project)],
+            [_key_maker()(project)],
         )
         row = cursor.fetchone()
     return int(row[0])

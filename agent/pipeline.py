@@ -172,7 +172,10 @@ class _Run:
             plan = validation.parse(raw)
         except PlanInvalid as error:
             return None, error.errors
-        return plan, await database.call(validation.problems, plan, self.run.session.project_id)
+        return plan, await database.call(self._problems, plan)
+
+    def _problems(self, plan: Plan) -> list[str]:
+        return validation.problems(plan, self.run.session.project, self.run.created_by)
 
     def _revision(self) -> PlanRevision:
         revision = revisions.latest(self.run)
@@ -333,7 +336,7 @@ def _summary(run: Run) -> str:
 
 def _touched(run: Run) -> set[tuple[str, str]]:
     """Returns kind and id of each object that the run changed."""
-    bodies = Event.objects.filter(run=run, type=events.EventType.CHANGE)
+    bodies = Event.objects.filter(session=run.session_id, run=run, type=events.EventType.CHANGE)
     changes = [json.loads(body)["change"] for body in bodies.values_list("body", flat=True)]
     return {(change["object"], change["id"]) for change in changes}
 

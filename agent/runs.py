@@ -32,6 +32,8 @@ MAX_QUEUE = 20  # unfinished runs of one session; more is a mistake or an attack
 LEASE = timedelta(seconds=10)
 # A run that was claimed so often and finished nothing in between takes its driver down with it.
 MAX_CLAIMS = 5
+# What a driver needs of a run, read with it.
+RELATED = ("session__project__owner", "message", "task", "created_by")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,9 @@ def _create(session: ChatSession, message: Message, user: User, **fields: Any) -
         session=session, number=number, message=message, created_by=user, **fields
     )
     ChatSession.objects.filter(pk=session.pk).update(
-        run_count=number, title=session.title or title_of(message.content)
+        run_count=number,
+        title=session.title or title_of(message.content),
+        updated_at=message.created_at,
     )
     transaction.on_commit(partial(doorbell.wake, session.pk))
     return run
@@ -171,7 +175,7 @@ async def claim(session: UUID, owner: str) -> Claimed | None:
 def _claim(session: UUID, owner: str) -> Done[Claimed | None]:
     told: list[events.Event] = []
     unfinished = Run.objects.filter(session=session, status__in=Run.UNFINISHED)
-    for run in unfinished.select_related("session__project", "message", "task").order_by("number"):
+    for run in unfinished.select_related(*RELATED).order_by("number"):
         if run.status == Run.Status.WAITING or _is_driven(run, owner):
             return Done(None, told)
         if run.claims < MAX_CLAIMS:
@@ -328,7 +332,9 @@ def close_steps(run: Run) -> list[events.Event]:
 def answer_so_far(run: Run) -> str:
     """Returns what the log holds of the answer: its tokens since it last started over."""
     text = ""
-    tokens = Event.objects.filter(run=run, type=events.EventType.TOKEN).order_by("seq")
+    tokens = Event.objects.filter(
+        session=run.session_id, run=run, type=events.EventType.TOKEN
+    ).order_by("seq")
     for body in tokens.values_list("body", flat=True):
         offset, piece = events.token_of(body)
         text = text[:offset] + piece

@@ -7,13 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from agent.access import includes, role_in
 from agent.exceptions import PlanInvalid
+from agent.models import Project
+from agent.models.projects import Role
 from agent.plans import MAX_STEPS, Plan, Step, StepType, placeholders
 from agent.tools import registry
 from agent.tools.references import missing_objects
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 MAX_TEXT = 2_000  # characters of a summary or a description
 
@@ -65,18 +71,28 @@ def _step(item: Mapping[str, Any]) -> Step:
     )
 
 
-def problems(plan: Plan, project: UUID) -> list[str]:
-    """Returns all that stands in the way of carrying out `plan` in `project`; empty when nothing does.
+def problems(plan: Plan, project: Project, user: User | None) -> list[str]:
+    """Returns all that stands in the way of carrying out `plan` for `user`; empty when nothing does.
 
-    Reads the database for the objects that the plan names.
+    Reads the database for the objects that the plan names, and for what the user may do.
     """
-    found = _structure(plan)
+    found = _structure(plan) + _permissions(plan, project, user)
     ancestors = {} if found else _ancestors(plan)
     for step in plan.steps:
         found += [
-            f"step {step.id}: {text}" for text in _step_problems(step, plan, ancestors, project)
+            f"step {step.id}: {text}" for text in _step_problems(step, plan, ancestors, project.pk)
         ]
     return found
+
+
+def _permissions(plan: Plan, project: Project, user: User | None) -> list[str]:
+    if user is not None and includes(role_in(user, project), Role.EDITOR):
+        return []
+    return [
+        f"step {step.id}: the person may not change anything in this project"
+        for step in plan.steps
+        if step.type == StepType.TOOL
+    ]
 
 
 def _structure(plan: Plan) -> list[str]:

@@ -107,16 +107,16 @@ async def _watch_all(port: int, token: str, sessions: list[str]) -> list[Seen]:
 
 async def _watch(port: int, token: str, session: str, ready: asyncio.Barrier) -> Seen:
     seen = Seen()
-    async with _connect(port, token, session) as socket:
-        hello = json.loads(await socket.recv())
-        while hello["last_seq"] > len(seen.seqs):  # what earlier rounds left
-            seen.seqs.append(json.loads(await socket.recv())["seq"])
-        seen.seqs.clear()
+    last = await _last_seq(port, token, session)
+    async with _connect(port, token, session, after=last) as socket:
+        await socket.recv()  # hello
         await ready.wait()
         await socket.send(_message())
         while True:
             frame = json.loads(await socket.recv())
             arrived = time.time()
+            if "seq" not in frame:
+                continue  # a heartbeat
             seen.seqs.append(frame["seq"])
             if frame["type"] == "progress":
                 seen.delays.append((arrived - frame["progress"]["metadata"]["called"]) * 1000)
@@ -168,7 +168,7 @@ async def _count_ours(port: int, token: str, sessions: list[str]) -> float:
             began = time.perf_counter()
             count = 0
             async for text in socket:
-                count += 1
+                count += '"seq":' in str(text)
                 if count % 64 == 0:
                     ack = {"type": "ack", "seq": last + count}
                     await socket.send(json.dumps(ack))

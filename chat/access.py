@@ -6,6 +6,7 @@ that the user may see raises `PermissionDenied`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404
 
+import agent.access
 from agent.access import includes, projects_of, role_in
 from agent.models import ChatSession, Project, Run
 from agent.models.projects import Role
@@ -45,6 +47,11 @@ def get_session(user: AnyUser, session_id: UUID, needed: Role = Role.VIEWER) -> 
         raise Http404("There is no such session.")
     _require(user, session.project, needed)
     return session
+
+
+def readable(pairs: Iterable[tuple[int, UUID]]) -> set[tuple[int, UUID]]:
+    """Returns those (user, session) that may still be watched; for many connections at once."""
+    return agent.access.readable(pairs)
 
 
 def get_run(user: AnyUser, run_id: UUID, needed: Role = Role.VIEWER) -> Run:

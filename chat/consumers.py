@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 TOO_SLOW = 4408
 TOO_MANY = 4429
+TRY_LATER = 4503
 MAX_CONNECTIONS = 200  # of one user in one process
 HEARTBEAT = 14.0  # seconds without a frame; the protocol promises one at least every 15
 # Frames of a client: so many at once, so many a second in the long run.
@@ -66,14 +67,19 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Unlike Channels' own, touches no database thread: that one is shared by the whole process."""
-        match message["type"]:
-            case "websocket.connect":
-                await self._connect()
-            case "websocket.receive":
-                await self._receive(message.get("text"))
-            case "websocket.disconnect":
-                self._leave()
-                raise StopConsumer
+        try:
+            match message["type"]:
+                case "websocket.connect":
+                    await self._connect()
+                case "websocket.receive":
+                    await self._receive(message.get("text"))
+                case "websocket.disconnect":
+                    self._leave()
+                    raise StopConsumer
+        except database.LOST:
+            # Nothing is lost: what was not confirmed is sent again with its client_id.
+            logger.exception("The database is away; closing a connection")
+            await self._close(TRY_LATER)
 
     # -- connecting --------------------------------------------------------------------------------
 
@@ -155,17 +161,21 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
     async def _send_all(self) -> None:
         sent = 0
         with contextlib.suppress(OSError, RuntimeError):  # the connection is gone
-            while self.close_code is None:
-                self.news.clear()
-                while self.aside:
-                    await self._send(self.aside.popleft())
-                if not self.window.is_full and (found := await self._next()):
-                    await self._send_event(*found)
-                    sent += 1
-                    if sent % TURN == 0:
-                        await asyncio.sleep(0)
-                    continue
-                await self.news.wait()
+            try:
+                while self.close_code is None:
+                    self.news.clear()
+                    while self.aside:
+                        await self._send(self.aside.popleft())
+                    if not self.window.is_full and (found := await self._next()):
+                        await self._send_event(*found)
+                        sent += 1
+                        if sent % TURN == 0:
+                            await asyncio.sleep(0)
+                        continue
+                    await self.news.wait()
+            except database.LOST:
+                logger.exception("The log cannot be read; closing a connection")
+                self.close_code = TRY_LATER
             await self._close(self.close_code)
 
     async def _next(self) -> tuple[int, str] | None:

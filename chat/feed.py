@@ -65,9 +65,9 @@ class Tail:
         self.frames[frame.seq] = frame.body
         self._size += len(frame.body)
         self.last = max(self.last, frame.seq)
-        while len(self.frames) > TAIL_FRAMES or self._size > TAIL_CHARACTERS > 0:
-            if len(self.frames) == 1:
-                return
+        while len(self.frames) > 1 and (
+            len(self.frames) > TAIL_FRAMES or self._size > TAIL_CHARACTERS
+        ):
             self._size -= len(self.frames.pop(next(iter(self.frames))))
 
     def wake(self) -> None:

@@ -11,7 +11,8 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from agent.models import ApiToken, ChatSession, Membership
+from agent.models import ApiToken
+from chat import access
 
 NOT_LOGGED_IN = 4401
 NOT_THERE = 4404
@@ -46,7 +47,7 @@ def not_allowed(presences: Iterable[Presence]) -> dict[Presence, int]:
     """Returns the close code of each that may not watch any more; a handful of queries for all."""
     all_of = set(presences)
     out = _logged_out({presence.login for presence in all_of})
-    readable = _readable(all_of)
+    readable = access.readable((presence.user, presence.session) for presence in all_of)
     codes = {}
     for presence in all_of:
         if presence.login in out:
@@ -84,28 +85,3 @@ def _holds(login: Login, people: dict[int, User], keys: set[str], tokens: set[UU
     if login.token is not None:
         return login.token in tokens
     return login.session_key in keys and login.seal == person.get_session_auth_hash()
-
-
-def _readable(presences: set[Presence]) -> set[tuple[int, UUID]]:
-    """Returns (user, session) for each session that is there and that its viewer may see."""
-    projects = dict(
-        ChatSession.objects.filter(pk__in={presence.session for presence in presences}).values_list(
-            "pk", "project_id"
-        )
-    )
-    owners = dict(
-        ChatSession.objects.filter(pk__in=projects).values_list("project_id", "project__owner_id")
-    )
-    members = set(
-        Membership.objects.filter(project__in=set(projects.values())).values_list(
-            "user_id", "project_id"
-        )
-    )
-    readable = set()
-    for presence in presences:
-        project = projects.get(presence.session)
-        if project and (
-            owners.get(project) == presence.user or (presence.user, project) in members
-        ):
-            readable.add((presence.user, presence.session))
-    return readable
