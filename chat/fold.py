@@ -1,0 +1,204 @@
+"""A session's transcript as a fold over its log: events in, the values of `chat.transcript` out.
+
+`static/chat/fold.js` folds live events by the same rules; a page after them equals a page reloaded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from agent.events import EventType
+from agent.models import Event, Run
+from chat import wording
+from chat.transcript import Change, Exchange, Line, Phase, Said, Step, Transcript
+
+
+def load(session_id: UUID) -> Transcript:
+    """Folds the log; without the tokens of finished runs, whose answer is in their last event."""
+    finished = Q(type=EventType.TOKEN) & ~Q(run__status__in=Run.UNFINISHED)
+    rows = Event.objects.filter(session_id=session_id).exclude(finished).order_by("seq")
+    return fold(rows.values_list("seq", "body").iterator())
+
+
+def fold(rows: Iterable[tuple[int, str]]) -> Transcript:
+    """`rows`: seq and frame of each event, in order. What cannot be read becomes a plain line."""
+    folding = _Fold()
+    for seq, body in rows:
+        folding.transcript.last_seq = seq
+        try:
+            folding.apply(json.loads(body))
+        except (LookupError, TypeError, ValueError, AttributeError):
+            folding.transcript.entries.append(Line(wording.UNREADABLE))
+    folding.finish()
+    return folding.transcript
+
+
+class _Fold:
+    def __init__(self) -> None:
+        self.transcript = Transcript()
+        self._runs: dict[str, Exchange] = {}
+        self._changes: dict[str, Change] = {}  # the last one of each object
+
+    def apply(self, frame: Mapping[str, Any]) -> None:
+        reader = getattr(self, f"_on_{frame['type']}", None)
+        if reader is not None:
+            reader(frame)
+
+    def finish(self) -> None:
+        before = 0
+        for exchange in self.transcript.exchanges:
+            exchange.before = before
+            before += exchange.active
+
+    def _run(self, frame: Mapping[str, Any]) -> Exchange:
+        key = frame["run"]
+        if key not in self._runs:
+            if not isinstance(key, str):
+                raise TypeError("an event of a run names it")
+            self._runs[key] = Exchange(key)
+            self.transcript.entries.append(self._runs[key])
+        return self._runs[key]
+
+    def _on_message(self, frame: Mapping[str, Any]) -> None:
+        message = frame["message"]
+        self._run(frame).said = Said(
+            author=message["author"] or "",
+            content=message["content"],
+            at=frame["timestamp"],
+            client_id=message.get("client_id") or "",
+        )
+        self.transcript.fresh.clear()
+
+    def _on_run(self, frame: Mapping[str, Any]) -> None:
+        run, status = self._run(frame), frame["status"]
+        if status == "running" and not run.started_at:
+            run.started_at = frame["timestamp"]
+        run.status = status
+
+    def _on_progress(self, frame: Mapping[str, Any]) -> None:
+        run, progress = self._run(frame), frame["progress"]
+        told = progress.get("metadata") or {}
+        run.eta_ms = told.get("eta_ms", run.eta_ms)
+        step = _step(run, told.get("step_id"))
+        if step is None:
+            _tell(_phase(run, frame), frame)
+        elif "phase" not in told:
+            step.report = wording.plain(progress["message"])
+
+    def _on_plan(self, frame: Mapping[str, Any]) -> None:
+        run, plan = self._run(frame), frame["plan"]
+        run.plan_revision, run.summary = plan["revision"], plan.get("summary") or ""
+        numbers = {step["id"]: at for at, step in enumerate(plan["steps"], 1)}
+        run.steps = [
+            Step(
+                id=step["id"],
+                number=numbers[step["id"]],
+                type=step["type"],
+                description=step["description"] or step.get("tool") or step["id"],
+                status=step.get("status") or "pending",
+                depends_on=step["depends_on"],
+                waits_for=wording.waits_for(sorted(numbers[key] for key in step["depends_on"])),
+            )
+            for step in plan["steps"]
+        ]
+
+    def _on_step(self, frame: Mapping[str, Any]) -> None:
+        told = frame["step"]
+        step = _step(self._run(frame), told["id"])
+        if step is None:
+            return
+        step.status = told["status"]
+        step.started_at, step.finished_at = told["started_at"], told["finished_at"]
+        step.error, step.result = told.get("error") or "", wording.result(told.get("result"))
+
+    def _on_approval(self, frame: Mapping[str, Any]) -> None:
+        run, approval = self._run(frame), frame["approval"]
+        run.asks, run.why = approval["status"] == "requested", approval["reason"]
+        run.plan_revision = approval["plan_revision"]
+
+    def _on_change(self, frame: Mapping[str, Any]) -> None:
+        body = frame["change"]
+        change = Change(
+            seq=frame["seq"],
+            object=body["object"],
+            id=body["id"],
+            text=wording.change(body),
+            by=body["by"] or "",
+            at=frame["timestamp"],
+        )
+        if frame["run"] is None:
+            self.transcript.entries.append(change)
+        else:
+            self._run(frame).changes.append(change)
+        if (last := self._changes.get(change.id)) is not None:
+            last.undoable = False
+        self._changes[change.id] = change
+        self.transcript.fresh.add(change.id)
+
+    def _on_token(self, frame: Mapping[str, Any]) -> None:
+        run = self._run(frame)
+        run.text = run.text[: frame["offset"]] + frame["text"]
+
+    def _on_complete(self, frame: Mapping[str, Any]) -> None:
+        run = self._run(frame)
+        run.text, run.html = "", frame["message"]["html"]
+        run.duration_ms = frame["duration_ms"]
+        for step in run.steps:
+            if step.type != "tool" and step.status == "pending":
+                step.status = "succeeded"
+        _end(run, "succeeded", "finished")
+
+    def _on_error(self, frame: Mapping[str, Any]) -> None:
+        run = self._run(frame)
+        run.error, run.retryable = frame["error"], frame["retryable"]
+        run.text = frame["partial"]
+        _end(run, "failed", "stopped")
+
+    def _on_cancelled(self, frame: Mapping[str, Any]) -> None:
+        run = self._run(frame)
+        run.by, run.reason, run.text = frame["by"], frame["reason"], frame["partial"]
+        _end(run, "cancelled", "stopped")
+
+
+def _end(run: Exchange, status: str, state: str) -> None:
+    run.status, run.asks, run.ended = status, False, True
+    for phase in run.phases:
+        if phase.state == "running":
+            phase.state = state
+
+
+def _step(run: Exchange, key: str | None) -> Step | None:
+    return next((step for step in run.steps if step.id == key), None)
+
+
+def _phase(run: Exchange, frame: Mapping[str, Any]) -> Phase:
+    """Returns the line of the event's step, which each run has once."""
+    progress = frame["progress"]
+    step_id = (progress.get("metadata") or {}).get("step_id")
+    key = f"{progress['step']}:{step_id}" if step_id else progress["step"]
+    found = next((phase for phase in run.phases if phase.key == key), None)
+    if found is None:
+        found = Phase(key, progress["step"], frame["timestamp"])
+        run.phases.append(found)
+    return found
+
+
+def _tell(phase: Phase, frame: Mapping[str, Any]) -> None:
+    progress = frame["progress"]
+    told = progress.get("metadata") or {}
+    phase.message = wording.plain(progress["message"])
+    phase.details = progress.get("details") or ""
+    state = told.get("phase")
+    if state == "started":
+        phase.state, phase.at, phase.duration_ms = "running", frame["timestamp"], None
+    elif state in ("finished", "failed"):
+        phase.state = state
+        spent = wording.milliseconds(frame["timestamp"]) - wording.milliseconds(phase.at)
+        phase.duration_ms = told.get("duration_ms", spent)
+    elif phase.step == "error":
+        phase.state = "failed"

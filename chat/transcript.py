@@ -1,0 +1,239 @@
+"""What a page shows of a session, as plain values for the templates. How it comes about: `chat.fold`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from chat import wording
+
+UNFINISHED = frozenset(("queued", "running", "waiting"))
+ENDED_STEPS = frozenset(("succeeded", "failed", "skipped", "cancelled"))
+
+
+@dataclass(slots=True)
+class Phase:
+    """One line of a run's timeline. `state`: running, finished, failed, stopped, or noted: it just
+    happened. `at` and all other times: as in the events."""
+
+    key: str
+    step: str
+    at: str
+    message: str = ""
+    details: str = ""
+    state: str = "noted"
+    duration_ms: int | None = None
+
+    @property
+    def took(self) -> str:
+        return "" if self.duration_ms is None else wording.duration(self.duration_ms)
+
+    @property
+    def since(self) -> str:
+        return self.at if self.state == "running" else ""
+
+    @property
+    def icon(self) -> str:
+        return self.step if self.step in wording.DOING or self.step == "error" else "custom"
+
+
+@dataclass(slots=True)
+class Step:
+    """One item of the plan's checklist."""
+
+    id: str
+    number: int
+    type: str
+    description: str
+    status: str
+    depends_on: list[str]
+    waits_for: str
+    started_at: str | None = None
+    finished_at: str | None = None
+    report: str = ""
+    result: str = ""
+    error: str = ""
+
+    @property
+    def took(self) -> str:
+        if self.started_at is None or self.finished_at is None:
+            return ""
+        spent = wording.milliseconds(self.finished_at) - wording.milliseconds(self.started_at)
+        return wording.duration(spent)
+
+    @property
+    def since(self) -> str:
+        return self.started_at or "" if self.status == "running" else ""
+
+    @property
+    def note(self) -> str:
+        notes = {"pending": self.waits_for, "running": self.report, "succeeded": self.result}
+        return self.error or notes.get(self.status, "")
+
+
+@dataclass(slots=True)
+class Change:
+    """A change of the board or the memory. `undoable`: nothing changed the object since."""
+
+    seq: int
+    object: str
+    id: str
+    text: str
+    by: str
+    at: str
+    undoable: bool = True
+    kind: str = "note"
+
+
+@dataclass(slots=True)
+class Line:
+    """An event that cannot be shown otherwise."""
+
+    text: str
+    kind: str = "line"
+
+
+@dataclass(slots=True)
+class Said:
+    author: str
+    content: str
+    at: str
+    client_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A phase's part of the bar, in thousandths of what all finished phases took."""
+
+    key: str
+    step: str
+    x: int
+    width: int
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A message with its run."""
+
+    run: str
+    said: Said | None = None
+    status: str = "queued"
+    started_at: str = ""
+    phases: list[Phase] = field(default_factory=list)
+    plan_revision: int = 0
+    summary: str = ""
+    steps: list[Step] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    text: str = ""  # the answer while it is written, and what is left of one that broke off
+    html: str = ""  # the answer
+    asks: bool = False  # an approval is wanted
+    why: str = ""  # it is
+    reason: str = ""
+    by: str | None = None
+    error: str = ""
+    retryable: bool = False
+    eta_ms: int | None = None
+    duration_ms: int | None = None
+    before: int = 0  # unfinished runs before it
+    ended: bool = False  # its last event has come
+    kind: str = "exchange"
+
+    @property
+    def active(self) -> bool:
+        return self.status in UNFINISHED
+
+    @property
+    def tool_steps(self) -> list[Step]:
+        return [step for step in self.steps if step.type == "tool"]
+
+    @property
+    def checklist(self) -> list[Step]:
+        """A plan that only answers is no list to read."""
+        return self.steps if self.tool_steps else []
+
+    @property
+    def shown_summary(self) -> str:
+        """What the list of steps does not say itself."""
+        says_all = all(step.description in self.summary for step in self.checklist)
+        return "" if says_all else self.summary
+
+    @property
+    def undoable(self) -> bool:
+        """All of its changes can be taken back: the last one of each object stands."""
+        last = {change.id: change for change in self.changes}
+        return bool(last) and not self.active and all(one.undoable for one in last.values())
+
+    @property
+    def bar(self) -> list[Segment]:
+        timed = [(phase, phase.duration_ms) for phase in self.phases if phase.duration_ms]
+        total, segments, passed = sum(ms for _, ms in timed), [], 0
+        for phase, ms in timed:
+            start, passed = 1000 * passed // total, passed + ms
+            width = 1000 * passed // total - start
+            segments.append(Segment(phase.key, phase.step, start, width))
+        return segments
+
+    @property
+    def eta(self) -> str:
+        if self.status != "running" or self.eta_ms is None:
+            return ""
+        return f"about {max(1, (self.eta_ms + 500) // 1000)} s left"
+
+    @property
+    def mark(self) -> str:
+        failed = any(step.status == "failed" for step in self.steps)
+        return "partly" if self.status == "succeeded" and failed else self.status
+
+    @property
+    def since(self) -> str:
+        return self.started_at if self.status == "running" else ""
+
+    @property
+    def line(self) -> str:
+        match self.status:
+            case "queued":
+                return wording.queued(self.before)
+            case "waiting":
+                return wording.WAITING if self.asks else wording.GOES_ON
+            case "running":
+                return self._doing()
+            case "failed":
+                return f"Failed: {self.error}" if self.error else "Failed"
+            case "cancelled":
+                return wording.cancelled(self.by, self.reason)
+            case _:
+                return self._done()
+
+    def _doing(self) -> str:
+        running = [phase for phase in self.phases if phase.state == "running"]
+        if not running:
+            return wording.DOING["start"]
+        if running[-1].step == "execution":
+            ended = [step for step in self.tool_steps if step.status in ENDED_STEPS]
+            return wording.executing(len(ended), len(self.tool_steps))
+        return wording.DOING.get(running[-1].step, running[-1].message)
+
+    def _done(self) -> str:
+        failed = [step for step in self.tool_steps if step.status in ("failed", "skipped")]
+        touched = {(change.object, change.id) for change in self.changes}
+        tasks = sum(kind == "task" for kind, _ in touched)
+        return wording.done(
+            self.duration_ms, len(self.tool_steps), len(failed), tasks, len(touched) - tasks
+        )
+
+
+@dataclass(slots=True)
+class Transcript:
+    """What a page shows of a session. `fresh`: the ids of what changed after the last message."""
+
+    entries: list[Exchange | Change | Line] = field(default_factory=list)
+    fresh: set[str] = field(default_factory=set)
+    last_seq: int = 0
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        return [entry for entry in self.entries if isinstance(entry, Exchange)]
+
+    def unfinished_as_json(self) -> list[dict[str, Any]]:
+        """Returns the runs that live events go on with."""
+        return [asdict(entry) for entry in self.exchanges if not entry.ended]

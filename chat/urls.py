@@ -1,0 +1,28 @@
+"""The pages' addresses."""
+
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import URLPattern, path
+
+from chat import views
+from chat.sign_in import sign_in_by_link
+
+urlpatterns: list[URLPattern] = [
+    path("", views.home, name="home"),
+    path("projects/", views.new_project, name="new-project"),
+    path("projects/<uuid:project_id>/", views.project, name="project"),
+    path("projects/<uuid:project_id>/sessions/", views.new_session, name="new-session"),
+    path("projects/<uuid:project_id>/board/", views.board, name="board"),
+    path("sessions/<uuid:session_id>/", views.session, name="session"),
+    path("sessions/<uuid:session_id>/undo/", views.undo, name="undo"),
+    path(
+        "accounts/sign-in/",
+        LoginView.as_view(
+            template_name="chat/sign_in.html",
+            redirect_authenticated_user=True,
+            extra_context={"notice": ""},
+        ),
+        name="sign-in",
+    ),
+    path("accounts/sign-out/", LogoutView.as_view(), name="sign-out"),
+    path("sign-in/<str:token>/", sign_in_by_link, name="sign-in-link"),
+]

@@ -1,0 +1,208 @@
+"""The pages. Objects come through `chat.access`; what a session shows is folded by `chat.fold`."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.core.exceptions import BadRequest
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from agent.access import includes, role_in
+from agent.events import EventType
+from agent.exceptions import Refused
+from agent.llm.choice import has_server, model_notice
+from agent.models import ChatSession, Event, Project, Run
+from agent.models.projects import Role
+from agent.undo import undo as take_back
+from chat import access, fold, panels, wording
+from chat.forms import ProjectForm
+from chat.transcript import Transcript
+
+# Sessions of a project in the sidebar: of the one that is open, and of each other one.
+SHOWN, SHOWN_OF_OTHERS = 30, 4
+
+EXAMPLES = (
+    "I need: 1. patient sign-up with email verification 2. doctors publish free slots "
+    "3. patients book and cancel a slot. Booking depends on slots.",
+    "Remember that we decided to use Django with PostgreSQL.",
+    "What is open?",
+)
+
+
+def _user(request: HttpRequest) -> User:
+    """For views behind a sign-in."""
+    return cast(User, request.user)
+
+
+@login_required
+@require_GET
+@never_cache
+def home(request: HttpRequest) -> HttpResponse:
+    user = _user(request)
+    latest = access.sessions(user).order_by("-updated_at").first()
+    if latest is not None:
+        return redirect("session", latest.pk)
+    newest = access.projects(user).order_by("-created_at").first()
+    if newest is not None:
+        return redirect("project", newest.pk)
+    return render(request, "chat/home.html", {"form": ProjectForm(), **_sidebar(user, None)})
+
+
+@login_required
+@require_POST
+def new_project(request: HttpRequest) -> HttpResponse:
+    form = ProjectForm(request.POST)
+    if not form.is_valid():
+        context = {"form": form, **_sidebar(_user(request), None)}
+        return render(request, "chat/home.html", context, status=400)
+    project = Project.objects.create(owner=_user(request), **form.cleaned_data)
+    return _open_session(project, _user(request))
+
+
+@login_required
+@require_GET
+@never_cache
+def project(request: HttpRequest, project_id: UUID) -> HttpResponse:
+    user = _user(request)
+    found = access.get_project(user, project_id)
+    context = {
+        "project": found,
+        "sessions": found.sessions.all()[:100],
+        "panels": panels.load(found),
+        "can_write": _can_write(user, found),
+        "form": ProjectForm(),
+        **_sidebar(user, found),
+    }
+    return render(request, "chat/project.html", context)
+
+
+@login_required
+@require_POST
+def new_session(request: HttpRequest, project_id: UUID) -> HttpResponse:
+    user = _user(request)
+    return _open_session(access.get_project(user, project_id, Role.EDITOR), user)
+
+
+def _open_session(project: Project, user: User) -> HttpResponse:
+    """Opens the project's empty session again rather than leaving empty ones about."""
+    empty = project.sessions.filter(last_seq=0, created_by=user).first()
+    opened = empty or ChatSession.objects.create(project=project, created_by=user)
+    return redirect("session", opened.pk)
+
+
+@login_required
+@require_GET
+@never_cache
+def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    user = _user(request)
+    found = access.get_session(user, session_id)
+    # The log first: what changes between the two reads comes again as an event.
+    told = fold.load(found.pk)
+    can_write = _can_write(user, found.project)
+    context = {
+        "session": found,
+        "project": found.project,
+        "transcript": told,
+        "panels": panels.load(found.project, told.fresh),
+        "can_write": can_write,
+        "examples": EXAMPLES,
+        "notice": model_notice(),
+        "is_offline": not has_server(),
+        "page": _page(found, told),
+        **_sidebar(user, found.project),
+    }
+    return render(request, "chat/session.html", context)
+
+
+def _page(session: ChatSession, told: Transcript) -> dict[str, Any]:
+    """Returns what the page's script starts from."""
+    return {
+        "session": str(session.pk),
+        "socket": f"/ws/sessions/{session.pk}/",
+        "board": reverse("board", args=[session.project_id]),
+        "last_seq": told.last_seq,
+        "runs": told.unfinished_as_json(),
+        "fresh": sorted(told.fresh),
+        "words": wording.TABLES,
+    }
+
+
+@login_required
+@require_GET
+@never_cache
+def board(request: HttpRequest, project_id: UUID) -> HttpResponse:
+    """The two panels alone, for a page that is open while another session changes them."""
+    found = access.get_project(_user(request), project_id)
+    return render(request, "chat/_panels.html", {"panels": panels.load(found)})
+
+
+# -- undo ------------------------------------------------------------------------------------------
+
+
+@require_POST
+async def undo(request: HttpRequest, session_id: UUID) -> HttpResponseBase:
+    """Takes back one change (`seq`) or all changes of a run (`run`)."""
+    user = await request.auser()
+    if not user.is_authenticated:
+        return _answer(request, session_id, 401, "You are signed out.")
+    found = await sync_to_async(access.get_session)(user, session_id, Role.EDITOR)
+    seqs = await sync_to_async(_seqs)(request, found)
+    try:
+        await take_back(found.pk, user, seqs)
+    except Refused as refused:
+        return _answer(request, session_id, 409, str(refused))
+    return _answer(request, session_id, 200, "")
+
+
+def _seqs(request: HttpRequest, session: ChatSession) -> list[int]:
+    seq, run = request.POST.get("seq", ""), request.POST.get("run", "")
+    if seq.isascii() and seq.isdigit() and len(seq) < 19:
+        return [int(seq)]
+    try:
+        changes = Event.objects.filter(session=session, run=UUID(run), type=EventType.CHANGE)
+    except ValueError:
+        raise BadRequest("Name a change by its seq, or a run.") from None
+    return list(changes.order_by("seq").values_list("seq", flat=True))
+
+
+def _answer(request: HttpRequest, session_id: UUID, status: int, detail: str) -> HttpResponse:
+    """Answers a script in JSON and a plain form with a page."""
+    if "text/html" in request.headers.get("Accept", ""):
+        if status == 200:
+            return redirect("session", session_id)
+        context = {"title": "Nothing was undone", "text": detail, "session_id": session_id}
+        return render(request, "chat/refused.html", context, status=status)
+    return JsonResponse({"detail": detail} if detail else {"ok": True}, status=status)
+
+
+# -- what pages share ------------------------------------------------------------------------------
+
+
+def _can_write(user: User, project: Project) -> bool:
+    return includes(role_in(user, project), Role.EDITOR)
+
+
+def _sidebar(user: User, current: Project | None) -> dict[str, Any]:
+    """Returns the projects with their latest sessions, the current project first."""
+    unfinished = Run.objects.filter(session=OuterRef("pk"), status__in=Run.UNFINISHED)
+    latest: QuerySet[ChatSession] = ChatSession.objects.order_by("-updated_at").annotate(
+        is_active=Exists(unfinished)
+    )
+    others = access.projects(user).prefetch_related(
+        Prefetch("sessions", latest[:SHOWN_OF_OTHERS], to_attr="latest")
+    )
+    listed = list(others.order_by("-created_at"))
+    for one in listed:
+        if current is not None and one.pk == current.pk:
+            one.latest = list(latest.filter(project=one)[:SHOWN])
+    listed.sort(key=lambda one: current is None or one.pk != current.pk)
+    return {"projects": listed}

@@ -1,0 +1,138 @@
+// Writing and sending. A message is kept in the browser until its `message` event has been seen, and
+// sent again under the same `client_id` after each reconnect: the server takes it once.
+
+import { clone, slot } from "./dom.js";
+import { time } from "./times.js";
+import { page } from "./wording.js";
+
+const form = document.getElementById("composer");
+const field = document.getElementById("message");
+const alertBox = document.getElementById("alert");
+const outbox = document.getElementById("outbox");
+const STORE = `samurai.unsent.${page.session}`;
+let unsent = [];
+
+function keep() {
+  try {
+    sessionStorage.setItem(STORE, JSON.stringify(unsent));
+  } catch {
+    // Storage is full or forbidden: the messages live as long as the page.
+  }
+}
+
+function kept() {
+  try {
+    return JSON.parse(sessionStorage.getItem(STORE)) ?? [];
+  } catch {
+    return [];
+  }
+}
+
+export function setUp({ send, onSent, waiting }) {
+  if (!form) return;
+  const seen = new Set(
+    [...document.querySelectorAll("[data-client-id]")].map((node) => node.dataset.clientId),
+  );
+  unsent = kept().filter((one) => !seen.has(one.client_id));
+  keep();
+  unsent.forEach(showBubble);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    submit({ send, onSent, waiting });
+  });
+  field.addEventListener("keydown", (event) => {
+    // `isComposing`: Enter chooses a word of an input method there.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
+  field.addEventListener("input", grow);
+  for (const button of document.querySelectorAll("[data-example]")) {
+    button.addEventListener("click", () => write(button.dataset.example));
+  }
+}
+
+async function submit({ send, onSent, waiting }) {
+  const content = field.value.trim();
+  if (!content) return;
+  const plan = waiting();
+  const choice = plan ? await ask() : "message";
+  if (choice === "") return;
+  complain("");
+  write("");
+  if (choice === "reject") send({ ...plan, type: "reject", reason: content });
+  else sendMessage(content, send);
+  onSent();
+}
+
+function sendMessage(content, send) {
+  const one = { client_id: crypto.randomUUID?.() ?? randomUUID(), content };
+  unsent.push(one);
+  keep();
+  showBubble(one);
+  send({ type: "message", ...one });
+}
+
+// `crypto.randomUUID` is missing where a page is served without TLS to another machine.
+function randomUUID() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5");
+}
+
+// Asks what a message means while a plan waits: its rejection, a new message, or nothing yet.
+function ask() {
+  const dialog = document.getElementById("plan-waits");
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true });
+  });
+}
+
+export function sendAgain(send) {
+  for (const one of unsent) send({ type: "message", ...one });
+}
+
+function showBubble({ client_id: id, content }) {
+  const bubble = clone("bubble");
+  bubble.dataset.pending = id;
+  slot(bubble, "said-content").textContent = content;
+  time(bubble, "said-at", "");
+  outbox.append(bubble);
+}
+
+// Takes a message off the list: its event has been seen, or it was refused. Returns it.
+export function settle(id) {
+  const one = unsent.find((each) => each.client_id === id);
+  if (!one) return null;
+  unsent = unsent.filter((each) => each !== one);
+  keep();
+  outbox.querySelector(`[data-pending="${CSS.escape(id)}"]`)?.remove();
+  return one;
+}
+
+export function refused({ client_id: id, error }) {
+  complain(error);
+  const one = id ? settle(id) : null;
+  if (one) write(field.value.trim() ? `${one.content}\n${field.value}` : one.content);
+}
+
+export function complain(words) {
+  alertBox.textContent = words;
+  alertBox.hidden = !words;
+}
+
+export function write(words) {
+  if (!field) return;
+  field.value = words;
+  grow();
+  field.focus();
+}
+
+function grow() {
+  field.style.setProperty("height", "auto");
+  field.style.setProperty("height", `${field.scrollHeight + 2}px`);
+}

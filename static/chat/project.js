@@ -1,0 +1,5 @@
+// The project page: only its times need a script.
+
+import { localiseAll } from "./local_times.js";
+
+localiseAll(document);

@@ -1,0 +1,185 @@
+// The session page: wires socket, fold, transcript, panels and composer together.
+
+import { debug } from "./debug.js";
+import { slot } from "./dom.js";
+import { localiseAll } from "./local_times.js";
+import { Fold } from "./fold.js";
+import * as composer from "./composer.js";
+import * as panels from "./panels.js";
+import * as scroll from "./scroll.js";
+import { addLine, addNote, elementOf, showRun, showUndo } from "./render.js";
+import { Socket } from "./socket.js";
+import { startClocks, tellTime } from "./times.js";
+import { isActive, line, page, unreadable } from "./wording.js";
+
+const log = document.getElementById("log");
+const status = document.getElementById("status");
+const fold = new Fold(page.runs);
+const socket = new Socket(page.socket, page.last_seq, { onFrame: read, onState: showConnection });
+const send = (frame) => socket.send(frame);
+// In the list of sessions, beside this one's name: a run is active.
+const dot = document.querySelector('.side li [aria-current="page"] .dot');
+
+// -- frames -----------------------------------------------------------------------------------------
+
+function read(frame) {
+  if ("seq" in frame && frame.type !== "resync") {
+    tellTime(frame.timestamp);
+    readEvent(frame);
+    log.dataset.seq = frame.seq;
+    return;
+  }
+  debug("frame", frame.type);
+  if (frame.type === "hello") composer.sendAgain(send);
+  else if (frame.type === "rejected") readRefusal(frame);
+  else if (frame.type === "board") panels.fetchAgain();
+  // The log cannot serve this page's cursor: the server folds what it has.
+  else if (frame.type === "resync") location.reload();
+}
+
+// One event that cannot be shown is a plain line; the others go on.
+function readEvent(frame) {
+  try {
+    show(frame);
+  } catch (error) {
+    debug("cannot show", frame, error);
+    addLine(unreadable);
+  }
+}
+
+function show(frame) {
+  // Something more about a run that was over when the page was made: the server folds it.
+  if (frame.run && !fold.runs.has(frame.run) && elementOf(frame.run)) {
+    location.reload();
+    return;
+  }
+  const queued = fold.active;
+  const { run, change } = fold.apply(frame);
+  if (frame.type === "message") readMessage(frame);
+  if (run) showRun(run);
+  else if (change) addNote(change);
+  // A run that ended moves those behind it up.
+  for (const other of queued) if (other !== run && other.status === "queued") showRun(other);
+  if (change) panels.change(frame.change);
+  if (change || frame.type === "run" || !run || !isActive(run)) showUndo();
+  if (run) announce(frame, run);
+  if (dot) dot.hidden = fold.active.length === 0;
+  document.getElementById("welcome")?.remove();
+}
+
+function readMessage({ message }) {
+  composer.settle(message.client_id);
+  panels.startAnew();
+  const title = document.getElementById("title");
+  if (!("untitled" in title.dataset)) return;
+  delete title.dataset.untitled;
+  const name = document.querySelector('.side li [aria-current="page"] .name');
+  for (const node of [title, name]) if (node) node.textContent = titleOf(message.content);
+}
+
+// As `agent.runs.title_of` names a session.
+function titleOf(content) {
+  const words = content.split(/\s+/).join(" ").trim();
+  const signs = Array.from(words);
+  return signs.length <= 60 ? words : `${signs.slice(0, 59).join("").trimEnd()}…`;
+}
+
+function readRefusal(frame) {
+  composer.refused(frame);
+  for (const button of document.querySelectorAll("[data-act]:disabled")) button.disabled = false;
+}
+
+// Speaks at the borders of phases only; tokens and steps would never let a listener finish.
+let said = "";
+function announce(frame, run) {
+  const ends = ["complete", "error", "cancelled", "approval"].includes(frame.type);
+  const phase = frame.type === "progress" && !frame.progress.metadata?.step_id;
+  if (!ends && !phase) return;
+  const words = line(run);
+  if (words !== said) status.textContent = said = words;
+}
+
+// -- the connection ---------------------------------------------------------------------------------
+
+const connection = document.getElementById("connection");
+const CONNECTION = {
+  connecting: () => "Connecting…",
+  live: () => "Live",
+  waiting: (seconds) =>
+    navigator.onLine ? `Reconnecting in ${seconds} s` : "Offline",
+  "signed-out": () => "Signed out",
+  gone: () => "This session is gone",
+};
+
+function showConnection(state, seconds) {
+  connection.dataset.state = state === "waiting" && !navigator.onLine ? "offline" : state;
+  slot(connection, "connection-text").textContent = CONNECTION[state](seconds);
+  slot(connection, "connection-retry").hidden = state !== "waiting";
+  slot(connection, "connection-sign-in").hidden = state !== "signed-out";
+}
+
+slot(connection, "connection-retry").addEventListener("click", () => socket.tryNow());
+
+// -- buttons ----------------------------------------------------------------------------------------
+
+const acts = {
+  cancel: (run) => ({ type: "cancel", run }),
+  approve: (run, box) => ({ type: "approve", run, plan_revision: revision(box) }),
+  reject: (run, box) => ({
+    type: "reject", run, plan_revision: revision(box), reason: slot(box, "run-reason").value.trim(),
+  }),
+};
+
+const revision = (box) => Number(slot(box, "run-approval").dataset.revision);
+
+log.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-act]");
+  if (!button) return;
+  const box = button.closest("[data-run]");
+  if (button.dataset.act === "again") {
+    composer.write(slot(box, "said-content").textContent);
+    return;
+  }
+  composer.complain("");
+  if (send(acts[button.dataset.act](box.dataset.run, box))) button.disabled = true;
+  else composer.complain("There is no connection right now; try again when the page is live.");
+});
+
+// The plan that waits for a person, as the frames about it name it.
+function waiting() {
+  const run = fold.active.find((one) => one.status === "waiting" && one.asks);
+  return run ? { run: run.run, plan_revision: run.plan_revision } : null;
+}
+
+document.getElementById("undo")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const { target: form, submitter } = event;
+  const body = new FormData(form, submitter); // before the button is disabled: then it has no value
+  submitter.disabled = true;
+  composer.complain("");
+  try {
+    const answer = await fetch(form.action, {
+      method: "POST", body, headers: { Accept: "application/json" },
+    });
+    if (!answer.ok) composer.complain((await reasonOf(answer)) ?? "This could not be undone.");
+  } catch {
+    composer.complain("The server could not be reached; nothing was undone.");
+  } finally {
+    submitter.disabled = false;
+  }
+});
+
+async function reasonOf(answer) {
+  try {
+    return (await answer.json()).detail;
+  } catch {
+    return null;
+  }
+}
+
+localiseAll(document);
+startClocks();
+scroll.setUp();
+composer.setUp({ send, onSent: scroll.toEnd, waiting });
+socket.start();
+debug("started after event", page.last_seq);

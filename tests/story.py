@@ -1,0 +1,263 @@
+"""One session's log with everything in it that a page can meet, for the tests of the page's two folds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from agent import events
+from agent.events import Event, EventType, register_step
+
+START = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
+# Milliseconds between two events: odd, so that durations are rounded.
+PACE = 137
+
+
+def uid(number: int) -> UUID:
+    return UUID(int=(0x5EED << 112) + number)
+
+
+FIRST, CHAIN, ASKED, BROKEN, STOPPED, QUEUED, LATER = (uid(number) for number in range(1, 8))
+BOOKING, REMINDER, LOGIN, DECISION = (uid(number) for number in range(21, 25))
+
+
+def task(id: UUID, title: str, position: int, **more: Any) -> dict[str, Any]:
+    fields = {"description": "", "status": "pending", "priority": "medium", "parent": None}
+    return {
+        "id": str(id),
+        "title": title,
+        "position": position,
+        "depends_on": [],
+        **fields,
+        **more,
+    }
+
+
+def memory(title: str, content: str, kind: str = "decision") -> dict[str, Any]:
+    return {"id": str(DECISION), "title": title, "content": content, "kind": kind, "category": ""}
+
+
+def said(run: UUID, content: str, number: int) -> Event:
+    return events.message(
+        run, id=uid(100 + number), role="user", author="alice", content=content, client_id=run
+    )
+
+
+def phase(run: UUID, step: str, message: str, details: str = "", **told: Any) -> Event:
+    return events.progress(run, step, message, details, told)
+
+
+def plan(run: UUID, revision: int, steps: Sequence[Mapping[str, Any]], summary: str = "") -> Event:
+    blank = {"type": "tool", "tool": "create_task", "arguments": {}, "depends_on": []}
+    whole = [{**blank, "status": "pending", **step} for step in steps]
+    return events.plan(run, id=uid(200 + revision), revision=revision, summary=summary, steps=whole)
+
+
+def step(run: UUID, id: str, status: str, start: int, end: int | None = None, **more: Any) -> Event:
+    """`start` and `end`: milliseconds after the story's start."""
+    return events.step(
+        run,
+        id=id,
+        status=status,
+        started_at=START + timedelta(milliseconds=start),
+        finished_at=None if end is None else START + timedelta(milliseconds=end),
+        **more,
+    )
+
+
+def change(
+    run: UUID | None,
+    kind: str,
+    action: str,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+) -> Event:
+    id = UUID((after or before or {})["id"])
+    return events.change(
+        run, object=kind, id=id, action=action, before=before, after=after, by="alice"
+    )
+
+
+def complete(run: UUID, text: str, html: str, ms: int) -> Event:
+    usage = {"input_tokens": 0, "output_tokens": 0, "calls": 0}
+    return events.complete(
+        run, message_id=uid(300), content=text, html=html, usage=usage, duration_ms=ms
+    )
+
+
+def first_run() -> list[Event]:
+    """One of everything, all of it good."""
+    run, booking = FIRST, task(BOOKING, "Booking", 1)
+    reminder = task(REMINDER, "Reminder <b>", 2, depends_on=[str(BOOKING)], priority="high")
+    return [
+        said(run, "I need <booking> & a reminder.\nThanks!  ", 1),
+        events.run(run, "queued", position=0),
+        events.run(run, "running"),
+        phase(run, "start", "🧠 Starting to process your request...", phase="started"),
+        phase(run, "start", "🧠 Request taken up", "Model: x", phase="finished", duration_ms=49),
+        phase(run, "context", "📚 Gathering...", phase="started", eta_ms=2400),
+        phase(run, "context", "📚 Gathered", "2 messages", phase="finished", duration_ms=1250),
+        phase(run, "weather", "☂️ Looked at the sky", "Custom, at one moment"),
+        phase(run, "planning", "📋 Creating execution plan...", phase="started"),
+        phase(run, "planning", "📋 Plan created", phase="finished"),
+        plan(
+            run,
+            1,
+            [
+                {"id": "a", "description": "Create both"},
+                {"id": "b", "description": "", "tool": "search_tasks", "depends_on": ["a"]},
+                {"id": "c", "type": "answer", "description": "Say so", "depends_on": ["b", "a"]},
+            ],
+            summary="Two tasks, then an answer",
+        ),
+        phase(run, "execution", "⚙️ Executing plan...", phase="started"),
+        step(run, "a", "running", 1000),
+        phase(run, "execution", "Create both", phase="started", step_id="a"),
+        phase(run, "execution", "⏳ Half of it", step_id="a"),
+        change(run, "task", "created", None, booking),
+        change(run, "task", "created", None, reminder),
+        step(run, "a", "succeeded", 1000, 1449, result={"titles": ["Booking", "Reminder <b>"]}),
+        phase(run, "execution", "Create both", phase="finished", step_id="a"),
+        step(run, "b", "succeeded", 1500, 62_500, result={"tasks": [], "total": 0}),
+        phase(run, "execution", "⚙️ Plan carried out", phase="finished", duration_ms=61_000),
+        phase(run, "memory", "💾 Updating memory...", phase="started"),
+        phase(run, "completion", "💬 Writing the answer...", phase="started"),
+        change(run, "memory", "created", None, memory("Stack", "Stack")),
+        phase(run, "memory", "💾 Memory updated", phase="finished", duration_ms=3),
+        events.token(run, offset=0, text="Wrong sta"),
+        events.token(run, offset=0, text="Here 🗡️ it"),
+        events.token(run, offset=10, text=" is"),
+        phase(run, "completion", "🎉 Processing complete!", phase="finished", duration_ms=90),
+        events.run(run, "succeeded"),
+        complete(
+            run, "Here 🗡️ it is", "<p>Here 🗡️ it <em>is</em></p>\n<ul>\n<li>x</li>\n</ul>", 63_499
+        ),
+    ]
+
+
+def chained_run() -> list[Event]:
+    """A step fails, one that needs it is skipped; the plan is made twice."""
+    run, booking = CHAIN, task(BOOKING, "Booking", 1)
+    started = {**booking, "status": "in_progress", "priority": "low", "description": "More"}
+    return [
+        said(run, "日本語 🗡️", 2),
+        events.run(run, "queued", position=0),
+        events.run(run, "running"),
+        phase(run, "planning", "📋 Creating...", phase="started"),
+        phase(run, "planning", "📋 Created", phase="finished", duration_ms=10),
+        phase(run, "planning", "📋 Creating anew...", phase="started"),
+        phase(run, "planning", "📋 Created anew", phase="finished", duration_ms=20),
+        plan(
+            run,
+            2,
+            [
+                {"id": "s1", "description": "Start booking"},
+                {"id": "s2", "description": "Fail"},
+                {"id": "s3", "description": "Follow", "depends_on": ["s2"]},
+            ],
+        ),
+        phase(run, "execution", "⚙️ Executing plan...", phase="started"),
+        step(run, "s1", "succeeded", 0, 40),
+        change(run, "task", "updated", booking, started),
+        step(run, "s2", "failed", 0, 30, error="There is no such task."),
+        step(run, "s3", "skipped", 0, None, error="Skipped."),
+        phase(run, "execution", "⚙️ In part", phase="finished", duration_ms=3),
+        events.run(run, "succeeded"),
+        complete(run, "Partly.", "<p>Partly.</p>", 3_725_000),
+        # A person takes the first run's reminder back, and forth.
+        change(None, "task", "deleted", task(REMINDER, "Reminder <b>", 2), None),
+        change(None, "task", "restored", None, task(REMINDER, "Reminder <b>", 2)),
+    ]
+
+
+def asked_run() -> list[Event]:
+    """Waits for a person twice, and goes on."""
+    run = ASKED
+    asked: dict[str, Any] = {"id": uid(400), "plan_revision": 1}
+    done = task(BOOKING, "Booking", 1, status="completed")
+    return [
+        said(run, "Delete both", 3),
+        events.run(run, "running"),
+        plan(run, 1, [{"id": "d", "description": "Delete"}]),
+        events.approval(run, **asked, status="requested", reason="The plan deletes 2 objects."),
+        events.run(run, "waiting"),
+        events.approval(run, **asked, status="rejected", reason="Only one", by="alice"),
+        events.run(run, "running"),
+        plan(run, 2, [{"id": "d", "description": "Complete one"}]),
+        events.approval(run, id=uid(401), plan_revision=2, status="requested", reason=""),
+        events.run(run, "waiting"),
+        events.approval(run, id=uid(401), plan_revision=2, status="approved", by="alice"),
+        events.run(run, "running"),
+        change(run, "task", "updated", task(BOOKING, "Booking", 1), done),
+        change(
+            run, "memory", "updated", memory("Stack", "Stack"), memory("Stack", "Django", "fact")
+        ),
+        events.run(run, "succeeded"),
+        complete(run, "", "", 999),
+    ]
+
+
+def unlucky_runs() -> list[Event]:
+    """One fails, one is cancelled in mid-answer, a third is queued behind and withdrawn."""
+    error = {"code": "model_timeout", "retryable": True, "partial": "Half of"}
+    return [
+        said(BROKEN, "Hello?", 4),
+        events.run(BROKEN, "running"),
+        phase(BROKEN, "analyzing", "🧠 Analyzing...", phase="started"),
+        said(STOPPED, "And this?", 5),
+        events.run(STOPPED, "queued", position=1),
+        said(QUEUED, "Behind that", 6),
+        events.run(QUEUED, "queued", position=2),
+        phase(BROKEN, "analyzing", "❌ Analyzing failed", "Timeout", phase="failed"),
+        phase(BROKEN, "error", "❌ The model took too long.", "model_timeout"),
+        events.run(BROKEN, "failed"),
+        events.error(BROKEN, error="The model took too long.", **error),
+        events.run(STOPPED, "running"),
+        phase(STOPPED, "completion", "💬 Writing the answer...", phase="started"),
+        events.token(STOPPED, offset=0, text="I was  about\nto"),
+        events.run(QUEUED, "cancelled"),
+        events.cancelled(QUEUED, by="alice", reason=""),
+        events.run(STOPPED, "cancelled"),
+        events.cancelled(STOPPED, by="alice", reason="enough", partial="I was  about\nto"),
+    ]
+
+
+def unfinished_run() -> list[Event]:
+    run = LATER
+    return [
+        said(run, "Create a login task", 7),
+        events.run(run, "queued", position=0),
+        events.run(run, "running"),
+        plan(run, 1, [{"id": "s1", "description": "Create"}]),
+        phase(run, "execution", "⚙️ Executing plan...", phase="started"),
+        step(run, "s1", "running", 500),
+        change(run, "task", "created", None, task(LOGIN, "Login", 3, parent=str(BOOKING))),
+        # What no version of this page knows is passed over, what is broken is a plain line.
+        Event(EventType.PROGRESS, run, {"progress": None}),
+        Event("holiday", run, {"mood": "good"}),  # type: ignore[arg-type]  # not of this version
+        phase(run, "completion", "💬 Writing the answer...", phase="started"),
+        events.token(run, offset=0, text="So far"),
+    ]
+
+
+def story() -> list[str]:
+    """Returns the frames of the session's log, the first with seq 1."""
+    register_step("weather")
+    parts = (first_run(), chained_run(), asked_run(), unlucky_runs(), unfinished_run())
+    told = [event for part in parts for event in part]
+    return [
+        replace(event, timestamp=events.stamp(START + timedelta(milliseconds=PACE * seq))).frame(
+            seq
+        )
+        for seq, event in enumerate(told, 1)
+    ]
+
+
+def rows() -> list[tuple[int, str, str | None, str]]:
+    """Returns seq, type, run and body of each event, as the log's table keeps them."""
+    frames = [(json.loads(body), body) for body in story()]
+    return [(frame["seq"], frame["type"], frame["run"], body) for frame, body in frames]
