@@ -160,7 +160,7 @@ class _Writer:
                 entries, self._waiting = self._waiting, []
                 try:
                     batch = await loop.run_in_executor(_thread, _commit, entries)
-                except DatabaseError as error:
+                except Exception as error:  # whatever it is: those who wait must hear of it
                     logger.exception("%d entries of the log could not be written", len(entries))
                     batch = _Batch(answers=[error] * len(entries))
                 self._tell(entries, batch)
@@ -179,7 +179,10 @@ class _Writer:
         for session, frames in batch.frames.items():
             committed = Committed(session, frames, batch.boards.get(session))
             for listener in _listeners:
-                listener(committed)
+                try:
+                    listener(committed)
+                except Exception:  # the events stand; readers find them in the log
+                    logger.exception("A listener of the log raised")
         for entry, answer in zip(entries, batch.answers, strict=True):
             if entry.future.done():  # the caller was cancelled meanwhile; what it wrote stands
                 continue
