@@ -113,7 +113,7 @@ def _approve(user: User, asked: Approval) -> list[events.Event]:
 
 def _reject(user: User, reason: str, asked: Approval) -> list[events.Event]:
     if not reason:
-        return runs.cancel_now(asked.run, user.get_username(), "The plan was rejected.")
+        return runs.cancel_now(asked.run, user, "The plan was rejected.")
     _settle(asked, Approval.Status.REJECTED, user, reason)
     PhaseResult.objects.filter(run=asked.run, phase__in=[Phase.PLANNING, Phase.VALIDATION]).delete()
     _go_on(asked.run)

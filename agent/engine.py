@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import contextvars
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -107,16 +107,18 @@ class LocalEngine:
         while True:
             await asyncio.sleep(RENEW)
             held = {run: session for session, (run, _) in self._carried.items()}
-            if held:
-                lost = await database.call(runs.renew_leases, process.owner(), list(held))
-                for run in lost:
+            if not held:
+                continue
+            with _surviving_an_outage("renew the leases"):
+                for run in await database.call(runs.renew_leases, process.owner(), list(held)):
                     self._interrupt(held[run], run)
 
     async def _sweep(self) -> None:
         while True:
-            for session in await database.call(undriven_sessions):
-                if session not in self._drives:
-                    self._wake(session)
+            with _surviving_an_outage("look for work"):
+                for session in await database.call(undriven_sessions):
+                    if session not in self._drives:
+                        self._wake(session)
             await asyncio.sleep(SWEEP)
 
     # -- driving -----------------------------------------------------------------------------------
@@ -149,6 +151,15 @@ class LocalEngine:
     async def _fail(self, claimed: Claimed, journal: Journal, error: AgentError) -> None:
         with contextlib.suppress(Fenced):
             await runs.fail(claimed, error, journal.failures(str(error)))
+
+
+@contextlib.contextmanager
+def _surviving_an_outage(what: str) -> Iterator[None]:
+    """A keeper of the engine goes on when the database comes back, however late."""
+    try:
+        yield
+    except database.LOST:
+        logger.exception("The engine could not %s: the database is away", what)
 
 
 async def _in_time(work: Coroutine[Any, Any, None]) -> None:

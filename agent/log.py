@@ -135,6 +135,8 @@ _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="log-writer")
 
 # Under load, how long to gather what commits together; in seconds. Alone, an event never waits.
 GATHER = 0.003
+# How many effects at most in one commit: each is worth dozens of events, which wait for it.
+EFFECTS = 8
 
 
 class _Writer:
@@ -157,7 +159,7 @@ class _Writer:
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
-                entries, self._waiting = self._waiting, []
+                entries = self._next_batch()
                 try:
                     batch = await loop.run_in_executor(_thread, _commit, entries)
                 except Exception as error:  # whatever it is: those who wait must hear of it
@@ -167,6 +169,25 @@ class _Writer:
                 await self._gather(len(entries))
         finally:
             self._task = None
+
+    def _next_batch(self) -> list[_Entry]:
+        """Takes what commits together: all mere events, and as many effects as do not delay them.
+
+        The order within a session stays.
+        """
+        taken: list[_Entry] = []
+        left: list[_Entry] = []
+        held: set[UUID] = set()
+        effects = 0
+        for entry in self._waiting:
+            if entry.session in held or (entry.effect is not None and effects == EFFECTS):
+                held.add(entry.session)
+                left.append(entry)
+            else:
+                taken.append(entry)
+                effects += entry.effect is not None
+        self._waiting = left
+        return taken
 
     async def _gather(self, last: int) -> None:
         """Gives those who just heard the time to come back with what is next."""

@@ -82,9 +82,14 @@ def checked_content(content: str) -> str:
         raise Refused(
             "too_large", f"The message has {len(content)} characters; {MAX_CONTENT} is the most."
         )
-    if "\0" in content or any("\ud800" <= character <= "\udfff" for character in content):
+    if not is_text(content):
         raise Refused("invalid_frame", "The message holds characters that are not text.")
     return content
+
+
+def is_text(value: str) -> bool:
+    """Tells whether every database keeps `value`: no NUL, no half of a surrogate pair."""
+    return "\0" not in value and not any("\ud800" <= sign <= "\udfff" for sign in value)
 
 
 def _accept(session_id: UUID, user: User, order: Order, content: str) -> Done[Run]:
@@ -270,7 +275,7 @@ def fail_now(run: Run, error: AgentError) -> list[events.Event]:
     return [*told, last]
 
 
-async def cancel(session: UUID, run: UUID, by: str, reason: str = "") -> None:
+async def cancel(session: UUID, run: UUID, by: User, reason: str = "") -> None:
     """Cancels a queued, running or waiting run for good; what it did stays. Raises `Refused`."""
     try:
         await log.append(session, effect=partial(_cancel, session, run, by, reason))
@@ -278,7 +283,7 @@ async def cancel(session: UUID, run: UUID, by: str, reason: str = "") -> None:
         raise Refused("not_found", "There is no such run.") from None
 
 
-def _cancel(session: UUID, run_id: UUID, by: str, reason: str) -> Done[None]:
+def _cancel(session: UUID, run_id: UUID, by: User, reason: str) -> Done[None]:
     run = Run.objects.filter(pk=run_id, session=session).first()
     if run is None:
         raise Refused("not_found", "There is no such run.")
@@ -287,25 +292,23 @@ def _cancel(session: UUID, run_id: UUID, by: str, reason: str) -> Done[None]:
     return Done(None, cancel_now(run, by, reason))
 
 
-def cancel_now(run: Run, by: str, reason: str) -> list[events.Event]:
+def cancel_now(run: Run, by: User, reason: str) -> list[events.Event]:
     """Cancels inside an effect; returns the events."""
     partial_text = answer_so_far(run)
     told = [*_withdraw_approval(run, by, reason), *close_steps(run)]
     told += end(run, Run.Status.CANCELLED, partial=partial_text)
     transaction.on_commit(partial(doorbell.interrupt, run.session_id, run.pk))
-    return [*told, events.cancelled(run.pk, by=by, reason=reason, partial=partial_text)]
+    last = events.cancelled(run.pk, by=by.get_username(), reason=reason, partial=partial_text)
+    return [*told, last]
 
 
-def _withdraw_approval(run: Run, by: str, reason: str) -> list[events.Event]:
+def _withdraw_approval(run: Run, by: User, reason: str) -> list[events.Event]:
     asked = run.approvals.filter(status=Approval.Status.REQUESTED).select_related("plan").first()
     if asked is None:
         return []
-    asked.status, asked.reason, asked.decided_at = (
-        Approval.Status.REJECTED,
-        reason,
-        timezone.now(),
-    )
-    asked.save(update_fields=["status", "reason", "decided_at"])
+    asked.status, asked.reason = Approval.Status.REJECTED, reason
+    asked.decided_at, asked.decided_by = timezone.now(), by
+    asked.save(update_fields=["status", "reason", "decided_at", "decided_by"])
     return [
         events.approval(
             run.pk,
@@ -313,7 +316,7 @@ def _withdraw_approval(run: Run, by: str, reason: str) -> list[events.Event]:
             status=asked.status,
             plan_revision=asked.plan.revision,
             reason=reason,
-            by=by,
+            by=by.get_username(),
         )
     ]
 

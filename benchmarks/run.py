@@ -42,7 +42,7 @@ def main() -> None:
         print("From callback to client: 100 runs at once, 20 events each, 50 ms apart")
         latency(var, token, sessions)
         print("\nFrames a second: 50 connections, no pause, every event committed")
-        throughput(var, token, sessions[:50])
+        throughput(var, token, sessions)
 
 
 def _prepare(var: Path) -> tuple[str, list[str]]:
@@ -127,21 +127,30 @@ async def _watch(port: int, token: str, session: str, ready: asyncio.Barrier) ->
 # -- throughput ------------------------------------------------------------------------------------
 
 
+CONNECTIONS = 50
+EVENTS = "1000"
+
+
 def throughput(var: Path, token: str, sessions: list[str]) -> None:
-    events = 400
-    bare, ours = [], []
+    """A run that 50 people watch, and 50 runs that one each watches, beside the bare application."""
+    bare, watched, alone = [], [], []
     for _ in range(ROUNDS):
-        with _server(var, "benchmarks.bare", FRAMES=str(events)) as port:
-            bare.append(asyncio.run(_count_bare(port, len(sessions))))
-        with _server(var, "benchmarks.app", PACE_EVENTS=str(events), PACE_PAUSE="0") as port:
-            ours.append(asyncio.run(_count_ours(port, token, sessions)))
-        print(f"  bare {bare[-1]:,.0f} frames/s, ours {ours[-1]:,.0f} frames/s")
-    ratio = statistics.median(ours) / statistics.median(bare)
-    print(f"  ratio of the medians: {ratio:.2f}")
+        with _server(var, "benchmarks.bare", FRAMES=EVENTS) as port:
+            bare.append(asyncio.run(_count_bare(port)))
+        with _server(var, "benchmarks.app", PACE_EVENTS=EVENTS, PACE_PAUSE="0") as port:
+            watched.append(asyncio.run(_count_ours(port, token, sessions[:1] * CONNECTIONS)))
+            alone.append(asyncio.run(_count_ours(port, token, sessions[:CONNECTIONS])))
+        print(
+            f"  bare {bare[-1]:,.0f}, one run with 50 viewers {watched[-1]:,.0f}, "
+            f"50 runs with one viewer each {alone[-1]:,.0f}"
+        )
+    for name, rates in (("one run, 50 viewers", watched), ("50 runs, 50 viewers", alone)):
+        ratio = statistics.median(rates) / statistics.median(bare)
+        print(f"  {name}: {ratio:.2f} of the bare application (ratio of the medians)")
 
 
-async def _count_bare(port: int, connections: int) -> float:
-    ready = asyncio.Barrier(connections)
+async def _count_bare(port: int) -> float:
+    ready = asyncio.Barrier(CONNECTIONS)
 
     async def one() -> tuple[int, float, float]:
         async with connect(f"ws://127.0.0.1:{port}/", compression=None) as socket:
@@ -153,18 +162,20 @@ async def _count_bare(port: int, connections: int) -> float:
                 count += 1
             return count, began, time.perf_counter()
 
-    return _rate(await asyncio.gather(*(one() for _ in range(connections))))
+    return _rate(await asyncio.gather(*(one() for _ in range(CONNECTIONS))))
 
 
 async def _count_ours(port: int, token: str, sessions: list[str]) -> float:
+    """Each session gets one message; every connection counts until the run's end."""
     ready = asyncio.Barrier(len(sessions))
+    message = _message()  # the same client_id from all viewers of a session: one run
 
     async def one(session: str) -> tuple[int, float, float]:
         last = await _last_seq(port, token, session)
         async with _connect(port, token, session, after=last) as socket:
             await socket.recv()
             await ready.wait()
-            await socket.send(_message())
+            await socket.send(message)
             began = time.perf_counter()
             count = 0
             async for text in socket:

@@ -26,6 +26,7 @@ from agent.models import ChatSession
 from agent.models.projects import Role
 from agent.runs import Order
 from chat import access, feed, frames, login, snapshot
+from chat.feed import Kept
 from chat.presence import NOT_LOGGED_IN, NOT_THERE, Login, Presence
 from chat.window import Bucket, Window
 
@@ -62,6 +63,8 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
         self.aside: deque[str] = deque(maxlen=ASIDE)  # frames that are in no log
         self.close_code: int | None = None
         self.sender: asyncio.Task[None] | None = None
+        self.read_ahead: deque[Kept] = deque()  # the events after the cursor, read from the log
+        self.clock = asyncio.get_running_loop().time
         self.last_sent = self.sending_since = 0.0
         self.board_version = 0
 
@@ -104,8 +107,7 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
             await self._watch(user, session)
 
     async def _watch(self, user: Login, session: ChatSession) -> None:
-        loop = asyncio.get_running_loop()
-        self.bucket = Bucket(burst=BURST, rate=RATE, now=loop.time())
+        self.bucket = Bucket(burst=BURST, rate=RATE, now=self.clock())
         self.presence = Presence(user, session.pk, session.project_id)
         self.tail = feed.here().join(self)  # join first, read second
         row, first = await database.call(_hello, session.pk)
@@ -113,7 +115,10 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
         self.tail.last = max(self.tail.last, row.last_seq)
         self.aside.append(frames.ephemeral("hello", **first))
         await self._set_cursor(row.last_seq)
-        self.sender = loop.create_task(self._send_all(), context=contextvars.Context())
+        self.last_sent = self.clock()
+        self.sender = asyncio.get_running_loop().create_task(
+            self._send_all(), context=contextvars.Context()
+        )
 
     async def _set_cursor(self, last_seq: int) -> None:
         asked = _after(self.scope["query_string"])
@@ -138,12 +143,14 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
         self.news.set()
 
     def board_changed(self, project: UUID, version: int) -> None:
-        if version > self.board_version:
+        if self.sender is not None and version > self.board_version:
             self.board_version = version
             self.aside.append(frames.ephemeral("board", project=str(project), version=version))
             self.wake()
 
     def tick(self, now: float) -> None:
+        if self.sender is None:
+            return  # nothing goes before `hello`
         stuck = self.sending_since and now - self.sending_since > 30
         if stuck or self.window.is_too_slow(now):
             self.expel(TOO_SLOW)
@@ -159,51 +166,49 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
     # -- sending: one task, so that frames never overtake each other -------------------------------
 
     async def _send_all(self) -> None:
-        sent = 0
         with contextlib.suppress(OSError, RuntimeError):  # the connection is gone
             try:
                 while self.close_code is None:
                     self.news.clear()
-                    while self.aside:
-                        await self._send(self.aside.popleft())
-                    if not self.window.is_full and (found := await self._next()):
-                        await self._send_event(*found)
-                        sent += 1
-                        if sent % TURN == 0:
-                            await asyncio.sleep(0)
-                        continue
+                    await self._send_what_there_is()
                     await self.news.wait()
             except database.LOST:
                 logger.exception("The log cannot be read; closing a connection")
                 self.close_code = TRY_LATER
             await self._close(self.close_code)
 
-    async def _next(self) -> tuple[int, str] | None:
-        assert self.tail is not None, "watching"
-        if (body := self.tail.frames.get(self.cursor + 1)) is not None:
-            return self.cursor + 1, body
-        if self.cursor >= self.tail.last:
-            return None
-        found = await feed.here().after(self.presence.session, self.cursor)
-        if not found:
-            return None
-        # What is read in one go is sent in one go, but for the last, as far as the window allows.
-        for seq, body in found[:-1]:
-            if self.window.is_full:
-                return None
-            await self._send_event(seq, body)
-        return None if self.window.is_full else found[-1]
+    async def _send_what_there_is(self) -> None:
+        sent = 0
+        while self.close_code is None:
+            while self.aside:
+                await self._send(self.aside.popleft())
+            if self.window.is_full or (found := await self._next()) is None:
+                return
+            await self._send_event(*found)
+            sent += 1
+            if sent % TURN == 0:
+                await asyncio.sleep(0)
 
-    async def _send_event(self, seq: int, body: str) -> None:
+    async def _next(self) -> tuple[int, Kept] | None:
+        """Returns the event after the cursor, from what is at hand or else from the log."""
+        assert self.tail is not None, "watching"
+        if not self.read_ahead:
+            if (kept := self.tail.frames.get(self.cursor + 1)) is not None:
+                return self.cursor + 1, kept
+            if self.cursor >= self.tail.last:
+                return None
+            self.read_ahead = await feed.here().after(self.presence.session, self.cursor)
+        return (self.cursor + 1, self.read_ahead.popleft()) if self.read_ahead else None
+
+    async def _send_event(self, seq: int, kept: Kept) -> None:
         self.cursor = seq
-        self.window.sent(seq, len(body), asyncio.get_running_loop().time())
-        await self._send(body)
+        self.window.sent(seq, kept.size, self.clock())
+        await self._send(kept.body)
 
     async def _send(self, text: str) -> None:
-        clock = asyncio.get_running_loop().time
-        self.sending_since = clock()
+        self.last_sent = self.sending_since = self.clock()
         await self.base_send({"type": "websocket.send", "text": text})
-        self.last_sent, self.sending_since = clock(), 0.0
+        self.sending_since = 0.0
 
     async def _close(self, code: int) -> None:
         self.close_code = code
@@ -219,7 +224,7 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
             return  # frames that were on their way when we closed
         frame: dict[str, Any] = {}
         try:
-            if not self.bucket.take(asyncio.get_running_loop().time()):
+            if not self.bucket.take(self.clock()):
                 raise Refused("rate_limited", "Too many frames; wait a little.")
             frame = frames.read(text)
             await self._handle(frames.parse(frame))
@@ -245,7 +250,7 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
                 order = Order(frame.content, frame.client_id, frame.approval, frame.task)
                 await runs.start(session, await self._editor(), order)
             case frames.CancelFrame():
-                await runs.cancel(session, frame.run, (await self._editor()).get_username())
+                await runs.cancel(session, frame.run, await self._editor())
             case frames.ApproveFrame():
                 user = await self._editor()
                 await decisions.approve(session, frame.run, frame.plan_revision, user)

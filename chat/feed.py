@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 # What a session's tail keeps at hand: enough for every viewer's window.
 TAIL_FRAMES = 1024
-TAIL_CHARACTERS = 1_048_576
+TAIL_BYTES = 1_048_576
 # Seconds between looks at the log, for what other processes wrote.
 SLOW_LOOK = 2.0
 # Seconds between looks at who may still watch, and at idle or stuck connections.
@@ -49,12 +50,20 @@ class Viewer(Protocol):
         """The viewer may not watch any more; `code` is the close code."""
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An event at hand: its frame, and how many bytes that is on the wire."""
+
+    body: str
+    size: int
+
+
 @dataclass(slots=True)
 class Tail:
     """The newest events of one watched session."""
 
     last: int = 0  # the highest position known to be committed
-    frames: dict[int, str] = field(default_factory=dict)
+    frames: dict[int, Kept] = field(default_factory=dict)
     viewers: set[Viewer] = field(default_factory=set)
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _size: int = 0
@@ -62,26 +71,28 @@ class Tail:
     def add(self, frame: Frame) -> None:
         if frame.seq in self.frames:
             return
-        self.frames[frame.seq] = frame.body
-        self._size += len(frame.body)
+        kept = self.frames[frame.seq] = _kept(frame)
+        self._size += kept.size
         self.last = max(self.last, frame.seq)
-        while len(self.frames) > 1 and (
-            len(self.frames) > TAIL_FRAMES or self._size > TAIL_CHARACTERS
-        ):
-            self._size -= len(self.frames.pop(next(iter(self.frames))))
+        while len(self.frames) > 1 and (len(self.frames) > TAIL_FRAMES or self._size > TAIL_BYTES):
+            self._size -= self.frames.pop(next(iter(self.frames))).size
 
     def wake(self) -> None:
         for viewer in self.viewers:
             viewer.wake()
 
 
+def _kept(frame: Frame) -> Kept:
+    return Kept(frame.body, len(frame.body.encode()))
+
+
 class Feed:
-    """The feed of one event loop. Its keeper runs while anybody watches."""
+    """The feed of one event loop. Its keepers run while anybody watches."""
 
     def __init__(self) -> None:
         self._tails: dict[UUID, Tail] = {}
         self._boards: dict[UUID, set[UUID]] = {}  # project: its watched sessions
-        self._keeper: asyncio.Task[None] | None = None
+        self._keepers: dict[str, asyncio.Task[None]] = {}
 
     def viewers(self) -> list[Viewer]:
         return [viewer for tail in self._tails.values() for viewer in tail.viewers]
@@ -95,11 +106,14 @@ class Feed:
         tail = self._tails.setdefault(where.session, Tail())
         tail.viewers.add(viewer)
         self._boards.setdefault(where.project, set()).add(where.session)
-        if self._keeper is None or self._keeper.done():
-            self._keeper = asyncio.get_running_loop().create_task(
-                self._keep(), context=contextvars.Context()
-            )
+        self._start_keepers()
         return tail
+
+    def _start_keepers(self) -> None:
+        loop = asyncio.get_running_loop()
+        for name, keep in (("time", self._keep_time), ("looking", self._keep_looking)):
+            if name not in self._keepers or self._keepers[name].done():
+                self._keepers[name] = loop.create_task(keep(), context=contextvars.Context())
 
     def leave(self, viewer: Viewer) -> None:
         where = viewer.presence
@@ -126,35 +140,40 @@ class Feed:
             for viewer in self._tails[session].viewers:
                 viewer.board_changed(project, version)
 
-    async def after(self, session: UUID, cursor: int) -> list[tuple[int, str]]:
+    async def after(self, session: UUID, cursor: int) -> deque[Kept]:
         """Returns the next events after `cursor` from the log; viewers at one place read once."""
         tail = self._tails[session]
         async with tail.reading:
-            if (body := tail.frames.get(cursor + 1)) is not None:
-                return [(cursor + 1, body)]
+            if (kept := tail.frames.get(cursor + 1)) is not None:
+                return deque([kept])
             frames = await log.read(session, cursor)
             if frames and frames[-1].seq > tail.last - TAIL_FRAMES:
                 for frame in frames:
                     tail.add(frame)
-            return [(frame.seq, frame.body) for frame in frames]
+            return deque(map(_kept, frames))
 
     # -- what other processes did ------------------------------------------------------------------
 
-    async def _keep(self) -> None:
-        ticks_of_look = round(SLOW_LOOK / TICK)
-        count = 0
+    async def _keep_time(self) -> None:
+        """Apart from the looks: heartbeats go on while the database is away."""
         while self._tails:
             await asyncio.sleep(TICK)
-            count += 1
-            try:
-                await self._expel_strangers()
-                if count % ticks_of_look == 0:
-                    await self._look()
-            except database.LOST:
-                logger.exception("The feed cannot look at the database")
             now = asyncio.get_running_loop().time()
             for viewer in self.viewers():
                 viewer.tick(now)
+
+    async def _keep_looking(self) -> None:
+        look_at = 0.0
+        while self._tails:
+            await asyncio.sleep(TICK)
+            now = asyncio.get_running_loop().time()
+            try:
+                await self._expel_strangers()
+                if now >= look_at:
+                    await self._look()
+                    look_at = now + SLOW_LOOK
+            except database.LOST:
+                logger.exception("The feed cannot look at the database")
 
     async def _look(self) -> None:
         found = await database.call(_last_seqs, list(self._tails))

@@ -9,8 +9,11 @@ from uuid import UUID
 from pydantic import BaseModel, Field, StrictInt, StrictStr, ValidationError
 
 from agent.exceptions import Refused
+from agent.runs import is_text
 
 MAX_REASON = 10_000  # characters
+MAX_DEPTH = 32
+MAX_NUMBER = 2**63 - 1
 
 Seq = Annotated[StrictInt, Field(ge=0, le=2**63 - 1)]
 Revision = Annotated[StrictInt, Field(ge=1, le=2**31 - 1)]
@@ -77,7 +80,22 @@ def read(text: str | None) -> dict[str, Any]:
         raise Refused("invalid_json", "The frame is not valid JSON.") from None
     if not isinstance(frame, dict):
         raise Refused("invalid_frame", "A frame must be a JSON object.")
+    _check(frame)
     return frame
+
+
+def _check(value: Any, depth: int = 0) -> None:
+    """Refuses what JSON allows and no database or reader of ours does."""
+    if depth > MAX_DEPTH:
+        raise Refused("invalid_frame", f"The frame is nested more than {MAX_DEPTH} deep.")
+    if isinstance(value, str) and not is_text(value):
+        raise Refused("invalid_frame", "The frame holds characters that are not text.")
+    if isinstance(value, int | float) and not -MAX_NUMBER <= value <= MAX_NUMBER:
+        raise Refused("invalid_frame", "The frame holds a number that is too large.")
+    inside = [*value, *value.values()] if isinstance(value, dict) else value
+    if isinstance(inside, list):
+        for item in inside:
+            _check(item, depth + 1)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -69,6 +70,9 @@ class Server:
         await asyncio.shield(self._starting)
 
     async def _start_engine(self) -> None:
+        # The log's writer asks for the interpreter a dozen times for each commit. At Python's 5 ms a
+        # time, the slowest events of 100 busy runs took 62 ms to the client instead of 44.
+        sys.setswitchinterval(0.0005)
         self._lock = _only_server()
         engine = LocalEngine(serving=True)
         await engine.start()

@@ -126,7 +126,9 @@ class ServerProcess:
         address = f"ws://127.0.0.1:{self.port}/ws/sessions/{session or self.session}/{query}"
         if headers is None:
             headers = {"Authorization": f"Token {self.cast[name]['token']}"}
-        return connect(address, additional_headers=headers, max_size=None, compression=None)
+        return connect(
+            address, additional_headers=headers, max_size=None, max_queue=None, compression=None
+        )
 
 
 async def receive(socket: ClientConnection) -> dict[str, Any]:

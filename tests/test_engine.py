@@ -299,7 +299,7 @@ async def test_a_plan_that_deletes_several_tasks_asks_and_one_that_deletes_one_d
     async with engine.driving(agent(plans=turns)):
         run = await runs.start(session.pk, alice, Order("Delete A and B"))
         await status(run, "waiting")
-        await runs.cancel(session.pk, run.pk, "alice")
+        await runs.cancel(session.pk, run.pk, alice)
         run = await runs.start(session.pk, alice, Order("Delete C"))
         assert (await ended(run)).status == "succeeded"
     assert {task.title async for task in Task.objects.all()} == {"A", "B"}

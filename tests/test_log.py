@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.contrib.auth.models import User
 from django.db import OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
@@ -129,13 +130,13 @@ async def test_a_driver_with_an_old_attempt_writes_nothing(session: ChatSession,
 
 
 async def test_a_cancel_fences_what_was_written_in_the_same_commit_after_it(
-    session: ChatSession, run: Run
+    session: ChatSession, run: Run, alice: User
 ) -> None:
     """The driver and the cancel meet in one group commit."""
     fence = Fence(run.pk, 1)
     results = await asyncio.gather(
         log.append(session.pk, [said(run, "warm-up")], fence=fence),
-        runs.cancel(session.pk, run.pk, "alice"),
+        runs.cancel(session.pk, run.pk, alice),
         log.append(session.pk, [said(run, "too late")], fence=fence),
         return_exceptions=True,
     )

@@ -86,6 +86,7 @@ async def test_the_session_is_named_after_its_first_message(server: ServerProces
     ]
 
 
+EDIT = {"type": "edit_plan", "run": NOWHERE, "plan_revision": 1}
 REJECTED = [
     ("not JSON", "invalid_json"),
     ("[" * 100_000, "invalid_json"),
@@ -118,6 +119,10 @@ REJECTED = [
     ({"type": "approve", "run": NOWHERE, "plan_revision": 1}, "not_found"),
     ({"type": "reject", "run": NOWHERE, "plan_revision": 1, "reason": ""}, "not_found"),
     ({"type": "edit_plan", "run": NOWHERE, "plan_revision": 1, "steps": [7]}, "invalid_frame"),
+    ({"type": "reject", "run": NOWHERE, "plan_revision": 1, "reason": "\0"}, "invalid_frame"),
+    ({**EDIT, "steps": [{"id": "\ud800"}]}, "invalid_frame"),
+    ({**EDIT, "steps": [{"arguments": {"n": 10**30}}]}, "invalid_frame"),
+    ('{"type": "ping", "more": ' + "[" * 100 + "]" * 100 + "}", "invalid_frame"),
 ]
 
 
@@ -291,7 +296,7 @@ async def test_a_client_that_does_not_acknowledge_gets_a_window_and_no_more(
 ) -> None:
     async with watching(server) as socket:
         for number in range(40):
-            await say(socket, f"Create a task number {number}")
+            assert (await say(socket, f"Create a task number {number}"))[-1]["type"] == "complete"
             last = server.rows("SELECT max(last_seq) FROM agent_chatsession")[0][0]
             await socket.send(json.dumps({"type": "ack", "seq": last}))
     assert last > 1_100

@@ -22,7 +22,9 @@ class ChatSession(UUIDModel):
     last_seq = models.PositiveBigIntegerField(default=0, editable=False)
     run_count = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now_add=True, help_text="When somebody last said something.")
+    updated_at = models.DateTimeField(
+        auto_now_add=True, help_text="When somebody last said something."
+    )
 
     class Meta:
         ordering = ["-updated_at", "id"]
