@@ -1,7 +1,12 @@
-"""A bare ASGI WebSocket application: sends FRAMES frames of a progress event's size, then closes."""
+"""A bare ASGI WebSocket application: sends FRAMES frames of a progress event's size, then closes.
+
+At `/burst` each connection gets its frames in one go. At `/broadcast` all connections get each frame
+before anybody gets the next one, as viewers of one run do.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from typing import Any
@@ -25,12 +30,33 @@ BODY = json.dumps(
 )
 
 
+CONNECTIONS = 50
+_waiting: list[Any] = []
+
+
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["type"] != "websocket":
         return
     await receive()
     await send({"type": "websocket.accept"})
     await receive()  # the client's "go"
-    for _ in range(FRAMES):
-        await send({"type": "websocket.send", "text": BODY})
+    if scope["path"] == "/burst":
+        for _ in range(FRAMES):
+            await send({"type": "websocket.send", "text": BODY})
+    else:
+        await _broadcast(send)
     await send({"type": "websocket.close"})
+
+
+async def _broadcast(send: Any) -> None:
+    done = asyncio.get_running_loop().create_future()
+    _waiting.append((send, done))
+    if len(_waiting) == CONNECTIONS:
+        for _ in range(FRAMES):
+            for one, _ in _waiting:
+                await one({"type": "websocket.send", "text": BODY})
+            await asyncio.sleep(0)
+        for _, other in _waiting:
+            other.set_result(None)
+        _waiting.clear()
+    await done

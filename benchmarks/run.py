@@ -133,27 +133,34 @@ EVENTS = "1000"
 
 def throughput(var: Path, token: str, sessions: list[str]) -> None:
     """A run that 50 people watch, and 50 runs that one each watches, beside the bare application."""
-    bare, watched, alone = [], [], []
+    rates: dict[str, list[float]] = {}
     for _ in range(ROUNDS):
         with _server(var, "benchmarks.bare", FRAMES=EVENTS) as port:
-            bare.append(asyncio.run(_count_bare(port)))
+            for path in ("burst", "broadcast"):
+                rate = asyncio.run(_count_bare(port, path))
+                rates.setdefault(f"bare, {path}", []).append(rate)
         with _server(var, "benchmarks.app", PACE_EVENTS=EVENTS, PACE_PAUSE="0") as port:
-            watched.append(asyncio.run(_count_ours(port, token, sessions[:1] * CONNECTIONS)))
-            alone.append(asyncio.run(_count_ours(port, token, sessions[:CONNECTIONS])))
+            for name, chosen in (
+                ("one run, 50 viewers", sessions[:1] * CONNECTIONS),
+                ("50 runs, a viewer each", sessions[:CONNECTIONS]),
+            ):
+                rates.setdefault(name, []).append(asyncio.run(_count_ours(port, token, chosen)))
+    burst, broadcast = (
+        statistics.median(rates[f"bare, {path}"]) for path in ("burst", "broadcast")
+    )
+    for name, of_name in rates.items():
+        median = statistics.median(of_name)
         print(
-            f"  bare {bare[-1]:,.0f}, one run with 50 viewers {watched[-1]:,.0f}, "
-            f"50 runs with one viewer each {alone[-1]:,.0f}"
+            f"  {name:24} {median:>9,.0f}   {median / burst:.2f} of the bare burst, "
+            f"{median / broadcast:.2f} of the bare broadcast"
         )
-    for name, rates in (("one run, 50 viewers", watched), ("50 runs, 50 viewers", alone)):
-        ratio = statistics.median(rates) / statistics.median(bare)
-        print(f"  {name}: {ratio:.2f} of the bare application (ratio of the medians)")
 
 
-async def _count_bare(port: int) -> float:
+async def _count_bare(port: int, path: str) -> float:
     ready = asyncio.Barrier(CONNECTIONS)
 
     async def one() -> tuple[int, float, float]:
-        async with connect(f"ws://127.0.0.1:{port}/", compression=None) as socket:
+        async with connect(f"ws://127.0.0.1:{port}/{path}", compression=None) as socket:
             await ready.wait()
             await socket.send("go")
             began = time.perf_counter()

@@ -59,12 +59,15 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
         self.cursor = 0
         self.tail: feed.Tail | None = None
         self.window = Window()
-        self.news = asyncio.Event()
+        self.loop = asyncio.get_running_loop()
+        self.clock = self.loop.time
+        # Done when there may be something to send. A bare future: an `asyncio.Event` costs more than
+        # all the rest of a frame's way through here.
+        self.news: asyncio.Future[None] = self.loop.create_future()
         self.aside: deque[str] = deque(maxlen=ASIDE)  # frames that are in no log
         self.close_code: int | None = None
         self.sender: asyncio.Task[None] | None = None
         self.read_ahead: deque[Kept] = deque()  # the events after the cursor, read from the log
-        self.clock = asyncio.get_running_loop().time
         self.last_sent = self.sending_since = 0.0
         self.board_version = 0
 
@@ -116,9 +119,7 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
         self.aside.append(frames.ephemeral("hello", **first))
         await self._set_cursor(row.last_seq)
         self.last_sent = self.clock()
-        self.sender = asyncio.get_running_loop().create_task(
-            self._send_all(), context=contextvars.Context()
-        )
+        self.sender = self.loop.create_task(self._send_all(), context=contextvars.Context())
 
     async def _set_cursor(self, last_seq: int) -> None:
         asked = _after(self.scope["query_string"])
@@ -140,7 +141,8 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
     # -- what the feed calls -----------------------------------------------------------------------
 
     def wake(self) -> None:
-        self.news.set()
+        if not self.news.done():
+            self.news.set_result(None)
 
     def board_changed(self, project: UUID, version: int) -> None:
         if self.sender is not None and version > self.board_version:
@@ -169,9 +171,9 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
         with contextlib.suppress(OSError, RuntimeError):  # the connection is gone
             try:
                 while self.close_code is None:
-                    self.news.clear()
+                    self.news = self.loop.create_future()
                     await self._send_what_there_is()
-                    await self.news.wait()
+                    await self.news
             except database.LOST:
                 logger.exception("The log cannot be read; closing a connection")
                 self.close_code = TRY_LATER
@@ -182,28 +184,32 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
         while self.close_code is None:
             while self.aside:
                 await self._send(self.aside.popleft())
-            if self.window.is_full or (found := await self._next()) is None:
+            if self.window.is_full:
                 return
-            await self._send_event(*found)
+            if (kept := self._at_hand()) is None:
+                if not await self._read_ahead():
+                    return
+                continue
+            self.cursor += 1
+            self.window.sent(self.cursor, kept.size, self.clock())
+            await self._send(kept.body)
             sent += 1
             if sent % TURN == 0:
                 await asyncio.sleep(0)
 
-    async def _next(self) -> tuple[int, Kept] | None:
-        """Returns the event after the cursor, from what is at hand or else from the log."""
+    def _at_hand(self) -> Kept | None:
+        """Returns the event after the cursor, unless it must be read from the log first."""
+        if self.read_ahead:
+            return self.read_ahead.popleft()
         assert self.tail is not None, "watching"
-        if not self.read_ahead:
-            if (kept := self.tail.frames.get(self.cursor + 1)) is not None:
-                return self.cursor + 1, kept
-            if self.cursor >= self.tail.last:
-                return None
-            self.read_ahead = await feed.here().after(self.presence.session, self.cursor)
-        return (self.cursor + 1, self.read_ahead.popleft()) if self.read_ahead else None
+        return self.tail.frames.get(self.cursor + 1)
 
-    async def _send_event(self, seq: int, kept: Kept) -> None:
-        self.cursor = seq
-        self.window.sent(seq, kept.size, self.clock())
-        await self._send(kept.body)
+    async def _read_ahead(self) -> bool:
+        """Reads what the log has after the cursor; tells whether that is anything."""
+        assert self.tail is not None, "watching"
+        if self.cursor < self.tail.last:
+            self.read_ahead = await feed.here().after(self.presence.session, self.cursor)
+        return bool(self.read_ahead)
 
     async def _send(self, text: str) -> None:
         self.last_sent = self.sending_since = self.clock()

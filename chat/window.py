@@ -24,7 +24,7 @@ class Window:
     def sent(self, seq: int, size: int, now: float) -> None:
         self._open.append((seq, size))
         self._bytes += size
-        if self.is_full and self._full_since is None:
+        if self._full_since is None and self.is_full:
             self._full_since = now
 
     def acknowledged(self, seq: int) -> None:
