@@ -375,3 +375,19 @@ def test_a_broken_page_says_so_without_a_trace(
     assert response.status_code == 500
     assert "Something broke on our side" in text_of(response)
     assert "secret detail" not in text_of(response)
+
+
+@pytest.mark.parametrize(
+    ("range_", "status", "length"), [(None, 200, None), ("bytes=0-9", 206, 10)]
+)
+def test_static_files_are_sent_whole_or_in_the_part_asked_for(
+    client: Client, range_: str | None, status: int, length: int | None
+) -> None:
+    headers = {"Range": range_} if range_ else {}
+    answer = client.get("/static/chat/tokens.css", headers=headers)
+    assert answer.status_code == status
+    assert not answer.streaming
+    assert answer["Content-Type"].startswith("text/css")
+    assert len(answer.content) == int(answer["Content-Length"])
+    if length is not None:
+        assert len(answer.content) == length
