@@ -92,7 +92,23 @@ class PlanningFirstAgent:
         `AgentError` that ends it.
         """
         await database.call(journal.load)
+        if (claimed.resumed or claimed.run.retry_of_id) and journal.durations:
+            await _say_what_was_done(claimed, journal)
         await _Run(self.model, claimed.run, journal).all_phases()
+
+
+RESUMED = events.register_step("resumed")
+
+
+async def _say_what_was_done(claimed: Claimed, journal: Journal) -> None:
+    revision = await database.call(revisions.latest, claimed.run)
+    steps = [step for step in revision.steps.all() if step.tool] if revision else []
+    done = sum(step.status == PlanStep.Status.SUCCEEDED for step in steps)
+    message = "🔁 Resumed after a restart" if claimed.resumed else "🔁 Trying again"
+    whole = len(steps) or len(journal.durations)
+    what = f"{done} of {_count(whole, 'step')}" if steps else _count(whole, "phase")
+    details = f"{what} {'was' if whole == 1 else 'were'} already done"
+    await journal.progress(RESUMED, message, details)
 
 
 class _Run:

@@ -96,7 +96,7 @@ def _accept(session_id: UUID, user: User, order: Order, content: str) -> Done[Ru
     if order.client_id is not None and (known := _run_of(session_id, order.client_id)):
         return Done(known)
     session = ChatSession.objects.get(pk=session_id)
-    _check_limits(session, user)
+    before = place_in_queue(session, user)
     if order.task and not Task.objects.filter(pk=order.task, project=session.project_id).exists():
         raise Refused("not_found", "There is no such task.")
     before = session.runs.filter(status__in=Run.UNFINISHED).count()
@@ -111,7 +111,7 @@ def _accept(session_id: UUID, user: User, order: Order, content: str) -> Done[Ru
         content=content,
         client_id=order.client_id,
     )
-    run = _create(
+    run = create(
         session, message, user, approval=order.approval, task_id=order.task, given=dict(order.given)
     )
     return Done(run, [_said(run, message, user), events.run(run.pk, run.status, position=before)])
@@ -123,14 +123,22 @@ def _run_of(session: UUID, client_id: UUID) -> Run | None:
     ).first()
 
 
-def _check_limits(session: ChatSession, user: User) -> None:
+def place_in_queue(session: ChatSession, user: User) -> int:
+    """Returns how many runs a new one of `user` waits for. Raises `Refused` when it is too much."""
     since = timezone.now() - timedelta(minutes=1)
     most = settings.SAMURAI_USER_RUNS_PER_MINUTE
     if Run.objects.filter(created_by=user, created_at__gt=since).count() >= most:
         raise Refused("rate_limited", f"{most} messages a minute are the most; wait a little.")
+    before = session.runs.filter(status__in=Run.UNFINISHED).count()
+    if before >= MAX_QUEUE:
+        raise Refused(
+            "queue_full", f"{before} messages wait already; try again when some are done."
+        )
+    return before
 
 
-def _create(session: ChatSession, message: Message, user: User, **fields: Any) -> Run:
+def create(session: ChatSession, message: Message, user: User, **fields: Any) -> Run:
+    """Adds a run to the session's queue, inside an effect."""
     number = session.run_count + 1
     run = Run.objects.create(
         session=session, number=number, message=message, created_by=user, **fields
@@ -138,7 +146,7 @@ def _create(session: ChatSession, message: Message, user: User, **fields: Any) -
     ChatSession.objects.filter(pk=session.pk).update(
         run_count=number,
         title=session.title or title_of(message.content),
-        updated_at=message.created_at,
+        updated_at=run.created_at,
     )
     transaction.on_commit(partial(doorbell.wake, session.pk))
     return run

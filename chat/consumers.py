@@ -144,9 +144,11 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
         if not self.news.done():
             self.news.set_result(None)
 
-    def board_changed(self, project: UUID, version: int) -> None:
-        if self.sender is not None and version > self.board_version:
-            self.board_version = version
+    def board_changed(self, project: UUID, version: int, *, seen: bool) -> None:
+        if self.sender is None or version <= self.board_version:
+            return
+        self.board_version = version
+        if not seen:
             self.aside.append(frames.ephemeral("board", project=str(project), version=version))
             self.wake()
 

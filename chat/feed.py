@@ -40,8 +40,8 @@ class Viewer(Protocol):
     def wake(self) -> None:
         """There may be something after the viewer's cursor."""
 
-    def board_changed(self, project: UUID, version: int) -> None:
-        """The project's board or memory changed from another session."""
+    def board_changed(self, project: UUID, version: int, *, seen: bool) -> None:
+        """The project's board or memory changed. `seen`: by events of the viewer's own session."""
 
     def tick(self, now: float) -> None:
         """Time passed; `now` is the event loop's clock."""
@@ -136,9 +136,9 @@ class Feed:
             self._board_changed(committed.session, *committed.board)
 
     def _board_changed(self, source: UUID, project: UUID, version: int) -> None:
-        for session in self._boards.get(project, set()) - {source}:
+        for session in self._boards.get(project, set()):
             for viewer in self._tails[session].viewers:
-                viewer.board_changed(project, version)
+                viewer.board_changed(project, version, seen=session == source)
 
     async def after(self, session: UUID, cursor: int) -> deque[Kept]:
         """Returns the next events after `cursor` from the log; viewers at one place read once."""
@@ -184,7 +184,7 @@ class Feed:
                 tail.last = last
                 tail.wake()
             for viewer in tail.viewers:
-                viewer.board_changed(project, version)
+                viewer.board_changed(project, version, seen=False)
 
     async def _expel_strangers(self) -> None:
         viewers = self.viewers()

@@ -219,6 +219,7 @@ class ModelServer:
         self.connections = 0
         self.port = 0
         self._script: list[Answer] = []
+        self._writers: list[asyncio.StreamWriter] = []
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="model-server", daemon=True)
@@ -255,15 +256,17 @@ class ModelServer:
         self._ready.set()
         await self._end.wait()
         server.close()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        await asyncio.sleep(0)  # lets the transports close
+        for writer in self._writers:
+            writer.transport.abort()  # its task sees that the client is gone, and ends
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+        await asyncio.gather(
+            *(writer.wait_closed() for writer in self._writers), return_exceptions=True
+        )
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         connection = self.connections
+        self._writers.append(writer)
         first = b""
         try:
             while request := await _read(reader, first, connection):

@@ -318,6 +318,15 @@ async def test_the_board_of_another_session_of_the_project_is_announced(
     assert board == {"type": "board", "project": server.project, "version": 1}
 
 
+async def test_the_own_session_is_told_of_its_changes_by_events_alone(
+    server: ServerProcess,
+) -> None:
+    async with watching(server) as socket:
+        await say(socket, "Create a task to write the docs")
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(socket.recv(), 3)  # longer than the slow look
+
+
 async def test_after_a_kill_the_viewer_goes_on_where_it_was(
     make_server: Callable[..., ServerProcess],
 ) -> None:
