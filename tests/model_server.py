@@ -256,9 +256,10 @@ class ModelServer:
         self._ready.set()
         await self._end.wait()
         server.close()
-        for writer in self._writers:
-            writer.transport.abort()  # its task sees that the client is gone, and ends
-        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for writer in self._writers:
+                writer.transport.abort()  # its task sees that the client is gone, and ends
+            await asyncio.wait(others, timeout=0.1)
         await asyncio.gather(
             *(writer.wait_closed() for writer in self._writers), return_exceptions=True
         )
