@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.model_server import Gate, ModelServer, by_schema, held, said, stream
+from tests.model_server import Answer, Gate, Handler, ModelServer, by_schema, held, said, stream
 from tests.server import ServerProcess, is_last, receive, send, until, watching
 
 ANALYSIS = {"intent": "command", "summary": "Wants a task", "needs_tools": True, "question": ""}
@@ -36,6 +36,17 @@ def plan(*titles: str) -> dict[str, Any]:
             for number, title in enumerate(titles, 1)
         ],
     }
+
+
+def answering(**otherwise: Answer) -> Handler:
+    """Answers as a good model does, but for what `otherwise` says."""
+    good = {
+        "analysis": said(ANALYSIS),
+        "plan": said(plan("Login")),
+        "memory": said(NOTHING),
+        "answer": stream("Done."),
+    }
+    return by_schema(**{**good, **otherwise})
 
 
 def progress(step: str, phase: str) -> Callable[[dict[str, Any]], bool]:
@@ -68,12 +79,7 @@ async def test_while_the_analysis_is_withheld_it_is_announced_and_nothing_later(
     make_server: Callable[..., ServerProcess],
 ) -> None:
     gate = Gate()
-    answers = by_schema(
-        analysis=held(said(ANALYSIS), gate),
-        plan=said(plan("Login")),
-        memory=said(NOTHING),
-        answer=stream("Done."),
-    )
+    answers = answering(analysis=held(said(ANALYSIS), gate))
     with ModelServer(answers) as model:
         server = with_model(make_server, model)
         async with watching(server) as socket:
@@ -89,12 +95,7 @@ async def test_while_the_plan_is_withheld_the_analysis_is_finished_and_the_plann
     make_server: Callable[..., ServerProcess],
 ) -> None:
     gate = Gate()
-    answers = by_schema(
-        analysis=said(ANALYSIS),
-        plan=held(said(plan("Login")), gate),
-        memory=said(NOTHING),
-        answer=stream("Done."),
-    )
+    answers = answering(plan=held(said(plan("Login")), gate))
     with ModelServer(answers) as model:
         server = with_model(make_server, model)
         async with watching(server) as socket:
@@ -111,12 +112,7 @@ async def test_while_the_answer_is_written_its_beginning_is_there(
     make_server: Callable[..., ServerProcess],
 ) -> None:
     first, second = Gate(), Gate()
-    answers = by_schema(
-        analysis=said(ANALYSIS),
-        plan=said(plan("Login")),
-        memory=said(NOTHING),
-        answer=stream("The ", first, "task ", second, "is there."),
-    )
+    answers = answering(answer=stream("The ", first, "task ", second, "is there."))
     with ModelServer(answers) as model:
         server = with_model(make_server, model)
         async with watching(server) as socket:
@@ -137,12 +133,7 @@ async def test_a_cancel_stops_a_run_in_the_middle_of_a_model_call(
     make_server: Callable[..., ServerProcess],
 ) -> None:
     gate = Gate()
-    answers = by_schema(
-        analysis=said(ANALYSIS),
-        plan=said(plan("Login")),
-        memory=said(NOTHING),
-        answer=stream("Half an ", gate, "answer."),
-    )
+    answers = answering(answer=stream("Half an ", gate, "answer."))
     with ModelServer(answers) as model:
         server = with_model(make_server, model)
         async with watching(server) as socket:
@@ -203,12 +194,6 @@ async def test_a_faulty_model_server_ends_the_run_with_an_error_that_a_person_un
 ) -> None:
     from tests import model_server as answers
 
-    good = {
-        "analysis": said(ANALYSIS),
-        "plan": said(plan("Login")),
-        "memory": said(NOTHING),
-        "answer": stream("Done."),
-    }
     bad = {
         "html": {"analysis": answers.html()},
         "broken": {"plan": answers.raw('{"choices": [{"mess')},
@@ -216,7 +201,7 @@ async def test_a_faulty_model_server_ends_the_run_with_an_error_that_a_person_un
         "refused": {"analysis": answers.error(401, "Incorrect API key provided: key")},
         "busy": {"analysis": answers.error(429, "Slow down", Retry_After="3600")},
     }[fault]
-    with ModelServer(by_schema(**{**good, **bad})) as model:
+    with ModelServer(answering(**bad)) as model:
         server = with_model(make_server, model)
         async with watching(server) as socket:
             await send(socket, "Create a task Login")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 import uuid
@@ -12,6 +13,10 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from agent.runs import MAX_QUEUE
+from chat.consumers import MAX_CONNECTIONS
+from chat.window import MAX_BYTES, MAX_EVENTS, PATIENCE, Window
+from tests.model_server import Gate, ModelServer, by_schema, held, said
 from tests.server import ServerProcess, is_last, receive, say, send, until, watching
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
@@ -261,7 +266,6 @@ async def test_losing_access_closes_the_socket(
 
 
 def run_sql(server: ServerProcess, statement: str) -> None:
-    import contextlib
     import sqlite3
 
     with contextlib.closing(sqlite3.connect(server.var / "db.sqlite3", timeout=20)) as database:
@@ -364,3 +368,56 @@ async def test_the_development_server_speaks_the_same(
         assert (await receive(socket))["code"] == "invalid_json"
     assert await close_code(server, name="bob") == 4404
     assert await close_code(server, headers={}) == 4401
+
+
+async def test_too_many_messages_in_a_minute_are_rejected(
+    make_server: Callable[..., ServerProcess],
+) -> None:
+    server = make_server(SAMURAI_USER_RUNS_PER_MINUTE="2")
+    async with watching(server) as socket:
+        for _ in range(2):
+            await say(socket, "Hello")
+        await send(socket, "Hello")
+        assert (await receive(socket))["code"] == "rate_limited"
+
+
+async def test_a_full_queue_is_rejected_and_nothing_of_it_is_kept(
+    make_server: Callable[..., ServerProcess],
+) -> None:
+    with ModelServer(by_schema(analysis=held(said({}), Gate()))) as model:
+        server = make_server(OPENAI_API_KEY="key", OPENAI_BASE_URL=model.base_url)
+        async with watching(server) as socket:
+            for _ in range(MAX_QUEUE + 1):
+                await send(socket, "Hello")
+            rejected = await until(socket, lambda frame: frame["type"] == "rejected")
+            assert rejected[-1]["code"] == "queue_full"
+        assert server.rows("SELECT count(*) FROM agent_message") == [(MAX_QUEUE,)]
+
+
+async def test_too_many_connections_of_one_person_are_refused_and_others_are_not(
+    server: ServerProcess,
+) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(MAX_CONNECTIONS):
+            await stack.enter_async_context(watching(server))
+        assert await close_code(server) == 4429
+        async with watching(server, name="carol"):
+            pass
+    async with watching(server):
+        pass
+
+
+def test_a_window_that_stays_full_is_too_slow() -> None:
+    window = Window()
+    for seq in range(1, MAX_EVENTS):
+        window.sent(seq, 10, now=0.0)
+    assert not window.is_full
+    window.sent(MAX_EVENTS, 10, now=5.0)
+    assert window.is_full
+    assert not window.is_too_slow(5.0 + PATIENCE)
+    assert window.is_too_slow(5.1 + PATIENCE)
+    window.acknowledged(1)
+    assert not window.is_full
+    assert not window.is_too_slow(1_000.0)
+    window.sent(MAX_EVENTS + 1, MAX_BYTES, now=6.0)
+    assert window.is_full
