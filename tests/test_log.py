@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from unittest.mock import patch
 
@@ -65,11 +64,16 @@ async def test_an_event_is_committed_before_anybody_hears_of_it(
 ) -> None:
     heard: list[tuple[str, str]] = []
 
+    def committed_body() -> str:
+        try:
+            return Event.objects.get().body
+        finally:
+            connection.close()
+
     def listener(committed: Committed) -> None:
         # Another connection, at the very moment of hearing: it sees what is committed, no more.
-        with contextlib.closing(sqlite3.connect(connection.settings_dict["NAME"])) as other:
-            [(body,)] = other.execute("SELECT body FROM agent_event").fetchall()
-        heard.append((body, committed.frames[0].body))
+        with ThreadPoolExecutor() as other:
+            heard.append((other.submit(committed_body).result(), committed.frames[0].body))
 
     log.listen(listener)
     try:
