@@ -79,6 +79,8 @@ class _Fold:
         if status == "running" and not run.started_at:
             run.started_at = frame["timestamp"]
         run.status = status
+        if (former := self._runs.get(frame.get("retry_of") or "")) is not None:
+            former.retryable = False  # it is being tried again
 
     def _on_progress(self, frame: Mapping[str, Any]) -> None:
         run, progress = self._run(frame), frame["progress"]

@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern] = [
     path("projects/<uuid:project_id>/board/", views.board, name="board"),
     path("sessions/<uuid:session_id>/", views.session, name="session"),
     path("sessions/<uuid:session_id>/undo/", views.undo, name="undo"),
+    path("sessions/<uuid:session_id>/retry/", views.retry, name="retry"),
     path(
         "accounts/sign-in/",
         LoginView.as_view(

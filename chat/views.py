@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from agent import retries
 from agent.access import includes, role_in
 from agent.events import EventType
 from agent.exceptions import Refused
@@ -145,41 +147,67 @@ def board(request: HttpRequest, project_id: UUID) -> HttpResponse:
     return render(request, "chat/_panels.html", {"panels": panels.load(found)})
 
 
-# -- undo ------------------------------------------------------------------------------------------
+# -- what a page asks for beside the socket --------------------------------------------------------
+
+Verb = Callable[[ChatSession, User], Awaitable[object]]
 
 
 @require_POST
 async def undo(request: HttpRequest, session_id: UUID) -> HttpResponseBase:
     """Takes back one change (`seq`) or all changes of a run (`run`)."""
-    user = await request.auser()
-    if not user.is_authenticated:
-        return _answer(request, session_id, 401, "You are signed out.")
-    found = await sync_to_async(access.get_session)(user, session_id, Role.EDITOR)
-    seqs = await sync_to_async(_seqs)(request, found)
-    try:
-        await take_back(found.pk, user, seqs)
-    except Refused as refused:
-        return _answer(request, session_id, 409, str(refused))
-    return _answer(request, session_id, 200, "")
+
+    async def verb(found: ChatSession, user: User) -> None:
+        await take_back(found.pk, user, await sync_to_async(_seqs)(request, found))
+
+    return await _do(request, session_id, verb, "Nothing was undone")
+
+
+@require_POST
+async def retry(request: HttpRequest, session_id: UUID) -> HttpResponseBase:
+    """Goes on with a failed run (`run`) where it failed, as a new run."""
+
+    async def verb(found: ChatSession, user: User) -> None:
+        await retries.retry(found.pk, _run_named(request), user)
+
+    return await _do(request, session_id, verb, "Nothing was started")
 
 
 def _seqs(request: HttpRequest, session: ChatSession) -> list[int]:
-    seq, run = request.POST.get("seq", ""), request.POST.get("run", "")
+    seq = request.POST.get("seq", "")
     if seq.isascii() and seq.isdigit() and len(seq) < 19:
         return [int(seq)]
-    try:
-        changes = Event.objects.filter(session=session, run=UUID(run), type=EventType.CHANGE)
-    except ValueError:
-        raise BadRequest("Name a change by its seq, or a run.") from None
+    run = _run_named(request)
+    changes = Event.objects.filter(session=session, run=run, type=EventType.CHANGE)
     return list(changes.order_by("seq").values_list("seq", flat=True))
 
 
-def _answer(request: HttpRequest, session_id: UUID, status: int, detail: str) -> HttpResponse:
-    """Answers a script in JSON and a plain form with a page."""
+def _run_named(request: HttpRequest) -> UUID:
+    try:
+        return UUID(request.POST.get("run", ""))
+    except ValueError:
+        raise BadRequest("Name a run, or a change by its seq.") from None
+
+
+async def _do(request: HttpRequest, session_id: UUID, verb: Verb, failed: str) -> HttpResponseBase:
+    """Answers a script in JSON and a plain form with a page; `failed` is the title of a refusal."""
+    user = await request.auser()
+    if not user.is_authenticated:
+        return _answer(request, session_id, 401, "You are signed out.", failed)
+    found = await sync_to_async(access.get_session)(user, session_id, Role.EDITOR)
+    try:
+        await verb(found, user)
+    except Refused as refused:
+        return _answer(request, session_id, 409, str(refused), failed)
+    return _answer(request, session_id, 200, "", "")
+
+
+def _answer(
+    request: HttpRequest, session_id: UUID, status: int, detail: str, title: str
+) -> HttpResponse:
     if "text/html" in request.headers.get("Accept", ""):
         if status == 200:
             return redirect("session", session_id)
-        context = {"title": "Nothing was undone", "text": detail, "session_id": session_id}
+        context = {"title": title, "text": detail, "session_id": session_id}
         return render(request, "chat/refused.html", context, status=status)
     return JsonResponse({"detail": detail} if detail else {"ok": True}, status=status)
 

@@ -14,21 +14,11 @@ from playwright.sync_api import Browser
 
 from agent.events import Phase
 from tests.browser import Visit, browser, visit
+from tests.conversation import MESSAGES
+from tests.model_server import ModelServer, by_schema, chunk, events, said, stream
 from tests.server import ServerProcess
 
 pytestmark = pytest.mark.browser
-
-CONVERSATION = (
-    "We're building a clinic booking app. We decided to use Django with PostgreSQL, and I prefer "
-    "writing the tests first.",
-    "I need: 1. patient sign-up with email verification 2. doctors publish free slots 3. patients "
-    "book and cancel a slot 4. SMS reminder a day before. The reminder depends on booking.",
-    "What did we decide about the database?",
-    "Mark the sign-up task as in progress, then create a task for testing the login flow, and "
-    "finally remember that we test on Firefox too.",
-    "Delete the SMS reminder task, the clinic dropped it.",
-    "How is the weather?",
-)
 
 AT_END = """() => {
   const { scrollHeight, scrollTop, clientHeight } = document.getElementById("log");
@@ -38,7 +28,7 @@ AT_END = """() => {
 
 def test_a_conversation_is_seen_live_and_a_reload_shows_the_same(visit: Visit) -> None:
     page = visit.live()
-    for number, text in enumerate(CONVERSATION, 1):
+    for number, text in enumerate(MESSAGES, 1):
         visit.say(text)
         visit.wait_for(*["succeeded"] * number)
         assert page.locator("#outbox > *").count() == 0
@@ -198,6 +188,32 @@ def test_while_the_model_thinks_the_page_says_so_and_can_stop_it(
         visit.wait_for("cancelled")
         assert line.inner_text() == "Cancelled by alice"
         assert visit.shown() == visit.reloaded()
+    visit.context.close()
+    assert visit.troubles == []
+
+
+def test_a_failed_run_is_tried_again_from_where_it_failed(
+    browser: Browser, make_server: Callable[..., ServerProcess]
+) -> None:
+    cut_off = events([chunk("Half an ")], done=False, cut=True)
+    answers = iter([cut_off, stream("A whole answer.")])
+    analysis = {"intent": "question", "summary": "Asks", "needs_tools": False, "question": ""}
+    handler = by_schema(
+        analysis=said(analysis), memory=said({"notes": []}), answer=lambda _: next(answers)
+    )
+    with ModelServer(handler) as model:
+        server = make_server(OPENAI_API_KEY="key", OPENAI_BASE_URL=model.base_url)
+        visit = Visit(browser, server)
+        page = visit.live()
+        visit.say("Tell me")
+        visit.wait_for("failed")
+        assert page.get_by_text("Half an", exact=True).is_visible()
+        page.get_by_role("button", name="Try again").click()
+        visit.wait_for("failed", "succeeded")
+        assert page.get_by_text("A whole answer.").is_visible()
+        assert page.get_by_role("button", name="Try again").count() == 0
+        assert [request.asked for request in model.requests].count("analysis") == 1
+        visit.wait(lambda: visit.shown() == visit.reloaded())
     visit.context.close()
     assert visit.troubles == []
 

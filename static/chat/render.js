@@ -29,6 +29,7 @@ export function showRun(run) {
     node = clone("exchange");
     node.dataset.run = run.run;
     attribute(slot(node, "run-undo"), "value", run.run);
+    attribute(slot(node, "run-retry"), "value", run.run);
     entries.append(node);
   }
   fillSaid(node, run.said);
@@ -151,7 +152,7 @@ function fillAnswer(node, run) {
   if (run.html && !html.hasChildNodes()) html.innerHTML = run.html;
   show(node, "run-html", run.html);
   show(node, "run-broken", run.text && !isActive(run));
-  show(node, "run-again", run.status === "failed" && run.retryable && run.said);
+  show(node, "run-again", run.status === "failed" && run.retryable);
 }
 
 // A change can be undone while it is the last one of its object; a run, while all of its are.

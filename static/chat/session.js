@@ -56,6 +56,7 @@ function show(frame) {
   const queued = fold.active;
   const { run, change } = fold.apply(frame);
   if (frame.type === "message") readMessage(frame);
+  if (frame.retry_of) forgetRetry(frame.retry_of);
   if (run) showRun(run);
   else if (change) addNote(change);
   // A run that ended moves those behind it up.
@@ -65,6 +66,13 @@ function show(frame) {
   if (run) announce(frame, run);
   if (dot) dot.hidden = fold.active.length === 0;
   document.getElementById("welcome")?.remove();
+}
+
+// A run that is being tried again is not tried a second time.
+function forgetRetry(former) {
+  if (fold.runs.has(former)) fold.runs.get(former).retryable = false;
+  const box = elementOf(former);
+  if (box && slot(box, "run-again")) slot(box, "run-again").hidden = true;
 }
 
 function readMessage({ message }) {
@@ -136,10 +144,6 @@ log.addEventListener("click", (event) => {
   const button = event.target.closest("[data-act]");
   if (!button) return;
   const box = button.closest("[data-run]");
-  if (button.dataset.act === "again") {
-    composer.write(slot(box, "said-content").textContent);
-    return;
-  }
   composer.complain("");
   if (send(acts[button.dataset.act](box.dataset.run, box))) button.disabled = true;
   else composer.complain("There is no connection right now; try again when the page is live.");
@@ -151,7 +155,11 @@ function waiting() {
   return run ? { run: run.run, plan_revision: run.plan_revision } : null;
 }
 
-document.getElementById("undo")?.addEventListener("submit", async (event) => {
+for (const [id, failed] of [["undo", "nothing was undone"], ["retry", "nothing was started"]]) {
+  document.getElementById(id)?.addEventListener("submit", (event) => post(event, failed));
+}
+
+async function post(event, failed) {
   event.preventDefault();
   const { target: form, submitter } = event;
   const body = new FormData(form, submitter); // before the button is disabled: then it has no value
@@ -161,13 +169,13 @@ document.getElementById("undo")?.addEventListener("submit", async (event) => {
     const answer = await fetch(form.action, {
       method: "POST", body, headers: { Accept: "application/json" },
     });
-    if (!answer.ok) composer.complain((await reasonOf(answer)) ?? "This could not be undone.");
+    if (!answer.ok) composer.complain((await reasonOf(answer)) ?? `The server refused: ${failed}.`);
   } catch {
-    composer.complain("The server could not be reached; nothing was undone.");
+    composer.complain(`The server could not be reached; ${failed}.`);
   } finally {
     submitter.disabled = false;
   }
-});
+}
 
 async function reasonOf(answer) {
   try {
