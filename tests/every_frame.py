@@ -106,6 +106,7 @@ async def _play(server: ServerProcess, script: Script) -> Frames:
         frames += await _rejected(socket)
         frames += await _broken_off(socket, script.gate)
         frames += await say(socket, "Fail now")
+        frames += await _tried_again(server, socket, frames[-1]["run"])
         frames += await say(socket, "Delete the sign-up task")
         frames += await say(socket, "Ask back")
         frames += await _asides(socket)
@@ -147,6 +148,11 @@ async def _broken_off(socket: ClientConnection, gate: Gate) -> Frames:
     return frames + await until(socket, is_last)
 
 
+async def _tried_again(server: ServerProcess, socket: ClientConnection, run: str) -> Frames:
+    await asyncio.to_thread(press, server, "retry", run=run)
+    return await until(socket, is_last)
+
+
 async def _asides(socket: ClientConnection) -> Frames:
     await socket.send('{"type": "ping"}')
     frames = await until(socket, lambda frame: frame["type"] == "heartbeat")
@@ -156,7 +162,7 @@ async def _asides(socket: ClientConnection) -> Frames:
 
 async def _undone(server: ServerProcess, socket: ClientConnection, told: Frames) -> Frames:
     deleted = next(frame for frame in told if changed(frame, "deleted"))
-    await asyncio.to_thread(undo, server, deleted["seq"])
+    await asyncio.to_thread(press, server, "undo", seq=deleted["seq"])
     return await until(socket, lambda frame: changed(frame, "restored"))
 
 
@@ -172,12 +178,12 @@ def changed(frame: dict[str, Any], action: str) -> bool:
     return frame["type"] == "change" and frame["change"]["action"] == action
 
 
-def undo(server: ServerProcess, seq: int) -> None:
-    """Presses the page's button, as a browser does."""
+def press(server: ServerProcess, button: str, **fields: Any) -> None:
+    """Presses a button of the page, as a browser does."""
     proof = "x" * 32
     request = urllib.request.Request(
-        f"{server.url}/sessions/{server.session}/undo/",
-        data=urllib.parse.urlencode({"seq": seq}).encode(),
+        f"{server.url}/sessions/{server.session}/{button}/",
+        data=urllib.parse.urlencode(fields).encode(),
         headers={
             "Cookie": f"sessionid={server.cast['alice']['cookie']}; csrftoken={proof}",
             "X-CSRFToken": proof,
