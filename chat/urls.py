@@ -2,12 +2,15 @@
 
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, path
+from django.views.generic import RedirectView
 
 from chat import views
 from chat.sign_in import sign_in_by_link
 
 urlpatterns: list[URLPattern] = [
     path("", views.home, name="home"),
+    # Where browsers look for it when a page, like the admin's, names none.
+    path("favicon.ico", RedirectView.as_view(url="/static/chat/favicon.svg")),
     path("projects/", views.new_project, name="new-project"),
     path("projects/<uuid:project_id>/", views.project, name="project"),
     path("projects/<uuid:project_id>/sessions/", views.new_session, name="new-session"),

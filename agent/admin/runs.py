@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from asgiref.sync import async_to_sync
 from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from agent import runs
 from agent.admin.base import (
     ChoiceFilter,
     FactAdmin,
@@ -17,6 +22,7 @@ from agent.admin.base import (
     link_to_list,
 )
 from agent.events import Phase
+from agent.exceptions import Refused
 from agent.models import Approval, Event, PhaseResult, PlanRevision, PlanStep, Run
 from agent.plans import StepType
 
@@ -99,6 +105,7 @@ class RunAdmin(FactAdmin):
     )
     readonly_fields = fields
     inlines = (PhaseInline, PlanInline)
+    actions = ("cancel_selected",)
 
     @admin.display(description="message", ordering="message__content")
     def asked(self, run: Run) -> str:
@@ -114,7 +121,25 @@ class RunAdmin(FactAdmin):
 
     @admin.display(description="log")
     def log(self, run: Run) -> SafeString:
-        return link_to_list(Event, "Its events", run__id__exact=run.pk)
+        # The session too: the log's one index begins with it.
+        of_run = {"session__id__exact": run.session_id, "run__id__exact": run.pk}
+        return link_to_list(Event, "Its events", **of_run)
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("agent.change_run")
+
+    @admin.action(description="Cancel selected runs", permissions=["cancel"])
+    def cancel_selected(self, request: HttpRequest, chosen: QuerySet[Run]) -> None:
+        assert isinstance(request.user, User), "the admin is for people who are signed in"
+        cancelled = 0
+        for run in chosen:
+            try:
+                async_to_sync(runs.cancel)(run.session_id, run.pk, request.user, "In the admin")
+            except Refused:
+                continue  # it was over already
+            cancelled += 1
+            self.log_change(request, run, "Cancelled.")
+        self.message_user(request, f"{cancelled} of {chosen.count()} cancelled.")
 
 
 class PhaseFilter(ChoiceFilter):
