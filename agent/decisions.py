@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 
 from agent import doorbell, events, log, revisions, runs, validation
@@ -142,7 +141,7 @@ def _settle(asked: Approval, status: str, user: User, reason: str) -> None:
 def _go_on(run: Run) -> None:
     """Puts the run back to the front of its session's queue: it has the lowest number there."""
     Run.objects.filter(pk=run.pk).update(status=Run.Status.QUEUED)
-    transaction.on_commit(partial(doorbell.wake, run.session_id))
+    doorbell.wake(run.session_id)
 
 
 def _event(asked: Approval) -> events.Event:

@@ -1,4 +1,4 @@
-"""Rings for whoever drives runs in this process. Rows are the truth: a lost ring costs time, nothing else."""
+"""Rings for whoever drives runs. Rows are the truth: a lost ring costs time, nothing else."""
 
 from __future__ import annotations
 
@@ -7,22 +7,30 @@ from uuid import UUID
 
 
 class Engine(Protocol):
-    """Both verbs may come from any thread, return at once and never raise."""
+    """What is rung. Neither verb waits for what it sets off."""
 
     def wake(self, session: UUID) -> None:
-        """The session may have a run to drive."""
+        """The session may have a run to drive, once the current transaction is committed.
+
+        Called inside that transaction, in its thread.
+        """
         ...
 
     def interrupt(self, session: UUID, run: UUID) -> None:
-        """The run was taken away: leave it now if it is yours, in the middle of a call too."""
+        """The run was taken away: leave it now if it is yours, in the middle of a call too.
+
+        Called from any thread, after the commit.
+        """
         ...
 
 
-_engines: list[Engine] = []
+_engines: list[Engine] = []  # those that drive in this process
+_elsewhere: list[Engine] = []  # those that have it done by other processes
 
 
-def register(engine: Engine) -> None:
-    _engines.append(engine)
+def register(engine: Engine, *, elsewhere: bool = False) -> None:
+    """With `elsewhere` it is woken only when nobody drives in this process."""
+    (_elsewhere if elsewhere else _engines).append(engine)
 
 
 def unregister(engine: Engine) -> None:
@@ -30,7 +38,8 @@ def unregister(engine: Engine) -> None:
 
 
 def wake(session: UUID) -> None:
-    for engine in tuple(_engines):
+    """Rings inside the transaction that made the session's run; heard when it is committed."""
+    for engine in tuple(_engines or _elsewhere):
         engine.wake(session)
 
 

@@ -148,7 +148,7 @@ def create(session: ChatSession, message: Message, user: User, **fields: Any) ->
         title=session.title or title_of(message.content),
         updated_at=run.created_at,
     )
-    transaction.on_commit(partial(doorbell.wake, session.pk))
+    doorbell.wake(session.pk)
     return run
 
 
@@ -183,6 +183,13 @@ async def claim(session: UUID, owner: str) -> Claimed | None:
     except Fenced:  # the session was deleted
         return None
     return claimed
+
+
+def next_user(session: UUID) -> tuple[bool, int | None]:
+    """Tells whether `session` has a run that may be claimed, and who asked for the next one."""
+    unfinished = Run.objects.filter(session=session, status__in=Run.UNFINISHED)
+    row = unfinished.order_by("number").values_list("created_by").first()
+    return (False, None) if row is None else (True, row[0])
 
 
 def _claim(session: UUID, owner: str) -> Done[Claimed | None]:
@@ -229,9 +236,11 @@ def renew_leases(owner: str, runs: Sequence[UUID]) -> set[UUID]:
     return set(runs) - set(held.values_list("pk", flat=True))
 
 
-def hand_over(owner: str) -> int:
-    """Gives back all that `owner` drives, so that somebody else goes on at once; returns how many."""
+def hand_over(owner: str, run: UUID | None = None) -> int:
+    """Gives back all that `owner` drives, or only `run`, for others to go on at once; how many."""
     held = Run.objects.filter(lease_owner=owner, status=Run.Status.RUNNING)
+    if run is not None:
+        held = held.filter(pk=run)
     return held.update(lease_until=None, claims=0)
 
 
@@ -246,7 +255,7 @@ def end(run: Run, status: str, **fields: Any) -> list[events.Event]:
     Run.objects.filter(pk=run.pk).update(
         attempt=F("attempt") + 1, lease_owner="", lease_until=None, **changed
     )
-    transaction.on_commit(partial(doorbell.wake, run.session_id))
+    doorbell.wake(run.session_id)
     return [events.run(run.pk, status)]
 
 

@@ -1,0 +1,90 @@
+"""How many runs a process carries at once, and who is next."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import User
+
+from agent import engine, runs
+from agent.models import ChatSession, Project, Run
+from agent.pipeline import PlanningFirstAgent
+from agent.runs import Order
+from agent.slots import Slots
+from agent.testing import ScriptedModel
+from tests.test_engine import ended, status
+from tests.test_pipeline import create, plan
+
+
+async def begun(slots: Slots, users: list[int], order: list[int]) -> list[asyncio.Task[None]]:
+    async def work(user: int) -> None:
+        await slots.take(user)
+        order.append(user)
+        await asyncio.sleep(0)
+        slots.give_back()
+
+    tasks = [asyncio.create_task(work(user)) for user in users]
+    await asyncio.sleep(0)
+    return tasks
+
+
+async def test_a_user_with_many_waiting_starves_nobody() -> None:
+    slots, order = Slots(1), []
+    assert slots.take_free()
+    tasks = await begun(slots, [1] * 100 + [2, 3, 2], order)
+    slots.give_back()
+    await asyncio.gather(*tasks)
+    assert order[:7] == [1, 2, 3, 1, 2, 1, 1]
+    assert order.count(1) == 100
+
+
+async def test_no_more_than_the_most_are_taken_and_all_come_back() -> None:
+    slots, order = Slots(2), []
+    assert [slots.take_free() for _ in range(3)] == [True, True, False]
+    tasks = await begun(slots, [1, 2], order)
+    assert order == []
+    tasks[0].cancel()  # who leaves the queue takes no slot with it
+    slots.give_back()
+    slots.give_back()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert order == [2]
+    assert [slots.take_free() for _ in range(3)] == [True, True, False]
+
+
+async def test_a_slot_that_comes_while_its_waiter_leaves_is_not_lost() -> None:
+    slots = Slots(1)
+    assert slots.take_free()
+    (task,) = await begun(slots, [1], [])
+    slots.give_back()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert slots.take_free()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_sessions_that_wait_for_a_place_hold_no_lease_and_take_turns_by_user(
+    project: Project, alice: User, bob: User, settings: Any
+) -> None:
+    settings.SAMURAI_MAX_ACTIVE_RUNS = 1
+    gate = asyncio.Event()
+    steps = plan(create("s1", "Login"))
+    model = ScriptedModel(plans=[steps], gates={"analyze": gate})
+    async with engine.driving(PlanningFirstAgent(model)):
+        sessions = [await ChatSession.objects.acreate(project=project) for _ in range(4)]
+        first = await runs.start(sessions[0].pk, alice, Order("First"))
+        await status(first, "running")
+        others = [await runs.start(s.pk, alice, Order("More")) for s in sessions[1:3]]
+        bobs = await runs.start(sessions[3].pk, bob, Order("Bob's only one"))
+        await asyncio.sleep(0.2)
+        held = Run.objects.exclude(lease_until=None).values_list("pk", flat=True)
+        assert [run async for run in held] == [first.pk]
+        assert len(await sync_to_async(engine.undriven_sessions)()) == 3
+        gate.set()
+        for run in (*others, bobs):
+            assert (await ended(run)).status == "succeeded"
+    finished = Run.objects.order_by("finished_at").values_list("pk", flat=True)
+    order = [run async for run in finished]
+    assert order.index(bobs.pk) < order.index(others[1].pk)
