@@ -8,7 +8,12 @@ class ChatConfig(AppConfig):
     verbose_name = "Chat"
 
     def ready(self) -> None:
+        from django.conf import settings
+
         from agent import log
-        from chat import feed
+        from chat import feed, wakeups
 
         log.listen(feed.on_commit)
+        if settings.REDIS_URL:
+            log.listen(wakeups.on_commit)
+            wakeups.listen(feed.on_news)

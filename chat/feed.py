@@ -18,8 +18,9 @@ from weakref import WeakKeyDictionary
 from agent import database, log
 from agent.log import Committed, Frame
 from agent.models import ChatSession
-from chat import presence
+from chat import presence, wakeups
 from chat.presence import Presence
+from chat.wakeups import News
 
 logger = logging.getLogger(__name__)
 
@@ -110,6 +111,7 @@ class Feed:
         return tail
 
     def _start_keepers(self) -> None:
+        wakeups.start()
         loop = asyncio.get_running_loop()
         for name, keep in (("time", self._keep_time), ("looking", self._keep_looking)):
             if name not in self._keepers or self._keepers[name].done():
@@ -153,6 +155,14 @@ class Feed:
             return deque(map(_kept, frames))
 
     # -- what other processes did ------------------------------------------------------------------
+
+    def heard(self, news: News) -> None:
+        """Another process committed: its viewers here read the log, if they have not yet."""
+        if (tail := self._tails.get(news.session)) is not None and news.seq > tail.last:
+            tail.last = news.seq
+            tail.wake()
+        if news.board is not None:
+            self._board_changed(news.session, *news.board)
 
     async def _keep_time(self) -> None:
         """Apart from the looks: heartbeats go on while the database is away."""
@@ -219,3 +229,9 @@ def on_commit(committed: Committed) -> None:
     """Listens to `agent.log`."""
     if (feed := _feeds.get(asyncio.get_running_loop())) is not None:
         feed.publish(committed)
+
+
+def on_news(news: News) -> None:
+    """Listens to `chat.wakeups`."""
+    if (feed := _feeds.get(asyncio.get_running_loop())) is not None:
+        feed.heard(news)

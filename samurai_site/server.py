@@ -10,8 +10,10 @@ import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
 
 from agent.engine import LocalEngine
 
@@ -23,6 +25,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 # Bytes of a request's body. Django spools a body to disk before it looks at who sends it.
 MAX_BODY = 2_621_440
+# The advisory lock of servers on PostgreSQL: any number that nothing else locks there.
+PLACE = 0x53414D55
 
 
 class Server:
@@ -31,6 +35,7 @@ class Server:
     def __init__(self, inner: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
         self._inner = inner
         self._engine: LocalEngine | None = None
+        self._started = False
         self._starting: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,27 +68,53 @@ class Server:
 
     async def _start(self) -> None:
         """Starts the engine once; whoever comes meanwhile waits until it runs."""
-        if self._engine is not None:
+        if self._started:
             return
         if self._starting is None:
             self._starting = asyncio.create_task(self._start_engine())
         await asyncio.shield(self._starting)
 
     async def _start_engine(self) -> None:
-        # The log's writer asks for the interpreter a dozen times for each commit. At Python's 5 ms a
-        # time, the slowest events of 100 busy runs took 62 ms to the client instead of 44.
-        sys.setswitchinterval(0.0005)
-        self._lock = _only_server()
-        engine = LocalEngine(serving=True)
-        await engine.start()
-        self._engine = engine
+        sys.setswitchinterval(settings.SWITCH_INTERVAL)
+        self._place = await asyncio.to_thread(take_place)
+        self._engine = LocalEngine(serving=True)
+        await self._engine.start()
+        self._started = True
 
 
-def _only_server() -> int | None:
-    """Locks the SQLite file against a second server; the lock goes with the process."""
+def take_place() -> int | psycopg.Connection[Any]:
+    """Takes this process' place among the servers of its database. Raises `ImproperlyConfigured`.
+
+    The place is held by what is returned, and goes with the process.
+    """
+    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+        return _lock_file()
+    return _lock_database()
+
+
+def _lock_database() -> psycopg.Connection[Any]:
+    """Shares a lock with servers that wake each other over Redis; alone, holds it alone."""
+    connection = psycopg.connect(**_parameters(), autocommit=True)
+    lock = "pg_try_advisory_lock_shared" if settings.REDIS_URL else "pg_try_advisory_lock"
+    row = connection.execute(f"SELECT {lock}(%s)", [PLACE]).fetchone()
+    if row == (True,):
+        return connection
+    connection.close()
+    raise ImproperlyConfigured(
+        "Another server runs on this PostgreSQL database already. Servers that share one need "
+        "REDIS_URL, each of them, to wake each other: set it everywhere, or stop the other one."
+    )
+
+
+def _parameters() -> dict[str, Any]:
+    """Returns how Django connects, for a plain connection beside its pool."""
+    found: dict[str, Any] = connections["default"].get_connection_params()
+    return {name: found[name] for name in found if name not in ("context", "cursor_factory")}
+
+
+def _lock_file() -> int:
+    """Locks the SQLite file against a second server."""
     database = settings.DATABASES["default"]
-    if not database["ENGINE"].endswith("sqlite3"):
-        return None
     descriptor = os.open(f"{database['NAME']}.server", os.O_CREAT | os.O_RDWR, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -43,7 +43,17 @@ def environment(var: Path, **more: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if name in ("PATH", "HOME", "LANG", "TMPDIR")
     }
-    blank = dict.fromkeys(["OPENAI_API_KEY", "OPENAI_BASE_URL", "DATABASE_URL", "SITE_URL"], "")
+    blank = dict.fromkeys(
+        [
+            "OPENAI_API_KEY",
+            "OPENAI_BASE_URL",
+            "DATABASE_URL",
+            "REDIS_URL",
+            "SAMURAI_ENGINE",
+            "SITE_URL",
+        ],
+        "",
+    )
     return {
         **kept,
         **blank,
@@ -54,28 +64,67 @@ def environment(var: Path, **more: str) -> dict[str, str]:
     }
 
 
-class ServerProcess:
-    """`uvicorn` or Daphne on a port of its own."""
+class Process:
+    """A program of ours on `var`, with a log of its own."""
 
-    def __init__(self, var: Path, seed: dict[str, Any], *, program: str = "uvicorn", **env: str):
-        self.var, self.program = var, program
-        self.port = free_port()
+    def __init__(self, var: Path, name: str, **env: str):
+        self.var = var
         self.env = environment(var, **env)
-        self.cast: dict[str, dict[str, str]] = seed["cast"]
-        self.project: str = seed["project"]
-        self.session, self.other_session = seed["sessions"]
-        self.log = var / "server.log"
+        self.log = var / f"{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+    def _command(self) -> list[str]:
+        raise NotImplementedError
 
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self._command(), cwd=ROOT, env=self.env, stdout=log, stderr=log
             )
+
+    def send_signal(self, how: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(how)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self.process is not None:
+            self.send_signal(how)
+            self.process.wait(PATIENCE)
+            self.process = None
+
+
+class WorkerProcess(Process):
+    """`manage.py procrastinate worker`."""
+
+    def _command(self) -> list[str]:
+        return [sys.executable, "manage.py", "procrastinate", "worker"]
+
+
+class ServerProcess(Process):
+    """`uvicorn` or Daphne on a port of its own."""
+
+    def __init__(
+        self,
+        var: Path,
+        seed: dict[str, Any],
+        *,
+        program: str = "uvicorn",
+        name: str = "server",
+        **env: str,
+    ):
+        super().__init__(var, name, **env)
+        self.program = program
+        self.port = free_port()
+        self.cast: dict[str, dict[str, str]] = seed["cast"]
+        self.project: str = seed["project"]
+        self.session, self.other_session = seed["sessions"]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        super().start()
         self._wait_until_it_answers()
 
     def _command(self) -> list[str]:
@@ -98,12 +147,6 @@ class ServerProcess:
                 return
             time.sleep(0.05)
         raise AssertionError(f"the server did not start:\n{self.log.read_text()}")
-
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        if self.process is not None:
-            self.process.send_signal(how)
-            self.process.wait(PATIENCE)
-            self.process = None
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Reads the server's database beside it."""
@@ -224,19 +267,27 @@ def server(make_server: Callable[..., ServerProcess]) -> ServerProcess:
     return make_server()
 
 
-@pytest.fixture
-def postgresql_server(tmp_path: Path) -> Iterator[ServerProcess]:
-    """A server on a PostgreSQL database of its own."""
+@contextlib.contextmanager
+def new_database() -> Iterator[str]:
+    """A PostgreSQL database of its own; gives its URL."""
     admin = os.environ["TEST_DATABASE_URL"]
     name = f"samurai_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-    url = admin.rpartition("/")[0] + f"/{name}"
-    server = ServerProcess(tmp_path, seeded(tmp_path, DATABASE_URL=url), DATABASE_URL=url)
     try:
-        server.start()
-        yield server
+        yield admin.rpartition("/")[0] + f"/{name}"
     finally:
-        server.stop(signal.SIGKILL)
         with psycopg.connect(admin, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def postgresql_server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server on a PostgreSQL database of its own."""
+    with new_database() as url:
+        server = ServerProcess(tmp_path, seeded(tmp_path, DATABASE_URL=url), DATABASE_URL=url)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop(signal.SIGKILL)
