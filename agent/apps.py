@@ -8,4 +8,11 @@ class AgentConfig(AppConfig):
     verbose_name = "Samurai Agent"
 
     def ready(self) -> None:
-        from agent import tools  # noqa: F401  (importing the families registers their tools)
+        from django.conf import settings
+
+        from agent import doorbell, tools  # noqa: F401  (importing the families registers tools)
+
+        if settings.SAMURAI_ENGINE == "procrastinate":
+            from agent.jobs import Workers
+
+            doorbell.register(Workers(), elsewhere=True)

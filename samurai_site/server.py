@@ -34,7 +34,7 @@ class Server:
 
     def __init__(self, inner: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
         self._inner = inner
-        self._engine: LocalEngine | None = None
+        self._engine: LocalEngine | None = None  # none where workers drive
         self._started = False
         self._starting: asyncio.Task[None] | None = None
 
@@ -77,8 +77,9 @@ class Server:
     async def _start_engine(self) -> None:
         sys.setswitchinterval(settings.SWITCH_INTERVAL)
         self._place = await asyncio.to_thread(take_place)
-        self._engine = LocalEngine(serving=True)
-        await self._engine.start()
+        if settings.SAMURAI_ENGINE == "local":
+            self._engine = LocalEngine(serving=True)
+            await self._engine.start()
         self._started = True
 
 

@@ -234,6 +234,9 @@ if REDIS_URL:
 
 # -- the agent -------------------------------------------------------------------------------------
 
+SAMURAI_ENGINE = env_choice("SAMURAI_ENGINE", "local", ("local", "procrastinate"))
+STALLED_AFTER = 10.0  # seconds without a sign of life after which a worker is taken for dead
+
 OPENAI_API_KEY = env_str("OPENAI_API_KEY")
 OPENAI_BASE_URL = env_str("OPENAI_BASE_URL")
 SAMURAI_MODEL = env_str("SAMURAI_MODEL", "gpt-5-mini")
@@ -242,6 +245,29 @@ SAMURAI_MODEL_TIMEOUT = env_int("SAMURAI_MODEL_TIMEOUT", 120, minimum=1)
 SAMURAI_RUN_TIMEOUT = env_int("SAMURAI_RUN_TIMEOUT", 900, minimum=1)
 SAMURAI_MAX_ACTIVE_RUNS = env_int("SAMURAI_MAX_ACTIVE_RUNS", 200, minimum=1)
 SAMURAI_USER_RUNS_PER_MINUTE = env_int("SAMURAI_USER_RUNS_PER_MINUTE", 60, minimum=1)
+
+if SAMURAI_ENGINE == "procrastinate":
+    if not DATABASES["default"]["ENGINE"].endswith("postgresql"):
+        raise ImproperlyConfigured(
+            "SAMURAI_ENGINE=procrastinate needs PostgreSQL: set DATABASE_URL, "
+            "like postgresql://user@host/name."
+        )
+    if not REDIS_URL:
+        raise ImproperlyConfigured(
+            "SAMURAI_ENGINE=procrastinate needs Redis: set REDIS_URL, like redis://127.0.0.1:6379/0."
+        )
+    # Only here: its migrations are PostgreSQL's SQL. Before `agent`, which defers jobs with it.
+    INSTALLED_APPS.insert(INSTALLED_APPS.index("agent"), "procrastinate.contrib.django")
+    PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""
+    PROCRASTINATE_IMPORT_PATHS = ["agent.jobs"]
+    PROCRASTINATE_WORKER_DEFAULTS = {
+        "concurrency": SAMURAI_MAX_ACTIVE_RUNS,
+        "fetch_job_polling_interval": 1.0,
+        "update_heartbeat_interval": 3.0,
+        "stalled_worker_timeout": STALLED_AFTER,
+        "shutdown_graceful_timeout": 2.0,
+        "delete_jobs": "successful",
+    }
 
 # -- logging ---------------------------------------------------------------------------------------
 
@@ -256,6 +282,7 @@ LOGGING = {
             ("agent", "INFO"),
             ("chat", "INFO"),
             ("django", "WARNING"),
+            ("procrastinate", "WARNING"),
             # A traceback a second while Redis is away; `chat.wakeups` says once that it is.
             ("channels_redis", "CRITICAL"),
         )

@@ -22,12 +22,24 @@ from chat import wakeups
 from chat.wakeups import News, Wakeups
 from tests.server import ROOT, ServerProcess, environment, new_database, seeded
 
+POSTGRESQL = "postgresql://nobody@127.0.0.1:1/none"
+REDIS = "redis://127.0.0.1:1/0"
+
 # -- settings --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("env", "named"),
     [
+        ({"SAMURAI_ENGINE": "celery"}, "SAMURAI_ENGINE must be one of local, procrastinate"),
+        (
+            {"SAMURAI_ENGINE": "procrastinate", "REDIS_URL": REDIS},
+            "needs PostgreSQL: set DATABASE_URL",
+        ),
+        (
+            {"SAMURAI_ENGINE": "procrastinate", "DATABASE_URL": POSTGRESQL},
+            "needs Redis: set REDIS_URL",
+        ),
         ({"REDIS_URL": "127.0.0.1:6379"}, "REDIS_URL must be like redis://"),
         ({"SAMURAI_MAX_ACTIVE_RUNS": "0"}, "SAMURAI_MAX_ACTIVE_RUNS must be 1 or more"),
     ],

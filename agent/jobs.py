@@ -1,0 +1,119 @@
+"""The Procrastinate engine: workers drive, woken by jobs that commit with what they are about.
+
+Imported with SAMURAI_ENGINE=procrastinate only. A job is a ring and nothing else: it may be lost or
+come twice. Procrastinate does not fence its rows, so that `sweep` looks at ours again and again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+import psycopg
+from django.conf import settings
+from django.db import OperationalError
+from procrastinate import jobs, tasks
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.manager import JobManager
+
+from agent import database
+from agent.engine import LocalEngine, undriven_sessions
+from agent.models import Run
+
+logger = logging.getLogger(__name__)
+
+RUNS = "runs"  # the queue of sessions to drive
+SWEEP = "sweep"  # one of its own: workers that are busy with runs do not fetch from it
+
+# Of our own, on Django's connection: the application's is another one in a worker.
+_jobs = JobManager(DjangoConnector())
+
+
+class Workers:
+    """Rings for the workers, whatever process they are in."""
+
+    def wake(self, session: UUID) -> None:
+        _defer(session)
+
+    def interrupt(self, session: UUID, run: UUID) -> None:
+        """A worker hears of it over Redis, or when it renews its lease."""
+
+
+def _defer(session: UUID, once: str | None = None) -> None:
+    """Defers inside the current transaction, if there is one. Of jobs with `once` one waits at most."""
+    job = tasks.configure_task(
+        name="drive",
+        job_manager=_jobs,
+        queue=RUNS,
+        lock=f"session:{session}",
+        queueing_lock=once,
+        priority=_priority(session),
+    )
+    try:
+        job.defer(session=str(session))
+    except AlreadyEnqueued:
+        raise
+    except ConnectorException as error:
+        if isinstance(error.__cause__, psycopg.OperationalError | psycopg.InterfaceError):
+            raise OperationalError(str(error.__cause__)) from error  # what callers try again
+        raise
+
+
+def _priority(session: UUID) -> int:
+    """The more runs a person has, the later the next: who has one does not wait for all of them."""
+    unfinished = Run.objects.filter(status__in=[Run.Status.QUEUED, Run.Status.RUNNING])
+    users = unfinished.filter(session=session).order_by("number").values("created_by")[:1]
+    return -unfinished.filter(created_by=users).count()
+
+
+# -- in a worker -----------------------------------------------------------------------------------
+
+_engines: WeakKeyDictionary[asyncio.AbstractEventLoop, LocalEngine] = WeakKeyDictionary()
+
+
+async def _engine() -> LocalEngine:
+    loop = asyncio.get_running_loop()
+    if loop not in _engines:
+        sys.setswitchinterval(settings.SWITCH_INTERVAL)
+        engine = _engines[loop] = LocalEngine(serving=False)
+        await engine.start()
+    return _engines[loop]
+
+
+@app.task(name="drive", queue=RUNS)
+async def drive(session: str) -> None:
+    """Drives a session until there is nothing to drive; a shutdown hands over what it has begun."""
+    engine = await _engine()
+    await engine.driver.drive(UUID(session))
+
+
+@app.periodic(cron="* * * * * */2")  # every two seconds: they are the sixth field
+@app.task(name="sweep", queue=SWEEP, queueing_lock=SWEEP)
+async def sweep(timestamp: int) -> None:
+    """Wakes the sessions that nobody drives. Without a `lock`: a worker that dies here holds none."""
+    await _bury_stalled_jobs()
+    await database.call(_wake_undriven)
+
+
+async def _bury_stalled_jobs() -> None:
+    """Ends the jobs of workers that are gone or frozen: they hold the locks of their sessions.
+
+    They are not tried again as they are: a worker that comes back deletes by the job's id.
+    """
+    manager = app.job_manager
+    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=settings.STALLED_AFTER):
+        logger.warning("A worker left %s", job.call_string)
+        await manager.finish_job(job, status=jobs.Status.FAILED, delete_job=True)
+
+
+def _wake_undriven() -> None:
+    for session in undriven_sessions():
+        try:
+            _defer(session, once=f"session:{session}")
+        except AlreadyEnqueued:
+            continue

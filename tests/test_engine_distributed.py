@@ -1,0 +1,325 @@
+"""Two servers and two workers on one PostgreSQL and Redis: real processes that die, freeze, lose touch."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from websockets.asyncio.client import ClientConnection
+
+from agent.events import Phase
+from tests.model_server import Answer, Gate, ModelServer, Request, held, said, words
+from tests.proxy import Proxy
+from tests.server import (
+    PATIENCE,
+    ServerProcess,
+    WorkerProcess,
+    is_last,
+    new_database,
+    seeded,
+    send,
+    until,
+    watching,
+)
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.redis]
+
+Frame = dict[str, Any]
+
+
+class Model:
+    """Plans two tasks for each message, and waits where a test wants it to."""
+
+    def __init__(self) -> None:
+        self.gates: dict[tuple[str, str], Gate] = {}
+        self.requests: list[Request] = []
+
+    def gate(self, asked: str, message: str) -> Gate:
+        gate = self.gates[asked, message] = Gate()
+        return gate
+
+    def asked(self, asked: str, message: str) -> list[Request]:
+        return [r for r in self.requests if (r.asked, r.message) == (asked, message)]
+
+    def handle(self, request: Request) -> Answer:
+        self.requests.append(request)
+        answer = self._answer(request)
+        gate = self.gates.get((request.asked, request.message))
+        return answer if gate is None else held(answer, gate)
+
+    def _answer(self, request: Request) -> Answer:
+        match request.asked:
+            case "analysis":
+                understood = {"intent": "command", "summary": "Two tasks", "question": ""}
+                return said({**understood, "needs_tools": True})
+            case "plan":
+                steps = [step("a", request.message), step("b", request.message, "a")]
+                return said({"summary": "Two tasks", "steps": steps})
+            case "memory":
+                return said({"notes": []})
+            case _:
+                return words(f"Done: {request.message}")
+
+
+def step(key: str, message: str, *after: str) -> dict[str, Any]:
+    title = f"{message}, {key}"
+    return {
+        "id": key,
+        "type": "tool",
+        "tool": "create_task",
+        "description": f"Create “{title}”",
+        "arguments": {"title": title},
+        "depends_on": list(after),
+    }
+
+
+class Site:
+    """The processes. `web` have one address each; a worker is found by the run that it drives."""
+
+    def __init__(self, var: Path, model: Model, proxy: Proxy, seed: Any, env: dict[str, str]):
+        self.model, self.proxy = model, proxy
+        self.web = [ServerProcess(var, seed, name=f"web{n}", **env) for n in range(2)]
+        self.workers = [WorkerProcess(var, f"worker{n}", **env) for n in range(2)]
+
+    def start(self) -> None:
+        for process in (*self.workers, *self.web):
+            if process.process is None:
+                process.start()
+
+    def stop(self) -> None:
+        for process in (*self.workers, *self.web):
+            process.stop(signal.SIGKILL)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        return self.web[0].rows(query)
+
+    def run(self, message: str, columns: str) -> tuple[Any, ...]:
+        return self.rows(
+            f"SELECT {columns} FROM agent_run r JOIN agent_message m ON m.id = r.message_id "
+            f"WHERE m.content = '{message}'"
+        )[0]
+
+    def driver(self, message: str) -> WorkerProcess | None:
+        owner = self.run(message, "r.lease_owner")[0]
+        return next(
+            (
+                w
+                for w in self.workers
+                if w.process and owner.split(":")[1:2] == [str(w.process.pid)]
+            ),
+            None,
+        )
+
+    def check_done_once(self, message: str) -> None:
+        titles = self.rows(
+            f"SELECT title FROM agent_task WHERE title LIKE '{message}, %' ORDER BY 1"
+        )
+        assert titles == [(f"{message}, a",), (f"{message}, b",)]
+        assert self.run(message, "r.status") == ("succeeded",)
+        answers = f"SELECT count(*) FROM agent_message WHERE content = 'Done: {message}'"
+        assert self.rows(answers) == [(1,)]
+        for session in (self.web[0].session, self.web[0].other_session):
+            seqs = self.rows(
+                f"SELECT seq FROM agent_event WHERE session_id = '{session}' ORDER BY 1"
+            )
+            assert seqs == [(n,) for n in range(1, len(seqs) + 1)]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    var = tmp_path_factory.mktemp("distributed")
+    redis = urlsplit(os.environ["TEST_REDIS_URL"])
+    model = Model()
+    with ExitStack() as stack:
+        server = stack.enter_context(ModelServer(model.handle))
+        proxy = stack.enter_context(Proxy(redis.hostname or "127.0.0.1", redis.port or 6379))
+        env = {
+            "DATABASE_URL": stack.enter_context(new_database()),
+            "REDIS_URL": redis._replace(netloc=f"127.0.0.1:{proxy.port}").geturl(),
+            "SAMURAI_ENGINE": "procrastinate",
+            "OPENAI_API_KEY": "key",
+            "OPENAI_BASE_URL": server.base_url,
+        }
+        site = Site(var, model, proxy, seeded(var, **env), env)
+        stack.callback(site.stop)
+        site.start()
+        yield site
+
+
+@pytest.fixture
+def site(running: Site) -> Site:
+    running.start()  # what an earlier test took down
+    return running
+
+
+async def eventually(reached: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+    """Returns what `reached` returns once that is something."""
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        if found := await asyncio.to_thread(reached):
+            return found
+        await asyncio.sleep(0.05)
+    raise AssertionError("it did not come to that in time")
+
+
+async def end_of(socket: ClientConnection, message: str) -> list[Frame]:
+    """Returns the frames from those of `message` to the end of its run."""
+    (said_so,) = (await until(socket, lambda f: is_said(f, message)))[-1:]
+    return [said_so, *await until(socket, lambda f: is_last(f) and f["run"] == said_so["run"])]
+
+
+def is_said(frame: Frame, content: str) -> bool:
+    return frame["type"] == "message" and frame["message"]["content"] == content
+
+
+def finished_phases(frames: list[Frame]) -> list[str]:
+    told = [frame["progress"] for frame in frames if frame["type"] == "progress"]
+    return [
+        said["step"]
+        for said in told
+        if said["metadata"].get("phase") == "finished" and "step_id" not in said["metadata"]
+    ]
+
+
+async def order(socket: ClientConnection, kind: str, run: str, **fields: Any) -> None:
+    await socket.send(json.dumps({"type": kind, "run": run, **fields}))
+
+
+async def test_a_message_to_one_server_is_carried_out_by_a_worker_and_seen_at_the_other(
+    site: Site,
+) -> None:
+    gate = site.model.gate("analysis", "Live")
+    async with watching(site.web[0]) as near, watching(site.web[1]) as far:
+        await send(near, "Live")
+        await gate.arrived()
+        assert site.driver("Live") is not None
+        gate.open()
+        there = asyncio.create_task(end_of(far, "Live"))
+        here = await end_of(near, "Live")
+        assert await there == here
+        assert here[-1]["response"] == "Done: Live"
+    site.check_done_once("Live")
+
+
+async def test_a_cancel_at_the_other_server_ends_a_call_of_the_model_in_the_worker(
+    site: Site,
+) -> None:
+    site.model.gate("analysis", "Cancel me")
+    async with watching(site.web[0]) as near, watching(site.web[1]) as far:
+        await send(near, "Cancel me")
+        request = (await eventually(lambda: site.model.asked("analysis", "Cancel me")))[0]
+        run = str(site.run("Cancel me", "r.id")[0])
+        await order(far, "cancel", run)
+        assert await request.left(2)  # the lease alone would tell within one
+        assert (await end_of(near, "Cancel me"))[-1]["by"] == "alice"
+        await send(near, "After the cancel")
+        assert (await end_of(far, "After the cancel"))[-1]["type"] == "complete"
+
+
+async def test_when_its_worker_is_killed_the_other_carries_on_and_repeats_nothing(
+    site: Site,
+) -> None:
+    gate = site.model.gate("memory", "Kill")
+    async with watching(site.web[0]) as near, watching(site.web[1]) as far:
+        await send(near, "Kill")
+        await gate.arrived()
+        worker = await eventually(lambda: site.driver("Kill"))
+        worker.stop(signal.SIGKILL)
+        gate.open()
+        async with asyncio.timeout(20):
+            frames = await end_of(far, "Kill")
+    assert frames[-1]["type"] == "complete"
+    assert len(site.model.asked("analysis", "Kill")) == len(site.model.asked("plan", "Kill")) == 1
+    assert len(site.model.asked("memory", "Kill")) == 2
+    site.check_done_once("Kill")
+
+
+async def test_a_worker_that_was_frozen_writes_nothing_when_it_comes_back(site: Site) -> None:
+    gate = site.model.gate("memory", "Freeze")
+    async with watching(site.web[0]) as near:
+        await send(near, "Freeze")
+        await gate.arrived()
+        frozen = await eventually(lambda: site.driver("Freeze"))
+        frozen.send_signal(signal.SIGSTOP)
+        try:
+            await eventually(lambda: len(site.model.asked("memory", "Freeze")) == 2)
+            successor = await eventually(lambda: site.driver("Freeze"))
+            assert successor is not frozen
+        finally:
+            frozen.send_signal(signal.SIGCONT)
+        assert await site.model.asked("memory", "Freeze")[0].left(5)  # it has left the run
+        gate.open()
+        frames = await end_of(near, "Freeze")
+    assert finished_phases(frames) == list(Phase)
+    assert site.run("Freeze", "r.attempt")[0] >= 2
+    site.check_done_once("Freeze")
+    assert frozen.process is not None
+    assert frozen.process.poll() is None
+
+
+async def test_a_plan_that_waits_goes_on_in_another_process_when_it_is_approved(site: Site) -> None:
+    gate = site.model.gate("analysis", "Ask first")
+    async with watching(site.web[0]) as near, watching(site.web[1]) as far:
+        await send(near, "Ask first", approval="required")
+        await gate.arrived()
+        worker = await eventually(lambda: site.driver("Ask first"))
+        gate.open()
+        asked = (await until(far, lambda f: f["type"] == "approval"))[-1]
+        parked = (await until(far, lambda f: f["type"] == "run"))[-1]
+        assert (parked["run"], parked["status"]) == (asked["run"], "waiting")
+        assert site.run("Ask first", "r.lease_owner, r.lease_until") == ("", None)
+        doing = (
+            "SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing' AND queue_name = 'runs'"
+        )
+        await eventually(lambda: site.rows(doing) == [(0,)])
+        worker.stop()
+        await order(far, "approve", asked["run"], plan_revision=1)
+        assert (await end_of(near, "Ask first"))[-1]["type"] == "complete"
+    site.check_done_once("Ask first")
+
+
+async def test_a_worker_that_is_told_to_stop_hands_its_run_over(site: Site) -> None:
+    gate = site.model.gate("memory", "Hand over")
+    async with watching(site.web[0]) as near:
+        await send(near, "Hand over")
+        await gate.arrived()
+        worker = await eventually(lambda: site.driver("Hand over"))
+        await asyncio.to_thread(worker.stop)
+        gate.open()
+        async with asyncio.timeout(8):  # and not the ten of a lease that nobody ended
+            assert (await end_of(near, "Hand over"))[-1]["type"] == "complete"
+    site.check_done_once("Hand over")
+
+
+async def test_while_redis_is_away_answers_arrive_and_no_socket_is_closed(site: Site) -> None:
+    async with watching(site.web[0]) as near, watching(site.web[1]) as far:
+        site.proxy.cut()
+        try:
+            await send(near, "Without Redis")
+            async with asyncio.timeout(10):
+                assert (await end_of(far, "Without Redis"))[-1]["type"] == "complete"
+            await eventually(lambda: all(told(web, "Redis is away") for web in site.web))
+        finally:
+            before = site.proxy.accepted
+            site.proxy.mend()
+        await eventually(lambda: all(told(web, "Redis is back") for web in site.web))
+        assert site.proxy.accepted > before
+        await send(far, "With Redis again")
+        assert (await end_of(near, "With Redis again"))[-1]["type"] == "complete"
+    for web in site.web:
+        assert told(web, "Redis is away") == told(web, "Redis is back") == 1
+        assert "Traceback" not in web.log.read_text()
+    site.check_done_once("Without Redis")
+
+
+def told(web: ServerProcess, text: str) -> int:
+    return web.log.read_text().count(text)
