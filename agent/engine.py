@@ -33,15 +33,28 @@ HAND_OVER = 2.0  # seconds that a shutdown waits for its runs to leave
 
 
 class LocalEngine:
-    """Drives the runs of one event loop. With `serving` it takes on whatever nobody drives."""
+    """Drives the runs of one event loop. With `serving` it takes on whatever nobody drives.
 
-    def __init__(self, *, serving: bool, agent: PlanningFirstAgent | None = None) -> None:
+    With `session` it drives that one alone, and takes it on whenever nobody else does.
+    """
+
+    def __init__(
+        self,
+        *,
+        serving: bool,
+        agent: PlanningFirstAgent | None = None,
+        session: UUID | None = None,
+    ) -> None:
         self._serving = serving
         self._agent = agent
+        self._session = session
+        # Its own, not the process's: of two engines in one process, each would take what the other has.
+        self._owner = process.new_owner()
         self._loop = asyncio.get_running_loop()
         self._drives: dict[UUID, asyncio.Task[None]] = {}
         self._carried: dict[UUID, tuple[UUID, asyncio.Task[None]]] = {}  # session: run and its task
         self._rung: set[UUID] = set()
+        self._leaving = False
         self._keepers: list[asyncio.Task[None]] = []
 
     # -- the two verbs -----------------------------------------------------------------------------
@@ -55,6 +68,8 @@ class LocalEngine:
             self._loop.call_soon_threadsafe(self._interrupt, session, run)
 
     def _wake(self, session: UUID) -> None:
+        if self._leaving or self._session not in (None, session):
+            return
         if session in self._drives:
             self._rung.add(session)
             return
@@ -86,22 +101,24 @@ class LocalEngine:
             freed = await database.call(free_dead_leases)
             if freed:
                 logger.info("Took over %d runs of a process that is gone", freed)
+        if self._serving or self._session:
             self._keepers.append(self._task(self._sweep()))
 
     async def stop(self) -> None:
         """Leaves all runs where they are and hands them over; the next process goes on at once."""
         doorbell.unregister(self)
-        tasks = [
-            *self._keepers,
-            *self._drives.values(),
-            *(task for _, task in self._carried.values()),
-        ]
-        self._rung.clear()
-        for task in tasks:
+        self._leaving = True
+        drives = dict(self._drives)
+        for task in (*self._keepers, *(task for _, task in self._carried.values())):
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=HAND_OVER)
-        await database.call(runs.hand_over, process.owner())
+        if drives:
+            # Not cancelled: a claim on its way would be committed behind the hand-over.
+            _, late = await asyncio.wait(drives.values(), timeout=HAND_OVER)
+            for task in late:
+                task.cancel()
+        await database.call(runs.hand_over, self._owner)
+        for session in drives:  # there may be another engine in this process
+            doorbell.wake(session)
 
     async def _renew_leases(self) -> None:
         while True:
@@ -110,7 +127,7 @@ class LocalEngine:
             if not held:
                 continue
             with _surviving_an_outage("renew the leases"):
-                for run in await database.call(runs.renew_leases, process.owner(), list(held)):
+                for run in await database.call(runs.renew_leases, self._owner, list(held)):
                     self._interrupt(held[run], run)
 
     async def _sweep(self) -> None:
@@ -125,7 +142,10 @@ class LocalEngine:
 
     async def _drive(self, session: UUID) -> None:
         """Carries on the session's runs, one after the other, until there is nothing to drive."""
-        while claimed := await runs.claim(session, process.owner()):
+        while not self._leaving:
+            claimed = await runs.claim(session, self._owner)
+            if claimed is None or self._leaving:  # `stop` hands over what was claimed meanwhile
+                return
             task = self._task(self._carry(claimed))
             self._carried[session] = claimed.run.pk, task
             try:
@@ -198,9 +218,14 @@ def undriven_sessions() -> list[UUID]:
 
 
 @contextlib.asynccontextmanager
-async def driving(agent: PlanningFirstAgent | None = None) -> AsyncIterator[LocalEngine]:
-    """An engine for as long as the block lasts, that drives what this process starts."""
-    engine = LocalEngine(serving=False, agent=agent)
+async def driving(
+    agent: PlanningFirstAgent | None = None, session: UUID | None = None
+) -> AsyncIterator[LocalEngine]:
+    """An engine for as long as the block lasts, that drives what this process starts.
+
+    With `session` it drives only, and all, that is to do there.
+    """
+    engine = LocalEngine(serving=False, agent=agent, session=session)
     await engine.start()
     try:
         yield engine
