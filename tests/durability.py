@@ -12,18 +12,20 @@ import json
 import random
 import signal
 import sqlite3
+import sys
 import time
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
 
 from tests.model_server import Answer, Handler, Request, by_schema, said
-from tests.server import ServerProcess, is_last
+from tests.server import ROOT, ServerProcess, is_last
 
 # Seconds that anything may take on a busy machine before the harness gives up.
 PATIENCE = 60.0
@@ -280,6 +282,21 @@ def add_sessions(server: ServerProcess, number: int) -> list[str]:
             database.execute(f"INSERT INTO agent_chatsession VALUES ({places})", row)
         database.commit()
     return [str(one) for one in made]
+
+
+async def library_process(
+    server: ServerProcess, sessions: Sequence[str]
+) -> asyncio.subprocess.Process:
+    """Starts a process that carries out a message in each session at the same time, by the library."""
+    pairs = [(session, f"Library {number}") for number, session in enumerate(sessions, 1)]
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(ROOT / "tests" / "library_runs.py"),
+        server.project,
+        *chain.from_iterable(pairs),
+        env=server.env,
+        stdout=asyncio.subprocess.PIPE,
+    )
 
 
 # -- what is left ----------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ import asyncio
 import json
 import random
 import signal
-import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -21,11 +20,12 @@ from tests.durability import (
     damage,
     following,
     kill_and_start,
+    library_process,
     start_again,
     thinking,
 )
 from tests.model_server import ModelServer
-from tests.server import ROOT, ServerProcess
+from tests.server import ServerProcess
 
 SESSIONS = 20
 
@@ -74,19 +74,7 @@ async def test_runs_of_a_second_process_are_seen_live_and_nothing_is_corrupted(
     sessions = add_sessions(server, 8)
     async with following(server, sessions) as followers:
         async with busy(followers[:4]):
-            pairs = [
-                word
-                for number, session in enumerate(sessions, 1)
-                for word in (session, f"Library {number}")
-            ]
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                str(ROOT / "tests" / "library_runs.py"),
-                server.project,
-                *pairs,
-                env=server.env,
-                stdout=asyncio.subprocess.PIPE,
-            )
+            process = await library_process(server, sessions)
             for follower in followers[4:]:
                 # Seen while that process works, and not only when it has ended.
                 await follower.saw("run", status="running")
