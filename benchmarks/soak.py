@@ -191,6 +191,8 @@ async def many(folder: Path) -> None:
             assert server.process is not None
             process = psutil.Process(server.process.pid)
             report(f"{number} at once: a run takes, median", statistics.median(took), " s")
+            processor = sum(process.cpu_times()[:2]) * 1000 / len(_durations(server))
+            report("  of that, processor time", processor, " ms")
             if number > 1:
                 slower = (statistics.median(took) / alone - 1) * 100
                 report("  slower than alone, median", slower, " %", 10)
@@ -200,7 +202,7 @@ async def many(folder: Path) -> None:
 
 async def _all_at_once(server: ServerProcess, number: int) -> list[float]:
     """Returns the seconds that each run took, the shortest first; half of them are watched at most."""
-    sessions = add_sessions(server, number)
+    sessions = add_sessions(server, number, apart=True)
     before = len(_durations(server))
     async with following(server, sessions[:VIEWERS]) as followers:
         await asyncio.gather(*(follower.say(f"Load {n}") for n, follower in enumerate(followers)))

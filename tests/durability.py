@@ -268,20 +268,29 @@ async def all_running(server: ServerProcess, number: int) -> None:
             await asyncio.sleep(0.02)
 
 
-def add_sessions(server: ServerProcess, number: int) -> list[str]:
-    """Opens sessions in the server's project, beside it; each is like the one that is there."""
+def add_sessions(server: ServerProcess, number: int, *, apart: bool = False) -> list[str]:
+    """Opens sessions beside the server, in its project, or each in a project of its own."""
     made = [uuid.uuid4() for _ in range(number)]
     with contextlib.closing(sqlite3.connect(server.var / "db.sqlite3", timeout=20)) as database:
-        cursor = database.execute("SELECT * FROM agent_chatsession WHERE last_seq = 0 LIMIT 1")
-        names, like = [column[0] for column in cursor.description], cursor.fetchone()
-        places = ",".join("?" * len(names))
         for one in made:
-            row = [
-                one.hex if name == "id" else value for name, value in zip(names, like, strict=True)
-            ]
-            database.execute(f"INSERT INTO agent_chatsession VALUES ({places})", row)
+            own = {"id": one.hex}
+            if apart:
+                _copy(database, "agent_project", own)
+                own["project_id"] = one.hex
+            _copy(
+                database, "agent_chatsession", {"last_seq": 0, "run_count": 0, "title": "", **own}
+            )
         database.commit()
     return [str(one) for one in made]
+
+
+def _copy(database: sqlite3.Connection, table: str, other: dict[str, Any]) -> None:
+    """Inserts a row like the table's first one, but for what is in `other`."""
+    cursor = database.execute(f"SELECT * FROM {table} ORDER BY rowid LIMIT 1")
+    row = dict(zip((column[0] for column in cursor.description), cursor.fetchone(), strict=True))
+    row.update(other)
+    places = ",".join("?" * len(row))
+    database.execute(f"INSERT INTO {table} VALUES ({places})", list(row.values()))
 
 
 async def library_process(
