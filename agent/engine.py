@@ -54,7 +54,6 @@ class LocalEngine:
         self._drives: dict[UUID, asyncio.Task[None]] = {}
         self._carried: dict[UUID, tuple[UUID, asyncio.Task[None]]] = {}  # session: run and its task
         self._rung: set[UUID] = set()
-        self._leaving = False
         self._keepers: list[asyncio.Task[None]] = []
 
     # -- the two verbs -----------------------------------------------------------------------------
@@ -68,7 +67,7 @@ class LocalEngine:
             self._loop.call_soon_threadsafe(self._interrupt, session, run)
 
     def _wake(self, session: UUID) -> None:
-        if self._leaving or self._session not in (None, session):
+        if self._session not in (None, session):
             return
         if session in self._drives:
             self._rung.add(session)
@@ -107,15 +106,17 @@ class LocalEngine:
     async def stop(self) -> None:
         """Leaves all runs where they are and hands them over; the next process goes on at once."""
         doorbell.unregister(self)
-        self._leaving = True
         drives = dict(self._drives)
-        for task in (*self._keepers, *(task for _, task in self._carried.values())):
+        tasks = [
+            *self._keepers,
+            *drives.values(),
+            *(task for _, task in self._carried.values()),
+        ]
+        self._rung.clear()
+        for task in tasks:
             task.cancel()
-        if drives:
-            # Not cancelled: a claim on its way would be committed behind the hand-over.
-            _, late = await asyncio.wait(drives.values(), timeout=HAND_OVER)
-            for task in late:
-                task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=HAND_OVER)
         await database.call(runs.hand_over, self._owner)
         for session in drives:  # there may be another engine in this process
             doorbell.wake(session)
@@ -142,16 +143,22 @@ class LocalEngine:
 
     async def _drive(self, session: UUID) -> None:
         """Carries on the session's runs, one after the other, until there is nothing to drive."""
-        while not self._leaving:
-            claimed = await runs.claim(session, self._owner)
-            if claimed is None or self._leaving:  # `stop` hands over what was claimed meanwhile
-                return
+        while claimed := await self._claim(session):
             task = self._task(self._carry(claimed))
             self._carried[session] = claimed.run.pk, task
             try:
                 await asyncio.wait([task])
             finally:
                 del self._carried[session]
+
+    async def _claim(self, session: UUID) -> Claimed | None:
+        claim = self._loop.create_task(runs.claim(session, self._owner))
+        try:
+            return await asyncio.shield(claim)
+        except asyncio.CancelledError:
+            # Otherwise it is committed behind the hand-over, and nobody drives the run for a while.
+            await asyncio.wait([claim], timeout=HAND_OVER)
+            raise
 
     async def _carry(self, claimed: Claimed) -> None:
         """The one `try` on top of a run: whatever happens becomes its end, or leaves it to another."""
