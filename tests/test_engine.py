@@ -159,11 +159,10 @@ async def test_a_run_that_is_claimed_while_its_engine_stops_is_handed_over_too(
     session: ChatSession, alice: User
 ) -> None:
     run = await runs.start(session.pk, alice, Order("Do it"))
-    driver = engine.LocalEngine(serving=False, agent=agent())
+    slow = log._thread.submit(time.sleep, 0.6)  # the claim waits for its turn to be written
+    driver = engine.LocalEngine(serving=True, agent=agent())
     await driver.start()
-    slow = log._thread.submit(time.sleep, 0.5)  # the claim waits for its turn to be written
-    driver.wake(session.pk)
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.2)
     await driver.stop()
     await asyncio.wrap_future(slow)
     await asyncio.sleep(0.2)
