@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-inp
 WITH_ENV := $(if $(wildcard .env),$(BIN)/dotenv --file .env run --no-override --)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench screenshots clean
+.PHONY: help run test check bench soak screenshots clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,9 @@ check: $(VENV)/installed-dev ## lint, format, types, templates, migrations
 
 bench: $(VENV)/installed-dev ## measure delays and frames per second
 	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+soak: $(VENV)/installed-dev ## kill, stop and load a server at length (ARGS="kills stops")
+	@$(BIN)/python benchmarks/soak.py $(ARGS)
 
 screenshots: $(VENV)/installed-dev ## take the pictures of docs/images anew
 	@$(BIN)/python docs/screenshot.py

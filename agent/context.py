@@ -75,7 +75,7 @@ def from_json(kept: Mapping[str, Any]) -> Context:
 
 
 def _tasks(run: Run) -> Any:
-    return Task.objects.filter(project=run.session.project_id).prefetch_related("depends_on")
+    return Task.objects.filter(project=run.session.project_id)
 
 
 def _history(run: Run) -> tuple[Said, ...]:
@@ -124,6 +124,8 @@ def _recent_changes(session: UUID) -> list[UUID]:
 
 
 def _briefs(tasks: Iterable[Task]) -> tuple[TaskBrief, ...]:
+    tasks = list(tasks)
+    needed = _needed([task.pk for task in tasks])
     return tuple(
         TaskBrief(
             id=str(task.pk),
@@ -132,10 +134,22 @@ def _briefs(tasks: Iterable[Task]) -> tuple[TaskBrief, ...]:
             priority=task.priority,
             description=task.description,
             parent=str(task.parent_id) if task.parent_id else None,
-            depends_on=tuple(str(other.pk) for other in task.depends_on.all()),
+            depends_on=tuple(needed[task.pk]),
         )
         for task in tasks
     )
+
+
+def _needed(tasks: Sequence[UUID]) -> Mapping[UUID, list[str]]:
+    """Returns the ids of what each task depends on, without the deleted, in the board's order."""
+    # Not by `prefetch_related`: it builds a query set for each task, 10 ms for a full board.
+    edges: Any = Task.depends_on.through
+    order = [f"to_task__{field}" for field in ("position", "created_at", "id")]
+    pairs = edges.objects.filter(from_task__in=tasks, to_task__deleted_at=None).order_by(*order)
+    needed: dict[UUID, list[str]] = {task: [] for task in tasks}
+    for task, other in pairs.values_list("from_task", "to_task"):
+        needed[task].append(str(other))
+    return needed
 
 
 def _memory_briefs(memories: Iterable[Memory]) -> tuple[MemoryBrief, ...]:

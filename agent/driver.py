@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from agent import database, process, runs
+from agent import database, doorbell, process, runs
 from agent.decisions import Parked
 from agent.exceptions import AgentError, Fenced, RunTimeout
 from agent.journal import Journal
@@ -33,10 +33,18 @@ HAND_OVER = 2.0  # seconds that a shutdown waits for its runs to leave
 
 
 class Driver:
-    """Drives one run of each session that it was woken for, at most SAMURAI_MAX_ACTIVE_RUNS at once."""
+    """Drives one run of each session that it was woken for, at most SAMURAI_MAX_ACTIVE_RUNS at once.
 
-    def __init__(self, agent: PlanningFirstAgent | None = None) -> None:
+    With `session` it minds that one alone.
+    """
+
+    def __init__(
+        self, agent: PlanningFirstAgent | None = None, session: UUID | None = None
+    ) -> None:
         self._agent = agent
+        self._session = session
+        # Its own, not the process's: of two drivers in one process, each would take what the other has.
+        self._owner = process.new_owner()
         self._loop = asyncio.get_running_loop()
         self._slots = Slots(settings.SAMURAI_MAX_ACTIVE_RUNS)
         self._drives: dict[UUID, asyncio.Task[None]] = {}
@@ -64,14 +72,22 @@ class Driver:
         if self._keeper is not None:
             self._keeper.cancel()
         self._rung.clear()
+        sessions = list(self._drives)
         await _end([*self._drives.values(), *(task for _, task in self._carried.values())])
-        await database.call(runs.hand_over, process.owner())
+        await database.call(self._hand_over, sessions)
+
+    def _hand_over(self, sessions: Iterable[UUID]) -> None:
+        runs.hand_over(self._owner)
+        for session in sessions:  # there may be another driver in this process
+            doorbell.wake(session)
 
     def drives(self, session: UUID) -> bool:
         return session in self._drives
 
     def begin(self, session: UUID) -> None:
         """Drives what there is to drive in `session`."""
+        if self._session not in (None, session):
+            return
         if session in self._drives:
             self._rung.add(session)
             return
@@ -99,7 +115,7 @@ class Driver:
         run, carrying = self._carried.get(session, (None, None))
         await _end([task for task in (self._drives.get(session), carrying) if task is not None])
         if run is not None:
-            await database.call(runs.hand_over, process.owner(), run)
+            await database.call(runs.hand_over, self._owner, run)
 
     def _left(self, session: UUID) -> None:
         del self._drives[session]
@@ -119,7 +135,7 @@ class Driver:
             if not held:
                 continue
             with surviving_an_outage("renew the leases"):
-                for run in await database.call(runs.renew_leases, process.owner(), list(held)):
+                for run in await database.call(runs.renew_leases, self._owner, list(held)):
                     self._interrupt(held[run], run)
 
     # -- driving -----------------------------------------------------------------------------------
@@ -128,12 +144,21 @@ class Driver:
         """Carries on the session's runs, one after the other, until there is nothing to drive."""
         while await self._has_slot(session):
             try:
-                claimed = await runs.claim(session, process.owner())
+                claimed = await self._claim(session)
                 if claimed is None:
                     return
                 await self._carry_alone(claimed)
             finally:
                 self._slots.give_back()
+
+    async def _claim(self, session: UUID) -> Claimed | None:
+        claim = self._loop.create_task(runs.claim(session, self._owner))
+        try:
+            return await asyncio.shield(claim)
+        except asyncio.CancelledError:
+            # Otherwise it is committed behind the hand-over, and nobody drives the run for a while.
+            await asyncio.wait([claim], timeout=HAND_OVER)
+            raise
 
     async def _has_slot(self, session: UUID) -> bool:
         """Takes a slot, waiting for it; not when there is nothing to drive. Nothing is claimed yet."""

@@ -27,11 +27,21 @@ SWEEP = 2.0  # seconds between looks for work that nobody drives
 
 
 class LocalEngine:
-    """Rings the driver of one event loop. With `serving` it takes on whatever nobody drives."""
+    """Rings the driver of one event loop. With `serving` it takes on whatever nobody drives.
 
-    def __init__(self, *, serving: bool, agent: PlanningFirstAgent | None = None) -> None:
-        self.driver = Driver(agent)
+    With `session` it drives that one alone, and takes it on whenever nobody else does.
+    """
+
+    def __init__(
+        self,
+        *,
+        serving: bool,
+        agent: PlanningFirstAgent | None = None,
+        session: UUID | None = None,
+    ) -> None:
+        self.driver = Driver(agent, session)
         self._serving = serving
+        self._session = session
         self._sweeper: asyncio.Task[None] | None = None
 
     def wake(self, session: UUID) -> None:
@@ -47,6 +57,7 @@ class LocalEngine:
             freed = await database.call(free_dead_leases)
             if freed:
                 logger.info("Took over %d runs of a process that is gone", freed)
+        if self._serving or self._session:
             self._sweeper = self.driver.task(self._sweep())
 
     async def stop(self) -> None:
@@ -90,9 +101,14 @@ def undriven_sessions() -> list[UUID]:
 
 
 @contextlib.asynccontextmanager
-async def driving(agent: PlanningFirstAgent | None = None) -> AsyncIterator[Driver]:
-    """A driver for as long as the block lasts, of what this process starts."""
-    engine = LocalEngine(serving=False, agent=agent)
+async def driving(
+    agent: PlanningFirstAgent | None = None, session: UUID | None = None
+) -> AsyncIterator[Driver]:
+    """An engine for as long as the block lasts, that drives what this process starts.
+
+    With `session` it drives only, and all, that is to do there.
+    """
+    engine = LocalEngine(serving=False, agent=agent, session=session)
     await engine.start()
     try:
         yield engine.driver

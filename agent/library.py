@@ -34,7 +34,7 @@ async def process(
 ) -> AgentResult:
     session = await database.call(_session, project_id, session_id)
     after = session.last_seq
-    async with engine.driving(PlanningFirstAgent(model)):
+    async with engine.driving(PlanningFirstAgent(model), session.pk):
         order = runs.Order(content=message, given=given)
         run = await runs.start(session.pk, session.project.owner, order)
         teller = asyncio.create_task(_tell(session.pk, run.pk, after, progress_callback))

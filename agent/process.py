@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import socket
 from pathlib import Path
@@ -16,10 +17,17 @@ def owner() -> str:
 
 os.register_at_fork(after_in_child=owner.cache_clear)
 
+_numbers = itertools.count(1)
+
+
+def new_owner() -> str:
+    """Returns an owner that nobody else is, in this process too: `host:pid:start:number`."""
+    return f"{owner()}:{next(_numbers)}"
+
 
 def is_dead(name: str) -> bool:
-    """Tells whether `name`, an `owner()`, was a process of this host that is gone. Unsure: False."""
-    host, pid, started = name.rsplit(":", 2)
+    """Tells whether `name`, an owner, was in a process of this host that is gone. Unsure: False."""
+    host, pid, started, *_ = name.split(":")
     if host != socket.gethostname() or not pid.isdigit():
         return False
     return _started(int(pid)) != started

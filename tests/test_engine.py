@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from agent import decisions, engine, process, runs
+from agent import decisions, engine, log, process, runs
 from agent.exceptions import Refused
 from agent.models import Approval, ChatSession, Event, PhaseResult, Project, Run, Task
 from agent.pipeline import PlanningFirstAgent
@@ -152,6 +153,40 @@ async def test_a_serving_engine_takes_up_what_was_left(session: ChatSession, ali
         assert (await ended(run)).status == "succeeded"
     finally:
         await driver.stop()
+
+
+async def test_a_run_that_is_claimed_while_its_engine_stops_is_handed_over_too(
+    session: ChatSession, alice: User
+) -> None:
+    run = await runs.start(session.pk, alice, Order("Do it"))
+    slow = log._thread.submit(time.sleep, 0.6)  # the claim waits for its turn to be written
+    driver = engine.LocalEngine(serving=True, agent=agent())
+    await driver.start()
+    await asyncio.sleep(0.2)
+    await driver.stop()
+    await asyncio.wrap_future(slow)
+    await asyncio.sleep(0.2)
+    await run.arefresh_from_db()
+    assert (run.attempt, run.lease_until) == (1, None)
+
+
+async def test_messages_carried_out_at_the_same_time_by_the_library_do_not_take_each_other_s_runs(
+    project: Project, session: ChatSession
+) -> None:
+    def carry_out(number: int, session: Any = None) -> Any:
+        steps = plan(create("s1", f"Task {number}"))
+        return agent(plans=[steps]).process_user_message(
+            f"Message {number}", project.pk, session_id=session
+        )
+
+    apart = [carry_out(number) for number in range(6)]
+    one_after_the_other = [carry_out(number, session.pk) for number in range(6, 9)]
+    results = await asyncio.gather(*apart, *one_after_the_other)
+    assert [result.status for result in results] == ["succeeded"] * 9
+    made = [task.title async for task in Task.objects.all()]
+    assert [made.count(f"Task {number}") for number in range(6)] == [1] * 6
+    alone = Run.objects.exclude(session=session)
+    assert [run.attempt async for run in alone] == [2] * 6  # claimed once, ended once
 
 
 async def test_a_run_that_takes_its_driver_down_again_and_again_fails(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, get_type_hints
 from uuid import UUID
 
@@ -69,12 +70,7 @@ class Tool:
 
     @property
     def spec(self) -> ToolSpec:
-        return ToolSpec(
-            self.name,
-            self.description,
-            self.arguments.model_json_schema(),
-            self.result.model_json_schema(mode="serialization"),
-        )
+        return _spec(self)
 
     def check(self, arguments: Mapping[str, Any]) -> list[str]:
         """Returns what is wrong with `arguments`, phrased for a model; placeholders count as right."""
@@ -88,6 +84,16 @@ class Tool:
                 if not any(item["loc"][: len(place)] == place for place in open_places)
             ]
         return []
+
+
+@cache  # a schema takes a millisecond, and each run is told all tools
+def _spec(tool: Tool) -> ToolSpec:
+    return ToolSpec(
+        tool.name,
+        tool.description,
+        tool.arguments.model_json_schema(),
+        tool.result.model_json_schema(mode="serialization"),
+    )
 
 
 _tools: dict[str, Tool] = {}

@@ -1,0 +1,229 @@
+"""`make soak`: kills, stops and loads a real server at length, and measures how long things take.
+
+The outcomes are those of `tests/test_durability.py`, with more of everything; the times are measured
+here alone. Ends with 1 when anything was lost, doubled or out of order; a missed bar is only printed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import psutil  # noqa: E402  (the path first, for all of these)
+
+from tests.durability import (  # noqa: E402
+    Follower,
+    add_sessions,
+    all_running,
+    busy,
+    damage,
+    following,
+    kill_and_start,
+    library_process,
+    start_again,
+    thinking,
+)
+from tests.model_server import ModelServer  # noqa: E402
+from tests.server import ServerProcess, receive, seeded, send, watching  # noqa: E402
+
+KILLS, STOPS, SESSIONS = 20, 5, 20
+MEBIBYTE = 1_048_576
+_numbers = count(1)
+_found: list[str] = []
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for scenario in (kills, stops, second_process, first_word, many):
+            if not sys.argv[1:] or scenario.__name__ in sys.argv[1:]:
+                asyncio.run(scenario(Path(folder)))
+    sys.exit(bool(_found))
+
+
+@contextmanager
+def serving(folder: Path, pause: tuple[float, float]) -> Iterator[ServerProcess]:
+    """A server on a database of its own, with a model that takes `pause` for each call."""
+    var = folder / f"server{next(_numbers)}"
+    seed = seeded(var)
+    with ModelServer(thinking(pause)) as model:
+        server = ServerProcess(
+            var,
+            seed,
+            OPENAI_API_KEY="key",
+            OPENAI_BASE_URL=model.base_url,
+            SAMURAI_MAX_ACTIVE_RUNS="1000",
+        )
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop(signal.SIGKILL)
+
+
+def report(what: str, value: float, unit: str, bar: float | None = None) -> None:
+    said = "" if bar is None else f"   (bar: {bar:g}{unit}{'' if value <= bar else ', MISSED'})"
+    print(f"  {what:52} {value:8.2f}{unit}{said}", flush=True)
+
+
+def judge(server: ServerProcess, followers: Sequence[Follower]) -> None:
+    found = damage(server, followers)
+    _found.extend(found)
+    runs = sum(len(follower.runs) for follower in followers)
+    events = sum(len(follower.bodies) for follower in followers)
+    print(f"  {runs} runs, {events} events: " + ("all as promised" if not found else "DAMAGED"))
+    for text in found[:20]:
+        print(f"    {text}")
+
+
+# -- trouble ---------------------------------------------------------------------------------------
+
+SOON = (0.1, 0.5)  # seconds that a call of the model takes
+
+
+async def kills(folder: Path) -> None:
+    print(f"kill -9 of the server, {KILLS} times, {SESSIONS} runs in flight")
+    chance = random.Random(20)
+    with serving(folder, SOON) as server:
+        async with following(server, add_sessions(server, SESSIONS)) as followers:
+            recoveries = []
+            async with busy(followers):
+                for _ in range(KILLS):
+                    await all_running(server, SESSIONS)
+                    await asyncio.sleep(chance.uniform(0.0, 1.5))
+                    recoveries.append(await kill_and_start(server))
+            judge(server, followers)
+    report("runs in flight, the fewest", min(one.in_flight for one in recoveries), "")
+    report(
+        "the new process starts up in, median",
+        statistics.median(one.down for one in recoveries),
+        " s",
+    )
+    report("all driven again, from then, worst", max(one.driven for one in recoveries), " s", 1.0)
+
+
+async def stops(folder: Path) -> None:
+    print(f"SIGTERM, {STOPS} times, {SESSIONS} runs in flight")
+    with serving(folder, SOON) as server:
+        async with following(server, add_sessions(server, SESSIONS)) as followers:
+            took, recoveries = [], []
+            async with busy(followers):
+                for _ in range(STOPS):
+                    await all_running(server, SESSIONS)
+                    began = time.monotonic()
+                    await asyncio.to_thread(server.stop, signal.SIGTERM)
+                    took.append(time.monotonic() - began)
+                    recoveries.append(await start_again(server))
+            judge(server, followers)
+    report("the process has ended after, worst", max(took), " s", 3.0)
+    report(
+        "all driven again, from the start, worst", max(one.driven for one in recoveries), " s", 1.0
+    )
+
+
+async def second_process(folder: Path) -> None:
+    print("Runs of a library process beside the server; the process is killed")
+    with serving(folder, SOON) as server:
+        sessions = add_sessions(server, SESSIONS)
+        async with following(server, sessions) as followers:
+            async with busy(followers[: SESSIONS // 2]):
+                process = await library_process(server, sessions)
+                for follower in followers[SESSIONS // 2 :]:
+                    await follower.saw("run", status="running")
+                process.kill()
+                await process.wait()
+                began = time.monotonic()
+                await asyncio.gather(*(follower.down_to(0) for follower in followers[10:]))
+                took = time.monotonic() - began
+            judge(server, followers)
+    report("the server has finished its runs after", took, " s", 20.0)
+
+
+# -- speed -----------------------------------------------------------------------------------------
+
+
+async def first_word(folder: Path) -> None:
+    print("From an accepted message to its first progress event, at the client")
+    with serving(folder, SOON) as server:
+        sessions = add_sessions(server, SESSIONS)
+        async with following(server, sessions) as followers:
+            for name, chosen, rounds in (
+                ("alone", followers[:1], 40),
+                ("20 at once", followers, 5),
+            ):
+                before = {run for follower in chosen for run in follower.runs}
+                for _ in range(rounds):
+                    await asyncio.gather(*(follower.say(name) for follower in chosen))
+                    await asyncio.gather(*(follower.down_to(0) for follower in chosen))
+                waits = sorted(
+                    (follower.began_at[run] - follower.accepted_at[run]) * 1000
+                    for follower in chosen
+                    for run in follower.runs.keys() - before
+                )
+                report(f"{name}, p50", waits[len(waits) // 2], " ms", 15.0)
+                report(f"{name}, p95", waits[len(waits) * 95 // 100], " ms")
+
+
+LONG = (2.0, 2.0)
+VIEWERS = 150
+
+
+async def many(folder: Path) -> None:
+    print("Many runs at once in one process, model calls of 2 s; each counted from its start")
+    alone = 0.0
+    for number in (1, 100, 300):
+        with serving(folder, LONG) as server:
+            for _ in range(2):  # the first ones import and connect
+                took = await _all_at_once(server, number)
+            alone = alone or took[0]
+            assert server.process is not None
+            process = psutil.Process(server.process.pid)
+            report(f"{number} at once: a run takes, median", statistics.median(took), " s")
+            processor = sum(process.cpu_times()[:2]) * 1000 / len(_durations(server))
+            report("  of that, processor time", processor, " ms")
+            if number > 1:
+                slower = (statistics.median(took) / alone - 1) * 100
+                report("  slower than alone, median", slower, " %", 10)
+                report("  slower than alone, worst", (took[-1] / alone - 1) * 100, " %")
+            report("  resident memory", process.memory_info().rss / MEBIBYTE, " MB", 250)
+
+
+async def _all_at_once(server: ServerProcess, number: int) -> list[float]:
+    """Returns the seconds that each run took, the shortest first; half of them are watched at most."""
+    sessions = add_sessions(server, number, apart=True)
+    before = len(_durations(server))
+    async with following(server, sessions[:VIEWERS]) as followers:
+        await asyncio.gather(*(follower.say(f"Load {n}") for n, follower in enumerate(followers)))
+        for session in sessions[VIEWERS:]:
+            async with watching(server, session=session) as socket:
+                await send(socket, "Load unseen")
+                while (await receive(socket))["type"] != "message":
+                    pass
+        async with asyncio.timeout(180):
+            while len(_durations(server)) < before + number:
+                await asyncio.sleep(0.5)
+    return sorted(_durations(server)[before:])
+
+
+def _durations(server: ServerProcess) -> list[float]:
+    query = (
+        "SELECT started_at, finished_at FROM agent_run WHERE status = 'succeeded' ORDER BY rowid"
+    )
+    rows = [[datetime.fromisoformat(moment) for moment in row] for row in server.rows(query)]
+    return [(end - start).total_seconds() for start, end in rows]
+
+
+if __name__ == "__main__":
+    main()
