@@ -361,8 +361,9 @@ def _wrong_order(log: Sequence[dict[str, Any]]) -> list[str]:
         if event["type"] == "step":
             told[event["run"], event["step"]["id"]].append(event["step"]["status"])
         elif event["type"] == "progress" and "step_id" not in event["progress"]["metadata"]:
-            progress = event["progress"]
-            told[event["run"], progress["step"]].append(progress["metadata"].get("phase", ""))
+            step, metadata = event["progress"]["step"], event["progress"]["metadata"]
+            if "phase" in metadata:  # others, such as a word on a resumed run, come when they come
+                told[event["run"], step].append(metadata["phase"])
         elif is_last(event):
             told[event["run"], "the end"].append("finished")
     return [
