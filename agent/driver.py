@@ -112,10 +112,10 @@ class Driver:
 
     async def _leave(self, session: UUID) -> None:
         self._rung.discard(session)
-        run, carrying = self._carried.get(session, (None, None))
+        _, carrying = self._carried.get(session, (None, None))
         await _end([task for task in (self._drives.get(session), carrying) if task is not None])
-        if run is not None:
-            await database.call(runs.hand_over, self._owner, run)
+        # Whatever it is by now: a claim that was on its way was waited for.
+        await database.call(runs.hand_over, self._owner, session)
 
     def _left(self, session: UUID) -> None:
         del self._drives[session]

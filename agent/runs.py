@@ -236,11 +236,11 @@ def renew_leases(owner: str, runs: Sequence[UUID]) -> set[UUID]:
     return set(runs) - set(held.values_list("pk", flat=True))
 
 
-def hand_over(owner: str, run: UUID | None = None) -> int:
-    """Gives back all that `owner` drives, or only `run`, for others to go on at once; how many."""
+def hand_over(owner: str, session: UUID | None = None) -> int:
+    """Gives back what `owner` drives, or only in `session`, for others to go on at once; how many."""
     held = Run.objects.filter(lease_owner=owner, status=Run.Status.RUNNING)
-    if run is not None:
-        held = held.filter(pk=run)
+    if session is not None:
+        held = held.filter(session=session)
     return held.update(lease_until=None, claims=0)
 
 
