@@ -255,6 +255,10 @@ class ModelServer:
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._end.wait()
+        # First: asyncio drops a connection unclosed that it accepted just before the server closes.
+        for listener in server.sockets:
+            self._loop.remove_reader(listener.fileno())
+        await asyncio.sleep(0.01)
         server.close()
         while others := asyncio.all_tasks() - {asyncio.current_task()}:
             for writer in self._writers:
