@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern] = [
     path("sessions/<uuid:session_id>/", views.session, name="session"),
     path("sessions/<uuid:session_id>/undo/", views.undo, name="undo"),
     path("sessions/<uuid:session_id>/retry/", views.retry, name="retry"),
+    path("sessions/<uuid:session_id>/regenerate/", views.regenerate, name="regenerate"),
     path(
         "accounts/sign-in/",
         LoginView.as_view(

@@ -26,6 +26,7 @@ from agent.models import ChatSession, Event, Project, Run
 from agent.models.projects import Role
 from agent.undo import undo as take_back
 from chat import access, fold, panels, wording
+from chat.commands import COMMANDS
 from chat.forms import ProjectForm
 from chat.transcript import Transcript
 
@@ -117,6 +118,7 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "panels": panels.load(found.project, told.fresh),
         "can_write": can_write,
         "examples": EXAMPLES,
+        "commands": COMMANDS,
         "notice": model_notice(),
         "is_offline": not has_server(),
         "page": _page(found, told),
@@ -168,6 +170,16 @@ async def retry(request: HttpRequest, session_id: UUID) -> HttpResponseBase:
 
     async def verb(found: ChatSession, user: User) -> None:
         await retries.retry(found.pk, _run_named(request), user)
+
+    return await _do(request, session_id, verb, "Nothing was started")
+
+
+@require_POST
+async def regenerate(request: HttpRequest, session_id: UUID) -> HttpResponseBase:
+    """Answers the message of a finished run (`run`) anew, as a new run."""
+
+    async def verb(found: ChatSession, user: User) -> None:
+        await retries.regenerate(found.pk, _run_named(request), user)
 
     return await _do(request, session_id, verb, "Nothing was started")
 

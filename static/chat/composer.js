@@ -1,7 +1,9 @@
 // Writing and sending. A message is kept in the browser until its `message` event has been seen, and
 // sent again under the same `client_id` after each reconnect: the server takes it once.
 
+import { commandOf, setUpCommands } from "./commands.js";
 import { clone, slot } from "./dom.js";
+import { draft, keepDraft } from "./drafts.js";
 import { time } from "./times.js";
 import { page } from "./wording.js";
 
@@ -28,7 +30,8 @@ function kept() {
   }
 }
 
-export function setUp({ send, onSent, waiting }) {
+// `act(name)` clicks a button of the page for a slash command; it returns false when there is none.
+export function setUp({ send, onSent, waiting, act }) {
   if (!form) return;
   const seen = new Set(
     [...document.querySelectorAll("[data-client-id]")].map((node) => node.dataset.clientId),
@@ -38,7 +41,11 @@ export function setUp({ send, onSent, waiting }) {
   unsent.forEach(showBubble);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    submit({ send, onSent, waiting });
+    submit({ send, onSent, waiting, act });
+  });
+  setUpCommands(field, (command) => {
+    if (command.act) perform(command.act, act);
+    else write(command.before + command.after, command.before.length);
   });
   field.addEventListener("keydown", (event) => {
     // `isComposing`: Enter chooses a word of an input method there.
@@ -46,14 +53,33 @@ export function setUp({ send, onSent, waiting }) {
     event.preventDefault();
     form.requestSubmit();
   });
-  field.addEventListener("input", grow);
+  field.addEventListener("input", () => {
+    keepDraft(field.value);
+    grow();
+  });
+  if (!field.value && draft()) {
+    field.value = draft();
+    grow();
+  }
   for (const button of document.querySelectorAll("[data-example]")) {
     button.addEventListener("click", () => write(button.dataset.example));
   }
 }
 
-async function submit({ send, onSent, waiting }) {
-  const content = field.value.trim();
+function perform(name, act) {
+  complain("");
+  if (act(name)) write("");
+  else complain(`There is nothing to ${name === "again" ? "answer again" : name} right now.`);
+}
+
+async function submit({ send, onSent, waiting, act }) {
+  const typed = field.value.trim();
+  const command = commandOf(typed);
+  if (command?.act) {
+    perform(command.act, act);
+    return;
+  }
+  const content = command ? (command.before + command.rest + command.after).trim() : typed;
   if (!content) return;
   const plan = waiting();
   const choice = plan ? await ask() : "message";
@@ -125,11 +151,13 @@ export function complain(words) {
   alertBox.hidden = !words;
 }
 
-export function write(words) {
+export function write(words, caret = words.length) {
   if (!field) return;
   field.value = words;
+  keepDraft(words);
   grow();
   field.focus();
+  field.setSelectionRange(caret, caret);
 }
 
 function grow() {

@@ -30,6 +30,7 @@ export function showRun(run) {
     node.dataset.run = run.run;
     attribute(slot(node, "run-undo"), "value", run.run);
     attribute(slot(node, "run-retry"), "value", run.run);
+    attribute(slot(node, "run-regenerate"), "value", run.run);
     entries.append(node);
   }
   fillSaid(node, run.said);

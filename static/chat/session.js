@@ -140,6 +140,12 @@ const acts = {
 
 const revision = (box) => Number(slot(box, "run-approval").dataset.revision);
 
+// An earlier message is sent again as a new one: what was answered to it stays.
+log.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-edit]");
+  if (button) composer.write(slot(button.closest(".said"), "said-content").textContent);
+});
+
 log.addEventListener("click", (event) => {
   const button = event.target.closest("[data-act]");
   if (!button) return;
@@ -149,13 +155,29 @@ log.addEventListener("click", (event) => {
   else composer.complain("There is no connection right now; try again when the page is live.");
 });
 
+// Clicks the latest button of a kind that can be seen, for a slash command.
+const BUTTONS = {
+  stop: '[data-act="cancel"]',
+  undo: 'button[form="undo"][name="run"]',
+  again: 'button[form="regenerate"]',
+};
+
+function clickLatest(name) {
+  const seen = [...log.querySelectorAll(BUTTONS[name])].filter((one) => one.checkVisibility());
+  seen.at(-1)?.click();
+  return seen.length > 0;
+}
+
 // The plan that waits for a person, as the frames about it name it.
 function waiting() {
   const run = fold.active.find((one) => one.status === "waiting" && one.asks);
   return run ? { run: run.run, plan_revision: run.plan_revision } : null;
 }
 
-for (const [id, failed] of [["undo", "nothing was undone"], ["retry", "nothing was started"]]) {
+const POSTED = {
+  undo: "nothing was undone", retry: "nothing was started", regenerate: "nothing was started",
+};
+for (const [id, failed] of Object.entries(POSTED)) {
   document.getElementById(id)?.addEventListener("submit", (event) => post(event, failed));
 }
 
@@ -188,6 +210,6 @@ async function reasonOf(answer) {
 localiseAll(document);
 startClocks();
 scroll.setUp();
-composer.setUp({ send, onSent: scroll.toEnd, waiting });
+composer.setUp({ send, onSent: scroll.toEnd, waiting, act: clickLatest });
 socket.start();
 debug("started after event", page.last_seq);
