@@ -131,6 +131,7 @@ def _page(session: ChatSession, told: Transcript) -> dict[str, Any]:
     """Returns what the page's script starts from."""
     return {
         "session": str(session.pk),
+        "project": session.project.name,
         "socket": f"/ws/sessions/{session.pk}/",
         "board": reverse("board", args=[session.project_id]),
         "last_seq": told.last_seq,

@@ -4,6 +4,7 @@ import { debug } from "./debug.js";
 import { slot } from "./dom.js";
 import { localiseAll } from "./local_times.js";
 import { Fold } from "./fold.js";
+import * as attention from "./attention.js";
 import * as composer from "./composer.js";
 import * as panels from "./panels.js";
 import * as scroll from "./scroll.js";
@@ -64,6 +65,8 @@ function show(frame) {
   if (change) panels.change(frame.change);
   if (change || frame.type === "run" || !run || !isActive(run)) showUndo();
   if (run) announce(frame, run);
+  if (run) attention.hear(frame, run);
+  attention.showState(fold.active);
   if (dot) dot.hidden = fold.active.length === 0;
   document.getElementById("welcome")?.remove();
 }
@@ -209,6 +212,7 @@ async function reasonOf(answer) {
 
 localiseAll(document);
 startClocks();
+attention.setUp({ active: () => fold.active, complain: composer.complain });
 scroll.setUp();
 composer.setUp({ send, onSent: scroll.toEnd, waiting, act: clickLatest });
 socket.start();
