@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
+import sqlite3
 from collections.abc import Callable
 
 import pytest
@@ -85,6 +87,31 @@ def test_after_a_restart_of_the_server_the_page_goes_on_at_its_place(visit: Visi
     assert page.locator("#outbox .said").count() == 0
     assert visit.shown() == visit.reloaded()
     assert len(visit.server.rows("SELECT 1 FROM agent_message WHERE role = 'user'")) == 2
+
+
+def test_after_a_restore_from_a_copy_the_page_shows_what_is_there(visit: Visit) -> None:
+    page, server = visit.live(), visit.server
+    visit.say("Create a task to write the docs")
+    visit.wait_for("succeeded")
+    with (
+        contextlib.closing(sqlite3.connect(server.var / "db.sqlite3")) as source,
+        contextlib.closing(sqlite3.connect(server.var / "copy.sqlite3")) as copy,
+    ):
+        source.backup(copy)
+    visit.say("Create a task to read the docs")
+    visit.wait_for("succeeded", "succeeded")
+    server.stop(signal.SIGKILL)
+    for rest in server.var.glob("db.sqlite3-*"):
+        rest.unlink()
+    (server.var / "copy.sqlite3").rename(server.var / "db.sqlite3")
+    with page.expect_navigation():  # its cursor is beyond the log's end: it starts from the state
+        server.start()
+    visit.wait_for("succeeded")
+    page.locator('#connection[data-state="live"]').wait_for()
+    assert page.locator('[data-slot="task-title"]').all_inner_texts() == ["Write the docs"]
+    assert visit.shown() == visit.reloaded()
+    visit.say("Create a task to read the docs")
+    visit.wait_for("succeeded", "succeeded")
 
 
 def test_an_unsent_message_survives_a_reload(visit: Visit) -> None:
