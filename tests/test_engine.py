@@ -155,6 +155,24 @@ async def test_a_serving_engine_takes_up_what_was_left(session: ChatSession, ali
         await driver.stop()
 
 
+async def test_a_serving_engine_takes_over_from_a_process_of_its_host_that_dies_beside_it(
+    session: ChatSession, alice: User
+) -> None:
+    host, _, _ = process.owner().rsplit(":", 2)
+    run = await runs.start(session.pk, alice, Order("Do it"))
+    await runs.claim(session.pk, process.owner())  # by a living one, as far as anybody can tell
+    await Run.objects.filter(pk=run.pk).aupdate(lease_until=timezone.now() + timedelta(hours=1))
+    driver = engine.LocalEngine(serving=True, agent=agent(plans=[plan(create("s1", "Login"))]))
+    await driver.start()
+    try:
+        await asyncio.sleep(0.3)
+        assert (await Run.objects.aget(pk=run.pk)).attempt == 1
+        await Run.objects.filter(pk=run.pk).aupdate(lease_owner=f"{host}:999999999:1")
+        assert (await ended(run)).status == "succeeded"
+    finally:
+        await driver.stop()
+
+
 async def test_a_run_that_is_claimed_while_its_engine_stops_is_handed_over_too(
     session: ChatSession, alice: User
 ) -> None:
