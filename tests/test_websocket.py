@@ -323,10 +323,9 @@ async def test_a_client_that_never_acknowledges_is_closed_with_4408_and_comes_ba
         while last < MAX_EVENTS:
             last = (await say(good, f"I need:\n{many}"))[-1]["seq"]
             await good.send(json.dumps({"type": "ack", "seq": last}))
-        frames = []
+        frames: list[dict[str, Any]] = []
         with pytest.raises(ConnectionClosed) as closed:
-            while True:
-                frames.append(await receive(silent))
+            await until(silent, lambda frame: bool(frames.append(frame)))
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 4408
         assert (await say(good, "Hello"))[-1]["type"] == "complete"  # nobody else is closed
