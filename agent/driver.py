@@ -14,6 +14,7 @@ from collections.abc import Coroutine, Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
+import django.db
 from django.conf import settings
 
 from agent import database, doorbell, process, runs
@@ -209,11 +210,14 @@ async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
 
 @contextlib.contextmanager
 def surviving_an_outage(what: str) -> Iterator[None]:
-    """A keeper of the engine goes on when the database comes back, however late."""
+    """A keeper of the engine goes on when the database can do it again, however late.
+
+    Whatever it says: without its keepers, a process would drive nothing any more and seem well.
+    """
     try:
         yield
-    except database.LOST:
-        logger.exception("The engine could not %s: the database is away", what)
+    except django.db.Error:
+        logger.exception("The engine could not %s; it tries again", what)
 
 
 async def _in_time(work: Coroutine[Any, Any, None]) -> None:

@@ -53,10 +53,6 @@ class LocalEngine:
     async def start(self) -> None:
         doorbell.register(self)
         self.driver.start()
-        if self._serving:
-            freed = await database.call(free_dead_leases)
-            if freed:
-                logger.info("Took over %d runs of a process that is gone", freed)
         if self._serving or self._session:
             self._sweeper = self.driver.task(self._sweep())
 
@@ -70,6 +66,8 @@ class LocalEngine:
     async def _sweep(self) -> None:
         while True:
             with surviving_an_outage("look for work"):
+                if self._serving and (freed := await database.call(free_dead_leases)):
+                    logger.info("Took over %d runs of a process that is gone", freed)
                 for session in await database.call(undriven_sessions):
                     if not self.driver.drives(session):
                         self.driver.begin(session)

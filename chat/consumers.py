@@ -25,7 +25,7 @@ from agent.exceptions import Refused
 from agent.models import ChatSession
 from agent.models.projects import Role
 from agent.runs import Order
-from chat import access, feed, frames, login, snapshot
+from chat import access, feed, frames, login, snapshot, window
 from chat.feed import Kept
 from chat.presence import NOT_LOGGED_IN, NOT_THERE, Login, Presence
 from chat.window import Bucket, Window
@@ -155,7 +155,7 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
     def tick(self, now: float) -> None:
         if self.sender is None:
             return  # nothing goes before `hello`
-        stuck = self.sending_since and now - self.sending_since > 30
+        stuck = self.sending_since and now - self.sending_since > window.PATIENCE
         if stuck or self.window.is_too_slow(now):
             self.expel(TOO_SLOW)
         elif now - self.last_sent > HEARTBEAT:

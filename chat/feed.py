@@ -15,6 +15,8 @@ from typing import Protocol
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
+import django.db
+
 from agent import database, log
 from agent.log import Committed, Frame
 from agent.models import ChatSession
@@ -182,7 +184,9 @@ class Feed:
                 if now >= look_at:
                     await self._look()
                     look_at = now + SLOW_LOOK
-            except database.LOST:
+            except (
+                django.db.Error
+            ):  # whatever it says: without a look, viewers miss what others write
                 logger.exception("The feed cannot look at the database")
 
     async def _look(self) -> None:

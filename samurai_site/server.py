@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import logging
-import os
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-import psycopg
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections
 
 from agent.engine import LocalEngine
-
-logger = logging.getLogger(__name__)
+from samurai_site.place import Place
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -25,8 +19,6 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 # Bytes of a request's body. Django spools a body to disk before it looks at who sends it.
 MAX_BODY = 2_621_440
-# The advisory lock of servers on PostgreSQL: any number that nothing else locks there.
-PLACE = 0x53414D55
 
 
 class Server:
@@ -76,56 +68,12 @@ class Server:
 
     async def _start_engine(self) -> None:
         sys.setswitchinterval(settings.SWITCH_INTERVAL)
-        self._place = await asyncio.to_thread(take_place)
+        self._place = Place()
+        await self._place.take()
         if settings.SAMURAI_ENGINE == "local":
             self._engine = LocalEngine(serving=True)
             await self._engine.start()
         self._started = True
-
-
-def take_place() -> int | psycopg.Connection[Any]:
-    """Takes this process' place among the servers of its database. Raises `ImproperlyConfigured`.
-
-    The place is held by what is returned, and goes with the process.
-    """
-    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-        return _lock_file()
-    return _lock_database()
-
-
-def _lock_database() -> psycopg.Connection[Any]:
-    """Shares a lock with servers that wake each other over Redis; alone, holds it alone."""
-    connection = psycopg.connect(**_parameters(), autocommit=True)
-    lock = "pg_try_advisory_lock_shared" if settings.REDIS_URL else "pg_try_advisory_lock"
-    row = connection.execute(f"SELECT {lock}(%s)", [PLACE]).fetchone()
-    if row == (True,):
-        return connection
-    connection.close()
-    raise ImproperlyConfigured(
-        "Another server runs on this PostgreSQL database already. Servers that share one need "
-        "REDIS_URL, each of them, to wake each other: set it everywhere, or stop the other one."
-    )
-
-
-def _parameters() -> dict[str, Any]:
-    """Returns how Django connects, for a plain connection beside its pool."""
-    found: dict[str, Any] = connections["default"].get_connection_params()
-    return {name: found[name] for name in found if name not in ("context", "cursor_factory")}
-
-
-def _lock_file() -> int:
-    """Locks the SQLite file against a second server."""
-    database = settings.DATABASES["default"]
-    descriptor = os.open(f"{database['NAME']}.server", os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise ImproperlyConfigured(
-            "Another server runs on this SQLite database already. Stop it first, or set DATABASE_URL "
-            "to a PostgreSQL database, which several servers can share."
-        ) from None
-    return descriptor
 
 
 def _refusal(scope: Scope) -> tuple[int, str] | None:

@@ -281,6 +281,7 @@ LOGGING = {
         for name, level in (
             ("agent", "INFO"),
             ("chat", "INFO"),
+            ("samurai_site", "INFO"),
             ("django", "WARNING"),
             ("procrastinate", "WARNING"),
             # A traceback a second while Redis is away; `chat.wakeups` says once that it is.

@@ -109,11 +109,12 @@ class ServerProcess(Process):
         seed: dict[str, Any],
         *,
         program: str = "uvicorn",
+        app: str = "samurai_site.asgi",
         name: str = "server",
         **env: str,
     ):
         super().__init__(var, name, **env)
-        self.program = program
+        self.program, self.app = program, app
         self.port = free_port()
         self.cast: dict[str, dict[str, str]] = seed["cast"]
         self.project: str = seed["project"]
@@ -131,7 +132,7 @@ class ServerProcess(Process):
         if self.program == "daphne":
             arguments = ["manage.py", "runserver", "--noreload", f"127.0.0.1:{self.port}"]
             return [sys.executable, *arguments]
-        arguments = ["-m", "uvicorn", "samurai_site.asgi:application", "--port", str(self.port)]
+        arguments = ["-m", "uvicorn", f"{self.app}:application", "--port", str(self.port)]
         more = ["--ws", "websockets-sansio", "--ws-per-message-deflate", "false"]
         limits = ["--ws-max-size", "1048576", "--timeout-graceful-shutdown", "3"]
         return [sys.executable, *arguments, *more, *limits, "--no-access-log"]
@@ -248,11 +249,11 @@ def make_server(
     """Starts servers, each with a database of its own, and stops them after the test."""
     started: list[ServerProcess] = []
 
-    def make(*, program: str = "uvicorn", **env: str) -> ServerProcess:
+    def make(**how: str) -> ServerProcess:
         var = tmp_path / f"server{len(started)}"
         source, seed = seeded_var
         shutil.copytree(source, var)
-        server = ServerProcess(var, seed, program=program, **env)
+        server = ServerProcess(var, seed, **how)
         started.append(server)
         server.start()
         return server

@@ -171,9 +171,12 @@ def test_nginx_speaks_to_the_port_of_the_one_process(site: Block) -> None:
 # -- what to watch ---------------------------------------------------------------------------------
 
 
+FOLDERS = ("agent", "chat", "samurai_site")
+
+
 def test_the_lines_to_watch_for_are_those_that_the_product_writes() -> None:
     sources = "".join(
-        path.read_text() for folder in ("agent", "chat") for path in (ROOT / folder).rglob("*.py")
+        path.read_text() for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")
     )
     for line, _ in rows(section(GUIDE, "Watch")):
         assert f'"{line.strip("`")}"' in sources, line

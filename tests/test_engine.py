@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
+from django.db import OperationalError, ProgrammingError
 from django.utils import timezone
 
 from agent import decisions, engine, log, process, runs
@@ -153,6 +154,48 @@ async def test_a_serving_engine_takes_up_what_was_left(session: ChatSession, ali
         assert (await ended(run)).status == "succeeded"
     finally:
         await driver.stop()
+
+
+async def test_a_serving_engine_takes_over_from_a_process_of_its_host_that_dies_beside_it(
+    session: ChatSession, alice: User
+) -> None:
+    host, _, _ = process.owner().rsplit(":", 2)
+    run = await runs.start(session.pk, alice, Order("Do it"))
+    await runs.claim(session.pk, process.owner())  # by a living one, as far as anybody can tell
+    await Run.objects.filter(pk=run.pk).aupdate(lease_until=timezone.now() + timedelta(hours=1))
+    driver = engine.LocalEngine(serving=True, agent=agent(plans=[plan(create("s1", "Login"))]))
+    await driver.start()
+    try:
+        await asyncio.sleep(0.3)
+        assert (await Run.objects.aget(pk=run.pk)).attempt == 1
+        await Run.objects.filter(pk=run.pk).aupdate(lease_owner=f"{host}:999999999:1")
+        assert (await ended(run)).status == "succeeded"
+    finally:
+        await driver.stop()
+
+
+@pytest.mark.parametrize("error", [OperationalError("away"), ProgrammingError("no such column")])
+async def test_an_engine_whose_look_at_the_database_fails_looks_again(
+    session: ChatSession, alice: User, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    failures: list[Exception] = []
+
+    async def look(function: Any, *args: Any) -> Any:
+        if not failures:
+            failures.append(error)
+            raise error
+        return await call(function, *args)
+
+    call = engine.database.call
+    monkeypatch.setattr(engine.database, "call", look)
+    run = await runs.start(session.pk, alice, Order("Do it"))
+    driver = engine.LocalEngine(serving=True, agent=agent(plans=[plan(create("s1", "Login"))]))
+    await driver.start()
+    try:
+        assert (await ended(run)).status == "succeeded"
+    finally:
+        await driver.stop()
+    assert failures == [error]
 
 
 async def test_a_run_that_is_claimed_while_its_engine_stops_is_handed_over_too(

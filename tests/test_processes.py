@@ -20,6 +20,7 @@ from agent.events import EventType
 from agent.log import Committed, Frame
 from chat import wakeups
 from chat.wakeups import News, Wakeups
+from samurai_site.place import PLACE
 from tests.server import ROOT, ServerProcess, environment, new_database, seeded
 
 POSTGRESQL = "postgresql://nobody@127.0.0.1:1/none"
@@ -85,6 +86,29 @@ def test_of_servers_on_one_postgresql_all_have_redis_or_there_is_one(tmp_path: P
         finally:
             for server in (alone, second, *shared):
                 server.stop(signal.SIGKILL)
+
+
+@pytest.mark.postgresql
+async def test_a_server_takes_its_place_again_when_postgresql_was_away(tmp_path: Path) -> None:
+    lock = f"locktype = 'advisory' AND objid = {PLACE}"
+    lock += " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    with new_database() as url:
+        seed = seeded(tmp_path, DATABASE_URL=url)
+        server, second = (
+            ServerProcess(tmp_path, seed, name=name, DATABASE_URL=url) for name in ("one", "two")
+        )
+        try:
+            server.start()
+            ((holder,),) = server.rows(f"SELECT pid FROM pg_locks WHERE {lock}")
+            server.rows(f"SELECT pg_terminate_backend({holder})")
+            await until_true(lambda: server.rows(f"SELECT 1 FROM pg_locks WHERE {lock}"))
+            await until_true(lambda: "is taken again" in server.log.read_text())
+            with pytest.raises(AssertionError, match="Another server runs on this PostgreSQL"):
+                second.start()
+            assert server.log.read_text().count("The place among the servers") == 2
+        finally:
+            server.stop(signal.SIGKILL)
+            second.stop(signal.SIGKILL)
 
 
 # -- wake-ups --------------------------------------------------------------------------------------

@@ -313,6 +313,29 @@ async def test_a_client_that_does_not_acknowledge_gets_a_window_and_no_more(
     assert seqs(frames) == list(range(1, last + 1))
 
 
+async def test_a_client_that_never_acknowledges_is_closed_with_4408_and_comes_back(
+    make_server: Callable[..., ServerProcess],
+) -> None:
+    server = make_server(app="tests.impatient")
+    many = "\n".join(f"- chore {number}" for number in range(100))
+    async with watching(server) as silent, watching(server) as good:
+        last = 0
+        while last < MAX_EVENTS:
+            last = (await say(good, f"I need:\n{many}"))[-1]["seq"]
+            await good.send(json.dumps({"type": "ack", "seq": last}))
+        frames: list[dict[str, Any]] = []
+        with pytest.raises(ConnectionClosed) as closed:
+            await until(silent, lambda frame: bool(frames.append(frame)))
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 4408
+        assert (await say(good, "Hello"))[-1]["type"] == "complete"  # nobody else is closed
+    seen = seqs(frames)
+    assert seen == list(range(1, len(seen) + 1))
+    assert 0 < len(seen) <= MAX_EVENTS
+    async with watching(server, after=seen[-1]) as back:
+        assert (await receive(back))["seq"] == seen[-1] + 1
+
+
 async def test_the_board_of_another_session_of_the_project_is_announced(
     server: ServerProcess,
 ) -> None:
