@@ -45,6 +45,7 @@ class Order:
     approval: str = Run.ApprovalMode.AUTO
     task: UUID | None = None
     given: Mapping[str, Any] = field(default_factory=dict)  # see `Run.given`
+    counted: bool = True  # as one of the person's messages a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +97,9 @@ def _accept(session_id: UUID, user: User, order: Order, content: str) -> Done[Ru
     if order.client_id is not None and (known := _run_of(session_id, order.client_id)):
         return Done(known)
     session = ChatSession.objects.get(pk=session_id)
-    before = place_in_queue(session, user)
+    before = place_in_queue(session, user, counted=order.counted)
     if order.task and not Task.objects.filter(pk=order.task, project=session.project_id).exists():
         raise Refused("not_found", "There is no such task.")
-    before = session.runs.filter(status__in=Run.UNFINISHED).count()
-    if before >= MAX_QUEUE:
-        raise Refused(
-            "queue_full", f"{before} messages wait already; try again when some are done."
-        )
     message = Message.objects.create(
         session=session,
         role=Message.Author.USER,
@@ -112,7 +108,13 @@ def _accept(session_id: UUID, user: User, order: Order, content: str) -> Done[Ru
         client_id=order.client_id,
     )
     run = create(
-        session, message, user, approval=order.approval, task_id=order.task, given=dict(order.given)
+        session,
+        message,
+        user,
+        approval=order.approval,
+        task_id=order.task,
+        given=dict(order.given),
+        counted=order.counted,
     )
     return Done(run, [_said(run, message, user), events.run(run.pk, run.status, position=before)])
 
@@ -123,11 +125,12 @@ def _run_of(session: UUID, client_id: UUID) -> Run | None:
     ).first()
 
 
-def place_in_queue(session: ChatSession, user: User) -> int:
+def place_in_queue(session: ChatSession, user: User, *, counted: bool = True) -> int:
     """Returns how many runs a new one of `user` waits for. Raises `Refused` when it is too much."""
     since = timezone.now() - timedelta(minutes=1)
     most = settings.SAMURAI_USER_RUNS_PER_MINUTE
-    if Run.objects.filter(created_by=user, created_at__gt=since).count() >= most:
+    recent = Run.objects.filter(created_by=user, created_at__gt=since, counted=True)
+    if counted and recent.count() >= most:
         raise Refused("rate_limited", f"{most} messages a minute are the most; wait a little.")
     before = session.runs.filter(status__in=Run.UNFINISHED).count()
     if before >= MAX_QUEUE:

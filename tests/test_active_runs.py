@@ -10,6 +10,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 
 from agent import engine, runs
+from agent.exceptions import Refused
 from agent.models import ChatSession, Project, Run
 from agent.pipeline import PlanningFirstAgent
 from agent.runs import Order
@@ -88,3 +89,16 @@ async def test_sessions_that_wait_for_a_place_hold_no_lease_and_take_turns_by_us
     finished = Run.objects.order_by("finished_at").values_list("pk", flat=True)
     order = [run async for run in finished]
     assert order.index(bobs.pk) < order.index(others[1].pk)
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_what_does_not_count_is_never_too_much_and_leaves_the_person_the_whole_minute(
+    session: ChatSession, alice: User, settings: Any
+) -> None:
+    settings.SAMURAI_USER_RUNS_PER_MINUTE = 1
+    for number in range(3):
+        await runs.start(session.pk, alice, Order(f"Batch {number}", counted=False))
+    await runs.start(session.pk, alice, Order("Said by hand"))
+    with pytest.raises(Refused, match="1 messages a minute"):
+        await runs.start(session.pk, alice, Order("Said again"))
+    await runs.start(session.pk, alice, Order("Batch 4", counted=False))

@@ -47,6 +47,11 @@ class Run(UUIDModel):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="runs"
     )
     model = models.CharField(max_length=200, blank=True, help_text="The model that answered.")
+    counted = models.BooleanField(
+        default=True,
+        editable=False,
+        help_text="Counts as one of its person's messages a minute; an operator's batch does not.",
+    )
     given = models.JSONField(
         default=dict,
         blank=True,
