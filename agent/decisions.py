@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.conf import settings
 from django.utils import timezone
 
-from agent import doorbell, events, log, revisions, runs, validation
+from agent import consent, doorbell, effects, events, log, revisions, runs, validation
+from agent.effects import Effect
 from agent.events import Phase
 from agent.exceptions import Fenced, PlanInvalid, Refused
 from agent.llm.base import Revise
 from agent.log import Done
-from agent.models import Approval, PhaseResult, PlanRevision, Run
-from agent.plans import Plan
+from agent.models import Approval, PhaseResult, PlanRevision, PlanStep, Run
+from agent.plans import Step
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -25,29 +28,69 @@ class Parked(Exception):
     """The run waits for a person and needs no driver."""
 
 
-def why_ask(run: Run, plan: Plan) -> str:
-    """Returns why a person must approve `plan` first; "" when it may go on at once."""
-    if run.approval == Run.ApprovalMode.REQUIRED:
-        return "You asked to see the plan first."
-    deleting = len(validation.destructive_steps(plan.steps))
-    return f"The plan deletes {deleting} objects." if deleting > 1 else ""
+def is_free(run: Run, revision: PlanRevision) -> bool:
+    """Tells without a look at the board that the plan needs nobody's word. Reads the session anew."""
+    run.session.refresh_from_db(fields=["approval"])
+    return consent.is_harmless(run, _left(revision))
 
 
-def is_settled(run: Run, revision: PlanRevision, plan: Plan) -> bool:
-    """Tells whether `plan`, which is `revision`, may be carried out now."""
-    if revision.digest != plan.digest:
-        raise PlanInvalid(["the plan is not the one that was validated"])
-    approved = revision.approvals.filter(status=Approval.Status.APPROVED).exists()
-    return approved or not why_ask(run, plan)
+def settle(run: Run, revision: PlanRevision) -> Done[bool]:
+    """Returns whether the plan may be carried out now; if not, leaves the run to a person.
 
-
-def park(run: Run, revision: PlanRevision, plan: Plan) -> Done[None]:
-    """Leaves the run to a person, inside an effect: nothing holds it any more."""
-    asked = Approval.objects.create(run=run, plan=revision, reason=why_ask(run, plan))
+    Inside an effect. What is left of the plan is tried and rolled back: that shows what it would
+    change, and whether somebody has to be asked.
+    """
+    if is_approved(revision):
+        return Done(True)
+    run.session.refresh_from_db(fields=["approval"])
+    effects = _foresee(run, revision)
+    if not (reason := consent.why_ask(run, effects, _deleted(revision))):
+        return Done(True)
+    asked = Approval(run=run, plan=revision)
+    told = _ask(asked, reason, effects)
     Run.objects.filter(pk=run.pk).update(
         status=Run.Status.WAITING, lease_owner="", lease_until=None, claims=0
     )
-    return Done(None, [_event(asked), events.run(run.pk, Run.Status.WAITING)])
+    return Done(False, [told, events.run(run.pk, Run.Status.WAITING)])
+
+
+def is_approved(revision: PlanRevision) -> bool:
+    """Tells whether a person has approved this plan: what it does, not merely its number."""
+    given = revision.approvals.filter(status=Approval.Status.APPROVED, digest=revision.digest)
+    return given.exists()
+
+
+def _left(revision: PlanRevision) -> list[Step]:
+    done = _results(revision)
+    return [step for step in revisions.as_plan(revision).steps if step.id not in done]
+
+
+def _results(revision: PlanRevision) -> dict[str, Any]:
+    return {
+        step.key: step.result
+        for step in revision.steps.all()
+        if step.status == PlanStep.Status.SUCCEEDED
+    }
+
+
+def _deleted(revision: PlanRevision) -> int:
+    done = _results(revision)
+    steps = [step for step in revisions.as_plan(revision).steps if step.id in done]
+    return len(validation.destructive_steps(steps))
+
+
+def _foresee(run: Run, revision: PlanRevision) -> tuple[Effect, ...]:
+    return effects.foresee(run, revisions.as_plan(revision).steps, _results(revision))
+
+
+def _ask(asked: Approval, reason: str, found: Sequence[Effect]) -> events.Event:
+    """Asks a person about the plan of `asked`, which keeps what is shown; returns the event."""
+    now = timezone.now()
+    asked.reason, asked.digest = reason, asked.plan.digest
+    asked.effects = [effect.as_json() for effect in found]
+    asked.expires_at = now + timedelta(hours=settings.SAMURAI_APPROVAL_HOURS)
+    asked.save()
+    return _event(asked)
 
 
 def revision_wanted(run: Run) -> Revise | None:
@@ -96,6 +139,8 @@ def _asked(session: UUID, run_id: UUID, plan_revision: int) -> Approval:
     asked = run.approvals.filter(status=Approval.Status.REQUESTED).select_related("plan").first()
     if run.status != Run.Status.WAITING or asked is None:
         raise Refused("not_active", f"The run does not wait for a decision; it is {run.status}.")
+    if asked.expires_at is not None and asked.expires_at <= timezone.now():
+        raise Refused("not_active", "It is too late to decide: the question has expired.")
     if asked.plan.revision != plan_revision:
         raise Refused(
             "stale_plan", f"The plan is at revision {asked.plan.revision} now, not {plan_revision}."
@@ -127,9 +172,8 @@ def _edit(user: User, steps: Sequence[Any], asked: Approval) -> list[events.Even
     if found := validation.problems(plan, asked.run.session.project, user):
         raise Refused("invalid_plan", "; ".join(found))
     asked.plan, told = revisions.save(asked.run, plan)
-    asked.reason = f"{user.get_username()} edited the plan."
-    asked.save(update_fields=["plan", "reason"])
-    return [told, _event(asked)]
+    reason = f"{user.get_username()} edited the plan."
+    return [told, _ask(asked, reason, _foresee(asked.run, asked.plan))]
 
 
 def _settle(asked: Approval, status: str, user: User, reason: str) -> None:
@@ -146,6 +190,7 @@ def _go_on(run: Run) -> None:
 
 def _event(asked: Approval) -> events.Event:
     by = asked.decided_by
+    shown = events.Shown(asked.effects, asked.estimate, asked.expires_at)
     return events.approval(
         asked.run_id,
         id=asked.pk,
@@ -153,4 +198,5 @@ def _event(asked: Approval) -> events.Event:
         plan_revision=asked.plan.revision,
         reason=asked.reason,
         by=by.get_username() if by else None,
+        shown=shown if asked.status == Approval.Status.REQUESTED else None,
     )

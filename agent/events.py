@@ -194,16 +194,37 @@ def step(
     return Event(EventType.STEP, run, {"step": body})
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a person who is asked about a plan is shown: see `Approval`."""
+
+    effects: Sequence[Mapping[str, Any]] = ()
+    estimate: Mapping[str, int] | None = None
+    expires_at: datetime | None = None
+
+
 def approval(
-    run: UUID, *, id: UUID, status: str, plan_revision: int, reason: str = "", by: str | None = None
+    run: UUID,
+    *,
+    id: UUID,
+    status: str,
+    plan_revision: int,
+    reason: str = "",
+    by: str | None = None,
+    shown: Shown | None = None,
 ) -> Event:
-    body = {
+    """`shown` belongs to the request and to nothing else."""
+    body: dict[str, Any] = {
         "id": str(id),
         "status": str(status),
         "plan_revision": plan_revision,
         "reason": reason,
         "by": by,
     }
+    if shown is not None:
+        body["effects"] = list(shown.effects)
+        body["estimate"] = shown.estimate
+        body["expires_at"] = None if shown.expires_at is None else stamp(shown.expires_at)
     return Event(EventType.APPROVAL, run, {"approval": body})
 
 

@@ -10,9 +10,9 @@ from typing import Any
 from django.utils import timezone
 from pydantic import ValidationError
 
-from agent import events, plans
+from agent import events, plans, revisions
 from agent.events import Phase
-from agent.exceptions import Fenced, ToolFailed
+from agent.exceptions import Fenced, PlanInvalid, ToolFailed
 from agent.journal import Journal
 from agent.llm.base import StepOutcome
 from agent.log import Done
@@ -37,6 +37,7 @@ class Execution:
 
     def __init__(self, journal: Journal, revision: PlanRevision) -> None:
         self.journal = journal
+        self.revision = revision
         self.steps = {step.key: step for step in revision.steps.all()}
         self.results = {
             key: step.result for key, step in self.steps.items() if step.status == Status.SUCCEEDED
@@ -45,7 +46,12 @@ class Execution:
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def carry_out(self) -> None:
-        """Returns when every tool step has ended; a failed one skips those that depend on it."""
+        """Returns when every tool step has ended; a failed one skips those that depend on it.
+
+        Raises PlanInvalid when the steps are not those of the plan that was validated.
+        """
+        if revisions.as_plan(self.revision).digest != self.revision.digest:
+            raise PlanInvalid(["the plan is not the one that was validated"])
         waiting = [
             step
             for step in self.steps.values()
@@ -110,7 +116,7 @@ class Execution:
         """The tool's rows, the step's row and all their events: one transaction."""
 
         def effect() -> Done[Any]:
-            call = self._call(step)
+            call = ToolCall.of(self.journal.run, step.key)
             result = tool.function(call, arguments).model_dump(mode="json")
             changes = [self._change_event(change) for change in call.changes]
             return Done(result, [*changes, *self._succeed(step, result)])
@@ -118,7 +124,7 @@ class Execution:
         self.results[step.key] = await self.journal.append(effect=effect)
 
     async def _call_out(self, step: PlanStep, tool: Tool, arguments: Any) -> None:
-        call = self._call(step)
+        call = ToolCall.of(self.journal.run, step.key)
         call.report = _Report(self.journal, step)
         try:
             async with asyncio.timeout(tool.timeout):
@@ -129,17 +135,6 @@ class Execution:
         changes = [self._change_event(change) for change in call.changes]
         self.results[step.key] = await self.journal.append(
             effect=lambda: Done(result, [*changes, *self._succeed(step, result)])
-        )
-
-    def _call(self, step: PlanStep) -> ToolCall:
-        run = self.journal.run
-        return ToolCall(
-            project_id=run.session.project_id,
-            session_id=run.session_id,
-            run_id=run.pk,
-            user_id=run.created_by_id,
-            message_id=run.message_id,
-            key=f"{run.pk}:{step.key}",
         )
 
     def _change_event(self, change: Any) -> events.Event:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from agent.exceptions import ToolFailed
-from agent.words import same_text, stem, stems
+from agent.words import same_text, stem, stems, unspaced
 
 # "the sign-up task" names the kind of object too; that is no part of its title.
 _KINDS = frozenset(map(stem, ("task", "memory", "memories", "decision", "preference", "note")))
@@ -69,3 +70,66 @@ def _list(keys: Iterable[UUID], titles: Mapping[UUID, str]) -> str:
     named = [f"“{titles[key]}” ({key})" for key in keys]
     rest = len(named) - _NAMED
     return ", ".join(named[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+# -- whether a message names an object -------------------------------------------------------------
+
+# What a message says of any object, and not of a certain one: verbs, numbers, how far it is.
+_GENERAL = frozenset(
+    map(
+        stem,
+        """
+        delete deleting remove removing forget drop erase discard clear clean undo cancel trash
+        task tasks memory memories decision preference note fact spec item items entry entries board
+        list project every everything anything nothing something everyone any all both rest last
+        latest oldest newest first second third next previous old new open pending done complete completed
+        finished progress blocked high medium low priority one two three four five six seven eight
+        nine ten
+        """.split(),  # noqa: SIM905  (a hundred quoted words are harder to read)
+    )
+)
+
+
+def names_exactly(message: str, key: UUID, titles: Mapping[UUID, str]) -> bool:
+    """Tells whether `message` says which of `titles`, by id or title, it means: that of `key`.
+
+    Words of the title are enough when they fit no other one: "the SMS reminder" names "SMS reminder
+    a day before" where there is no other reminder by SMS. "It" and "all done tasks" name nothing.
+    """
+    if str(key) in message.casefold():
+        return True
+    said = {other: _said(message, title) for other, title in titles.items()}
+    if not said[key]:
+        return False
+    others = [other for other in titles if other != key]
+    if _in_full(titles[key], message):
+        same = same_text(titles[key])
+        return not any(
+            said[key] < said[other] or same_text(titles[other]) == same for other in others
+        )
+    return not any(_has_all(titles[other], said[key]) for other in others)
+
+
+def _said(message: str, title: str) -> frozenset[str]:
+    """Returns the words of `title` that tell it from others and that `message` has."""
+    text = same_text(message)
+    there = stems(message)
+    return frozenset(
+        word for word in _telling(title) if word in there or (unspaced(word) and word in text)
+    )
+
+
+def _has_all(title: str, words: frozenset[str]) -> bool:
+    has = _telling(title)
+    return all(
+        word in has or (unspaced(word) and any(word in other for other in has)) for word in words
+    )
+
+
+def _telling(text: str) -> frozenset[str]:
+    return frozenset(word for word in stems(text) - _GENERAL if not word.isdigit())
+
+
+def _in_full(title: str, message: str) -> bool:
+    wanted = re.escape(same_text(title))
+    return re.search(rf"(?<!\w){wanted}(?!\w)", same_text(message)) is not None

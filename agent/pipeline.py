@@ -202,11 +202,10 @@ class _Run:
         """Goes on when the plan needs nobody's word or has it; otherwise parks the run."""
         if self.journal.finished(Phase.EXECUTION):
             return
-        plan = revisions.as_plan(revision)
-        if await database.call(decisions.is_settled, self.run, revision, plan):
+        if await database.call(decisions.is_free, self.run, revision):
             return
-        await self.journal.append(effect=lambda: decisions.park(self.run, revision, plan))
-        raise Parked
+        if not await self.journal.append(effect=lambda: decisions.settle(self.run, revision)):
+            raise Parked
 
     async def _execute(self, revision: PlanRevision) -> Finished:
         execution = Execution(self.journal, revision)

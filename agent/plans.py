@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -111,6 +111,19 @@ def fill(value: Any, results: Mapping[str, Any]) -> Any:
     if isinstance(value, list | tuple):
         return [fill(item, results) for item in value]
     return value
+
+
+def in_order(steps: Iterable[Step]) -> list[Step]:
+    """Returns `steps` so that each comes after those that it depends on, else in the plan's order.
+
+    Steps of a circle are left out; a valid plan has none.
+    """
+    ordered: dict[str, Step] = {}
+    left = list(steps)
+    while ready := [step for step in left if ordered.keys() >= set(step.depends_on)]:
+        ordered[ready[0].id] = ready[0]
+        left.remove(ready[0])
+    return list(ordered.values())
 
 
 def answer_only(description: str = "Answer the message") -> Plan:

@@ -106,6 +106,7 @@ def _adopt_plan(former: Run, run: Run) -> list[events.Event]:
         Approval.objects.create(
             run=run,
             plan=new,
+            digest=new.digest,
             status=given.status,
             decided_by=given.decided_by,
             decided_at=timezone.now(),  # it was not waited for again

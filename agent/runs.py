@@ -21,7 +21,7 @@ from django.utils import timezone
 from agent import doorbell, events, log
 from agent.exceptions import AgentError, Fenced, Interrupted, Refused
 from agent.log import Done, Fence
-from agent.models import Approval, ChatSession, Event, Message, PlanStep, Run, Task
+from agent.models import Approval, ApprovalMode, ChatSession, Event, Message, PlanStep, Run, Task
 from agent.revisions import step_event
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Order:
 
     content: str
     client_id: UUID | None = None
-    approval: str = Run.ApprovalMode.AUTO
+    approval: str = ApprovalMode.AUTO
     task: UUID | None = None
     given: Mapping[str, Any] = field(default_factory=dict)  # see `Run.given`
     counted: bool = True  # as one of the person's messages a minute

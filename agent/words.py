@@ -71,6 +71,11 @@ def same_text(text: str) -> str:
     return spaced.strip(" .!\"'“”„‘’«»") or spaced
 
 
+def unspaced(word: str) -> bool:
+    """Tells whether `word` is of a script that puts no spaces between words: it may be many."""
+    return _UNSPACED_RUN.match(word) is not None
+
+
 def stems(text: str) -> frozenset[str]:
     """Returns the stems of the words of `text` that say what it is about."""
     return frozenset(stem(word) for word in _runs(text) if word not in STOP)

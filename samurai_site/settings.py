@@ -243,6 +243,7 @@ SAMURAI_MODEL = env_str("SAMURAI_MODEL", "gpt-5-mini")
 # Seconds that one call to the model may take, all of it; and one whole run.
 SAMURAI_MODEL_TIMEOUT = env_int("SAMURAI_MODEL_TIMEOUT", 120, minimum=1)
 SAMURAI_RUN_TIMEOUT = env_int("SAMURAI_RUN_TIMEOUT", 900, minimum=1)
+SAMURAI_APPROVAL_HOURS = env_int("SAMURAI_APPROVAL_HOURS", 24, minimum=1)
 SAMURAI_MAX_ACTIVE_RUNS = env_int("SAMURAI_MAX_ACTIVE_RUNS", 200, minimum=1)
 SAMURAI_USER_RUNS_PER_MINUTE = env_int("SAMURAI_USER_RUNS_PER_MINUTE", 60, minimum=1)
 

@@ -19,7 +19,7 @@ from django.db.models import TextChoices
 
 from agent import exceptions, runs
 from agent.events import LAST, EventType, Phase
-from agent.models import Approval, Memory, PlanStep, Run, Task
+from agent.models import Approval, ApprovalMode, Memory, PlanStep, Run, Task
 from agent.plans import MAX_STEPS, StepType
 from chat import consumers, frames, snapshot, window
 from tests.documents import (
@@ -61,6 +61,8 @@ WHOLE = {
     "change.after",
     "step.result",
     "plan.steps[].arguments",
+    "approval.effects[].changes[].before",
+    "approval.effects[].changes[].after",
     "snapshot.tasks[]",
     "snapshot.memories[]",
 }
@@ -136,7 +138,7 @@ def test_every_frame_that_a_client_may_send_has_its_section_and_fields() -> None
     assert set(CLIENT) == set(frames.FRAMES)
     for kind, model in frames.FRAMES.items():
         assert set(first_cells(CLIENT[kind])) == set(model.model_fields), kind
-    assert {str(mode) for mode in Run.ApprovalMode} <= code_spans(CLIENT["message"])
+    assert {str(mode) for mode in ApprovalMode} <= code_spans(CLIENT["message"])
 
 
 def test_the_examples_of_what_a_client_sends_are_accepted() -> None:

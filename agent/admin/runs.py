@@ -254,8 +254,23 @@ class ApprovalAdmin(FactAdmin):
     search_fields = ("reason", "decided_by__username", "run__session__title")
     date_hierarchy = "requested_at"
     ordering = ("-requested_at",)
-    fields = ("run", "plan", "status", "reason", "decided_by", "requested_at", "decided_at")
+    fields = (
+        "run",
+        "plan",
+        "digest",
+        "status",
+        "reason",
+        "would_change",
+        "decided_by",
+        "requested_at",
+        "expires_at",
+        "decided_at",
+    )
     readonly_fields = fields
+
+    @admin.display(description="effects")
+    def would_change(self, approval: Approval) -> SafeString:
+        return as_json(approval.effects)
 
     @admin.display(description="session")
     def session(self, approval: Approval) -> str:

@@ -74,8 +74,8 @@ class ChatSessionAdmin(CountedDeletion, QuickAdmin):
     list_filter = ("updated_at",)
     search_fields = ("title", "project__name", "created_by__username")
     date_hierarchy = "updated_at"
-    fields = ("project", "title", "created_by", "log", "run_count", "created_at", "updated_at")
     readonly_fields = ("project", "created_by", "log", "run_count", "created_at", "updated_at")
+    fields = ("project", "title", "approval", *readonly_fields[1:])
     inlines = (RunInline,)
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -5,11 +5,12 @@ from agent.models.board import Task
 from agent.models.memories import Memory, MemoryRevision, SearchEntry
 from agent.models.projects import Membership, Project
 from agent.models.runs import Approval, Event, PhaseResult, PlanRevision, PlanStep, Run
-from agent.models.sessions import ChatSession, Message
+from agent.models.sessions import ApprovalMode, ChatSession, Message
 
 __all__ = [
     "ApiToken",
     "Approval",
+    "ApprovalMode",
     "ChatSession",
     "Event",
     "Feedback",

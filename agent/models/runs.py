@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from agent.models.base import UUIDModel
-from agent.models.sessions import ChatSession, Message
+from agent.models.sessions import ApprovalMode, ChatSession, Message
 
 
 class Run(UUIDModel):
@@ -22,10 +22,6 @@ class Run(UUIDModel):
         CANCELLED = "cancelled"
 
     UNFINISHED = (Status.QUEUED, Status.RUNNING, Status.WAITING)
-
-    class ApprovalMode(models.TextChoices):
-        AUTO = "auto"  # asks when the plan needs it
-        REQUIRED = "required"  # always asks
 
     session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="runs")
     number = models.PositiveIntegerField(help_text="1 for the session's first; the order of work.")
@@ -183,14 +179,29 @@ class Approval(UUIDModel):
     plan = models.ForeignKey(PlanRevision, on_delete=models.CASCADE, related_name="approvals")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.REQUESTED)
     reason = models.TextField(blank=True)
+    digest = models.CharField(
+        max_length=64, blank=True, help_text="Of the plan that was shown; it stands for no other."
+    )
+    effects = models.JSONField(
+        default=list, blank=True, help_text="What each step would change, as it was shown."
+    )
+    estimate = models.JSONField(
+        null=True, blank=True, help_text="low_ms, median_ms, high_ms; null when unknown."
+    )
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     requested_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["requested_at", "id"]
+        indexes = [
+            models.Index(
+                fields=["expires_at"], condition=Q(status="requested"), name="approval_by_expiry"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.status} for {self.run_id}"

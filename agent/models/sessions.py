@@ -10,6 +10,13 @@ from agent.models.base import UUIDModel
 from agent.models.projects import Project
 
 
+class ApprovalMode(models.TextChoices):
+    """When a person is asked for approval of a plan."""
+
+    AUTO = "auto"  # when the plan needs it
+    REQUIRED = "required"  # always
+
+
 class ChatSession(UUIDModel):
     """One thread between people and the agent, with one append-only log of events."""
 
@@ -17,6 +24,12 @@ class ChatSession(UUIDModel):
     title = models.CharField(max_length=200, blank=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    approval = models.CharField(
+        max_length=10,
+        choices=ApprovalMode.choices,
+        default=ApprovalMode.AUTO,
+        help_text="For all its messages; one message may ask for more, never for less.",
     )
     # Both are raised only by `agent.log` and `agent.runs`, with the session's row locked.
     last_seq = models.PositiveBigIntegerField(default=0, editable=False)

@@ -118,7 +118,7 @@ class SearchMemories(Arguments):
     limit: int = Field(default=10, ge=1, le=50)
 
 
-@tool()
+@tool(alters=False)
 def search_memories(call: ToolCall, arguments: SearchMemories) -> MemoriesFound:
     """Finds what is remembered about the project, by words and kind. Changes nothing."""
     found = _matching(call.project_id, arguments.query)

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from agent.changes import Change
 from agent.llm.base import ToolSpec
 from agent.plans import placeholders
+
+if TYPE_CHECKING:
+    from agent.models import Run
 
 
 class Arguments(BaseModel):
@@ -46,22 +49,40 @@ class ToolCall:
     # Tells the person how far a long tool is; for `async` tools.
     report: Callable[..., Coroutine[Any, Any, None]] = no_report
 
+    @classmethod
+    def of(cls, run: Run, step: str) -> ToolCall:
+        """Returns the call for the step with the id `step` of the run's plan."""
+        return cls(
+            project_id=run.session.project_id,
+            session_id=run.session_id,
+            run_id=run.pk,
+            user_id=run.created_by_id,
+            message_id=run.message_id,
+            key=f"{run.pk}:{step}",
+        )
+
+
+Function = Callable[[ToolCall, Any], Any]
+
 
 @dataclass(frozen=True, slots=True)
 class Tool:
     """A function that a plan's step may call.
 
     A plain function works on our database, inside the transaction that marks its step as done: its
-    effect happens exactly once. An `async` one calls out and may be called again after a crash, with
-    the same `ToolCall.key`.
+    effect happens exactly once. (Before a person is asked about a plan it is also tried, and rolled
+    back, to tell what it would change.) An `async` one calls out and may be called again after a
+    crash, with the same `ToolCall.key`.
     """
 
     name: str
     description: str
-    function: Callable[[ToolCall, Any], Any]
+    function: Function
     arguments: type[Arguments]
     result: type[Result]
-    destructive: bool
+    destructive: bool  # deletes
+    outgoing: bool  # acts outside of our database, where nothing can be undone
+    alters: bool  # may change what is there already, and not only add to it or read it
     timeout: float  # seconds
 
     @property
@@ -99,20 +120,26 @@ def _spec(tool: Tool) -> ToolSpec:
 _tools: dict[str, Tool] = {}
 
 
-def tool(
-    *, destructive: bool = False, timeout: float = 60.0
-) -> Callable[[Callable[[ToolCall, Any], Any]], Callable[[ToolCall, Any], Any]]:
-    """Registers `function(call, arguments) -> Result` under its name; its docstring is for the model."""
+def tool(**flags: Any) -> Callable[[Function], Function]:
+    """Registers `function(call, arguments) -> Result` under its name; its docstring is for the model.
 
-    def register(function: Callable[[ToolCall, Any], Any]) -> Callable[[ToolCall, Any], Any]:
-        add(make(function, destructive=destructive, timeout=timeout))
+    `flags` are those of `make`.
+    """
+
+    def register(function: Function) -> Function:
+        add(make(function, **flags))
         return function
 
     return register
 
 
 def make(
-    function: Callable[[ToolCall, Any], Any], *, destructive: bool = False, timeout: float = 60.0
+    function: Function,
+    *,
+    destructive: bool = False,
+    outgoing: bool = False,
+    alters: bool = True,
+    timeout: float = 60.0,
 ) -> Tool:
     hints = get_type_hints(function)
     arguments, result = hints[list(inspect.signature(function).parameters)[1]], hints["return"]
@@ -123,6 +150,8 @@ def make(
         arguments=arguments,
         result=result,
         destructive=destructive,
+        outgoing=outgoing,
+        alters=alters,
         timeout=timeout,
     )
 

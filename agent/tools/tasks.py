@@ -69,7 +69,7 @@ class CreateTask(Arguments):
     depends_on: Dependencies = []
 
 
-@tool()
+@tool(alters=False)
 def create_task(call: ToolCall, arguments: CreateTask) -> TaskMade:
     """Creates one task at the end of the project's board. For several tasks use create_tasks."""
     task, change = board.create_task(
@@ -106,7 +106,7 @@ class CreateTasks(Arguments):
         return self
 
 
-@tool()
+@tool(alters=False)
 def create_tasks(call: ToolCall, arguments: CreateTasks) -> TasksMade:
     """Creates a whole list of tasks in this order, with the dependencies among them, at once."""
     items = [
@@ -193,7 +193,7 @@ class SearchTasks(Arguments):
     limit: int = Field(default=20, ge=1, le=50)
 
 
-@tool()
+@tool(alters=False)
 def search_tasks(call: ToolCall, arguments: SearchTasks) -> TasksFound:
     """Finds tasks by words of their title and description, and by status. Changes nothing.
 
