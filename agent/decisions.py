@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -43,11 +44,10 @@ def settle(run: Run, revision: PlanRevision) -> Done[bool]:
     if is_approved(revision):
         return Done(True)
     run.session.refresh_from_db(fields=["approval"])
-    effects = _foresee(run, revision)
-    if not (reason := consent.why_ask(run, effects, _deleted(revision))):
+    found = _foresee(run, revision)
+    if not (reason := consent.why_ask(run, found, _deleted(revision))):
         return Done(True)
-    asked = Approval(run=run, plan=revision)
-    told = _ask(asked, reason, effects)
+    told = _ask(Approval(run=run, plan=revision), reason, found)
     Run.objects.filter(pk=run.pk).update(
         status=Run.Status.WAITING, lease_owner="", lease_until=None, claims=0
     )
@@ -90,7 +90,14 @@ def _ask(asked: Approval, reason: str, found: Sequence[Effect]) -> events.Event:
     asked.effects = [effect.as_json() for effect in found]
     asked.expires_at = now + timedelta(hours=settings.SAMURAI_APPROVAL_HOURS)
     asked.save()
-    return _event(asked)
+    return events.approval(
+        asked.run_id,
+        id=asked.pk,
+        status=asked.status,
+        plan_revision=asked.plan.revision,
+        reason=asked.reason,
+        shown=events.Shown(asked.effects, asked.estimate, asked.expires_at),
+    )
 
 
 def revision_wanted(run: Run) -> Revise | None:
@@ -150,18 +157,16 @@ def _asked(session: UUID, run_id: UUID, plan_revision: int) -> Approval:
 
 
 def _approve(user: User, asked: Approval) -> list[events.Event]:
-    _settle(asked, Approval.Status.APPROVED, user, "")
     _go_on(asked.run)
-    return [_event(asked)]
+    return [runs.settle_approval(asked, Approval.Status.APPROVED, user, "")]
 
 
 def _reject(user: User, reason: str, asked: Approval) -> list[events.Event]:
     if not reason:
         return runs.cancel_now(asked.run, user, "The plan was rejected.")
-    _settle(asked, Approval.Status.REJECTED, user, reason)
     PhaseResult.objects.filter(run=asked.run, phase__in=[Phase.PLANNING, Phase.VALIDATION]).delete()
     _go_on(asked.run)
-    return [_event(asked)]
+    return [runs.settle_approval(asked, Approval.Status.REJECTED, user, reason)]
 
 
 def _edit(user: User, steps: Sequence[Any], asked: Approval) -> list[events.Event]:
@@ -176,27 +181,35 @@ def _edit(user: User, steps: Sequence[Any], asked: Approval) -> list[events.Even
     return [told, _ask(asked, reason, _foresee(asked.run, asked.plan))]
 
 
-def _settle(asked: Approval, status: str, user: User, reason: str) -> None:
-    asked.status, asked.decided_by, asked.reason = status, user, reason
-    asked.decided_at = timezone.now()
-    asked.save(update_fields=["status", "decided_by", "reason", "decided_at"])
-
-
 def _go_on(run: Run) -> None:
     """Puts the run back to the front of its session's queue: it has the lowest number there."""
     Run.objects.filter(pk=run.pk).update(status=Run.Status.QUEUED)
     doorbell.wake(run.session_id)
 
 
-def _event(asked: Approval) -> events.Event:
-    by = asked.decided_by
-    shown = events.Shown(asked.effects, asked.estimate, asked.expires_at)
-    return events.approval(
-        asked.run_id,
-        id=asked.pk,
-        status=asked.status,
-        plan_revision=asked.plan.revision,
-        reason=asked.reason,
-        by=by.get_username() if by else None,
-        shown=shown if asked.status == Approval.Status.REQUESTED else None,
+# -- when nobody decides ---------------------------------------------------------------------------
+
+
+def overdue() -> list[tuple[UUID, UUID]]:
+    """Returns session and id of each question that stands for too long."""
+    late = Approval.objects.filter(status=Approval.Status.REQUESTED, expires_at__lte=timezone.now())
+    return list(late.values_list("run__session", "pk"))
+
+
+async def expire(session: UUID, approval: UUID) -> None:
+    """Cancels the run of an overdue question; of two that do it at once, one does."""
+    with contextlib.suppress(Fenced):  # the session was deleted
+        await log.append(session, effect=partial(_expire, approval))
+
+
+def _expire(approval: UUID) -> Done[None]:
+    late = Approval.objects.filter(
+        pk=approval, status=Approval.Status.REQUESTED, expires_at__lte=timezone.now()
     )
+    asked = late.select_related("run").first()
+    if asked is None or asked.run.status != Run.Status.WAITING:
+        return Done(None)
+    hours = settings.SAMURAI_APPROVAL_HOURS
+    reason = f"Nobody decided on the plan within {hours} hour{'' if hours == 1 else 's'}."
+    expired = Approval.Status.EXPIRED
+    return Done(None, runs.cancel_now(asked.run, None, reason, because=expired))

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from agent import database, doorbell, process
+from agent import database, decisions, doorbell, process
 from agent.driver import Driver, surviving_an_outage
 from agent.models import Run
 from agent.pipeline import PlanningFirstAgent
@@ -66,12 +66,24 @@ class LocalEngine:
     async def _sweep(self) -> None:
         while True:
             with surviving_an_outage("look for work"):
-                if self._serving and (freed := await database.call(free_dead_leases)):
-                    logger.info("Took over %d runs of a process that is gone", freed)
+                if self._serving:
+                    await _take_over()
+                    await expire_questions()
                 for session in await database.call(undriven_sessions):
                     if not self.driver.drives(session):
                         self.driver.begin(session)
             await asyncio.sleep(SWEEP)
+
+
+async def _take_over() -> None:
+    if freed := await database.call(free_dead_leases):
+        logger.info("Took over %d runs of a process that is gone", freed)
+
+
+async def expire_questions() -> None:
+    """Ends the runs whose plan nobody decided on in time."""
+    for session, approval in await database.call(decisions.overdue):
+        await decisions.expire(session, approval)
 
 
 def free_dead_leases() -> int:

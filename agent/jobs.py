@@ -22,7 +22,7 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.manager import JobManager
 
 from agent import database
-from agent.engine import LocalEngine, undriven_sessions
+from agent.engine import LocalEngine, expire_questions, undriven_sessions
 from agent.models import Run
 
 logger = logging.getLogger(__name__)
@@ -95,8 +95,12 @@ async def drive(session: str) -> None:
 @app.periodic(cron="* * * * * */2")  # every two seconds: they are the sixth field
 @app.task(name="sweep", queue=SWEEP, queueing_lock=SWEEP)
 async def sweep(timestamp: int) -> None:
-    """Wakes the sessions that nobody drives. Without a `lock`: a worker that dies here holds none."""
+    """Wakes the sessions that nobody drives, and ends what nobody decided on in time.
+
+    Without a `lock`: a worker that dies here holds none.
+    """
     await _bury_stalled_jobs()
+    await expire_questions()
     await database.call(_wake_undriven)
 
 

@@ -312,33 +312,33 @@ def _cancel(session: UUID, run_id: UUID, by: User, reason: str) -> Done[None]:
     return Done(None, cancel_now(run, by, reason))
 
 
-def cancel_now(run: Run, by: User, reason: str) -> list[events.Event]:
-    """Cancels inside an effect; returns the events."""
+def cancel_now(
+    run: Run, by: User | None, reason: str, *, because: str = Approval.Status.REJECTED
+) -> list[events.Event]:
+    """Cancels inside an effect; returns the events. `because`: how a question that stands ends."""
     partial_text = answer_so_far(run)
-    told = [*_withdraw_approval(run, by, reason), *close_steps(run)]
+    asked = run.approvals.filter(status=Approval.Status.REQUESTED).select_related("plan").first()
+    told = [settle_approval(asked, because, by, reason)] if asked else []
+    told += close_steps(run)
     told += end(run, Run.Status.CANCELLED, partial=partial_text)
     transaction.on_commit(partial(doorbell.interrupt, run.session_id, run.pk))
-    last = events.cancelled(run.pk, by=by.get_username(), reason=reason, partial=partial_text)
-    return [*told, last]
+    name = by.get_username() if by else None
+    return [*told, events.cancelled(run.pk, by=name, reason=reason, partial=partial_text)]
 
 
-def _withdraw_approval(run: Run, by: User, reason: str) -> list[events.Event]:
-    asked = run.approvals.filter(status=Approval.Status.REQUESTED).select_related("plan").first()
-    if asked is None:
-        return []
-    asked.status, asked.reason = Approval.Status.REJECTED, reason
+def settle_approval(asked: Approval, status: str, by: User | None, reason: str) -> events.Event:
+    """Ends a question to a person, inside an effect; returns the event."""
+    asked.status, asked.reason = status, reason
     asked.decided_at, asked.decided_by = timezone.now(), by
     asked.save(update_fields=["status", "reason", "decided_at", "decided_by"])
-    return [
-        events.approval(
-            run.pk,
-            id=asked.pk,
-            status=asked.status,
-            plan_revision=asked.plan.revision,
-            reason=reason,
-            by=by.get_username(),
-        )
-    ]
+    return events.approval(
+        asked.run_id,
+        id=asked.pk,
+        status=asked.status,
+        plan_revision=asked.plan.revision,
+        reason=reason,
+        by=by.get_username() if by else None,
+    )
 
 
 def close_steps(run: Run) -> list[events.Event]:

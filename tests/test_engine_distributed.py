@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from websockets.asyncio.client import ClientConnection
 
@@ -174,7 +175,7 @@ async def eventually(reached: Callable[[], Any], seconds: float = PATIENCE) -> A
 async def end_of(socket: ClientConnection, message: str) -> list[Frame]:
     """Returns the frames from those of `message` to the end of its run."""
     (said_so,) = (await until(socket, lambda f: is_said(f, message)))[-1:]
-    return [said_so, *await until(socket, lambda f: is_last(f) and f["run"] == said_so["run"])]
+    return [said_so, *await end_of_run(socket, said_so["run"])]
 
 
 def is_said(frame: Frame, content: str) -> bool:
@@ -284,6 +285,26 @@ async def test_a_plan_that_waits_goes_on_in_another_process_when_it_is_approved(
         await order(far, "approve", asked["run"], plan_revision=1)
         assert (await end_of(near, "Ask first"))[-1]["type"] == "complete"
     site.check_done_once("Ask first")
+
+
+async def test_a_plan_that_nobody_decides_on_is_ended_by_a_worker_and_once(site: Site) -> None:
+    async with watching(site.web[0]) as near:
+        await send(near, "Nobody decides", approval="required")
+        await until(near, lambda f: is_said(f, "Nobody decides"))  # behind what is replayed
+        asked = (await until(near, lambda f: f["type"] == "approval"))[-1]
+        with psycopg.connect(site.web[0].env["DATABASE_URL"]) as postgresql:
+            postgresql.execute(
+                "UPDATE agent_approval SET expires_at = now() - interval '1 s' WHERE id = %s",
+                [asked["approval"]["id"]],
+            )
+        frames = await end_of_run(near, asked["run"])
+    assert [frame["type"] for frame in frames[-2:]] == ["run", "cancelled"]
+    assert [f["approval"]["status"] for f in frames if f["type"] == "approval"] == ["expired"]
+    assert site.run("Nobody decides", "r.status") == ("cancelled",)
+
+
+async def end_of_run(socket: ClientConnection, run: str) -> list[Frame]:
+    return await until(socket, lambda frame: is_last(frame) and frame["run"] == run)
 
 
 async def test_a_worker_that_is_told_to_stop_hands_its_run_over(site: Site) -> None:
