@@ -17,17 +17,14 @@ from agent.journal import Journal
 from agent.llm.base import StepOutcome
 from agent.log import Done
 from agent.models import PlanRevision, PlanStep
+from agent.ordering import AT_ONCE, needs
 from agent.plans import StepType
-from agent.revisions import step_event
+from agent.revisions import as_plan, step_event
 from agent.together import together
 from agent.tools import registry
-from agent.tools.references import named_objects
 from agent.tools.registry import Tool, ToolCall
 
 logger = logging.getLogger(__name__)
-
-# Steps of one run that work at the same time.
-AT_ONCE = 8
 
 Status = PlanStep.Status
 
@@ -41,7 +38,7 @@ class Execution:
         self.results = {
             key: step.result for key, step in self.steps.items() if step.status == Status.SUCCEEDED
         }
-        self._needs = _needs(list(self.steps.values()))
+        self._needs = needs(as_plan(revision).steps)
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def carry_out(self) -> None:
@@ -250,25 +247,3 @@ def outcomes(steps: Iterable[PlanStep]) -> tuple[StepOutcome, ...]:
         )
         for step in steps
     )
-
-
-def _needs(steps: list[PlanStep]) -> dict[str, list[str]]:
-    """Returns what each step waits for: its dependencies, and the step before it on the same object."""
-    needs = {step.key: list(step.depends_on) for step in steps}
-    last: dict[tuple[str, str], str] = {}
-    for step in steps:
-        tool = registry.get(step.tool)
-        if tool is None:
-            continue
-        for _, kind, name in named_objects(tool, step.arguments):
-            if (before := last.get((kind, name))) is not None and not _leads_to(
-                needs, before, step.key
-            ):
-                needs[step.key].append(before)
-            last[kind, name] = step.key
-    return needs
-
-
-def _leads_to(needs: Mapping[str, list[str]], start: str, goal: str) -> bool:
-    """Tells whether `start` waits for `goal` already, directly or not."""
-    return any(need == goal or _leads_to(needs, need, goal) for need in needs[start])
