@@ -145,6 +145,8 @@ class Execution:
     # -- what is recorded --------------------------------------------------------------------------
 
     async def _record_start(self, step: PlanStep) -> None:
+        started = {"phase": "started", **self.journal.outlook.step_started(step.key)}
+
         def effect() -> Done[None]:
             step.status, step.started_at = Status.RUNNING, timezone.now()
             step.save(update_fields=["status", "started_at"])
@@ -152,7 +154,7 @@ class Execution:
                 None,
                 [
                     step_event(self.journal.run.pk, step),
-                    self._progress(step, step.description, "", {"phase": "started"}),
+                    self._progress(step, step.description, "", started),
                 ],
             )
 
@@ -181,7 +183,7 @@ class Execution:
     def _end(self, step: PlanStep, message: str, details: str, phase: str) -> list[events.Event]:
         step.finished_at = timezone.now()
         step.save(update_fields=["status", "result", "error", "finished_at"])
-        metadata: dict[str, Any] = {"phase": phase}
+        metadata = {"phase": phase, **self.journal.outlook.step_ended(step.key)}
         if step.started_at:
             took = step.finished_at - step.started_at
             metadata["duration_ms"] = round(took.total_seconds() * 1000)
