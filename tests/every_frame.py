@@ -181,11 +181,19 @@ async def _undone(server: ServerProcess, socket: ClientConnection, told: Frames)
 
 
 async def _lost(server: ServerProcess, socket: ClientConnection) -> Frames:
-    """Somebody comes with a cursor beyond the end, while a run waits."""
+    """Somebody comes with a cursor beyond the end, while a run waits; one behind it loses its driver."""
     await send(socket, "Wait again", approval="required")
     frames = await until(socket, lambda frame: frame.get("status") == "waiting")
     async with watching(server, after=1_000_000) as lost:
-        return [*frames, await receive(lost)]
+        frames.append(await receive(lost))
+    await send(socket, "Then this")
+    frames += await until(socket, lambda frame: frame.get("status") == "queued")
+    for status in ("running", "queued"):  # no driver is at hand that could die
+        server.change(
+            f"UPDATE agent_run SET status = '{status}' WHERE status IN ('running', 'queued')"
+        )
+        frames += await until(socket, lambda frame: frame["type"] == "interrupted")
+    return frames
 
 
 def changed(frame: dict[str, Any], action: str) -> bool:
