@@ -17,17 +17,14 @@ from agent.journal import Journal
 from agent.llm.base import StepOutcome
 from agent.log import Done
 from agent.models import PlanRevision, PlanStep
+from agent.ordering import AT_ONCE, needs
 from agent.plans import StepType
-from agent.revisions import step_event
+from agent.revisions import as_plan, step_event
 from agent.together import together
 from agent.tools import registry
-from agent.tools.references import named_objects
 from agent.tools.registry import Tool, ToolCall
 
 logger = logging.getLogger(__name__)
-
-# Steps of one run that work at the same time.
-AT_ONCE = 8
 
 Status = PlanStep.Status
 
@@ -42,7 +39,7 @@ class Execution:
         self.results = {
             key: step.result for key, step in self.steps.items() if step.status == Status.SUCCEEDED
         }
-        self._needs = _needs(list(self.steps.values()))
+        self._needs = needs(as_plan(revision).steps)
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def carry_out(self) -> None:
@@ -143,6 +140,8 @@ class Execution:
     # -- what is recorded --------------------------------------------------------------------------
 
     async def _record_start(self, step: PlanStep) -> None:
+        started = {"phase": "started", **self.journal.outlook.step_started(step.key)}
+
         def effect() -> Done[None]:
             step.status, step.started_at = Status.RUNNING, timezone.now()
             step.save(update_fields=["status", "started_at"])
@@ -150,7 +149,7 @@ class Execution:
                 None,
                 [
                     step_event(self.journal.run.pk, step),
-                    self._progress(step, step.description, "", {"phase": "started"}),
+                    self._progress(step, step.description, "", started),
                 ],
             )
 
@@ -179,7 +178,7 @@ class Execution:
     def _end(self, step: PlanStep, message: str, details: str, phase: str) -> list[events.Event]:
         step.finished_at = timezone.now()
         step.save(update_fields=["status", "result", "error", "finished_at"])
-        metadata: dict[str, Any] = {"phase": phase}
+        metadata = {"phase": phase, **self.journal.outlook.step_ended(step.key)}
         if step.started_at:
             took = step.finished_at - step.started_at
             metadata["duration_ms"] = round(took.total_seconds() * 1000)
@@ -245,25 +244,3 @@ def outcomes(steps: Iterable[PlanStep]) -> tuple[StepOutcome, ...]:
         )
         for step in steps
     )
-
-
-def _needs(steps: list[PlanStep]) -> dict[str, list[str]]:
-    """Returns what each step waits for: its dependencies, and the step before it on the same object."""
-    needs = {step.key: list(step.depends_on) for step in steps}
-    last: dict[tuple[str, str], str] = {}
-    for step in steps:
-        tool = registry.get(step.tool)
-        if tool is None:
-            continue
-        for _, kind, name in named_objects(tool, step.arguments):
-            if (before := last.get((kind, name))) is not None and not _leads_to(
-                needs, before, step.key
-            ):
-                needs[step.key].append(before)
-            last[kind, name] = step.key
-    return needs
-
-
-def _leads_to(needs: Mapping[str, list[str]], start: str, goal: str) -> bool:
-    """Tells whether `start` waits for `goal` already, directly or not."""
-    return any(need == goal or _leads_to(needs, need, goal) for need in needs[start])

@@ -12,7 +12,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from agent import events, log
+from agent import estimates, events, log
+from agent.estimates import Outlook
 from agent.events import STARTED, Phase
 from agent.llm.base import Usage
 from agent.log import Done
@@ -40,13 +41,22 @@ class Journal:
         self.usage = usage
         self.open: list[Phase] = []  # started and not finished, for the report of a failure
         self.durations: dict[str, int] = {}  # milliseconds of each finished phase
+        self.outlook: Outlook  # made by `load`
         self._ledger: dict[str, Mapping[str, Any]] = {}
 
-    def load(self) -> None:
-        """Reads back what earlier drivers of the run finished."""
+    def load(self, model: str) -> None:
+        """Reads back what earlier drivers of the run finished; `model` drives it now."""
+        project = self.run.session.project_id
+        self.outlook = Outlook(estimates.history(), model, project)
         for row in PhaseResult.objects.filter(run=self.run):
-            self._ledger[row.phase] = row.result
             self.durations[row.phase] = row.duration_ms
+            self._keep(Phase(row.phase), row.result)
+
+    def _keep(self, phase: Phase, result: Mapping[str, Any]) -> None:
+        self._ledger[phase] = result
+        self.outlook.skip(phase)
+        if phase == Phase.ANALYZING:
+            self.outlook.uses_tools = result["needs_tools"] and not result["question"]
 
     def finished(self, phase: Phase) -> bool:
         return phase in self._ledger
@@ -76,7 +86,8 @@ class Journal:
             return self._ledger[phase]
         began, clock = timezone.now(), time.monotonic()
         self.open.append(phase)
-        await self.progress(phase, *STARTED[phase], {"phase": "started"})
+        started = {"phase": "started", **self.outlook.phase_started(phase)}
+        await self.progress(phase, *STARTED[phase], started)
         finished = await work()
         took = round((time.monotonic() - clock) * 1000)
 
@@ -95,7 +106,7 @@ class Journal:
         await self.append(effect=keep)
         self.open.remove(phase)
         self.durations[phase] = took
-        self._ledger[phase] = finished.result
+        self._keep(phase, finished.result)
         return finished.result
 
     def count(self) -> None:
@@ -106,9 +117,11 @@ class Journal:
         """Has `phases` done anew; inside an effect, or before one."""
         for phase in phases:
             self._ledger.pop(phase, None)
+            self.outlook.repeat(phase)
 
     def _said(self, phase: Phase, finished: Finished, took: int) -> events.Event:
-        metadata = {"phase": "finished", "duration_ms": took}
+        expected = self.outlook.phase_finished(phase)
+        metadata = {"phase": "finished", "duration_ms": took, **expected}
         return events.progress(self.run.pk, phase, finished.message, finished.details, metadata)
 
     def failures(self, reason: str) -> list[events.Event]:

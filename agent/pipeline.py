@@ -91,7 +91,7 @@ class PlanningFirstAgent:
         Raises `Fenced` when the run was taken away, `Parked` when it waits for a person, and an
         `AgentError` that ends it.
         """
-        await database.call(journal.load)
+        await database.call(journal.load, self.model.name)
         if (claimed.resumed or claimed.run.retry_of_id) and journal.durations:
             await _say_what_was_done(claimed, journal)
         await _Run(self.model, claimed.run, journal).all_phases()
@@ -127,6 +127,7 @@ class _Run:
         raw = await journal.phase(Phase.PLANNING, self._plan)
         await journal.phase(Phase.VALIDATION, lambda: self._validate(raw["plan"]))
         revision = await database.call(self._revision)
+        self._expect(revision)
         await self._approval(revision)
         await journal.phase(Phase.EXECUTION, lambda: self._execute(revision))
         steps = await database.call(lambda: list(revision.steps.order_by("position")))
@@ -137,6 +138,8 @@ class _Run:
     # -- what each phase does ----------------------------------------------------------------------
 
     async def _start(self) -> Finished:
+        self.run.model = self.model.name
+
         def effect() -> list[events.Event]:
             Run.objects.filter(pk=self.run.pk).update(model=self.model.name)
             return []
@@ -197,6 +200,12 @@ class _Run:
         revision = revisions.latest(self.run)
         assert revision is not None, "a validated plan has a row"
         return revision
+
+    def _expect(self, revision: PlanRevision) -> None:
+        ended = [
+            step.key for step in revision.steps.all() if step.status not in PlanStep.UNFINISHED
+        ]
+        self.journal.outlook.take(revisions.as_plan(revision), ended)
 
     async def _approval(self, revision: PlanRevision) -> None:
         """Goes on when the plan needs nobody's word or has it; otherwise parks the run."""

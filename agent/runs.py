@@ -6,7 +6,7 @@ people or processes do at once happens one after the other, and the events tell 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from agent import doorbell, events, log
@@ -230,6 +230,13 @@ def _take(run: Run, owner: str) -> Claimed:
         update_fields=["status", "attempt", "claims", "lease_owner", "lease_until", "started_at"]
     )
     return Claimed(run, Fence(run.pk, run.attempt), resumed)
+
+
+def interrupted(sessions: Collection[UUID]) -> dict[UUID, UUID]:
+    """Returns for each of `sessions` that has one the run that nobody drives, though it was begun."""
+    left = Q(lease_until=None) | Q(lease_until__lte=timezone.now())
+    found = Run.objects.filter(left, session__in=sessions, status=Run.Status.RUNNING)
+    return dict(found.values_list("session", "pk"))
 
 
 def renew_leases(owner: str, runs: Sequence[UUID]) -> set[UUID]:

@@ -70,6 +70,7 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
         self.read_ahead: deque[Kept] = deque()  # the events after the cursor, read from the log
         self.last_sent = self.sending_since = 0.0
         self.board_version = 0
+        self.left_run: UUID | None = None  # told as interrupted
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Unlike Channels' own, touches no database thread: that one is shared by the whole process."""
@@ -151,6 +152,13 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
         if not seen:
             self.aside.append(frames.ephemeral("board", project=str(project), version=version))
             self.wake()
+
+    def interrupted(self, run: UUID | None) -> None:
+        if self.sender is None or run == self.left_run:
+            return
+        self.aside.extend(frames.interruption(self.left_run, run))
+        self.left_run = run
+        self.wake()
 
     def tick(self, now: float) -> None:
         if self.sender is None:

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 import django.db
 
-from agent import database, log
+from agent import database, log, runs
 from agent.log import Committed, Frame
 from agent.models import ChatSession
 from chat import presence, wakeups
@@ -45,6 +45,9 @@ class Viewer(Protocol):
 
     def board_changed(self, project: UUID, version: int, *, seen: bool) -> None:
         """The project's board or memory changed. `seen`: by events of the viewer's own session."""
+
+    def interrupted(self, run: UUID | None) -> None:
+        """The run of its session that was begun and that nobody drives, at each look; None: none."""
 
     def tick(self, now: float) -> None:
         """Time passed; `now` is the event loop's clock."""
@@ -190,7 +193,7 @@ class Feed:
                 logger.exception("The feed cannot look at the database")
 
     async def _look(self) -> None:
-        found = await database.call(_last_seqs, list(self._tails))
+        found, interrupted = await database.call(_looked, list(self._tails))
         for session, last, project, version in found:
             if (tail := self._tails.get(session)) is None:
                 continue
@@ -199,6 +202,7 @@ class Feed:
                 tail.wake()
             for viewer in tail.viewers:
                 viewer.board_changed(project, version, seen=False)
+                viewer.interrupted(interrupted.get(session))
 
     async def _expel_strangers(self) -> None:
         viewers = self.viewers()
@@ -210,12 +214,17 @@ class Feed:
                 viewer.expel(code)
 
 
-def _last_seqs(sessions: list[UUID]) -> list[tuple[UUID, int, UUID, int]]:
-    return list(
+Look = tuple[list[tuple[UUID, int, UUID, int]], dict[UUID, UUID]]
+
+
+def _looked(sessions: list[UUID]) -> Look:
+    """Returns how far each session and its board are, and which of their runs are interrupted."""
+    rows = list(
         ChatSession.objects.filter(pk__in=sessions).values_list(
             "pk", "last_seq", "project_id", "project__board_version"
         )
     )
+    return rows, runs.interrupted(sessions)
 
 
 _feeds: WeakKeyDictionary[asyncio.AbstractEventLoop, Feed] = WeakKeyDictionary()

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from agent import runs
 from agent.events import EventType
 from agent.models import Event, Run
 from chat import wording
@@ -22,7 +23,12 @@ def load(session_id: UUID) -> Transcript:
     """Folds the log; without the tokens of finished runs, whose answer is in their last event."""
     finished = Q(type=EventType.TOKEN) & ~Q(run__status__in=Run.UNFINISHED)
     rows = Event.objects.filter(session_id=session_id).exclude(finished).order_by("seq")
-    return fold(rows.values_list("seq", "body").iterator())
+    told = fold(rows.values_list("seq", "body").iterator())
+    # Behind the log: whoever goes on with a run says so by an event that is not in here.
+    left = set(map(str, runs.interrupted([session_id]).values()))
+    for exchange in told.exchanges:
+        exchange.interrupted = exchange.run in left
+    return told
 
 
 def fold(rows: Iterable[tuple[int, str]]) -> Transcript:

@@ -123,6 +123,18 @@ def client_id_of(frame: dict[str, Any]) -> str | None:
     return client_id if isinstance(client_id, str) and len(client_id) <= 64 else None
 
 
+def interruption(before: UUID | None, now: UUID | None) -> list[str]:
+    """Returns the frames that tell which run is interrupted `now`, when it was `before`."""
+    if before == now:
+        return []
+    told = ((before, False), (now, True))
+    return [
+        ephemeral("interrupted", run=str(run), interrupted=is_so)
+        for run, is_so in told
+        if run is not None
+    ]
+
+
 def ephemeral(kind: str, **fields: Any) -> str:
     """Returns the JSON text of a frame that is in no log. Lone surrogates of a client are escaped."""
     return json.dumps({"type": kind, **fields}, allow_nan=False, separators=(",", ":"))

@@ -133,6 +133,7 @@ class Exchange:
     error: str = ""
     retryable: bool = False
     eta_ms: int | None = None
+    interrupted: bool = False  # nobody drives it at the moment
     duration_ms: int | None = None
     before: int = 0  # unfinished runs before it
     ended: bool = False  # its last event has come

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
+from agent import estimates
 from agent.models import ChatSession, Project
 
 pytest_plugins = ["tests.services", "tests.server"]
@@ -39,6 +40,12 @@ def only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 def quick_passwords(settings: Any) -> None:
     """A password's slow digest is Django's to test."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def no_history() -> None:
+    """What a process knows of earlier runs is of another test's rows."""
+    estimates.forget()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 
+from agent.estimates import MIN_SAMPLES
 from tests.model_server import Gate, Request, by_schema, error, said, stream
 from tests.server import ServerProcess, is_last, receive, say, send, until, watching
 
@@ -52,7 +53,11 @@ GONE = step("s1", "delete_task", "Delete “Sign-up”", task="Sign-up")
 LATE = step("s2", "update_task", "Rename “Sign-up”", "s1", task="Sign-up", title="Registration")
 AFTER = step("s3", "search_tasks", "Look for tasks", "s2", query="sign-up")
 
-PLANS = {"Make": [MADE, STARTED], "Delete": [GONE, LATE, AFTER], "Wait": [MADE]}
+USUAL = {
+    f"Usual{number}": [step("s1", "create_task", "Create it", title=f"Usual {number}")]
+    for number in range(MIN_SAMPLES)
+}
+PLANS = {**USUAL, "Make": [MADE, STARTED], "Delete": [GONE, LATE, AFTER], "Wait": [MADE]}
 
 
 class Script:
@@ -102,6 +107,7 @@ async def _play(server: ServerProcess, script: Script) -> Frames:
     frames: Frames = []
     async with server.client() as socket, watching(server, session=server.other_session) as other:
         frames.append(await receive(socket))
+        frames += await _usual(socket)
         frames += await _approved(socket)
         frames += await _rejected(socket)
         frames += await _broken_off(socket, script.gate)
@@ -113,6 +119,14 @@ async def _play(server: ServerProcess, script: Script) -> Frames:
         frames += await _undone(server, socket, frames)
         frames += await until(other, lambda frame: frame["type"] == "board")
         frames += await _lost(server, socket)
+    return frames
+
+
+async def _usual(socket: ClientConnection) -> Frames:
+    """So many runs that the later ones know how long they will take."""
+    frames: Frames = []
+    for number in range(MIN_SAMPLES):
+        frames += await say(socket, f"Usual{number} work")
     return frames
 
 
@@ -167,11 +181,19 @@ async def _undone(server: ServerProcess, socket: ClientConnection, told: Frames)
 
 
 async def _lost(server: ServerProcess, socket: ClientConnection) -> Frames:
-    """Somebody comes with a cursor beyond the end, while a run waits."""
+    """Somebody comes with a cursor beyond the end, while a run waits; one behind it loses its driver."""
     await send(socket, "Wait again", approval="required")
     frames = await until(socket, lambda frame: frame.get("status") == "waiting")
     async with watching(server, after=1_000_000) as lost:
-        return [*frames, await receive(lost)]
+        frames.append(await receive(lost))
+    await send(socket, "Then this")
+    frames += await until(socket, lambda frame: frame.get("status") == "queued")
+    for status in ("running", "queued"):  # no driver is at hand that could die
+        server.change(
+            f"UPDATE agent_run SET status = '{status}' WHERE status IN ('running', 'queued')"
+        )
+        frames += await until(socket, lambda frame: frame["type"] == "interrupted")
+    return frames
 
 
 def changed(frame: dict[str, Any], action: str) -> bool:

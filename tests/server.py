@@ -157,6 +157,12 @@ class ServerProcess(Process):
         with contextlib.closing(sqlite3.connect(self.var / "db.sqlite3", timeout=20)) as sqlite:
             return list(sqlite.execute(query).fetchall())
 
+    def change(self, statement: str) -> None:
+        """Changes the server's database, SQLite, beside it."""
+        with contextlib.closing(sqlite3.connect(self.var / "db.sqlite3", timeout=20)) as sqlite:
+            sqlite.execute(statement)
+            sqlite.commit()
+
     def client(
         self,
         name: str = "alice",

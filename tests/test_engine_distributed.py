@@ -243,6 +243,26 @@ async def test_when_its_worker_is_killed_the_other_carries_on_and_repeats_nothin
     site.check_done_once("Kill")
 
 
+async def test_while_nobody_drives_a_run_its_viewers_are_told_so(site: Site) -> None:
+    gate = site.model.gate("memory", "Left")
+    async with watching(site.web[0]) as near:
+        await send(near, "Left")
+        await gate.arrived()
+        for worker in site.workers:
+            worker.stop(signal.SIGKILL)
+        gone = (await until(near, lambda f: f["type"] == "interrupted"))[-1]
+        assert (gone["run"], gone["interrupted"]) == (str(site.run("Left", "r.id")[0]), True)
+        async with watching(site.web[1]) as late:
+            assert (await until(late, lambda f: f["type"] == "interrupted"))[-1] == gone
+        gate.open()
+        site.start()
+        told = await until(near, is_last)
+        back = [f for f in told if f["type"] == "interrupted"]
+        back = back or await until(near, lambda f: f["type"] == "interrupted")
+        assert back[-1] == {**gone, "interrupted": False}
+    site.check_done_once("Left")
+
+
 async def test_a_worker_that_was_frozen_writes_nothing_when_it_comes_back(site: Site) -> None:
     gate = site.model.gate("memory", "Freeze")
     async with watching(site.web[0]) as near:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from agent.models.base import UUIDModel
 from agent.models.sessions import ApprovalMode, ChatSession, Message
@@ -91,6 +92,12 @@ class Run(UUIDModel):
 
     def __str__(self) -> str:
         return f"Run {self.number} ({self.status})"
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Who drove it is gone, and nobody has gone on with it yet; the next look does."""
+        driven = self.lease_until is not None and self.lease_until > timezone.now()
+        return self.status == self.Status.RUNNING and not driven
 
 
 class PhaseResult(models.Model):
