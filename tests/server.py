@@ -59,6 +59,7 @@ def environment(var: Path, **more: str) -> dict[str, str]:
         **blank,
         "SAMURAI_VAR_DIR": str(var),
         "SAMURAI_USER_RUNS_PER_MINUTE": "100000",
+        "SAMURAI_API_REQUESTS_PER_MINUTE": "1000000",
         "PYTHONPATH": str(ROOT),
         **more,
     }
@@ -156,6 +157,12 @@ class ServerProcess(Process):
                 return list(postgresql.execute(query).fetchall())
         with contextlib.closing(sqlite3.connect(self.var / "db.sqlite3", timeout=20)) as sqlite:
             return list(sqlite.execute(query).fetchall())
+
+    def change(self, statement: str) -> None:
+        """Writes into the server's database beside it; SQLite only."""
+        with contextlib.closing(sqlite3.connect(self.var / "db.sqlite3", timeout=20)) as sqlite:
+            sqlite.execute(statement)
+            sqlite.commit()
 
     def client(
         self,
