@@ -114,7 +114,7 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
         self.bucket = Bucket(burst=BURST, rate=RATE, now=self.clock())
         self.presence = Presence(user, session.pk, session.project_id)
         self.tail = feed.here().join(self)  # join first, read second
-        row, first = await database.call(_hello, session.pk)
+        row, first = await database.call(snapshot.greeting, session.pk)
         self.board_version = row.project.board_version
         self.tail.last = max(self.tail.last, row.last_seq)
         self.aside.append(frames.ephemeral("hello", **first))
@@ -288,11 +288,6 @@ def _session_of(user: Login, session: str) -> ChatSession | None:
         return access.get_session(person, UUID(session))
     except (Http404, ValueError):
         return None
-
-
-def _hello(session: UUID) -> tuple[ChatSession, dict[str, Any]]:
-    row = ChatSession.objects.select_related("project").get(pk=session)
-    return row, snapshot.hello(row)
 
 
 def _editor_of(presence: Presence) -> User:

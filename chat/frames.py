@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field, StrictInt, StrictStr, ValidationError
 
 from agent.exceptions import Refused
-from agent.runs import is_text
+from chat import strict_json
 
 MAX_REASON = 10_000  # characters
-MAX_DEPTH = 32
-MAX_NUMBER = 2**63 - 1
 
 Seq = Annotated[StrictInt, Field(ge=0, le=2**63 - 1)]
 Revision = Annotated[StrictInt, Field(ge=1, le=2**31 - 1)]
@@ -74,32 +72,10 @@ def read(text: str | None) -> dict[str, Any]:
     """Returns the JSON object in `text`. Raises `Refused`: `invalid_json`, `invalid_frame`."""
     if text is None:
         raise Refused("invalid_frame", "A frame must be JSON text, not bytes.")
-    try:
-        frame = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError):  # not JSON, or nested or long beyond reason
-        raise Refused("invalid_json", "The frame is not valid JSON.") from None
+    frame = strict_json.read(text)
     if not isinstance(frame, dict):
         raise Refused("invalid_frame", "A frame must be a JSON object.")
-    _check(frame)
     return frame
-
-
-def _check(value: Any, depth: int = 0) -> None:
-    """Refuses what JSON allows and no database or reader of ours does."""
-    if depth > MAX_DEPTH:
-        raise Refused("invalid_frame", f"The frame is nested more than {MAX_DEPTH} deep.")
-    if isinstance(value, str) and not is_text(value):
-        raise Refused("invalid_frame", "The frame holds characters that are not text.")
-    if isinstance(value, int | float) and not -MAX_NUMBER <= value <= MAX_NUMBER:
-        raise Refused("invalid_frame", "The frame holds a number that is too large.")
-    inside = [*value, *value.values()] if isinstance(value, dict) else value
-    if isinstance(inside, list):
-        for item in inside:
-            _check(item, depth + 1)
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 def parse(frame: dict[str, Any]) -> ClientFrame:

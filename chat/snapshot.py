@@ -28,6 +28,12 @@ def hello(session: ChatSession) -> dict[str, Any]:
     }
 
 
+def greeting(session: UUID) -> tuple[ChatSession, dict[str, Any]]:
+    """Returns the session with its project, and its `hello`."""
+    row = ChatSession.objects.select_related("project").get(pk=session)
+    return row, hello(row)
+
+
 def snapshot(session: UUID) -> tuple[int, dict[str, Any]]:
     """Returns the log's last position, read before the state, and the state."""
     row = ChatSession.objects.get(pk=session)

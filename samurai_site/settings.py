@@ -179,6 +179,27 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
+# -- the API ---------------------------------------------------------------------------------------
+
+SAMURAI_API_REQUESTS_PER_MINUTE = env_int("SAMURAI_API_REQUESTS_PER_MINUTE", 1200, minimum=1)
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        # The first one names itself when nobody is signed in: HTTP 401, and not 403.
+        "chat.api.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "rest_framework.permissions.IsAuthenticated",
+        "chat.api.authentication.MayWrite",
+    ],
+    "DEFAULT_PARSER_CLASSES": ["chat.api.parsing.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.UserRateThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"user": f"{SAMURAI_API_REQUESTS_PER_MINUTE}/min"},
+    "EXCEPTION_HANDLER": "chat.api.errors.handle",
+    "URL_FORMAT_OVERRIDE": None,
+}
+
 # -- the database ----------------------------------------------------------------------------------
 
 

@@ -245,7 +245,7 @@ async def test_logging_out_closes_the_socket(server: ServerProcess) -> None:
     headers = {"Cookie": f"sessionid={key}", "Origin": server.url}
     async with server.client(headers=headers) as socket:
         await receive(socket)
-        run_sql(server, f"DELETE FROM django_session WHERE session_key = '{key}'")
+        server.change(f"DELETE FROM django_session WHERE session_key = '{key}'")
         with pytest.raises(ConnectionClosed) as closed:
             await until(socket, lambda frame: False)
     assert closed.value.rcvd is not None
@@ -264,19 +264,11 @@ async def test_losing_access_closes_the_socket(
     server: ServerProcess, change: str, name: str, code: int
 ) -> None:
     async with watching(server, name=name) as socket:
-        run_sql(server, change)
+        server.change(change)
         with pytest.raises(ConnectionClosed) as closed:
             await until(socket, lambda frame: False)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == code
-
-
-def run_sql(server: ServerProcess, statement: str) -> None:
-    import sqlite3
-
-    with contextlib.closing(sqlite3.connect(server.var / "db.sqlite3", timeout=20)) as database:
-        database.execute(statement)
-        database.commit()
 
 
 async def test_a_cursor_beyond_the_end_gets_the_state_instead(server: ServerProcess) -> None:

@@ -1,0 +1,62 @@
+"""Who sends a request: a page's cookie with its CSRF token, or a program's access token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+
+from agent.models import ApiToken
+from agent.tokens import find_token
+from chat.presence import Login
+
+
+class TokenAuthentication(BaseAuthentication):
+    """`Authorization: Token <key>`."""
+
+    def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
+        kind, _, key = get_authorization_header(request).partition(b" ")
+        if kind.lower() != b"token":
+            return None
+        token = find_token(key.strip().decode("latin-1"))
+        if token is None:
+            raise AuthenticationFailed("This token is unknown or revoked.")
+        return token.user, token
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Token"
+
+
+class MayWrite(BasePermission):
+    """A token of the scope `read` may only look."""
+
+    message = "This token may only read."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return request.method in SAFE_METHODS or may_write(request)
+
+
+def may_write(request: Request) -> bool:
+    return not isinstance(request.auth, ApiToken) or request.auth.scope == ApiToken.Scope.WRITE
+
+
+def user_of(request: Request) -> User:
+    assert isinstance(request.user, User), "signed in"
+    return request.user
+
+
+def login_of(request: Request) -> Login:
+    """Returns how the person came in, for a stream that must end when that holds no more."""
+    user, token = user_of(request), request.auth
+    if isinstance(token, ApiToken):
+        return Login(user.pk, user.get_username(), token=token.pk, may_write=may_write(request))
+    return Login(
+        user.pk,
+        user.get_username(),
+        session_key=request.session.session_key or "",
+        seal=user.get_session_auth_hash(),
+    )

@@ -1,0 +1,72 @@
+"""What goes wrong, as HTTP: a status, and `{"detail", "code"}` or `{"field": [...]}`. Never a traceback."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.http import Http404
+from rest_framework import status
+from rest_framework.exceptions import APIException, NotFound
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from agent import database
+from agent.exceptions import Refused, ToolFailed
+
+logger = logging.getLogger(__name__)
+
+# By the code of a refusal; any other is a 400.
+STATUS = {
+    "forbidden": status.HTTP_403_FORBIDDEN,
+    "not_found": status.HTTP_404_NOT_FOUND,
+    "not_active": status.HTTP_409_CONFLICT,
+    "stale_plan": status.HTTP_409_CONFLICT,
+    "stale_change": status.HTTP_409_CONFLICT,
+    "too_large": status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
+    "rate_limited": status.HTTP_429_TOO_MANY_REQUESTS,
+    "queue_full": status.HTTP_429_TOO_MANY_REQUESTS,
+}
+# Seconds after which to come back. Of the messages of a minute, some are over by then.
+RETRY_AFTER = {status.HTTP_429_TOO_MANY_REQUESTS: 15, status.HTTP_503_SERVICE_UNAVAILABLE: 5}
+
+
+class StaleMatch(APIException):
+    """The object is not the one of `If-Match` any more."""
+
+    status_code = status.HTTP_412_PRECONDITION_FAILED
+    default_detail = "This was changed since you read it; read it again."
+    default_code = "stale_match"
+
+
+def handle(error: Exception, context: dict[str, Any]) -> Response | None:
+    """The API's exception handler."""
+    if isinstance(error, Refused):
+        return problem(STATUS.get(error.code, 400), error.code, str(error))
+    if isinstance(error, ToolFailed):
+        return problem(status.HTTP_400_BAD_REQUEST, "invalid", str(error))
+    if isinstance(error, database.LOST):
+        logger.exception("The database is away; a request was not answered")
+        text = "The database does not answer; nothing was confirmed. Try again."
+        return problem(status.HTTP_503_SERVICE_UNAVAILABLE, "unavailable", text)
+    if isinstance(error, Http404):
+        error = NotFound(*error.args)
+    response = exception_handler(error, context)
+    if response is None:
+        logger.error("A request failed", exc_info=error)
+        return problem(500, "internal", "Something went wrong on our side.")
+    return _with_code(response, error)
+
+
+def _with_code(response: Response, error: Exception) -> Response:
+    data = response.data
+    if isinstance(data, dict) and set(data) == {"detail"}:
+        data["code"] = getattr(data["detail"], "code", None) or getattr(
+            error, "default_code", "forbidden"
+        )
+    return response
+
+
+def problem(code: int, name: str, text: str) -> Response:
+    headers = {"Retry-After": str(RETRY_AFTER[code])} if code in RETRY_AFTER else None
+    return Response({"detail": text, "code": name}, code, headers=headers, exception=True)

@@ -1,0 +1,65 @@
+"""A session's log: a page of it, or a stream that follows it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpResponse, HttpResponseBase
+from rest_framework import serializers
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agent import log
+from agent.models import ChatSession
+from chat import access, snapshot
+from chat.api import sse
+from chat.api.authentication import user_of
+from chat.api.views import ApiView
+
+PAGE, MOST = 500, 1000  # events
+
+
+class PageQuery(serializers.Serializer[None]):
+    limit = serializers.IntegerField(min_value=1, max_value=MOST, default=PAGE)
+
+
+class SessionEvents(ApiView):
+    renderer_classes = [JSONRenderer, sse.EventStreamRenderer]
+
+    def get(self, request: Request, session_id: UUID) -> HttpResponseBase:
+        session = access.get_session(user_of(request), session_id)
+        after = sse.cursor_of(request)
+        if isinstance(request.accepted_renderer, sse.EventStreamRenderer):
+            return sse.stream(sse.blocks(sse.presence_of(request, session), after))
+        if after > session.last_seq:
+            return _gone(session)
+        return _page(request, session, after, self.query(PageQuery)["limit"])
+
+
+def _gone(session: ChatSession) -> Response:
+    """The log cannot serve this cursor: the reader goes on from the state as it is."""
+    seq, state = snapshot.snapshot(session.pk)
+    return Response(
+        {
+            "detail": "The log does not reach as far as this; go on from the state here.",
+            "code": "resync",
+            "type": "resync",
+            "seq": seq,
+            "snapshot": state,
+        },
+        status=410,
+    )
+
+
+def _page(request: Request, session: ChatSession, after: int, limit: int) -> HttpResponse:
+    """The events' own JSON, as every reader gets it."""
+    frames = log.read_now(session.pk, after, limit)
+    last = ChatSession.objects.values_list("last_seq", flat=True).get(pk=session.pk)
+    seq = frames[-1].seq if frames else after
+    next_url = f'"{request.build_absolute_uri(request.path)}?after={seq}&limit={limit}"'
+    body = (
+        f'{{"results":[{",".join(frame.body for frame in frames)}],'
+        f'"last_seq":{last},"next":{next_url if seq < last else "null"}}}'
+    )
+    return HttpResponse(body, content_type="application/json")

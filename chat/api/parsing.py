@@ -1,0 +1,21 @@
+"""Reads the JSON of a request, as strictly as a frame of the socket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
+
+from agent.exceptions import Refused
+from chat import strict_json
+
+
+class StrictJSONParser(BaseParser):
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        try:
+            return strict_json.read(stream.read())
+        except Refused as refused:
+            raise ParseError(str(refused), refused.code) from None

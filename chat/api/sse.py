@@ -1,0 +1,88 @@
+"""Server-sent events: how frames are written on a stream, and when a stream ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from django.http import HttpResponseBase, StreamingHttpResponse
+from rest_framework.exceptions import Throttled, ValidationError
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+
+from agent.models import ChatSession
+from chat import feed
+from chat.api.authentication import login_of
+from chat.api.follower import Follower, Piece
+from chat.api.views import let_go, on_loop
+from chat.consumers import MAX_CONNECTIONS
+from chat.presence import Presence
+from chat.window import MAX_BYTES
+
+# A stream ends here and its reader comes back. That bounds what lies about for a reader that stalls:
+# Daphne takes whatever it is given, whether that is read or not.
+MAX_EVENTS = 1000
+MAX_SECONDS = 600.0
+MAX_POSITION = 2**63 - 1
+
+
+class EventStreamRenderer(JSONRenderer):
+    """Stands for `Accept: text/event-stream`; a stream writes itself."""
+
+    media_type = "text/event-stream"
+    format = "event-stream"
+
+
+def block(piece: Piece) -> str:
+    """Returns a frame as it stands on the stream. Its JSON is one line."""
+    cursor = "" if piece.seq is None else f"id: {piece.seq}\n"
+    return f"{cursor}data: {piece.text}\n\n"
+
+
+async def in_portions(pieces: AsyncIterator[Piece]) -> AsyncIterator[Piece]:
+    """Ends after so many events, bytes or seconds."""
+    clock = asyncio.get_running_loop().time
+    over_at, events, size = clock() + MAX_SECONDS, 0, 0
+    async with aclosing(pieces):  # type: ignore[type-var]
+        async for piece in pieces:
+            yield piece
+            events += piece.seq is not None
+            size += len(piece.text.encode())
+            if events >= MAX_EVENTS or size >= MAX_BYTES or clock() >= over_at:
+                return
+
+
+def cursor_of(request: Request) -> int:
+    """Returns the last position that the reader has: `Last-Event-ID`, or else `?after=`."""
+    text = request.headers.get("Last-Event-ID") or request.query_params.get("after", "0")
+    if not (text.isascii() and text.isdigit() and int(text[:20]) <= MAX_POSITION):
+        raise ValidationError({"after": ["A whole number, 0 or more."]})
+    return int(text)
+
+
+def presence_of(request: Request, session: ChatSession) -> Presence:
+    """Returns who follows. Raises `Throttled` when that one follows too much at once."""
+    presence = Presence(login_of(request), session.pk, session.project_id)
+    if on_loop(_count, presence.user) >= MAX_CONNECTIONS:
+        raise Throttled(wait=5, detail="Too many streams at once.")
+    return presence
+
+
+async def _count(user: int) -> int:
+    return feed.here().count_of(user)
+
+
+async def blocks(presence: Presence, after: int) -> AsyncIterator[str]:
+    pieces = in_portions(Follower(presence, after).pieces())
+    async with aclosing(pieces):  # type: ignore[type-var]
+        async for piece in pieces:
+            yield block(piece)
+
+
+def stream(blocks: AsyncIterator[str], **headers: Any) -> HttpResponseBase:
+    response = StreamingHttpResponse(blocks, content_type="text/event-stream")
+    response["Cache-Control"] = "no-cache, no-transform"
+    response["X-Accel-Buffering"] = "no"
+    return let_go(response)

@@ -1,0 +1,39 @@
+"""JSON from strangers: read, or refused, with what JSON allows and no database or reader of ours does."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from agent.exceptions import Refused
+from agent.runs import is_text
+
+MAX_DEPTH = 32
+MAX_NUMBER = 2**63 - 1
+
+
+def read(text: str | bytes) -> Any:
+    """Returns the value that `text` holds. Raises `Refused`: `invalid_json`, `invalid_frame`."""
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):  # not JSON, or nested or long beyond reason
+        raise Refused("invalid_json", "This is not valid JSON.") from None
+    _check(value)
+    return value
+
+
+def _check(value: Any, depth: int = 0) -> None:
+    if depth > MAX_DEPTH:
+        raise Refused("invalid_frame", f"This is nested more than {MAX_DEPTH} deep.")
+    if isinstance(value, str) and not is_text(value):
+        raise Refused("invalid_frame", "This holds characters that are not text.")
+    if isinstance(value, int | float) and not -MAX_NUMBER <= value <= MAX_NUMBER:
+        raise Refused("invalid_frame", "This holds a number that is too large.")
+    inside = [*value, *value.values()] if isinstance(value, dict) else value
+    if isinstance(inside, list):
+        for item in inside:
+            _check(item, depth + 1)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
