@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, StrictInt, StrictStr, ValidationError
 
 from agent.exceptions import Refused
-from agent.runs import is_text
+from agent.words import is_text
 
 MAX_REASON = 10_000  # characters
 MAX_DEPTH = 32
