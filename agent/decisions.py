@@ -12,7 +12,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
-from agent import consent, doorbell, effects, events, log, revisions, runs, validation
+from agent import consent, doorbell, effects, events, log, parsing, revisions, runs, validation
 from agent.effects import Effect
 from agent.events import Phase
 from agent.exceptions import Fenced, PlanInvalid, Refused
@@ -171,7 +171,7 @@ def _reject(user: User, reason: str, asked: Approval) -> list[events.Event]:
 
 def _edit(user: User, steps: Sequence[Any], asked: Approval) -> list[events.Event]:
     try:
-        plan = validation.parse({"summary": asked.plan.summary, "steps": list(steps)})
+        plan = parsing.parse({"summary": asked.plan.summary, "steps": list(steps)})
     except PlanInvalid as error:
         raise Refused("invalid_plan", str(error)) from None
     if found := validation.problems(plan, asked.run.session.project, user):

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from agent import context, database, decisions, events, memory, revisions, runs, validation
+from agent import context, database, decisions, events, memory, parsing, revisions, runs, validation
 from agent.answer import write_answer
 from agent.decisions import Parked
 from agent.events import Phase
@@ -188,7 +188,7 @@ class _Run:
 
     async def _checked(self, raw: Any) -> tuple[Plan | None, list[str]]:
         try:
-            plan = validation.parse(raw)
+            plan = parsing.parse(raw)
         except PlanInvalid as error:
             return None, error.errors
         return plan, await database.call(self._problems, plan)

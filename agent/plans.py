@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -76,18 +76,34 @@ def as_placeholder(value: Any) -> Placeholder | None:
     return Placeholder(value["$from"], value["path"])
 
 
-def placeholders(
-    value: Any, path: tuple[str | int, ...] = ()
-) -> Iterator[tuple[tuple[str | int, ...], Placeholder]]:
+# Where something stands in arguments: names, and indexes of lists.
+Place = tuple[str | int, ...]
+
+
+def placeholders(value: Any) -> Iterator[tuple[Place, Placeholder]]:
     """Yields each placeholder in `value` with its place in it."""
-    if (found := as_placeholder(value)) is not None:
-        yield path, found
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from placeholders(item, (*path, key))
+    for place, one in _objects(value, ()):
+        if (found := as_placeholder(one)) is not None:
+            yield place, found
+
+
+def broken_placeholders(value: Any) -> Iterator[Place]:
+    """Yields the place of each object in `value` that was to be a placeholder and is none."""
+    for place, one in _objects(value, ()):
+        if "$from" in one and as_placeholder(one) is None:
+            yield place
+
+
+def _objects(value: Any, place: Place) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+    """Yields the objects in `value` with their places; not what is inside of a placeholder."""
+    if isinstance(value, Mapping):
+        yield place, value
+        if as_placeholder(value) is None:
+            for key, item in value.items():
+                yield from _objects(item, (*place, key))
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            yield from placeholders(item, (*path, index))
+            yield from _objects(item, (*place, index))
 
 
 def follow(result: Any, path: str) -> Any:
@@ -104,12 +120,17 @@ def follow(result: Any, path: str) -> Any:
 
 def fill(value: Any, results: Mapping[str, Any]) -> Any:
     """Returns `value` with each placeholder replaced from `results`. Raises LookupError."""
+    return replace(value, lambda _, found: follow(results[found.step], found.path))
+
+
+def replace(value: Any, give: Callable[[Place, Placeholder], Any], place: Place = ()) -> Any:
+    """Returns `value` with what `give` returns for each placeholder and its place."""
     if (found := as_placeholder(value)) is not None:
-        return follow(results[found.step], found.path)
+        return give(place, found)
     if isinstance(value, Mapping):
-        return {key: fill(item, results) for key, item in value.items()}
+        return {key: replace(item, give, (*place, key)) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [fill(item, results) for item in value]
+        return [replace(item, give, (*place, index)) for index, item in enumerate(value)]
     return value
 
 

@@ -23,6 +23,7 @@ from agent.exceptions import AgentError, Fenced, Interrupted, Refused
 from agent.log import Done, Fence
 from agent.models import Approval, ApprovalMode, ChatSession, Event, Message, PlanStep, Run, Task
 from agent.revisions import step_event
+from agent.words import is_text
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -86,11 +87,6 @@ def checked_content(content: str) -> str:
     if not is_text(content):
         raise Refused("invalid_frame", "The message holds characters that are not text.")
     return content
-
-
-def is_text(value: str) -> bool:
-    """Tells whether every database keeps `value`: no NUL, no half of a surrogate pair."""
-    return "\0" not in value and not any("\ud800" <= sign <= "\udfff" for sign in value)
 
 
 def _accept(session_id: UUID, user: User, order: Order, content: str) -> Done[Run]:

@@ -41,6 +41,11 @@ def storable(text: str) -> str:
     return _REFUSED.sub("", text).strip()
 
 
+def is_text(value: str) -> bool:
+    """Tells whether every database keeps `value`: no NUL, no half of a surrogate pair."""
+    return _REFUSED.search(value) is None
+
+
 def index_text(text: str) -> str:
     """Returns what the index reads of `text`: its words; without spaces, every sign and pair.
 

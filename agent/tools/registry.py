@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.changes import Change
 from agent.llm.base import ToolSpec
-from agent.plans import placeholders
+from agent.plans import placeholders, replace
+from agent.tools import schemas
 
 if TYPE_CHECKING:
     from agent.models import Run
@@ -94,15 +95,22 @@ class Tool:
         return _spec(self)
 
     def check(self, arguments: Mapping[str, Any]) -> list[str]:
-        """Returns what is wrong with `arguments`, phrased for a model; placeholders count as right."""
+        """Returns what is wrong with `arguments`, phrased for a model.
+
+        An example that fits stands in for each placeholder: its own value is not known yet.
+        """
         open_places = [place for place, _ in placeholders(arguments)]
+        schema = self.spec.parameters
         try:
-            self.arguments.model_validate(arguments)
+            self.arguments.model_validate(
+                replace(arguments, lambda place, _: schemas.example(schemas.at(schema, place)))
+            )
         except ValidationError as error:
             return [
                 f"{'.'.join(map(str, item['loc'])) or 'arguments'}: {item['msg']}"
                 for item in error.errors(include_url=False)
-                if not any(item["loc"][: len(place)] == place for place in open_places)
+                if item["type"] == "extra_forbidden"
+                or not any(item["loc"][: len(place)] == place for place in open_places)
             ]
         return []
 
