@@ -18,6 +18,14 @@ class ChatSession(UUIDModel):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
+    task = models.ForeignKey(
+        "agent.Task",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="What the session is about: “it”, where a message names no other task.",
+    )
     # Both are raised only by `agent.log` and `agent.runs`, with the session's row locked.
     last_seq = models.PositiveBigIntegerField(default=0, editable=False)
     run_count = models.PositiveIntegerField(default=0, editable=False)
