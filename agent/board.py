@@ -8,18 +8,15 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Max
+from django.db.models import Max, Min, Q
 from django.utils import timezone
 
 from agent import naming, search
+from agent import task_rules as rules
 from agent.changes import Change
 from agent.exceptions import ToolFailed
 from agent.models import SearchEntry, Task
 from agent.words import storable
-
-MAX_TITLE = 200
-# Levels of tasks within tasks. Deeper than this nobody reads a board.
-MAX_DEPTH = 4
 
 _edges: Any = Task.depends_on.through
 
@@ -47,15 +44,39 @@ class NewTask:
 
 def find_task(project_id: UUID, reference: str) -> Task:
     """Returns the task that `reference`, an id or a title, means. Raises ToolFailed, in words."""
+    return find_tasks(project_id, [reference])[0]
+
+
+def find_tasks(project_id: UUID, references: Iterable[str]) -> list[Task]:
+    """The same for several; each task comes once."""
     tasks = Task.objects.filter(project_id=project_id)
-    if (task_id := naming.as_id(reference)) is not None:
-        found: Task | None = tasks.filter(pk=task_id).first()
-        if found is None:
-            raise ToolFailed(f"There is no task with the id {task_id} in this project.")
-        return found
-    titles = dict(tasks.values_list("pk", "title"))
-    task: Task = Task.objects.get(pk=naming.by_title("task", reference, titles))
-    return task
+    ids = {reference: naming.as_id(reference) for reference in references}
+    titles: Mapping[UUID, str] = {}
+    if None in ids.values():
+        titles = dict(tasks.values_list("pk", "title"))
+    wanted = [
+        task_id or naming.by_title("task", reference, titles) for reference, task_id in ids.items()
+    ]
+    found: Mapping[UUID, Task] = tasks.in_bulk(wanted)
+    for key in wanted:
+        if key not in found:
+            raise ToolFailed(f"There is no task with the id {key} in this project.")
+    return [found[key] for key in dict.fromkeys(wanted)]
+
+
+def left_open(tasks: Collection[Task]) -> list[str]:
+    """Returns what does not fit the status of `tasks`: the titles of open subtasks of completed ones,
+    and of open tasks that completed ones, and those in progress, depend on.
+
+    No status is refused for it. The board follows what people say, who may know more than it; but
+    whoever sets such a status is told.
+    """
+    keys = [task.pk for task in tasks]
+    done = Q(parent__in=keys, parent__status=Task.Status.COMPLETED)
+    begun = (Task.Status.COMPLETED, Task.Status.IN_PROGRESS)
+    needed = Q(dependants__in=keys, dependants__status__in=begun)
+    found = Task.objects.filter(done | needed, status__in=Task.OPEN).distinct()
+    return [other.title for other in found]
 
 
 def task_json(task: Task) -> dict[str, Any]:
@@ -105,7 +126,7 @@ def create_task(
 def create_tasks(*, project_id: UUID, items: Sequence[NewTask]) -> tuple[list[Task], list[Change]]:
     """Makes the tasks in this order at the end of the board."""
     end = _end(project_id)
-    tasks = [_new(project_id, item, end + index) for index, item in enumerate(items)]
+    tasks = [_new(project_id, item, end + index * rules.GAP) for index, item in enumerate(items)]
     edges = [
         _edges(from_task=tasks[index], to_task=needed)
         for index, item in enumerate(items)
@@ -127,23 +148,73 @@ def update_task(
     status: str | None = None,
     parent: Task | Keep | None = Keep.KEEP,
     depends_on: Sequence[Task] | None = None,
+    position: int | None = None,
 ) -> tuple[Task, Change | None]:
-    """Changes what is given; no change when all of it is so already."""
+    """Changes what is given; no change when all of it is so already.
+
+    With the `position` of another task it comes directly before that one; no other task changes.
+    """
     task = _locked(task)
     before = task_json(task)
     if title is not None:
-        task.title = _title(title)
+        task.title = rules.title(title)
     if description is not None:
         task.description = storable(description)
     if priority is not None:
-        task.priority = _one_of(Task.Priority.values, priority, "priority")
+        task.priority = rules.one_of(Task.Priority.values, priority, "priority")
     if status is not None:
-        task.status = _one_of(Task.Status.values, status, "status")
+        task.status = rules.one_of(Task.Status.values, status, "status")
     if not isinstance(parent, Keep):
-        task.parent = _allowed_parent(task, parent)
+        task.parent = rules.allowed_parent(task, parent)
     if depends_on is not None:
-        _depend_on(task, depends_on)
+        rules.depend_on(task, depends_on)
+    if position is not None:
+        task.position = rules.place(task, position)
     return task, _save(task, before)
+
+
+def move_task(
+    *, task: Task, before: Task | None = None, after: Task | None = None
+) -> tuple[Task, Change | None]:
+    """Puts the task directly before or after another one; give one of the two."""
+    other = before or after
+    assert other is not None, "one of the two is given"
+    if other.pk == task.pk:
+        raise ToolFailed(f"“{task.title}” cannot stand before or after itself.")
+    rules.same_project(task, [other])
+    position = other.position
+    if before is None:
+        behind = rules.others(task).filter(position__gt=position).aggregate(next=Min("position"))
+        position = position + rules.GAP if behind["next"] is None else behind["next"]
+    return update_task(task=task, position=position)
+
+
+def update_tasks(
+    *,
+    tasks: Sequence[Task],
+    status: str | None = None,
+    priority: str | None = None,
+    parent: Task | Keep | None = Keep.KEEP,
+) -> list[Change]:
+    """Changes the same of several tasks; a change for each that was not so already."""
+    rows: list[Task] = list(
+        Task.all_objects.select_for_update().filter(pk__in=[task.pk for task in tasks])
+    )
+    before = tasks_json(rows)
+    for row in rows:
+        if status is not None:
+            row.status = rules.one_of(Task.Status.values, status, "status")
+        if priority is not None:
+            row.priority = rules.one_of(Task.Priority.values, priority, "priority")
+        if not isinstance(parent, Keep):
+            row.parent = rules.allowed_parent(row, parent)
+        row.updated_at = timezone.now()
+    pairs = zip(rows, before, tasks_json(rows), strict=True)
+    changed = [(row, was, now) for row, was, now in pairs if was != now]
+    Task.all_objects.bulk_update(
+        [row for row, _, _ in changed], ["status", "priority", "parent", "updated_at"]
+    )
+    return [Change("task", row.pk, "updated", was, now) for row, was, now in changed]
 
 
 def change_status(*, task: Task, status: str) -> tuple[Task, Change | None]:
@@ -152,14 +223,22 @@ def change_status(*, task: Task, status: str) -> tuple[Task, Change | None]:
 
 def delete_task(*, task: Task) -> tuple[Task, Change]:
     """Marks the task as deleted. Its subtasks and the tasks that depend on it stay."""
-    task = _locked(task)
-    if task.deleted_at is not None:
-        raise ToolFailed(f"The task “{task.title}” is deleted already.")
-    before = task_json(task)
-    task.deleted_at = timezone.now()
-    task.save(update_fields=["deleted_at", "updated_at"])
-    search.remove(task.pk)
-    return task, Change("task", task.pk, "deleted", before, None)
+    return task, delete_tasks(tasks=[task])[0]
+
+
+def delete_tasks(*, tasks: Sequence[Task]) -> list[Change]:
+    """Marks the tasks as deleted. Their subtasks and the tasks that depend on them stay."""
+    keys = [task.pk for task in tasks]
+    rows: list[Task] = list(Task.all_objects.select_for_update().filter(pk__in=keys))
+    for row in rows:
+        if row.deleted_at is not None:
+            raise ToolFailed(f"The task “{row.title}” is deleted already.")
+    before = tasks_json(rows)
+    now = timezone.now()
+    Task.all_objects.filter(pk__in=keys).update(deleted_at=now, updated_at=now)
+    search.remove(*keys)
+    pairs = zip(rows, before, strict=True)
+    return [Change("task", row.pk, "deleted", was, None) for row, was in pairs]
 
 
 def restore_task(*, task: Task) -> tuple[Task, Change]:
@@ -183,7 +262,8 @@ def _save(task: Task, before: Mapping[str, Any]) -> Change | None:
     after = task_json(task)
     if after == before:
         return None
-    task.save(update_fields=["title", "description", "priority", "status", "parent", "updated_at"])
+    changed = ["title", "description", "priority", "status", "parent", "position"]
+    task.save(update_fields=[*changed, "updated_at"])
     if task.deleted_at is None:
         search.put([_entry(task)])
     return Change("task", task.pk, "updated", before, after)
@@ -192,19 +272,19 @@ def _save(task: Task, before: Mapping[str, Any]) -> Change | None:
 def _new(project_id: UUID, item: NewTask, position: int) -> Task:
     task = Task(
         project_id=project_id,
-        title=_title(item.title),
+        title=rules.title(item.title),
         description=storable(item.description),
-        priority=_one_of(Task.Priority.values, item.priority, "priority"),
+        priority=rules.one_of(Task.Priority.values, item.priority, "priority"),
         position=position,
     )
-    task.parent = _allowed_parent(task, item.parent)
+    task.parent = rules.allowed_parent(task, item.parent)
     return task
 
 
 def _end(project_id: UUID) -> int:
     """Returns the first position behind the list's end; a deleted task keeps its place."""
     last = Task.all_objects.filter(project_id=project_id).aggregate(last=Max("position"))["last"]
-    return 0 if last is None else last + 1
+    return 0 if last is None else last + rules.GAP
 
 
 def _entry(task: Task) -> SearchEntry:
@@ -216,93 +296,10 @@ def _entry(task: Task) -> SearchEntry:
     )
 
 
-# -- rules -----------------------------------------------------------------------------------------
-
-
-def _title(text: str) -> str:
-    title = storable(text)
-    if not 1 <= len(title) <= MAX_TITLE:
-        raise ToolFailed(f"A title has 1 to {MAX_TITLE} characters, not {len(title)}.")
-    return title
-
-
-def _one_of(allowed: Collection[str], value: str, name: str) -> str:
-    if value not in allowed:
-        raise ToolFailed(f"The {name} is one of {', '.join(allowed)}, not {value!r}.")
-    return value
-
-
 def _dependencies(item: NewTask, index: int, tasks: Sequence[Task]) -> Iterable[Task]:
     for place in item.after:
         if not 0 <= place < index:
             raise ToolFailed(f"“{item.title}” is item {index} and cannot come after {place}.")
-    _same_project(tasks[index], item.depends_on)
+    rules.same_project(tasks[index], item.depends_on)
     earlier = [tasks[place] for place in item.after]
     return {task.pk: task for task in [*item.depends_on, *earlier]}.values()
-
-
-def _same_project(task: Task, others: Iterable[Task]) -> None:
-    for other in others:
-        if other.project_id != task.project_id:
-            raise ToolFailed(f"The task “{other.title}” is not in this project.")
-
-
-def _allowed_parent(task: Task, parent: Task | None) -> Task | None:
-    if parent is None:
-        return None
-    _same_project(task, [parent])
-    parents = _parents(task.project_id)
-    above = _chain(parent.pk, parents)
-    if task.pk in above:
-        raise ToolFailed(f"“{task.title}” cannot be within itself or a subtask of it.")
-    if len(above) + _height(task.pk, parents) > MAX_DEPTH:
-        raise ToolFailed(f"Tasks go at most {MAX_DEPTH} levels deep.")
-    return parent
-
-
-def _parents(project_id: UUID) -> dict[UUID, UUID | None]:
-    """Returns each task's parent, of deleted ones too: they may be restored."""
-    return dict(Task.all_objects.filter(project_id=project_id).values_list("pk", "parent_id"))
-
-
-def _chain(task_id: UUID | None, parents: Mapping[UUID, UUID | None]) -> list[UUID]:
-    """Returns the task and all tasks above it."""
-    chain: list[UUID] = []
-    while task_id is not None and task_id not in chain:
-        chain.append(task_id)
-        task_id = parents.get(task_id)
-    return chain
-
-
-def _height(task_id: UUID, parents: Mapping[UUID, UUID | None]) -> int:
-    """Returns the number of levels from the task down, itself included."""
-    below = (chain.index(task_id) for key in parents if task_id in (chain := _chain(key, parents)))
-    return 1 + max(below, default=0)
-
-
-def _depend_on(task: Task, needed: Sequence[Task]) -> None:
-    _same_project(task, needed)
-    wanted = {other.pk: other for other in needed}
-    edges = _edges.objects.filter(from_task__project_id=task.project_id)
-    pairs: list[tuple[UUID, UUID]] = list(edges.values_list("from_task_id", "to_task_id"))
-    kept = {to_id for from_id, to_id in pairs if from_id == task.pk}
-    for other in wanted.values():
-        if task.pk in _reached(other.pk, pairs):
-            raise ToolFailed(f"“{task.title}” cannot depend on “{other.title}”: that is a circle.")
-    edges.filter(from_task=task).exclude(to_task__in=wanted).delete()
-    _edges.objects.bulk_create(
-        [_edges(from_task=task, to_task=other) for key, other in wanted.items() if key not in kept]
-    )
-
-
-def _reached(start: UUID, pairs: Iterable[tuple[UUID, UUID]]) -> set[UUID]:
-    """Returns `start` and all tasks that it depends on, directly or not."""
-    needs: dict[UUID, list[UUID]] = {}
-    for from_id, to_id in pairs:
-        needs.setdefault(from_id, []).append(to_id)
-    reached, left = {start}, [start]
-    while left:
-        fresh = set(needs.get(left.pop(), ())) - reached
-        reached |= fresh
-        left += fresh
-    return reached

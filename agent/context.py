@@ -44,7 +44,7 @@ def gather(run: Run) -> Context:
         recent_memories=_in_order(
             _memory_briefs(Memory.objects.filter(project=project, pk__in=recent)), recent
         ),
-        focus=_briefs([run.task])[0] if run.task and not run.task.deleted_at else None,
+        focus=_focus(run),
         extra=given.get("project_context", ""),
     )
 
@@ -72,6 +72,12 @@ def from_json(kept: Mapping[str, Any]) -> Context:
             "recent_memories": memories(kept["recent_memories"]),
         }
     )
+
+
+def _focus(run: Run) -> TaskBrief | None:
+    """Returns the task that the message was sent for, or else the one that the session is about."""
+    task = run.task or run.session.task
+    return _briefs([task])[0] if task and not task.deleted_at else None
 
 
 def _tasks(run: Run) -> Any:

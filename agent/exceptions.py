@@ -80,6 +80,10 @@ class ToolFailed(AgentError):
     code = "tool_failed"
 
 
+class SeveralFit(ToolFailed):
+    """A reference fits several objects, and only a person knows which one is meant."""
+
+
 # -- limits ----------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from agent.exceptions import ToolFailed
+from agent.exceptions import SeveralFit, ToolFailed
 from agent.words import same_text, stem, stems, unspaced
 
 # "the sign-up task" names the kind of object too; that is no part of its title.
@@ -34,7 +34,7 @@ def by_title(noun: str, reference: str, titles: Mapping[UUID, str]) -> UUID:
     if len(found) == 1:
         return found[0]
     if found:
-        raise ToolFailed(
+        raise SeveralFit(
             f"“{reference}” may be several: {_list(found, titles)}. Name one by its id."
         )
     raise ToolFailed(f"There is no {noun} “{reference}” in this project.{_hint(reference, titles)}")

@@ -34,7 +34,7 @@ LEASE = timedelta(seconds=10)
 # A run that was claimed so often and finished nothing in between takes its driver down with it.
 MAX_CLAIMS = 5
 # What a driver needs of a run, read with it.
-RELATED = ("session__project__owner", "message", "task", "created_by")
+RELATED = ("session__project__owner", "session__task", "message", "task", "created_by")
 
 
 @dataclass(frozen=True, slots=True)

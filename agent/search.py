@@ -70,8 +70,8 @@ def put(entries: Iterable[SearchEntry]) -> None:
     )
 
 
-def remove(object_id: UUID) -> None:
-    SearchEntry.objects.filter(object_id=object_id).delete()
+def remove(*object_ids: UUID) -> None:
+    SearchEntry.objects.filter(object_id__in=object_ids).delete()
 
 
 def search(project_id: UUID, kind: str, text: str, limit: int) -> list[UUID]:

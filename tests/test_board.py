@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 
-from agent import board
+from agent import board, task_rules
 from agent.exceptions import ToolFailed
 from agent.models import Project, Task
 from agent.search import search
@@ -56,7 +56,7 @@ def test_a_new_task_stands_at_the_end_and_its_change_holds_all_of_it(
         "priority": "high",
         "parent": str(first.pk),
         "depends_on": [str(first.pk)],
-        "position": 1,
+        "position": task_rules.GAP,
     }
 
 
@@ -221,7 +221,7 @@ def test_a_restored_task_is_as_it_was(project: Project, make: Make) -> None:
 def test_the_place_of_a_deleted_task_stays_free(make: Make) -> None:
     task = make("One")
     board.delete_task(task=task)
-    assert make("Two").position == 1
+    assert make("Two").position == task_rules.GAP
 
 
 @pytest.mark.parametrize(
@@ -309,3 +309,115 @@ def test_a_list_of_a_hundred_tasks_takes_a_few_queries(
     with django_assert_max_num_queries(8):
         board.create_tasks(project_id=project.pk, items=[board.NewTask("0"), *later])
     assert Task.objects.filter(depends_on__project=project).count() == 99
+
+
+# -- the order -------------------------------------------------------------------------------------
+
+
+def order() -> str:
+    return " ".join(task.title for task in Task.objects.all())
+
+
+def test_a_task_is_moved_before_or_after_another_and_no_other_changes(make: Make) -> None:
+    a, b, c, d = (make(title) for title in "abcd")
+    places = dict(Task.objects.values_list("title", "position"))
+    for moved, where, expected in (
+        (d, {"before": b}, "a d b c"),
+        (a, {"after": c}, "d b c a"),
+        (b, {"before": d}, "b d c a"),
+        (c, {"after": a}, "b d a c"),
+    ):
+        board.move_task(task=moved, **{key: refreshed(one) for key, one in where.items()})
+        assert order() == expected
+        places.pop(moved.title, None)
+        assert places.items() <= dict(Task.objects.values_list("title", "position")).items()
+
+
+def refreshed(task: Task) -> Task:
+    task.refresh_from_db()
+    return task
+
+
+def test_a_task_that_stands_there_already_is_not_moved(make: Make) -> None:
+    a, b, c = (make(title) for title in "abc")
+    assert board.move_task(task=b, before=c)[1] is None
+    assert board.move_task(task=b, after=a)[1] is None
+    assert board.update_task(task=b, position=b.position)[1] is None
+    with pytest.raises(ToolFailed, match="itself"):
+        board.move_task(task=a, after=a)
+
+
+def test_the_position_of_another_task_is_a_place_before_it(make: Make) -> None:
+    a, _, c = (make(title) for title in "abc")
+    _, change = board.update_task(task=c, position=a.position)
+    assert order() == "c a b"
+    assert change is not None
+    board.update_task(task=c, position=10**12)
+    assert order() == "a b c"
+    with pytest.raises(ToolFailed, match="position"):
+        board.update_task(task=c, position=2**60)
+
+
+def test_a_place_that_has_no_number_left_gets_some(make: Make) -> None:
+    a, b, c, d = (make(title) for title in "abcd")
+    for task, position in ((a, 0), (b, 1), (c, 2), (d, 3)):
+        Task.objects.filter(pk=task.pk).update(position=position)
+    board.move_task(task=refreshed(d), before=refreshed(b))
+    assert order() == "a d b c"
+    board.move_task(task=refreshed(c), before=refreshed(b))
+    assert order() == "a d c b"
+
+
+def test_tasks_can_be_moved_into_one_place_again_and_again(make: Make) -> None:
+    first, *others = (make(str(number)) for number in range(60))
+    for task in others:
+        board.move_task(task=task, after=refreshed(first))
+    assert order() == " ".join(["0", *(str(number) for number in range(59, 0, -1))])
+
+
+# -- several at once, and what does not fit --------------------------------------------------------
+
+
+def test_several_tasks_are_changed_at_once_and_only_those_that_differ_are_told(
+    make: Make, django_assert_max_num_queries: Any
+) -> None:
+    tasks = [make(str(number)) for number in range(100)]
+    parent = make("Parent")
+    board.update_task(task=tasks[0], priority="high")
+    with django_assert_max_num_queries(8):
+        changes = board.update_tasks(tasks=tasks, priority="high", status="blocked")
+    assert len(changes) == 100
+    assert changes[0].before is not None
+    assert changes[0].after == {**changes[0].before, "status": "blocked"}
+    assert board.update_tasks(tasks=tasks, status="blocked") == []
+    assert len(board.update_tasks(tasks=tasks[:3], parent=parent)) == 3
+    assert parent.children.count() == 3
+    with pytest.raises(ToolFailed, match="within itself"):
+        board.update_tasks(tasks=[tasks[5], parent], parent=tasks[5])
+
+
+def test_several_tasks_are_deleted_at_once_and_come_back_one_by_one(
+    project: Project, make: Make
+) -> None:
+    tasks = [make(f"Booking {number}") for number in range(3)]
+    changes = board.delete_tasks(tasks=tasks[:2])
+    assert [change.action for change in changes] == ["deleted", "deleted"]
+    assert order() == "Booking 2"
+    assert search(project.pk, "task", "booking", 5) == [tasks[2].pk]
+    with pytest.raises(ToolFailed, match="deleted already"):
+        board.delete_tasks(tasks=tasks)
+    board.restore_task(task=tasks[1])
+    assert order() == "Booking 1 Booking 2"
+
+
+def test_a_status_is_never_refused_and_what_does_not_fit_is_told(make: Make) -> None:
+    design, deploy = make("Design"), make("Deploy")
+    booking = make("Booking", depends_on=[design])
+    make("Book a slot", parent=booking)
+    assert board.left_open([booking]) == []
+    board.update_task(task=booking, status="in_progress")
+    assert board.left_open([booking, deploy]) == ["Design"]
+    board.update_task(task=booking, status="completed")
+    assert board.left_open([booking]) == ["Design", "Book a slot"]
+    board.update_task(task=design, status="completed")
+    assert board.left_open([booking]) == ["Book a slot"]

@@ -57,6 +57,20 @@ VALID: dict[str, list[dict[str, Any]]] = {
         {"query": "login", "status": ["pending", "blocked"], "limit": 50},
         {"query": "", "status": [], "limit": 1},
     ],
+    "change_tasks_status": [
+        {"tasks": ["Login"], "status": "completed"},
+        {"tasks": [str(uuid4()) for _ in range(100)], "status": "blocked"},
+    ],
+    "update_tasks": [
+        {"tasks": ["Login", "Slots"], "priority": "high"},
+        {"tasks": ["Login"], "priority": None, "parent": "Sign-up"},
+        {"tasks": ["Login"], "parent": ""},
+    ],
+    "move_task": [
+        {"task": "Login", "before": "Slots"},
+        {"task": "Login", "before": None, "after": str(uuid4())},
+    ],
+    "delete_tasks": [{"tasks": ["Login", "Slots"]}],
     "delete_task": [{"task": "Login"}, {"task": str(uuid4())}],
     "create_memory": [
         {"title": "Tests", "content": "Tests first.", "kind": kind}
@@ -107,6 +121,11 @@ REFUSED: list[tuple[str, Any]] = [
     ("create_tasks", {"tasks": [{"title": "Login", "after": ["0"]}]}),
     ("create_tasks", {"tasks": [{"title": "One"}, {"title": "Two", "after": [True]}]}),
     ("create_tasks", {"tasks": [{"title": "One", "after": [1]}, {"title": "Two"}]}),
+    ("move_task", {"task": "Login"}),
+    ("move_task", {"task": "Login", "before": "A", "after": "B"}),
+    ("update_tasks", {"tasks": ["Login"]}),
+    ("update_tasks", {"tasks": [], "priority": "high"}),
+    ("delete_tasks", {"tasks": ["x"] * 101}),
     ("create_task", []),
     ("create_task", None),
     ("create_task", "Login"),
@@ -135,7 +154,11 @@ def test_a_placeholder_may_stand_for_any_reference() -> None:
 
 def test_only_deleting_is_destructive_and_every_tool_explains_itself() -> None:
     found = [tool(name) for name in VALID]
-    assert [one.name for one in found if one.destructive] == ["delete_task", "delete_memory"]
+    assert [one.name for one in found if one.destructive] == [
+        "delete_tasks",
+        "delete_task",
+        "delete_memory",
+    ]
     assert not any(one.is_async for one in found)
     for one in found:
         assert one.description
@@ -238,8 +261,30 @@ def test_a_status_is_changed_once(call: ToolCall, use: Use) -> None:
         assert use("change_task_status", task="Slots", status="completed") == {
             **made,
             "status": "completed",
+            "still_open": [],
         }
     assert actions(call) == [("task", "created"), ("task", "updated")]
+
+
+def test_who_completes_a_task_is_told_what_it_still_waits_for(use: Use) -> None:
+    use("create_tasks", tasks=[{"title": "Slots"}, {"title": "Booking", "after": [0]}])
+    use("create_task", title="Cancel a booking", parent="Booking")
+    done = use("change_task_status", task="Booking", status="completed")
+    assert done["still_open"] == ["Slots", "Cancel a booking"]
+    assert use("change_task_status", task="Slots", status="completed")["still_open"] == []
+
+
+def test_several_tasks_are_changed_in_one_step(call: ToolCall, use: Use) -> None:
+    use("create_tasks", tasks=[{"title": "Slots"}, {"title": "Booking"}, {"title": "Ship"}])
+    found = use("search_tasks", status=["pending"])["task_ids"]
+    done = use("change_tasks_status", tasks=[*found[:2], "Slots"], status="completed")
+    assert done["titles"] == ["Slots", "Booking"]
+    assert use("change_tasks_status", tasks=found, status="completed")["titles"] == ["Ship"]
+    assert use("update_tasks", tasks=["Slots", "Ship"], parent="Booking")["task_ids"]
+    assert use("move_task", task="Ship", before="Slots")["title"] == "Ship"
+    assert [task.title for task in Task.objects.all()] == ["Ship", "Slots", "Booking"]
+    assert use("delete_tasks", tasks=found)["task_ids"] == [found[2], found[0], found[1]]
+    assert len(call.changes) == 3 + 3 + 2 + 1 + 3
 
 
 def test_tasks_are_searched_by_words_and_status(call: ToolCall, use: Use) -> None:
@@ -346,7 +391,9 @@ def test_references_to_nothing_or_to_several_are_told_before_anything_runs(
     assert missing_objects(project.pk, tool("update_task"), good) == []
     bad = {"task": "reminder", "parent": "Invoices", "depends_on": ["Email reminder"]}
     first, second = missing_objects(project.pk, tool("update_task"), bad)
-    assert first.startswith("task: “reminder” may be several")
+    assert first.startswith("task: “reminder” may be several: “SMS reminder” (")
+    assert "type ask" in first  # the model is not to take its pick
+    assert "type ask" not in second
     assert second.startswith("parent: There is no task “Invoices”")
     assert missing_objects(project.pk, tool("delete_memory"), {"memory": "SMS reminder"}) == [
         "memory: There is no memory “SMS reminder” in this project."

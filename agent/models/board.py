@@ -37,7 +37,9 @@ class Task(SoftDeleteModel):
     depends_on = models.ManyToManyField(
         "self", symmetrical=False, blank=True, related_name="dependants"
     )
-    position = models.PositiveIntegerField(default=0, help_text="Order on the board, ascending.")
+    position = models.BigIntegerField(
+        default=0, help_text="Order on the board, ascending, with room between neighbours."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -31,6 +31,14 @@ class ChatSession(UUIDModel):
         default=ApprovalMode.AUTO,
         help_text="For all its messages; one message may ask for more, never for less.",
     )
+    task = models.ForeignKey(
+        "agent.Task",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="What the session is about: “it”, where a message names no other task.",
+    )
     # Both are raised only by `agent.log` and `agent.runs`, with the session's row locked.
     last_seq = models.PositiveBigIntegerField(default=0, editable=False)
     run_count = models.PositiveIntegerField(default=0, editable=False)

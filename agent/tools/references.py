@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from agent import board, memory
-from agent.exceptions import ToolFailed
+from agent.exceptions import SeveralFit, ToolFailed
 from agent.plans import as_placeholder
 from agent.tools.registry import Arguments, Tool
 
@@ -34,6 +34,12 @@ MemoryRef = Annotated[
     ),
 ]
 
+# What a model does about several that fit: it must not take its pick.
+_ASK = (
+    "If the message does not say which of them, do not choose: make a plan of one step of type ask "
+    "that names them."
+)
+
 _FIND: Mapping[str, Callable[[UUID, str], object]] = {
     "task": board.find_task,
     "memory": memory.find_memory,
@@ -53,6 +59,8 @@ def missing_objects(project_id: UUID, tool: Tool, arguments: Mapping[str, Any]) 
     for place, kind, reference in named_objects(tool, arguments):
         try:
             _FIND[kind](project_id, reference)
+        except SeveralFit as error:
+            missing.append(f"{place}: {error} {_ASK}")
         except ToolFailed as error:
             missing.append(f"{place}: {error}")
     return missing

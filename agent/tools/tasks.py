@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
-from agent import board, search
+from agent import board, search, task_rules
+from agent.changes import Change
 from agent.models import Task
 from agent.tools.references import MARK, TaskRef
 from agent.tools.registry import Arguments, Result, ToolCall, tool
@@ -16,7 +18,7 @@ Status = Literal["pending", "in_progress", "completed", "blocked"]
 Priority = Literal["low", "medium", "high"]
 Title = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=board.MAX_TITLE),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=task_rules.MAX_TITLE),
     Field(description="Short and imperative, e.g. “Send an SMS reminder”."),
 ]
 Description = Annotated[
@@ -26,6 +28,10 @@ Description = Annotated[
 ]
 Dependencies = Annotated[
     list[TaskRef], Field(description="Existing tasks that have to be completed before it.")
+]
+SeveralTasks = Annotated[
+    list[TaskRef],
+    Field(min_length=1, max_length=100, description="The tasks; at most 100 at once."),
 ]
 # As many matches of a query as are looked at to count those with the wanted status.
 _LOOKED_AT = 500
@@ -41,10 +47,25 @@ class TasksMade(Result):
     titles: list[str]
 
 
+StillOpen = Annotated[
+    list[str],
+    Field(description="Open subtasks and open tasks that it depends on, although it is so far."),
+]
+
+
 class TaskStatus(Result):
     task_id: str
     title: str
     status: Status
+    still_open: StillOpen = []
+
+
+class TasksChanged(Result):
+    """Only those that were not so already."""
+
+    task_ids: list[str]
+    titles: list[str]
+    still_open: StillOpen = []
 
 
 class TaskFound(Result):
@@ -56,6 +77,7 @@ class TaskFound(Result):
 
 class TasksFound(Result):
     tasks: list[TaskFound]
+    task_ids: list[str] = Field(description="Of `tasks`, for the tools that take several.")
     total: int = Field(description="How many there are; `tasks` holds the first of them.")
 
 
@@ -126,16 +148,23 @@ def create_tasks(call: ToolCall, arguments: CreateTasks) -> TasksMade:
     )
 
 
+ParentRef = Annotated[
+    str,
+    Field(
+        max_length=200,
+        json_schema_extra={MARK: "task"},
+        description="The task that it becomes a part of: its id, or its exact title; "
+        "an empty text takes it out of its parent.",
+    ),
+]
+
+
 class UpdateTask(Arguments):
     task: TaskRef
     title: Title | None = None
     description: Description | None = None
     priority: Priority | None = None
-    parent: Annotated[str, Field(max_length=200, json_schema_extra={MARK: "task"})] | None = Field(
-        default=None,
-        description="The task that it becomes a part of: its id, or its exact title; "
-        "an empty text takes it out of its parent.",
-    )
+    parent: ParentRef | None = None
     depends_on: list[TaskRef] | None = Field(
         default=None,
         description="All tasks that have to be completed before it; they replace the former ones.",
@@ -183,14 +212,81 @@ def change_task_status(call: ToolCall, arguments: ChangeTaskStatus) -> TaskStatu
     if change is not None:
         call.changes.append(change)
     return TaskStatus.model_validate(
-        {"task_id": str(task.pk), "title": task.title, "status": str(task.status)}
+        {
+            "task_id": str(task.pk),
+            "title": task.title,
+            "status": str(task.status),
+            "still_open": board.left_open([task]),
+        }
     )
+
+
+class ChangeTasksStatus(Arguments):
+    tasks: SeveralTasks
+    status: Status = Field(description="completed: they are done; blocked: they cannot go on.")
+
+
+@tool()
+def change_tasks_status(call: ToolCall, arguments: ChangeTasksStatus) -> TasksChanged:
+    """Sets how far several tasks are, all the same: pending, in_progress, completed or blocked."""
+    tasks = _tasks(call, arguments.tasks)
+    changes = board.update_tasks(tasks=tasks, status=arguments.status)
+    return _changed(call, changes, board.left_open(tasks))
+
+
+class UpdateTasks(Arguments):
+    tasks: SeveralTasks
+    priority: Priority | None = None
+    parent: ParentRef | None = None
+
+    @model_validator(mode="after")
+    def _something_to_change(self) -> Self:
+        if self.priority is None and self.parent is None:
+            raise ValueError("give at least one of priority, parent")
+        return self
+
+
+@tool()
+def update_tasks(call: ToolCall, arguments: UpdateTasks) -> TasksChanged:
+    """Gives several tasks the same priority or parent. For their status use change_tasks_status."""
+    parent = arguments.parent
+    changes = board.update_tasks(
+        tasks=_tasks(call, arguments.tasks),
+        priority=arguments.priority,
+        parent=board.Keep.KEEP if parent is None else _parent(call, parent),
+    )
+    return _changed(call, changes)
+
+
+class MoveTask(Arguments):
+    task: TaskRef
+    before: TaskRef | None = Field(default=None, description="It comes directly before this one.")
+    after: TaskRef | None = Field(default=None, description="It comes directly after this one.")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.before is None) == (self.after is None):
+            raise ValueError("give one of before and after")
+        return self
+
+
+@tool()
+def move_task(call: ToolCall, arguments: MoveTask) -> TaskMade:
+    """Moves one task to another place in the order of the board: directly before or after another."""
+    task, change = board.move_task(
+        task=_task(call, arguments.task),
+        before=_task(call, arguments.before) if arguments.before else None,
+        after=_task(call, arguments.after) if arguments.after else None,
+    )
+    if change is not None:
+        call.changes.append(change)
+    return TaskMade(task_id=str(task.pk), title=task.title)
 
 
 class SearchTasks(Arguments):
     query: str = Field(default="", description="Words to look for; none for the whole board.")
     status: list[Status] = Field(default=[], description="Only these; none for all.")
-    limit: int = Field(default=20, ge=1, le=50)
+    limit: int = Field(default=20, ge=1, le=100)
 
 
 @tool(alters=False)
@@ -202,7 +298,12 @@ def search_tasks(call: ToolCall, arguments: SearchTasks) -> TasksFound:
     tasks = _matching(call.project_id, arguments.query)
     if arguments.status:
         tasks = [task for task in tasks if task.status in arguments.status]
-    return TasksFound(tasks=[_found(task) for task in tasks[: arguments.limit]], total=len(tasks))
+    found = tasks[: arguments.limit]
+    return TasksFound(
+        tasks=[_found(task) for task in found],
+        task_ids=[str(task.pk) for task in found],
+        total=len(tasks),
+    )
 
 
 class DeleteTask(Arguments):
@@ -217,12 +318,32 @@ def delete_task(call: ToolCall, arguments: DeleteTask) -> TaskMade:
     return TaskMade(task_id=str(task.pk), title=task.title)
 
 
+class DeleteTasks(Arguments):
+    tasks: SeveralTasks
+
+
+@tool(destructive=True)
+def delete_tasks(call: ToolCall, arguments: DeleteTasks) -> TasksChanged:
+    """Deletes several tasks. Their subtasks and the tasks that depend on them stay. A person can
+    undo it."""
+    return _changed(call, board.delete_tasks(tasks=_tasks(call, arguments.tasks)))
+
+
+def _changed(call: ToolCall, changes: list[Change], still_open: Sequence[str] = ()) -> TasksChanged:
+    call.changes.extend(changes)
+    return TasksChanged(
+        task_ids=[str(change.id) for change in changes],
+        titles=[(change.after or change.before or {})["title"] for change in changes],
+        still_open=list(still_open),
+    )
+
+
 def _task(call: ToolCall, reference: str) -> Task:
     return board.find_task(call.project_id, reference)
 
 
 def _tasks(call: ToolCall, references: list[str]) -> list[Task]:
-    return [_task(call, reference) for reference in references]
+    return board.find_tasks(call.project_id, references)
 
 
 def _parent(call: ToolCall, reference: str) -> Task | None:

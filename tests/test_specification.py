@@ -1,0 +1,95 @@
+"""A task as a coding agent gets it: all that was said of it, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+
+from agent import board, memory, specification
+from agent.models import Project, Task
+
+
+@pytest.fixture
+def project(alice: User) -> Project:
+    return Project.objects.create(
+        name="Clinic", description="Patients book\nslots of doctors.", owner=alice
+    )
+
+
+def make(project: Project, title: str, **fields: object) -> Task:
+    return board.create_task(project_id=project.pk, title=title, **fields)[0]  # type: ignore[arg-type]
+
+
+def test_a_specification_has_all_that_the_project_knows_of_a_task(project: Project) -> None:
+    accounts = make(project, "Accounts")
+    sign_up = make(project, "Sign-up", description="By email.\nWith a link.", parent=accounts)
+    board.update_task(task=sign_up, status="completed")
+    reset = make(
+        project,
+        "Reset the password",
+        description="# Goal\nUsers reset their password by email.\n```\n# code\n```",
+        parent=accounts,
+        depends_on=[sign_up],
+        priority="high",
+    )
+    make(project, "Write the email", parent=reset)
+    make(project, "Tell the admins", depends_on=[reset])
+    for kind, said in (
+        ("decision", "We send email with Postmark."),
+        ("fact", "The clinic opens at 8."),
+        ("note", "Ask Bob about the password email."),
+    ):
+        memory.remember(project_id=project.pk, title=said[:20], content=said, kind=kind)
+    assert (
+        specification.render(reset)
+        == f"""# Reset the password
+
+Status: pending. Priority: high. Id: {reset.pk}
+
+## What is to be done
+
+### Goal
+Users reset their password by email.
+```
+# code
+```
+
+## Its parts
+
+- [ ] Write the email (pending)
+
+## What it builds on
+
+- [x] Sign-up (completed): By email.
+
+## What waits for it
+
+- [ ] Tell the admins (pending)
+
+## What was decided and has to do with it
+
+- We send email with Postmark. (decision)
+
+## Where it belongs
+
+- Project: Clinic
+- About the project: Patients book slots of doctors.
+- Part of “Accounts”
+"""
+    )
+
+
+def test_what_nobody_said_is_not_made_up(project: Project) -> None:
+    said = specification.render(make(project, "Ship"))
+    assert "There is no description yet" in said
+    assert "decided" not in said
+    assert "parts" not in said
+
+
+def test_what_is_deleted_is_not_told(project: Project) -> None:
+    needed = make(project, "Design")
+    task = make(project, "Build", depends_on=[needed])
+    child = make(project, "Sketch", parent=task)
+    board.delete_tasks(tasks=[needed, child])
+    assert "Design" not in specification.render(task)
+    assert "Sketch" not in specification.render(task)
