@@ -16,7 +16,7 @@ from agent import runs
 from agent.events import EventType
 from agent.models import Event, Run
 from chat import wording
-from chat.transcript import Change, Exchange, Line, Phase, Said, Step, Transcript
+from chat.transcript import Change, Effect, Exchange, Line, Phase, Said, Step, Transcript
 
 
 def load(session_id: UUID) -> Transcript:
@@ -76,6 +76,7 @@ class _Fold:
             author=message["author"] or "",
             content=message["content"],
             at=frame["timestamp"],
+            id=message["id"],
             client_id=message.get("client_id") or "",
         )
         self.transcript.fresh.clear()
@@ -91,10 +92,13 @@ class _Fold:
     def _on_progress(self, frame: Mapping[str, Any]) -> None:
         run, progress = self._run(frame), frame["progress"]
         told = progress.get("metadata") or {}
-        run.eta_ms = told.get("eta_ms", run.eta_ms)
+        if "eta_ms" in told:
+            run.eta_ms, run.eta_at = told["eta_ms"], frame["timestamp"]
         step = _step(run, told.get("step_id"))
         if step is None:
             _tell(_phase(run, frame), frame)
+        elif told.get("phase") == "started":
+            step.slow_after_ms = told.get("slow_after_ms")
         elif "phase" not in told:
             step.report = wording.plain(progress["message"])
 
@@ -102,9 +106,14 @@ class _Fold:
         run, plan = self._run(frame), frame["plan"]
         run.plan_revision, run.summary = plan["revision"], plan.get("summary") or ""
         numbers = {step["id"]: at for at, step in enumerate(plan["steps"], 1)}
+        _forget_terms(run)
         run.steps = [
             Step(
                 id=step["id"],
+                seq=0,
+                tool=step.get("tool") or "",
+                arguments=step.get("arguments") or {},
+                given=wording.facts(step.get("arguments"), numbers),
                 number=numbers[step["id"]],
                 type=step["type"],
                 description=step["description"] or step.get("tool") or step["id"],
@@ -120,7 +129,8 @@ class _Fold:
         step = _step(self._run(frame), told["id"])
         if step is None:
             return
-        step.status = told["status"]
+        step.status, step.seq = told["status"], step.seq or frame["seq"]
+        step.returned = wording.facts(told.get("result"), {})
         step.started_at, step.finished_at = told["started_at"], told["finished_at"]
         step.error, step.result = told.get("error") or "", wording.result(told.get("result"))
 
@@ -128,6 +138,12 @@ class _Fold:
         run, approval = self._run(frame), frame["approval"]
         run.asks, run.why = approval["status"] == "requested", approval["reason"]
         run.plan_revision = approval["plan_revision"]
+        run.decided = wording.decided(approval)
+        _forget_terms(run)
+        if run.asks:
+            run.effects = _effects(run, approval.get("effects") or [])
+            run.estimate = wording.estimate(approval.get("estimate"))
+            run.expires_at = approval.get("expires_at") or ""
 
     def _on_change(self, frame: Mapping[str, Any]) -> None:
         body = frame["change"]
@@ -155,6 +171,7 @@ class _Fold:
     def _on_complete(self, frame: Mapping[str, Any]) -> None:
         run = self._run(frame)
         run.text, run.html = "", frame["message"]["html"]
+        run.answer_id = frame["message"]["id"]
         run.duration_ms = frame["duration_ms"]
         for step in run.steps:
             if step.type != "tool" and step.status == "pending":
@@ -174,10 +191,31 @@ class _Fold:
 
 
 def _end(run: Exchange, status: str, state: str) -> None:
-    run.status, run.asks, run.ended = status, False, True
+    run.status, run.asks, run.ended, run.interrupted = status, False, True, False
+    _forget_terms(run)
     for phase in run.phases:
         if phase.state == "running":
             phase.state = state
+
+
+def _forget_terms(run: Exchange) -> None:
+    run.effects, run.estimate, run.expires_at = [], "", ""
+
+
+def _effects(run: Exchange, told: list[Mapping[str, Any]]) -> list[Effect]:
+    numbers = {step.id: step.number for step in run.steps}
+    return [
+        Effect(
+            key=f"{of_step['step']}:{at}",
+            number=numbers[of_step["step"]],
+            action=change["action"],
+            object=change["object"],
+            text=wording.effect(change),
+            fields=wording.differences(change),
+        )
+        for of_step in told
+        for at, change in enumerate(of_step["changes"], 1)
+    ]
 
 
 def _step(run: Exchange, key: str | None) -> Step | None:
@@ -191,7 +229,7 @@ def _phase(run: Exchange, frame: Mapping[str, Any]) -> Phase:
     key = f"{progress['step']}:{step_id}" if step_id else progress["step"]
     found = next((phase for phase in run.phases if phase.key == key), None)
     if found is None:
-        found = Phase(key, progress["step"], frame["timestamp"])
+        found = Phase(key, progress["step"], frame["timestamp"], frame["seq"])
         run.phases.append(found)
     return found
 
@@ -201,9 +239,11 @@ def _tell(phase: Phase, frame: Mapping[str, Any]) -> None:
     told = progress.get("metadata") or {}
     phase.message = wording.plain(progress["message"])
     phase.details = progress.get("details") or ""
+    phase.recalled = told.get("recalled") or []
     state = told.get("phase")
     if state == "started":
         phase.state, phase.at, phase.duration_ms = "running", frame["timestamp"], None
+        phase.slow_after_ms = told.get("slow_after_ms")
     elif state in ("finished", "failed"):
         phase.state = state
         spent = wording.milliseconds(frame["timestamp"]) - wording.milliseconds(phase.at)

@@ -8,7 +8,6 @@ from typing import Any
 from chat import wording
 
 UNFINISHED = frozenset(("queued", "running", "waiting"))
-ENDED_STEPS = frozenset(("succeeded", "failed", "skipped", "cancelled"))
 
 
 @dataclass(slots=True)
@@ -19,10 +18,13 @@ class Phase:
     key: str
     step: str
     at: str
+    seq: int  # of the first event about it
     message: str = ""
     details: str = ""
     state: str = "noted"
     duration_ms: int | None = None
+    slow_after_ms: int | None = None  # so long, and it is slower than usual
+    recalled: list[str] = field(default_factory=list)  # titles of what came to mind
 
     @property
     def took(self) -> str:
@@ -33,8 +35,17 @@ class Phase:
         return self.at if self.state == "running" else ""
 
     @property
+    def slow_after(self) -> int | str:
+        return self.slow_after_ms if self.slow_after_ms is not None and self.since else ""
+
+    @property
+    def called_to_mind(self) -> str:
+        return wording.recalled(self.recalled)
+
+    @property
     def icon(self) -> str:
-        return self.step if self.step in wording.DOING or self.step == "error" else "custom"
+        own = self.step in wording.DOING or self.step in ("error", "resumed")
+        return self.step if own else "custom"
 
 
 @dataclass(slots=True)
@@ -48,11 +59,17 @@ class Step:
     status: str
     depends_on: list[str]
     waits_for: str
+    seq: int  # of the first event about it, 0 before that
+    tool: str = ""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    given: list[tuple[str, str]] = field(default_factory=list)  # the arguments, as words
+    returned: list[tuple[str, str]] = field(default_factory=list)  # the result, likewise
     started_at: str | None = None
     finished_at: str | None = None
     report: str = ""
     result: str = ""
     error: str = ""
+    slow_after_ms: int | None = None
 
     @property
     def took(self) -> str:
@@ -64,6 +81,10 @@ class Step:
     @property
     def since(self) -> str:
         return self.started_at or "" if self.status == "running" else ""
+
+    @property
+    def slow_after(self) -> int | str:
+        return self.slow_after_ms if self.slow_after_ms is not None and self.since else ""
 
     @property
     def note(self) -> str:
@@ -86,6 +107,18 @@ class Change:
 
 
 @dataclass(slots=True)
+class Effect:
+    """A change that a plan's step would make. `fields`: name, old and new text of each."""
+
+    key: str
+    number: int  # of the step
+    action: str
+    object: str
+    text: str
+    fields: list[tuple[str, str, str]]
+
+
+@dataclass(slots=True)
 class Line:
     """An event that cannot be shown otherwise."""
 
@@ -98,6 +131,7 @@ class Said:
     author: str
     content: str
     at: str
+    id: str = ""
     client_id: str = ""
 
 
@@ -109,6 +143,7 @@ class Segment:
     step: str
     x: int
     width: int
+    says: str
 
 
 @dataclass(slots=True)
@@ -128,11 +163,17 @@ class Exchange:
     html: str = ""  # the answer
     asks: bool = False  # an approval is wanted
     why: str = ""  # it is
+    effects: list[Effect] = field(default_factory=list)  # what the plan would change
+    estimate: str = ""  # how long it may take
+    expires_at: str = ""
+    decided: str = ""  # who decided and how
+    answer_id: str = ""
     reason: str = ""
     by: str | None = None
     error: str = ""
     retryable: bool = False
     eta_ms: int | None = None
+    eta_at: str = ""  # when that was said
     interrupted: bool = False  # nobody drives it at the moment
     duration_ms: int | None = None
     before: int = 0  # unfinished runs before it
@@ -171,19 +212,27 @@ class Exchange:
         for phase, ms in timed:
             start, passed = 1000 * passed // total, passed + ms
             width = 1000 * passed // total - start
-            segments.append(Segment(phase.key, phase.step, start, width))
+            says = f"{phase.message}: {phase.took}"
+            segments.append(Segment(phase.key, phase.step, start, width, says))
         return segments
 
     @property
     def eta(self) -> str:
-        if self.status != "running" or self.eta_ms is None:
+        """When it will be over, as far as one knows; the page counts down to it."""
+        if self.status != "running" or self.eta_ms is None or self.interrupted:
             return ""
-        return f"about {max(1, (self.eta_ms + 500) // 1000)} s left"
+        return str(wording.milliseconds(self.eta_at) + self.eta_ms)
 
     @property
     def mark(self) -> str:
+        if self.interrupted:
+            return "interrupted"
         failed = any(step.status == "failed" for step in self.steps)
         return "partly" if self.status == "succeeded" and failed else self.status
+
+    @property
+    def resumed(self) -> bool:
+        return any(phase.step == "resumed" for phase in self.phases)
 
     @property
     def since(self) -> str:
@@ -191,6 +240,8 @@ class Exchange:
 
     @property
     def line(self) -> str:
+        if self.interrupted:
+            return wording.INTERRUPTED
         match self.status:
             case "queued":
                 return wording.queued(self.before)
@@ -210,8 +261,7 @@ class Exchange:
         if not running:
             return wording.DOING["start"]
         if running[-1].step == "execution":
-            ended = [step for step in self.tool_steps if step.status in ENDED_STEPS]
-            return wording.executing(len(ended), len(self.tool_steps))
+            return wording.executing(self.tool_steps)
         return wording.DOING.get(running[-1].step, running[-1].message)
 
     def _done(self) -> str:

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from agent import retries
 from agent.access import includes, role_in
-from agent.events import EventType
+from agent.events import EventType, now
 from agent.exceptions import Refused
 from agent.llm.choice import has_server, model_notice
 from agent.models import ChatSession, Event, Project, Run
@@ -135,6 +135,7 @@ def _page(session: ChatSession, told: Transcript) -> dict[str, Any]:
         "socket": f"/ws/sessions/{session.pk}/",
         "board": reverse("board", args=[session.project_id]),
         "last_seq": told.last_seq,
+        "now": now(),
         "runs": told.unfinished_as_json(),
         "fresh": sorted(told.fresh),
         "words": wording.TABLES,

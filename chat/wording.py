@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+ENDED = ("succeeded", "failed", "skipped", "cancelled")
 # What a run is doing while a phase is the latest one at work.
 DOING = {
     "start": "Starting",
@@ -17,15 +18,32 @@ DOING = {
     "analyzing": "Analyzing the request",
     "planning": "Making a plan",
     "validation": "Checking the plan",
-    "execution": "Executing plan",
+    "execution": "Carrying out the plan",
     "memory": "Updating the memory",
     "completion": "Writing the answer",
+}
+# What a plan does that calls one tool alone: while it works, and what it makes, one and many.
+TOOLS = {
+    "create_task": ("Creating", "task", "tasks"),
+    "create_tasks": ("Creating", "task", "tasks"),
+    "update_task": ("Changing", "task", "tasks"),
+    "change_task_status": ("Changing", "task", "tasks"),
+    "delete_task": ("Deleting", "task", "tasks"),
+    "create_memory": ("Remembering", "thing", "things"),
+    "update_memory": ("Changing", "memory", "memories"),
+    "delete_memory": ("Forgetting", "memory", "memories"),
 }
 ACTIONS = {
     "created": "Created",
     "updated": "Changed",
     "deleted": "Deleted",
     "restored": "Restored",
+}
+WOULD = {
+    "created": "Create",
+    "updated": "Change",
+    "deleted": "Delete",
+    "restored": "Restore",
 }
 FIELDS = {
     "title": "title",
@@ -48,17 +66,23 @@ STATUSES = {
 KINDS = ("decision", "preference", "spec", "fact", "note")
 WAITING = "The plan waits for your approval"
 GOES_ON = "Going on"
+INTERRUPTED = "Interrupted; it goes on by itself as soon as a server takes it up"
+UNKNOWN_TIME = "How long it takes is not known yet"
 UNREADABLE = "Something happened here that this page cannot show"
 
 # What the page's script needs of the above.
 TABLES = {
     "doing": DOING,
+    "tools": TOOLS,
     "actions": ACTIONS,
+    "would": WOULD,
     "fields": FIELDS,
     "statuses": STATUSES,
     "kinds": KINDS,
     "waiting": WAITING,
     "goes_on": GOES_ON,
+    "interrupted": INTERRUPTED,
+    "unknown_time": UNKNOWN_TIME,
     "unreadable": UNREADABLE,
 }
 
@@ -71,6 +95,8 @@ def milliseconds(timestamp: str) -> int:
 
 
 def duration(ms: int) -> str:
+    if ms < 1000:
+        return f"{ms} ms"
     if ms < 59_950:
         tenths = (ms + 50) // 100
         return f"{tenths // 10}.{tenths % 10} s"
@@ -101,12 +127,35 @@ def queued(before: int) -> str:
     return f"Queued, {before} before it" if before else "Queued"
 
 
-def executing(done: int, steps: int) -> str:
-    return (
-        f"{DOING['execution']}, {done} of {count(steps, 'step', 'steps')}"
-        if steps
-        else (DOING["execution"])
+def executing(steps: Sequence[Any]) -> str:
+    """Returns e.g. "Creating 3 tasks, 2 done". `steps`: those of the plan that call a tool."""
+    ended = [step for step in steps if step.status in ENDED]
+    if not steps:
+        return DOING["execution"]
+    words = _all_the_same(steps)
+    running = [step for step in steps if step.status == "running"]
+    if not words and len(running) == 1 and len(steps) > 1:
+        return f"Step {running[0].number} of {len(steps)}: {running[0].description}"
+    text = words or (
+        steps[0].description if len(steps) == 1 else f"Carrying out {len(steps)} steps"
     )
+    if len(steps) == 1:
+        return text
+    failed = sum(step.status in ("failed", "skipped") for step in ended)
+    done = f"{text}, {len(ended) - failed} done"
+    return f"{done}, {failed} failed" if failed else done
+
+
+def _all_the_same(steps: Sequence[Any]) -> str:
+    if len({step.tool for step in steps}) > 1 or steps[0].tool not in TOOLS:
+        return ""
+    verb, one, many = TOOLS[steps[0].tool]
+    lists = [step.arguments.get("tasks") for step in steps]
+    return f"{verb} {count(sum(_length(one) for one in lists), one, many)}"
+
+
+def _length(items: Any) -> int:
+    return len(items) if isinstance(items, list) else 1
 
 
 def done(ms: int | None, steps: int, failed: int, tasks: int, memories: int) -> str:
@@ -126,8 +175,57 @@ def cancelled(by: str | None, reason: str) -> str:
     return f"{who}: {reason}" if reason else who
 
 
+def recalled(titles: Sequence[str]) -> str:
+    return f"Remembered: {', '.join(f'“{title}”' for title in titles)}" if titles else ""
+
+
 def waits_for(numbers: Sequence[int]) -> str:
     return f"after step {', '.join(map(str, numbers))}" if numbers else ""
+
+
+def decided(approval: Mapping[str, Any]) -> str:
+    """Returns who decided on a plan and how, or "" while nobody has."""
+    status, by, reason = approval["status"], approval.get("by"), approval.get("reason")
+    if status == "expired":
+        return "Nobody decided in time"
+    if status not in ("approved", "rejected"):
+        return ""
+    word = "Approved" if status == "approved" else "Rejected"
+    who = f"{word} by {by}" if by else word
+    return f"{who}: {reason}" if reason and status == "rejected" else who
+
+
+def estimate(told: Mapping[str, Any] | None) -> str:
+    """Returns how long a plan may take, e.g. "Takes about 2.0 s to 5.0 s"."""
+    if told is None:
+        return UNKNOWN_TIME
+    low, high = duration(told["low_ms"]), duration(told["high_ms"])
+    return f"Takes about {low}" if low == high else f"Takes about {low} to {high}"
+
+
+def facts(values: Any, numbers: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Returns name and text of each field. `numbers`: those of the plan's steps by id."""
+    if not isinstance(values, Mapping):
+        return []
+    return [(key.replace("_", " "), value(one, numbers)) for key, one in values.items()]
+
+
+def value(one: Any, numbers: Mapping[str, int]) -> str:
+    """Returns a JSON value as words: no brackets, and of a placeholder where it comes from."""
+    if one is None or one == "" or one == [] or one == {}:
+        return "–"
+    if isinstance(one, bool):
+        return "yes" if one else "no"
+    if isinstance(one, float) and one.is_integer():
+        return str(int(one))
+    if isinstance(one, list):
+        return "; ".join(value(each, numbers) for each in one)
+    if not isinstance(one, Mapping):
+        return str(one)
+    if "$from" in one:
+        return f"{one.get('path')} of step {numbers.get(one['$from'], one['$from'])}"
+    parts = (f"{key.replace('_', ' ')} {value(each, numbers)}" for key, each in one.items())
+    return ", ".join(parts)
 
 
 def result(value: Any) -> str:
@@ -149,6 +247,30 @@ def change(body: Mapping[str, Any]) -> str:
         return text
     parts = [_field(name, after) for name in FIELDS if before.get(name) != after.get(name)]
     return f"{text}: {', '.join(parts)}" if parts else text
+
+
+def effect(change: Mapping[str, Any]) -> str:
+    """Returns what a step would do, e.g. "Change task “Booking”"."""
+    return f"{WOULD[change['action']]} {change['object']} “{change['title']}”"
+
+
+def differences(change: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Returns name, old and new text of each field that a step would change."""
+    if change["action"] != "updated":
+        return []
+    before, after = change["before"] or {}, change["after"] or {}
+    return [
+        # Of other objects only the ids are told, which say nothing to a person.
+        (FIELDS[name], "", "changed")
+        if name in ("parent", "depends_on")
+        else (FIELDS[name], _shown(before.get(name)), _shown(after.get(name)))
+        for name in FIELDS
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _shown(one: Any) -> str:
+    return STATUSES.get(one, one) if isinstance(one, str) and one else value(one, {})
 
 
 def _field(name: str, after: Mapping[str, Any]) -> str:

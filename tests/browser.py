@@ -16,7 +16,8 @@ from tests.services import chromium_path
 # Transcript and panels as text, without what ticks and without the template's line breaks.
 NORMALISED = """() => ["entries", "panels"].map((id) => {
   const copy = document.getElementById(id).cloneNode(true);
-  for (const node of copy.querySelectorAll("[data-since]")) node.textContent = "";
+  for (const node of copy.querySelectorAll("[data-since], [data-until]")) node.textContent = "";
+  for (const node of copy.querySelectorAll("[data-slow]")) node.removeAttribute("data-slow");
   for (const node of copy.querySelectorAll("script")) node.remove();
   const texts = document.createTreeWalker(copy, NodeFilter.SHOW_TEXT);
   const blank = [];

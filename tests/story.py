@@ -25,6 +25,20 @@ FIRST, CHAIN, ASKED, BROKEN, STOPPED, QUEUED, LATER = (uid(number) for number in
 BOOKING, REMINDER, LOGIN, DECISION = (uid(number) for number in range(21, 25))
 
 
+# One of each kind of value.
+ARGUMENTS = {
+    "title": "Booking <b>",
+    "depends_on": ["x", "y"],
+    "in_order": True,
+    "limit": 3,
+    "ratio": 0.5,
+    "whole": 2.0,
+    "parent": None,
+    "nothing": {},
+    "tasks": [{"title": "A", "after": [0]}, {"title": "B", "after": []}],
+}
+
+
 def task(id: UUID, title: str, position: int, **more: Any) -> dict[str, Any]:
     fields = {"description": "", "status": "pending", "priority": "medium", "parent": None}
     return {
@@ -99,8 +113,16 @@ def first_run() -> list[Event]:
         events.run(run, "running"),
         phase(run, "start", "🧠 Starting to process your request...", phase="started"),
         phase(run, "start", "🧠 Request taken up", "Model: x", phase="finished", duration_ms=49),
-        phase(run, "context", "📚 Gathering...", phase="started", eta_ms=2400),
-        phase(run, "context", "📚 Gathered", "2 messages", phase="finished", duration_ms=1250),
+        phase(run, "context", "📚 Gathering...", phase="started", eta_ms=2400, slow_after_ms=900),
+        phase(
+            run,
+            "context",
+            "📚 Gathered",
+            "2 messages",
+            phase="finished",
+            duration_ms=1250,
+            recalled=["Stack <i>", "日本語"],
+        ),
         phase(run, "weather", "☂️ Looked at the sky", "Custom, at one moment"),
         phase(run, "planning", "📋 Creating execution plan...", phase="started"),
         phase(run, "planning", "📋 Plan created", phase="finished"),
@@ -108,15 +130,23 @@ def first_run() -> list[Event]:
             run,
             1,
             [
-                {"id": "a", "description": "Create both"},
-                {"id": "b", "description": "", "tool": "search_tasks", "depends_on": ["a"]},
+                {"id": "a", "description": "Create both", "arguments": ARGUMENTS},
+                {
+                    "id": "b",
+                    "description": "",
+                    "tool": "search_tasks",
+                    "arguments": {"query": {"$from": "a", "path": "titles.0"}},
+                    "depends_on": ["a"],
+                },
                 {"id": "c", "type": "answer", "description": "Say so", "depends_on": ["b", "a"]},
             ],
             summary="Two tasks, then an answer",
         ),
         phase(run, "execution", "⚙️ Executing plan...", phase="started"),
         step(run, "a", "running", 1000),
-        phase(run, "execution", "Create both", phase="started", step_id="a"),
+        phase(
+            run, "execution", "Create both", phase="started", step_id="a", slow_after_ms=2, eta_ms=9
+        ),
         phase(run, "execution", "⏳ Half of it", step_id="a"),
         change(run, "task", "created", None, booking),
         change(run, "task", "created", None, reminder),
@@ -147,6 +177,7 @@ def chained_run() -> list[Event]:
         said(run, "日本語 🗡️", 2),
         events.run(run, "queued", position=0),
         events.run(run, "running"),
+        phase(run, "resumed", "🔁 Resumed after a restart", "1 of 3 steps was already done"),
         phase(run, "planning", "📋 Creating...", phase="started"),
         phase(run, "planning", "📋 Created", phase="finished", duration_ms=10),
         phase(run, "planning", "📋 Creating anew...", phase="started"),
@@ -183,7 +214,7 @@ def asked_run() -> list[Event]:
         said(run, "Delete both", 3),
         events.run(run, "running"),
         plan(run, 1, [{"id": "d", "description": "Delete"}]),
-        events.approval(run, **asked, status="requested", reason="The plan deletes 2 objects."),
+        wanted(asked, "The plan deletes 2 objects."),
         events.run(run, "waiting"),
         events.approval(run, **asked, status="rejected", reason="Only one", by="alice"),
         events.run(run, "running"),
@@ -199,6 +230,33 @@ def asked_run() -> list[Event]:
         events.run(run, "succeeded"),
         complete(run, "", "", 999),
     ]
+
+
+def wanted(asked: Mapping[str, Any], reason: str) -> Event:
+    """An approval is asked for, with what the plan would do and how long that may take."""
+    event = events.approval(ASKED, **asked, status="requested", reason=reason)
+    old, new = {"status": "pending", "depends_on": []}, {"status": "completed", "depends_on": ["x"]}
+    made = memory("Stack", "Django")
+    what = {"object": "task", "id": str(BOOKING), "title": "Booking <b>"}
+    changes = [
+        {**what, "action": "deleted", "before": task(BOOKING, "Booking <b>", 1), "after": None},
+        {**what, "action": "updated", "before": old, "after": new},
+        {
+            **what,
+            "object": "memory",
+            "title": "Stack",
+            "action": "created",
+            "before": None,
+            "after": made,
+        },
+    ]
+    told = {
+        "effects": [{"step": "d", "changes": changes}],
+        "estimate": {"low_ms": 80, "median_ms": 900, "high_ms": 4200},
+        "expires_at": "2026-03-11T09:30:00.000000Z",
+    }
+    body = {**event.fields["approval"], **told}
+    return replace(event, fields={"approval": body})
 
 
 def unlucky_runs() -> list[Event]:
@@ -247,6 +305,7 @@ def unfinished_run() -> list[Event]:
 def story() -> list[str]:
     """Returns the frames of the session's log, the first with seq 1."""
     register_step("weather")
+    register_step("resumed")
     parts = (first_run(), chained_run(), asked_run(), unlucky_runs(), unfinished_run())
     told = [event for part in parts for event in part]
     return [

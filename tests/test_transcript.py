@@ -38,9 +38,15 @@ def until(run: object, type: str, **fields: Any) -> Transcript:
         seen.append(body)
         frame = json.loads(body)
         match = frame["run"] == str(run) and frame["type"] == type
-        if match and all(frame.get(name) == value for name, value in fields.items()):
+        if match and all(_holds(frame.get(name), value) for name, value in fields.items()):
             return fold.fold(enumerate(seen, 1))
     raise AssertionError(f"no {type} of {run}")
+
+
+def _holds(told: Any, value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(_holds(told.get(name), one) for name, one in value.items())
+    return bool(told == value)
 
 
 def test_a_message_stands_with_its_run_in_the_order_of_the_log() -> None:
@@ -59,7 +65,7 @@ def test_a_phase_is_one_line_however_many_events_tell_of_it() -> None:
     chain = run_of(whole(), CHAIN)
     planning = [one for one in chain.phases if one.step == "planning"]
     assert [(one.message, one.state, one.took) for one in planning] == [
-        ("Created anew", "finished", "0.0 s")
+        ("Created anew", "finished", "20 ms")
     ]
 
 
@@ -89,12 +95,118 @@ def test_a_custom_step_has_a_line_and_an_icon_of_its_own() -> None:
         ("message", {}, "Queued"),
         ("run", {"status": "running"}, "Starting"),
         ("plan", {}, "Starting"),
-        ("step", {}, "Executing plan, 0 of 2 steps"),
+        ("step", {}, "Step 1 of 2: Create both"),
         ("complete", {}, "Done in 1 min 3 s · 2 steps · 2 tasks, 1 memory"),
     ],
 )
 def test_the_line_of_a_run_says_where_it_is(type: str, fields: dict[str, Any], line: str) -> None:
     assert run_of(until(FIRST, type, **fields), FIRST).line == line
+
+
+def planned(*tools: str, **arguments: Any) -> list[Event]:
+    steps = [
+        {"id": str(at), "description": f"Do {at}", "tool": tool, "arguments": arguments}
+        for at, tool in enumerate(tools, 1)
+    ]
+    started = phase(FIRST, "execution", "⚙️ Executing plan...", phase="started")
+    return [
+        said(FIRST, "Hi", 1),
+        events.run(FIRST, "running"),
+        story.plan(FIRST, 1, steps),
+        started,
+    ]
+
+
+def now(id: str, status: str) -> Event:
+    return story.step(FIRST, id, status, 0, None if status == "running" else 5)
+
+
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        (planned("create_task", "create_task", "create_task"), "Creating 3 tasks, 0 done"),
+        (
+            [*planned("create_task", "create_task"), now("1", "succeeded")],
+            "Creating 2 tasks, 1 done",
+        ),
+        (
+            [*planned("create_task", "create_task"), now("1", "failed")],
+            "Creating 2 tasks, 0 done, 1 failed",
+        ),
+        (planned("create_tasks", tasks=[{}, {}, {}]), "Creating 3 tasks"),
+        (planned("delete_memory"), "Forgetting 1 memory"),
+        (planned("its_own"), "Do 1"),
+        ([*planned("its_own", "create_task"), now("2", "running")], "Step 2 of 2: Do 2"),
+        (
+            [*planned("its_own", "its_own"), now("1", "running"), now("2", "running")],
+            "Carrying out 2 steps, 0 done",
+        ),
+    ],
+)
+def test_the_line_says_what_is_being_done_now(told: list[Event], line: str) -> None:
+    assert folded(told).exchanges[0].line == line
+
+
+def test_a_step_shows_what_it_was_given_and_what_it_returned() -> None:
+    both, search, _ = run_of(whole(), FIRST).steps
+    assert dict(both.given) == {
+        "title": "Booking <b>",
+        "depends on": "x; y",
+        "in order": "yes",
+        "limit": "3",
+        "ratio": "0.5",
+        "whole": "2",
+        "parent": "–",
+        "nothing": "–",
+        "tasks": "title A, after 0; title B, after –",
+    }
+    assert search.given == [("query", "titles.0 of step 1")]
+    assert both.returned == [("titles", "Booking; Reminder <b>")]
+    assert search.returned == [("tasks", "–"), ("total", "0")]
+
+
+def test_what_a_plan_would_change_is_shown_before_it_is_done() -> None:
+    waiting = run_of(until(ASKED, "run", status="waiting"), ASKED)
+    assert [(one.number, one.text, one.fields) for one in waiting.effects] == [
+        (1, "Delete task “Booking <b>”", []),
+        (
+            1,
+            "Change task “Booking <b>”",
+            [("status", "pending", "completed"), ("dependencies", "", "changed")],
+        ),
+        (1, "Create memory “Stack”", []),
+    ]
+    assert waiting.estimate == "Takes about 80 ms to 4.2 s"
+    assert waiting.expires_at.startswith("2026-03-11")
+
+
+def test_a_plan_without_a_history_says_that_its_time_is_unknown() -> None:
+    asked = events.approval(FIRST, id=FIRST, status="requested", plan_revision=1)
+    told = folded([*planned("create_task"), asked])
+    assert told.exchanges[0].estimate == "How long it takes is not known yet"
+
+
+def test_who_decided_on_a_plan_stays_with_its_run() -> None:
+    assert run_of(whole(), ASKED).decided == "Approved by alice"
+    rejected = until(ASKED, "plan", plan={"revision": 2})
+    assert run_of(rejected, ASKED).decided == "Rejected by alice: Only one"
+
+
+def test_a_phase_tells_what_came_to_mind_and_when_it_is_slow() -> None:
+    first = run_of(until(FIRST, "progress"), FIRST)
+    assert [one.slow_after for one in first.phases] == [""]
+    context = next(one for one in run_of(whole(), FIRST).phases if one.step == "context")
+    assert context.called_to_mind == "Remembered: “Stack <i>”, “日本語”"
+    told = folded(
+        [said(FIRST, "Hi", 1), phase(FIRST, "context", "x", phase="started", slow_after_ms=900)]
+    )
+    assert told.exchanges[0].phases[0].slow_after == 900
+
+
+def test_a_run_that_nobody_drives_says_so() -> None:
+    run = run_of(whole(), LATER)
+    run.interrupted = True
+    assert (run.line, run.mark, run.eta) == (wording.INTERRUPTED, "interrupted", "")
 
 
 def test_a_failed_step_is_counted_and_marks_the_run() -> None:
@@ -196,9 +308,10 @@ def test_a_message_is_shown_without_the_emoji_in_front(message: str, shown: str)
 @pytest.mark.parametrize(
     ("ms", "text"),
     [
-        (0, "0.0 s"),
-        (49, "0.0 s"),
-        (50, "0.1 s"),
+        (0, "0 ms"),
+        (49, "49 ms"),
+        (999, "999 ms"),
+        (1000, "1.0 s"),
         (4249, "4.2 s"),
         (59_949, "59.9 s"),
         (59_950, "1 min 0 s"),

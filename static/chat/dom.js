@@ -28,16 +28,28 @@ export function picture(root, name, id) {
   attribute(slot(root, name).querySelector("use"), "href", `#${id}`);
 }
 
-// Makes the children of a slot those of `items`, in order; one that is there already is kept.
-export function list(root, name, items, { template, key, fill }) {
+// Sets a node's id, by which addresses name it, or takes it away.
+export function name(node, id) {
+  if (id) attribute(node, "id", id);
+  else node.removeAttribute("id");
+}
+
+// Makes the children of a slot those of `items`, in order; one that is there already is kept. With
+// `grows`, items never change and none goes: only new ones are filled.
+export function list(root, name, items, { template, key, fill, grows = false }) {
   const box = slot(root, name);
+  if (grows && box.childElementCount === items.length) {
+    box.toggleAttribute("hidden", items.length === 0);
+    return;
+  }
   const known = new Map([...box.children].map((node) => [node.dataset.key, node]));
   items.forEach((item, index) => {
     const id = String(key(item));
-    const node = known.get(id) ?? cloneOf(template);
+    const old = known.get(id);
+    const node = old ?? cloneOf(template);
     known.delete(id);
     attribute(node, "data-key", id);
-    fill(node, item);
+    if (!grows || !old) fill(node, item);
     if (box.children[index] !== node) box.insertBefore(node, box.children[index] ?? null);
   });
   for (const node of known.values()) node.remove();

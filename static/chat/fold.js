@@ -1,11 +1,14 @@
 // The runs of a session as a fold over live events, by the rules of chat/fold.py. No DOM.
 
-import { change as changeText, isActive, plain, result, waitsFor } from "./wording.js";
+import {
+  change as changeText, decided, differences, effect, estimate, facts, isActive, plain, result, waitsFor,
+} from "./wording.js";
 
 const emptyRun = (id) => ({
   run: id, said: null, status: "queued", started_at: "", phases: [], plan_revision: 0, summary: "",
-  steps: [], changes: [], text: "", html: "", asks: false, why: "", reason: "", by: null, error: "",
-  retryable: false, eta_ms: null, duration_ms: null, before: 0, ended: false,
+  steps: [], changes: [], text: "", html: "", asks: false, why: "", effects: [], estimate: "",
+  expires_at: "", decided: "", answer_id: "", reason: "", by: null, error: "", retryable: false,
+  eta_ms: null, eta_at: "", interrupted: false, duration_ms: null, before: 0, ended: false,
 });
 
 export class Fold {
@@ -20,6 +23,7 @@ export class Fold {
     if (frame.type === "change" && frame.run === null) return { change: readChange(frame) };
     const run = this.run(frame.run);
     const change = read(run, frame);
+    if (run.ended) this.runs.delete(run.run); // its last event
     this.count();
     return { run, change };
   }
@@ -53,8 +57,8 @@ function readChange(frame) {
 
 const readers = {
   message(run, frame) {
-    const { author, content, client_id: clientId } = frame.message;
-    run.said = { author: author ?? "", content, at: frame.timestamp, client_id: clientId ?? "" };
+    const { id, author, content, client_id: clientId } = frame.message;
+    run.said = { author: author ?? "", content, at: frame.timestamp, id, client_id: clientId ?? "" };
   },
 
   run(run, frame) {
@@ -64,9 +68,10 @@ const readers = {
 
   progress(run, frame) {
     const told = frame.progress.metadata ?? {};
-    run.eta_ms = told.eta_ms ?? run.eta_ms;
+    if ("eta_ms" in told) [run.eta_ms, run.eta_at] = [told.eta_ms, frame.timestamp];
     const step = run.steps.find((one) => one.id === told.step_id);
     if (!step) tell(phaseOf(run, frame), frame);
+    else if (told.phase === "started") step.slow_after_ms = told.slow_after_ms ?? null;
     else if (!("phase" in told)) step.report = plain(frame.progress.message);
   },
 
@@ -75,6 +80,7 @@ const readers = {
     const numbers = new Map(steps.map((step, index) => [step.id, index + 1]));
     run.plan_revision = revision;
     run.summary = summary ?? "";
+    forgetTerms(run);
     run.steps = steps.map((step) => ({
       id: step.id,
       number: numbers.get(step.id),
@@ -83,7 +89,12 @@ const readers = {
       status: step.status || "pending",
       depends_on: step.depends_on,
       waits_for: waitsFor(step.depends_on.map((id) => numbers.get(id)).sort((a, b) => a - b)),
-      started_at: null, finished_at: null, report: "", result: "", error: "",
+      seq: 0,
+      tool: step.tool ?? "",
+      arguments: step.arguments ?? {},
+      given: facts(step.arguments, numbers),
+      returned: [],
+      started_at: null, finished_at: null, report: "", result: "", error: "", slow_after_ms: null,
     }));
   },
 
@@ -92,6 +103,8 @@ const readers = {
     const step = run.steps.find((one) => one.id === told.id);
     if (!step) return;
     step.status = told.status;
+    step.seq ||= frame.seq;
+    step.returned = facts(told.result, new Map());
     step.started_at = told.started_at;
     step.finished_at = told.finished_at;
     step.error = told.error ?? "";
@@ -102,6 +115,12 @@ const readers = {
     run.asks = frame.approval.status === "requested";
     run.why = frame.approval.reason;
     run.plan_revision = frame.approval.plan_revision;
+    run.decided = decided(frame.approval);
+    forgetTerms(run);
+    if (!run.asks) return;
+    run.effects = effectsOf(run, frame.approval.effects ?? []);
+    run.estimate = estimate(frame.approval.estimate);
+    run.expires_at = frame.approval.expires_at ?? "";
   },
 
   change(run, frame) {
@@ -118,6 +137,7 @@ const readers = {
   complete(run, frame) {
     run.text = "";
     run.html = frame.message.html;
+    run.answer_id = frame.message.id;
     run.duration_ms = frame.duration_ms;
     for (const step of run.steps) {
       if (step.type !== "tool" && step.status === "pending") step.status = "succeeded";
@@ -144,7 +164,25 @@ function end(run, status, state) {
   run.status = status;
   run.asks = false;
   run.ended = true;
+  run.interrupted = false;
+  forgetTerms(run);
   for (const phase of run.phases) if (phase.state === "running") phase.state = state;
+}
+
+const forgetTerms = (run) => Object.assign(run, { effects: [], estimate: "", expires_at: "" });
+
+function effectsOf(run, told) {
+  const numbers = new Map(run.steps.map((step) => [step.id, step.number]));
+  return told.flatMap(({ step, changes }) =>
+    changes.map((change, index) => ({
+      key: `${step}:${index + 1}`,
+      number: numbers.get(step),
+      action: change.action,
+      object: change.object,
+      text: effect(change),
+      fields: differences(change),
+    })),
+  );
 }
 
 // The line of the event's step, which each run has once.
@@ -154,7 +192,8 @@ function phaseOf(run, frame) {
   let phase = run.phases.find((one) => one.key === key);
   if (!phase) {
     phase = {
-      key, step, at: frame.timestamp, message: "", details: "", state: "noted", duration_ms: null,
+      key, step, at: frame.timestamp, seq: frame.seq, message: "", details: "", state: "noted",
+      duration_ms: null, slow_after_ms: null, recalled: [],
     };
     run.phases.push(phase);
   }
@@ -165,8 +204,11 @@ function tell(phase, frame) {
   const told = frame.progress.metadata ?? {};
   phase.message = plain(frame.progress.message);
   phase.details = frame.progress.details ?? "";
+  phase.recalled = told.recalled ?? [];
   if (told.phase === "started") {
-    Object.assign(phase, { state: "running", at: frame.timestamp, duration_ms: null });
+    Object.assign(phase, {
+      state: "running", at: frame.timestamp, duration_ms: null, slow_after_ms: told.slow_after_ms ?? null,
+    });
   } else if (["finished", "failed"].includes(told.phase)) {
     phase.state = told.phase;
     phase.duration_ms = told.duration_ms ?? Date.parse(frame.timestamp) - Date.parse(phase.at);

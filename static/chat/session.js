@@ -8,10 +8,14 @@ import * as attention from "./attention.js";
 import * as composer from "./composer.js";
 import * as panels from "./panels.js";
 import * as scroll from "./scroll.js";
-import { addLine, addNote, elementOf, showRun, showUndo } from "./render.js";
+import { setUpCopying } from "./copying.js";
+import { setUpOpening } from "./opened.js";
+import * as painting from "./painting.js";
+import { elementOf } from "./render.js";
+import { learnChanges } from "./undoable.js";
 import { Socket } from "./socket.js";
 import { startClocks, tellTime } from "./times.js";
-import { isActive, line, page, unreadable } from "./wording.js";
+import { line, page, unreadable } from "./wording.js";
 
 const log = document.getElementById("log");
 const status = document.getElementById("status");
@@ -27,11 +31,12 @@ function read(frame) {
   if ("seq" in frame && frame.type !== "resync") {
     tellTime(frame.timestamp);
     readEvent(frame);
-    log.dataset.seq = frame.seq;
+    painting.seen(frame.seq);
     return;
   }
   debug("frame", frame.type);
   if (frame.type === "hello") composer.sendAgain(send);
+  else if (frame.type === "interrupted") readInterrupted(frame);
   else if (frame.type === "rejected") readRefusal(frame);
   else if (frame.type === "board") panels.fetchAgain();
   // The log cannot serve this page's cursor: the server folds what it has.
@@ -44,8 +49,17 @@ function readEvent(frame) {
     show(frame);
   } catch (error) {
     debug("cannot show", frame, error);
-    addLine(unreadable);
+    painting.line(unreadable);
   }
+}
+
+// Told by a server that looks at the leases: who drove the run is gone, or it is driven again.
+function readInterrupted(frame) {
+  const run = fold.runs.get(frame.run);
+  if (!run) return;
+  run.interrupted = frame.interrupted;
+  painting.run(run);
+  status.textContent = line(run);
 }
 
 function show(frame) {
@@ -58,12 +72,11 @@ function show(frame) {
   const { run, change } = fold.apply(frame);
   if (frame.type === "message") readMessage(frame);
   if (frame.retry_of) forgetRetry(frame.retry_of);
-  if (run) showRun(run);
-  else if (change) addNote(change);
+  if (run) painting.run(run, frame.type === "token");
+  else if (change) painting.note(change);
   // A run that ended moves those behind it up.
-  for (const other of queued) if (other !== run && other.status === "queued") showRun(other);
+  for (const other of queued) if (other !== run && other.status === "queued") painting.run(other);
   if (change) panels.change(frame.change);
-  if (change || frame.type === "run" || !run || !isActive(run)) showUndo();
   if (run) announce(frame, run);
   if (run) attention.hear(frame, run);
   attention.showState(fold.active);
@@ -73,7 +86,6 @@ function show(frame) {
 
 // A run that is being tried again is not tried a second time.
 function forgetRetry(former) {
-  if (fold.runs.has(former)) fold.runs.get(former).retryable = false;
   const box = elementOf(former);
   if (box && slot(box, "run-again")) slot(box, "run-again").hidden = true;
 }
@@ -212,6 +224,9 @@ async function reasonOf(answer) {
 
 localiseAll(document);
 startClocks();
+setUpOpening(log);
+setUpCopying(log);
+learnChanges(log);
 attention.setUp({ active: () => fold.active, complain: composer.complain });
 scroll.setUp();
 composer.setUp({ send, onSent: scroll.toEnd, waiting, act: clickLatest });

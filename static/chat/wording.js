@@ -2,7 +2,7 @@
 // The tables come from the server; a change here is a change there.
 
 export const page = JSON.parse(document.getElementById("page").textContent);
-const { doing, actions, fields, statuses } = page.words;
+const { actions, doing, fields, statuses, tools, would } = page.words;
 export const { kinds, unreadable } = page.words;
 
 export const count = (number, one, many) => `${number} ${number === 1 ? one : many}`;
@@ -10,6 +10,7 @@ export const count = (number, one, many) => `${number} ${number === 1 ? one : ma
 export const isPhase = (step) => Object.hasOwn(doing, step);
 
 export function duration(ms) {
+  if (ms < 1000) return `${ms} ms`;
   if (ms < 59950) {
     const tenths = Math.floor((ms + 50) / 100);
     return `${Math.floor(tenths / 10)}.${tenths % 10} s`;
@@ -25,8 +26,27 @@ export const plain = (message) => message.replace(EMOJI, "").trim() || message.t
 
 const queued = (before) => (before ? `Queued, ${before} before it` : "Queued");
 
-const executing = (ended, steps) =>
-  steps ? `${doing.execution}, ${ended} of ${count(steps, "step", "steps")}` : doing.execution;
+function executing(steps) {
+  if (!steps.length) return doing.execution;
+  const ended = steps.filter((step) => ENDED.includes(step.status));
+  const running = steps.filter((step) => step.status === "running");
+  const words = allTheSame(steps);
+  if (!words && running.length === 1 && steps.length > 1) {
+    return `Step ${running[0].number} of ${steps.length}: ${running[0].description}`;
+  }
+  if (steps.length === 1) return words || steps[0].description;
+  const failed = ended.filter((step) => ["failed", "skipped"].includes(step.status)).length;
+  const text = words || `Carrying out ${steps.length} steps`;
+  return `${text}, ${ended.length - failed} done${failed ? `, ${failed} failed` : ""}`;
+}
+
+function allTheSame(steps) {
+  const [{ tool }] = steps;
+  if (!Object.hasOwn(tools, tool) || steps.some((step) => step.tool !== tool)) return "";
+  const [verb, one, many] = tools[tool];
+  const length = ({ arguments: { tasks } }) => (Array.isArray(tasks) ? tasks.length : 1);
+  return `${verb} ${count(steps.reduce((sum, step) => sum + length(step), 0), one, many)}`;
+}
 
 function done(ms, steps, failed, tasks, memories) {
   const parts = [ms === null ? "Done" : `Done in ${duration(ms)}`];
@@ -43,7 +63,64 @@ function cancelled(by, reason) {
   return reason ? `${who}: ${reason}` : who;
 }
 
+export const recalled = (titles) =>
+  titles.length ? `Remembered: ${titles.map((title) => `“${title}”`).join(", ")}` : "";
+
 export const waitsFor = (numbers) => (numbers.length ? `after step ${numbers.join(", ")}` : "");
+
+export function decided({ status, by, reason }) {
+  if (status === "expired") return "Nobody decided in time";
+  if (!["approved", "rejected"].includes(status)) return "";
+  const word = status === "approved" ? "Approved" : "Rejected";
+  const who = by ? `${word} by ${by}` : word;
+  return reason && status === "rejected" ? `${who}: ${reason}` : who;
+}
+
+export function estimate(told) {
+  if (!told) return page.words.unknown_time;
+  const [low, high] = [duration(told.low_ms), duration(told.high_ms)];
+  return low === high ? `Takes about ${low}` : `Takes about ${low} to ${high}`;
+}
+
+const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+
+const spaced = (name) => name.replaceAll("_", " ");
+
+// `numbers`: those of the plan's steps by id.
+export function facts(values, numbers) {
+  if (!isObject(values)) return [];
+  return Object.entries(values).map(([key, one]) => [spaced(key), valueText(one, numbers)]);
+}
+
+function valueText(one, numbers) {
+  if (one === null || one === "" || one.length === 0) return "–";
+  if (typeof one === "boolean") return one ? "yes" : "no";
+  if (Array.isArray(one)) return one.map((each) => valueText(each, numbers)).join("; ");
+  if (!isObject(one)) return String(one);
+  if (Object.hasOwn(one, "$from")) {
+    return `${one.path} of step ${numbers.get(one.$from) ?? one.$from}`;
+  }
+  const parts = Object.entries(one);
+  if (!parts.length) return "–";
+  return parts.map(([key, each]) => `${spaced(key)} ${valueText(each, numbers)}`).join(", ");
+}
+
+export const effect = (change) => `${would[change.action]} ${change.object} “${change.title}”`;
+
+export function differences({ action, before, after }) {
+  if (action !== "updated") return [];
+  const [old, now] = [before ?? {}, after ?? {}];
+  return Object.keys(fields)
+    .filter((name) => JSON.stringify(old[name]) !== JSON.stringify(now[name]))
+    .map((name) =>
+      ["parent", "depends_on"].includes(name)
+        ? [fields[name], "", "changed"]
+        : [fields[name], shown(old[name]), shown(now[name])],
+    );
+}
+
+const shown = (one) =>
+  typeof one === "string" && one ? (statuses[one] ?? one) : valueText(one ?? null, new Map());
 
 export function result(value) {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return "";
@@ -89,6 +166,7 @@ export const isActive = (run) => ["queued", "running", "waiting"].includes(run.s
 export const toolSteps = (run) => run.steps.filter((step) => step.type === "tool");
 
 export function line(run) {
+  if (run.interrupted) return page.words.interrupted;
   switch (run.status) {
     case "queued":
       return queued(run.before);
@@ -108,10 +186,7 @@ export function line(run) {
 function doingNow(run) {
   const phase = run.phases.findLast((one) => one.state === "running");
   if (!phase) return doing.start;
-  if (phase.step === "execution") {
-    const steps = toolSteps(run);
-    return executing(steps.filter((step) => ENDED.includes(step.status)).length, steps.length);
-  }
+  if (phase.step === "execution") return executing(toolSteps(run));
   return isPhase(phase.step) ? doing[phase.step] : phase.message;
 }
 
@@ -123,9 +198,10 @@ function doneLine(run) {
   return done(run.duration_ms, steps.length, failed, tasks, touched.size - tasks);
 }
 
+// When the run will be over, in milliseconds of the server's clock, or "".
 export function eta(run) {
-  if (run.status !== "running" || run.eta_ms === null) return "";
-  return `about ${Math.max(1, Math.floor((run.eta_ms + 500) / 1000))} s left`;
+  if (run.status !== "running" || run.eta_ms === null || run.interrupted) return "";
+  return String(Date.parse(run.eta_at) + run.eta_ms);
 }
 
 export function stepTook(step) {
@@ -146,6 +222,7 @@ export function bar(run) {
     const x = Math.floor((1000 * passed) / total);
     passed += phase.duration_ms;
     const width = Math.floor((1000 * passed) / total) - x;
-    return { key: phase.key, step: phase.step, x, width };
+    const says = `${phase.message}: ${duration(phase.duration_ms)}`;
+    return { key: phase.key, step: phase.step, x, width, says };
   });
 }

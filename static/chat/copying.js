@@ -1,0 +1,40 @@
+// Copying to the clipboard: code, and links to a place of the page.
+
+import { clone } from "./dom.js";
+
+const status = document.getElementById("status");
+
+export function addCopyButtons(root) {
+  for (const code of root.querySelectorAll("pre")) {
+    if (code.parentElement.classList.contains("code")) continue;
+    const box = clone("code");
+    code.before(box);
+    box.prepend(code);
+  }
+}
+
+async function copy(button, words) {
+  try {
+    await navigator.clipboard.writeText(words);
+    tell(button, "Copied");
+  } catch {
+    tell(button, "Not copied"); // without TLS there is no clipboard, except on this machine
+  }
+}
+
+function tell(button, word) {
+  const label = button.textContent;
+  status.textContent = button.textContent = word;
+  setTimeout(() => (button.textContent = label), 1500);
+}
+
+export function setUpCopying(log) {
+  addCopyButtons(log);
+  log.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy], [data-copy-code]");
+    if (!button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    if ("copy" in button.dataset) copy(button, button.href);
+    else copy(button, button.closest(".code").querySelector("pre").textContent.trimEnd());
+  });
+}
