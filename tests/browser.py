@@ -65,8 +65,9 @@ class Visit:
         return page
 
     def _told(self, kind: str, text: str) -> None:
-        # A connection that could not be made is told by Chromium itself.
-        if kind in ("error", "warning") and "WebSocket connection to" not in text:
+        # A connection that could not be made, or broke off, is told by Chromium itself.
+        lines = ("WebSocket connection to", "Failed to load resource: net::ERR_")
+        if kind in ("error", "warning") and not any(line in text for line in lines):
             self.troubles.append(text)
 
     @property

@@ -7,12 +7,13 @@ import { kinds, page, taskNote } from "./wording.js";
 const root = document.getElementById("panels");
 const fresh = new Set(page.fresh);
 let board = read();
+let told = board.version; // the latest version of it that a frame told of
 let missed = null; // changes that came while the board was being fetched
 
 function read() {
-  const { tasks, memories } = JSON.parse(document.getElementById("board").textContent);
+  const { tasks, memories, version } = JSON.parse(document.getElementById("board").textContent);
   const byId = (items) => new Map(items.map((item) => [item.id, item]));
-  return { task: byId(tasks), memory: byId(memories) };
+  return { task: byId(tasks), memory: byId(memories), version };
 }
 
 // A new message: what changed before it is no longer new.
@@ -79,8 +80,16 @@ function fillMemory(node, memory) {
   text(node, "memory-note", memory.content === memory.title ? "" : memory.content);
 }
 
-// The board changed from another session: its events are in that session's log, not in ours.
-export async function fetchAgain() {
+// The board changed from another session, perhaps while this page had no line: its events are in that
+// session's log, not in ours. `hello` and `board` frames tell the version that there is.
+export function hear(frame) {
+  const version = frame.type === "hello" ? frame.board : frame.version;
+  if (version === undefined || version === told) return;
+  told = version;
+  fetchAgain();
+}
+
+async function fetchAgain() {
   missed = [];
   try {
     const answer = await fetch(page.board, { headers: { Accept: "text/html" } });

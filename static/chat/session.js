@@ -6,18 +6,19 @@ import { localiseAll } from "./local_times.js";
 import { Fold } from "./fold.js";
 import * as attention from "./attention.js";
 import * as composer from "./composer.js";
+import { Connection } from "./connection.js";
+import { showConnection } from "./line.js";
 import * as panels from "./panels.js";
 import * as scroll from "./scroll.js";
 import { addLine, addNote, elementOf, showRun, showUndo } from "./render.js";
-import { Socket } from "./socket.js";
 import { startClocks, tellTime } from "./times.js";
 import { isActive, line, page, unreadable } from "./wording.js";
 
 const log = document.getElementById("log");
 const status = document.getElementById("status");
 const fold = new Fold(page.runs);
-const socket = new Socket(page.socket, page.last_seq, { onFrame: read, onState: showConnection });
-const send = (frame) => socket.send(frame);
+const connection = new Connection(page.last_seq, { onFrame: read, onState: showConnection });
+const send = (frame) => connection.send(frame);
 // In the list of sessions, beside this one's name: a run is active.
 const dot = document.querySelector('.side li [aria-current="page"] .dot');
 
@@ -32,8 +33,8 @@ function read(frame) {
   }
   debug("frame", frame.type);
   if (frame.type === "hello") composer.sendAgain(send);
+  if (["hello", "board"].includes(frame.type)) panels.hear(frame);
   else if (frame.type === "rejected") readRefusal(frame);
-  else if (frame.type === "board") panels.fetchAgain();
   // The log cannot serve this page's cursor: the server folds what it has.
   else if (frame.type === "resync") location.reload();
 }
@@ -109,27 +110,6 @@ function announce(frame, run) {
   const words = line(run);
   if (words !== said) status.textContent = said = words;
 }
-
-// -- the connection ---------------------------------------------------------------------------------
-
-const connection = document.getElementById("connection");
-const CONNECTION = {
-  connecting: () => "Connecting…",
-  live: () => "Live",
-  waiting: (seconds) =>
-    navigator.onLine ? `Reconnecting in ${seconds} s` : "Offline",
-  "signed-out": () => "Signed out",
-  gone: () => "This session is gone",
-};
-
-function showConnection(state, seconds) {
-  connection.dataset.state = state === "waiting" && !navigator.onLine ? "offline" : state;
-  slot(connection, "connection-text").textContent = CONNECTION[state](seconds);
-  slot(connection, "connection-retry").hidden = state !== "waiting";
-  slot(connection, "connection-sign-in").hidden = state !== "signed-out";
-}
-
-slot(connection, "connection-retry").addEventListener("click", () => socket.tryNow());
 
 // -- buttons ----------------------------------------------------------------------------------------
 
@@ -215,5 +195,6 @@ startClocks();
 attention.setUp({ active: () => fold.active, complain: composer.complain });
 scroll.setUp();
 composer.setUp({ send, onSent: scroll.toEnd, waiting, act: clickLatest });
-socket.start();
+document.getElementById("try-now").addEventListener("click", () => connection.tryNow());
+connection.start();
 debug("started after event", page.last_seq);
