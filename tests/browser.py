@@ -45,15 +45,27 @@ def browser() -> Iterator[Browser]:
 
 
 class Visit:
-    """A person at the page of a session; remembers what went wrong in the browser."""
+    """A person at the page of a session; remembers what went wrong in the browser.
 
-    def __init__(self, browser: Browser, server: ServerProcess, name: str = "alice", **how: Any):
+    `url`: where the person reaches the server, when that is not its own address.
+    """
+
+    def __init__(
+        self,
+        browser: Browser,
+        server: ServerProcess,
+        name: str = "alice",
+        *,
+        url: str = "",
+        **how: Any,
+    ):
         self.server = server
+        self.url = url or server.url
         self.troubles: list[str] = []
         self.hosts: set[str] = set()
         self.context: BrowserContext = browser.new_context(timezone_id="Asia/Tokyo", **how)
         self.context.set_default_timeout(PATIENCE * 1000)
-        cookie = {"name": "sessionid", "value": server.cast[name]["cookie"], "url": server.url}
+        cookie = {"name": "sessionid", "value": server.cast[name]["cookie"], "url": self.url}
         self.context.add_cookies([cookie])  # type: ignore[list-item]  # a TypedDict in the stubs
         self.page = self.open()
 
@@ -72,7 +84,7 @@ class Visit:
 
     @property
     def address(self) -> str:
-        return f"{self.server.url}/sessions/{self.server.session}/"
+        return f"{self.url}/sessions/{self.server.session}/"
 
     def go(self) -> Page:
         self.page.goto(self.address)

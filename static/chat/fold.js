@@ -1,6 +1,6 @@
 // The runs of a session as a fold over live events, by the rules of chat/fold.py. No DOM.
 
-import { change as changeText, isActive, plain, result, waitsFor } from "./wording.js";
+import { brief, change as changeText, isActive, plain, result, waitsFor } from "./wording.js";
 
 const emptyRun = (id) => ({
   run: id, said: null, status: "queued", started_at: "", phases: [], plan_revision: 0, summary: "",
@@ -47,7 +47,7 @@ function readChange(frame) {
   const body = frame.change;
   return {
     seq: frame.seq, object: body.object, id: body.id, text: changeText(body), by: body.by ?? "",
-    at: frame.timestamp, undoable: true,
+    at: frame.timestamp, brief: brief(body), undoable: true,
   };
 }
 
