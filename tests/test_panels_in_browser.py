@@ -90,7 +90,7 @@ def test_tasks_are_filtered_by_words_status_and_priority(visit: Visit) -> None:
     visit.wait_for(*["succeeded"] * 3)
     assert titles(page) == []
     page.locator("#task-filter > summary").click()
-    assert len(titles(page)) == 4
+    visit.wait(lambda: len(titles(page)) == 4)
 
 
 # -- several people --------------------------------------------------------------------------------
