@@ -23,9 +23,11 @@ export function setUp() {
     if (deed) deeds[deed.dataset.deed](deed);
   });
   root.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !event.target.closest(".detail")) return;
+    if (event.key !== "Escape" || !opened?.row.contains(event.target)) return;
     event.preventDefault(); // it closes this, and not the drawer around it
-    turn(slot(opened.row, "opener"));
+    const opener = slot(opened.row, "opener");
+    close();
+    opener.focus();
   });
 }
 

@@ -107,7 +107,8 @@ function readRefusal(frame) {
 let said = "";
 function announce(frame, run) {
   const ends = ["complete", "error", "cancelled", "approval"].includes(frame.type);
-  const phase = frame.type === "progress" && !frame.progress.metadata?.step_id;
+  const { phase: at = "started", step_id: step } = frame.progress?.metadata ?? {};
+  const phase = frame.type === "progress" && at === "started" && !step;
   if (!ends && !phase) return;
   const words = line(run);
   if (words !== said) status.textContent = said = words;
