@@ -29,6 +29,7 @@ from agent.undo import undo as take_back
 from chat import access, fold, panels, wording
 from chat.commands import COMMANDS
 from chat.forms import ProjectForm
+from chat.static_files import modules
 from chat.transcript import Transcript
 
 # Sessions of a project in the sidebar: of the one that is open, and of each other one.
@@ -123,6 +124,7 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "notice": model_notice(),
         "is_offline": not has_server(),
         "page": _page(found, told),
+        "modules": modules("chat/session.js"),
         "statuses": wording.STATUSES,
         "priorities": Task.Priority.values,
         "kinds": wording.KINDS,
