@@ -154,6 +154,7 @@ class _Fold:
             text=wording.change(body),
             by=body["by"] or "",
             at=frame["timestamp"],
+            brief=wording.brief(body),
         )
         if frame["run"] is None:
             self.transcript.entries.append(change)
@@ -162,7 +163,7 @@ class _Fold:
         if (last := self._changes.get(change.id)) is not None:
             last.undoable = False
         self._changes[change.id] = change
-        self.transcript.fresh.add(change.id)
+        self.transcript.fresh[change.id] = change
 
     def _on_token(self, frame: Mapping[str, Any]) -> None:
         run = self._run(frame)

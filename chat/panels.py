@@ -1,69 +1,113 @@
 """The two panels beside a transcript: the project's tasks and memories, as values for the templates.
 
-`static/chat/panels.js` keeps the same lists from `change` events, in the same order.
+`static/chat/board.js` and `panels.js` keep the same lists from `change` events, in the same order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from agent import board, memory
 from agent.models import Memory, Project, Task
 from chat import wording
+from chat.transcript import Change
+
+# By id: the last change of each object that changed after the last message.
+Fresh = Mapping[str, Change]
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A line of a panel. `label`: a task's status, a memory's kind."""
+    """A line of a panel. `label`: a task's status, a memory's kind; `level`: of tasks within tasks,
+    1 for the outermost; `tick`: the name of its button."""
 
     id: str
     title: str
     label: str
     note: str
-    fresh: bool
+    fresh: Change | None
+    level: int = 1
+    tick: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Panels:
-    """`board` is the JSON that the page's script goes on with."""
+    """`gone`: what was deleted after the last message, by kind. `board` is the JSON that the page's
+    script goes on with."""
 
     tasks: list[Item]
     memories: list[Item]
     open: int
+    gone_tasks: list[Change]
+    gone_memories: list[Change]
     board: dict[str, Any]
 
 
-def load(project: Project, fresh: Collection[str] = ()) -> Panels:
-    tasks = sorted(board.tasks_json(list(Task.objects.filter(project=project))), key=_task_order)
+def load(project: Project, fresh: Fresh | None = None) -> Panels:
+    fresh = fresh or {}
+    tasks = _tree(board.tasks_json(list(Task.objects.filter(project=project))))
     memories = [memory.memory_json(one) for one in Memory.objects.filter(project=project)]
     memories.sort(key=_memory_order)
-    titles = {task["id"]: task["title"] for task in tasks}
+    titles = {task["id"]: task["title"] for task, _ in tasks}
+    here = {*titles, *(one["id"] for one in memories)}
+    gone = [change for key, change in fresh.items() if key not in here]
     return Panels(
-        tasks=[_task(task, titles, fresh) for task in tasks],
+        tasks=[_task(task, level, titles, fresh) for task, level in tasks],
         memories=[_memory(one, fresh) for one in memories],
-        open=sum(task["status"] != "completed" for task in tasks),
-        board={"tasks": tasks, "memories": memories, "version": project.board_version},
+        open=sum(task["status"] != "completed" for task, _ in tasks),
+        gone_tasks=[change for change in gone if change.object == "task"],
+        gone_memories=[change for change in gone if change.object == "memory"],
+        board={
+            "tasks": [task for task, _ in tasks],
+            "memories": memories,
+            "version": project.board_version,
+        },
     )
 
 
-def _task_order(task: dict[str, Any]) -> tuple[bool, int, str]:
+def _tree(tasks: list[dict[str, Any]]) -> list[tuple[dict[str, Any], int]]:
+    """Returns the tasks with their levels, each followed by those within it."""
+    known = {task["id"] for task in tasks}
+    within: dict[str | None, list[dict[str, Any]]] = {}
+    for task in sorted(tasks, key=_task_order):
+        parent = task["parent"] if task["parent"] in known else None
+        within.setdefault(parent, []).append(task)
+
+    def walk(parent: str | None, level: int) -> list[tuple[dict[str, Any], int]]:
+        return [
+            one
+            for task in within.get(parent, [])
+            for one in [(task, level), *walk(task["id"], level + 1)]
+        ]
+
+    return walk(None, 1)
+
+
+def _task_order(task: Mapping[str, Any]) -> tuple[bool, int, str]:
     return task["status"] == "completed", task["position"], task["id"]
 
 
-def _memory_order(one: dict[str, Any]) -> tuple[int, str, str]:
+def _memory_order(one: Mapping[str, Any]) -> tuple[int, str, str]:
     kinds = wording.KINDS
     rank = kinds.index(one["kind"]) if one["kind"] in kinds else len(kinds)
     return rank, one["title"].lower(), one["id"]
 
 
-def _task(task: dict[str, Any], titles: dict[str, str], fresh: Collection[str]) -> Item:
-    note = wording.task_note(task, titles)
-    return Item(task["id"], task["title"], task["status"], note, task["id"] in fresh)
+def _task(task: Mapping[str, Any], level: int, titles: dict[str, str], fresh: Fresh) -> Item:
+    return Item(
+        id=task["id"],
+        title=task["title"],
+        label=task["status"],
+        note=wording.task_note(task, titles),
+        fresh=fresh.get(task["id"]),
+        level=level,
+        tick=wording.tick(task),
+    )
 
 
-def _memory(one: dict[str, Any], fresh: Collection[str]) -> Item:
+def _memory(one: Mapping[str, Any], fresh: Fresh) -> Item:
     # A title that says it all needs no second line.
     note = "" if one["content"] == one["title"] else one["content"]
-    return Item(one["id"], one["title"], one["kind"], note, one["id"] in fresh)
+    return Item(one["id"], one["title"], one["kind"], note, fresh.get(one["id"]))

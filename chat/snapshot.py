@@ -25,6 +25,7 @@ def hello(session: ChatSession) -> dict[str, Any]:
         "last_seq": session.last_seq,
         "active_run": str(active) if active else None,
         "protocol": 1,
+        "board": session.project.board_version,
     }
 
 

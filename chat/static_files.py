@@ -1,10 +1,13 @@
 """WhiteNoise under ASGI: answers with whole files. Ours are small, and Django reads a file's iterator
-to its end before it sends anything there, with a warning for each."""
+to its end before it sends anything there, with a warning for each. And which scripts a script needs."""
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from typing import Any
 
+from django.contrib.staticfiles import finders
 from django.http import HttpRequest, HttpResponse
 from whitenoise.middleware import WhiteNoiseMiddleware
 
@@ -22,3 +25,23 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # has 
         for name, value in found.headers:
             response[name] = value
         return response
+
+
+@cache
+def modules(entry: str) -> tuple[str, ...]:
+    """Returns the scripts that `entry` imports, directly or not, so that a page can name them at once
+    instead of letting the browser find them one after the other."""
+    found: dict[str, None] = {}
+
+    def add(name: str) -> None:
+        path = finders.find(name)
+        assert isinstance(path, str), f"there is no {name}"
+        with open(path) as file:
+            imported = re.findall(r'from "\./([\w.]+)"', file.read())
+        for other in (f"chat/{one}" for one in imported):
+            if other not in found:
+                found[other] = None
+                add(other)
+
+    add(entry)
+    return tuple(found)

@@ -102,6 +102,7 @@ class Change:
     text: str
     by: str
     at: str
+    brief: str = ""  # what was done, without the name of the object
     undoable: bool = True
     kind: str = "note"
 
@@ -275,10 +276,11 @@ class Exchange:
 
 @dataclass(slots=True)
 class Transcript:
-    """What a page shows of a session. `fresh`: the ids of what changed after the last message."""
+    """What a page shows of a session. `fresh`: by id, the last change of what changed after the last
+    message."""
 
     entries: list[Exchange | Change | Line] = field(default_factory=list)
-    fresh: set[str] = field(default_factory=set)
+    fresh: dict[str, Change] = field(default_factory=dict)
     last_seq: int = 0
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any, cast
 from uuid import UUID
 
@@ -22,12 +23,13 @@ from agent.access import includes, role_in
 from agent.events import EventType, now
 from agent.exceptions import Refused
 from agent.llm.choice import has_server, model_notice
-from agent.models import ChatSession, Event, Project, Run
+from agent.models import ChatSession, Event, Project, Run, Task
 from agent.models.projects import Role
 from agent.undo import undo as take_back
 from chat import access, fold, panels, wording
 from chat.commands import COMMANDS
 from chat.forms import ProjectForm
+from chat.static_files import modules
 from chat.transcript import Transcript
 
 # Sessions of a project in the sidebar: of the one that is open, and of each other one.
@@ -122,6 +124,10 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "notice": model_notice(),
         "is_offline": not has_server(),
         "page": _page(found, told),
+        "modules": modules("chat/session.js"),
+        "statuses": wording.STATUSES,
+        "priorities": Task.Priority.values,
+        "kinds": wording.KINDS,
         **_sidebar(user, found.project),
     }
     return render(request, "chat/session.html", context)
@@ -133,11 +139,12 @@ def _page(session: ChatSession, told: Transcript) -> dict[str, Any]:
         "session": str(session.pk),
         "project": session.project.name,
         "socket": f"/ws/sessions/{session.pk}/",
+        "project_id": str(session.project_id),
         "board": reverse("board", args=[session.project_id]),
         "last_seq": told.last_seq,
         "now": now(),
         "runs": told.unfinished_as_json(),
-        "fresh": sorted(told.fresh),
+        "fresh": [asdict(change) for change in told.fresh.values()],
         "words": wording.TABLES,
     }
 

@@ -52,6 +52,7 @@ FIELDS = {
     "priority": "priority",
     "parent": "parent task",
     "depends_on": "dependencies",
+    "position": "place",
     "content": "content",
     "kind": "kind",
     "category": "category",
@@ -240,13 +241,23 @@ def result(value: Any) -> str:
 
 def change(body: Mapping[str, Any]) -> str:
     """Returns e.g. "Changed task “Booking”: status in progress, priority high"."""
-    before, after = body["before"] or {}, body["after"] or {}
-    title = (after or before)["title"]
+    title = (body["after"] or body["before"])["title"]
     text = f"{ACTIONS[body['action']]} {body['object']} “{title}”"
+    fields = _changed(body)
+    return f"{text}: {fields}" if fields else text
+
+
+def brief(body: Mapping[str, Any]) -> str:
+    """Returns e.g. "Changed: status in progress", for where the object itself is shown."""
+    fields = _changed(body)
+    return f"{ACTIONS[body['action']]}: {fields}" if fields else ACTIONS[body["action"]]
+
+
+def _changed(body: Mapping[str, Any]) -> str:
     if body["action"] != "updated":
-        return text
-    parts = [_field(name, after) for name in FIELDS if before.get(name) != after.get(name)]
-    return f"{text}: {', '.join(parts)}" if parts else text
+        return ""
+    before, after = body["before"] or {}, body["after"] or {}
+    return ", ".join(_field(name, after) for name in FIELDS if before.get(name) != after.get(name))
 
 
 def effect(change: Mapping[str, Any]) -> str:
@@ -285,7 +296,12 @@ def task_note(task: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     parts = [
         *([STATUSES[task["status"]]] if task["status"] in ("in_progress", "blocked") else []),
         *([f"{task['priority']} priority"] if task["priority"] != "medium" else []),
-        *([f"part of “{titles[task['parent']]}”"] if task["parent"] in titles else []),
         *([f"after {', '.join(needed)}"] if needed else []),
     ]
     return " · ".join(parts)
+
+
+def tick(task: Mapping[str, Any]) -> str:
+    """Returns the name of the button that ticks a task off, or opens it again."""
+    turned = "pending" if task["status"] == "completed" else "completed"
+    return f"{STATUSES[task['status']].capitalize()}: mark “{task['title']}” as {turned}"

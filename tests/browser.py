@@ -46,15 +46,27 @@ def browser() -> Iterator[Browser]:
 
 
 class Visit:
-    """A person at the page of a session; remembers what went wrong in the browser."""
+    """A person at the page of a session; remembers what went wrong in the browser.
 
-    def __init__(self, browser: Browser, server: ServerProcess, name: str = "alice", **how: Any):
+    `url`: where the person reaches the server, when that is not its own address.
+    """
+
+    def __init__(
+        self,
+        browser: Browser,
+        server: ServerProcess,
+        name: str = "alice",
+        *,
+        url: str = "",
+        **how: Any,
+    ):
         self.server = server
+        self.url = url or server.url
         self.troubles: list[str] = []
         self.hosts: set[str] = set()
         self.context: BrowserContext = browser.new_context(timezone_id="Asia/Tokyo", **how)
         self.context.set_default_timeout(PATIENCE * 1000)
-        cookie = {"name": "sessionid", "value": server.cast[name]["cookie"], "url": server.url}
+        cookie = {"name": "sessionid", "value": server.cast[name]["cookie"], "url": self.url}
         self.context.add_cookies([cookie])  # type: ignore[list-item]  # a TypedDict in the stubs
         self.page = self.open()
 
@@ -66,13 +78,14 @@ class Visit:
         return page
 
     def _told(self, kind: str, text: str) -> None:
-        # A connection that could not be made is told by Chromium itself.
-        if kind in ("error", "warning") and "WebSocket connection to" not in text:
+        # A connection that could not be made, or broke off, is told by Chromium itself.
+        lines = ("WebSocket connection to", "Failed to load resource: net::ERR_")
+        if kind in ("error", "warning") and not any(line in text for line in lines):
             self.troubles.append(text)
 
     @property
     def address(self) -> str:
-        return f"{self.server.url}/sessions/{self.server.session}/"
+        return f"{self.url}/sessions/{self.server.session}/"
 
     def go(self) -> Page:
         self.page.goto(self.address)

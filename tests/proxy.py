@@ -1,10 +1,14 @@
-"""A TCP proxy on 127.0.0.1 that a test can cut, to take a service away from one site and nobody else."""
+"""TCP proxies on 127.0.0.1: one that a test can cut, to take a service away from one site and nobody
+else; and a bad line, which cuts, stalls, delays and splits what goes through it by chance."""
 
 from __future__ import annotations
 
 import contextlib
+import random
 import socket
 import threading
+import time
+from collections import Counter
 from typing import Self
 
 
@@ -50,15 +54,60 @@ class Proxy:
                 with self._lock:
                     self._open |= {near, far}
                 for source, sink in ((near, far), (far, near)):
-                    threading.Thread(target=_pump, args=[source, sink], daemon=True).start()
+                    threading.Thread(target=self._pump, args=[source, sink], daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                self._pass_on(data, sink)
+        _close(sink)
+        _close(source)
+
+    def _pass_on(self, data: bytes, sink: socket.socket) -> None:
+        """Raises OSError to end the connection."""
+        sink.sendall(data)
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
+class BadLine(Proxy):
+    """While `is_bad`, each piece that goes through may meet with something. `did` counts what."""
+
+    def __init__(self, host: str, port: int, seed: int) -> None:
+        super().__init__(host, port)
+        self._chance = random.Random(seed)
+        self.is_bad = False
+        self.did: Counter[str] = Counter()
+
+    def _pass_on(self, data: bytes, sink: socket.socket) -> None:
+        if not self.is_bad:
             sink.sendall(data)
-    _close(sink)
-    _close(source)
+            return
+        names, weights = ("pass", "split", "delay", "stall", "cut"), (68, 12, 10, 3, 7)
+        (fate,) = self._chance.choices(names, weights)
+        self.did[fate] += 1
+        getattr(self, f"_{fate}")(data, sink)
+
+    def _split(self, data: bytes, sink: socket.socket) -> None:
+        at = 0
+        while at < len(data):
+            size = self._chance.randint(1, 400)
+            sink.sendall(data[at : at + size])
+            at += size
+            time.sleep(0.001)
+
+    def _delay(self, data: bytes, sink: socket.socket) -> None:
+        time.sleep(self._chance.uniform(0.02, 0.2))
+        sink.sendall(data)
+
+    def _stall(self, data: bytes, sink: socket.socket) -> None:
+        time.sleep(self._chance.uniform(0.5, 1.5))
+        sink.sendall(data)
+
+    def _cut(self, data: bytes, sink: socket.socket) -> None:
+        sink.sendall(data[: self._chance.randint(0, len(data))])  # perhaps in mid-frame
+        raise ConnectionAbortedError
+
+    def _pass(self, data: bytes, sink: socket.socket) -> None:
+        sink.sendall(data)
 
 
 def _close(end: socket.socket) -> None:

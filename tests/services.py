@@ -1,4 +1,4 @@
-"""A pytest plugin: leaves out tests whose PostgreSQL, Redis or Chromium is not there, and says so.
+"""A pytest plugin: leaves out tests whose PostgreSQL, Redis, a browser or axe-core is not there, and says so.
 
 With SAMURAI_REQUIRE_SERVICES=1 or CI=true such a test fails: nothing is left out unnoticed there.
 """
@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 import redis
 
+TESTS = Path(__file__).resolve().parent
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 
@@ -51,11 +54,31 @@ def chromium_path() -> str | None:
     return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
+@cache
+def firefox_path() -> str | None:
+    """Returns the program to start: $FIREFOX, or Debian's or any other Firefox on the path."""
+    names = (os.environ.get("FIREFOX"), "firefox-esr", "firefox")
+    return next((path for name in names if name and (path := shutil.which(name))), None)
+
+
+@cache
+def axe_path() -> Path | None:
+    """Returns axe-core's script; npm installs it beside the tests when it is first asked for."""
+    script = TESTS / "node_modules" / "axe-core" / "axe.min.js"
+    npm = shutil.which("npm")
+    if not script.exists() and npm is not None:
+        quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--loglevel", "error"]
+        subprocess.run([npm, "install", *quiet], cwd=TESTS, check=False, timeout=120)
+    return script if script.exists() else None
+
+
 # By marker: is it there, and what a person does to have it.
 SERVICES: dict[str, tuple[Callable[[], Any], str, str]] = {
     "postgresql": (have_postgresql, "PostgreSQL", "set TEST_DATABASE_URL to a database for tests"),
     "redis": (have_redis, "Redis", "set TEST_REDIS_URL"),
     "browser": (chromium_path, "Chromium", "install it, or set CHROMIUM to its program"),
+    "firefox": (firefox_path, "Firefox", "install it, or set FIREFOX to its program"),
+    "axe": (axe_path, "axe-core", "install npm, which fetches it"),
 }
 
 

@@ -35,6 +35,7 @@ async def test_hello_comes_first_then_the_run_in_gapless_numbers(server: ServerP
             "last_seq": 0,
             "active_run": None,
             "protocol": 1,
+            "board": 0,
         }
         frames = await say(socket, "Create a task to write the docs")
     assert seqs(frames) == list(range(1, len(frames) + 1))

@@ -1,7 +1,8 @@
 // The runs of a session as a fold over live events, by the rules of chat/fold.py. No DOM.
 
 import {
-  change as changeText, decided, differences, effect, estimate, facts, isActive, plain, result, waitsFor,
+  brief, change as changeText, decided, differences, effect, estimate, facts, isActive, plain, result,
+  waitsFor,
 } from "./wording.js";
 
 const emptyRun = (id) => ({
@@ -51,7 +52,7 @@ function readChange(frame) {
   const body = frame.change;
   return {
     seq: frame.seq, object: body.object, id: body.id, text: changeText(body), by: body.by ?? "",
-    at: frame.timestamp, undoable: true,
+    at: frame.timestamp, brief: brief(body), undoable: true,
   };
 }
 

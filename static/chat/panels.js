@@ -1,97 +1,130 @@
-// Tasks and memories beside the transcript, kept by `change` events in the order of chat/panels.py.
+// Tasks and memories beside the transcript, kept by `change` events. What can be done with one is in
+// detail.js and arrange.js, what of them is shown in finding.js.
 
+import * as board from "./board.js";
+import * as detail from "./detail.js";
 import { attribute, list, picture, show, slot, text } from "./dom.js";
 import { debug } from "./debug.js";
-import { kinds, page, taskNote } from "./wording.js";
+import * as finding from "./finding.js";
+import { page, taskNote, tick } from "./wording.js";
 
 const root = document.getElementById("panels");
-const fresh = new Set(page.fresh);
-let board = read();
+const first = JSON.parse(document.getElementById("board").textContent);
+let told = first.version; // the latest version of the board that a frame told of
 let missed = null; // changes that came while the board was being fetched
-
-function read() {
-  const { tasks, memories } = JSON.parse(document.getElementById("board").textContent);
-  const byId = (items) => new Map(items.map((item) => [item.id, item]));
-  return { task: byId(tasks), memory: byId(memories) };
-}
+board.set(first);
 
 // A new message: what changed before it is no longer new.
 export function startAnew() {
-  fresh.clear();
+  board.fresh.clear();
   showAll();
 }
 
-export function change(body) {
+// `change`: what the fold made of the event with this body.
+export function change(body, change) {
   missed?.push(body);
-  put(body);
-  fresh.add(body.id);
+  board.put(body);
+  board.fresh.set(body.id, change);
   showAll();
+  detail.refresh(body.id);
 }
 
-function put({ object, id, after }) {
-  if (after === null) board[object].delete(id);
-  else board[object].set(id, after);
+export function showAll() {
+  const held = document.activeElement;
+  showTasks();
+  showMemories();
+  // A row that was moved has let go of the focus.
+  if (held !== document.activeElement && root.contains(held)) held.focus({ preventScroll: true });
 }
 
-const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
-
-const taskOrder = (a, b) =>
-  (a.status === "completed") - (b.status === "completed") ||
-  a.position - b.position ||
-  compare(a.id, b.id);
-
-const rank = (kind) => (kinds.includes(kind) ? kinds.indexOf(kind) : kinds.length);
-
-const memoryOrder = (a, b) =>
-  rank(a.kind) - rank(b.kind) ||
-  compare(a.title.toLowerCase(), b.title.toLowerCase()) ||
-  compare(a.id, b.id);
-
-function showAll() {
-  const tasks = [...board.task.values()].sort(taskOrder);
-  const memories = [...board.memory.values()].sort(memoryOrder);
-  const titles = new Map(tasks.map((task) => [task.id, task.title]));
-  const key = (item) => item.id;
-  list(root, "tasks", tasks, {
-    template: "task", key, fill: (node, task) => fillTask(node, task, titles),
+function showTasks() {
+  const rows = board.tree();
+  const titles = new Map(rows.map(({ task }) => [task.id, task.title]));
+  const shown = rows.filter(({ task }) => finding.isWanted(task)).length;
+  list(root, "tasks", rows, {
+    template: "task", key: (row) => row.task.id, fill: (node, row) => fillTask(node, row, titles),
   });
-  list(root, "memories", memories, { template: "memory", key, fill: fillMemory });
-  show(root, "tasks-none", tasks.length === 0);
-  show(root, "memories-none", memories.length === 0);
-  const open = tasks.filter((task) => task.status !== "completed").length;
-  text(root, "tasks-count", `${open} open`);
-  text(root, "memories-count", memories.length);
+  list(root, "tasks-gone", board.gone("task"), { template: "gone", key: byId, fill: fillGone });
+  show(root, "tasks-none", rows.length === 0);
+  show(root, "tasks-unmatched", rows.length > 0 && shown === 0);
+  const open = rows.filter(({ task }) => task.status !== "completed").length;
+  text(root, "tasks-count", shown < rows.length ? `${shown} of ${rows.length}` : `${open} open`);
 }
 
-function fillTask(node, task, titles) {
+function showMemories() {
+  const rows = finding.found(board.memoryList());
+  list(root, "memories", rows, { template: "memory", key: byId, fill: fillMemory });
+  list(root, "memories-gone", board.gone("memory"), { template: "gone", key: byId, fill: fillGone });
+  const all = board.memories.size;
+  show(root, "memories-none", all === 0);
+  show(root, "memories-unmatched", all > 0 && rows.length === 0);
+  text(root, "memories-count", rows.length < all ? `${rows.length} of ${all}` : all);
+}
+
+const byId = (item) => item.id;
+
+function fillTask(node, { task, level }, titles) {
   attribute(node, "data-status", task.status);
-  node.toggleAttribute("data-fresh", fresh.has(task.id));
-  attribute(slot(node, "task-box"), "aria-label", task.status);
+  attribute(node, "aria-level", level);
+  node.toggleAttribute("hidden", !finding.isWanted(task));
   picture(node, "task-box", `box-${task.status}`);
+  if (slot(node, "task-tick")) attribute(slot(node, "task-tick"), "aria-label", tick(task));
+  else attribute(slot(node, "task-box"), "aria-label", task.status);
   text(node, "task-title", task.title);
   text(node, "task-note", taskNote(task, titles));
+  fillFresh(node, "task", board.fresh.get(task.id));
 }
 
 function fillMemory(node, memory) {
-  node.toggleAttribute("data-fresh", fresh.has(memory.id));
   text(node, "memory-kind", memory.kind);
-  text(node, "memory-title", memory.title);
-  text(node, "memory-note", memory.content === memory.title ? "" : memory.content);
+  finding.mark(node, "memory-title", memory.title);
+  finding.mark(node, "memory-note", memory.content === memory.title ? "" : memory.content);
+  fillFresh(node, "memory", board.fresh.get(memory.id));
 }
 
-// The board changed from another session: its events are in that session's log, not in ours.
-export async function fetchAgain() {
+function fillFresh(node, name, change) {
+  node.toggleAttribute("data-fresh", Boolean(change));
+  show(node, `${name}-fresh`, change);
+  text(node, `${name}-brief`, change?.brief ?? "");
+  slot(node, `${name}-brief`).removeAttribute("hidden");
+  fillUndo(slot(node, `${name}-undo`), change);
+}
+
+function fillGone(node, change) {
+  text(node, "gone-text", change.text);
+  fillUndo(slot(node, "gone-undo"), change);
+}
+
+function fillUndo(button, change) {
+  attribute(button, "value", change?.seq ?? "");
+  attribute(button, "aria-label", `Undo: ${change?.text ?? ""}`);
+}
+
+// The board changed from another session, perhaps while this page had no line: its events are in that
+// session's log, not in ours. `hello` and `board` frames tell the version that there is.
+export function hear(frame) {
+  const version = frame.type === "hello" ? frame.board : frame.version;
+  if (version === undefined || version === told) return;
+  told = version;
+  fetchAgain();
+}
+
+async function fetchAgain() {
   missed = [];
   try {
     const answer = await fetch(page.board, { headers: { Accept: "text/html" } });
     if (!answer.ok) throw new TypeError(`the board answered ${answer.status}`);
-    root.innerHTML = await answer.text();
-    board = read();
-    missed.forEach(put);
+    const parts = document.createElement("template");
+    parts.innerHTML = await answer.text();
+    board.set(JSON.parse(parts.content.getElementById("board").textContent));
+    missed.forEach(board.put);
     showAll();
+    detail.refresh();
   } catch (error) {
     debug("the board could not be fetched", error); // the next `board` frame tries again
   } finally {
     missed = null;
   }
 }
+
+finding.setUp(showAll);

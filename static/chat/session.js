@@ -4,8 +4,12 @@ import { debug } from "./debug.js";
 import { slot } from "./dom.js";
 import { localiseAll } from "./local_times.js";
 import { Fold } from "./fold.js";
+import * as arrange from "./arrange.js";
 import * as attention from "./attention.js";
 import * as composer from "./composer.js";
+import { Connection } from "./connection.js";
+import * as detail from "./detail.js";
+import { showConnection } from "./line.js";
 import * as panels from "./panels.js";
 import * as scroll from "./scroll.js";
 import { setUpCopying } from "./copying.js";
@@ -13,15 +17,14 @@ import { setUpOpening } from "./opened.js";
 import * as painting from "./painting.js";
 import { elementOf } from "./render.js";
 import { learnChanges } from "./undoable.js";
-import { Socket } from "./socket.js";
 import { startClocks, tellTime } from "./times.js";
 import { line, page, unreadable } from "./wording.js";
 
 const log = document.getElementById("log");
 const status = document.getElementById("status");
 const fold = new Fold(page.runs);
-const socket = new Socket(page.socket, page.last_seq, { onFrame: read, onState: showConnection });
-const send = (frame) => socket.send(frame);
+const connection = new Connection(page.last_seq, { onFrame: read, onState: showConnection });
+const send = (frame) => connection.send(frame);
 // In the list of sessions, beside this one's name: a run is active.
 const dot = document.querySelector('.side li [aria-current="page"] .dot');
 
@@ -36,9 +39,9 @@ function read(frame) {
   }
   debug("frame", frame.type);
   if (frame.type === "hello") composer.sendAgain(send);
+  if (["hello", "board"].includes(frame.type)) panels.hear(frame);
   else if (frame.type === "interrupted") readInterrupted(frame);
   else if (frame.type === "rejected") readRefusal(frame);
-  else if (frame.type === "board") panels.fetchAgain();
   // The log cannot serve this page's cursor: the server folds what it has.
   else if (frame.type === "resync") location.reload();
 }
@@ -76,7 +79,7 @@ function show(frame) {
   else if (change) painting.note(change);
   // A run that ended moves those behind it up.
   for (const other of queued) if (other !== run && other.status === "queued") painting.run(other);
-  if (change) panels.change(frame.change);
+  if (change) panels.change(frame.change, change);
   if (run) announce(frame, run);
   if (run) attention.hear(frame, run);
   attention.showState(fold.active);
@@ -116,32 +119,12 @@ function readRefusal(frame) {
 let said = "";
 function announce(frame, run) {
   const ends = ["complete", "error", "cancelled", "approval"].includes(frame.type);
-  const phase = frame.type === "progress" && !frame.progress.metadata?.step_id;
+  const { phase: at = "started", step_id: step } = frame.progress?.metadata ?? {};
+  const phase = frame.type === "progress" && at === "started" && !step;
   if (!ends && !phase) return;
   const words = line(run);
   if (words !== said) status.textContent = said = words;
 }
-
-// -- the connection ---------------------------------------------------------------------------------
-
-const connection = document.getElementById("connection");
-const CONNECTION = {
-  connecting: () => "Connecting…",
-  live: () => "Live",
-  waiting: (seconds) =>
-    navigator.onLine ? `Reconnecting in ${seconds} s` : "Offline",
-  "signed-out": () => "Signed out",
-  gone: () => "This session is gone",
-};
-
-function showConnection(state, seconds) {
-  connection.dataset.state = state === "waiting" && !navigator.onLine ? "offline" : state;
-  slot(connection, "connection-text").textContent = CONNECTION[state](seconds);
-  slot(connection, "connection-retry").hidden = state !== "waiting";
-  slot(connection, "connection-sign-in").hidden = state !== "signed-out";
-}
-
-slot(connection, "connection-retry").addEventListener("click", () => socket.tryNow());
 
 // -- buttons ----------------------------------------------------------------------------------------
 
@@ -229,6 +212,9 @@ setUpCopying(log);
 learnChanges(log);
 attention.setUp({ active: () => fold.active, complain: composer.complain });
 scroll.setUp();
+detail.setUp();
+arrange.setUp();
 composer.setUp({ send, onSent: scroll.toEnd, waiting, act: clickLatest });
-socket.start();
+document.getElementById("try-now").addEventListener("click", () => connection.tryNow());
+connection.start();
 debug("started after event", page.last_seq);

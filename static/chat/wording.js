@@ -5,6 +5,8 @@ export const page = JSON.parse(document.getElementById("page").textContent);
 const { actions, doing, fields, statuses, tools, would } = page.words;
 export const { kinds, unreadable } = page.words;
 
+export const unsaved = "nothing was saved";
+
 export const count = (number, one, many) => `${number} ${number === 1 ? one : many}`;
 
 export const isPhase = (step) => Object.hasOwn(doing, step);
@@ -131,15 +133,21 @@ export function result(value) {
 }
 
 export function change(body) {
-  const before = body.before ?? {};
-  const after = body.after ?? {};
   const { title } = body.after ?? body.before;
   const text = `${actions[body.action]} ${body.object} “${title}”`;
-  if (body.action !== "updated") return text;
-  const parts = Object.keys(fields)
-    .filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]))
-    .map((name) => fieldText(name, after));
-  return parts.length ? `${text}: ${parts.join(", ")}` : text;
+  const parts = changed(body);
+  return parts ? `${text}: ${parts}` : text;
+}
+
+export function brief(body) {
+  const parts = changed(body);
+  return parts ? `${actions[body.action]}: ${parts}` : actions[body.action];
+}
+
+function changed({ action, before, after }) {
+  if (action !== "updated") return "";
+  const differs = (name) => JSON.stringify(before?.[name]) !== JSON.stringify(after?.[name]);
+  return Object.keys(fields).filter(differs).map((name) => fieldText(name, after)).join(", ");
 }
 
 function fieldText(name, after) {
@@ -152,9 +160,13 @@ export function taskNote(task, titles) {
   const parts = [];
   if (["in_progress", "blocked"].includes(task.status)) parts.push(statuses[task.status]);
   if (task.priority !== "medium") parts.push(`${task.priority} priority`);
-  if (titles.has(task.parent)) parts.push(`part of “${titles.get(task.parent)}”`);
   if (needed.length) parts.push(`after ${needed.join(", ")}`);
   return parts.join(" · ");
+}
+
+export function tick({ title, status }) {
+  const now = statuses[status].replace(/^./, (sign) => sign.toUpperCase());
+  return `${now}: mark “${title}” as ${status === "completed" ? "pending" : "completed"}`;
 }
 
 // -- a run's line -----------------------------------------------------------------------------------
