@@ -11,9 +11,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from agent import board, events, log, memory
+from agent import board, edits, events, memory
 from agent.changes import Change
-from agent.exceptions import Fenced, Refused, ToolFailed
+from agent.exceptions import Refused, ToolFailed
 from agent.models import ChatSession, Event, Memory, Task
 
 if TYPE_CHECKING:
@@ -26,37 +26,27 @@ async def undo(session: UUID, user: User, seqs: Sequence[int]) -> None:
     Raises `Refused`: `not_found` when there is no such change, `stale_change` when an object was
     changed since.
     """
-    try:
-        await log.append(session, effect=partial(_undo_told, session, user, seqs))
-    except Fenced:
-        raise Refused("not_found", "There is no such session.") from None
+    await edits.in_session(session, user, partial(_undo_told, session, user, seqs))
 
 
-def _undo_told(session_id: UUID, user: User, seqs: Sequence[int]) -> log.Done[None]:
+def seqs_of_run(session: UUID, run: UUID) -> list[int]:
+    """Returns the numbers of the changes that the run made."""
+    changes = Event.objects.filter(session=session, run=run, type=events.EventType.CHANGE)
+    return list(changes.order_by("seq").values_list("seq", flat=True))
+
+
+def _undo_told(session_id: UUID, user: User, seqs: Sequence[int]) -> tuple[None, Sequence[Change]]:
     session = ChatSession.objects.get(pk=session_id)
     bodies = Event.objects.filter(session=session, type=events.EventType.CHANGE, seq__in=seqs)
     told = [_as_change(body) for body in bodies.order_by("seq").values_list("body", flat=True)]
     if not told or len(told) != len(set(seqs)):
         raise Refused("not_found", "There is no such change.")
-    undone = undo_changes(session.project_id, told, by_id=user.pk)
-    return log.Done(None, [_event(change, user) for change in undone])
+    return None, undo_changes(session.project_id, told, by_id=user.pk)
 
 
 def _as_change(body: str) -> Change:
     told = json.loads(body)["change"]
     return Change(told["object"], UUID(told["id"]), told["action"], told["before"], told["after"])
-
-
-def _event(change: Change, user: User) -> events.Event:
-    return events.change(
-        None,
-        object=change.object,
-        id=change.id,
-        action=change.action,
-        before=change.before,
-        after=change.after,
-        by=user.get_username(),
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from agent.admin.base import AgentsAdmin
+from agent.edits import raise_board_version
 from agent.exceptions import ToolFailed
-from agent.models import Project
 
 
 class DeletedFilter(admin.SimpleListFilter):
@@ -55,7 +55,7 @@ class MarkedAdmin(AgentsAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         self.revise(request, obj)
-        raise_board_version(obj)
+        raise_board_version(obj.project_id)
 
     @admin.action(description="Delete selected (can be restored)", permissions=["change"])
     def delete_marked(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
@@ -77,14 +77,9 @@ class MarkedAdmin(AgentsAdmin):
             try:
                 with transaction.atomic():
                     function(request, row)
-                    raise_board_version(row)
+                    raise_board_version(row.project_id)
             except ToolFailed as error:
                 self.message_user(request, str(error), messages.ERROR)
             else:
                 count += 1
         self.message_user(request, f"{done}: {count}.", messages.SUCCESS)
-
-
-def raise_board_version(row: Any) -> None:
-    """Tells pages that compare versions to fetch the project's board again."""
-    Project.objects.filter(pk=row.project_id).update(board_version=F("board_version") + 1)
