@@ -368,10 +368,10 @@ def answer_so_far(run: Run) -> str:
 
 
 def duration_ms(run: Run) -> int:
-    """Returns how long the run worked until now; the time it waited for a person does not count."""
+    """Returns how long the run worked, until its end or now; not counted is its wait for a person."""
     assert run.started_at is not None, "a claimed run was started"
-    worked = timezone.now() - run.started_at
-    for asked in run.approvals.exclude(decided_at=None):
-        assert asked.decided_at is not None, "excluded above"
-        worked -= asked.decided_at - asked.requested_at
+    worked = (run.finished_at or timezone.now()) - run.started_at
+    for asked in run.approvals.all():
+        if asked.decided_at is not None:
+            worked -= asked.decided_at - asked.requested_at
     return round(worked.total_seconds() * 1000)

@@ -7,22 +7,24 @@ that the user may see raises `PermissionDenied`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Manager, QuerySet
 from django.http import Http404
 
 import agent.access
 from agent.access import includes, projects_of, role_in
-from agent.models import ChatSession, Project, Run
+from agent.models import ChatSession, Memory, Project, Run, Task
 from agent.models.projects import Role
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
     AnyUser = User | AnonymousUser
+
+Row = TypeVar("Row", Task, Memory)
 
 
 def projects(user: AnyUser) -> QuerySet[Project]:
@@ -64,6 +66,30 @@ def get_run(user: AnyUser, run_id: UUID, needed: Role = Role.VIEWER) -> Run:
         raise Http404("There is no such run.")
     _require(user, run.session.project, needed)
     return run
+
+
+def get_task(user: AnyUser, task_id: UUID, needed: Role = Role.VIEWER) -> Task:
+    found: Task = _get_of_project(Task.objects, "task", user, task_id, needed)
+    return found
+
+
+def get_memory(user: AnyUser, memory_id: UUID, needed: Role = Role.VIEWER) -> Memory:
+    found: Memory = _get_of_project(Memory.objects, "memory", user, memory_id, needed)
+    return found
+
+
+def get_memory_or_forgotten(user: AnyUser, memory_id: UUID, needed: Role = Role.VIEWER) -> Memory:
+    """The same for a memory whose history is asked for, or that may be restored."""
+    found: Memory = _get_of_project(Memory.all_objects, "memory", user, memory_id, needed)
+    return found
+
+
+def _get_of_project(rows: Manager[Row], kind: str, user: AnyUser, key: UUID, needed: Role) -> Row:
+    found = rows.filter(pk=key, project__in=projects_of(user)).select_related("project").first()
+    if found is None:
+        raise Http404(f"There is no such {kind}.")
+    _require(user, found.project, needed)
+    return found
 
 
 def _require(user: AnyUser, project: Project, needed: Role) -> None:

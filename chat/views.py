@@ -20,11 +20,12 @@ from django.views.decorators.http import require_GET, require_POST
 
 from agent import retries
 from agent.access import includes, role_in
-from agent.events import EventType, now
+from agent.events import now
 from agent.exceptions import Refused
 from agent.llm.choice import has_server, model_notice
-from agent.models import ChatSession, Event, Project, Run, Task
+from agent.models import ChatSession, Project, Run, Task
 from agent.models.projects import Role
+from agent.undo import seqs_of_run
 from agent.undo import undo as take_back
 from chat import access, fold, panels, wording
 from chat.commands import COMMANDS
@@ -197,9 +198,7 @@ def _seqs(request: HttpRequest, session: ChatSession) -> list[int]:
     seq = request.POST.get("seq", "")
     if seq.isascii() and seq.isdigit() and len(seq) < 19:
         return [int(seq)]
-    run = _run_named(request)
-    changes = Event.objects.filter(session=session, run=run, type=EventType.CHANGE)
-    return list(changes.order_by("seq").values_list("seq", flat=True))
+    return seqs_of_run(session.pk, _run_named(request))
 
 
 def _run_named(request: HttpRequest) -> UUID:

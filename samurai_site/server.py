@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -36,7 +37,7 @@ class Server:
             return
         await self._start()
         if scope["type"] == "http" and (refusal := _refusal(scope)):
-            await _answer(send, *refusal)
+            await _answer(send, scope["path"], *refusal)
         else:
             await self._inner(
                 scope, _limited(receive) if scope["type"] == "http" else receive, send
@@ -85,10 +86,15 @@ def _refusal(scope: Scope) -> tuple[int, str] | None:
     return None
 
 
-async def _answer(send: Send, status: int, text: str) -> None:
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+async def _answer(send: Send, path: str, status: int, text: str) -> None:
+    """Answers in words, or to the API's callers in JSON."""
+    kind, body = "text/plain; charset=utf-8", text
+    if path.startswith("/api/"):
+        kind = "application/json"
+        body = json.dumps({"detail": text, "code": "too_large" if status == 413 else "invalid"})
+    headers = [(b"content-type", kind.encode()), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": text.encode()})
+    await send({"type": "http.response.body", "body": body.encode()})
 
 
 def _limited(receive: Receive) -> Receive:

@@ -120,6 +120,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "csp",
     "rest_framework",
+    "drf_spectacular",
     "agent",
     "chat",
 ]
@@ -198,6 +199,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.UserRateThrottle"],
     "DEFAULT_THROTTLE_RATES": {"user": f"{SAMURAI_API_REQUESTS_PER_MINUTE}/min"},
     "EXCEPTION_HANDLER": "chat.api.errors.handle",
+    "DEFAULT_SCHEMA_CLASS": "chat.api.schema.ApiSchema",
     "URL_FORMAT_OVERRIDE": None,
 }
 

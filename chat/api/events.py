@@ -15,19 +15,47 @@ from agent.models import ChatSession
 from chat import access, snapshot
 from chat.api import sse
 from chat.api.authentication import user_of
+from chat.api.schema import operation, stream_of
 from chat.api.views import ApiView
 
 PAGE, MOST = 500, 1000  # events
+
+
+class Cursor(serializers.Serializer[None]):
+    after = serializers.IntegerField(min_value=0, max_value=sse.MAX_POSITION, default=0)
 
 
 class PageQuery(serializers.Serializer[None]):
     limit = serializers.IntegerField(min_value=1, max_value=MOST, default=PAGE)
 
 
+class EventPage(serializers.Serializer[None]):
+    results = serializers.ListField(child=serializers.DictField(), help_text="Events.")
+    last_seq = serializers.IntegerField()
+    next = serializers.URLField(allow_null=True)
+
+
+class Gone(serializers.Serializer[None]):
+    detail = serializers.CharField()
+    code = serializers.CharField()
+    type = serializers.CharField()
+    seq = serializers.IntegerField()
+    snapshot = serializers.DictField()
+
+
 class SessionEvents(ApiView):
     renderer_classes = [JSONRenderer, sse.EventStreamRenderer]
 
+    @operation(
+        {
+            (200, "application/json"): EventPage,
+            (200, "text/event-stream"): stream_of("Blocks of `id:` and `data:`"),
+            410: Gone,
+        },
+        query=(Cursor, PageQuery),
+    )
     def get(self, request: Request, session_id: UUID) -> HttpResponseBase:
+        """A page of the log, or with `Accept: text/event-stream` a stream that follows it."""
         session = access.get_session(user_of(request), session_id)
         after = sse.cursor_of(request)
         if isinstance(request.accepted_renderer, sse.EventStreamRenderer):

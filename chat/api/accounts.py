@@ -1,0 +1,83 @@
+"""Who you are, your tokens, and what the agent can do."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import Http404
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agent.models import ApiToken
+from agent.tokens import create_token, revoke
+from agent.tools import registry
+from chat.api.authentication import may_write, user_of
+from chat.api.idempotency import once
+from chat.api.schema import operation
+from chat.api.serializers import (
+    MeSerializer,
+    NewTokenSerializer,
+    TokenSerializer,
+    ToolSerializer,
+)
+from chat.api.views import ApiView, PageQuery
+
+
+class Me(ApiView):
+    @operation(MeSerializer)
+    def get(self, request: Request) -> Response:
+        """Tells who you are, and whether you came to read or to write."""
+        user = user_of(request)
+        scope = ApiToken.Scope.WRITE if may_write(request) else ApiToken.Scope.READ
+        shown = {"id": user.pk, "username": user.get_username(), "scope": scope}
+        return Response(self.show(MeSerializer, shown))
+
+
+class Tools(ApiView):
+    @operation(ToolSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """Lists what a plan may use."""
+        return Response(ToolSerializer(list(registry.every()), many=True).data)
+
+
+class TokenInput(serializers.Serializer[ApiToken]):
+    name = serializers.CharField(max_length=100, allow_blank=True, default="")
+    scope = serializers.ChoiceField(ApiToken.Scope.choices, default=ApiToken.Scope.WRITE)
+
+
+class Tokens(ApiView):
+    @operation(TokenSerializer, query=PageQuery, many=True)
+    def get(self, request: Request) -> Response:
+        """Lists your tokens that are in force."""
+        self.query(PageQuery)
+        rows = ApiToken.objects.filter(user=user_of(request), revoked_at=None)
+        return self.page(rows, TokenSerializer, "-created_at")
+
+    @operation({201: NewTokenSerializer}, body=TokenInput, once=True)
+    @once("key")
+    def post(self, request: Request) -> Response:
+        """Makes a token. Its key is in this answer and nowhere else: only a digest is kept."""
+        token, key = create_token(user_of(request), **self.read(TokenInput))
+        token.key = key  # type: ignore[attr-defined]  # for this one answer
+        shown = self.show(NewTokenSerializer, token)
+        return Response(shown, 201, headers={"Location": f"/api/tokens/{token.pk}/"})
+
+
+class TokenDetail(ApiView):
+    @operation(TokenSerializer)
+    def get(self, request: Request, token_id: UUID) -> Response:
+        return Response(self.show(TokenSerializer, self._token(token_id)))
+
+    @operation()
+    def delete(self, request: Request, token_id: UUID) -> Response:
+        """Revokes it; what it has open closes within a second or so."""
+        revoke(ApiToken.objects.filter(pk=self._token(token_id).pk))
+        return Response(status=204)
+
+    def _token(self, token_id: UUID) -> ApiToken:
+        mine = ApiToken.objects.filter(user=user_of(self.request), revoked_at=None)
+        token = mine.filter(pk=token_id).first()
+        if token is None:
+            raise Http404("There is no such token.")
+        return token

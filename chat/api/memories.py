@@ -1,0 +1,155 @@
+"""A project's memory: what is remembered, its history, and taking the last change back."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agent import memory
+from agent.changes import Change
+from agent.models import Memory, MemoryRevision
+from agent.models.projects import Role
+from agent.undo import undo_change
+from chat import access
+from chat.api.authentication import user_of
+from chat.api.etags import require_match, tagged
+from chat.api.idempotency import once
+from chat.api.schema import operation
+from chat.api.serializers import MemorySerializer, RevisionSerializer
+from chat.api.views import EditView, InSession, PageQuery
+
+
+class MemoryInput(serializers.Serializer[Memory]):
+    title = serializers.CharField(max_length=memory.MAX_TITLE)
+    content = serializers.CharField(max_length=memory.MAX_CONTENT)
+    kind = serializers.ChoiceField(Memory.Kind.choices, default=Memory.Kind.FACT)
+    category = serializers.CharField(
+        max_length=memory.MAX_CATEGORY, allow_blank=True, required=False
+    )
+
+
+class MemoryFilter(PageQuery):
+    q = serializers.CharField(
+        required=False, max_length=1000, help_text="Recalls: what has to do with it, best first."
+    )
+    kind = serializers.ChoiceField(Memory.Kind.choices, required=False)
+    category = serializers.CharField(required=False, max_length=memory.MAX_CATEGORY)
+
+
+class ProjectMemories(EditView):
+    @operation(MemorySerializer, query=MemoryFilter, many=True)
+    def get(self, request: Request, project_id: UUID) -> Response:
+        """Lists what is remembered, or recalls with `q`, which gives one page."""
+        project = access.get_project(user_of(request), project_id)
+        wanted = self.query(MemoryFilter)
+        filters = {name: wanted[name] for name in ("kind", "category") if name in wanted}
+        if "q" in wanted:
+            found = memory.recall(project.pk, wanted["q"], wanted["limit"])
+            kept = [one for one in found if all(getattr(one, n) == v for n, v in filters.items())]
+            shown = MemorySerializer(kept, many=True).data
+            return Response({"next": None, "previous": None, "results": shown})
+        return self.page(project.memories.filter(**filters), MemorySerializer, "-updated_at")
+
+    @operation(
+        {201: MemorySerializer, 200: MemorySerializer},
+        body=MemoryInput,
+        query=InSession,
+        once=True,
+    )
+    @once()
+    def post(self, request: Request, project_id: UUID) -> Response:
+        """Remembers. What says the same, or has this title and kind, is revised instead: 200."""
+        user = user_of(request)
+        project = access.get_project(user, project_id, Role.EDITOR)
+        fields = self.read(MemoryInput)
+
+        def work() -> tuple[tuple[Memory, bool], list[Change]]:
+            one, change = memory.remember(project_id=project.pk, by_id=user.pk, **fields)
+            is_new = change is not None and change.action == "created"
+            return (one, is_new), [change] if change else []
+
+        one, is_new = self.carry_out(project.pk, work)
+        location = f"/api/memories/{one.pk}/"
+        status = 201 if is_new else 200
+        return tagged(self.show(MemorySerializer, one), status, Location=location)
+
+
+class MemoryDetail(EditView):
+    @operation(MemorySerializer)
+    def get(self, request: Request, memory_id: UUID) -> Response:
+        return tagged(self.show(MemorySerializer, access.get_memory(user_of(request), memory_id)))
+
+    @operation(MemorySerializer, body=MemoryInput, query=InSession, match=True)
+    def patch(self, request: Request, memory_id: UUID) -> Response:
+        """Changes what is given, as another revision."""
+        user = user_of(request)
+        one = access.get_memory(user, memory_id, Role.EDITOR)
+        fields = self.read(MemoryInput, partial=True)
+
+        def work() -> tuple[Memory, list[Change]]:
+            revised, change = memory.revise(memory=self._now(one), by_id=user.pk, **fields)
+            return revised, [change] if change else []
+
+        return tagged(self.show(MemorySerializer, self.carry_out(one.project_id, work)))
+
+    @operation(query=InSession, match=True)
+    def delete(self, request: Request, memory_id: UUID) -> Response:
+        """Forgets; an undo brings it back."""
+        user = user_of(request)
+        one = access.get_memory(user, memory_id, Role.EDITOR)
+
+        def work() -> tuple[None, list[Change]]:
+            return None, [memory.forget(memory=self._now(one), by_id=user.pk)[1]]
+
+        self.carry_out(one.project_id, work)
+        return Response(status=204)
+
+    def _now(self, one: Memory) -> Memory:
+        """Returns the memory as it is now, locked, if that is what the caller saw."""
+        now: Memory | None = Memory.objects.select_for_update().filter(pk=one.pk).first()
+        if now is None:
+            raise Http404("There is no such memory.")
+        require_match(self.request, self.show(MemorySerializer, now))
+        return now
+
+
+class MemoryRevisions(EditView):
+    @operation(RevisionSerializer, query=PageQuery, many=True)
+    def get(self, request: Request, memory_id: UUID) -> Response:
+        """Lists what it said after each change, the newest first; of a forgotten one too."""
+        self.query(PageQuery)
+        one = access.get_memory_or_forgotten(user_of(request), memory_id)
+        return self.page(one.revisions.select_related("by"), RevisionSerializer, "-number")
+
+
+class MemoryUndo(EditView):
+    @operation({200: MemorySerializer, 204: None}, query=InSession, conflicts=True)
+    def post(self, request: Request, memory_id: UUID) -> Response:
+        """Takes the last change back. 204: that change had made it, so now it is forgotten."""
+        user = user_of(request)
+        one = access.get_memory_or_forgotten(user, memory_id, Role.EDITOR)
+
+        def work() -> tuple[None, list[Change]]:
+            Memory.all_objects.select_for_update().get(pk=one.pk)
+            return None, [undo_change(one.project_id, _last_change(one), by_id=user.pk)]
+
+        self.carry_out(one.project_id, work)
+        now = Memory.objects.filter(pk=one.pk).first()
+        if now is None:
+            return Response(status=204)
+        return tagged(self.show(MemorySerializer, now))
+
+
+def _last_change(one: Memory) -> Change:
+    last, *before = one.revisions.order_by("-number")[:2]
+    former = _said(before[0]) if before else None
+    return Change("memory", one.pk, last.action, former, _said(last))
+
+
+def _said(revision: MemoryRevision) -> dict[str, Any]:
+    return {name: getattr(revision, name) for name in ("title", "content", "kind", "category")}

@@ -1,0 +1,158 @@
+"""Projects and their members."""
+
+from __future__ import annotations
+
+import logging
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.http import Http404
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agent.models import Membership, Project
+from agent.models.projects import Role
+from chat import access
+from chat.api.authentication import user_of
+from chat.api.etags import require_match, tagged
+from chat.api.idempotency import once
+from chat.api.schema import operation
+from chat.api.serializers import MemberSerializer, ProjectSerializer
+from chat.api.views import ApiView, PageQuery
+
+logger = logging.getLogger(__name__)
+
+
+class ProjectInput(serializers.Serializer[Project]):
+    name = serializers.CharField(max_length=200)
+    description = serializers.CharField(
+        max_length=100_000, allow_blank=True, required=False, help_text="The agent reads it."
+    )
+
+
+class Projects(ApiView):
+    @operation(ProjectSerializer, query=PageQuery, many=True)
+    def get(self, request: Request) -> Response:
+        """Lists the projects that you own or are a member of."""
+        self.query(PageQuery)
+        rows = access.projects(user_of(request)).select_related("owner")
+        return self.page(rows, ProjectSerializer, "created_at")
+
+    @operation({201: ProjectSerializer}, body=ProjectInput, once=True)
+    @once()
+    def post(self, request: Request) -> Response:
+        project = Project.objects.create(owner=user_of(request), **self.read(ProjectInput))
+        location = f"/api/projects/{project.pk}/"
+        return tagged(self.show(ProjectSerializer, project), 201, Location=location)
+
+
+class ProjectDetail(ApiView):
+    @operation(ProjectSerializer)
+    def get(self, request: Request, project_id: UUID) -> Response:
+        project = access.get_project(user_of(request), project_id)
+        return tagged(self.show(ProjectSerializer, project))
+
+    @operation(ProjectSerializer, body=ProjectInput, match=True)
+    def patch(self, request: Request, project_id: UUID) -> Response:
+        """Changes what is given; the owner may."""
+        fields = self.read(ProjectInput, partial=True)
+        with transaction.atomic():
+            now = self._now(project_id)
+            for name, value in fields.items():
+                setattr(now, name, value)
+            now.save(update_fields=list(fields))
+        return tagged(self.show(ProjectSerializer, now))
+
+    @operation(match=True)
+    def delete(self, request: Request, project_id: UUID) -> Response:
+        """Deletes it with everything in it, for good; the owner may."""
+        with transaction.atomic():
+            self._now(project_id).delete()
+        logger.info("%s deleted the project %s", request.user, project_id)
+        return Response(status=204)
+
+    def _now(self, project_id: UUID) -> Project:
+        """Returns the project as it is now, locked, if that is what the caller saw."""
+        project = access.get_project(user_of(self.request), project_id, Role.OWNER)
+        now = Project.objects.select_for_update().filter(pk=project.pk).first()
+        if now is None:
+            raise Http404("There is no such project.")
+        require_match(self.request, self.show(ProjectSerializer, now))
+        return now
+
+
+class RoleInput(serializers.Serializer[Membership]):
+    role = serializers.ChoiceField(Role.choices)
+
+
+class MemberInput(RoleInput):
+    user = serializers.CharField(max_length=150, help_text="The name that they sign in with.")
+
+
+class ProjectMembers(ApiView):
+    @operation(MemberSerializer, query=PageQuery, many=True)
+    def get(self, request: Request, project_id: UUID) -> Response:
+        """Lists the members; the owner is none of them."""
+        self.query(PageQuery)
+        project = access.get_project(user_of(request), project_id)
+        rows = project.memberships.select_related("user")
+        return self.page(rows, MemberSerializer, "created_at")
+
+    @operation({201: MemberSerializer}, body=MemberInput, once=True)
+    @once()
+    def post(self, request: Request, project_id: UUID) -> Response:
+        """Lets somebody in; the owner may."""
+        project = access.get_project(user_of(request), project_id, Role.OWNER)
+        said = self.read(MemberInput)
+        person = User.objects.filter(username=said["user"], is_active=True).first()
+        if person is None:
+            raise ValidationError({"user": ["There is no such user."]})
+        if person.pk == project.owner_id:
+            raise ValidationError({"user": ["This is the owner."]})
+        member, is_new = Membership.objects.get_or_create(
+            project=project, user=person, defaults={"role": said["role"]}
+        )
+        if not is_new:
+            raise ValidationError({"user": ["This is a member already."]})
+        return tagged(self.show(MemberSerializer, member), 201)
+
+
+class ProjectMember(ApiView):
+    @operation(MemberSerializer)
+    def get(self, request: Request, project_id: UUID, username: str) -> Response:
+        access.get_project(user_of(request), project_id)
+        return tagged(self.show(MemberSerializer, self._member(project_id, username)))
+
+    @operation(MemberSerializer, body=RoleInput, match=True)
+    def patch(self, request: Request, project_id: UUID, username: str) -> Response:
+        """Gives another role; the owner may."""
+        access.get_project(user_of(request), project_id, Role.OWNER)
+        role = self.read(RoleInput)["role"]
+        with transaction.atomic():
+            member = self._member(project_id, username)
+            require_match(request, self.show(MemberSerializer, member))
+            member.role = role
+            member.save(update_fields=["role"])
+        return tagged(self.show(MemberSerializer, member))
+
+    @operation(match=True)
+    def delete(self, request: Request, project_id: UUID, username: str) -> Response:
+        """Takes somebody out; the owner may, and everybody may leave."""
+        user = user_of(request)
+        needed = Role.VIEWER if username == user.get_username() else Role.OWNER
+        access.get_project(user, project_id, needed)
+        with transaction.atomic():
+            member = self._member(project_id, username)
+            require_match(request, self.show(MemberSerializer, member))
+            member.delete()
+        return Response(status=204)
+
+    def _member(self, project_id: UUID, username: str) -> Membership:
+        rows = Membership.objects.select_for_update(of=("self",)).select_related("user")
+        member = rows.filter(project=project_id, user__username=username).first()
+        if member is None:
+            raise Http404("There is no such member.")
+        return member

@@ -1,0 +1,158 @@
+"""Runs: looking at one, and everything that a person may do to it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agent import decisions, retries, runs
+from agent.models import Feedback, Run
+from agent.models.projects import Role
+from chat import access
+from chat.api.authentication import user_of
+from chat.api.idempotency import once
+from chat.api.schema import operation
+from chat.api.serializers import FeedbackSerializer, RunSerializer
+from chat.api.views import ApiView, on_loop
+from chat.frames import MAX_REASON
+
+
+def show_run(view: ApiView, run: Run | UUID, status: int = 200) -> Response:
+    """Answers with the run as it is now."""
+    key = run.pk if isinstance(run, Run) else run
+    rows = Run.objects.select_related(*RunSerializer.JOINED)
+    now = rows.prefetch_related(*RunSerializer.FETCHED).get(pk=key)
+    headers = {"Location": f"/api/runs/{key}/"} if status != 200 else None
+    return Response(view.show(RunSerializer, now), status, headers=headers)
+
+
+class RunDetail(ApiView):
+    @operation(RunSerializer)
+    def get(self, request: Request, run_id: UUID) -> Response:
+        return show_run(self, access.get_run(user_of(request), run_id))
+
+
+class ReasonInput(serializers.Serializer[None]):
+    reason = serializers.CharField(
+        max_length=MAX_REASON, allow_blank=True, default="", trim_whitespace=False
+    )
+
+
+class PlanInput(serializers.Serializer[None]):
+    plan_revision = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
+
+
+class RejectInput(PlanInput, ReasonInput):
+    pass
+
+
+class EditInput(PlanInput):
+    steps = serializers.ListField(
+        child=serializers.DictField(), help_text="As in a `plan` event, without `status`."
+    )
+
+
+class RunVerb(ApiView):
+    """Something that an editor does to a run; the answer is the run."""
+
+    def editable(self, run_id: UUID) -> Run:
+        return access.get_run(user_of(self.request), run_id, Role.EDITOR)
+
+    def decide(self, verb: Any, run_id: UUID, body: Any, *names: str) -> Response:
+        """Calls a decision with what the body says."""
+        run, said = self.editable(run_id), self.read(body)
+        more = [said[name] for name in names]
+        on_loop(verb, run.session_id, run.pk, said["plan_revision"], user_of(self.request), *more)
+        return show_run(self, run)
+
+
+class CancelRun(RunVerb):
+    @operation(RunSerializer, body=ReasonInput, conflicts=True)
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Cancels it for good, whether it is queued, works or waits."""
+        run, said = self.editable(run_id), self.read(ReasonInput)
+        on_loop(runs.cancel, run.session_id, run.pk, user_of(request), said["reason"])
+        return show_run(self, run)
+
+
+class RetryRun(RunVerb):
+    @operation({201: RunSerializer}, once=True, conflicts=True)
+    @once()
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Goes on with a failed or cancelled run where it ended, as a new run."""
+        run = self.editable(run_id)
+        again = on_loop(retries.retry, run.session_id, run.pk, user_of(request))
+        return show_run(self, again, 201)
+
+
+class RegenerateRun(RunVerb):
+    @operation({201: RunSerializer}, once=True, conflicts=True)
+    @once()
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Answers its message anew, as a new run."""
+        run = self.editable(run_id)
+        again = on_loop(retries.regenerate, run.session_id, run.pk, user_of(request))
+        return show_run(self, again, 201)
+
+
+class ApproveRun(RunVerb):
+    @operation(RunSerializer, body=PlanInput, conflicts=True)
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Has the waiting plan carried out as it is."""
+        return self.decide(decisions.approve, run_id, PlanInput)
+
+
+class RejectRun(RunVerb):
+    @operation(RunSerializer, body=RejectInput, conflicts=True)
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Has the plan made anew with the reason; without one, cancels the run."""
+        return self.decide(decisions.reject, run_id, RejectInput, "reason")
+
+
+class EditPlan(RunVerb):
+    @operation(RunSerializer, body=EditInput, conflicts=True)
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Puts steps in place of the waiting plan's; they still have to be approved."""
+        return self.decide(decisions.edit, run_id, EditInput, "steps")
+
+
+class FeedbackInput(serializers.Serializer[Feedback]):
+    target = serializers.CharField(
+        max_length=50, default="answer", help_text="answer, progress, or a plan step's id"
+    )
+    value = serializers.ChoiceField(Feedback.Value.choices)
+    comment = serializers.CharField(max_length=MAX_REASON, allow_blank=True, default="")
+
+
+class RunFeedback(ApiView):
+    @operation(FeedbackSerializer(many=True))
+    def get(self, request: Request, run_id: UUID) -> Response:
+        """Lists what you said of it."""
+        run = access.get_run(user_of(request), run_id)
+        mine = run.feedback.filter(user=user_of(request))
+        return Response(FeedbackSerializer(mine, many=True).data)
+
+    @operation({200: FeedbackSerializer, 201: FeedbackSerializer}, body=FeedbackInput, once=True)
+    @once()
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Says what you think of its answer, its progress or a step; again, to change your mind."""
+        run = access.get_run(user_of(request), run_id)
+        said = self.read(FeedbackInput)
+        target = said.pop("target")
+        if target not in ("answer", "progress") and not _is_step(run, target):
+            raise ValidationError(
+                {"target": ["answer, progress, or the id of a step of its plan."]}
+            )
+        row, is_new = Feedback.objects.update_or_create(
+            run=run, user=user_of(request), target=target, defaults=said
+        )
+        return Response(self.show(FeedbackSerializer, row), 201 if is_new else 200)
+
+
+def _is_step(run: Run, key: str) -> bool:
+    return run.plans.filter(steps__key=key).exists()

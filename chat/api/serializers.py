@@ -1,0 +1,319 @@
+"""What the API shows of each kind of object. What it reads is beside the views that read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from agent import board, runs
+from agent.access import role_in
+from agent.markdown import render
+from agent.models import (
+    ApiToken,
+    Approval,
+    ChatSession,
+    Feedback,
+    Membership,
+    Memory,
+    MemoryRevision,
+    Message,
+    PhaseResult,
+    PlanRevision,
+    PlanStep,
+    Project,
+    Run,
+    Task,
+)
+from agent.models.projects import Role
+
+if TYPE_CHECKING:
+    Model = serializers.ModelSerializer[Any]
+    Plain = serializers.Serializer[Any]
+else:
+    Model = serializers.ModelSerializer
+    Plain = serializers.Serializer
+
+
+def username(**kwargs: Any) -> serializers.CharField:
+    return serializers.CharField(read_only=True, **kwargs)
+
+
+class ProjectSerializer(Model):
+    owner = username(source="owner.username")
+    role = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Project
+        fields = ("id", "name", "description", "owner", "role", "board_version", "created_at")
+
+    def get_role(self, project: Project) -> Role | None:
+        """What you may do in it."""
+        return role_in(self.context["request"].user, project)
+
+
+class MemberSerializer(Model):
+    user = username(source="user.username")
+
+    class Meta:
+        model = Membership
+        fields = ("user", "role", "created_at")
+
+
+class SessionSerializer(Model):
+    created_by = username(source="created_by.username", default=None, allow_null=True)
+
+    class Meta:
+        model = ChatSession
+        fields = (
+            "id",
+            "project",
+            "title",
+            "approval",
+            "created_by",
+            "last_seq",
+            "created_at",
+            "updated_at",
+        )
+
+
+class MessageSerializer(Model):
+    author = username(source="author.username", default=None, allow_null=True)
+    html = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Message
+        fields = ("id", "role", "author", "content", "html", "client_id", "created_at")
+        extra_kwargs = {"client_id": {"read_only": True}}
+
+    def get_html(self, message: Message) -> str | None:
+        """An answer's content, rendered and cleaned."""
+        return render(message.content) if message.role == Message.Author.AGENT else None
+
+
+class StepSerializer(Model):
+    id = serializers.CharField(source="key")
+    tool = serializers.SerializerMethodField()
+    error = serializers.SerializerMethodField()
+    arguments = serializers.DictField()
+    depends_on = serializers.ListField(child=serializers.CharField())
+
+    class Meta:
+        model = PlanStep
+        fields = (
+            "id",
+            "type",
+            "tool",
+            "description",
+            "arguments",
+            "depends_on",
+            "status",
+            "started_at",
+            "finished_at",
+            "result",
+            "error",
+        )
+
+    def get_tool(self, step: PlanStep) -> str | None:
+        return step.tool or None
+
+    def get_error(self, step: PlanStep) -> str | None:
+        return step.error or None
+
+
+class PlanSerializer(Model):
+    steps = StepSerializer(many=True)
+
+    class Meta:
+        model = PlanRevision
+        fields = ("id", "revision", "summary", "steps", "created_at")
+
+
+class ApprovalSerializer(Model):
+    plan_revision = serializers.IntegerField(source="plan.revision")
+    by = username(source="decided_by.username", default=None, allow_null=True)
+    effects = serializers.ListField(child=serializers.DictField())
+    estimate = serializers.DictField(allow_null=True)
+
+    class Meta:
+        model = Approval
+        fields = (
+            "id",
+            "status",
+            "plan_revision",
+            "reason",
+            "by",
+            "effects",
+            "estimate",
+            "requested_at",
+            "expires_at",
+            "decided_at",
+        )
+
+
+class TimingSerializer(Model):
+    class Meta:
+        model = PhaseResult
+        fields = ("phase", "started_at", "duration_ms")
+
+
+class RunSerializer(Model):
+    message = MessageSerializer()
+    answer = MessageSerializer(allow_null=True)
+    created_by = username(source="created_by.username", default=None, allow_null=True)
+    usage = serializers.DictField(child=serializers.IntegerField())
+    code = serializers.CharField(source="error_code")
+    duration_ms = serializers.SerializerMethodField()
+    plan = serializers.SerializerMethodField()
+    approvals = ApprovalSerializer(many=True)
+    timings = TimingSerializer(source="phases", many=True)
+
+    # What is read with the runs, so that a list of them takes a handful of queries.
+    JOINED = ("message__author", "answer", "created_by", "session")
+    FETCHED = ("plans__steps", "approvals__plan", "approvals__decided_by", "phases")
+
+    class Meta:
+        model = Run
+        fields = (
+            "id",
+            "session",
+            "number",
+            "status",
+            "approval",
+            "task",
+            "retry_of",
+            "message",
+            "answer",
+            "plan",
+            "approvals",
+            "timings",
+            "usage",
+            "model",
+            "error",
+            "code",
+            "retryable",
+            "partial",
+            "created_by",
+            "created_at",
+            "started_at",
+            "finished_at",
+            "duration_ms",
+        )
+
+    def get_duration_ms(self, run: Run) -> int | None:
+        """How long it worked; the time that it waited for a person does not count."""
+        return runs.duration_ms(run) if run.started_at and run.finished_at else None
+
+    @extend_schema_field(PlanSerializer(allow_null=True))
+    def get_plan(self, run: Run) -> dict[str, Any] | None:
+        """The latest revision."""
+        latest = max(run.plans.all(), key=lambda plan: plan.revision, default=None)
+        return None if latest is None else PlanSerializer(latest).data
+
+
+class TaskSerializer(Plain):
+    """A task as `change` events tell it, and when it was made and changed."""
+
+    id = serializers.UUIDField()
+    project = serializers.UUIDField()
+    title = serializers.CharField()
+    description = serializers.CharField(allow_blank=True)
+    status = serializers.ChoiceField(Task.Status.choices)
+    priority = serializers.ChoiceField(Task.Priority.choices)
+    parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]  # a field, taken out of the class
+    depends_on = serializers.ListField(child=serializers.UUIDField())
+    position = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+    def to_representation(self, instance: Task | Mapping[str, Any]) -> dict[str, Any]:
+        shown = task_shown(instance) if isinstance(instance, Task) else instance
+        return super().to_representation(shown)
+
+
+def task_shown(task: Task) -> dict[str, Any]:
+    return tasks_shown([task])[0]
+
+
+def tasks_shown(tasks: list[Task]) -> list[dict[str, Any]]:
+    return [
+        {
+            **told,
+            "project": task.project_id,
+            "created_at": task.created_at,
+            "updated_at": task.updated_at,
+        }
+        for task, told in zip(tasks, board.tasks_json(tasks), strict=True)
+    ]
+
+
+class MemorySerializer(Model):
+    class Meta:
+        model = Memory
+        fields = (
+            "id",
+            "project",
+            "title",
+            "content",
+            "kind",
+            "category",
+            "source_message",
+            "created_at",
+            "updated_at",
+        )
+
+
+class RevisionSerializer(Model):
+    by = username(source="by.username", default=None, allow_null=True)
+
+    class Meta:
+        model = MemoryRevision
+        fields = (
+            "number",
+            "action",
+            "title",
+            "content",
+            "kind",
+            "category",
+            "run",
+            "by",
+            "created_at",
+        )
+
+
+class FeedbackSerializer(Model):
+    class Meta:
+        model = Feedback
+        fields = ("id", "run", "target", "value", "comment", "created_at")
+
+
+class ToolSerializer(Plain):
+    name = serializers.CharField()
+    description = serializers.CharField()
+    destructive = serializers.BooleanField()
+    outgoing = serializers.BooleanField()
+    arguments = serializers.DictField(source="spec.parameters", help_text="A JSON schema.")
+    result = serializers.DictField(source="spec.result", help_text="A JSON schema.")
+
+
+class TokenSerializer(Model):
+    class Meta:
+        model = ApiToken
+        fields = ("id", "name", "prefix", "scope", "created_at", "last_used_at")
+
+
+class NewTokenSerializer(TokenSerializer):
+    key = serializers.CharField(
+        allow_null=True, help_text="Shown this once; null when the request is repeated."
+    )
+
+    class Meta(TokenSerializer.Meta):
+        fields = (*TokenSerializer.Meta.fields, "key")  # type: ignore[assignment]
+
+
+class MeSerializer(Plain):
+    id = serializers.IntegerField()
+    username = serializers.CharField()
+    scope = serializers.ChoiceField(ApiToken.Scope.choices)

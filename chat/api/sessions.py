@@ -1,0 +1,162 @@
+"""Sessions, what is said in them, and taking back what was changed."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agent import runs, undo
+from agent.models import ApprovalMode, ChatSession, Run
+from agent.models.projects import Role
+from agent.runs import Order
+from chat import access
+from chat.api.authentication import user_of
+from chat.api.etags import require_match, tagged
+from chat.api.idempotency import client_id_of, once
+from chat.api.runs import show_run
+from chat.api.schema import operation
+from chat.api.serializers import MessageSerializer, RunSerializer, SessionSerializer
+from chat.api.views import ApiView, PageQuery, on_loop
+
+logger = logging.getLogger(__name__)
+
+
+class SessionInput(serializers.Serializer[ChatSession]):
+    title = serializers.CharField(max_length=200, allow_blank=True, required=False)
+    approval = serializers.ChoiceField(ApprovalMode.choices, required=False)
+
+
+class ProjectSessions(ApiView):
+    @operation(SessionSerializer, query=PageQuery, many=True)
+    def get(self, request: Request, project_id: UUID) -> Response:
+        """Lists the sessions, the latest first."""
+        self.query(PageQuery)
+        project = access.get_project(user_of(request), project_id)
+        rows = project.sessions.select_related("created_by")
+        return self.page(rows, SessionSerializer, "-updated_at")
+
+    @operation({201: SessionSerializer}, body=SessionInput, once=True)
+    @once()
+    def post(self, request: Request, project_id: UUID) -> Response:
+        user = user_of(request)
+        project = access.get_project(user, project_id, Role.EDITOR)
+        session = ChatSession.objects.create(
+            project=project, created_by=user, **self.read(SessionInput)
+        )
+        location = f"/api/sessions/{session.pk}/"
+        return tagged(self.show(SessionSerializer, session), 201, Location=location)
+
+
+class SessionDetail(ApiView):
+    @operation(SessionSerializer)
+    def get(self, request: Request, session_id: UUID) -> Response:
+        session = access.get_session(user_of(request), session_id)
+        return tagged(self.show(SessionSerializer, session))
+
+    @operation(SessionSerializer, body=SessionInput, match=True)
+    def patch(self, request: Request, session_id: UUID) -> Response:
+        """Changes what is given."""
+        session = access.get_session(user_of(request), session_id, Role.EDITOR)
+        fields = self.read(SessionInput, partial=True)
+        with transaction.atomic():
+            now = ChatSession.objects.select_for_update().get(pk=session.pk)
+            require_match(request, self.show(SessionSerializer, now))
+            for name, value in fields.items():
+                setattr(now, name, value)
+            now.save(update_fields=list(fields))
+        return tagged(self.show(SessionSerializer, now))
+
+    @operation(match=True)
+    def delete(self, request: Request, session_id: UUID) -> Response:
+        """Deletes it with its log, for good. Its tasks and memories are the project's and stay."""
+        session = access.get_session(user_of(request), session_id, Role.OWNER)
+        with transaction.atomic():
+            now = ChatSession.objects.select_for_update().get(pk=session.pk)
+            require_match(request, self.show(SessionSerializer, now))
+            now.delete()
+        logger.info("%s deleted the session %s", request.user, session_id)
+        return Response(status=204)
+
+
+class MessageInput(serializers.Serializer[None]):
+    content = serializers.CharField(trim_whitespace=False, allow_blank=True)
+    client_id = serializers.UUIDField(required=False, allow_null=True)
+    approval = serializers.ChoiceField(ApprovalMode.choices, default=ApprovalMode.AUTO)
+    task = serializers.UUIDField(required=False, allow_null=True)
+
+
+class SessionMessages(ApiView):
+    @operation(MessageSerializer, query=PageQuery, many=True)
+    def get(self, request: Request, session_id: UUID) -> Response:
+        """Lists what was said, the oldest first."""
+        self.query(PageQuery)
+        session = access.get_session(user_of(request), session_id)
+        return self.page(session.messages.select_related("author"), MessageSerializer, "created_at")
+
+    @operation({201: RunSerializer}, body=MessageInput, once=True)
+    @once()
+    def post(self, request: Request, session_id: UUID) -> Response:
+        """Says something, which starts a run or queues one. The same `client_id` starts none."""
+        user = user_of(request)
+        session = access.get_session(user, session_id, Role.EDITOR)
+        run = on_loop(runs.start, session.pk, user, order_of(request, self.read(MessageInput)))
+        return show_run(self, run, 201)
+
+
+def order_of(request: Request, fields: dict[str, Any]) -> Order:
+    return Order(
+        fields["content"],
+        fields.get("client_id") or client_id_of(request),
+        fields["approval"],
+        fields.get("task"),
+    )
+
+
+class RunFilter(PageQuery):
+    status = serializers.ChoiceField(Run.Status.choices, required=False)
+
+
+class SessionRuns(ApiView):
+    @operation(RunSerializer, query=RunFilter, many=True)
+    def get(self, request: Request, session_id: UUID) -> Response:
+        """Lists the runs, the latest first."""
+        session = access.get_session(user_of(request), session_id)
+        wanted = self.query(RunFilter)
+        filters = {"status": wanted["status"]} if "status" in wanted else {}
+        rows = session.runs.filter(**filters).select_related(*RunSerializer.JOINED)
+        return self.page(rows.prefetch_related(*RunSerializer.FETCHED), RunSerializer, "-number")
+
+
+class UndoInput(serializers.Serializer[None]):
+    seqs = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1),
+        required=False,
+        min_length=1,
+        max_length=1000,
+        help_text="The numbers of `change` events.",
+    )
+    run = serializers.UUIDField(required=False, help_text="All changes of this run.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if len(attrs) != 1:
+            raise ValidationError("Name either seqs or a run.")
+        return attrs
+
+
+class SessionUndo(ApiView):
+    @operation(body=UndoInput, conflicts=True)
+    def post(self, request: Request, session_id: UUID) -> Response:
+        """Takes changes back, all of them or none. New `change` events tell of it."""
+        user = user_of(request)
+        session = access.get_session(user, session_id, Role.EDITOR)
+        wanted = self.read(UndoInput)
+        seqs = wanted["seqs"] if "seqs" in wanted else undo.seqs_of_run(session.pk, wanted["run"])
+        on_loop(undo.undo, session.pk, user, seqs)
+        return Response(status=204)

@@ -1,0 +1,132 @@
+"""Tasks of a project's board."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agent import board
+from agent.changes import Change
+from agent.models import Project, Task
+from agent.models.projects import Role
+from chat import access
+from chat.api.authentication import user_of
+from chat.api.etags import require_match, tagged
+from chat.api.idempotency import once
+from chat.api.pages import Pages
+from chat.api.schema import operation
+from chat.api.serializers import TaskSerializer, tasks_shown
+from chat.api.views import EditView, InSession, PageQuery
+
+
+class TaskInput(serializers.Serializer[Task]):
+    title = serializers.CharField(max_length=board.MAX_TITLE)
+    description = serializers.CharField(allow_blank=True, required=False)
+    status = serializers.ChoiceField(Task.Status.choices, required=False)
+    priority = serializers.ChoiceField(Task.Priority.choices, required=False)
+    parent = serializers.UUIDField(allow_null=True, required=False)  # type: ignore[assignment]  # a field, taken out of the class
+    depends_on = serializers.ListField(
+        child=serializers.UUIDField(), max_length=100, required=False
+    )
+
+
+class TaskFilter(PageQuery):
+    status = serializers.ChoiceField(Task.Status.choices, required=False)
+    priority = serializers.ChoiceField(Task.Priority.choices, required=False)
+    parent = serializers.UUIDField(required=False)  # type: ignore[assignment]  # a field, taken out of the class
+
+
+class ProjectTasks(EditView):
+    @operation(TaskSerializer, query=TaskFilter, many=True)
+    def get(self, request: Request, project_id: UUID) -> Response:
+        """Lists the board."""
+        project = access.get_project(user_of(request), project_id)
+        wanted = self.query(TaskFilter)
+        filters = {
+            name: wanted[name] for name in ("status", "priority", "parent") if name in wanted
+        }
+        pages = Pages("position")
+        rows = pages.paginate_queryset(project.tasks.filter(**filters), request, self)
+        shown = TaskSerializer(tasks_shown(rows or []), many=True).data
+        return pages.get_paginated_response(shown)
+
+    @operation({201: TaskSerializer}, body=TaskInput, query=InSession, once=True)
+    @once()
+    def post(self, request: Request, project_id: UUID) -> Response:
+        """Puts a task at the end of the board."""
+        project = access.get_project(user_of(request), project_id, Role.EDITOR)
+        fields = self.read(TaskInput)
+        task = self.carry_out(project.pk, lambda: _create(project, dict(fields)))
+        location = f"/api/tasks/{task.pk}/"
+        return tagged(self.show(TaskSerializer, task), 201, Location=location)
+
+
+class TaskDetail(EditView):
+    @operation(TaskSerializer)
+    def get(self, request: Request, task_id: UUID) -> Response:
+        return tagged(self.show(TaskSerializer, access.get_task(user_of(request), task_id)))
+
+    @operation(TaskSerializer, body=TaskInput, query=InSession, match=True)
+    def patch(self, request: Request, task_id: UUID) -> Response:
+        """Changes what is given."""
+        task = access.get_task(user_of(request), task_id, Role.EDITOR)
+        fields = self.read(TaskInput, partial=True)
+
+        def work() -> tuple[Task, list[Change]]:
+            now = self._now(task)
+            changed, change = board.update_task(task=now, **_linked(now.project_id, fields))
+            return changed, [change] if change else []
+
+        return tagged(self.show(TaskSerializer, self.carry_out(task.project_id, work)))
+
+    @operation(query=InSession, match=True)
+    def delete(self, request: Request, task_id: UUID) -> Response:
+        """Deletes it; an undo of the change brings it back."""
+        task = access.get_task(user_of(request), task_id, Role.EDITOR)
+
+        def work() -> tuple[None, list[Change]]:
+            return None, [board.delete_task(task=self._now(task))[1]]
+
+        self.carry_out(task.project_id, work)
+        return Response(status=204)
+
+    def _now(self, task: Task) -> Task:
+        """Returns the task as it is now, locked, if that is what the caller saw."""
+        now: Task | None = Task.objects.select_for_update().filter(pk=task.pk).first()
+        if now is None:
+            raise Http404("There is no such task.")
+        require_match(self.request, self.show(TaskSerializer, now))
+        return now
+
+
+def _create(project: Project, fields: dict[str, Any]) -> tuple[Task, list[Change]]:
+    status = fields.pop("status", None)
+    task, made = board.create_task(project_id=project.pk, **_linked(project.pk, fields))
+    if status is None:
+        return task, [made]
+    task, changed = board.change_status(task=task, status=status)
+    return task, [made, changed] if changed else [made]
+
+
+def _linked(project: UUID, fields: dict[str, Any]) -> dict[str, Any]:
+    """Returns `fields` with tasks in the place of their ids."""
+    linked = dict(fields)
+    if linked.get("parent") is not None:
+        (linked["parent"],) = _tasks(project, "parent", [linked["parent"]])
+    if "depends_on" in linked:
+        linked["depends_on"] = _tasks(project, "depends_on", linked["depends_on"])
+    return linked
+
+
+def _tasks(project: UUID, field: str, ids: list[UUID]) -> list[Task]:
+    # A link to a deleted task is shown, so it may be sent back.
+    found = Task.all_objects.filter(project=project).in_bulk(ids)
+    if len(found) != len(set(ids)):
+        raise ValidationError({field: ["There is no such task in this project."]})
+    return list(found.values())
