@@ -32,6 +32,7 @@ class PageQuery(serializers.Serializer[None]):
 class EventPage(serializers.Serializer[None]):
     results = serializers.ListField(child=serializers.DictField(), help_text="Events.")
     last_seq = serializers.IntegerField()
+    board = serializers.IntegerField(help_text="The version of the project's board.")
     next = serializers.URLField(allow_null=True)
 
 
@@ -83,11 +84,12 @@ def _gone(session: ChatSession) -> Response:
 def _page(request: Request, session: ChatSession, after: int, limit: int) -> HttpResponse:
     """The events' own JSON, as every reader gets it."""
     frames = log.read_now(session.pk, after, limit)
-    last = ChatSession.objects.values_list("last_seq", flat=True).get(pk=session.pk)
+    ends = ChatSession.objects.values_list("last_seq", "project__board_version")
+    last, board = ends.get(pk=session.pk)
     seq = frames[-1].seq if frames else after
     next_url = f'"{request.build_absolute_uri(request.path)}?after={seq}&limit={limit}"'
     body = (
         f'{{"results":[{",".join(frame.body for frame in frames)}],'
-        f'"last_seq":{last},"next":{next_url if seq < last else "null"}}}'
+        f'"last_seq":{last},"board":{board},"next":{next_url if seq < last else "null"}}}'
     )
     return HttpResponse(body, content_type="application/json")

@@ -42,6 +42,7 @@ class Follower:
         self._aside: deque[Piece] = deque(maxlen=ASIDE)
         self._read_ahead: deque[Kept] = deque()
         self._board_version: int | None = None  # none yet: nothing goes before `hello`
+        self._left_run: UUID | None = None  # told as interrupted
         self._given_at = self._loop.time()
         self._expelled = False
 
@@ -103,6 +104,13 @@ class Follower:
         self._board_version = version
         if not seen:
             self._say("board", project=str(project), version=version)
+
+    def interrupted(self, run: UUID | None) -> None:
+        if self._board_version is None or run == self._left_run:
+            return
+        self._aside.extend(Piece(text) for text in frames.interruption(self._left_run, run))
+        self._left_run = run
+        self.wake()
 
     def tick(self, now: float) -> None:
         if self._board_version is not None and now - self._given_at > HEARTBEAT and not self._aside:

@@ -72,6 +72,7 @@ class SessionSerializer(Model):
             "project",
             "title",
             "approval",
+            "task",
             "created_by",
             "last_seq",
             "created_at",
@@ -163,6 +164,7 @@ class RunSerializer(Model):
     message = MessageSerializer()
     answer = MessageSerializer(allow_null=True)
     created_by = username(source="created_by.username", default=None, allow_null=True)
+    is_interrupted = serializers.BooleanField(help_text="It was left, and nobody goes on yet.")
     usage = serializers.DictField(child=serializers.IntegerField())
     code = serializers.CharField(source="error_code")
     duration_ms = serializers.SerializerMethodField()
@@ -181,6 +183,7 @@ class RunSerializer(Model):
             "session",
             "number",
             "status",
+            "is_interrupted",
             "approval",
             "task",
             "retry_of",

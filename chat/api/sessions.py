@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agent import runs, undo
-from agent.models import ApprovalMode, ChatSession, Run
+from agent.models import ApprovalMode, ChatSession, Run, Task
 from agent.models.projects import Role
 from agent.runs import Order
 from chat import access
@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 class SessionInput(serializers.Serializer[ChatSession]):
     title = serializers.CharField(max_length=200, allow_blank=True, required=False)
     approval = serializers.ChoiceField(ApprovalMode.choices, required=False)
+    task = serializers.UUIDField(
+        allow_null=True, required=False, help_text="What it is about, when a message names none."
+    )
 
 
 class ProjectSessions(ApiView):
@@ -47,9 +50,8 @@ class ProjectSessions(ApiView):
     def post(self, request: Request, project_id: UUID) -> Response:
         user = user_of(request)
         project = access.get_project(user, project_id, Role.EDITOR)
-        session = ChatSession.objects.create(
-            project=project, created_by=user, **self.read(SessionInput)
-        )
+        fields = _linked(project.pk, self.read(SessionInput))
+        session = ChatSession.objects.create(project=project, created_by=user, **fields)
         location = f"/api/sessions/{session.pk}/"
         return tagged(self.show(SessionSerializer, session), 201, Location=location)
 
@@ -68,7 +70,7 @@ class SessionDetail(ApiView):
         with transaction.atomic():
             now = ChatSession.objects.select_for_update().get(pk=session.pk)
             require_match(request, self.show(SessionSerializer, now))
-            for name, value in fields.items():
+            for name, value in _linked(now.project_id, fields).items():
                 setattr(now, name, value)
             now.save(update_fields=list(fields))
         return tagged(self.show(SessionSerializer, now))
@@ -83,6 +85,16 @@ class SessionDetail(ApiView):
             now.delete()
         logger.info("%s deleted the session %s", request.user, session_id)
         return Response(status=204)
+
+
+def _linked(project: UUID, fields: dict[str, Any]) -> dict[str, Any]:
+    """Returns `fields` with the task in the place of its id."""
+    if fields.get("task") is None:
+        return fields
+    task = Task.objects.filter(pk=fields["task"], project=project).first()
+    if task is None:
+        raise ValidationError({"task": ["There is no such task in this project."]})
+    return {**fields, "task": task}
 
 
 class MessageInput(serializers.Serializer[None]):

@@ -11,7 +11,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agent import board
+from agent import board, task_rules
 from agent.changes import Change
 from agent.models import Project, Task
 from agent.models.projects import Role
@@ -26,13 +26,19 @@ from chat.api.views import EditView, InSession, PageQuery
 
 
 class TaskInput(serializers.Serializer[Task]):
-    title = serializers.CharField(max_length=board.MAX_TITLE)
+    title = serializers.CharField(max_length=task_rules.MAX_TITLE)
     description = serializers.CharField(allow_blank=True, required=False)
     status = serializers.ChoiceField(Task.Status.choices, required=False)
     priority = serializers.ChoiceField(Task.Priority.choices, required=False)
     parent = serializers.UUIDField(allow_null=True, required=False)  # type: ignore[assignment]  # a field, taken out of the class
     depends_on = serializers.ListField(
         child=serializers.UUIDField(), max_length=100, required=False
+    )
+    position = serializers.IntegerField(
+        min_value=-task_rules.LAST_POSITION,
+        max_value=task_rules.LAST_POSITION,
+        required=False,
+        help_text="That of another task: it comes directly before that one.",
     )
 
 
@@ -106,11 +112,9 @@ class TaskDetail(EditView):
 
 
 def _create(project: Project, fields: dict[str, Any]) -> tuple[Task, list[Change]]:
-    status = fields.pop("status", None)
+    after = {name: fields.pop(name) for name in ("status", "position") if name in fields}
     task, made = board.create_task(project_id=project.pk, **_linked(project.pk, fields))
-    if status is None:
-        return task, [made]
-    task, changed = board.change_status(task=task, status=status)
+    task, changed = board.update_task(task=task, **after)
     return task, [made, changed] if changed else [made]
 
 

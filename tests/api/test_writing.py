@@ -15,6 +15,7 @@ from agent.runs import MAX_CONTENT
 from tests.api.client import client, headers_of, page_client
 from tests.server import PATIENCE, ServerProcess, receive, watching
 
+STEP = ("id", "type", "tool", "description", "arguments", "depends_on")
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 
@@ -157,9 +158,7 @@ async def test_a_plan_is_edited_approved_and_carried_out(
     asked = waiting["approvals"][-1]
     assert (asked["status"], asked["plan_revision"]) == ("requested", 1)
     assert asked["effects"]
-    steps = [
-        {key: v for key, v in step.items() if key != "status"} for step in waiting["plan"]["steps"]
-    ]
+    steps = [{name: step[name] for name in STEP} for step in waiting["plan"]["steps"]]
     steps[0]["arguments"]["title"] = "Write all of the docs"
     path = f"runs/{run['id']}"
     stale = await api.post(f"{path}/edit-plan/", json={"plan_revision": 7, "steps": steps})
