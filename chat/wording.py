@@ -52,7 +52,7 @@ FIELDS = {
     "priority": "priority",
     "parent": "parent task",
     "depends_on": "dependencies",
-    "position": "place",
+    "position": "place on the board",
     "content": "content",
     "kind": "kind",
     "category": "category",

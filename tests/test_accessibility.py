@@ -250,3 +250,65 @@ def test_the_status_speaks_at_the_borders_of_phases_and_not_with_every_token(vis
     assert len(told) <= 10, told  # the eight phases, and the end
     assert page.locator("#log").get_attribute("aria-live") == "off"
     assert page.locator("#status").get_attribute("role") == "status"
+
+
+# -- small screens, still pages --------------------------------------------------------------------
+
+TOO_WIDE = """() => [...document.querySelectorAll("body *")]
+  .filter((one) => one.checkVisibility() && one.scrollWidth > one.clientWidth + 1
+    && ["auto", "scroll"].includes(getComputedStyle(one).overflowX) && one.localName !== "pre")
+  .map((one) => one.className)"""
+
+
+def test_at_320_pixels_nothing_goes_sideways_and_a_thumb_reaches_the_drawers(
+    browser: Browser, server: ServerProcess
+) -> None:
+    visit = Visit(browser, server, viewport={"width": 320, "height": 640}, has_touch=True)
+    page = visit.live()
+    visit.say("I need: 1. patient sign-up with email verification 2. invoices")
+    visit.wait_for("succeeded")
+    visit.say("Delete the sign-up task and delete the invoices task")
+    visit.wait_for("succeeded", "waiting")
+    for details in page.locator('[data-slot="run-details"]:not([open]) > summary').all():
+        details.click()
+    assert narrow(page)
+    drawers = {"Projects and sessions": "#side", "Tasks and memory": "#aside"}
+    for name, drawer in drawers.items():
+        button = page.get_by_role("button", name=name)
+        place = button.bounding_box()
+        assert place is not None
+        assert place["y"] > 500
+        assert place["height"] >= 44
+        button.click()
+        page.locator(drawer).get_by_role("button", name="Close").wait_for()
+        for row in page.locator(f"{drawer} .task [data-open]").all():
+            row.click()
+        assert narrow(page)
+        page.locator(drawer).get_by_role("button", name="Close").click()
+        page.locator(drawer).wait_for(state="hidden")
+    visit.context.close()
+
+
+def narrow(page: Page) -> bool:
+    assert page.evaluate(TOO_WIDE) == []
+    return bool(page.evaluate("document.documentElement.scrollWidth <= 320"))
+
+
+def test_who_wants_no_motion_sees_none(
+    browser: Browser, make_server: Callable[..., ServerProcess]
+) -> None:
+    with socket.socket() as silent:  # takes connections and never answers
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        model = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        server = make_server(OPENAI_BASE_URL=model, OPENAI_API_KEY="none")
+        moving = {}
+        for wish in ("no-preference", "reduce"):
+            visit = Visit(browser, server, reduced_motion=wish)
+            page = visit.live()
+            visit.say("Plan my app")
+            visit.wait(lambda page=page: page.locator('[data-state="running"]').count() > 0)  # type: ignore[misc]
+            moving[wish] = page.evaluate("document.getAnimations().length")
+            visit.context.close()
+    assert moving["no-preference"] > 0
+    assert moving["reduce"] == 0

@@ -90,12 +90,14 @@ function move(id, way) {
   else status.textContent = `“${task.title}” can go no further that way.`;
 }
 
+// With the position of another task it comes directly before that one.
 function put(task, { parent, next }) {
   const others = board.within(parent).filter((one) => one !== task);
   const at = next ? others.indexOf(next) : others.length;
+  const position = next?.position ?? (others.at(-1)?.position ?? task.position - 1) + 1;
   const above = board.tasks.get(parent)?.title;
   const told = `“${task.title}” is number ${at + 1} of ${others.length + 1}`;
-  patch(task.id, { parent, position: at }, above ? `${told} in “${above}”.` : `${told}.`);
+  patch(task.id, { parent, position }, above ? `${told} in “${above}”.` : `${told}.`);
 }
 
 // -- dragging ---------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 // Copying to the clipboard: code, and links to a place of the page.
 
+import { copy as toClipboard } from "./clipboard.js";
 import { clone } from "./dom.js";
 
 const status = document.getElementById("status");
@@ -14,12 +15,7 @@ export function addCopyButtons(root) {
 }
 
 async function copy(button, words) {
-  try {
-    await navigator.clipboard.writeText(words);
-    tell(button, "Copied");
-  } catch {
-    tell(button, "Not copied"); // without TLS there is no clipboard, except on this machine
-  }
+  tell(button, (await toClipboard(words)) ? "Copied" : "Not copied");
 }
 
 function tell(button, word) {

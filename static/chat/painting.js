@@ -19,7 +19,8 @@ function ask() {
   else requestAnimationFrame(draw);
 }
 
-function add(key, work) {
+// `work` is done before the next paint, once for each `key`.
+export function add(key, work) {
   waiting.set(key, work);
   ask();
 }

@@ -6,6 +6,7 @@ import * as detail from "./detail.js";
 import { attribute, list, picture, show, slot, text } from "./dom.js";
 import { debug } from "./debug.js";
 import * as finding from "./finding.js";
+import * as painting from "./painting.js";
 import { page, taskNote, tick } from "./wording.js";
 
 const root = document.getElementById("panels");
@@ -17,7 +18,7 @@ board.set(first);
 // A new message: what changed before it is no longer new.
 export function startAnew() {
   board.fresh.clear();
-  showAll();
+  painting.add("panels", showAll);
 }
 
 // `change`: what the fold made of the event with this body.
@@ -25,8 +26,8 @@ export function change(body, change) {
   missed?.push(body);
   board.put(body);
   board.fresh.set(body.id, change);
-  showAll();
-  detail.refresh(body.id);
+  painting.add("panels", showAll);
+  painting.add(`detail ${body.id}`, () => detail.refresh(body.id));
 }
 
 export function showAll() {
