@@ -47,8 +47,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         return problem(status.HTTP_400_BAD_REQUEST, "invalid", str(error))
     if isinstance(error, database.LOST):
         logger.exception("The database is away; a request was not answered")
-        text = "The database does not answer; nothing was confirmed. Try again."
-        return problem(status.HTTP_503_SERVICE_UNAVAILABLE, "unavailable", text)
+        return away("Nothing was confirmed; try again.")
     if isinstance(error, Http404):
         error = NotFound(*error.args)
     response = exception_handler(error, context)
@@ -65,6 +64,11 @@ def _with_code(response: Response, error: Exception) -> Response:
             error, "default_code", "forbidden"
         )
     return response
+
+
+def away(text: str) -> Response:
+    text = f"The database does not answer. {text}"
+    return problem(status.HTTP_503_SERVICE_UNAVAILABLE, "unavailable", text)
 
 
 def problem(code: int, name: str, text: str) -> Response:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -46,7 +46,7 @@ class Follower:
         self._given_at = self._loop.time()
         self._expelled = False
 
-    async def pieces(self) -> AsyncIterator[Piece]:
+    async def pieces(self) -> AsyncGenerator[Piece, None]:
         """Yields `hello`, what comes after the cursor, and each new event; ends when access does.
 
         Heartbeats come in between. A cursor beyond the end gets `resync` first.

@@ -85,6 +85,18 @@ def key_of(request: Request) -> str | None:
     return key
 
 
+def check_key(request: Request) -> None:
+    """Refuses a key that came with another request; the run of this one is found by its `client_id`."""
+    if (key := key_of(request)) is None:
+        return
+    now, digest = timezone.now(), _digest(request)
+    known, _ = KeptAnswer.objects.get_or_create(
+        user=user_of(request), key=key, defaults={"digest": digest, "began_at": now}
+    )
+    if known.digest != digest:
+        raise KeyReused
+
+
 def client_id_of(request: Request) -> UUID | None:
     """Returns a message's `client_id` that follows from the key: then even a crash makes no double."""
     key = key_of(request)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -41,11 +41,11 @@ def block(piece: Piece) -> str:
     return f"{cursor}data: {piece.text}\n\n"
 
 
-async def in_portions(pieces: AsyncIterator[Piece]) -> AsyncIterator[Piece]:
+async def in_portions(pieces: AsyncGenerator[Piece, None]) -> AsyncGenerator[Piece, None]:
     """Ends after so many events, bytes or seconds."""
     clock = asyncio.get_running_loop().time
     over_at, events, size = clock() + MAX_SECONDS, 0, 0
-    async with aclosing(pieces):  # type: ignore[type-var]
+    async with aclosing(pieces):
         async for piece in pieces:
             yield piece
             events += piece.seq is not None
@@ -74,14 +74,14 @@ async def _count(user: int) -> int:
     return feed.here().count_of(user)
 
 
-async def blocks(presence: Presence, after: int) -> AsyncIterator[str]:
+async def blocks(presence: Presence, after: int) -> AsyncGenerator[str, None]:
     pieces = in_portions(Follower(presence, after).pieces())
-    async with aclosing(pieces):  # type: ignore[type-var]
+    async with aclosing(pieces):
         async for piece in pieces:
             yield block(piece)
 
 
-def stream(blocks: AsyncIterator[str], **headers: Any) -> HttpResponseBase:
+def stream(blocks: AsyncGenerator[str, None], **headers: Any) -> HttpResponseBase:
     response = StreamingHttpResponse(blocks, content_type="text/event-stream")
     response["Cache-Control"] = "no-cache, no-transform"
     response["X-Accel-Buffering"] = "no"

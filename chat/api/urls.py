@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path, re_path, register_converter
 from django.urls.converters import StringConverter
 
-from chat.api import accounts, memories, projects, runs, sessions, tasks
+from chat.api import accounts, chat, memories, projects, runs, sessions, tasks
 from chat.api.events import SessionEvents
 from chat.api.views import NoSuchPage
 
@@ -30,6 +30,8 @@ urlpatterns: list[URLPattern] = [
     path(f"{PROJECT}/", projects.ProjectDetail.as_view()),
     path(f"{PROJECT}/members/", projects.ProjectMembers.as_view()),
     path(f"{PROJECT}/members/<username:username>/", projects.ProjectMember.as_view()),
+    path(f"{PROJECT}/chat/", chat.Chat.as_view()),
+    path(f"{PROJECT}/chat-stream/", chat.ChatStream.as_view()),
     path(f"{PROJECT}/sessions/", sessions.ProjectSessions.as_view()),
     path(f"{PROJECT}/tasks/", tasks.ProjectTasks.as_view()),
     path(f"{PROJECT}/memories/", memories.ProjectMemories.as_view()),

@@ -1,0 +1,228 @@
+"""Saying something to a project: with one answer at the end, or as a stream of what happens."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.http import Http404, HttpRequest, HttpResponseBase
+from rest_framework import serializers
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agent import database, runs
+from agent.events import EventType
+from agent.models import ApprovalMode, ChatSession, Event, Message, Project, Run
+from agent.models.projects import Role
+from agent.runs import Order
+from chat import access
+from chat.api import errors, following, sse
+from chat.api.authentication import user_of
+from chat.api.idempotency import check_key, client_id_of
+from chat.api.schema import operation, stream_of
+from chat.api.serializers import PlanSerializer
+from chat.api.views import ApiView, let_go, on_loop
+from chat.presence import Presence
+
+logger = logging.getLogger(__name__)
+
+
+class ChatInput(serializers.Serializer[None]):
+    message = serializers.CharField(trim_whitespace=False, allow_blank=True)
+    session = serializers.UUIDField(
+        required=False, allow_null=True, help_text="Without: the project's latest, or a new one."
+    )
+    client_id = serializers.UUIDField(required=False, allow_null=True)
+    approval = serializers.ChoiceField(ApprovalMode.choices, default=ApprovalMode.AUTO)
+    task = serializers.UUIDField(required=False, allow_null=True)
+
+
+class ChatAnswer(serializers.Serializer[Any]):
+    run = serializers.UUIDField()
+    session = serializers.UUIDField()
+    status = serializers.ChoiceField(Run.Status.choices)
+    response = serializers.CharField(allow_null=True)
+    usage = serializers.DictField(child=serializers.IntegerField())
+    duration_ms = serializers.IntegerField(allow_null=True)
+    plan = PlanSerializer(allow_null=True)
+    changes = serializers.ListField(child=serializers.DictField())
+
+
+class Failure(serializers.Serializer[None]):
+    error = serializers.CharField()
+    code = serializers.CharField()
+    retryable = serializers.BooleanField()
+    run = serializers.UUIDField()
+
+
+class ChatView(ApiView):
+    """Accepts a message for a project."""
+
+    def accept(self, project_id: UUID) -> tuple[ChatSession, Run]:
+        request = self.request
+        user = user_of(request)
+        project = access.get_project(user, project_id, Role.EDITOR)
+        said = self.read(ChatInput)
+        check_key(request)
+        client_id = said.get("client_id") or client_id_of(request)
+        session = _session(project, said.get("session"), client_id) or (
+            ChatSession.objects.create(project=project, created_by=user)
+        )
+        order = Order(said["message"], client_id, said["approval"], said.get("task"))
+        return session, on_loop(runs.start, session.pk, user, order)
+
+
+def _session(project: Project, named: UUID | None, client_id: UUID | None) -> ChatSession | None:
+    if named is not None:
+        session = project.sessions.filter(pk=named).first()
+        if session is None:
+            raise Http404("There is no such session.")
+        return session
+    if client_id is not None:  # sent again: where it was accepted, whatever is the latest by now
+        known = Message.objects.filter(session__project=project, client_id=client_id).first()
+        if known is not None:
+            return known.session
+    return project.sessions.order_by("-updated_at").first()
+
+
+# -- one answer ------------------------------------------------------------------------------------
+
+
+class Waiting(Response):
+    """Stands for the answer until the run is over; nothing is held for it but a place in the feed."""
+
+    def __init__(self, presence: Presence, run: Run, after: int) -> None:
+        super().__init__()
+        self.presence, self.run, self.after = presence, run, after
+
+    async def settle(self) -> None:
+        """Waits for the end of the run, or until it waits for a person; then is the answer."""
+        async with aclosing(following.of_run(self.presence, self.run, self.after)) as told:
+            async for one in told:
+                if one.blocked:
+                    break
+        self.status_code, self.data = await database.call(_answer, self.run.pk)
+        if self.status_code == 202:
+            self["Location"] = f"/api/runs/{self.run.pk}/"
+
+    def become(self, other: Response) -> None:
+        """Is `other` instead."""
+        self.status_code, self.data = other.status_code, other.data
+        for name, value in other.items():
+            self[name] = value
+
+
+class Chat(ChatView):
+    @operation(
+        {200: ChatAnswer, 202: ChatAnswer, 502: Failure},
+        body=ChatInput,
+        once=True,
+    )
+    def post(self, request: Request, project_id: UUID) -> HttpResponseBase:
+        """Says something and waits for the answer.
+
+        202 with the `Location` of the run: when that waits for a person, or at once with
+        `Prefer: respond-async`. 502: the run failed.
+        """
+        session, run = self.accept(project_id)
+        if "respond-async" in request.headers.get("Prefer", ""):
+            _, shown = _answer(run.pk)
+            headers = {
+                "Location": f"/api/runs/{run.pk}/",
+                "Preference-Applied": "respond-async",
+            }
+            return Response(shown, 202, headers=headers)
+        if session.runs.filter(status=Run.Status.WAITING, number__lte=run.number).exists():
+            status, shown = _answer(run.pk)
+            return Response(shown, status, headers={"Location": f"/api/runs/{run.pk}/"})
+        presence = sse.presence_of(request, session)
+        return let_go(Waiting(presence, run, following.start_of(run)))
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        """The wait is on the event loop: a thread for each that waits would be a thread too many."""
+        accept = super().as_view(**initkwargs)
+
+        async def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            response: HttpResponseBase = await sync_to_async(accept)(request, *args, **kwargs)
+            if isinstance(response, Waiting):
+                try:
+                    await response.settle()
+                except database.LOST:
+                    logger.exception("The database is away; a run was not waited for")
+                    response.become(errors.away("The run goes on; ask for it again."))
+            return response
+
+        return functools.update_wrapper(view, accept)
+
+
+def _answer(run_id: UUID) -> tuple[int, dict[str, Any]]:
+    """Returns the status and the body that answer for the run as it is."""
+    run = Run.objects.select_related("answer").get(pk=run_id)
+    if run.status == Run.Status.FAILED:
+        failure = {"error": run.error, "code": run.error_code, "retryable": run.retryable}
+        return 502, {**failure, "run": str(run.pk)}
+    plan = run.plans.order_by("-revision").first()
+    shown = {
+        "run": run.pk,
+        "session": run.session_id,
+        "status": run.status,
+        "response": run.answer.content if run.answer else None,
+        "usage": run.usage,
+        "duration_ms": runs.duration_ms(run) if run.started_at and run.finished_at else None,
+        "plan": plan,
+        "changes": _changes(run),
+    }
+    return 202 if run.status in Run.UNFINISHED else 200, ChatAnswer(shown).data
+
+
+def _changes(run: Run) -> list[Any]:
+    told = Event.objects.filter(session=run.session_id, run=run, type=EventType.CHANGE)
+    bodies = told.order_by("seq").values_list("body", flat=True)
+    return [json.loads(body)["change"] for body in bodies]
+
+
+# -- a stream --------------------------------------------------------------------------------------
+
+
+class ChatStream(ChatView):
+    renderer_classes = [JSONRenderer, sse.EventStreamRenderer]
+
+    @operation(
+        {(200, "text/event-stream"): stream_of("The run's events, from its `message` on.")},
+        body=ChatInput,
+        once=True,
+    )
+    def post(self, request: Request, project_id: UUID) -> HttpResponseBase:
+        """Says something and streams what happens, to the end of the run.
+
+        The same `client_id` again attaches to its run, after `Last-Event-ID`. Closing cancels nothing.
+        """
+        had = sse.cursor_of(request)
+        session, run = self.accept(project_id)
+        after = max(following.start_of(run), min(had, session.last_seq))
+        presence = sse.presence_of(request, session)
+        return sse.stream(_blocks(presence, run, after))
+
+
+async def _blocks(presence: Presence, run: Run, after: int) -> AsyncGenerator[str, None]:
+    if await database.call(_is_over, run.pk, after):
+        return
+    async with aclosing(following.of_run(presence, run, after)) as told:
+        async for one in told:
+            if one.event is not None or one.piece.seq is None:
+                yield sse.block(one.piece)
+
+
+def _is_over(run: UUID, after: int) -> bool:
+    """Tells whether there is nothing of the run after this position, and will not be."""
+    row = Run.objects.get(pk=run)
+    rest = Event.objects.filter(session=row.session_id, run=run, seq__gt=after)
+    return row.status not in Run.UNFINISHED and not rest.exists()
