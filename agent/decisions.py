@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,14 +12,25 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
-from agent import consent, doorbell, effects, events, log, parsing, revisions, runs, validation
+from agent import (
+    consent,
+    doorbell,
+    effects,
+    estimates,
+    events,
+    log,
+    parsing,
+    revisions,
+    runs,
+    validation,
+)
 from agent.effects import Effect
 from agent.events import Phase
 from agent.exceptions import Fenced, PlanInvalid, Refused
 from agent.llm.base import Revise
 from agent.log import Done
 from agent.models import Approval, PhaseResult, PlanRevision, PlanStep, Run
-from agent.plans import Step
+from agent.plans import Plan
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -32,7 +43,9 @@ class Parked(Exception):
 def is_free(run: Run, revision: PlanRevision) -> bool:
     """Tells without a look at the board that the plan needs nobody's word. Reads the session anew."""
     run.session.refresh_from_db(fields=["approval"])
-    return consent.is_harmless(run, _left(revision))
+    left = _left(revision)
+    steps = [step for step in revisions.as_plan(revision).steps if step.id in left]
+    return consent.is_harmless(run, steps)
 
 
 def settle(run: Run, revision: PlanRevision) -> Done[bool]:
@@ -60,27 +73,18 @@ def is_approved(revision: PlanRevision) -> bool:
     return given.exists()
 
 
-def _left(revision: PlanRevision) -> list[Step]:
-    done = _results(revision)
-    return [step for step in revisions.as_plan(revision).steps if step.id not in done]
-
-
-def _results(revision: PlanRevision) -> dict[str, Any]:
-    return {
-        step.key: step.result
-        for step in revision.steps.all()
-        if step.status == PlanStep.Status.SUCCEEDED
-    }
+def _left(revision: PlanRevision) -> list[str]:
+    return [step.key for step in revision.steps.all() if step.status in PlanStep.UNFINISHED]
 
 
 def _deleted(revision: PlanRevision) -> int:
-    done = _results(revision)
-    steps = [step for step in revisions.as_plan(revision).steps if step.id in done]
-    return len(validation.destructive_steps(steps))
+    done = map(revisions.as_step, revisions.done(revision).values())
+    return len(validation.destructive_steps(done))
 
 
 def _foresee(run: Run, revision: PlanRevision) -> tuple[Effect, ...]:
-    return effects.foresee(run, revisions.as_plan(revision).steps, _results(revision))
+    results = {key: step.result for key, step in revisions.done(revision).items()}
+    return effects.foresee(run, revisions.as_plan(revision), _left(revision), results)
 
 
 def _ask(asked: Approval, reason: str, found: Sequence[Effect]) -> events.Event:
@@ -88,6 +92,8 @@ def _ask(asked: Approval, reason: str, found: Sequence[Effect]) -> events.Event:
     now = timezone.now()
     asked.reason, asked.digest = reason, asked.plan.digest
     asked.effects = [effect.as_json() for effect in found]
+    estimate = estimates.of_plan(asked.run, revisions.as_plan(asked.plan))
+    asked.estimate = estimate.as_json() if estimate else None
     asked.expires_at = now + timedelta(hours=settings.SAMURAI_APPROVAL_HOURS)
     asked.save()
     return events.approval(
@@ -106,7 +112,9 @@ def revision_wanted(run: Run) -> Revise | None:
     if last is None:
         return None
     rejected = last.approvals.filter(status=Approval.Status.REJECTED).first()
-    return Revise((rejected.reason,), revisions.as_plan(last).as_json()) if rejected else None
+    if rejected is None:
+        return None
+    return Revise((rejected.reason,), revisions.as_plan(last).as_json(), by_person=True)
 
 
 async def approve(session: UUID, run: UUID, plan_revision: int, user: User) -> None:
@@ -174,11 +182,23 @@ def _edit(user: User, steps: Sequence[Any], asked: Approval) -> list[events.Even
         plan = parsing.parse({"summary": asked.plan.summary, "steps": list(steps)})
     except PlanInvalid as error:
         raise Refused("invalid_plan", str(error)) from None
-    if found := validation.problems(plan, asked.run.session.project, user):
+    done = revisions.done(asked.plan)
+    found = validation.problems(plan, asked.run.session.project, user, done)
+    if found := [*_undoes(plan, done), *found]:
         raise Refused("invalid_plan", "; ".join(found))
-    asked.plan, told = revisions.save(asked.run, plan)
+    asked.plan, told = revisions.save(asked.run, plan, done)
     reason = f"{user.get_username()} edited the plan."
-    return [told, _ask(asked, reason, _foresee(asked.run, asked.plan))]
+    return [*told, _ask(asked, reason, _foresee(asked.run, asked.plan))]
+
+
+def _undoes(plan: Plan, done: Mapping[str, PlanStep]) -> list[str]:
+    """Returns which steps are carried out already and not in `plan` as they were."""
+    steps = {step.id: step.does for step in plan.steps}
+    return [
+        f"step {key}: is carried out already and has to stay as it is"
+        for key, step in done.items()
+        if steps.get(key) != revisions.as_step(step).does
+    ]
 
 
 def _go_on(run: Run) -> None:

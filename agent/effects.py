@@ -6,7 +6,7 @@ Tools that call out are not tried; what they do, and what needs their results, s
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from agent import database, plans
 from agent.changes import Change
 from agent.exceptions import ToolFailed
 from agent.models import Run
-from agent.plans import Step, StepType
+from agent.plans import Plan, Step, StepType
 from agent.tools import registry
 from agent.tools.registry import Tool, ToolCall
 
@@ -39,16 +39,18 @@ class Effect:
         }
 
 
-def foresee(run: Run, steps: Iterable[Step], results: Mapping[str, Any]) -> tuple[Effect, ...]:
-    """Returns the effect of each tool step of `steps`; changes nothing. Inside a transaction.
+def foresee(
+    run: Run, plan: Plan, left: Collection[str], results: Mapping[str, Any]
+) -> tuple[Effect, ...]:
+    """Returns the effect of each tool step that is `left` of `plan`; changes nothing.
 
-    `results` holds what steps returned that are carried out already. The ids of what would be
-    created are good within the answer only.
+    Inside a transaction. `results` holds what the steps returned that are carried out already. The
+    ids of what would be created are good within the answer only.
     """
     known = dict(results)
-    left = [step for step in plans.in_order(steps) if step.id not in results]
+    steps = [step for step in plans.in_order(plan.steps) if step.id in left]
     with transaction.atomic():
-        found = tuple(_try(run, step, known) for step in left if step.type == StepType.TOOL)
+        found = tuple(_try(run, step, known) for step in steps if step.type == StepType.TOOL)
         transaction.set_rollback(True)
     return found
 

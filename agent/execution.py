@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
+import time
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
 from pydantic import ValidationError
 
-from agent import events, plans, revisions
+from agent import database, events, plans, revisions
 from agent.events import Phase
 from agent.exceptions import Fenced, PlanInvalid, ToolFailed
 from agent.journal import Journal
@@ -19,12 +22,16 @@ from agent.log import Done
 from agent.models import PlanRevision, PlanStep
 from agent.ordering import AT_ONCE, needs
 from agent.plans import StepType
-from agent.revisions import as_plan, step_event
+from agent.revisions import step_event
 from agent.together import together
 from agent.tools import registry
+from agent.tools.references import object_id
 from agent.tools.registry import Tool, ToolCall
 
 logger = logging.getLogger(__name__)
+
+# Seconds before a tool is tried again; twice as long each time.
+PAUSE, LONGEST_PAUSE = 0.5, 30.0
 
 Status = PlanStep.Status
 
@@ -39,7 +46,7 @@ class Execution:
         self.results = {
             key: step.result for key, step in self.steps.items() if step.status == Status.SUCCEEDED
         }
-        self._needs = needs(as_plan(revision).steps)
+        self._needs: Mapping[str, list[str]] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def carry_out(self) -> None:
@@ -49,6 +56,7 @@ class Execution:
         """
         if revisions.as_plan(self.revision).digest != self.revision.digest:
             raise PlanInvalid(["the plan is not the one that was validated"])
+        self._needs = await database.call(self._order)
         waiting = [
             step
             for step in self.steps.values()
@@ -56,6 +64,14 @@ class Execution:
         ]
         ended = {step.key: asyncio.Event() for step in waiting}
         await together(*(self._in_turn(step, ended) for step in waiting))
+
+    def _order(self) -> dict[str, list[str]]:
+        resolve = partial(object_id, self.journal.run.session.project_id)
+        return needs(revisions.as_plan(self.revision).steps, resolve)
+
+    @property
+    def failed(self) -> list[PlanStep]:
+        return [step for step in self.steps.values() if step.status == Status.FAILED]
 
     async def _in_turn(self, step: PlanStep, ended: Mapping[str, asyncio.Event]) -> None:
         for need in self._needs[step.key]:
@@ -113,26 +129,47 @@ class Execution:
         """The tool's rows, the step's row and all their events: one transaction."""
 
         def effect() -> Done[Any]:
-            call = ToolCall.of(self.journal.run, step.key)
+            call, began = ToolCall.of(self.journal.run, step.key), time.monotonic()
             result = tool.function(call, arguments).model_dump(mode="json")
+            if time.monotonic() - began > tool.timeout:
+                raise _too_slow(tool)  # nobody can stop a plain function; but nothing of it is kept
             changes = [self._change_event(change) for change in call.changes]
             return Done(result, [*changes, *self._succeed(step, result)])
 
         self.results[step.key] = await self.journal.append(effect=effect)
 
     async def _call_out(self, step: PlanStep, tool: Tool, arguments: Any) -> None:
-        call = ToolCall.of(self.journal.run, step.key)
-        call.report = _Report(self.journal, step)
-        try:
-            async with asyncio.timeout(tool.timeout):
-                returned = await tool.function(call, arguments)
-        except TimeoutError:
-            raise ToolFailed(f"{tool.name} took longer than {tool.timeout:g} s.") from None
+        call, returned = await self._try(step, tool, arguments)
         result = returned.model_dump(mode="json")
         changes = [self._change_event(change) for change in call.changes]
         self.results[step.key] = await self.journal.append(
             effect=lambda: Done(result, [*changes, *self._succeed(step, result)])
         )
+
+    async def _try(self, step: PlanStep, tool: Tool, arguments: Any) -> tuple[ToolCall, Any]:
+        """Calls the tool until it answers, with the same key each time; what it refuses is final."""
+        for left in range(tool.retries, -1, -1):
+            call = ToolCall.of(self.journal.run, step.key)
+            call.report = _Report(self.journal, step)
+            try:
+                async with asyncio.timeout(tool.timeout) as limit:
+                    return call, await tool.function(call, arguments)
+            except (ToolFailed, Fenced):
+                raise
+            except Exception as error:  # a tool is foreign code: whatever it is may pass
+                if not left:
+                    raise _too_slow(tool) if limit.expired() else error from None
+                logger.info("The tool %s is tried again", tool.name, exc_info=True)
+            await self._pause(step, tool, tool.retries - left)
+        raise AssertionError("the last try returns or raises")
+
+    async def _pause(self, step: PlanStep, tool: Tool, tries: int) -> None:
+        """Waits longer each time, and not as long as others do that failed at the same moment."""
+        seconds = min(PAUSE * 2**tries, LONGEST_PAUSE) * random.uniform(0.5, 1)
+        details = f"Try {tries + 2} of {tool.retries + 1} in {seconds:.1f} s"
+        said = self._progress(step, f"🔁 {tool.name} did not answer", details, {})
+        await self.journal.append(said)
+        await asyncio.sleep(seconds)
 
     def _change_event(self, change: Any) -> events.Event:
         return change_event(self.journal, change)
@@ -197,6 +234,10 @@ class Execution:
             details,
             {**metadata, "step_id": step.key},
         )
+
+
+def _too_slow(tool: Tool) -> ToolFailed:
+    return ToolFailed(f"{tool.name} took longer than {tool.timeout:g} s.")
 
 
 class _Report:

@@ -12,22 +12,22 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from agent import context, database, decisions, events, memory, parsing, revisions, runs, validation
+from agent import context, database, decisions, events, memory, revisions, runs, validation
 from agent.answer import write_answer
 from agent.decisions import Parked
 from agent.events import Phase
-from agent.exceptions import ModelError, PlanInvalid
+from agent.exceptions import ModelError
 from agent.execution import Execution, change_event, outcomes
 from agent.journal import Finished, Journal
-from agent.llm.base import Analysis, Model, Outcome, Revise
+from agent.llm.base import Analysis, Model, Outcome
 from agent.llm.choice import open_model
 from agent.log import Done
 from agent.markdown import render
 from agent.models import Event, Message, PlanRevision, PlanStep, Run
-from agent.plans import Plan, Step, StepType, answer_only
+from agent.planning import Checked, Planner
+from agent.plans import StepType
 from agent.runs import Claimed
 from agent.together import together
-from agent.tools import registry
 
 ProgressCallback = Callable[..., Awaitable[None]]
 
@@ -98,6 +98,7 @@ class PlanningFirstAgent:
 
 
 RESUMED = events.register_step("resumed")
+REPLANNING = events.register_step("replanning")
 
 
 async def _say_what_was_done(claimed: Claimed, journal: Journal) -> None:
@@ -124,14 +125,17 @@ class _Run:
         await journal.phase(Phase.START, self._start)
         self.context = context.from_json(await journal.phase(Phase.CONTEXT, self._gather))
         self.analysis = Analysis(**await journal.phase(Phase.ANALYZING, self._analyze))
+        self.planner = Planner(self.model, self.run, self.context, self.analysis)
         raw = await journal.phase(Phase.PLANNING, self._plan)
         await journal.phase(Phase.VALIDATION, lambda: self._validate(raw["plan"]))
         revision = await database.call(self._revision)
         self._expect(revision)
         await self._approval(revision)
         await journal.phase(Phase.EXECUTION, lambda: self._execute(revision))
-        steps = await database.call(lambda: list(revision.steps.order_by("position")))
-        self.outcome = Outcome(self.analysis.intent, self.analysis.question, outcomes(steps))
+        steps, failed = await database.call(self._what_became)
+        self.outcome = Outcome(
+            self.analysis.intent, self.analysis.question, outcomes([*failed, *steps])
+        )
         await self._remember_and_answer(steps)
         await self._complete()
 
@@ -162,39 +166,19 @@ class _Run:
         return Finished("🧠 Analysis complete", analysis.summary, asdict(analysis))
 
     async def _plan(self) -> Finished:
-        revise = await database.call(decisions.revision_wanted, self.run)
-        if not self.analysis.needs_tools or self.analysis.question:
-            plan = _words_only(self.analysis).as_json()
-        else:
-            plan = await self.model.plan(self.context, self.analysis, _tool_specs(), revise)
+        plan = await self.planner.make()
         steps = plan.get("steps")
         details = _count(len(steps), "step") if isinstance(steps, list) else "No steps"
         return Finished("📋 Plan created", details, {"plan": plan})
 
     async def _validate(self, raw: Any) -> Finished:
-        plan, errors = await self._checked(raw)
-        mended = bool(errors)
-        if errors and self.analysis.needs_tools:
-            revise = Revise(tuple(errors), raw if isinstance(raw, dict) else None)
-            raw = await self.model.plan(self.context, self.analysis, _tool_specs(), revise)
-            plan, errors = await self._checked(raw)
-        if plan is None or errors:
-            plan = _nothing_possible(errors)
+        kept = await database.call(lambda: revisions.done(revisions.latest(self.run)))
+        checked = await self.planner.check(raw, kept)
         return Finished(
             "✅ Plan validated",
-            _verdict(plan, errors, mended),
-            effect=lambda: [revisions.save(self.run, plan)[1]],
+            _verdict(checked),
+            effect=lambda: revisions.save(self.run, checked.plan, kept)[1],
         )
-
-    async def _checked(self, raw: Any) -> tuple[Plan | None, list[str]]:
-        try:
-            plan = parsing.parse(raw)
-        except PlanInvalid as error:
-            return None, error.errors
-        return plan, await database.call(self._problems, plan)
-
-    def _problems(self, plan: Plan) -> list[str]:
-        return validation.problems(plan, self.run.session.project, self.run.created_by)
 
     def _revision(self) -> PlanRevision:
         revision = revisions.latest(self.run)
@@ -217,8 +201,12 @@ class _Run:
             raise Parked
 
     async def _execute(self, revision: PlanRevision) -> Finished:
-        execution = Execution(self.journal, revision)
-        await execution.carry_out()
+        execution = await self._carry_out(revision)
+        again = await self._replan(execution) if execution.failed else None
+        if again is not None:
+            self._expect(again)
+            await self._approval(again)
+            execution = await self._carry_out(again)
         tools = [step for step in execution.steps.values() if step.type == StepType.TOOL]
         done = [step for step in tools if step.status == PlanStep.Status.SUCCEEDED]
         if not tools:
@@ -226,6 +214,42 @@ class _Run:
         if len(done) == len(tools):
             return Finished("⚙️ Plan carried out", f"All of {_count(len(tools), 'step')} succeeded")
         return Finished("⚙️ Plan carried out in part", _tally(tools))
+
+    async def _carry_out(self, revision: PlanRevision) -> Execution:
+        execution = Execution(self.journal, revision)
+        await execution.carry_out()
+        return execution
+
+    async def _replan(self, execution: Execution) -> PlanRevision | None:
+        """Has what is left planned anew, once in a run; None when nothing better was found."""
+        if self.run.replanned:
+            return None
+        failed = ", ".join(f"“{step.description}”" for step in execution.failed)
+        started = {"phase": "started"}
+        await self.journal.progress(REPLANNING, "🔁 Planning anew...", f"{failed} failed", started)
+        plan, details = None, "Nothing better was found"
+        try:
+            plan = await self.planner.again(execution.revision)
+        except ModelError as error:
+            details = str(error)  # what was done stays done, and is told of
+        kept = revisions.done(execution.revision)
+
+        def effect() -> Done[None]:
+            Run.objects.filter(pk=self.run.pk).update(replanned=True)
+            told = revisions.save(self.run, plan, kept)[1] if plan else []
+            number = _count(len(plan.steps) - len(kept), "step") if plan else details
+            ended = {"phase": "finished"}
+            said = events.progress(self.run.pk, REPLANNING, "🔁 Planned anew", number, ended)
+            return Done(None, [*told, said])
+
+        await self.journal.append(effect=effect)
+        self.run.replanned = True
+        return await database.call(self._revision) if plan else None
+
+    def _what_became(self) -> tuple[list[PlanStep], list[PlanStep]]:
+        """Returns the steps of the plan, and those that failed in the plan before it."""
+        revision = self._revision()
+        return list(revision.steps.order_by("position")), revisions.failed_before(revision)
 
     # -- memory and answer, side by side -----------------------------------------------------------
 
@@ -296,40 +320,18 @@ async def _void(awaitable: Awaitable[Any]) -> None:
     await awaitable
 
 
-def _tool_specs() -> list[Any]:
-    return [tool.spec for tool in registry.every()]
-
-
-def _words_only(analysis: Analysis) -> Plan:
-    if analysis.question:
-        return Plan("", (Step("s1", StepType.ASK, analysis.question),))
-    return answer_only()
-
-
-def _nothing_possible(errors: list[str]) -> Plan:
-    return Plan(
-        "The plan could not be made valid; nothing is changed.",
-        (
-            Step(
-                "s1",
-                StepType.ANSWER,
-                f"Say that no valid plan was found: {'; '.join(errors)}"[:500],
-            ),
-        ),
-    )
-
-
-def _verdict(plan: Plan, errors: list[str], mended: bool) -> str:
-    if errors:
-        return f"No valid plan was found; nothing is changed ({_count(len(errors), 'problem')})"
-    tools = [step for step in plan.steps if step.type == StepType.TOOL]
+def _verdict(checked: Checked) -> str:
+    if checked.errors:
+        number = _count(len(checked.errors), "problem")
+        return f"No valid plan was found; nothing is changed ({number})"
+    tools = [step for step in checked.plan.steps if step.type == StepType.TOOL]
     if not tools:
         return "Nothing is changed: the answer is the whole plan"
     deleted = len(validation.destructive_steps(tools))
     what = f"{_count(deleted, 'step')} of {len(tools)} delete" if deleted else "nothing is deleted"
     if deleted == 1:
         what = f"1 step of {len(tools)} deletes"
-    return f"Every step is possible, {what}" + (", mended once" if mended else "")
+    return f"Every step is possible, {what}" + (", mended once" if checked.mended else "")
 
 
 def _tally(tools: list[PlanStep]) -> str:

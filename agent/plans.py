@@ -30,6 +30,11 @@ class Step:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     depends_on: tuple[str, ...] = ()
 
+    @property
+    def does(self) -> list[Any]:
+        """What the step does, as JSON; the words that describe it do not count."""
+        return [self.id, self.type, self.tool, self.arguments, sorted(self.depends_on)]
+
     def as_json(self) -> dict[str, Any]:
         return {
             "id": self.id,
@@ -48,11 +53,8 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """SHA-256, hexadecimal, over what the plan does; the words that describe it do not count."""
-        does = [
-            [step.id, step.type, step.tool, step.arguments, sorted(step.depends_on)]
-            for step in self.steps
-        ]
+        """SHA-256, hexadecimal, over what the plan does."""
+        does = [step.does for step in self.steps]
         return hashlib.sha256(json.dumps(does, sort_keys=True).encode()).hexdigest()
 
     def as_json(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from agent import events, log, revisions, runs
 from agent.exceptions import Fenced, Refused
 from agent.log import Done
-from agent.models import Approval, ChatSession, PhaseResult, PlanStep, Run
+from agent.models import Approval, ChatSession, PhaseResult, Run
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -93,15 +93,7 @@ def _adopt_plan(former: Run, run: Run) -> list[events.Event]:
     old = revisions.latest(former)
     if old is None:
         return []
-    new, _ = revisions.save(run, revisions.as_plan(old))
-    done = old.steps.filter(status=PlanStep.Status.SUCCEEDED)
-    for step in done:
-        PlanStep.objects.filter(plan=new, key=step.key).update(
-            status=step.status,
-            result=step.result,
-            started_at=step.started_at,
-            finished_at=step.finished_at,
-        )
+    new, told = revisions.save(run, revisions.as_plan(old), revisions.done(old))
     for given in old.approvals.filter(status=Approval.Status.APPROVED):
         Approval.objects.create(
             run=run,
@@ -111,8 +103,4 @@ def _adopt_plan(former: Run, run: Run) -> list[events.Event]:
             decided_by=given.decided_by,
             decided_at=timezone.now(),  # it was not waited for again
         )
-    new = run.plans.get()
-    return [
-        revisions.plan_event(new),
-        *(revisions.step_event(run.pk, step) for step in new.steps.all()),
-    ]
+    return told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -9,8 +10,14 @@ from agent import events, plans
 from agent.models import PlanRevision, PlanStep, Run
 
 
-def save(run: Run, plan: plans.Plan) -> tuple[PlanRevision, events.Event]:
-    """Adds `plan`, a valid one, as the run's next revision; inside an effect."""
+def save(
+    run: Run, plan: plans.Plan, kept: Mapping[str, PlanStep] | None = None
+) -> tuple[PlanRevision, list[events.Event]]:
+    """Adds `plan`, a valid one, as the run's next revision; inside an effect. Returns it with its events.
+
+    `kept`: steps of an earlier revision, or of an earlier run, that are in it and carried out already.
+    """
+    kept = kept or {}
     last = run.plans.order_by("-revision").first()
     revision = PlanRevision.objects.create(
         run=run,
@@ -18,20 +25,50 @@ def save(run: Run, plan: plans.Plan) -> tuple[PlanRevision, events.Event]:
         summary=plan.summary,
         digest=plan.digest,
     )
-    PlanStep.objects.bulk_create(
-        PlanStep(
-            plan=revision,
-            key=step.id,
-            position=position,
-            type=step.type,
-            tool=step.tool,
-            description=step.description,
-            arguments=dict(step.arguments),
-            depends_on=list(step.depends_on),
-        )
+    steps = PlanStep.objects.bulk_create(
+        _row(revision, position, step, kept.get(step.id))
         for position, step in enumerate(plan.steps, start=1)
     )
-    return revision, plan_event(revision)
+    told = [step_event(run.pk, step) for step in steps if step.key in kept]
+    return revision, [plan_event(revision), *told]
+
+
+def _row(
+    revision: PlanRevision, position: int, step: plans.Step, done: PlanStep | None
+) -> PlanStep:
+    row = PlanStep(
+        plan=revision,
+        key=step.id,
+        position=position,
+        type=step.type,
+        tool=step.tool,
+        description=step.description,
+        arguments=dict(step.arguments),
+        depends_on=list(step.depends_on),
+    )
+    if done is not None:
+        row.status, row.result = done.status, done.result
+        row.started_at, row.finished_at = done.started_at, done.finished_at
+    return row
+
+
+def done(revision: PlanRevision | None) -> dict[str, PlanStep]:
+    """Returns the tool steps that are carried out, by id: they stay in whatever plan comes next."""
+    return {
+        step.key: step
+        for step in (revision.steps.all() if revision else ())
+        if step.type == plans.StepType.TOOL and step.status == PlanStep.Status.SUCCEEDED
+    }
+
+
+def failed_before(revision: PlanRevision) -> list[PlanStep]:
+    """Returns the steps that failed in the plans before this one of the same run."""
+    steps = PlanStep.objects.filter(
+        plan__run=revision.run_id,
+        plan__revision__lt=revision.revision,
+        status=PlanStep.Status.FAILED,
+    )
+    return list(steps.order_by("plan__revision", "position"))
 
 
 def latest(run: Run) -> PlanRevision | None:
@@ -39,19 +76,17 @@ def latest(run: Run) -> PlanRevision | None:
 
 
 def as_plan(revision: PlanRevision) -> plans.Plan:
-    return plans.Plan(
-        revision.summary,
-        tuple(
-            plans.Step(
-                id=step.key,
-                type=plans.StepType(step.type),
-                description=step.description,
-                tool=step.tool,
-                arguments=step.arguments,
-                depends_on=tuple(step.depends_on),
-            )
-            for step in revision.steps.all()
-        ),
+    return plans.Plan(revision.summary, tuple(as_step(step) for step in revision.steps.all()))
+
+
+def as_step(step: PlanStep) -> plans.Step:
+    return plans.Step(
+        id=step.key,
+        type=plans.StepType(step.type),
+        description=step.description,
+        tool=step.tool,
+        arguments=step.arguments,
+        depends_on=tuple(step.depends_on),
     )
 
 

@@ -6,7 +6,7 @@ Every problem is collected and phrased so that a model, or a person who edits a 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -31,14 +31,17 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
-def problems(plan: Plan, project: Project, user: User | None) -> list[str]:
+def problems(
+    plan: Plan, project: Project, user: User | None, done: Collection[str] = ()
+) -> list[str]:
     """Returns all that stands in the way of carrying out `plan` for `user`; empty when nothing does.
 
-    Reads the database for the objects that the plan names, and for what the user may do.
+    Reads the database for the objects that the plan names, and for what the user may do. Steps that
+    are `done` were checked when they were not.
     """
     found = _structure(plan) + _permissions(plan, project, user)
     ancestors = _ancestors(plan)
-    for step in plan.steps:
+    for step in (step for step in plan.steps if step.id not in done):
         found += [
             f"step {step.id}: {text}" for text in _step_problems(step, plan, ancestors, project.pk)
         ]

@@ -273,20 +273,20 @@ async def test_only_the_message_is_obeyed() -> None:
 
 async def test_a_rejected_plan_comes_back_without_what_was_named() -> None:
     message = "Create tasks: login, logout, reminder. Login depends on logout."
-    steps = await planned(message, FULL, Revise(("without the reminder",)))
+    steps = await planned(message, FULL, Revise(("without the reminder",), by_person=True))
     titles = [item["title"] for item in steps[0]["arguments"]["tasks"]]
     assert titles == ["Login", "Logout"]
 
 
 async def test_a_reason_that_is_a_command_is_added() -> None:
-    steps = await planned("Create a task to ship", FULL, Revise(("Also create a task to test",)))
+    reason = Revise(("Also create a task to test",), by_person=True)
+    steps = await planned("Create a task to ship", FULL, reason)
     assert [step["arguments"]["title"] for step in steps] == ["Ship", "Test"]
 
 
-async def test_an_error_makes_a_plan_that_only_answers() -> None:
-    (step,) = await planned(
-        "Create a task to ship", FULL, Revise(("Step s1 failed: no such task",))
-    )
+@pytest.mark.parametrize("error", ["Step s1 failed: no such task", "Also create a task to test"])
+async def test_an_error_makes_a_plan_that_only_answers_whatever_it_says(error: str) -> None:
+    (step,) = await planned("Create a task to ship", FULL, Revise((error,)))
     assert step["type"] == "answer"
     assert "no better plan" in step["description"]
 

@@ -86,6 +86,7 @@ class Revise:
 
     reasons: tuple[str, ...]
     plan: dict[str, Any] | None = None  # the last plan as it was
+    by_person: bool = False  # only then is a reason an order, and not merely data
 
 
 @dataclass(frozen=True, slots=True)

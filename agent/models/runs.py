@@ -56,6 +56,12 @@ class Run(UUIDModel):
         help_text="project_context and conversation_history, when the caller brought its own",
     )
 
+    replanned = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="A step failed and what was left was planned anew, or tried to; once is enough.",
+    )
+
     # The fence: raised with each claim and each cancel; a driver that holds an older one writes nothing.
     attempt = models.PositiveIntegerField(default=0, editable=False)
     # Claims since something was last finished or handed over; many mean that the run kills its driver.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any
 from uuid import UUID
@@ -11,7 +11,8 @@ from pydantic import Field, StringConstraints
 
 from agent import board, memory
 from agent.exceptions import SeveralFit, ToolFailed
-from agent.plans import as_placeholder
+from agent.plans import as_placeholder, placeholders
+from agent.tools import schemas
 from agent.tools.registry import Arguments, Tool
 
 # The mark in a JSON schema: this text refers to a task, or a memory.
@@ -64,6 +65,32 @@ def missing_objects(project_id: UUID, tool: Tool, arguments: Mapping[str, Any]) 
         except ToolFailed as error:
             missing.append(f"{place}: {error}")
     return missing
+
+
+def open_kinds(tool: Tool, arguments: Mapping[str, Any]) -> set[str]:
+    """Returns the kinds of the objects that `arguments` name by placeholders, known only later."""
+    schema = _schema(tool.arguments)
+    places = [place for place, _ in placeholders(arguments)]
+    options = [option for place in places for option in _within(schemas.at(schema, place))]
+    return {option[MARK] for option in options if MARK in option}
+
+
+def _within(options: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yields the options, and what a list among them is a list of."""
+    for option in options:
+        yield option
+        if isinstance(option.get("items"), Mapping):
+            yield option["items"]
+
+
+def object_id(project_id: UUID, kind: str, reference: str) -> UUID | None:
+    """Returns which object `reference` means; None when it means none, or may mean several."""
+    try:
+        found: Any = _FIND[kind](project_id, reference)
+    except ToolFailed:
+        return None
+    key: UUID = found.pk
+    return key
 
 
 @cache

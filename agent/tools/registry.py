@@ -84,7 +84,8 @@ class Tool:
     destructive: bool  # deletes
     outgoing: bool  # acts outside of our database, where nothing can be undone
     alters: bool  # may change what is there already, and not only add to it or read it
-    timeout: float  # seconds
+    retries: int  # times that an `async` one is tried again when it does not answer, or breaks
+    timeout: float  # seconds, each time
 
     @property
     def is_async(self) -> bool:
@@ -147,9 +148,12 @@ def make(
     destructive: bool = False,
     outgoing: bool = False,
     alters: bool = True,
+    retries: int = 0,
     timeout: float = 60.0,
 ) -> Tool:
     hints = get_type_hints(function)
+    if retries and not inspect.iscoroutinefunction(function):
+        raise ValueError(f"{function.__name__} is no async tool: a transaction is not tried again")
     arguments, result = hints[list(inspect.signature(function).parameters)[1]], hints["return"]
     return Tool(
         name=function.__name__,
@@ -160,6 +164,7 @@ def make(
         destructive=destructive,
         outgoing=outgoing,
         alters=alters,
+        retries=retries,
         timeout=timeout,
     )
 

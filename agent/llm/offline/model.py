@@ -125,11 +125,11 @@ def _plan(made: Draft) -> dict[str, Any]:
 def _revised(context: Context, made: Draft, revise: Revise) -> dict[str, Any]:
     """Returns the plan with what the reasons take from it or add to it, or one that only answers.
 
-    A reason that is no instruction is an error or a failed step: the same plan would meet it again.
+    Only a person's are orders. Errors and failed steps the same plan would meet again.
     """
     steps = list(made.steps)
     understood = False
-    for reason in revise.reasons:
+    for reason in revise.reasons if revise.by_person else ():
         left = without(reason, steps)
         if left is not None:
             steps, understood = left, True
