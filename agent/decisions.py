@@ -12,7 +12,18 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
-from agent import consent, doorbell, effects, events, log, parsing, revisions, runs, validation
+from agent import (
+    consent,
+    doorbell,
+    effects,
+    estimates,
+    events,
+    log,
+    parsing,
+    revisions,
+    runs,
+    validation,
+)
 from agent.effects import Effect
 from agent.events import Phase
 from agent.exceptions import Fenced, PlanInvalid, Refused
@@ -88,6 +99,9 @@ def _ask(asked: Approval, reason: str, found: Sequence[Effect]) -> events.Event:
     now = timezone.now()
     asked.reason, asked.digest = reason, asked.plan.digest
     asked.effects = [effect.as_json() for effect in found]
+    ended = _results(asked.plan)
+    expected = estimates.of_plan(asked.run, revisions.as_plan(asked.plan), ended)
+    asked.estimate = None if expected is None else expected.as_json()
     asked.expires_at = now + timedelta(hours=settings.SAMURAI_APPROVAL_HOURS)
     asked.save()
     return events.approval(
