@@ -9,7 +9,14 @@ from uuid import UUID
 
 from agent import memory
 from agent.events import EventType
-from agent.llm.base import Context, MemoryBrief, Said, TaskBrief
+from agent.llm.base import (
+    COMPLETED_TASKS,
+    OPEN_TASKS,
+    Context,
+    MemoryBrief,
+    Said,
+    TaskBrief,
+)
 from agent.models import Event, Memory, Message, Run, Task
 
 # What fits beside the tools into the smallest context that is still of use (8,000 tokens), at about
@@ -17,8 +24,6 @@ from agent.models import Event, Memory, Message, Run, Task
 HISTORY_CHARACTERS = 12_000
 HISTORY_MESSAGES = 20
 MESSAGE_CHARACTERS = 4_000  # of one earlier message
-OPEN_TASKS = 100
-COMPLETED_TASKS = 20
 MEMORIES = 12
 RECENT = 20  # of the session's last changes
 

@@ -92,8 +92,9 @@ def _ask(asked: Approval, reason: str, found: Sequence[Effect]) -> events.Event:
     now = timezone.now()
     asked.reason, asked.digest = reason, asked.plan.digest
     asked.effects = [effect.as_json() for effect in found]
-    estimate = estimates.of_plan(asked.run, revisions.as_plan(asked.plan))
-    asked.estimate = estimate.as_json() if estimate else None
+    ended = _results(asked.plan)
+    expected = estimates.of_plan(asked.run, revisions.as_plan(asked.plan), ended)
+    asked.estimate = None if expected is None else expected.as_json()
     asked.expires_at = now + timedelta(hours=settings.SAMURAI_APPROVAL_HOURS)
     asked.save()
     return events.approval(

@@ -312,10 +312,11 @@ def _makespan(took: Mapping[str, int], needs: Mapping[str, list[str]]) -> int:
     return clock
 
 
-def of_plan(run: Run, plan: Plan) -> Estimate | None:
-    """Returns how long `run` works from the moment that `plan` may be carried out to its end."""
+def of_plan(run: Run, plan: Plan, ended: Collection[str] = ()) -> Estimate | None:
+    """Returns how long `run` works from the moment that `plan` may be carried out to its end; its
+    steps `ended` are over."""
     uses_tools = any(step.type == StepType.TOOL for step in plan.steps)
     outlook = Outlook(history(), run.model, run.session.project_id, uses_tools)
     outlook.skip(*(phase for phase in Phase if phase not in (Phase.EXECUTION, *_SIDE_BY_SIDE)))
-    outlook.take(plan)
+    outlook.take(plan, ended)
     return outlook.left()

@@ -36,6 +36,10 @@ TAKES = {
     "change_task_status": ({"task", "status"}, set()),
     "search_tasks": (set(), {"query", "status", "limit"}),
     "delete_task": ({"task"}, set()),
+    "change_tasks_status": ({"tasks", "status"}, set()),
+    "update_tasks": ({"tasks"}, {"priority", "parent"}),
+    "delete_tasks": ({"tasks"}, set()),
+    "move_task": ({"task"}, {"before", "after"}),
     "create_memory": ({"title", "content", "kind"}, {"category"}),
     "update_memory": ({"memory"}, {"title", "content", "kind", "category"}),
     "search_memories": ({"query"}, {"kind", "limit"}),
@@ -72,6 +76,10 @@ def check_arguments(tool: str, arguments: dict[str, Any]) -> None:
     expect(len(arguments.get("content", "x")) in range(1, 10_001), "content")
     if tool == "change_task_status":
         expect(arguments["status"] in STATUSES, arguments)
+    if tool == "move_task":
+        expect(len(arguments) == 2, "one place")
+    if "tasks" in arguments and isinstance(arguments["tasks"], list):
+        expect(0 < len(arguments["tasks"]) <= 100, "number of tasks")
     if tool == "create_tasks":
         expect(0 < len(arguments["tasks"]) <= 100, "length of the list")
         for index, item in enumerate(arguments["tasks"]):
@@ -188,6 +196,29 @@ class Project:
         self.tasks = [one for one in self.tasks if one.id != task]
         return result
 
+    def _change_all(self, tasks: list[str], **fields: Any) -> dict[str, Any]:
+        titles = [self._change(task, **fields)["title"] for task in tasks]
+        return {"task_ids": tasks, "titles": titles}
+
+    def change_tasks_status(self, tasks: list[str], status: str) -> dict[str, Any]:
+        return self._change_all(tasks, status=status)
+
+    def update_tasks(self, tasks: list[str], **fields: Any) -> dict[str, Any]:
+        return self._change_all(tasks, **fields)
+
+    def delete_tasks(self, tasks: list[str]) -> dict[str, Any]:
+        result = self._change_all(tasks)
+        self.tasks = [one for one in self.tasks if one.id not in tasks]
+        return result
+
+    def move_task(self, task: str, before: str = "", after: str = "") -> dict[str, Any]:
+        result = self._change(task)
+        moved = next(one for one in self.tasks if one.id == task)
+        self.tasks.remove(moved)
+        place = [one.id for one in self.tasks].index(before or after)
+        self.tasks.insert(place + bool(after), moved)
+        return result
+
     def search_tasks(
         self, query: str = "", status: tuple[str, ...] = (), limit: int = 20
     ) -> dict[str, Any]:
@@ -201,7 +232,8 @@ class Project:
             for task in self.tasks
             if query.lower() in task.title.lower() and (not status or task.status in status)
         ]
-        return {"tasks": found[:limit], "total": len(found)}
+        ids = [task["task_id"] for task in found[:limit]]
+        return {"tasks": found[:limit], "task_ids": ids, "total": len(found)}
 
     def create_memory(self, title: str, content: str, kind: str) -> dict[str, Any]:
         self._count += 1

@@ -61,6 +61,7 @@ WHOLE = {
     "change.after",
     "step.result",
     "plan.steps[].arguments",
+    "approval.estimate",
     "approval.effects[].changes[].before",
     "approval.effects[].changes[].after",
     "snapshot.tasks[]",

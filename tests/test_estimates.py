@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 
-from agent import estimates, revisions
+from agent import engine, estimates, revisions, runs
 from agent.estimates import SLOW_FLOOR, Estimate, Outlook, of_plan
 from agent.events import Phase
 from agent.models import ChatSession, Message, PhaseResult, PlanStep, Project, Run
+from agent.pipeline import PlanningFirstAgent
 from agent.plans import Plan, Step, StepType
 from agent.testing import ScriptedModel
 from tests.test_pipeline import create, log_of, plan, process
@@ -215,3 +218,29 @@ async def test_a_run_tells_when_it_will_be_done_as_soon_as_earlier_ones_tell(
 async def _metadata(session: ChatSession) -> list[dict[str, Any]]:
     log = await log_of(session)
     return [event["progress"]["metadata"] for event in log if event["type"] == "progress"]
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_who_is_asked_about_a_plan_is_told_how_long_it_takes(
+    project: Project, session: ChatSession, alice: User
+) -> None:
+    model = ScriptedModel(plans=[plan(create("s1", "Login"))])
+    for _ in range(estimates.MIN_SAMPLES):
+        await process(model, project, session)
+    estimates.forget()
+    asking = await ChatSession.objects.acreate(project=project)
+    async with engine.driving(PlanningFirstAgent(model), asking.pk):
+        run = await runs.start(asking.pk, alice, runs.Order("Do it", approval="required"))
+        await until_status(run, Run.Status.WAITING)
+    told = next(e["approval"] for e in await log_of(asking) if e["type"] == "approval")
+    assert set(told["estimate"]) == {"low_ms", "median_ms", "high_ms"}
+    assert told["estimate"]["low_ms"] <= told["estimate"]["high_ms"]
+
+
+async def until_status(run: Run, status: str) -> None:
+    for _ in range(1000):
+        await run.arefresh_from_db()
+        if run.status == status:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"the run is {run.status}")

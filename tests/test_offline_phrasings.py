@@ -198,7 +198,6 @@ SEARCHES: list[tuple[str, dict[str, Any]]] = [
     ("what's left?", {"status": OPEN}),
     ("show tasks", {"status": OPEN}),
     ("List all open tasks", {"status": OPEN}),
-    ("What should I do next?", {"status": OPEN}),
     ("what is blocked", {"status": ["blocked"]}),
     ("Which tasks are in progress?", {"status": ["in_progress"]}),
     ("show the completed tasks", {"status": ["completed"]}),

@@ -6,6 +6,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+# So many tasks at most stand in a context; where there are as many, the board may hold more.
+OPEN_TASKS = 100
+COMPLETED_TASKS = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Said:

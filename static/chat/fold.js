@@ -23,6 +23,7 @@ export class Fold {
     if (!read) return {};
     if (frame.type === "change" && frame.run === null) return { change: readChange(frame) };
     const run = this.run(frame.run);
+    run.interrupted = false; // whoever tells of it drives it
     const change = read(run, frame);
     if (run.ended) this.runs.delete(run.run); // its last event
     this.count();

@@ -56,6 +56,7 @@ def _blocks(context: Context, analysis: Analysis, outcome: Outcome, draft: Draft
     yield from _asides(draft, alone=not tools)
     yield from _done(tools, context)
     yield from (recalled(recall, context) for recall in draft.recalls)
+    yield from draft.facts
     if tools or said:
         yield from said or not_understood(draft.not_understood)
     elif analysis.needs_tools:
@@ -69,10 +70,14 @@ def _told(draft: Draft) -> Iterator[str]:
     yield from draft.questions
     yield from draft.notes
     if draft.not_understood:
-        alone = not (draft.questions or draft.notes or draft.recalls or draft.asides)
+        alone = not (draft.questions or draft.notes or _says_something(draft))
         yield HONEST if alone else not_understood(draft.not_understood)[0]
-    elif not (draft.questions or draft.notes or draft.recalls or draft.asides):
+    elif not (draft.questions or draft.notes or _says_something(draft)):
         yield HONEST
+
+
+def _says_something(draft: Draft) -> bool:
+    return bool(draft.recalls or draft.facts or draft.asides)
 
 
 def not_understood(texts: list[str]) -> list[str]:
@@ -100,7 +105,7 @@ def _asides(draft: Draft, *, alone: bool) -> Iterator[str]:
     elif "thanks" in kinds and alone:
         yield "You're welcome!"
     if "project" in kinds:
-        quiet = alone and not (draft.recalls or draft.questions)
+        quiet = alone and not (draft.recalls or draft.facts or draft.questions)
         more = (
             " What is to be done? Say for example “I need: 1. sign-up 2. login”." if quiet else ""
         )
@@ -183,7 +188,41 @@ def _quoted(titles: list[str]) -> str:
 
 def _status(arguments: dict[str, Any], result: dict[str, Any], context: Context) -> str:
     status = result.get("status", arguments.get("status", ""))
-    return f"“{result.get('title', '')}” is now {STATUS_WORDS.get(status, status)}."
+    line = f"“{result.get('title', '')}” is now {STATUS_WORDS.get(status, status)}."
+    return line + _still_open(result)
+
+
+def _still_open(result: dict[str, Any]) -> str:
+    titles = result.get("still_open") or []
+    if not titles:
+        return ""
+    named = ", ".join(f"“{title}”" for title in titles[:5])
+    more = f" and {len(titles) - 5} more" if len(titles) > 5 else ""
+    return f" Still open, though it has to do with that: {named}{more}."
+
+
+def _several(done: str) -> Write:
+    """Writes what became of several tasks; `done` has a place for how many, and for the arguments."""
+
+    def write(arguments: dict[str, Any], result: dict[str, Any], context: Context) -> str:
+        titles = result.get("titles") or []
+        if not titles:
+            return "That is so already; no task was changed."
+        count = "1 task" if len(titles) == 1 else f"{len(titles)} tasks"
+        words = STATUS_WORDS.get(arguments.get("status", ""), "")
+        head = done.format(count, words)
+        if priority := arguments.get("priority"):
+            head = f"Set {count} to {priority} priority"
+        return f"{head}: {', '.join(f'“{title}”' for title in titles)}.{_still_open(result)}"
+
+    return write
+
+
+def _moved(arguments: dict[str, Any], result: dict[str, Any], context: Context) -> str:
+    where = "before" if arguments.get("before") else "after"
+    other = _titles([arguments.get(where)], context)
+    place = f"{where} {_quoted(other)}" if other else "to its new place"
+    return f"Moved “{result.get('title', '')}” {place}."
 
 
 def _updated(arguments: dict[str, Any], result: dict[str, Any], context: Context) -> str:
@@ -202,6 +241,8 @@ def _updated(arguments: dict[str, Any], result: dict[str, Any], context: Context
             else f"Set what {title} depends on."
         )
     if "parent" in arguments:
+        if not arguments["parent"]:
+            return f"{title} is a task of its own now."
         return f"{title} has its new place under its parent task."
     return f"Described {title}." if "description" in arguments else f"Changed {title}."
 
@@ -267,6 +308,10 @@ _WRITERS: dict[str, Write] = {
     "change_task_status": _status,
     "update_task": _updated,
     "delete_task": _deleted,
+    "change_tasks_status": _several("Marked {} as {}"),
+    "update_tasks": _several("Changed {}"),
+    "delete_tasks": _several("Deleted {}"),
+    "move_task": _moved,
     "search_tasks": _listed,
     "create_memory": _remembered,
     "update_memory": _revised,

@@ -12,6 +12,7 @@ from agent.llm.offline.wishes import (
     Depend,
     Describe,
     Forget,
+    Move,
     Rename,
     ReviseMemory,
     SetParent,
@@ -45,14 +46,14 @@ def _statuses() -> dict[str, str]:
 
 
 STATUSES = _statuses()
-_PRIORITIES = {
+PRIORITIES = {
     **dict.fromkeys(("high", "urgent", "top", "critical", "highest", "important"), "high"),
     **dict.fromkeys(("medium", "normal"), "medium"),
     **dict.fromkeys(("low", "lowest", "minor"), "low"),
 }
 
 S = "|".join(sorted(map(re.escape, STATUSES), key=len, reverse=True))
-P = "|".join(_PRIORITIES)
+P = "|".join(PRIORITIES)
 _POLITE = re.compile(
     r"(?:please|pls|kindly|ok(?:ay)?|now|so|well|also|hey(?: there)?|hi(?: there)?|hello(?: "
     r"there)?|yes"
@@ -89,7 +90,7 @@ def status_of(phrase: str) -> str:
 
 
 def priority_of(word: str) -> str:
-    return _PRIORITIES[word.lower()]
+    return PRIORITIES[word.lower()]
 
 
 Build = Callable[[re.Match[str]], Wish]
@@ -99,8 +100,8 @@ def _status(match: re.Match[str]) -> Wish:
     return ChangeStatus(match["task"], status_of(match["status"]))
 
 
-def _to(status: str) -> Build:
-    return lambda match: ChangeStatus(match["task"], status)
+def _to(status: str, *among: str) -> Build:
+    return lambda match: ChangeStatus(match["task"], status, among)
 
 
 def _priority(match: re.Match[str]) -> Wish:
@@ -114,6 +115,15 @@ def _depend(match: re.Match[str]) -> Wish:
 _T = "(?P<task>.+?)"
 _ON = "(?P<on>.+)"
 _NOW = "(?: now| already| again| for now| at the moment)?"
+_ORDER = "(?:move|put|place|bring|shift|push|pull|drag|set|reorder|rank)"
+_BOARD = r"(?: of (?:the )?(?:board|list|backlog|queue))?"
+_WHERE = {
+    **dict.fromkeys(("before", "ahead of", "in front of", "above"), "before"),
+    **dict.fromkeys(("after", "behind", "below"), "after"),
+    **dict.fromkeys(("top", "front", "beginning", "start", "first"), "top"),
+    **dict.fromkeys(("bottom", "end", "back", "last"), "bottom"),
+}
+_START = re.compile(r" (?:can|may|could) (?:be )?(?:start|started|begin|begun)$", re.I)
 _LEFT = r"(?:['’]s| has been| was| have been| are| is)"
 
 # In this order: the first that fits the whole clause counts.
@@ -164,7 +174,7 @@ _RULES: tuple[tuple[str, Build], ...] = (
         lambda match: Depend(match["task"], match["on"], ends=True),
     ),
     (rf"(?:make|let|have) {_T} (?:depend on|wait for|depending on|dependent on) {_ON}", _depend),
-    (rf"{_T} (?:(?:should|must|will|does|also) )?depends? on {_ON}", _depend),
+    (rf"{_T}(?<! that)(?<! which) (?:(?:should|must|will|does|also) )?depends? on {_ON}", _depend),
     (rf"{_T} (?:is|are|must be|should be) (?:blocked by|dependent on|waiting for) {_ON}", _depend),
     (rf"{_T} (?:waits|wait|must wait|has to wait|should wait) for {_ON}", _depend),
     (
@@ -175,6 +185,38 @@ _RULES: tuple[tuple[str, Build], ...] = (
     (rf"{_T} (?:needs|need|requires|require) {_ON} first", _depend),
     (rf"block {_T} (?:by|on) {_ON}", _depend),
     (rf"(?:do|start) {_T} after {_ON}", _depend),
+    # -- the order, before "move to done" and "put it last"
+    (
+        rf"(?:finish|complete|do|start) {_T} before (?P<other>.+)",
+        lambda match: Depend(match["other"], match["task"]),
+    ),
+    (
+        rf"{_T} (?:must|should|has to|have to|needs to) be (?:done|finished|completed|ready) "
+        r"before (?P<other>.+)",
+        lambda match: Depend(_START.sub("", match["other"]), match["task"]),
+    ),
+    (
+        rf"{_ORDER} {_T} (?:up |down |to )?(?:right |directly |just |straight )?"
+        r"(?P<where>before|ahead of|in front of|above|after|behind|below)(?: that of)? (?P<other>.+)",
+        lambda match: Move(match["task"], _WHERE[match["where"].lower()], match["other"]),
+    ),
+    (
+        rf"{_ORDER} {_T} (?:up |down )?(?:to |at |on )?(?:the )?(?:very )?"
+        rf"(?P<where>top|front|beginning|start|bottom|end|back|first|last){_BOARD}",
+        lambda match: Move(match["task"], _WHERE[match["where"].lower()]),
+    ),
+    (
+        rf"(?:move|take|put|pull) {_T} out of (?:its parent|.+)",
+        lambda match: SetParent(match["task"], ""),
+    ),
+    (
+        rf"make {_T} (?:in)?to? ?(?:an? )?(?:top-?level|independent|own|separate|main)(?: task)?",
+        lambda match: SetParent(match["task"], ""),
+    ),
+    (
+        rf"(?:remove|detach) {_T} from (?:its|their) parents?(?: tasks?)?",
+        lambda match: SetParent(match["task"], ""),
+    ),
     # -- priority
     (
         rf"(?:set|change|raise|lower|put|increase|decrease|bump|update) (?:the )?priority (?:of"
@@ -227,7 +269,9 @@ _RULES: tuple[tuple[str, Build], ...] = (
     ),
     (rf"block {_T}", _to("blocked")),
     (rf"pause {_T}", _to("blocked")),
-    (rf"(?:unblock|re-?open|un-?start|reset) {_T}", _to("pending")),
+    (rf"unblock {_T}", _to("pending", "blocked")),
+    (rf"re-?open {_T}", _to("pending", "completed")),
+    (rf"(?:un-?start|reset) {_T}", _to("pending")),
     (
         rf"(?:i|we)(?:['’]ve| have|['’]m|['’]re| am| are)?(?: just| already| now)? "
         rf"(?:finished|completed|closed|done with|done|resolved|finished with) {_T}",
@@ -242,9 +286,14 @@ _RULES: tuple[tuple[str, Build], ...] = (
     (rf"{_T}{_LEFT}{_NOW} (?P<status>{S}){_NOW}", _status),
     # -- the rest
     (
-        rf"(?:make|move|put|set|turn) {_T} (?:into )?(?:as )?(?:a )?(?:sub-?task of|child of"
-        rf"|under|below|beneath)"
+        rf"(?:make|move|put|set|turn) {_T} (?:into |to be )?(?:as )?(?:a |an )?(?:sub-?tasks? of"
+        rf"|sub-?tasks? under|child of|children of|parts? of|under|beneath|into)"
         r" (?P<parent>.+)",
+        lambda match: SetParent(match["task"], match["parent"]),
+    ),
+    (
+        rf"{_T} (?:is|are|should be|belongs?|goes|go) (?:now )?(?:a |an )?(?:sub-?tasks? of|parts? of"
+        r"|child of|under|to) (?P<parent>.+)",
         lambda match: SetParent(match["task"], match["parent"]),
     ),
     (
@@ -290,7 +339,8 @@ _RULES: tuple[tuple[str, Build], ...] = (
         lambda match: Describe(match["task"], match["text"], append=True),
     ),
     (
-        r"(?:delete|remove|drop|get rid of|discard|erase|scrap|trash|throw away|kill) (?P<task>.+?)"
+        r"(?:delete|remove|drop|get rid of|discard|erase|scrap|trash|throw away|kill|clear(?: out"
+        r"| away)?|clean up|purge|wipe) (?P<task>.+?)"
         r"(?: from (?:the |my |our )?(?:board|list|tasks|backlog|project))?",
         lambda match: DeleteTasks(match["task"]),
     ),

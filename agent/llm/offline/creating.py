@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from agent.llm.offline.commands import priority_of
+from agent.llm.offline.requirements import WHY, apart, requirement
 from agent.llm.offline.sentences import MASK
 from agent.llm.offline.titles import VERBS, capitalised, clean, sentence
-from agent.llm.offline.wishes import CreateTask, CreateTasks, Unclear, Wish
+from agent.llm.offline.wishes import CreateTask, CreateTasks, Requirement, Unclear, Wish
 
 NO_TITLE = "What is the task about? Say for example “Create a task to test the login flow”."
 
@@ -87,32 +89,13 @@ _NEED = re.compile(
     r"(?P<what>.+)",
     re.I,
 )
+_NO_TASK = re.compile(
+    r"(?:your )?help\b|(?:an? )?(?:break|advice|coffee|hand)\b|(?:that|it|this|them)$", re.I
+)
 _HAVE_TO = re.compile(
     r"(?:i|we) (?:still |also )?(?:have|ought|must|should|need) (?:to )?(?P<what>.+)", re.I
 )
-_SHOULD = re.compile(
-    r"(?P<who>[\w' -]{1,60}?) (?:should|must|shall|needs? to|has to|have to|ought to)(?: also)?"
-    r"(?P<able> be able to)? (?P<what>.+)",
-    re.I,
-)
-_CAN = re.compile(
-    r"(?P<who>(?:the |an? )?(?!(?:i|we|you|it|this|that|they|he|she|what|how|who|which|where|when"
-    r"|why)\b)[\w-]{1,40}"
-    r"(?: [\w-]{1,40})?) can (?:also )?(?P<what>.+)",
-    re.I,
-)
-_STORY = re.compile(
-    r"as an? (?P<who>[^,]{1,60}), ?(?:i|we) (?:want|need|would like|can|should)(?: to)?(?: be "
-    r"able to)? (?P<what>.+)",
-    re.I,
-)
 _THERE = re.compile(r"there (?:should|must|has to|needs to|shall) be (?P<what>.+)", re.I)
-_POSSIBLE = re.compile(r"it (?:should|must) be possible to (?P<what>.+)", re.I)
-_ITSELF = re.compile(
-    r"(?:it|this|that|we|i|(?:the|our|my|this) (?:app|application|system|site|website|product"
-    r"|service|software|tool|page))$",
-    re.I,
-)
 _QUESTION_WORD = re.compile(
     r"(?:what|how|who|which|where|when|why|should|must|can|do|does|is|are)\b", re.I
 )
@@ -187,47 +170,33 @@ def _names_a_task(match: re.Match[str]) -> bool:
     return MASK[0] in parent or parent.endswith("task") or "sub" in match.group().lower()[:16]
 
 
-def requirement(text: str) -> Wish | None:
-    """Returns the tasks of a requirement in prose, or None. Long texts are no requirement."""
+def wanted(text: str) -> Wish | None:
+    """Returns what `text` wants to be there or to be done, or None. Long texts want nothing."""
     if text.endswith("?") or len(text) > 2000:
         return None
+    if required := requirement(text):
+        return required
     said = sentence(text)
-    text = text.rstrip(" .!;")
-    if match := _STORY.fullmatch(text):
-        return CreateTask(match["what"].partition(" so that ")[0].rstrip(","), said)
-    if match := _THERE.fullmatch(text) or _POSSIBLE.fullmatch(text):
-        return CreateTask(match["what"], said)
+    text, why = apart(text.rstrip(" .!;"), WHY)
+    if match := _THERE.fullmatch(text):
+        return Requirement(match["what"], why=why, criteria=(text,))
     if match := _NEED.fullmatch(text):
-        return _needed(match, said)
-    return _should(text, said) or _added(text)
+        need = _needed(match, said)
+        return replace(need, why=why, said=said) if why and isinstance(need, Requirement) else need
+    return _have_to(text) or _added(text)
 
 
 def _needed(match: re.Match[str], said: str) -> Wish | None:
     what = match["what"]
-    if re.match(r"(?:your )?help\b|(?:an? )?(?:break|advice|coffee|hand)\b", what, re.I):
+    if _NO_TASK.match(what):
         return None
     items = [what] if (match["to"] or "").strip() in ("to", "to be able to") else _things(what)
     if len(items) > 1:
         return CreateTasks(tuple(detailed(item) for item in items))
     found = detailed(what)
-    same = clean(found.text).casefold() == clean(what).casefold()
-    return CreateTask(
-        found.text,
-        found.description or (said if same and len(what.split()) > 3 else ""),
-        found.priority,
-        found.parent,
-        found.depends_on,
-    )
-
-
-def _should(text: str, said: str) -> CreateTask | None:
-    match = _SHOULD.fullmatch(text) or _CAN.fullmatch(text)
-    if match is None or _QUESTION_WORD.match(text):
-        return _have_to(text)
-    if _ITSELF.match(match["who"]):
-        return CreateTask(match["what"], said)
-    able = match.groupdict().get("able") or " can " in text[: match.start("what")]
-    return CreateTask(f"{match['who']} can {match['what']}" if able else text, said)
+    if clean(found.text).casefold() != clean(what).casefold():
+        return found  # with a priority, a description, a place
+    return Requirement(found.text, said=said if len(what.split()) > 3 else "")
 
 
 def _have_to(text: str) -> CreateTask | None:

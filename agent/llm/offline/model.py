@@ -70,7 +70,7 @@ def _intent(made: Draft) -> str:
         if tools == {"search_tasks"}:
             return "question"
         return "statement" if tools <= {"create_memory", "update_memory"} else "command"
-    if made.recalls:
+    if made.recalls or made.facts:
         return "question"
     if made.questions:
         return "command"
@@ -89,6 +89,8 @@ def _summary(made: Draft) -> str:
         return "; ".join(step["description"] for step in made.steps)
     if made.recalls:
         return "A question to the memory"
+    if made.facts:
+        return "A question to the board"
     if made.questions:
         return "Ask back: " + cut(made.questions[0].partition("\n")[0], 120)
     return {
@@ -100,7 +102,7 @@ def _summary(made: Draft) -> str:
 
 def _question(made: Draft) -> str:
     """Returns what to ask back; nothing when there is something to do or to tell first."""
-    if made.steps or made.recalls or not made.questions:
+    if made.steps or made.recalls or made.facts or not made.questions:
         return ""
     return "\n\n".join(_besides(made))
 

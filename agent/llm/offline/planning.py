@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 from agent.llm.base import Context, MemoryBrief
 from agent.llm.offline import remember, wishes
-from agent.llm.offline.creation_steps import TaskMaker
+from agent.llm.offline.changing import TO, TaskChanger, hidden
 from agent.llm.offline.reading import Reading
-from agent.llm.offline.references import Entry, Found, find_memories
-from agent.llm.offline.steps import MAX_STEPS, STATUS_WORDS, Draft
-from agent.llm.offline.titles import clean, cut, sentence, task_title
+from agent.llm.offline.references import Found, find_memories
+from agent.llm.offline.steps import MAX_STEPS, Draft
+from agent.llm.offline.titles import clean, cut
 from agent.llm.offline.words import key
-
-_TO = re.compile(r" (?:to|as|into|with|in):? ", re.I)
 
 
 def draft(context: Context, reading: Reading) -> Draft:
@@ -36,7 +33,7 @@ def draft(context: Context, reading: Reading) -> Draft:
     return made
 
 
-class _Planner(TaskMaker):
+class _Planner(TaskChanger):
     def take(self, clause: wishes.Clause) -> None:
         if clause.after:
             self._before, self._now = self._now or self._before, []
@@ -47,88 +44,18 @@ class _Planner(TaskMaker):
         handle: Callable[[Any], None] = _HANDLERS[type(wish)].__get__(self)
         handle(wish)
 
-    # -- tasks that exist
-
-    def change_status(self, wish: wishes.ChangeStatus) -> None:
-        for entry in self._tasks(wish.tasks):
-            words = STATUS_WORDS[wish.status]
-            self._on_task(
-                "change_task_status", f"Mark “{entry.title}” as {words}", entry, status=wish.status
-            )
-            entry.status = wish.status
-
-    def set_priority(self, wish: wishes.SetPriority) -> None:
-        for entry in self._tasks(wish.tasks):
-            description = f"Set “{entry.title}” to {wish.priority} priority"
-            self._on_task("update_task", description, entry, priority=wish.priority)
-
-    def rename(self, wish: wishes.Rename) -> None:
-        entry, new = self._split(wish.rest)
-        title = cut(task_title(new)) if new else ""
-        if entry is None or not key(title):
-            return
-        self._on_task("update_task", f"Rename “{entry.title}” to “{title}”", entry, title=title)
-        entry.title = title
-
-    def _split(self, rest: str) -> tuple[Entry | None, str]:
-        """Returns the task and the new text of "X to Y", where either may hold a "to" itself."""
-        masked = list(_TO.finditer(_hidden(rest)))[:10]
-        if not masked:
-            self.draft.questions.append(f"What is the new name? I read “{cut(rest, 100)}”.")
-            return None, ""
-        for place in masked:
-            found = self.board.find(rest[: place.start()])
-            if isinstance(found, Found) and len(found.entries) == 1:
-                self.board.mention(found.entries)
-                return found.entries[0], rest[place.end() :]
-        self._tasks(rest[: masked[0].start()])
-        return None, ""
-
-    def describe(self, wish: wishes.Describe) -> None:
-        for entry in self._tasks(wish.task)[:1]:
-            text = sentence(clean(wish.text))
-            if wish.append and entry.description:
-                text = f"{entry.description}\n\n{text}"
-            self._on_task("update_task", f"Describe “{entry.title}”", entry, description=text)
-            entry.description = text
-
-    def set_parent(self, wish: wishes.SetParent) -> None:
-        entries = self._tasks(wish.task)
-        parents = self._tasks(wish.parent)[:1] if entries else ()
-        self._put_under(entries, parents)
+    # -- what may be a task or a memory
 
     def delete(self, wish: wishes.DeleteTasks) -> None:
         if not self._looks_like_a_task(wish.tasks) and (
             memories := find_memories(wish.tasks, self.context)
         ):
             self._forget(memories, wish.tasks)
-            return
-        for entry in self._tasks(wish.tasks, exactly=True):
-            self._on_task("delete_task", f"Delete “{entry.title}”", entry)
-            self.board.remove(entry)
+        else:
+            self.delete_tasks(wish)
 
     def _looks_like_a_task(self, phrase: str) -> bool:
         return "task" in phrase.lower() or isinstance(self.board.find(phrase, exactly=True), Found)
-
-    def list_tasks(self, wish: wishes.ListTasks) -> None:
-        arguments: dict[str, Any] = {"limit": 50}
-        if wish.query:
-            arguments["query"] = clean(wish.query)
-        if wish.statuses:
-            arguments["status"] = list(wish.statuses)
-        kind = (
-            "open"
-            if len(wish.statuses) == 3
-            else STATUS_WORDS[wish.statuses[0]]
-            if len(wish.statuses) == 1
-            else ""
-        )
-        about = f" about “{clean(wish.query)}”" if wish.query else ""
-        self._step(
-            "search_tasks",
-            f"{'Search' if about else 'List'} the {kind} tasks{about}".replace("  ", " "),
-            arguments,
-        )
 
     # -- memory
 
@@ -161,7 +88,7 @@ class _Planner(TaskMaker):
         self._last_touch[memory.id] = step
 
     def revise_memory(self, wish: wishes.ReviseMemory) -> None:
-        for place in list(_TO.finditer(_hidden(wish.rest)))[:10]:
+        for place in list(TO.finditer(hidden(wish.rest)))[:10]:
             memories = find_memories(wish.rest[: place.start()], self.context)
             if len(memories) == 1:
                 said = clean(wish.rest[place.end() :])
@@ -225,6 +152,8 @@ _HANDLERS: dict[type, Any] = {
     wishes.Describe: _Planner.describe,
     wishes.Depend: _Planner.depend,
     wishes.SetParent: _Planner.set_parent,
+    wishes.Move: _Planner.move,
+    wishes.AskBoard: _Planner.ask_board,
     wishes.DeleteTasks: _Planner.delete,
     wishes.ListTasks: _Planner.list_tasks,
     wishes.Remember: _Planner.remember,
@@ -235,8 +164,3 @@ _HANDLERS: dict[type, Any] = {
     wishes.Unclear: _Planner.unclear,
     wishes.NotUnderstood: _Planner.not_understood,
 }
-
-
-def _hidden(text: str) -> str:
-    """Returns `text` with quoted pieces blanked out, at its length."""
-    return re.sub(r"[“\"«][^“”\"«»]{0,300}[”\"»]", lambda match: "x" * len(match.group()), text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from agent.llm.offline.commands import STATUSES, S, status_of
-from agent.llm.offline.wishes import Aside, ListTasks, NotUnderstood, Recall, Wish
+from agent.llm.offline.wishes import Aside, AskBoard, ListTasks, NotUnderstood, Recall, Wish
 from agent.llm.offline.words import STOP, words
 
 OPEN = ("pending", "in_progress", "blocked")
@@ -50,6 +50,84 @@ _LEFT = re.compile(
     r"|(?:where are we|where do we stand|what['’]?s the (?:status|state)|status|progress|how far "
     r"are we)(?: (?:of|on|with) (?:the |this |our )?(?:project|board|tasks))?",
     re.I,
+)
+
+_NEXT = re.compile(
+    r"(?:so |and |ok(?:ay)? |now )*(?:(?:what|which (?:task|one))(?: should| shall| do| can| could| would)? "
+    r"(?:i|we|you) (?:do|start|begin|work on|pick(?: up)?|tackle|take|suggest|recommend)"
+    r"(?: on)?(?: next| now| today| first| with| then)*"
+    r"|what(?:['’]s| is)?(?: (?:up|the))? next(?: task| step)?(?: to do| on the board)?"
+    r"|what now|next(?: task)?|(?:where|how) (?:should|shall|do|can) (?:i|we) (?:start|begin|continue)"
+    r"|(?:what|which)(?: task| one)?(?:['’]s| is| are)(?: the)? (?:most )?(?:important|urgent"
+    r"|ready(?: to start)?)(?: task| now| next)*"
+    r"|(?:what|which tasks?) (?:can|could) (?:be|i|we) (?:started|begun|start)(?: now| next)?"
+    r"|(?:suggest|give me|pick|recommend)(?: me)? (?:something|a task|one|the next task|what)(?: to do| to "
+    r"work on)?(?: next| now)?)",
+    re.I,
+)
+_BOARD = tuple(
+    (re.compile(pattern, re.I), kind)
+    for pattern, kind in (
+        (
+            r"(?:what|which(?: tasks?| ones?)?|who|what else)(?: (?:tasks?|all|else|then))* "
+            r"(?:depends?|relies|rely|builds?|waits?|is waiting|are waiting) (?:on|for) (?P<task>.+)",
+            "needed_by",
+        ),
+        (
+            r"(?:what|which tasks?)(?: (?:is|are))? blocked by (?P<task>.+)"
+            r"|what does (?P<other>.+) block",
+            "needed_by",
+        ),
+        (
+            r"(?:what|which tasks?) (?:does|do|did|must|is|are) (?P<task>.+?) (?:depend(?:ing)? on"
+            r"|wait(?:ing)? (?:for|on)|need(?: first)?|require|blocked (?:by|on)|build on)",
+            "needs",
+        ),
+        (
+            r"(?:what(?:['’]s| is)?|which tasks?(?: is| are)?) (?:block(?:s|ing)?|hold(?:s|ing)(?: up)?"
+            r"|stopp(?:s|ing)|needed (?:for|by|before)) (?P<task>.+)",
+            "needs",
+        ),
+        (
+            r"(?:why is|is|why isn['’]t|is) (?P<task>.+?) (?:blocked|stuck|ready|not started)",
+            "needs",
+        ),
+        (
+            r"can (?:i|we) (?:already |now )?(?:start|begin)(?: with| on)? (?P<task>.+?)(?: now)?",
+            "needs",
+        ),
+        (
+            r"(?:(?:what|which) are |show(?: me)? |list )?(?:all )?(?:the )?dependencies (?:of|for) "
+            r"(?P<task>.+)",
+            "needs",
+        ),
+        (
+            r"(?:(?:what|which) are |show(?: me)? |list )?(?:all )?(?:the )?(?:sub-?tasks|parts"
+            r"|children) of (?P<task>.+)",
+            "subtasks",
+        ),
+        (r"(?:what|which)(?: sub-?tasks| parts) does (?P<task>.+) have", "subtasks"),
+        (
+            r"(?:(?:what|which)(?: tasks?)?(?: are|['’]s| is)?|show(?: me)?|list|find) (?:all )?(?:the )?"
+            r"(?P<task>(?:[\w-]+ ){0,3}(?:priority|urgent|critical)(?: [\w-]+){0,2})",
+            "group",
+        ),
+        (
+            r"what(?:['’]s| is) the (?:status|state|priority|description) of (?P<task>.+)"
+            r"|how (?:far|is)(?: are we with| is)? (?P<other>.+ task)(?: going| doing| coming along)?",
+            "about",
+        ),
+        (
+            r"(?:tell|show|give)(?: me| us)? (?:more |everything |the details |details )?"
+            r"(?:about |of |on )?(?P<task>task .+|.+ task|it)",
+            "about",
+        ),
+        (
+            r"(?:is|was) (?P<task>.+?) (?:done|finished|completed|open)(?: yet| already| now)?",
+            "about",
+        ),
+        (r"what(?:['’]s| is) (?P<task>.+ task)(?: about)?", "about"),
+    )
 )
 
 _RECALL = (
@@ -152,7 +230,16 @@ def question(text: str) -> Wish | None:
     text = text.rstrip(" ?!.…")
     if _HELP.fullmatch(text or "?"):
         return Aside("help")
-    return _recall(text) or _tasks(text)
+    return _about_board(text) or _recall(text) or _tasks(text)
+
+
+def _about_board(text: str) -> AskBoard | None:
+    if _NEXT.fullmatch(text):
+        return AskBoard("next")
+    for pattern, kind in _BOARD:
+        if match := pattern.fullmatch(text):
+            return AskBoard(kind, match["task"] or match["other"])
+    return None
 
 
 def _recall(text: str) -> Recall | None:

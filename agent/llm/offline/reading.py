@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields, replace
+from itertools import groupby
 from typing import Any
 
-from agent.llm.offline import commands, creating, lists, questions, remember
-from agent.llm.offline.sentences import MASK, Listing, Masked, clauses, mask, parts
-from agent.llm.offline.wishes import Clause, DeleteTasks, NotUnderstood, Unclear, Wish
+from agent.llm.offline import commands, creating, lists, questions, remember, requirements
+from agent.llm.offline.sentences import MASK, Listing, Masked, Part, clauses, mask, parts
+from agent.llm.offline.wishes import (
+    Clause,
+    CreateTasks,
+    DeleteTasks,
+    NotUnderstood,
+    Requirement,
+    Unclear,
+    Wish,
+)
 
 # Far more than a plan has steps; what is beyond is not read, and that is said.
 MAX_CLAUSES = 200
@@ -88,11 +97,39 @@ def read(message: str) -> Reading:
     found: list[Clause] = []
     for number, part in enumerate(parts(text, _begins_anew)):
         if len(found) >= MAX_CLAUSES:
-            return Reading(_finished(found[:MAX_CLAUSES], masked), whole=False)
-        found.extend(
-            _listing(part, number) if isinstance(part, Listing) else _sentence(part, number)
-        )
-    return Reading(_finished(found, masked))
+            return Reading(_finished(_gathered(found[:MAX_CLAUSES]), masked), whole=False)
+        read_now = _listing(part, number) if isinstance(part, Listing) else _sentence(part, number)
+        if not _goes_on(found, part, read_now):
+            found.extend(read_now)
+    return Reading(_finished(_gathered(found), masked))
+
+
+def _goes_on(found: list[Clause], part: Part, read_now: list[Clause]) -> bool:
+    """Adds `part` to the requirement before it, when it is a sentence that says more about that."""
+    if not found or isinstance(part, Listing) or len(read_now) != 1:
+        return False
+    more = requirements.continued(found[-1].wish, part, read_now[0].wish)
+    if more is not None:
+        found[-1] = replace(found[-1], wish=more)
+    return more is not None
+
+
+def _gathered(found: list[Clause]) -> list[Clause]:
+    """Makes one list of tasks of the requirements that follow each other."""
+    gathered: list[Clause] = []
+    for is_prose, group in groupby(found, lambda clause: isinstance(clause.wish, Requirement)):
+        run = list(group)
+        if is_prose:
+            tasks = [
+                task
+                for clause in run
+                if isinstance(clause.wish, Requirement)
+                for task in requirements.tasks_of(clause.wish)
+            ]
+            made = tasks[0] if len(tasks) == 1 else CreateTasks(tuple(tasks))
+            run = [replace(run[0], wish=made)]
+        gathered += run
+    return gathered
 
 
 def _begins_anew(line: str) -> bool:
@@ -171,7 +208,7 @@ def wish(text: str) -> Wish:
         or remember.statement(bare)
         or creating.creation(bare)
         or commands.command(bare)
-        or creating.requirement(bare)
+        or creating.wanted(bare)
         or questions.other(bare)
     )
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.llm.base import Context, MemoryBrief, TaskBrief
+from agent.llm.base import COMPLETED_TASKS, OPEN_TASKS, Context, MemoryBrief, TaskBrief
 from agent.llm.offline.creating import comma_items
+from agent.llm.offline.groups import EVERY, OPEN, Group, group
 from agent.llm.offline.titles import clean
 from agent.llm.offline.words import STOP, coverage, key, stems, words
 
@@ -24,6 +25,8 @@ class Entry:
     status: str = "pending"
     description: str = ""
     depends_on: list[Entry] = field(default_factory=list)
+    priority: str = "medium"
+    parent: str | None = None  # its id
     kept: tuple[str, ...] = ()  # ids of dependencies that are not on this board
     step: str = ""
     index: int = 0
@@ -45,7 +48,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Found:
+    """`search`: the board holds more such tasks than are known here: all with these statuses."""
+
     entries: tuple[Entry, ...]
+    search: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +72,6 @@ _THEM = re.compile(
     r"|all these|both of these)(?: (?:tasks|ones|two))",
     re.I,
 )
-_ALL = re.compile(
-    r"(?:all|every|each|everything|all of|all the|all of the|all my)(?: (?:the|my|our))?(?: "
-    r"(?P<status>open|pending|blocked|in progress|completed|done|finished))?"
-    r"(?: (?:tasks?|items?|of it))?",
-    re.I,
-)
 _COUNTED = "first second third fourth fifth sixth seventh eighth ninth tenth"
 _ORDINALS = _COUNTED.split()
 _ORDINAL = re.compile(
@@ -80,7 +80,7 @@ _ORDINAL = re.compile(
     re.I,
 )
 _NUMBER = re.compile(
-    r"(?:the )?(?:(?:task|item|number|no\.?|point|step) ?)?#? ?(?P<number>\d{1,3})", re.I
+    r"(?:the )?(?:(?:tasks?|items?|number|no\.?|point|step) ?)?#? ?(?P<number>\d{1,3})", re.I
 )
 _COUNTS = {"two": 2, "three": 3, "four": 4, "five": 5}
 _BECAUSE = re.compile(
@@ -123,6 +123,9 @@ class Board:
         focus = (context.focus,) if context.focus else ()
         self._recent = [by_id[task.id] for task in (*focus, *context.recent_tasks)]
         self._mentioned: list[Entry] = []
+        # A full context: there may be more on the board.
+        self._more_open = len(context.tasks) >= OPEN_TASKS
+        self._more_done = len(context.completed) >= COMPLETED_TASKS
         self._titles = {key(entry.title): entry for entry in self._open}
 
     @staticmethod
@@ -145,9 +148,9 @@ class Board:
         self._mentioned = list(entries)
 
     def remove(self, entry: Entry) -> None:
-        for group in (self.made, self._open, self._others, self._recent, self._mentioned):
-            if entry in group:
-                group.remove(entry)
+        for known in (self.made, self._open, self._others, self._recent, self._mentioned):
+            if entry in known:
+                known.remove(entry)
         if self._titles.get(key(entry.title)) is entry:
             del self._titles[key(entry.title)]
 
@@ -155,12 +158,17 @@ class Board:
         """Returns the open task of that title."""
         return self._titles.get(key(title))
 
-    def find(self, phrase: str, *, exactly: bool = False) -> Found | NotFound:
-        """Returns the tasks that `phrase` means. `exactly`: nothing is guessed, for deletions."""
+    def find(
+        self, phrase: str, *, exactly: bool = False, among: tuple[str, ...] = OPEN
+    ) -> Found | NotFound:
+        """Returns the tasks that `phrase` means. `exactly`: nothing is guessed, for deletions.
+        `among`: the statuses that "all tasks" is about."""
         phrase = _BECAUSE.sub("", phrase.strip(), count=1).strip(" .,:;!?")
         pointed = self._pointed(phrase, exactly)
         if pointed is not None:
             return pointed
+        if self.same_title(clean(phrase)) is None and (described := group(phrase)) is not None:
+            return self._members(phrase, described, among)
         whole = self._named(phrase, exactly=True)
         if isinstance(whole, Found) or whole.question:
             return whole
@@ -182,8 +190,6 @@ class Board:
             )
         if _THEM.fullmatch(phrase):
             return self._them(phrase, exactly)
-        if match := _ALL.fullmatch(phrase):
-            return self._all(phrase, match["status"], exactly)
         return self._counted(phrase)
 
     def _them(self, phrase: str, exactly: bool) -> Found | NotFound:
@@ -192,12 +198,38 @@ class Board:
             return NotFound(f"Which tasks do you mean by “{phrase}”? I need their names.")
         return Found(tuple(them))
 
-    def _all(self, phrase: str, status: str | None, exactly: bool) -> Found | NotFound:
-        if exactly or status in ("completed", "done", "finished"):
-            return NotFound(f"I don't do that to “{phrase}” at once. Please name the tasks.")
-        wanted = (status or "open").lower().replace(" ", "_")
-        entries = [entry for entry in self._open if wanted in ("open", entry.status)]
-        return Found(tuple(entries)) if entries else NotFound("No task on the board is like that.")
+    def _members(self, phrase: str, wanted: Group, among: tuple[str, ...]) -> Found | NotFound:
+        parents: tuple[Entry, ...] = ()
+        if wanted.parent:
+            found = self.find(wanted.parent, among=EVERY)
+            if isinstance(found, NotFound):
+                return found
+            parents = found.entries[:1]
+        statuses = tuple(one for one in wanted.statuses or among if one in among) or wanted.statuses
+        entries = tuple(
+            entry
+            for entry in self
+            if entry.status in statuses
+            and wanted.priority in ("", entry.priority)
+            and _is_about(entry, wanted)
+            and (not parents or self._is_part(entry, parents[0], wanted))
+        )
+        if wanted.only_status and self._may_be_more(statuses):
+            return Found(entries, search=statuses)
+        return Found(entries) if entries else NotFound(f"I find no task like “{phrase}” for that.")
+
+    def _is_part(self, entry: Entry, whole: Entry, wanted: Group) -> bool:
+        by_id = {one.reference: one for one in self if isinstance(one.reference, str)}
+        if entry is whole:
+            return wanted.itself
+        above, seen = by_id.get(entry.parent or ""), 0
+        while above is not None and above is not whole and seen < len(by_id):
+            above, seen = by_id.get(above.parent or ""), seen + 1
+        return above is whole
+
+    def _may_be_more(self, statuses: tuple[str, ...]) -> bool:
+        done = "completed" in statuses
+        return (self._more_done and done) or (self._more_open and statuses != ("completed",))
 
     def _counted(self, phrase: str) -> Found | NotFound | None:
         order = self.made or self._open
@@ -302,7 +334,19 @@ class Board:
 
 
 def _entry(task: TaskBrief) -> Entry:
-    return Entry(task.id, task.title, task.status, task.description)
+    return Entry(
+        task.id,
+        task.title,
+        task.status,
+        task.description,
+        priority=task.priority,
+        parent=task.parent,
+    )
+
+
+def _is_about(entry: Entry, wanted: Group) -> bool:
+    text = f"{entry.title} {entry.description}" if wanted.about else entry.title
+    return not wanted.topic or coverage(wanted.topic, text) == 1.0
 
 
 def _which(phrase: str, entries: Sequence[Entry]) -> NotFound:

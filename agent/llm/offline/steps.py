@@ -8,10 +8,11 @@ from typing import Any
 
 from agent.llm.base import Context
 from agent.llm.offline import wishes
-from agent.llm.offline.references import Board, Entry, NotFound
+from agent.llm.offline.groups import OPEN
+from agent.llm.offline.references import Board, Entry, Found, NotFound
 
 MAX_STEPS = 20  # of a plan; one is left for what is to be said
-LONGEST_LIST = 100  # of one call of create_tasks
+LONGEST_LIST = 100  # of one call of a tool that takes several tasks
 STATUS_WORDS = {
     "pending": "pending",
     "in_progress": "in progress",
@@ -29,6 +30,7 @@ class Draft:
     notes: list[str] = field(default_factory=list)
     asides: list[wishes.Aside] = field(default_factory=list)
     recalls: list[wishes.Recall] = field(default_factory=list)
+    facts: list[str] = field(default_factory=list)  # what the board says, when it was asked
     not_understood: list[str] = field(default_factory=list)
 
 
@@ -90,14 +92,41 @@ class StepMaker:
         step = self._step(tool, said, {"task": entry.reference, **more}, (entry, *others))
         self._last_touch[name_of(entry)] = step
 
-    def _tasks(self, phrase: str, *, exactly: bool = False) -> tuple[Entry, ...]:
-        """Returns the tasks that are meant; asks, and returns none, when that is not clear."""
-        found = self.board.find(phrase, exactly=exactly)
+    def _on_tasks(self, tool: str, said: str, found: Found, /, **more: Any) -> None:
+        """Adds one step that changes all that was found; `said` has a place for what they are."""
+        if found.search:
+            self._on_all(tool, said, found, more)
+            return
+        for start in range(0, len(found.entries), LONGEST_LIST):
+            entries = found.entries[start : start + LONGEST_LIST]
+            references = [entry.reference for entry in entries]
+            names = f"{len(entries)} tasks"
+            step = self._step(tool, said.format(names), {"tasks": references, **more}, entries)
+            self._last_touch.update((name_of(entry), step) for entry in entries)
+
+    def _on_all(self, tool: str, said: str, found: Found, more: dict[str, Any]) -> None:
+        """Finds the tasks by a step of its own: there are more than are known here."""
+        asked = {"status": list(found.search), "limit": LONGEST_LIST}
+        search = self._step("search_tasks", "Find the tasks", asked)
+        behind, self._before = self._before, [search]
+        tasks = {"$from": search, "path": "task_ids"}
+        self._step(tool, said.format("the tasks found"), {"tasks": tasks, **more}, found.entries)
+        self._before = behind
+        self.draft.notes.append(
+            f"I take at most {LONGEST_LIST} tasks at once; say it again for more."
+        )
+
+    def _find(self, phrase: str, among: tuple[str, ...], *, exactly: bool = False) -> Found:
+        """Returns the tasks that are meant; asks, and finds none, when that is not clear."""
+        found = self.board.find(phrase, exactly=exactly, among=among)
         if isinstance(found, NotFound):
             self.draft.questions.append(found.question)
-            return ()
+            return Found(())
         self.board.mention(found.entries)
-        return found.entries
+        return found
+
+    def _tasks(self, phrase: str) -> tuple[Entry, ...]:
+        return self._find(phrase, OPEN).entries
 
 
 def name_of(entry: Entry) -> str:

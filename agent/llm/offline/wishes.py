@@ -25,9 +25,27 @@ class CreateTasks:
 
 
 @dataclass(frozen=True, slots=True)
+class Requirement:
+    """What software is wanted to do, said in prose. `parts`: actions that are tasks of their own;
+    `others`: what the same sentence requires of other people."""
+
+    title: str
+    who: str = ""
+    why: str = ""
+    criteria: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    others: tuple[Requirement, ...] = ()
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeStatus:
+    """`among`: the statuses that "all tasks" is about, when the verb says so."""
+
     tasks: str
     status: str
+    among: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +79,27 @@ class Depend:
 
 @dataclass(frozen=True, slots=True)
 class SetParent:
+    """No parent: out of the one that it has."""
+
     task: str
     parent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """`where`: before, after, top, bottom; `other` for the first two."""
+
+    task: str
+    where: str
+    other: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AskBoard:
+    """A question that the board answers. `kind`: needs, needed_by, next, about, group, subtasks."""
+
+    kind: str
+    task: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +165,15 @@ class NotUnderstood:
 Wish = (
     CreateTask
     | CreateTasks
+    | Requirement
     | ChangeStatus
     | SetPriority
     | Rename
     | Describe
     | Depend
     | SetParent
+    | Move
+    | AskBoard
     | DeleteTasks
     | ListTasks
     | Remember

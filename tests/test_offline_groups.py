@@ -1,0 +1,146 @@
+"""Many tasks at once, the order of the board, and what the board says when it is asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from agent.llm.base import COMPLETED_TASKS, Context, StepOutcome, TaskBrief
+from tests.test_offline_model import analysed, answered, planned
+
+
+def task(id: str, title: str, status: str = "pending", **more: Any) -> TaskBrief:
+    return TaskBrief(id, title, status, more.pop("priority", "medium"), **more)
+
+
+BOARD = Context(
+    message="",
+    project_name="Clinic",
+    tasks=(
+        task("t1", "Patient sign-up", "in_progress"),
+        task("t2", "Login page", priority="high"),
+        task("t3", "Test the login flow", depends_on=("t2",)),
+        task("t4", "Invoice export", description="For billing, as CSV."),
+        task("t5", "Billing address form", parent="t4"),
+        task("t6", "Stripe checkout", "blocked", description="Billing by card"),
+        task("t7", "Write the docs", priority="low", depends_on=("t9",)),
+    ),
+    completed=(task("t8", "Login logo", "completed"), task("t9", "Docs folder", "completed")),
+)
+
+CHANGES: list[tuple[str, str, dict[str, Any]]] = [
+    (
+        "mark all login tasks as done",
+        "change_tasks_status",
+        {"tasks": ["t2", "t3"], "status": "completed"},
+    ),
+    ("delete all completed tasks", "delete_tasks", {"tasks": ["t8", "t9"]}),
+    ("clear the completed tasks", "delete_tasks", {"tasks": ["t8", "t9"]}),
+    ("delete the login tasks", "delete_tasks", {"tasks": ["t2", "t3", "t8"]}),
+    (
+        "set everything about billing to high priority",
+        "update_tasks",
+        {"tasks": ["t4", "t5", "t6"], "priority": "high"},
+    ),
+    (
+        "Everything about billing is done",
+        "change_tasks_status",
+        {"tasks": ["t4", "t5", "t6"], "status": "completed"},
+    ),
+    ("reopen all login tasks", "change_task_status", {"task": "t8", "status": "pending"}),
+    ("unblock everything", "change_task_status", {"task": "t6", "status": "pending"}),
+    (
+        "set all low priority tasks to medium priority",
+        "update_task",
+        {"task": "t7", "priority": "medium"},
+    ),
+    (
+        "finish the invoice export and all its subtasks",
+        "change_tasks_status",
+        {"tasks": ["t4", "t5"], "status": "completed"},
+    ),
+    (
+        "mark tasks 2 and 3 as blocked",
+        "change_tasks_status",
+        {"tasks": ["t2", "t3"], "status": "blocked"},
+    ),
+    (
+        "make the docs and the address form subtasks of stripe checkout",
+        "update_tasks",
+        {"tasks": ["t7", "t5"], "parent": "t6"},
+    ),
+    ("take the address form out of its parent", "update_task", {"task": "t5", "parent": ""}),
+    ("move the docs before the login page", "move_task", {"task": "t7", "before": "t2"}),
+    ("put the docs after Stripe checkout", "move_task", {"task": "t7", "after": "t6"}),
+    ("move the docs to the top", "move_task", {"task": "t7", "before": "t1"}),
+    ("put the sign-up last", "move_task", {"task": "t1", "after": "t7"}),
+    ("finish the login page before Stripe", "update_task", {"task": "t6", "depends_on": ["t2"]}),
+]
+
+
+@pytest.mark.parametrize(("message", "tool", "arguments"), CHANGES)
+async def test_a_command_about_many_or_about_the_order_is_one_step(
+    message: str, tool: str, arguments: dict[str, Any]
+) -> None:
+    (step,) = await planned(message, BOARD)
+    assert (step["tool"], step["arguments"]) == (tool, arguments)
+
+
+async def test_more_than_a_context_holds_is_found_by_a_search() -> None:
+    full = replace(
+        BOARD,
+        completed=tuple(task(f"d{n}", f"Done {n}", "completed") for n in range(COMPLETED_TASKS)),
+    )
+    find, delete, _ = await planned("Delete all completed tasks", full)
+    assert find["arguments"] == {"status": ["completed"], "limit": 100}
+    assert delete["arguments"] == {"tasks": {"$from": find["id"], "path": "task_ids"}}
+    assert delete["depends_on"] == [find["id"]]
+
+
+async def test_one_task_that_may_be_several_is_asked_back() -> None:
+    question = (await analysed("mark the login task as done", BOARD)).question
+    assert "Login page" in question
+    assert "Test the login flow" in question
+
+
+async def test_a_group_that_is_empty_is_said_to_be() -> None:
+    assert "no task like “all shipping tasks”" in await answered("Delete all shipping tasks", BOARD)
+
+
+ASKED = [
+    ("what depends on the login page?", ["Test the login flow"], ["Login page (", "docs"]),
+    ("what does the login test depend on?", ["waits for", "Login page"], ["docs"]),
+    ("what is blocking the login test?", ["Login page"], []),
+    ("can I start the docs?", ["is done", "Docs folder"], ["waits for"]),
+    ("why is Stripe blocked?", ["marked as blocked"], []),
+    ("what are the subtasks of the invoice export?", ["Billing address form"], ["Stripe"]),
+    ("what should I do next?", ["Go on with", "Patient sign-up", "Login page"], ["Test the login"]),
+    ("what's next", ["Patient sign-up"], []),
+    ("is the sign-up task done?", ["in progress"], []),
+    ("which tasks are high priority?", ["Login page"], ["docs"]),
+    ("tell me about the invoice task", ["For billing, as CSV", "Billing address form"], []),
+]
+
+
+@pytest.mark.parametrize(("message", "told", "not_told"), ASKED)
+async def test_the_board_answers_without_a_step(
+    message: str, told: list[str], not_told: list[str]
+) -> None:
+    assert not (await analysed(message, BOARD)).needs_tools
+    said = await answered(message, BOARD)
+    assert [words for words in told if words not in said] == []
+    assert [words for words in not_told if words in said] == []
+
+
+async def test_what_is_left_open_and_what_was_changed_is_told() -> None:
+    message = "mark all login tasks as done"
+    result = {"titles": ["Login page", "Test the login flow"], "still_open": ["Stripe checkout"]}
+    arguments = {"tasks": ["t2", "t3"], "status": "completed"}
+    step = StepOutcome(
+        "s1", "tool", "change_tasks_status", "Mark 2 tasks", "succeeded", arguments, result, ""
+    )
+    said = await answered(message, BOARD, step)
+    assert "Marked 2 tasks as done: “Login page”, “Test the login flow”." in said
+    assert "Still open, though it has to do with that: “Stripe checkout”." in said
