@@ -1,5 +1,6 @@
 // Copying to the clipboard: code, and links to a place of the page.
 
+import { copy } from "./clipboard.js";
 import { clone } from "./dom.js";
 
 const status = document.getElementById("status");
@@ -13,13 +14,8 @@ export function addCopyButtons(root) {
   }
 }
 
-async function copy(button, words) {
-  try {
-    await navigator.clipboard.writeText(words);
-    tell(button, "Copied");
-  } catch {
-    tell(button, "Not copied"); // without TLS there is no clipboard, except on this machine
-  }
+async function give(button, words) {
+  tell(button, (await copy(words)) ? "Copied" : "Not copied");
 }
 
 function tell(button, word) {
@@ -34,7 +30,7 @@ export function setUpCopying(log) {
     const button = event.target.closest("[data-copy], [data-copy-code]");
     if (!button || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    if ("copy" in button.dataset) copy(button, button.href);
-    else copy(button, button.closest(".code").querySelector("pre").textContent.trimEnd());
+    if ("copy" in button.dataset) give(button, button.href);
+    else give(button, button.closest(".code").querySelector("pre").textContent.trimEnd());
   });
 }

@@ -1,13 +1,13 @@
 // A person's word on a plan that waits: by button or by key, and what to say when somebody else was
-// faster. The plan's editor is `editor.js`.
+// faster. The plan's editor is `editor.js`, loaded when somebody edits.
 
 import { slot } from "./dom.js";
-import { closeEditor, hearOfPlan, hearRefusal, openEditor } from "./editor.js";
 import { line } from "./wording.js";
 
 const log = document.getElementById("log");
 // The event that tells who was faster may come after the refusal.
 const PATIENCE_MS = 500;
+let editor = null;
 let asked = null; // the run whose plan was last decided on here
 
 const revision = (box) => Number(slot(box, "run-approval").dataset.revision);
@@ -23,30 +23,30 @@ export function decided(run) {
   asked = run;
 }
 
-export function edit(run, box, { send, complain }) {
+export async function edit(run, box, { send, complain }) {
   const save = (frame) => {
     decided(run);
     if (send(frame)) return true;
     complain("There is no connection right now; try again when the page is live.");
     return false;
   };
-  openEditor(run, slot(box, "run-approval"), { save, complain });
+  editor = await import("./editor.js");
+  editor.openEditor(run, slot(box, "run-approval"), { save, complain });
 }
 
 export function hear(frame, run, complain) {
   if (!["approval", "complete", "error", "cancelled"].includes(frame.type)) return;
-  const lost = hearOfPlan(run);
-  if (lost) complain(`${run.decided || line(run)}. Your changes of the plan were not saved.`);
+  if (editor?.hearOfPlan(run)) complain(`${run.decided || line(run)}. Your changes of the plan were not saved.`);
 }
 
 // Returns whether the refusal is told here.
 export function refused(frame, complain) {
-  if (hearRefusal(frame)) return true;
+  if (editor?.hearRefusal(frame)) return true;
   if (!asked || !["not_active", "stale_plan"].includes(frame.code)) return false;
   const run = asked;
   asked = null;
   setTimeout(() => {
-    closeEditor();
+    editor?.closeEditor();
     complain(why(frame, run));
   }, PATIENCE_MS);
   return true;

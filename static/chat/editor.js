@@ -3,19 +3,22 @@
 
 import { clone, slot, text } from "./dom.js";
 import { isObject, objectForm } from "./fields.js";
-import { fetchTools } from "./tools.js";
+import { call } from "./rest.js";
 
+let tools = null; // {name, description, parameters} by name, fetched for the first plan
 let open = null; // {run, revision, box, form, steps, sent}
 
 export async function openEditor(run, box, { save, complain }) {
-  const tools = await fetchTools();
-  if (!tools) return complain("The server could not be reached; the plan can not be edited right now.");
+  if (!(await fetchTools())) {
+    complain("The server could not be reached; the plan cannot be edited right now.");
+    return;
+  }
   const steps = run.steps.map(({ id, type, tool, description, arguments: given, depends_on: needs }) =>
     structuredClone({ id, type, tool: tool || null, description, arguments: given, depends_on: needs }));
   const form = clone("editor");
-  open = { run: run.run, revision: run.plan_revision, box, form, steps, tools, sent: null };
+  open = { run: run.run, revision: run.plan_revision, box, form, steps, sent: null };
   slot(box, "run-editor").replaceChildren(form);
-  fillTools(form, tools);
+  fillTools(form);
   draw();
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -26,13 +29,21 @@ export async function openEditor(run, box, { save, complain }) {
   slot(form, "editor-steps").querySelector("input")?.focus();
 }
 
+async function fetchTools() {
+  if (tools) return true;
+  const answer = await call("GET", "/api/tools/");
+  if (!answer?.ok) return false;
+  tools = new Map((answer.body.results ?? answer.body).map((one) => [one.name, one]));
+  return true;
+}
+
 export function closeEditor() {
   open?.form.remove();
   open?.box.focus();
   open = null;
 }
 
-function fillTools(form, tools) {
+function fillTools(form) {
   const select = slot(form, "editor-tool");
   for (const { name } of tools.values()) select.add(new Option(name.replaceAll("_", " "), name));
 }
@@ -122,7 +133,7 @@ function drawStep(step, at) {
   const description = slot(row, "edit-description");
   description.value = step.description;
   description.addEventListener("input", () => (step.description = description.value));
-  const tool = open.tools.get(step.tool);
+  const tool = tools.get(step.tool);
   if (tool) {
     const changed = (values) => (step.arguments = values);
     slot(row, "edit-fields").append(objectForm(tool.parameters, step.arguments, { says, changed }));
