@@ -92,7 +92,7 @@ def _ask(asked: Approval, reason: str, found: Sequence[Effect]) -> events.Event:
     now = timezone.now()
     asked.reason, asked.digest = reason, asked.plan.digest
     asked.effects = [effect.as_json() for effect in found]
-    ended = _results(asked.plan)
+    ended = revisions.done(asked.plan)
     expected = estimates.of_plan(asked.run, revisions.as_plan(asked.plan), ended)
     asked.estimate = None if expected is None else expected.as_json()
     asked.expires_at = now + timedelta(hours=settings.SAMURAI_APPROVAL_HOURS)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -205,18 +205,20 @@ def _forget_terms(run: Exchange) -> None:
 
 def _effects(run: Exchange, told: list[Mapping[str, Any]]) -> list[Effect]:
     numbers = {step.id: step.number for step in run.steps}
-    return [
-        Effect(
-            key=f"{of_step['step']}:{at}",
-            number=numbers[of_step["step"]],
+    return [one for of_step in told for one in _effects_of(of_step, numbers[of_step["step"]])]
+
+
+def _effects_of(told: Mapping[str, Any], number: int) -> Iterator[Effect]:
+    for at, change in enumerate(told["changes"], 1):
+        yield Effect(
+            key=f"{told['step']}:{at}",
+            number=number,
             action=change["action"],
-            object=change["object"],
             text=wording.effect(change),
             fields=wording.differences(change),
         )
-        for of_step in told
-        for at, change in enumerate(of_step["changes"], 1)
-    ]
+    if note := told.get("note"):
+        yield Effect(f"{told['step']}:note", number, "unknown", note, [])
 
 
 def _step(run: Exchange, key: str | None) -> Step | None:

@@ -109,12 +109,13 @@ class Change:
 
 @dataclass(slots=True)
 class Effect:
-    """A change that a plan's step would make. `fields`: name, old and new text of each."""
+    """A change that a plan's step would make. `fields`: name, old and new text of each.
+
+    `action` is "unknown" when `text` says why one cannot tell."""
 
     key: str
     number: int  # of the step
     action: str
-    object: str
     text: str
     fields: list[tuple[str, str, str]]
 

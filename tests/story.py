@@ -251,7 +251,7 @@ def wanted(asked: Mapping[str, Any], reason: str) -> Event:
         },
     ]
     told = {
-        "effects": [{"step": "d", "changes": changes}],
+        "effects": [{"step": "d", "changes": changes, "note": "And more."}],
         "estimate": {"low_ms": 80, "median_ms": 900, "high_ms": 4200},
         "expires_at": "2026-03-11T09:30:00.000000Z",
     }

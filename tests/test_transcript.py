@@ -175,6 +175,7 @@ def test_what_a_plan_would_change_is_shown_before_it_is_done() -> None:
             [("status", "pending", "completed"), ("dependencies", "", "changed")],
         ),
         (1, "Create memory “Stack”", []),
+        (1, "And more.", []),
     ]
     assert waiting.estimate == "Takes about 80 ms to 4.2 s"
     assert waiting.expires_at.startswith("2026-03-11")

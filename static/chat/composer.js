@@ -48,6 +48,10 @@ export function setUp({ send, onSent, waiting, act }) {
     else write(command.before + command.after, command.before.length);
   });
   field.addEventListener("keydown", (event) => {
+    // To the plan that waits, or to the conversation: their keys work there.
+    if (event.key === "Escape") {
+      (document.querySelector(".approval:not([hidden])") ?? document.getElementById("log")).focus();
+    }
     // `isComposing`: Enter chooses a word of an input method there.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();

@@ -1,6 +1,6 @@
 // Copying to the clipboard: code, and links to a place of the page.
 
-import { copy as toClipboard } from "./clipboard.js";
+import { copy } from "./clipboard.js";
 import { clone } from "./dom.js";
 
 const status = document.getElementById("status");
@@ -14,8 +14,8 @@ export function addCopyButtons(root) {
   }
 }
 
-async function copy(button, words) {
-  tell(button, (await toClipboard(words)) ? "Copied" : "Not copied");
+async function give(button, words) {
+  tell(button, (await copy(words)) ? "Copied" : "Not copied");
 }
 
 function tell(button, word) {
@@ -30,7 +30,7 @@ export function setUpCopying(log) {
     const button = event.target.closest("[data-copy], [data-copy-code]");
     if (!button || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    if ("copy" in button.dataset) copy(button, button.href);
-    else copy(button, button.closest(".code").querySelector("pre").textContent.trimEnd());
+    if ("copy" in button.dataset) give(button, button.href);
+    else give(button, button.closest(".code").querySelector("pre").textContent.trimEnd());
   });
 }

@@ -175,16 +175,15 @@ const forgetTerms = (run) => Object.assign(run, { effects: [], estimate: "", exp
 
 function effectsOf(run, told) {
   const numbers = new Map(run.steps.map((step) => [step.id, step.number]));
-  return told.flatMap(({ step, changes }) =>
-    changes.map((change, index) => ({
-      key: `${step}:${index + 1}`,
-      number: numbers.get(step),
-      action: change.action,
-      object: change.object,
-      text: effect(change),
+  return told.flatMap(({ step, changes, note }) => {
+    const number = numbers.get(step);
+    const known = changes.map((change, index) => ({
+      key: `${step}:${index + 1}`, number, action: change.action, text: effect(change),
       fields: differences(change),
-    })),
-  );
+    }));
+    if (!note) return known;
+    return [...known, { key: `${step}:note`, number, action: "unknown", text: note, fields: [] }];
+  });
 }
 
 // The line of the event's step, which each run has once.

@@ -12,6 +12,7 @@ import * as detail from "./detail.js";
 import { showConnection } from "./line.js";
 import * as panels from "./panels.js";
 import * as scroll from "./scroll.js";
+import * as decisions from "./decisions.js";
 import { setUpCopying } from "./copying.js";
 import { setUpOpening } from "./opened.js";
 import * as painting from "./painting.js";
@@ -80,6 +81,7 @@ function show(frame) {
   // A run that ended moves those behind it up.
   for (const other of queued) if (other !== run && other.status === "queued") painting.run(other);
   if (change) panels.change(frame.change, change);
+  if (run) decisions.hear(frame, run, composer.complain);
   if (run) announce(frame, run);
   if (run) attention.hear(frame, run);
   attention.showState(fold.active);
@@ -111,7 +113,7 @@ function titleOf(content) {
 }
 
 function readRefusal(frame) {
-  composer.refused(frame);
+  if (!decisions.refused(frame, composer.complain)) composer.refused(frame);
   for (const button of document.querySelectorAll("[data-act]:disabled")) button.disabled = false;
 }
 
@@ -128,15 +130,7 @@ function announce(frame, run) {
 
 // -- buttons ----------------------------------------------------------------------------------------
 
-const acts = {
-  cancel: (run) => ({ type: "cancel", run }),
-  approve: (run, box) => ({ type: "approve", run, plan_revision: revision(box) }),
-  reject: (run, box) => ({
-    type: "reject", run, plan_revision: revision(box), reason: slot(box, "run-reason").value.trim(),
-  }),
-};
-
-const revision = (box) => Number(slot(box, "run-approval").dataset.revision);
+const acts = { cancel: (run) => ({ type: "cancel", run }), ...decisions.frames };
 
 // An earlier message is sent again as a new one: what was answered to it stays.
 log.addEventListener("click", (event) => {
@@ -148,7 +142,13 @@ log.addEventListener("click", (event) => {
   const button = event.target.closest("[data-act]");
   if (!button) return;
   const box = button.closest("[data-run]");
+  const run = fold.runs.get(box.dataset.run);
   composer.complain("");
+  if (button.dataset.act === "edit") {
+    decisions.edit(run, box, { send, complain: composer.complain });
+    return;
+  }
+  if (button.dataset.act !== "cancel") decisions.decided(run);
   if (send(acts[button.dataset.act](box.dataset.run, box))) button.disabled = true;
   else composer.complain("There is no connection right now; try again when the page is live.");
 });
@@ -209,6 +209,7 @@ localiseAll(document);
 startClocks();
 setUpOpening(log);
 setUpCopying(log);
+decisions.setUpKeys();
 learnChanges(log);
 attention.setUp({ active: () => fold.active, complain: composer.complain });
 scroll.setUp();

@@ -86,7 +86,7 @@ export function estimate(told) {
 
 const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
-const spaced = (name) => name.replaceAll("_", " ");
+export const spaced = (name) => name.replaceAll("_", " ");
 
 // `numbers`: those of the plan's steps by id.
 export function facts(values, numbers) {
