@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from django.utils import timezone
 
-from agent import events
+from agent import events, rows
 from agent.events import Phase
 from agent.journal import Journal
 from agent.log import Done
@@ -39,7 +39,7 @@ async def _mark(journal: Journal, step: PlanStep, status: PlanStep.Status) -> No
             step.finished_at = timezone.now()
         else:
             step.started_at, step.finished_at = timezone.now(), None
-        step.save(update_fields=["status", "started_at", "finished_at"])
+        rows.save(step, "status", "started_at", "finished_at")
         return Done(None, [step_event(journal.run.pk, step), _progress(journal, step, ends)])
 
     await journal.append(effect=effect)

@@ -8,10 +8,10 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Max, Min, Q
+from django.db.models import Min, Q
 from django.utils import timezone
 
-from agent import naming, search
+from agent import naming, rows, search
 from agent import task_rules as rules
 from agent.changes import Change
 from agent.exceptions import ToolFailed
@@ -57,7 +57,11 @@ def find_tasks(project_id: UUID, references: Iterable[str]) -> list[Task]:
     wanted = [
         task_id or naming.by_title("task", reference, titles) for reference, task_id in ids.items()
     ]
-    found: Mapping[UUID, Task] = tasks.in_bulk(wanted)
+    places = ", ".join(["%s"] * len(wanted))
+    query = f"project_id = %s AND deleted_at IS NULL AND id IN ({places})"
+    found = {
+        task.pk: task for task in (rows.select(Task, query, project_id, *wanted) if wanted else ())
+    }
     for key in wanted:
         if key not in found:
             raise ToolFailed(f"There is no task with the id {key} in this project.")
@@ -132,11 +136,14 @@ def create_tasks(*, project_id: UUID, items: Sequence[NewTask]) -> tuple[list[Ta
         for index, item in enumerate(items)
         for needed in _dependencies(item, index, tasks)
     ]
-    Task.objects.bulk_create(tasks)
-    _edges.objects.bulk_create(edges)
+    rows.insert(*tasks)
+    rows.insert(*edges)
     search.put(map(_entry, tasks))
-    made = zip(tasks, tasks_json(tasks), strict=True)
-    return tasks, [Change("task", task.pk, "created", None, after) for task, after in made]
+    needed: dict[UUID, list[str]] = {task.pk: [] for task in tasks}
+    for edge in edges:
+        needed[edge.from_task_id].append(str(edge.to_task_id))
+    made = [(task.pk, _json(task, needed[task.pk])) for task in tasks]
+    return tasks, [Change("task", key, "created", None, after) for key, after in made]
 
 
 def update_task(
@@ -283,7 +290,8 @@ def _new(project_id: UUID, item: NewTask, position: int) -> Task:
 
 def _end(project_id: UUID) -> int:
     """Returns the first position behind the list's end; a deleted task keeps its place."""
-    last = Task.all_objects.filter(project_id=project_id).aggregate(last=Max("position"))["last"]
+    query = "SELECT max(position) FROM agent_task WHERE project_id = %s"
+    (last,) = rows.column(query, project_id)
     return 0 if last is None else last + rules.GAP
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, connection, transaction
 
-from agent import database, events
+from agent import database, events, rows
 from agent.exceptions import Fenced
 from agent.models import ChatSession, Event
 
@@ -161,11 +161,16 @@ class _Write:
                 raise  # the whole transaction is void; it is tried again
             except Exception as error:  # noqa: BLE001  (the caller's: it is raised there)
                 return error
-            # The effect may have claimed or ended a run: look its attempt up again.
-            self.attempts.clear()
+            self._forget_attempts(entry.session)
             value, told = done.value, [*told, *done.events]
         self._number(entry.session, told)
         return value
+
+    def _forget_attempts(self, session: UUID) -> None:
+        """An effect may have claimed or ended runs of its session: they are looked up again."""
+        for other in self.entries:
+            if other.fence is not None and other.session == session:
+                self.attempts.pop(other.fence.run, None)
 
     def _may_write(self, entry: Entry) -> bool:
         if entry.session not in self.last_seq:
@@ -192,7 +197,7 @@ class _Write:
         ]
         if not changed:
             return
-        projects = dict(ChatSession.objects.filter(pk__in=changed).values_list("pk", "project_id"))
+        projects = {session: rows.get(ChatSession, session).project_id for session in changed}
         versions = {project: _raise_board_version(project) for project in sorted(projects.values())}
         self.batch.boards = {
             session: (project, versions[project]) for session, project in projects.items()

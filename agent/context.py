@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from agent import memory
+from agent import memory, rows
 from agent.events import EventType
 from agent.llm.base import (
     COMPLETED_TASKS,
@@ -17,7 +17,7 @@ from agent.llm.base import (
     Said,
     TaskBrief,
 )
-from agent.models import Event, Memory, Message, Run, Task
+from agent.models import Memory, Message, Run, Task
 
 # What fits beside the tools into the smallest context that is still of use (8,000 tokens), at about
 # four characters a token.
@@ -26,6 +26,17 @@ HISTORY_MESSAGES = 20
 MESSAGE_CHARACTERS = 4_000  # of one earlier message
 MEMORIES = 12
 RECENT = 20  # of the session's last changes
+
+
+_PRESENT = "project_id = %s AND deleted_at IS NULL"
+_OPEN_TASKS = (
+    f"{_PRESENT} AND status IN ('pending', 'in_progress', 'blocked')"
+    f" ORDER BY position, created_at, id LIMIT {OPEN_TASKS}"
+)
+_COMPLETED_TASKS = (
+    f"{_PRESENT} AND status = 'completed' ORDER BY updated_at DESC LIMIT {COMPLETED_TASKS}"
+)
+_LATEST = f"{_PRESENT} ORDER BY updated_at DESC, id LIMIT {MEMORIES}"
 
 
 def gather(run: Run) -> Context:
@@ -39,16 +50,10 @@ def gather(run: Run) -> Context:
         project_description=project.description,
         history=_given_history(given) or _history(run),
         memories=_memories(run),
-        tasks=_briefs(_tasks(run).filter(status__in=Task.OPEN)[:OPEN_TASKS]),
-        completed=_briefs(
-            _tasks(run)
-            .filter(status=Task.Status.COMPLETED)
-            .order_by("-updated_at")[:COMPLETED_TASKS]
-        ),
-        recent_tasks=_in_order(_briefs(_tasks(run).filter(pk__in=recent)), recent),
-        recent_memories=_in_order(
-            _memory_briefs(Memory.objects.filter(project=project, pk__in=recent)), recent
-        ),
+        tasks=_briefs(rows.select(Task, _OPEN_TASKS, project.pk)),
+        completed=_briefs(rows.select(Task, _COMPLETED_TASKS, project.pk)),
+        recent_tasks=_in_order(_briefs(_among(Task, project.pk, recent)), recent),
+        recent_memories=_in_order(_memory_briefs(_among(Memory, project.pk, recent)), recent),
         focus=_focus(run),
         extra=given.get("project_context", ""),
     )
@@ -85,8 +90,8 @@ def _focus(run: Run) -> TaskBrief | None:
     return _briefs([task])[0] if task and not task.deleted_at else None
 
 
-def _tasks(run: Run) -> Any:
-    return Task.objects.filter(project=run.session.project_id)
+def _among(model: Any, project: UUID, keys: Sequence[UUID]) -> Iterable[Any]:
+    return model.objects.filter(project=project, pk__in=keys) if keys else ()
 
 
 def _history(run: Run) -> tuple[Said, ...]:
@@ -120,23 +125,22 @@ def _memories(run: Run) -> tuple[MemoryBrief, ...]:
     project = run.session.project_id
     recalled = memory.recall(project, run.message.content, MEMORIES)
     known = {item.pk for item in recalled}
-    latest = Memory.objects.filter(project=project).exclude(pk__in=known)
+    latest = [item for item in rows.select(Memory, _LATEST, project) if item.pk not in known]
     return _memory_briefs([*recalled, *latest[: MEMORIES - len(recalled)]])
 
 
 def _recent_changes(session: UUID) -> list[UUID]:
     """Returns the ids of what the session last changed, the newest first."""
-    bodies = (
-        Event.objects.filter(session=session, type=EventType.CHANGE)
-        .order_by("-seq")
-        .values_list("body", flat=True)[:RECENT]
+    query = "SELECT body FROM agent_event WHERE session_id = %s AND type = %s"
+    bodies = rows.column(
+        f"{query} ORDER BY seq DESC LIMIT {RECENT}", session, EventType.CHANGE.value
     )
     return list(dict.fromkeys(UUID(json.loads(body)["change"]["id"]) for body in bodies))
 
 
 def _briefs(tasks: Iterable[Task]) -> tuple[TaskBrief, ...]:
     tasks = list(tasks)
-    needed = _needed([task.pk for task in tasks])
+    needed = _needed([task.pk for task in tasks]) if tasks else {}
     return tuple(
         TaskBrief(
             id=str(task.pk),

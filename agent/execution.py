@@ -13,7 +13,7 @@ from typing import Any
 from django.utils import timezone
 from pydantic import ValidationError
 
-from agent import database, events, plans, revisions
+from agent import database, events, plans, revisions, rows
 from agent.events import Phase
 from agent.exceptions import Fenced, PlanInvalid, ToolFailed
 from agent.journal import Journal
@@ -181,7 +181,7 @@ class Execution:
 
         def effect() -> Done[None]:
             step.status, step.started_at = Status.RUNNING, timezone.now()
-            step.save(update_fields=["status", "started_at"])
+            rows.save(step, "status", "started_at")
             return Done(
                 None,
                 [
@@ -214,7 +214,7 @@ class Execution:
 
     def _end(self, step: PlanStep, message: str, details: str, phase: str) -> list[events.Event]:
         step.finished_at = timezone.now()
-        step.save(update_fields=["status", "result", "error", "finished_at"])
+        rows.save(step, "status", "result", "error", "finished_at")
         metadata = {"phase": phase, **self.journal.outlook.step_ended(step.key)}
         if step.started_at:
             took = step.finished_at - step.started_at

@@ -12,12 +12,12 @@ from typing import Any
 
 from django.utils import timezone
 
-from agent import estimates, events, log
+from agent import estimates, events, log, rows
 from agent.estimates import Outlook
 from agent.events import STARTED, Phase
 from agent.llm.base import Usage
 from agent.log import Done
-from agent.models import PhaseResult, Run
+from agent.models import PhaseResult
 from agent.runs import Claimed
 
 
@@ -43,12 +43,13 @@ class Journal:
         self.durations: dict[str, int] = {}  # milliseconds of each finished phase
         self.outlook: Outlook  # made by `load`
         self._ledger: dict[str, Mapping[str, Any]] = {}
+        self._counted: Mapping[str, int] | None = None  # what is known to be kept of `usage`
 
     def load(self, model: str) -> None:
         """Reads back what earlier drivers of the run finished; `model` drives it now."""
         project = self.run.session.project_id
         self.outlook = Outlook(estimates.history(), model, project)
-        for row in PhaseResult.objects.filter(run=self.run):
+        for row in rows.select(PhaseResult, "run_id = %s ORDER BY started_at, id", self.run.pk):
             self.durations[row.phase] = row.duration_ms
             self._keep(Phase(row.phase), row.result)
 
@@ -91,27 +92,31 @@ class Journal:
         finished = await work()
         took = round((time.monotonic() - clock) * 1000)
 
-        def keep() -> Done[None]:
+        def keep() -> Done[Mapping[str, int]]:
             told = finished.effect() if finished.effect else ()
-            PhaseResult.objects.create(
+            kept = PhaseResult(
                 run=self.run,
                 phase=phase,
                 result=finished.result,
                 started_at=began,
                 duration_ms=took,
             )
-            self.count()
-            return Done(None, [*told, self._said(phase, finished, took)])
+            rows.insert(kept)
+            return Done(self.count(), [*told, self._said(phase, finished, took)])
 
-        await self.append(effect=keep)
+        self._counted = await self.append(effect=keep)
         self.open.remove(phase)
         self.durations[phase] = took
         self._keep(phase, finished.result)
         return finished.result
 
-    def count(self) -> None:
+    def count(self) -> Mapping[str, int]:
         """Keeps what the run used so far, inside an effect; something was finished: no poison."""
-        Run.objects.filter(pk=self.run.pk).update(usage=self.usage.as_json(), claims=0)
+        used = self.usage.as_json()
+        if used != self._counted:
+            self.run.usage, self.run.claims = used, 0
+            rows.save(self.run, "usage", "claims")
+        return used
 
     def forget(self, *phases: Phase) -> None:
         """Has `phases` done anew; inside an effect, or before one."""

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from agent import context, database, decisions, events, memory, revisions, runs, validation
+from agent import context, database, decisions, events, memory, revisions, rows, runs, validation
 from agent.answer import write_answer
 from agent.decisions import Parked
 from agent.events import Phase
@@ -23,7 +23,7 @@ from agent.llm.base import Analysis, Model, Outcome
 from agent.llm.choice import open_model
 from agent.log import Done
 from agent.markdown import render
-from agent.models import Event, Message, PlanRevision, PlanStep, Run
+from agent.models import Message, PlanRevision, PlanStep, Run
 from agent.planning import Checked, Planner
 from agent.plans import StepType
 from agent.runs import Claimed
@@ -145,7 +145,7 @@ class _Run:
         self.run.model = self.model.name
 
         def effect() -> list[events.Event]:
-            Run.objects.filter(pk=self.run.pk).update(model=self.model.name)
+            rows.save(self.run, "model")
             return []
 
         return Finished("🧠 Request taken up", f"Model: {self.model.name}", effect=effect)
@@ -249,7 +249,7 @@ class _Run:
     def _what_became(self) -> tuple[list[PlanStep], list[PlanStep]]:
         """Returns the steps of the plan, and those that failed in the plan before it."""
         revision = self._revision()
-        return list(revision.steps.order_by("position")), revisions.failed_before(revision)
+        return list(revision.steps.all()), revisions.failed_before(revision)
 
     # -- memory and answer, side by side -----------------------------------------------------------
 
@@ -290,24 +290,24 @@ class _Run:
         tally = await database.call(_summary, self.run)
 
         def effect() -> list[events.Event]:
-            message = Message.objects.create(
-                session=self.run.session, role=Message.Author.AGENT, content=text
-            )
-            Run.objects.filter(pk=self.run.pk).update(answer=message)
+            message = Message(session=self.run.session, role=Message.Author.AGENT, content=text)
+            rows.insert(message)
+            self.run.answer = message
+            rows.save(self.run, "answer")
             return []
 
         return Finished("🎉 Processing complete!", tally, effect=effect)
 
     async def _complete(self) -> None:
         def effect() -> Any:
-            run = Run.objects.select_related("answer").get(pk=self.run.pk)
-            assert run.answer is not None, "the completion phase wrote it"
+            run = rows.get(Run, self.run.pk)
+            answer = rows.get(Message, run.answer_id)  # the completion phase wrote it
             ended = runs.end(run, Run.Status.SUCCEEDED)
             last = events.complete(
                 run.pk,
-                message_id=run.answer.pk,
-                content=run.answer.content,
-                html=render(run.answer.content),
+                message_id=answer.pk,
+                content=answer.content,
+                html=render(answer.content),
                 usage=self.model.usage.as_json(),
                 duration_ms=runs.duration_ms(run),
             )
@@ -362,8 +362,8 @@ def _summary(run: Run) -> str:
 
 def _touched(run: Run) -> set[tuple[str, str]]:
     """Returns kind and id of each object that the run changed."""
-    bodies = Event.objects.filter(session=run.session_id, run=run, type=events.EventType.CHANGE)
-    changes = [json.loads(body)["change"] for body in bodies.values_list("body", flat=True)]
+    bodies = runs.bodies_of(run, events.EventType.CHANGE)
+    changes = [json.loads(body)["change"] for body in bodies]
     return {(change["object"], change["id"]) for change in changes}
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from agent import events, plans
+from agent import events, plans, rows
 from agent.models import PlanRevision, PlanStep, Run
+
+_OF_RUN = "run_id = %s ORDER BY revision"
 
 
 def save(
@@ -18,19 +20,21 @@ def save(
     `kept`: steps of an earlier revision, or of an earlier run, that are in it and carried out already.
     """
     kept = kept or {}
-    last = run.plans.order_by("-revision").first()
-    revision = PlanRevision.objects.create(
+    before = rows.select(PlanRevision, f"{_OF_RUN} DESC LIMIT 1", run.pk)
+    revision = PlanRevision(
         run=run,
-        revision=last.revision + 1 if last else 1,
+        revision=before[0].revision + 1 if before else 1,
         summary=plan.summary,
         digest=plan.digest,
     )
-    steps = PlanStep.objects.bulk_create(
+    steps = [
         _row(revision, position, step, kept.get(step.id))
         for position, step in enumerate(plan.steps, start=1)
-    )
+    ]
+    rows.insert(revision)
+    rows.insert(*steps)
     told = [step_event(run.pk, step) for step in steps if step.key in kept]
-    return revision, [plan_event(revision), *told]
+    return revision, [plan_event(revision, steps), *told]
 
 
 def _row(
@@ -63,6 +67,8 @@ def done(revision: PlanRevision | None) -> dict[str, PlanStep]:
 
 def failed_before(revision: PlanRevision) -> list[PlanStep]:
     """Returns the steps that failed in the plans before this one of the same run."""
+    if revision.revision == 1:
+        return []
     steps = PlanStep.objects.filter(
         plan__run=revision.run_id,
         plan__revision__lt=revision.revision,
@@ -72,7 +78,19 @@ def failed_before(revision: PlanRevision) -> list[PlanStep]:
 
 
 def latest(run: Run) -> PlanRevision | None:
-    return run.plans.prefetch_related("steps").order_by("-revision").first()
+    """Returns the run's last revision, its `steps` with it."""
+    for revision in rows.select(PlanRevision, f"{_OF_RUN} DESC LIMIT 1", run.pk):
+        steps: Any = revision.steps.all()
+        steps._result_cache = steps_of(revision)
+        cache: Any = revision
+        cache._prefetched_objects_cache = {"steps": steps}  # as `prefetch_related` does
+        return revision
+    return None
+
+
+def steps_of(revision: PlanRevision) -> list[PlanStep]:
+    """Reads the steps as they are now, in order."""
+    return rows.select(PlanStep, "plan_id = %s ORDER BY position", revision.pk)
 
 
 def as_plan(revision: PlanRevision) -> plans.Plan:
@@ -102,13 +120,13 @@ def step_json(step: PlanStep) -> dict[str, Any]:
     }
 
 
-def plan_event(revision: PlanRevision) -> events.Event:
+def plan_event(revision: PlanRevision, steps: Iterable[PlanStep]) -> events.Event:
     return events.plan(
         revision.run_id,
         id=revision.pk,
         revision=revision.revision,
         summary=revision.summary,
-        steps=[step_json(step) for step in revision.steps.all()],
+        steps=[step_json(step) for step in steps],
     )
 
 

@@ -14,14 +14,24 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 
-from agent import doorbell, events, log
+from agent import doorbell, events, log, rows
 from agent.exceptions import AgentError, Fenced, Interrupted, Refused
 from agent.log import Done, Fence
-from agent.models import Approval, ApprovalMode, ChatSession, Event, Message, PlanStep, Run, Task
+from agent.models import (
+    Approval,
+    ApprovalMode,
+    ChatSession,
+    Message,
+    PlanStep,
+    Project,
+    Run,
+    Task,
+)
 from agent.revisions import step_event
 from agent.words import is_text
 
@@ -33,8 +43,10 @@ MAX_QUEUE = 20  # unfinished runs of one session; more is a mistake or an attack
 LEASE = timedelta(seconds=10)
 # A run that was claimed so often and finished nothing in between takes its driver down with it.
 MAX_CLAIMS = 5
-# What a driver needs of a run, read with it.
-RELATED = ("session__project__owner", "session__task", "message", "task", "created_by")
+
+
+# A session's unfinished runs; as in the condition of the index.
+_UNFINISHED = "session_id = %s AND status IN ('queued', 'running', 'waiting')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +108,14 @@ def _accept(session_id: UUID, user: User, order: Order, content: str) -> Done[Ru
     before = place_in_queue(session, user, counted=order.counted)
     if order.task and not Task.objects.filter(pk=order.task, project=session.project_id).exists():
         raise Refused("not_found", "There is no such task.")
-    message = Message.objects.create(
+    message = Message(
         session=session,
         role=Message.Author.USER,
         author=user,
         content=content,
         client_id=order.client_id,
     )
+    rows.insert(message)
     run = create(
         session,
         message,
@@ -123,12 +136,11 @@ def _run_of(session: UUID, client_id: UUID) -> Run | None:
 
 def place_in_queue(session: ChatSession, user: User, *, counted: bool = True) -> int:
     """Returns how many runs a new one of `user` waits for. Raises `Refused` when it is too much."""
-    since = timezone.now() - timedelta(minutes=1)
     most = settings.SAMURAI_USER_RUNS_PER_MINUTE
-    recent = Run.objects.filter(created_by=user, created_at__gt=since, counted=True)
-    if counted and recent.count() >= most:
+    if counted and _of_last_minute(user) >= most:
         raise Refused("rate_limited", f"{most} messages a minute are the most; wait a little.")
-    before = session.runs.filter(status__in=Run.UNFINISHED).count()
+    query = f"SELECT count(*) FROM agent_run WHERE {_UNFINISHED}"
+    before: int = rows.column(query, session.pk)[0]
     if before >= MAX_QUEUE:
         raise Refused(
             "queue_full", f"{before} messages wait already; try again when some are done."
@@ -136,17 +148,19 @@ def place_in_queue(session: ChatSession, user: User, *, counted: bool = True) ->
     return before
 
 
+def _of_last_minute(user: User) -> int:
+    since = timezone.now() - timedelta(minutes=1)
+    return Run.objects.filter(created_by=user, created_at__gt=since, counted=True).count()
+
+
 def create(session: ChatSession, message: Message, user: User, **fields: Any) -> Run:
     """Adds a run to the session's queue, inside an effect."""
-    number = session.run_count + 1
-    run = Run.objects.create(
-        session=session, number=number, message=message, created_by=user, **fields
-    )
-    ChatSession.objects.filter(pk=session.pk).update(
-        run_count=number,
-        title=session.title or title_of(message.content),
-        updated_at=run.created_at,
-    )
+    session.run_count += 1
+    session.title = session.title or title_of(message.content)
+    run = Run(session=session, number=session.run_count, message=message, created_by=user, **fields)
+    rows.insert(run)
+    session.updated_at = run.created_at
+    rows.save(session, "run_count", "title", "updated_at")
     doorbell.wake(session.pk)
     return run
 
@@ -193,8 +207,7 @@ def next_user(session: UUID) -> tuple[bool, int | None]:
 
 def _claim(session: UUID, owner: str) -> Done[Claimed | None]:
     told: list[events.Event] = []
-    unfinished = Run.objects.filter(session=session, status__in=Run.UNFINISHED)
-    for run in unfinished.select_related(*RELATED).order_by("number"):
+    for run in rows.select(Run, f"{_UNFINISHED} ORDER BY number", session):
         if run.status == Run.Status.WAITING or _is_driven(run, owner):
             return Done(None, told)
         if run.claims < MAX_CLAIMS:
@@ -222,10 +235,20 @@ def _take(run: Run, owner: str) -> Claimed:
     run.claims += 1
     run.lease_owner, run.lease_until = owner, now + LEASE
     run.started_at = run.started_at or now
-    run.save(
-        update_fields=["status", "attempt", "claims", "lease_owner", "lease_until", "started_at"]
-    )
-    return Claimed(run, Fence(run.pk, run.attempt), resumed)
+    rows.save(run, "status", "attempt", "claims", "lease_owner", "lease_until", "started_at")
+    return Claimed(_with_related(run), Fence(run.pk, run.attempt), resumed)
+
+
+def _with_related(run: Run) -> Run:
+    """Returns `run` with all that its driver needs of other tables, where a query would block."""
+    run.session = rows.get(ChatSession, run.session_id)
+    run.session.project = rows.get(Project, run.session.project_id)
+    about = run.session.task_id
+    run.session.task = rows.get(Task, about) if about else None
+    run.message = rows.get(Message, run.message_id)
+    run.task = rows.get(Task, run.task_id) if run.task_id else None
+    run.created_by = rows.get(get_user_model(), run.created_by_id) if run.created_by_id else None
+    return run
 
 
 def interrupted(sessions: Collection[UUID]) -> dict[UUID, UUID]:
@@ -255,12 +278,13 @@ def hand_over(owner: str, session: UUID | None = None) -> int:
 
 def end(run: Run, status: str, **fields: Any) -> list[events.Event]:
     """Ends `run` inside an effect; returns the event, after which only its last one may come."""
-    run.status, run.finished_at = status, timezone.now()
-    changed = {"status": status, "finished_at": run.finished_at, **fields}
+    (attempt,) = rows.column("SELECT attempt FROM agent_run WHERE id = %s", run.pk)
+    changed = {"status": status, "finished_at": timezone.now(), **fields}
     # The attempt goes up, so that whoever still drives the run is fenced off.
-    Run.objects.filter(pk=run.pk).update(
-        attempt=F("attempt") + 1, lease_owner="", lease_until=None, **changed
-    )
+    changed |= {"attempt": attempt + 1, "lease_owner": "", "lease_until": None}
+    for name, value in changed.items():
+        setattr(run, name, value)
+    rows.save(run, *changed)
     doorbell.wake(run.session_id)
     return [events.run(run.pk, status)]
 
@@ -358,13 +382,16 @@ def close_steps(run: Run) -> list[events.Event]:
 def answer_so_far(run: Run) -> str:
     """Returns what the log holds of the answer: its tokens since it last started over."""
     text = ""
-    tokens = Event.objects.filter(
-        session=run.session_id, run=run, type=events.EventType.TOKEN
-    ).order_by("seq")
-    for body in tokens.values_list("body", flat=True):
+    for body in bodies_of(run, events.EventType.TOKEN):
         offset, piece = events.token_of(body)
         text = text[:offset] + piece
     return text
+
+
+def bodies_of(run: Run, type: events.EventType) -> list[str]:
+    """Returns the bodies of the run's events of one type, in order."""
+    query = "SELECT body FROM agent_event WHERE session_id = %s AND run_id = %s AND type = %s"
+    return rows.column(f"{query} ORDER BY seq", run.session_id, run.pk, type.value)
 
 
 def duration_ms(run: Run) -> int:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from agent import rows
 from agent.models import SearchEntry
 from agent.words import index_text, terms
 
@@ -62,11 +63,10 @@ def entry(
 
 def put(entries: Iterable[SearchEntry]) -> None:
     """Puts the entries into the index, in the place of those that their objects had."""
-    SearchEntry.objects.bulk_create(
-        entries,
-        update_conflicts=True,
-        unique_fields=["object_id"],
-        update_fields=["body", "neighbours"],
+    rows.insert(
+        *entries,
+        on_conflict="ON CONFLICT (object_id) DO UPDATE"
+        " SET body = excluded.body, neighbours = excluded.neighbours",
     )
 
 
