@@ -338,6 +338,8 @@ async def _send_part(part: bytes | Gate | float, writer: asyncio.StreamWriter) -
     if isinstance(part, Gate):
         await part.wait()
     elif isinstance(part, bytes):
+        if not part:
+            return  # a chunk without bytes would end the answer
         writer.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
         await writer.drain()
     else:

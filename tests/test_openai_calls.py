@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any
 
@@ -174,6 +175,16 @@ async def test_a_server_that_is_away_is_named(server: ModelServer, settings: Set
     with pytest.raises(exceptions.ModelUnavailable, match=r"at 127\.0\.0\.1:9 cannot be") as c:
         await analyze()
     assert "secret" not in str(c.value)
+
+
+async def test_a_login_in_the_address_goes_before_the_key(
+    server: ModelServer, settings: Settings
+) -> None:
+    settings.OPENAI_BASE_URL = server.base_url.replace("//", "//some%20body:se%3Acret@")
+    server.script([said(ANALYSIS)])
+    await analyze()
+    login = b64decode(server.requests[0].headers["authorization"].removeprefix("Basic "))
+    assert login == b"some body:se:cret"
 
 
 @pytest.mark.parametrize(
