@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -21,7 +20,7 @@ from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.manager import JobManager
 
-from agent import database
+from agent import database, process
 from agent.engine import LocalEngine, expire_questions, undriven_sessions
 from agent.models import Run
 
@@ -79,7 +78,7 @@ _engines: WeakKeyDictionary[asyncio.AbstractEventLoop, LocalEngine] = WeakKeyDic
 async def _engine() -> LocalEngine:
     loop = asyncio.get_running_loop()
     if loop not in _engines:
-        sys.setswitchinterval(settings.SWITCH_INTERVAL)
+        process.settle()
         engine = _engines[loop] = LocalEngine(serving=False)
         await engine.start()
     return _engines[loop]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from agent import process
 from agent.engine import LocalEngine
 from samurai_site.place import Place
 
@@ -68,7 +68,7 @@ class Server:
         await asyncio.shield(self._starting)
 
     async def _start_engine(self) -> None:
-        sys.setswitchinterval(settings.SWITCH_INTERVAL)
+        process.settle()
         self._place = Place()
         await self._place.take()
         if settings.SAMURAI_ENGINE == "local":
