@@ -17,10 +17,11 @@ from uuid import UUID
 import django.db
 from django.conf import settings
 
-from agent import database, doorbell, process, runs
+from agent import database, doorbell, log, process, runs
 from agent.decisions import Parked
 from agent.exceptions import AgentError, Fenced, RunTimeout
 from agent.journal import Journal
+from agent.pace import Pace
 from agent.pipeline import PlanningFirstAgent
 from agent.runs import Claimed
 from agent.slots import Slots
@@ -47,7 +48,7 @@ class Driver:
         # Its own, not the process's: of two drivers in one process, each would take what the other has.
         self._owner = process.new_owner()
         self._loop = asyncio.get_running_loop()
-        self._slots = Slots(settings.SAMURAI_MAX_ACTIVE_RUNS)
+        self._slots = Slots(settings.SAMURAI_MAX_ACTIVE_RUNS, Pace(log.held_up))
         self._drives: dict[UUID, asyncio.Task[None]] = {}
         self._carried: dict[UUID, tuple[UUID, asyncio.Task[None]]] = {}  # session: run and its task
         self._rung: set[UUID] = set()
@@ -144,13 +145,15 @@ class Driver:
     async def _drive(self, session: UUID) -> None:
         """Carries on the session's runs, one after the other, until there is nothing to drive."""
         while await self._has_slot(session):
+            claimed = None
+            self._rung.discard(session)  # whatever was rung for until now, the claim sees
             try:
                 claimed = await self._claim(session)
                 if claimed is None:
                     return
                 await self._carry_alone(claimed)
             finally:
-                self._slots.give_back()
+                self._slots.give_back(used=claimed is not None)
 
     async def _claim(self, session: UUID) -> Claimed | None:
         claim = self._loop.create_task(runs.claim(session, self._owner))

@@ -71,8 +71,14 @@ async def append(
     `fence` has another driver by now or is over (and when the session is gone), and whatever the
     effect raises; then nothing of this call is in the database.
     """
-    entry = Entry(session, new, fence, effect, asyncio.get_running_loop().create_future())
+    loop = asyncio.get_running_loop()
+    entry = Entry(session, new, fence, effect, loop.create_future(), loop.time())
     return await _writer().add(entry)
+
+
+def held_up() -> float:
+    """Returns the seconds for which the oldest append that is not yet being committed waits."""
+    return _writer().held_up()
 
 
 async def read(session: UUID, after: int, limit: int = 500) -> list[Frame]:
@@ -95,7 +101,7 @@ _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="log-writer")
 # Under load, how long to gather what commits together; in seconds. Alone, an event never waits.
 GATHER = 0.003
 # How many effects at most in one commit: each is worth dozens of events, which wait for it.
-EFFECTS = 8
+EFFECTS = 24
 
 
 class _Writer:
@@ -113,6 +119,11 @@ class _Writer:
                 self._work(), context=contextvars.Context()
             )
         return entry.future
+
+    def held_up(self) -> float:
+        if not self._waiting:
+            return 0.0
+        return asyncio.get_running_loop().time() - self._waiting[0].since
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()

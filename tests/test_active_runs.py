@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from django.contrib.auth.models import User
 from agent import engine, runs
 from agent.exceptions import Refused
 from agent.models import ChatSession, Project, Run
+from agent.pace import BURST, HELD_UP, SHARE, Pace
 from agent.pipeline import PlanningFirstAgent
 from agent.runs import Order
 from agent.slots import Slots
@@ -20,12 +23,18 @@ from tests.test_engine import ended, status
 from tests.test_pipeline import create, plan
 
 
+def at_once() -> Pace:
+    """Never has anybody wait: a second passes whenever it looks at the clock."""
+    seconds = itertools.count()
+    return Pace(lambda: 0.0, lambda: float(next(seconds)))
+
+
 async def begun(slots: Slots, users: list[int], order: list[int]) -> list[asyncio.Task[None]]:
     async def work(user: int) -> None:
         await slots.take(user)
         order.append(user)
         await asyncio.sleep(0)
-        slots.give_back()
+        slots.give_back(used=True)
 
     tasks = [asyncio.create_task(work(user)) for user in users]
     await asyncio.sleep(0)
@@ -33,36 +42,124 @@ async def begun(slots: Slots, users: list[int], order: list[int]) -> list[asynci
 
 
 async def test_a_user_with_many_waiting_starves_nobody() -> None:
-    slots, order = Slots(1), []
+    slots, order = Slots(1, at_once()), []
     assert slots.take_free()
     tasks = await begun(slots, [1] * 100 + [2, 3, 2], order)
-    slots.give_back()
+    slots.give_back(used=True)
     await asyncio.gather(*tasks)
     assert order[:7] == [1, 2, 3, 1, 2, 1, 1]
     assert order.count(1) == 100
 
 
 async def test_no_more_than_the_most_are_taken_and_all_come_back() -> None:
-    slots, order = Slots(2), []
+    slots, order = Slots(2, at_once()), []
     assert [slots.take_free() for _ in range(3)] == [True, True, False]
     tasks = await begun(slots, [1, 2], order)
     assert order == []
     tasks[0].cancel()  # who leaves the queue takes no slot with it
-    slots.give_back()
-    slots.give_back()
+    slots.give_back(used=True)
+    slots.give_back(used=True)
     await asyncio.gather(*tasks, return_exceptions=True)
     assert order == [2]
     assert [slots.take_free() for _ in range(3)] == [True, True, False]
 
 
 async def test_a_slot_that_comes_while_its_waiter_leaves_is_not_lost() -> None:
-    slots = Slots(1)
+    slots = Slots(1, at_once())
     assert slots.take_free()
     (task,) = await begun(slots, [1], [])
-    slots.give_back()
+    slots.give_back(used=True)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert slots.take_free()
+
+
+@dataclass
+class Machine:
+    """What a pace looks at."""
+
+    now: float = 0.0
+    worked: float = 0.0
+    held_up: float = 0.0
+
+    def pace(self) -> Pace:
+        return Pace(lambda: self.held_up, lambda: self.now, lambda: self.worked)
+
+    def carry(self, pace: Pace, runs: int, cost: float) -> None:
+        """Carries so many runs one after the other, each for a second."""
+        for _ in range(runs):
+            self.now += max(1.0, pace.pause())
+            pace.begin()
+            self.worked += cost
+            pace.end(used=True)
+
+
+def begin_all(pace: Pace) -> int:
+    """Begins as many as may; returns how many."""
+    for number in itertools.count():
+        if pace.pause():
+            return number
+        pace.begin()
+    raise AssertionError
+
+
+def test_a_few_begin_at_once_and_the_others_as_fast_as_the_process_carries_them() -> None:
+    machine = Machine()
+    pace = machine.pace()
+    machine.carry(pace, 1000, cost=0.025)
+    machine.now += 60
+    assert begin_all(pace) == BURST
+    pause = pace.pause()
+    assert pause == pytest.approx(0.025 / SHARE, rel=0.1)
+    machine.now += pause * 1.2
+    assert begin_all(pace) == 1
+    machine.now += 0.5
+    assert begin_all(pace) == pytest.approx(SHARE / 0.025 / 2, abs=2)
+
+
+def test_a_slower_machine_begins_fewer() -> None:
+    rates = []
+    for cost in (0.01, 0.02, 0.04):
+        machine = Machine()
+        pace = machine.pace()
+        machine.carry(pace, 1000, cost)
+        rates.append(pace.rate * cost)
+    assert rates == pytest.approx([SHARE] * 3, rel=0.1)
+
+
+def test_what_the_process_does_without_runs_is_not_counted_as_theirs() -> None:
+    machine = Machine()
+    pace = machine.pace()
+    machine.carry(pace, 1000, cost=0.02)
+    before = pace.rate
+    machine.worked += 3600
+    machine.carry(pace, 1, cost=0.02)
+    assert pace.rate == pytest.approx(before, rel=0.1)
+
+
+def test_nothing_begins_while_the_steps_of_others_are_held_up() -> None:
+    machine = Machine(held_up=HELD_UP * 2)
+    pace = machine.pace()
+    assert begin_all(pace) == 0
+    machine.held_up = 0.0
+    assert begin_all(pace) == BURST
+
+
+def test_where_there_was_nothing_to_begin_another_may() -> None:
+    pace = Machine().pace()
+    assert begin_all(pace) == BURST
+    pace.end(used=False)
+    assert begin_all(pace) == 1
+
+
+async def test_those_who_wait_for_the_pace_get_their_slots_in_time() -> None:
+    slots, order = Slots(1000, Pace(lambda: 0.0)), []
+    while slots.take_free():
+        pass
+    tasks = await begun(slots, [1, 2, 1], order)
+    assert order == []
+    await asyncio.gather(*tasks)
+    assert order == [1, 2, 1]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,0 +1,75 @@
+"""How fast new runs are taken up: no faster than this process can carry them through. Knows no run.
+
+Most of a run is waiting for a model, so that hundreds fit into a process. But what hundreds do when
+they begin at the same moment takes seconds, and comes back at once behind each of their calls: then
+each waits for all others at every step. So new ones wait for their turn instead.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+# So many may begin at once, after a while in which fewer did.
+BURST = 20
+# Of one processor, what runs may take on the average. Nearer to all of it, each step waits for many.
+SHARE = 0.75
+# Seconds of the processor that a run takes, until it is measured; and the most that is believed, for
+# what the process does beside a few runs is counted as theirs.
+COST, MOST = 0.03, 0.06
+# Over how many runs it is measured, about; each counts half as much after as many more.
+MEMORY = 128
+# Seconds that a step may be held up before nothing new begins at all.
+HELD_UP = 0.1
+
+
+class Pace:
+    """A bucket of runs that may begin. `held_up` tells for how long the oldest waiting step waits."""
+
+    def __init__(
+        self,
+        held_up: Callable[[], float],
+        clock: Callable[[], float] = time.monotonic,
+        processor: Callable[[], float] = time.process_time,
+    ) -> None:
+        self._held_up, self._clock, self._processor = held_up, clock, processor
+        self._left, self._at = float(BURST), clock()
+        self._spent, self._runs, self._seen = MEMORY * COST, float(MEMORY), processor()
+        self._active = 0
+
+    @property
+    def rate(self) -> float:
+        """Runs a second."""
+        return SHARE / min(self._spent / self._runs, MOST)
+
+    def pause(self) -> float:
+        """Returns the seconds until the next run may begin, or one may ask again; 0 for now."""
+        now = self._clock()
+        self._left = min(float(BURST), self._left + (now - self._at) * self.rate)
+        self._at = now
+        if self._left < 1:
+            return (1 - self._left) / self.rate
+        return HELD_UP / 2 if self._held_up() > HELD_UP else 0.0
+
+    def begin(self) -> None:
+        self._left -= 1
+        self._count()
+        self._active += 1
+
+    def end(self, *, used: bool) -> None:
+        """The run is over; not `used`: there was none."""
+        if used:
+            self._count()
+        else:
+            self._left += 1
+        self._active -= 1
+
+    def _count(self) -> None:
+        """Learns what a run takes: a half for each beginning and each end, so that those on their way
+        count as half done."""
+        seen, self._seen = self._seen, self._processor()
+        if self._active:  # otherwise there was none until now to take anything
+            self._spent += self._seen - seen
+        self._runs += 0.5
+        if self._runs > 2 * MEMORY:
+            self._runs, self._spent = self._runs / 2, self._spent / 2
