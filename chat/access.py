@@ -39,6 +39,12 @@ def get_project(user: AnyUser, project_id: UUID, needed: Role = Role.VIEWER) -> 
     return project
 
 
+def latest_writable(user: AnyUser) -> Project | None:
+    """Returns the newest project in which the user may send messages."""
+    found = projects_of(user).order_by("-created_at")
+    return next((one for one in found if includes(role_in(user, one), Role.EDITOR)), None)
+
+
 def sessions(user: AnyUser) -> QuerySet[ChatSession]:
     return ChatSession.objects.filter(project__in=projects_of(user)).select_related("project")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from agent.models import ChatSession, Run
+
 
 class KeptAnswer(models.Model):
     """The answer to a request with an `Idempotency-Key`, for when it is sent again."""
@@ -23,3 +25,30 @@ class KeptAnswer(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Alias(models.Model):
+    """A person's own name for a session (a thread) or a run, as AG-UI's clients give them."""
+
+    class Kind(models.TextChoices):
+        THREAD = "thread"
+        RUN = "run"
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=6, choices=Kind.choices)
+    name = models.CharField(max_length=255)
+    session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="+")
+    run = models.ForeignKey(Run, null=True, on_delete=models.CASCADE, related_name="+")
+    after = models.PositiveBigIntegerField(
+        default=0,
+        help_text="A run begins behind this event: one that resumes, in the midst of ours.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "kind", "name"], name="one_alias_per_name")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"

@@ -63,13 +63,26 @@ def firefox_path() -> str | None:
 
 @cache
 def axe_path() -> Path | None:
-    """Returns axe-core's script; npm installs it beside the tests when it is first asked for."""
-    script = TESTS / "node_modules" / "axe-core" / "axe.min.js"
-    npm = shutil.which("npm")
-    if not script.exists() and npm is not None:
+    """Returns axe-core's script."""
+    script = _of_npm() / "axe-core" / "axe.min.js"
+    return script if script.exists() else None
+
+
+@cache
+def ag_ui_path() -> str | None:
+    """Returns the program that runs AG-UI's official client, which is there then."""
+    return shutil.which("node") if (_of_npm() / "@ag-ui" / "client").exists() else None
+
+
+@cache
+def _of_npm() -> Path:
+    """Returns where npm installs the packages of the tests, beside them, when first asked for."""
+    folder, npm = TESTS / "node_modules", shutil.which("npm")
+    there = all((folder / name).exists() for name in ("axe-core", "@ag-ui/client"))
+    if not there and npm is not None:
         quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--loglevel", "error"]
         subprocess.run([npm, "install", *quiet], cwd=TESTS, check=False, timeout=120)
-    return script if script.exists() else None
+    return folder
 
 
 # By marker: is it there, and what a person does to have it.
@@ -79,6 +92,7 @@ SERVICES: dict[str, tuple[Callable[[], Any], str, str]] = {
     "browser": (chromium_path, "Chromium", "install it, or set CHROMIUM to its program"),
     "firefox": (firefox_path, "Firefox", "install it, or set FIREFOX to its program"),
     "axe": (axe_path, "axe-core", "install npm, which fetches it"),
+    "node": (ag_ui_path, "AG-UI's client", "install nodejs and npm, which fetches it"),
 }
 
 

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path, re_path, register_converter
 from django.urls.converters import StringConverter
 
-from chat.api import accounts, chat, memories, projects, runs, sessions, tasks
+from chat.api import accounts, ag_ui, chat, memories, projects, runs, sessions, tasks
 from chat.api.events import SessionEvents
 from chat.api.views import NoSuchPage
 
@@ -52,5 +52,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{MEMORY}/", memories.MemoryDetail.as_view()),
     path(f"{MEMORY}/revisions/", memories.MemoryRevisions.as_view()),
     path(f"{MEMORY}/undo/", memories.MemoryUndo.as_view()),
+    path("ag-ui/", ag_ui.AgUi.as_view()),
+    path("ag-ui/runs/<str:name>/events/", ag_ui.AgUiEvents.as_view()),
     re_path("", NoSuchPage.as_view()),
 ]
