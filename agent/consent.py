@@ -6,7 +6,7 @@ What is done at once can be undone and was named by the person: everything else 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from uuid import UUID
 
 from agent import naming
@@ -41,6 +41,12 @@ _SAYS_NOT = re.compile(
     rf"{_NOT}\W+(?:\w+\W+)?(?:{_DELETING})|(?:不要|别|別|勿)\w{{0,4}}?(?:{_UNSPACED_DELETING})",
     re.I,
 )
+# By these a message tells which kind of object it means; otherwise it may be either.
+_KINDS = {
+    "task": re.compile(r"\b(?:tasks?|to-?dos?|tickets?|aufgaben?)\b", re.I),
+    "memory": re.compile(r"\b(?:memory|memories|decisions?|preferences?|facts?|notes?)\b", re.I),
+}
+_MODELS: Mapping[str, type[Task] | type[Memory]] = {"task": Task, "memory": Memory}
 
 
 def is_harmless(run: Run, steps: Iterable[Step]) -> bool:
@@ -110,9 +116,14 @@ def _is_wanted(run: Run, kind: str, key: UUID) -> bool:
     message = run.message.content
     if not _SAYS_DELETE.search(message) or _SAYS_NOT.search(message):
         return False
-    model = Task if kind == "task" else Memory
-    titles = model.objects.filter(project=run.session.project_id).values_list("pk", "title")
-    return naming.names_exactly(message, key, dict(titles))
+    kinds = {name for name, words in _KINDS.items() if words.search(message)} or set(_KINDS)
+    if kind not in kinds:
+        return False
+    titles: dict[UUID, str] = {}
+    for name in kinds:
+        rows = _MODELS[name].objects.filter(project=run.session.project_id)
+        titles |= dict(rows.values_list("pk", "title"))
+    return naming.names_exactly(message, key, titles)
 
 
 def _changing(effects: Sequence[Effect]) -> str:

@@ -104,6 +104,7 @@ NOT_EXACT = [
     ("Bitte die Aufgabe Login nicht mehr löschen", "Login"),
     ("Clean up the board", "Login"),
     ("Delete the cancelled ones", "Cancel"),
+    ("Forget the decision on invoices", "Invoices"),
 ]
 
 
@@ -115,6 +116,25 @@ async def test_a_deletion_that_the_message_does_not_name_exactly_waits(
     run = await outcome(session, alice, Order(message), use("s1", "delete_task", task=title))
     assert f"It deletes “{title}”" in await reason_of(run)
     assert await Task.objects.filter(title=title).aexists()
+
+
+async def test_a_task_and_a_memory_of_one_name_are_told_apart_by_what_the_message_calls_them(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    await make_tasks(project, "Firefox first")
+    await make_memory(project, "Firefox first")
+    step = use("s1", "delete_memory", memory="Firefox first")
+    for message, waits in (
+        ("Delete Firefox first", True),
+        ("Delete the Firefox task", True),
+        ("Delete the Firefox note", False),
+    ):
+        run = await outcome(session, alice, Order(message), step)
+        assert (run.status == "waiting") is waits
+        if waits:
+            await runs.cancel(session.pk, run.pk, alice)
+    assert await Task.objects.acount() == 1
+    assert await Memory.objects.acount() == 0
 
 
 async def test_several_deletions_wait_even_when_each_is_named(

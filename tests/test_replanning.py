@@ -15,7 +15,7 @@ from agent.pipeline import PlanningFirstAgent
 from agent.runs import Order
 from agent.testing import ScriptedModel
 from tests.test_approval import make_tasks, result_of, use
-from tests.test_engine import agent, ended, status
+from tests.test_engine import agent, ended
 from tests.test_execution import Flaky
 from tests.test_pipeline import create, log_of, plan
 from tests.tools_for_tests import having
@@ -47,6 +47,11 @@ async def carried_out(
 
 def asked(model: ScriptedModel) -> list[Any]:
     return [given for verb, given in model.asked if verb == "plan"]
+
+
+async def asked_about(run: Run, revision: int) -> None:
+    while not await run.approvals.filter(plan__revision=revision, status="requested").aexists():
+        await asyncio.sleep(0.02)
 
 
 async def steps_of(run: Run, revision: int) -> dict[str, str]:
@@ -199,13 +204,9 @@ async def test_a_rejected_new_plan_is_made_anew_and_keeps_what_was_done(
     model = ScriptedModel(plans=[plan(create("s4", "Second")), plan(create("s5", "Third"))])
     async with engine.driving(PlanningFirstAgent(model)):
         await decisions.approve(session.pk, run.pk, 1, alice)
-        while await run.plans.acount() < 2:
-            await asyncio.sleep(0.02)
-        await status(run, "waiting")
+        await asked_about(run, 2)
         await decisions.reject(session.pk, run.pk, 2, alice, "Call it the third")
-        while await run.plans.acount() < 3:
-            await asyncio.sleep(0.02)
-        await status(run, "waiting")
+        await asked_about(run, 3)
         await decisions.approve(session.pk, run.pk, 3, alice)
         assert (await ended(run)).status == "succeeded"
     assert asked(model)[1].reasons[0] == "Call it the third"

@@ -16,7 +16,13 @@ from agent.llm.reading import clean
 # Longer results of tools are cut: the answer tells of them, it does not repeat them.
 MAX_RESULT = 4000
 
-_MARKS = re.compile(r"<(?=\s*/?\s*(?:data|message)\b)", re.IGNORECASE)
+# What a reader, or a tokenizer, may take for a mark: our blocks', also with signs between the letters
+# that nobody sees, and those of chat templates.
+_UNSEEN = r"[\s\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]{0,20}"
+_NAMES = "|".join(_UNSEEN.join(name) for name in ("data", "message"))
+_MARKS = re.compile(
+    rf"[<＜﹤](?={_UNSEEN}[/／]?{_UNSEEN}(?:{_NAMES})(?![a-z])|[|｜])", re.IGNORECASE
+)
 _BLANK_LINES = re.compile(r"\n\s*\n(?:\s*\n)+")
 
 
