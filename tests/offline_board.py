@@ -15,6 +15,9 @@ STATUSES = {"pending", "in_progress", "completed", "blocked"}
 KINDS = {"decision", "preference", "fact", "spec", "note"}
 
 
+_ITEM = {"title", "description", "priority", "parent", "depends_on", "after"}
+
+
 class Refusal(Exception):
     """The plan asks for what no tool takes."""
 
@@ -83,7 +86,7 @@ def check_arguments(tool: str, arguments: dict[str, Any]) -> None:
     if tool == "create_tasks":
         expect(0 < len(arguments["tasks"]) <= 100, "length of the list")
         for index, item in enumerate(arguments["tasks"]):
-            expect(set(item) <= {"title", "description", "priority", "depends_on", "after"}, item)
+            expect(set(item) <= _ITEM, item)
             expect(title_is_right(item["title"]), item)
             expect(all(0 <= before < index for before in item.get("after", [])), item)
 

@@ -76,6 +76,43 @@ CHANGES: list[tuple[str, str, dict[str, Any]]] = [
     ("put the docs after Stripe checkout", "move_task", {"task": "t7", "after": "t6"}),
     ("move the docs to the top", "move_task", {"task": "t7", "before": "t1"}),
     ("put the sign-up last", "move_task", {"task": "t1", "after": "t7"}),
+    ("move the login page up", "move_task", {"task": "t2", "before": "t1"}),
+    ("The sign-up comes last", "move_task", {"task": "t1", "after": "t7"}),
+    ("raise the priority of the docs", "update_task", {"task": "t7", "priority": "high"}),
+    ("change the docs to high prio", "update_task", {"task": "t7", "priority": "high"}),
+    (
+        "mark as done: the login page, the docs",
+        "change_tasks_status",
+        {"tasks": ["t2", "t7"], "status": "completed"},
+    ),
+    (
+        "Let's start with the login page",
+        "change_task_status",
+        {"task": "t2", "status": "in_progress"},
+    ),
+    (
+        "break the login page down into: form, email",
+        "create_tasks",
+        {"tasks": [{"title": "Form", "parent": "t2"}, {"title": "Email", "parent": "t2"}]},
+    ),
+    (
+        "Add subtasks to the login page: form, email",
+        "create_tasks",
+        {"tasks": [{"title": "Form", "parent": "t2"}, {"title": "Email", "parent": "t2"}]},
+    ),
+    (
+        "add “write tests” as a subtask of the login page",
+        "create_task",
+        {"title": "Write tests", "parent": "t2"},
+    ),
+    (
+        "Please add the following: a landing page and a contact form",
+        "create_tasks",
+        {"tasks": [{"title": "Landing page"}, {"title": "Contact form"}]},
+    ),
+    ("what did we finish?", "search_tasks", {"limit": 50, "status": ["completed"]}),
+    ("is anything blocked?", "search_tasks", {"limit": 50, "status": ["blocked"]}),
+    ("do we have a task about invoices?", "search_tasks", {"limit": 50, "query": "invoices"}),
     ("finish the login page before Stripe", "update_task", {"task": "t6", "depends_on": ["t2"]}),
 ]
 
@@ -86,6 +123,33 @@ async def test_a_command_about_many_or_about_the_order_is_one_step(
 ) -> None:
     (step,) = await planned(message, BOARD)
     assert (step["tool"], step["arguments"]) == (tool, arguments)
+
+
+async def test_a_new_whole_gets_what_is_there_already() -> None:
+    create, put = await planned(
+        "Create an epic “Billing” and put all address tasks under it", BOARD
+    )
+    assert create["arguments"] == {"title": "Billing"}
+    assert put["arguments"] == {"task": "t5", "parent": {"$from": create["id"], "path": "task_id"}}
+
+
+BEYOND = [
+    ("assign the login page to Bob", "no people and no dates"),
+    ("set a due date for the login page", "no people and no dates"),
+    ("postpone the docs", "Move the docs to the bottom"),
+    ("archive the completed tasks", "Delete the completed tasks"),
+    ("the docs are no longer needed", "Shall I delete “the docs”?"),
+    ("undo that", "undo of its own"),
+    ("clone the login page", "cannot copy"),
+]
+
+
+@pytest.mark.parametrize(("message", "said"), BEYOND)
+async def test_what_the_board_cannot_do_is_said_with_what_comes_nearest(
+    message: str, said: str
+) -> None:
+    assert not (await analysed(message, BOARD)).needs_tools
+    assert said in await answered(message, BOARD)
 
 
 async def test_more_than_a_context_holds_is_found_by_a_search() -> None:
@@ -120,6 +184,8 @@ ASKED = [
     ("what's next", ["Patient sign-up"], []),
     ("is the sign-up task done?", ["in progress"], []),
     ("which tasks are high priority?", ["Login page"], ["docs"]),
+    ("list the login tasks", ["Login page", "Test the login flow"], ["Invoice"]),
+    ("Priority of the docs?", ["low priority"], []),
     ("tell me about the invoice task", ["For billing, as CSV", "Billing address form"], []),
 ]
 

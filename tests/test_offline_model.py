@@ -177,9 +177,11 @@ async def test_nothing_is_deleted_without_an_exact_match(message: str) -> None:
 
 
 async def test_an_item_of_a_list_goes_under_its_parent() -> None:
-    create, put = await planned("Tasks:\n- alpha\n- beta under the booking task")
-    assert [item["title"] for item in create["arguments"]["tasks"]] == ["Alpha", "Beta"]
-    assert put["arguments"] == {"task": {"$from": "s1", "path": "task_ids.1"}, "parent": "t3"}
+    (create,) = await planned("Tasks:\n- alpha\n- beta under the booking task")
+    assert create["arguments"]["tasks"] == [{"title": "Alpha"}, {"title": "Beta", "parent": "t3"}]
+    create, put = await planned("Tasks:\n- alpha\n- beta under the alpha task")
+    alpha, beta = ({"$from": create["id"], "path": f"task_ids.{place}"} for place in (0, 1))
+    assert put["arguments"] == {"task": beta, "parent": alpha}
 
 
 async def test_a_memory_of_another_kind_is_not_overwritten() -> None:

@@ -102,6 +102,13 @@ TITLES = [
         "When a patient cancels, the doctor should get an email.",
         ["Doctor should get an email when a patient cancels"],
     ),
+    ("It would be nice if users could export their data", ["Users can export their data"]),
+    ("There is a bug: the page crashes on Safari", ["Fix: the page crashes on Safari"]),
+    ("The login page needs a logo", ["Login page needs a logo"]),
+    (
+        "Customers should be able to browse products, add them to a cart and pay by card.",
+        ["Customers can browse products, add them to a cart and pay by card"],
+    ),
     ("Doctors want to see their calendar", ["Doctors can see their calendar"]),
     ("Every booking needs a confirmation email", ["Every booking needs a confirmation email"]),
     (

@@ -110,6 +110,10 @@ class TaskItem(Arguments):
     title: Title
     description: Description = ""
     priority: Priority = "medium"
+    parent: TaskRef | None = Field(
+        default=None,
+        description="An existing task that it is a part of: its id, or its exact title.",
+    )
     depends_on: Dependencies = []
     after: list[Annotated[int, Field(ge=0)]] = Field(
         default=[],
@@ -136,6 +140,7 @@ def create_tasks(call: ToolCall, arguments: CreateTasks) -> TasksMade:
             title=item.title,
             description=item.description,
             priority=item.priority,
+            parent=_task(call, item.parent) if item.parent else None,
             depends_on=tuple(_tasks(call, item.depends_on)),
             after=tuple(item.after),
         )

@@ -18,16 +18,19 @@ _WORDS_OF_QUESTIONS = (
 _ASKING = frozenset(_WORDS_OF_QUESTIONS.split())
 SAY = "Say: "  # begins the description of the step that holds what the answer tells besides
 HONEST = (
-    "I can't do that: I am the built-in offline planner, a set of rules and not a language model. "
+    "I can't do that: I am the built-in offline planner, a set of rules for English and not a language "
+    "model. "
     "For example you can say “Create a task to test the login flow” or "
     "“Remember that we test on Firefox”."
 )
 HELP = """I am the built-in offline planner: a set of rules, not a language model. You can say:
 
 - “Create a task to test the login flow”, or “I need: 1. sign-up 2. login”
+- “Users should be able to reset their password by email”, “Break sign-up down into: form, email”
 - “Mark the login task as done”, “Set it to high priority”, “Rename it to …”, “Delete it”
-- “The reminder depends on booking”
-- “What is open?”, “Find tasks about login”
+- “Mark all login tasks as done”, “Delete all completed tasks”
+- “The reminder depends on booking”, “Make it a subtask of booking”, “Move it to the top”
+- “What is open?”, “What should I do next?”, “What depends on booking?”, “Find tasks about login”
 - “We decided to use PostgreSQL”, “Remember that we test on Firefox”
 - “What did we decide about the database?”, “Forget …”
 """

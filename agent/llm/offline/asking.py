@@ -24,9 +24,11 @@ class BoardReader(TaskMaker):
             self.draft.facts.append(self._next())
             return
         if wish.kind == "group":
-            phrase = wish.task if wish.task.endswith("tasks") else f"{wish.task} tasks"
-            found = self._find(f"all {phrase}", OPEN).entries
-            self.draft.facts += [_list(f"The {phrase}", found)] if found else []
+            phrase = wish.task
+            if not phrase.startswith("everything"):
+                phrase = f"all {phrase}" if phrase.endswith("tasks") else f"all {phrase} tasks"
+            found = self._find(phrase, OPEN).entries
+            self.draft.facts += [_list("There are", found)] if found else []
             return
         for entry in self._find(wish.task, EVERY).entries[:1]:
             self.draft.facts.append(self._told(entry, wish.kind))

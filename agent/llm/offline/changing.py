@@ -8,7 +8,7 @@ from typing import Any
 from agent.llm.offline import wishes
 from agent.llm.offline.asking import BoardReader
 from agent.llm.offline.groups import EVERY, OPEN
-from agent.llm.offline.references import Entry, Found
+from agent.llm.offline.references import Entry, Found, NotFound
 from agent.llm.offline.steps import STATUS_WORDS
 from agent.llm.offline.titles import clean, cut, sentence, task_title
 from agent.llm.offline.words import key
@@ -72,19 +72,23 @@ class TaskChanger(BoardReader):
             entry.description = text
 
     def set_parent(self, wish: wishes.SetParent) -> None:
+        # Not mentioned: in "put it under booking", "it" is what was spoken of before.
+        parent = self.board.find(wish.parent) if wish.parent else Found(())
         found = self._find(wish.task, OPEN)
-        if not wish.parent:
+        if isinstance(parent, NotFound):
+            self.draft.questions.append(parent.question)
+            return
+        if not parent.entries:
             said = "Take {} out of its parent task"
             self._change("update_task", "update_tasks", said, found, parent="")
             return
-        parents = self._tasks(wish.parent)[:1] if found.entries else ()
-        self.board.mention(found.entries)
-        if len(found.entries) == 1:
-            self._put_under(found.entries, parents)
-        elif parents:
-            others = tuple(entry for entry in found.entries if entry not in parents)
-            said = f"Put {{}} under “{parents[0].title}”"
-            self._on_tasks("update_tasks", said, Found(others), parent=parents[0].reference)
+        whole = parent.entries[0]
+        parts = tuple(entry for entry in found.entries if entry is not whole)
+        if len(parts) == 1:
+            self._put_under(parts, (whole,))
+        elif parts:
+            said = f"Put {{}} under “{whole.title}”"
+            self._on_tasks("update_tasks", said, Found(parts), whole, parent=whole.reference)
 
     def move(self, wish: wishes.Move) -> None:
         entries = self._tasks(wish.task)
@@ -104,7 +108,11 @@ class TaskChanger(BoardReader):
         if wish.other:
             others = self._tasks(wish.other)
             return wish.where, others[0] if others else None
-        line = [one for one in self.board if one.status in OPEN]
+        line = [one for one in self.board.in_order() if one.status in OPEN]
+        if wish.where in ("up", "down") and entry in line:
+            place = line.index(entry) + (1 if wish.where == "down" else -1)
+            near = line[place] if 0 <= place < len(line) else entry
+            return ("after" if wish.where == "down" else "before"), near
         if wish.where == "top":
             return "before", line[0] if line else None
         return "after", line[-1] if line else None

@@ -67,7 +67,7 @@ _LETS = re.compile(
     r"(?:let['’]?s|let us|i(?:['’]d| would) like to|i want to|i need to|we need to|you should"
     r"|we should|i['’]ll|we can) (?:now |also )?"
     r"(?=(?:create|add|make|open) (?:an?|the|another|two|three|\d+) (?:new )?tasks?\b"
-    r"|(?:mark|rename|delete|remove|drop|remember|forget)\b)",
+    r"|(?:mark|rename|delete|remove|drop|remember|forget|start|begin|finish|complete|reopen)\b)",
     re.I,
 )
 
@@ -206,11 +206,19 @@ _RULES: tuple[tuple[str, Build], ...] = (
         lambda match: Move(match["task"], _WHERE[match["where"].lower()]),
     ),
     (
+        rf"(?:move|push|bring|shift) {_T} (?P<where>up|down)(?: (?:one|a)(?: place| step)?)?",
+        lambda match: Move(match["task"], match["where"].lower()),
+    ),
+    (
+        rf"{_T} (?:comes?|goes|go|should come|should be|must be) (?P<where>first|last)",
+        lambda match: Move(match["task"], _WHERE[match["where"].lower()]),
+    ),
+    (
         rf"(?:move|take|put|pull) {_T} out of (?:its parent|.+)",
         lambda match: SetParent(match["task"], ""),
     ),
     (
-        rf"make {_T} (?:in)?to? ?(?:an? )?(?:top-?level|independent|own|separate|main)(?: task)?",
+        rf"(?:make|turn) {_T} (?:into )?(?:an? )?(?:top[- ]?level|independent|separate|main)(?: task)?",
         lambda match: SetParent(match["task"], ""),
     ),
     (
@@ -221,7 +229,7 @@ _RULES: tuple[tuple[str, Build], ...] = (
     (
         rf"(?:set|change|raise|lower|put|increase|decrease|bump|update) (?:the )?priority (?:of"
         rf"|for|on) {_T} "
-        rf"(?:to|as) (?P<priority>{P})(?: priority)?",
+        rf"(?:to|as) (?P<priority>{P})(?: prio(?:rity)?)?",
         _priority,
     ),
     (
@@ -231,21 +239,35 @@ _RULES: tuple[tuple[str, Build], ...] = (
     ),
     (
         rf"(?:set|change|mark|move|put|raise|lower|bump|give|make|switch|update) {_T}(?: to be)?"
-        rf"(?: to| as| at| on| a)? (?:an? )?(?P<priority>{P})[ -]priority",
+        rf"(?: to| as| at| on| a)? (?:an? )?(?P<priority>{P})[ -]prio(?:rity)?",
         _priority,
     ),
     (
         rf"(?:set|change|raise|lower|bump|mark|make|update) {_T} (?:(?:to|as) )?(?P<priority>{P})",
         _priority,
     ),
+    (
+        rf"(?:raise|increase|bump(?: up)?) (?:the )?priority (?:of|for|on) {_T}",
+        lambda match: SetPriority(match["task"], "high"),
+    ),
+    (
+        rf"(?:lower|decrease|reduce) (?:the )?priority (?:of|for|on) {_T}",
+        lambda match: SetPriority(match["task"], "low"),
+    ),
+    (rf"(?:assign|give|set) (?:an? )?(?P<priority>{P})[ -]priority to {_T}", _priority),
     (rf"prioriti[sz]e {_T}", lambda match: SetPriority(match["task"], "high")),
     (
         rf"{_T} (?:is|are|should be|should have|must be|must have|has) (?:an? |of "
         rf")?(?P<priority>{P})"
-        r"(?:[ -]priority)?",
+        r"(?:[ -]prio(?:rity)?)?",
         _priority,
     ),
     # -- status
+    (
+        rf"(?:mark|set|move)(?: (?:these|the following|those))?(?: tasks)? (?:as|to) "
+        rf"(?P<status>{S}): ?{_T}",
+        _status,
+    ),
     (
         rf"(?:set|change|update|switch) (?:the )?status (?:of|for) {_T} (?:to|as|into) "
         rf"[\"“]?(?P<status>{S})",
@@ -286,8 +308,8 @@ _RULES: tuple[tuple[str, Build], ...] = (
     (rf"{_T}{_LEFT}{_NOW} (?P<status>{S}){_NOW}", _status),
     # -- the rest
     (
-        rf"(?:make|move|put|set|turn) {_T} (?:into |to be )?(?:as )?(?:a |an )?(?:sub-?tasks? of"
-        rf"|sub-?tasks? under|child of|children of|parts? of|under|beneath|into)"
+        rf"(?:make|move|put|set|turn|group|collect|gather|nest|file) {_T} (?:into |to be )?(?:as )?"
+        rf"(?:a |an )?(?:sub-?tasks? of|sub-?tasks? under|child of|children of|parts? of|under|beneath|into)"
         r" (?P<parent>.+)",
         lambda match: SetParent(match["task"], match["parent"]),
     ),

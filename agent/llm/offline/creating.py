@@ -30,7 +30,7 @@ _CREATE = re.compile(
     rf"(?:{_INDEFINITE}))"
     rf"(?P<kind>(?: (?!{_NOT_BETWEEN})[\w/-]{{1,40}}){{0,4}}?)"
     r" (?P<noun>sub-?tasks?|tasks?|to-?dos?|tickets?|action items?|user stor(?:y|ies)|stor(?:y"
-    r"|ies)|work items?)\b",
+    r"|ies)|epics?|work items?)\b",
     re.I,
 )
 _LABEL = re.compile(r"(?:new )?(?P<noun>tasks?|to-?dos?|tickets?) ?(?::|-|–) ?", re.I)
@@ -72,6 +72,23 @@ _DESCRIBED = re.compile(
     re.I,
 )
 
+_FOLLOWING = re.compile(
+    r"(?:add|create|make|note|put) (?:the following|these)(?: (?:tasks?|items|features|things|stories))?"
+    r"(?: (?:to|on) (?:the |my |our )?(?:board|list|backlog))?: ?(?P<items>.+)",
+    re.I,
+)
+_SPLIT = re.compile(
+    r"(?:break|split|divide)(?: up| down)? (?P<parent>.+?)(?: up| down)? (?:into|in)"
+    r"(?: (?:the )?(?:following |these |two |three |four |five )?(?:sub-?)?(?:tasks|parts|steps|pieces))?"
+    r":? (?P<items>.+)",
+    re.I,
+)
+_SUBTASKS = re.compile(
+    r"(?:add|create|make) (?:these |the following |some |two |three |four |\d+ )?sub-?tasks "
+    r"(?:to|for|of|under|in) (?P<parent>.+?): ?(?P<items>.+)",
+    re.I,
+)
+_ABOUT = re.compile(r"[^,:;]{1,60}: ?(?=.+,)")
 _PLAIN_ADD = re.compile(
     r"(?P<verb>add|implement|build|develop|fix|support|design|integrate|set up|refactor"
     r"|investigate|document"
@@ -103,6 +120,8 @@ _QUESTION_WORD = re.compile(
 
 def creation(text: str) -> Wish | None:
     """Returns the tasks that `text` orders to be created by that name, or None."""
+    if parts := _parts(text):
+        return parts
     match = _CREATE.match(text) or _LABEL.match(text)
     if match is None:
         return None
@@ -121,9 +140,24 @@ def creation(text: str) -> Wish | None:
         )
         if not re.search(r"\w", body) or body.lower() in ("new", "same", "the", "this", "that"):
             return Unclear(NO_TITLE)
+    if plural and joiner and joiner.group().strip() == "for" and (about := _ABOUT.match(body)):
+        body = body[about.end() :]
     if plural and len(items := comma_items(body)) > 1:
         return CreateTasks(tuple(_single(item, kind, action=True) for item in items))
     return _single(body, kind, action=True)
+
+
+def _parts(text: str) -> CreateTasks | None:
+    """Returns the list of "add the following: a, b", or that of "break X down into a and b"."""
+    if match := _FOLLOWING.fullmatch(text):
+        return CreateTasks(
+            tuple(detailed(item, action=True) for item in comma_items(match["items"]))
+        )
+    match = _SPLIT.fullmatch(text) or _SUBTASKS.fullmatch(text)
+    items = comma_items(match["items"]) if match else []
+    if match is None or len(items) < 2:
+        return None
+    return CreateTasks(tuple(detailed(item, parent=match["parent"], action=True) for item in items))
 
 
 def _single(text: str, kind: str = "", *, action: bool, parent: str = "") -> CreateTask:
@@ -213,7 +247,9 @@ def _added(text: str) -> Wish | None:
         things = _things(match["what"]) if match["verb"].lower() == "add" else []
         if len(things) > 1:
             return CreateTasks(tuple(detailed(f"Add {thing}") for thing in things))
-        return detailed(text)
+        found = detailed(text)
+        quoted = re.fullmatch(rf"add (?:the )?({MASK})", found.text.strip(), re.I)
+        return replace(found, text=quoted[1]) if quoted else found
     if match := _VAGUE.fullmatch(text):
         return Unclear(
             f"Shall I put “{clean(match.group())}” on the board? Then say "

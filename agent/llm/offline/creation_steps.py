@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from agent.llm.offline import wishes
 from agent.llm.offline.creating import NO_TITLE
-from agent.llm.offline.references import Entry, Reference
+from agent.llm.offline.references import Entry, NotFound, Reference
 from agent.llm.offline.steps import LONGEST_LIST, STATUS_WORDS, StepMaker, name_of
 from agent.llm.offline.titles import MAX_TITLE, cut, task_title
 from agent.llm.offline.words import key
@@ -70,32 +71,44 @@ class TaskMaker(StepMaker):
         return arguments
 
     def create_tasks(self, wish: wishes.CreateTasks) -> None:
-        entries, needs, parents = [], [], []
+        entries: list[Entry] = []
+        needs, parents = [], []
+        wholes: dict[str, Entry] = {}
         for item in wish.items:
             arguments = self._arguments(item)
-            if arguments is not None:
-                entry = Entry(
-                    "", arguments["title"], description=item.description, arguments=arguments
-                )
-                entries.append(entry)
-                needs.append((entry, item.depends_on))
+            if arguments is None:
+                continue
+            entry = Entry("", arguments["title"], description=item.description, arguments=arguments)
+            whole = wholes.get(item.parent) or self._whole(item.parent, entries)
+            if whole is not None:
+                arguments["parent"] = whole.reference
+                wholes[item.parent] = whole
+            elif item.parent:
                 parents.append((entry, item.parent))
-                self.board.add([entry])
+            entries.append(entry)
+            needs.append((entry, item.depends_on))
+            self.board.add([entry])
         for start in range(0, len(entries), LONGEST_LIST):
-            self._create_chunk(entries[start : start + LONGEST_LIST])
+            self._create_chunk(entries[start : start + LONGEST_LIST], wholes.values())
         self.board.mention(entries)
         for entry, phrase in needs:
             if phrase:
                 self._depend((entry,), self._tasks(phrase))
         for entry, phrase in parents:
-            if phrase:
-                self._put_under((entry,), self._tasks(phrase)[:1])
+            self._put_under((entry,), self._tasks(phrase)[:1])
         self.board.mention(entries)
 
-    def _create_chunk(self, entries: list[Entry]) -> None:
+    def _whole(self, phrase: str, made: Collection[Entry]) -> Entry | None:
+        """Returns the task that an item is a part of, when it is there before the list."""
+        found = self.board.find(phrase) if phrase else NotFound("")
+        if isinstance(found, NotFound) or len(found.entries) != 1 or found.entries[0] in made:
+            return None
+        return found.entries[0]
+
+    def _create_chunk(self, entries: list[Entry], behind: Iterable[Entry]) -> None:
         items = [entry.arguments for entry in entries]
         words = f"{len(entries)} tasks" if len(entries) > 1 else f"“{entries[0].title}”"
-        step = self._step("create_tasks", f"Create {words}", {"tasks": items})
+        step = self._step("create_tasks", f"Create {words}", {"tasks": items}, behind)
         for index, entry in enumerate(entries):
             entry.step, entry.index = step, index
             entry.reference = {"$from": step, "path": f"task_ids.{index}"}

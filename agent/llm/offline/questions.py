@@ -89,7 +89,8 @@ _BOARD = tuple(
             "needs",
         ),
         (
-            r"(?:why is|is|why isn['’]t|is) (?P<task>.+?) (?:blocked|stuck|ready|not started)",
+            r"(?:why is|is|why isn['’]t) (?P<task>(?!any|some|every|all|there).+?) "
+            r"(?:blocked|stuck|ready|not started)",
             "needs",
         ),
         (
@@ -113,7 +114,7 @@ _BOARD = tuple(
             "group",
         ),
         (
-            r"what(?:['’]s| is) the (?:status|state|priority|description) of (?P<task>.+)"
+            r"(?:what(?:['’]s| is) )?(?:the )?(?:status|state|priority|description) of (?P<task>.+)"
             r"|how (?:far|is)(?: are we with| is)? (?P<other>.+ task)(?: going| doing| coming along)?",
             "about",
         ),
@@ -123,14 +124,44 @@ _BOARD = tuple(
             "about",
         ),
         (
-            r"(?:is|was) (?P<task>.+?) (?:done|finished|completed|open)(?: yet| already| now)?",
+            r"(?:is|was) (?P<task>(?!any|every|all).+?) (?:done|finished|completed|open)"
+            r"(?: yet| already| now)?",
             "about",
         ),
         (r"what(?:['’]s| is) (?P<task>.+ task)(?: about)?", "about"),
     )
 )
 
+_GROUP = re.compile(
+    r"(?:show|list|display|find)(?: me| us)? (?:all )?(?:of )?(?:the |our |my )?"
+    r"(?P<task>(?:[\w-]+ ){1,4}tasks|everything (?:about|on|for) .+)",
+    re.I,
+)
+_ALL_DONE = re.compile(r"(?:everything|all(?: the| my| our)?(?: tasks)?) (?:is|are) ", re.I)
+_IS_ALL_DONE = re.compile(
+    r"(?:is|are) (?:everything|all(?: the| my| our| of the)?(?: tasks)?) (?:done|finished|completed|closed)"
+    r"(?: yet| already| now)?",
+    re.I,
+)
+_TELL = re.compile(r"^(?:show|tell)(?: me| us) (?=(?:what|which|how many)\b)", re.I)
+_FINISHED = re.compile(
+    r"what (?:did|have) (?:we|i) (?:already |just )?(?:finish(?:ed)?|completed?|do|done|get done|achieved?)"
+    r"(?: so far| already| today| yet)*|what(?:['’]s| is| has been) (?:already )?(?:done|finished)",
+    re.I,
+)
+_BLOCKED = re.compile(
+    r"what(?:['’]s| is) (?:blocking|stopping) (?:us|me|the team|progress)|(?:what are )?(?:our |the |any )?"
+    r"blockers|(?:is|are) (?:anything|something|any(?: tasks?)?) (?:blocked|stuck)(?: right now| now)?",
+    re.I,
+)
+_THERE = re.compile(
+    r"(?:do we have|is there|are there|have we got)(?: already)? (?:an?|any) (?:tasks?|tickets?) "
+    r"(?:about|for|on|to) (?P<query>.+)",
+    re.I,
+)
+
 _RECALL = (
+    (r"what (?:do|did) (?:we|you|i) (?:still |already )?know(?P<topic> about .+)", ""),
     (
         r"(?:what|which)(?P<topic>.{0,80}?) (?:did|have|had) (?:we|i|the team) (?:already "
         r")?(?:decide[d]?|choose|chosen|pick(?:ed)?|agree[d]?|settle[d]?)(?P<more>.*)",
@@ -227,19 +258,28 @@ def question(text: str) -> Wish | None:
     """Returns what `text` asks for that the board or the memory can answer, or None."""
     if len(text) > 500:
         return None
-    text = text.rstrip(" ?!.…")
+    if _ALL_DONE.match(text) and not text.endswith("?"):
+        return None
+    text = _TELL.sub("", text.rstrip(" ?!.…"))
     if _HELP.fullmatch(text or "?"):
         return Aside("help")
-    return _about_board(text) or _recall(text) or _tasks(text)
+    return _about_board(text) or _recall(text) or _tasks(text) or _grouped(text)
 
 
-def _about_board(text: str) -> AskBoard | None:
+def _about_board(text: str) -> AskBoard | ListTasks | None:
+    if _BLOCKED.fullmatch(text):
+        return ListTasks(("blocked",))
     if _NEXT.fullmatch(text):
         return AskBoard("next")
     for pattern, kind in _BOARD:
         if match := pattern.fullmatch(text):
             return AskBoard(kind, match["task"] or match["other"])
     return None
+
+
+def _grouped(text: str) -> AskBoard | None:
+    match = _GROUP.fullmatch(text)
+    return AskBoard("group", match["task"]) if match else None
 
 
 def _recall(text: str) -> Recall | None:
@@ -273,6 +313,12 @@ def _bare(topic: str) -> str:
 def _tasks(text: str) -> ListTasks | None:
     if match := _SEARCH.fullmatch(text):
         return ListTasks(_listed(match["status"]) or (), match["query"])
+    if match := _THERE.fullmatch(text):
+        return ListTasks((), match["query"])
+    if _IS_ALL_DONE.fullmatch(text):
+        return ListTasks(OPEN)
+    if _FINISHED.fullmatch(text):
+        return ListTasks(("completed",))
     if _LEFT.fullmatch(text):
         return ListTasks(OPEN)
     for pattern in (_LIST, _WHICH):

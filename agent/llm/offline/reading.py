@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from itertools import groupby
 from typing import Any
 
-from agent.llm.offline import commands, creating, lists, questions, remember, requirements
+from agent.llm.offline import beyond, commands, creating, lists, questions, remember, requirements
 from agent.llm.offline.sentences import MASK, Listing, Masked, Part, clauses, mask, parts
 from agent.llm.offline.wishes import (
     Clause,
@@ -47,6 +47,7 @@ _STRONG = re.compile(
     r"use|we will use|let['’]?s (?:go with|use))\b"
     r"|(?:make|give|set|raise) .{1,120}? (?:high|medium|low)(?:er)?[ -]priority"
     r"|[^,;]{1,80}? depends? on \S"
+    r"|(?:put|move|make|group) .{1,150}? (?:under|before|after|a sub-?task of|part of) \S"
     r"|forget (?:about |that |the )"
     r"|(?:show|list|tell) (?:me |us )?(?:all |the |open |what)"
     r"|what(?:['’]s| is| are| did| do| was) |which (?:tasks|are)|how many "
@@ -61,6 +62,11 @@ _FREE = re.compile(
 )
 
 
+# What people shall be able to do may be several things.
+_WISHED = re.compile(
+    r"\b(?:should|must|shall|can|could|needs? to|has to|have to|able to|wants? to)\b", re.I
+)
+
 # With one of these a clause may begin; the rules above are asked only then.
 _FIRST = re.compile(r"[a-z]+", re.I)
 _STARTS = (
@@ -68,7 +74,7 @@ _STARTS = (
     "complete "
     "start block unblock close reopen prioritise prioritize rename remember keep don note i "
     "we let "
-    "give raise lower forget show list tell what which how describe update search please can "
+    "group give raise lower forget show list tell what which how describe update search please can "
     "could "
     "would will also then now just go"
 )
@@ -144,7 +150,7 @@ def _cuts(left: str, right: str) -> bool:
     right = commands.plain(right)
     if _STRONG.match(right):
         return _STORY.match(left) is None
-    return _WEAK.match(right) is not None and _FREE.match(left) is None
+    return _WEAK.match(right) is not None and not (_FREE.match(left) or _WISHED.search(left))
 
 
 def _sentence(text: str, number: int) -> list[Clause]:
@@ -208,6 +214,7 @@ def wish(text: str) -> Wish:
         or remember.statement(bare)
         or creating.creation(bare)
         or commands.command(bare)
+        or beyond.beyond(bare)
         or creating.wanted(bare)
         or questions.other(bare)
     )

@@ -75,7 +75,7 @@ _THEM = re.compile(
 _COUNTED = "first second third fourth fifth sixth seventh eighth ninth tenth"
 _ORDINALS = _COUNTED.split()
 _ORDINAL = re.compile(
-    rf"(?:the )?(?P<which>{'|'.join(_ORDINALS)}|last|\d{{1,3}}(?:st|nd|rd|th))(?: (?P<count>two"
+    rf"(?:the )?(?P<which>{'|'.join(_ORDINALS)}|last|top|bottom|\d{{1,3}}(?:st|nd|rd|th))(?: (?P<count>two"
     rf"|three|four|five|\d{{1,2}}))?(?: (?:tasks?|ones?|items?|on the list))?",
     re.I,
 )
@@ -138,6 +138,11 @@ class Board:
         yield from self.made
         yield from self._open
         yield from self._others
+
+    def in_order(self) -> Iterator[Entry]:
+        """As the board will stand: what the message makes comes at its end."""
+        yield from self._open
+        yield from self.made
 
     def add(self, entries: Sequence[Entry]) -> None:
         self.made.extend(entries)
@@ -241,7 +246,7 @@ class Board:
             count = int(number) if number.isdigit() else _COUNTS.get(number.lower(), 1)
             start = (
                 len(order) - count
-                if match["which"].lower() == "last"
+                if match["which"].lower() in ("last", "bottom")
                 else _position(match["which"].lower())
             )
         if match is None:
@@ -355,6 +360,8 @@ def _which(phrase: str, entries: Sequence[Entry]) -> NotFound:
 
 
 def _position(ordinal: str) -> int:
+    if ordinal == "top":
+        return 0
     return _ORDINALS.index(ordinal) if ordinal in _ORDINALS else int(ordinal.rstrip("sthndr")) - 1
 
 

@@ -12,8 +12,8 @@ from agent.llm.offline.words import coverage
 
 # Verbs of what software is wanted to do, beside those that a title may begin with.
 _MORE = (
-    "accept approve archive assign attach block choose comment contact copy download edit enter filter "
-    "follow give invite join keep leave link mark message open pick post preview rate read receive "
+    "accept approve archive assign attach block browse choose comment contact copy download edit enter "
+    "filter follow give invite join keep leave link mark message open pick post preview rate read receive "
     "register reject reply request resend respond scan sign submit subscribe tag type view vote withdraw"
 )
 _ACTIONS = VERBS | frozenset(_MORE.split())
@@ -36,6 +36,16 @@ WHY = re.compile(
 )
 _BUT = re.compile(r",? but only ", re.I)
 _BECAUSE = re.compile(r",? (?:because(?: of)?|since|due to) ", re.I)
+_NICE = re.compile(
+    rf"it would be (?:nice|great|good|useful|helpful|cool|better) if (?P<who>{_WHO}) could "
+    r"(?:also )?(?P<what>.+)",
+    re.I,
+)
+_BUG = re.compile(
+    r"(?:(?:there(?:['’]s| is)|we have|i found|found) )?(?:an? |another )?(?:bug|defect|regression)"
+    r"(?: (?:that|where|when))?(?::| -|,)? (?P<what>.+)",
+    re.I,
+)
 _WANTED = re.compile(
     rf"(?:i|we)(?:['’]d| would)? (?:want|need|like|expect) (?P<who>{_WHO}) to (?:be able to )?(?P<what>.+)",
     re.I,
@@ -69,7 +79,11 @@ _SHOULD = re.compile(
 _WANTS = re.compile(
     rf"(?P<who>{_WHO}) (?:wants?|needs?|would like) to (?:be able to )?(?P<what>.+)", re.I
 )
-_EVERY = re.compile(r"(?:every|each) [\w' -]{2,40}? (?:needs?|requires?|has|gets?) .+", re.I)
+_EVERY = re.compile(
+    r"(?:every|each) [\w' -]{2,40}? (?:needs?|requires?|has|gets?) .+"
+    r"|(?:the|our) [\w' -]{2,40}? (?:needs?|requires?) an? .+",
+    re.I,
+)
 _QUESTION = re.compile(
     r"(?:what|how|who|which|where|when|why|should|must|can|do|does|is|are)\b", re.I
 )
@@ -161,7 +175,7 @@ def _one(text: str) -> Requirement | None:
         return replace(found, criteria=tuple(map(_of_others, found.criteria)))
     if _QUESTION.match(text):
         return None
-    for pattern in (_WANTED, _LET, _POSSIBLE, _ABLE, _CAN, _WANTS):
+    for pattern in (_NICE, _WANTED, _LET, _POSSIBLE, _ABLE, _CAN, _WANTS):
         if (match := pattern.fullmatch(text)) is None:
             continue
         who = match["who"] or ""
@@ -179,6 +193,8 @@ def _of_others(text: str) -> str:
 
 
 def _should(text: str) -> Requirement | None:
+    if match := _BUG.fullmatch(text):
+        return Requirement(f"Fix: {match['what']}")
     if _EVERY.fullmatch(text):
         return Requirement(text, criteria=(text,))
     match = _SHOULD.fullmatch(text)
@@ -204,8 +220,13 @@ def _able(who: str, what: str, *, title: str = "") -> Requirement:
         title or f"{can}{what}",
         who=who,
         criteria=tuple(f"{can}{verb}" for verb in verbs),
-        parts=tuple(f"{can}{verb}" for verb in verbs) if len(verbs) > 2 else (),
+        parts=tuple(f"{can}{verb}" for verb in verbs) if _are_tasks(verbs) else (),
     )
+
+
+def _are_tasks(verbs: Sequence[str]) -> bool:
+    """Tells whether each action stands for itself: more than two, and none about “it”."""
+    return len(verbs) > 2 and not any(map(_OBJECT.search, verbs))
 
 
 def _verbs(what: str) -> list[str]:

@@ -92,7 +92,7 @@ class StepMaker:
         step = self._step(tool, said, {"task": entry.reference, **more}, (entry, *others))
         self._last_touch[name_of(entry)] = step
 
-    def _on_tasks(self, tool: str, said: str, found: Found, /, **more: Any) -> None:
+    def _on_tasks(self, tool: str, said: str, found: Found, /, *others: Entry, **more: Any) -> None:
         """Adds one step that changes all that was found; `said` has a place for what they are."""
         if found.search:
             self._on_all(tool, said, found, more)
@@ -101,7 +101,8 @@ class StepMaker:
             entries = found.entries[start : start + LONGEST_LIST]
             references = [entry.reference for entry in entries]
             names = f"{len(entries)} tasks"
-            step = self._step(tool, said.format(names), {"tasks": references, **more}, entries)
+            behind = (*entries, *others)
+            step = self._step(tool, said.format(names), {"tasks": references, **more}, behind)
             self._last_touch.update((name_of(entry), step) for entry in entries)
 
     def _on_all(self, tool: str, said: str, found: Found, more: dict[str, Any]) -> None:

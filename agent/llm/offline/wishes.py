@@ -87,7 +87,7 @@ class SetParent:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """`where`: before, after, top, bottom; `other` for the first two."""
+    """`where`: before, after, up, down, top, bottom; `other` for the first two."""
 
     task: str
     where: str
