@@ -81,7 +81,7 @@ class BadLine(Proxy):
         if not self.is_bad:
             sink.sendall(data)
             return
-        names, weights = ("pass", "split", "delay", "stall", "cut"), (68, 12, 10, 3, 7)
+        names, weights = ("pass", "split", "delay", "stall", "cut"), (56, 12, 10, 4, 18)
         (fate,) = self._chance.choices(names, weights)
         self.did[fate] += 1
         getattr(self, f"_{fate}")(data, sink)

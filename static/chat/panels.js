@@ -11,7 +11,8 @@ import { page, taskNote, tick } from "./wording.js";
 
 const root = document.getElementById("panels");
 const first = JSON.parse(document.getElementById("board").textContent);
-let told = first.version; // the latest version of the board that a frame told of
+let told = first.version; // the version of the board that was fetched last
+let wanted = told; // the latest that a frame told of
 let missed = null; // changes that came while the board was being fetched
 board.set(first);
 
@@ -103,14 +104,16 @@ function fillUndo(button, change) {
 
 // The board changed from another session, perhaps while this page had no line: its events are in that
 // session's log, not in ours. `hello` and `board` frames tell the version that there is.
-export function hear(frame) {
-  const version = frame.type === "hello" ? frame.board : frame.version;
-  if (version === undefined || version === told) return;
-  told = version;
-  fetchAgain();
+export async function hear(frame) {
+  wanted = (frame.type === "hello" ? frame.board : frame.version) ?? wanted;
+  if (missed) return; // it is being fetched, and looked at again after that
+  let version;
+  do {
+    version = wanted;
+  } while (told !== version && (await fetchAgain(version)) && wanted !== version);
 }
 
-async function fetchAgain() {
+async function fetchAgain(version) {
   missed = [];
   try {
     const answer = await fetch(page.board, { headers: { Accept: "text/html" } });
@@ -119,10 +122,13 @@ async function fetchAgain() {
     parts.innerHTML = await answer.text();
     board.set(JSON.parse(parts.content.getElementById("board").textContent));
     missed.forEach(board.put);
+    told = version;
     showAll();
     detail.refresh();
+    return true;
   } catch (error) {
-    debug("the board could not be fetched", error); // the next `board` frame tries again
+    debug("the board could not be fetched", error); // the next frame that tells of it tries again
+    return false;
   } finally {
     missed = null;
   }
