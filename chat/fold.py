@@ -19,11 +19,14 @@ from chat import wording
 from chat.transcript import Change, Effect, Exchange, Line, Phase, Said, Step, Transcript
 
 
-def load(session_id: UUID) -> Transcript:
-    """Folds the log; without the tokens of finished runs, whose answer is in their last event."""
+def load(session_id: UUID, start: int = 1, end: int | None = None) -> Transcript:
+    """Folds what begins with the events from `start` to before `end`, to its end.
+
+    Without the tokens of finished runs, whose answer is in their last event.
+    """
     finished = Q(type=EventType.TOKEN) & ~Q(run__status__in=Run.UNFINISHED)
-    rows = Event.objects.filter(session_id=session_id).exclude(finished).order_by("seq")
-    told = fold(rows.values_list("seq", "body").iterator())
+    rows = Event.objects.filter(session_id=session_id, seq__gte=start).exclude(finished)
+    told = fold(rows.order_by("seq").values_list("seq", "body").iterator(), start, end)
     # Behind the log: whoever goes on with a run says so by an event that is not in here.
     left = set(map(str, runs.interrupted([session_id]).values()))
     for exchange in told.exchanges:
@@ -31,28 +34,49 @@ def load(session_id: UUID) -> Transcript:
     return told
 
 
-def fold(rows: Iterable[tuple[int, str]]) -> Transcript:
-    """`rows`: seq and frame of each event, in order. What cannot be read becomes a plain line."""
-    folding = _Fold()
+def fold(rows: Iterable[tuple[int, str]], start: int = 1, end: int | None = None) -> Transcript:
+    """`rows`: seq and frame of each event, in order, the first with seq `start`.
+
+    What cannot be read becomes a plain line. A run that began before `start` or from `end` on is
+    passed over; one that began in between is folded to its end.
+    """
+    folding = _Fold(start, end)
     for seq, body in rows:
+        if folding.is_over(seq):
+            break
         folding.transcript.last_seq = seq
         try:
             folding.apply(json.loads(body))
         except (LookupError, TypeError, ValueError, AttributeError):
-            folding.transcript.entries.append(Line(wording.UNREADABLE))
+            if not folding.is_past(seq):
+                folding.transcript.entries.append(Line(wording.UNREADABLE))
     folding.finish()
     return folding.transcript
 
 
 class _Fold:
-    def __init__(self) -> None:
+    def __init__(self, start: int, end: int | None) -> None:
         self.transcript = Transcript()
+        self.start, self.end = start, end
         self._runs: dict[str, Exchange] = {}
         self._changes: dict[str, Change] = {}  # the last one of each object
 
+    def is_past(self, seq: int) -> bool:
+        return self.end is not None and seq >= self.end
+
+    def is_over(self, seq: int) -> bool:
+        return self.is_past(seq) and all(run.ended for run in self._runs.values())
+
+    def _is_wanted(self, frame: Mapping[str, Any]) -> bool:
+        if frame["run"] in self._runs:
+            return True
+        begins = frame["type"] == "message" or frame.get("status") == "queued"
+        began = self.start > 1 and frame["run"] is not None and not begins
+        return not began and not self.is_past(frame["seq"])
+
     def apply(self, frame: Mapping[str, Any]) -> None:
         reader = getattr(self, f"_on_{frame['type']}", None)
-        if reader is not None:
+        if reader is not None and self._is_wanted(frame):
             reader(frame)
 
     def finish(self) -> None:

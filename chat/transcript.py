@@ -128,6 +128,15 @@ class Line:
     kind: str = "line"
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What begins with the events from `start` to before `end` is not shown."""
+
+    start: int
+    end: int
+    kind: str = "gap"
+
+
 @dataclass(slots=True)
 class Said:
     author: str
@@ -280,7 +289,7 @@ class Transcript:
     """What a page shows of a session. `fresh`: by id, the last change of what changed after the last
     message."""
 
-    entries: list[Exchange | Change | Line] = field(default_factory=list)
+    entries: list[Exchange | Change | Line | Gap] = field(default_factory=list)
     fresh: dict[str, Change] = field(default_factory=dict)
     last_seq: int = 0
 

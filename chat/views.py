@@ -12,7 +12,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.core.exceptions import BadRequest
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -27,11 +27,11 @@ from agent.models import ChatSession, Project, Run, Task
 from agent.models.projects import Role
 from agent.undo import seqs_of_run
 from agent.undo import undo as take_back
-from chat import access, fold, panels, wording
+from chat import access, history, panels, wording
 from chat.commands import COMMANDS
 from chat.forms import ProjectForm
 from chat.static_files import modules
-from chat.transcript import Transcript
+from chat.transcript import Gap, Transcript
 
 # Sessions of a project in the sidebar: of the one that is open, and of each other one.
 SHOWN, SHOWN_OF_OTHERS = 30, 4
@@ -112,7 +112,7 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
     user = _user(request)
     found = access.get_session(user, session_id)
     # The log first: what changes between the two reads comes again as an event.
-    told = fold.load(found.pk)
+    told = history.newest(found.pk)
     can_write = _can_write(user, found.project)
     context = {
         "session": found,
@@ -141,6 +141,8 @@ def _page(session: ChatSession, told: Transcript) -> dict[str, Any]:
         "project": session.project.name,
         "socket": f"/ws/sessions/{session.pk}/",
         "project_id": str(session.project_id),
+        "entries": reverse("entries", args=[session.pk]),
+        "where": reverse("where", args=[session.pk, "x"])[: -len("x/")],
         "board": reverse("board", args=[session.project_id]),
         "last_seq": told.last_seq,
         "now": now(),
@@ -148,6 +150,55 @@ def _page(session: ChatSession, told: Transcript) -> dict[str, Any]:
         "fresh": [asdict(change) for change in told.fresh.values()],
         "words": wording.TABLES,
     }
+
+
+@login_required
+@require_GET
+@never_cache
+def entries(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """A part of the session that its page does not show yet: of the gap from `start` to `end`."""
+    user = _user(request)
+    found = access.get_session(user, session_id)
+    gap = Gap(_number(request, "start"), _number(request, "end"))
+    at = _number(request, "at") if "at" in request.GET else None
+    context = {
+        "session": found,
+        "project": found.project,
+        "transcript": history.part(found.pk, gap, at=at, early="early" in request.GET),
+        "can_write": _can_write(user, found.project),
+    }
+    is_script = "X-Part" in request.headers
+    return render(request, "chat/_entries.html" if is_script else "chat/entries.html", context)
+
+
+def _number(request: HttpRequest, name: str) -> int:
+    text = request.GET.get(name, "")
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise BadRequest(f"{name} must be a number.")
+    return int(text)
+
+
+@login_required
+@require_GET
+@never_cache
+def where(request: HttpRequest, session_id: UUID, name: str) -> HttpResponse:
+    """Where in the log the part is that shows `name`, the end of an address: `run-…`, `event-…`."""
+    found = access.get_session(_user(request), session_id)
+    kind, _, key = name.partition("-")
+    if kind not in ("message", "run", "event") or (kind != "event" and not _is_uuid(key)):
+        raise Http404("There is no such place.")
+    place = history.where(found.pk, kind, key)
+    if place is None:
+        raise Http404("There is no such place.")
+    return JsonResponse({"seq": place[0], "run": str(place[1]) if place[1] else None})
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 @login_required

@@ -8,8 +8,17 @@ let last = { top: 0, height: 0 };
 
 const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight <= NEAR;
 
+function follows(whether) {
+  following = whether;
+  // What one looks at stays where it is when things above it turn out to be of another size.
+  log.toggleAttribute("data-away", !whether);
+}
+
+// The view is led elsewhere.
+export const stay = () => follows(false);
+
 export function toEnd() {
-  following = true;
+  follows(true);
   log.scrollTop = log.scrollHeight;
 }
 
@@ -18,7 +27,7 @@ export function toEnd() {
 function scrolled() {
   const { scrollTop: top, scrollHeight: height } = log;
   const left = top < last.top && height >= last.height;
-  following = isAtEnd() || (following && !left);
+  follows(isAtEnd() || (following && !left));
   last = { top, height };
   button.hidden = following;
 }
