@@ -104,7 +104,7 @@ def _know_what_came_later(session_id: UUID, told: Transcript, start: int) -> Non
     notes = [entry for entry in told.entries if isinstance(entry, Change)]
     for change in [*notes, *(one for run in told.exchanges for one in run.changes)]:
         change.undoable = last.get(change.id) == change.seq
-    failed = [run.run for run in told.exchanges if run.retryable]
+    failed = [UUID(run.run) for run in told.exchanges if run.retryable]
     again = Run.objects.filter(retry_of__in=failed).values_list("retry_of", flat=True)
     tried = set(map(str, again))
     for run in told.exchanges:
