@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -45,7 +45,7 @@ async def process(
             await asyncio.wait([teller], timeout=PATIENCE)
         finally:
             teller.cancel()
-    return await database.call(_result, run.pk)
+    return await database.call(result, run.pk)
 
 
 def _session(project_id: UUID, session_id: UUID | None) -> ChatSession:
@@ -55,27 +55,62 @@ def _session(project_id: UUID, session_id: UUID | None) -> ChatSession:
     return ChatSession.objects.select_related("project__owner").get(pk=session_id, project=project)
 
 
-async def follow(session: UUID, after: int) -> AsyncIterator[log.Frame]:
-    """Yields the session's events after `after`, for ever, whichever process writes them."""
-    news = asyncio.Event()
+async def follow(session: UUID, after: int) -> AsyncGenerator[log.Frame]:
+    """Yields the session's events after `after`, for ever, whichever process writes them.
+
+    What this process commits it is handed; the log is read for the rest.
+    """
+    news, heard = asyncio.Event(), _Heard()
 
     def listener(committed: log.Committed) -> None:
         if committed.session == session:
+            heard.add(committed.frames)
             news.set()
 
     log.listen(listener)
     try:
+        look = True
         while True:
             news.clear()
-            for frame in await log.read(session, after):
+            frames = None if look else heard.take(after)
+            if look := frames is None:
+                frames = await log.read(session, after)
+            for frame in frames:
                 after = frame.seq
                 yield frame
-            try:
-                await asyncio.wait_for(news.wait(), SLOW_LOOK)
-            except TimeoutError:
-                continue
+            if look and frames:
+                continue  # there may be more than one reading gives
+            look = not await _comes(news, SLOW_LOOK)
     finally:
         log.unlisten(listener)
+
+
+class _Heard:
+    """Frames that were handed over and not taken yet."""
+
+    MOST = 500  # for a reader that is slow; what is dropped is in the log
+
+    def __init__(self) -> None:
+        self._frames: list[log.Frame] = []
+
+    def add(self, frames: Sequence[log.Frame]) -> None:
+        self._frames.extend(frames)
+        del self._frames[: -self.MOST]
+
+    def take(self, after: int) -> list[log.Frame] | None:
+        """Returns what follows `after`; None when something in between is missing."""
+        fresh = [frame for frame in self._frames if frame.seq > after]
+        self._frames.clear()
+        whole = not fresh or fresh[-1].seq == after + len(fresh)
+        return fresh if whole else None
+
+
+async def _comes(news: asyncio.Event, seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(news.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
 
 
 async def _tell(
@@ -94,7 +129,8 @@ async def _tell(
             return
 
 
-def _result(run_id: UUID) -> AgentResult:
+def result(run_id: UUID) -> AgentResult:
+    """Returns what came of a run, read from its rows."""
     run = Run.objects.select_related("answer").get(pk=run_id)
     revision = revisions.latest(run)
     steps = outcomes(revision.steps.all()) if revision else ()
