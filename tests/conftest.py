@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from agent import estimates
 from agent.models import ChatSession, Project
 
-pytest_plugins = ["tests.services", "tests.server"]
+pytest_plugins = ["tests.services", "tests.server", "tests.batch"]
 
 _connect = socket.socket.connect
 

@@ -1,0 +1,1 @@
+"""Many messages carried out by one command: reads inputs, follows their runs, keeps what came of them."""

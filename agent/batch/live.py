@@ -1,0 +1,122 @@
+"""The live display of a batch on a terminal: a total bar, and a line for each run on its way."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from agent import log
+from agent.batch.displays import Display, Plain, plain, seconds
+from agent.batch.inputs import Id, Item
+from agent.batch.results import Result
+from agent.events import EventType
+
+WIDEST_ID = 20  # columns
+UNKNOWN = "unknown"
+
+
+@dataclass(slots=True)
+class Running:
+    """One line."""
+
+    name: str
+    step: str = "Starting"
+    started: float = field(default_factory=time.monotonic)
+
+
+class LiveDisplay(Plain):
+    """Draws a few times a second what the events told last; nothing moves that did not happen."""
+
+    def __init__(self, total: int | None, console: Console) -> None:
+        super().__init__(total)
+        self._console = console
+        self._running: dict[Id, Running] = {}
+        self._before = 0
+        self._ended = 0
+        self._spinner = Spinner("dots")
+
+    @contextlib.contextmanager
+    def shown(self) -> Iterator[None]:
+        with Live(
+            get_renderable=self._drawing,
+            console=self._console,
+            transient=True,
+            refresh_per_second=8,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            vertical_overflow="ellipsis",
+        ):
+            yield
+
+    def out(self, line: str) -> None:
+        self._console.out(line, highlight=False)
+
+    # -- what happens ------------------------------------------------------------------------------
+
+    def began(self, item: Item) -> None:
+        self._running[item.id] = Running(plain(str(item.id)))
+
+    def event(self, item: Item, frame: log.Frame) -> None:
+        said = _step(frame)
+        if said and item.id in self._running:
+            self._running[item.id].step = plain(said)
+
+    def ended(self, item: Item, result: Result, handled: int) -> None:
+        del self._running[item.id]
+        self._ended += 1
+        Display.ended(self, item, result, handled)
+
+    def done_before(self, number: int) -> None:
+        self._before = number
+
+    # -- how it looks ------------------------------------------------------------------------------
+
+    def _drawing(self) -> Group:
+        rows = Table.grid(padding=(0, 1))
+        rows.add_column(width=1)
+        rows.add_column(max_width=WIDEST_ID, no_wrap=True, overflow="ellipsis", style="bold")
+        rows.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        rows.add_column(justify="right", no_wrap=True)
+        now = time.monotonic()
+        for row in list(self._running.values()):
+            took = seconds(now - row.started)
+            rows.add_row(self._spinner, Text(row.name), Text(row.step), Text(took, style="dim"))
+        return Group(self._total_bar(now), rows)
+
+    def _total_bar(self, now: float) -> Table:
+        done = self._before + self._ended
+        line = Table.grid(padding=(0, 1))
+        of = "" if self.total is None else f" of {self.total}"
+        bar = ProgressBar(total=self.total, completed=done, width=30)
+        left = f"time left: {self._time_left(now)}"
+        line.add_row(bar, Text(f"{done}{of}"), Text(seconds(now - self.started)), Text(left))
+        return line
+
+    def _time_left(self, now: float) -> str:
+        """Estimates by what this start has done; unknown before it has done anything."""
+        if self.total is None or self._ended == 0:
+            return UNKNOWN
+        left = max(self.total - self._before - self._ended, 0)
+        return seconds((now - self.started) / self._ended * left)
+
+
+def _step(frame: log.Frame) -> str:
+    """Returns what a run does since this event, in the words of the page; "" when that is the same."""
+    if frame.type == EventType.PROGRESS:
+        told = json.loads(frame.body)["progress"]
+        if told["metadata"].get("phase", "started") != "started":
+            return ""  # what else is under way goes on
+        return f"{told['message']}  {told['details']}" if told["details"] else str(told["message"])
+    if frame.type == EventType.RUN and '"status":"queued"' in frame.body:
+        return "Queued"
+    return ""

@@ -1,0 +1,274 @@
+"""Carries the inputs of a batch out, a few at once. Reads no files and draws nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from uuid import UUID, uuid5
+from weakref import WeakValueDictionary
+
+from django.conf import settings
+
+from agent import database, decisions, engine, events, library, log, runs
+from agent.batch import results
+from agent.batch.displays import Display
+from agent.batch.inputs import Item, Unread
+from agent.batch.outputs import Output
+from agent.driver import Driver, surviving_an_outage
+from agent.exceptions import Refused
+from agent.models import ApprovalMode, ChatSession, Event, Project, Run
+from agent.together import together
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a batch is carried out. `timeout`: seconds for one input, from its start."""
+
+    concurrency: int = 8
+    one_session: bool = False
+    approve: bool = False
+    fail_fast: bool = False
+    timeout: float | None = None
+    dry_run: bool = False
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many inputs came to what. `before`: those that an earlier start had done."""
+
+    ended: Counter[str] = field(default_factory=Counter)  # by status
+    bad: int = 0  # of these, those that did not go well
+    before: int = 0
+    bad_before: int = 0
+    unread: int = 0
+
+    @property
+    def handled(self) -> int:
+        return self.before + sum(self.ended.values())
+
+    @property
+    def all_well(self) -> bool:
+        return not (self.bad or self.bad_before or self.unread)
+
+
+class Batch:
+    """One start of the command."""
+
+    def __init__(
+        self,
+        project: Project,
+        read: Iterator[Item | Unread],
+        output: Output,
+        display: Display,
+        options: Options,
+        stopped: threading.Event,
+    ) -> None:
+        """`stopped` is set when nothing more is read: reading has a thread of its own."""
+        self.tally = Tally()
+        self._stopped = stopped
+        self._project, self._owner = project, project.owner
+        self._read, self._output, self._display, self._options = read, output, display, options
+        self._reading = asyncio.Lock()
+        # Those who are in a session or wait for their turn there; gone when nobody is left.
+        self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+
+    async def run(self) -> None:
+        """Cancelled, it hands over the runs that are on their way, or cancels them when no other
+        start will find them again."""
+        try:
+            async with self._driving():
+                await together(*(self._work() for _ in range(self._options.concurrency)))
+        finally:
+            self._stopped.set()
+
+    # -- driving -----------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def _driving(self) -> AsyncIterator[None]:
+        """Drives here what is started here, unless workers do."""
+        if settings.SAMURAI_ENGINE != "local":
+            yield
+            return
+        await database.call(engine.free_dead_leases)
+        async with engine.driving() as driver:
+            sweeper = driver.task(self._sweep(driver))
+            try:
+                yield
+            finally:
+                sweeper.cancel()
+
+    async def _sweep(self, driver: Driver) -> None:
+        """Takes up what an earlier start, or a server that is gone, left in the sessions at hand."""
+        while True:
+            await asyncio.sleep(engine.SWEEP)
+            with surviving_an_outage("look for work"):
+                for session in await database.call(engine.undriven_sessions):
+                    if session in self._turns and not driver.drives(session):
+                        driver.begin(session)
+
+    # -- inputs ------------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        while (item := await self._next()) is not None:
+            session = self._session_of(item)
+            async with self._turn(session):
+                if self._enough():
+                    return
+                self._display.began(item)
+                self._tell(item, await self._carry_out(item, session))
+
+    def _tell(self, item: Item, result: results.Result) -> None:
+        self._output.add(result)
+        self.tally.ended[str(result["status"])] += 1
+        self.tally.bad += not result["ok"]
+        self._display.ended(item, result, self.tally.handled)
+
+    async def _next(self) -> Item | None:
+        async with self._reading:  # one at a time, so that their order stays
+            while not self._enough():
+                read = await asyncio.to_thread(next, self._read, None)
+                if read is None:
+                    break
+                if isinstance(read, Unread):
+                    self.tally.unread += 1
+                    self._display.unread(read)
+                elif (known := self._output.has(read)) is not None:
+                    self._count_before(known)
+                else:
+                    return read
+        return None
+
+    def _count_before(self, ok: bool) -> None:
+        self.tally.before += 1
+        self.tally.bad_before += not ok
+        self._display.done_before(self.tally.before)
+
+    def _enough(self) -> bool:
+        return self._options.fail_fast and bool(self.tally.bad or self.tally.unread)
+
+    def _session_of(self, item: Item) -> UUID:
+        if item.session is not None:
+            return item.session
+        own = "" if self._options.one_session else item.key
+        return uuid5(self._output.batch, f"session:{own}")
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, session: UUID) -> AsyncIterator[None]:
+        """One input of a session after the other, in their order; so its queue never gets long."""
+        lock = self._turns.setdefault(session, asyncio.Lock())
+        async with lock:
+            yield
+
+    # -- one input ---------------------------------------------------------------------------------
+
+    async def _carry_out(self, item: Item, session: UUID) -> results.Result:
+        try:
+            after = await database.call(self._cursor, item, session)
+            run = await self._start(item, session, after)
+        except Refused as refused:
+            return results.of_refusal(item, session, refused, self._options.dry_run)
+        try:
+            async with self._limit(run):
+                await self._watch(item, run, after)
+            return await self._result(item, run, after)
+        except asyncio.CancelledError:
+            await self._leave(item, run, after)
+            raise
+
+    async def _leave(self, item: Item, run: Run, after: int) -> None:
+        """Cancels the run when no other start will find it again, and tells what came of it."""
+        if not self._output.keeps:
+            await self._cancel(run, "The batch was interrupted.")
+            self._tell(item, await self._result(item, run, after))
+
+    async def _result(self, item: Item, run: Run, after: int) -> results.Result:
+        return await database.call(results.of_run, item, run.pk, after, self._options.dry_run)
+
+    def _cursor(self, item: Item, session_id: UUID) -> int:
+        """Opens the session if there is none; returns the place in its log before the item's run."""
+        if item.session is not None:
+            session = ChatSession.objects.filter(pk=session_id, project=self._project).first()
+            if session is None:
+                raise Refused("not_found", f"There is no session {session_id} in this project.")
+        else:
+            session, _ = ChatSession.objects.get_or_create(
+                pk=session_id, defaults={"project": self._project, "created_by": self._owner}
+            )
+        known = Run.objects.filter(
+            message__session=session, message__client_id=self._client_id(item)
+        ).first()
+        if known is None:
+            return session.last_seq
+        return Event.objects.filter(session=session, run=known).earliest("seq").seq - 1
+
+    async def _start(self, item: Item, session: UUID, after: int) -> Run:
+        """Starts the item's run, or returns the one that an earlier start of the command started."""
+        order = runs.Order(
+            content=item.message,
+            client_id=self._client_id(item),
+            approval=self._approval(),
+            counted=False,
+        )
+        starting = asyncio.create_task(runs.start(session, self._owner, order))
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await asyncio.wait([starting])
+            if starting.exception() is None:  # it is committed nevertheless
+                await self._leave(item, starting.result(), after)
+            raise
+
+    def _client_id(self, item: Item) -> UUID:
+        return uuid5(self._output.batch, f"message:{item.key}")
+
+    def _approval(self) -> ApprovalMode:
+        return ApprovalMode.REQUIRED if self._options.dry_run else ApprovalMode.AUTO
+
+    @contextlib.asynccontextmanager
+    async def _limit(self, run: Run) -> AsyncIterator[None]:
+        """Cancels the run when it takes too long."""
+
+        async def cancel_late(timeout: float) -> None:
+            await asyncio.sleep(timeout)
+            await self._cancel(run, f"It took longer than {timeout:g} s.")
+
+        timeout = self._options.timeout
+        limit = asyncio.create_task(cancel_late(timeout)) if timeout else None
+        try:
+            yield
+        finally:
+            if limit is not None:
+                limit.cancel()
+
+    async def _watch(self, item: Item, run: Run, after: int) -> None:
+        """Follows the run to its end, and decides on its plan."""
+        async with contextlib.aclosing(library.follow(run.session_id, after)) as frames:
+            async for frame in frames:
+                if frame.run != run.pk:
+                    continue
+                self._display.event(item, frame)
+                if frame.type == events.EventType.APPROVAL:
+                    await self._decide(run, frame)
+                if frame.type in events.LAST:
+                    return
+
+    async def _decide(self, run: Run, frame: log.Frame) -> None:
+        asked = json.loads(frame.body)["approval"]
+        if asked["status"] != "requested":
+            return
+        if self._options.dry_run:
+            await self._cancel(run, results.DRY_RUN)
+        elif self._options.approve:
+            with contextlib.suppress(Refused):  # a person was faster
+                await decisions.approve(run.session_id, run.pk, asked["plan_revision"], self._owner)
+        else:
+            await self._cancel(run, f"It needs approval: {asked['reason']}")
+
+    async def _cancel(self, run: Run, reason: str) -> None:
+        with contextlib.suppress(Refused):  # it is over already
+            await runs.cancel(run.session_id, run.pk, self._owner, reason)
