@@ -22,7 +22,7 @@ MAX_TERMS = 50
 _SQLITE = """
     SELECT entry.id, entry.object_id
     FROM agent_searchindex JOIN agent_searchentry entry ON entry.id = agent_searchindex.rowid
-    WHERE agent_searchindex MATCH %s AND entry.project_id = %s AND entry.kind = %s
+    WHERE agent_searchindex MATCH %s AND entry.kind = %s{of_project}
     ORDER BY bm25(agent_searchindex, 1.0, 0.3), entry.id DESC
     LIMIT %s
 """
@@ -37,9 +37,9 @@ _POSTGRESQL = """
                ts_rank('{0.3, 0.3, 0.3, 1.0}', entry.lexemes, word.query, 1) AS rank,
                count(*) OVER (PARTITION BY word.query) AS hits
         FROM word JOIN agent_searchentry entry ON entry.lexemes @@ word.query
-        WHERE entry.project_id = %s AND entry.kind = %s
+        WHERE entry.kind = %s{of_project}
     ), everything AS MATERIALIZED (
-        SELECT count(*)::float AS size FROM agent_searchentry WHERE project_id = %s AND kind = %s
+        SELECT count(*)::float AS size FROM agent_searchentry entry WHERE entry.kind = %s{of_project}
     )
     SELECT hit.id, hit.object_id FROM hit
     GROUP BY hit.id, hit.object_id
@@ -74,8 +74,11 @@ def remove(*object_ids: UUID) -> None:
     SearchEntry.objects.filter(object_id__in=object_ids).delete()
 
 
-def search(project_id: UUID, kind: str, text: str, limit: int) -> list[UUID]:
-    """Returns the ids of the objects that have any word of `text`, best first. Takes any text."""
+def search(project_id: UUID | None, kind: str, text: str, limit: int) -> list[UUID]:
+    """Returns the ids of the objects that have any word of `text`, best first. Takes any text.
+
+    Without `project_id` it looks into all projects.
+    """
     wanted = terms(text, MAX_TERMS)
     if not wanted:
         return []
@@ -83,9 +86,12 @@ def search(project_id: UUID, kind: str, text: str, limit: int) -> list[UUID]:
     return [row.object_id for row in SearchEntry.objects.raw(sql, [*parameters, limit])]
 
 
-def _query(project_id: UUID, kind: str, wanted: list[str]) -> tuple[str, list[Any]]:
+def _query(project_id: UUID | None, kind: str, wanted: list[str]) -> tuple[str, list[Any]]:
+    of_project = "" if project_id is None else " AND entry.project_id = %s"
     if connection.vendor == "postgresql":
-        return _POSTGRESQL, [wanted, project_id, kind, project_id, kind]
+        of_kind = [kind] if project_id is None else [kind, project_id]
+        return _POSTGRESQL.replace("{of_project}", of_project), [wanted, *of_kind, *of_kind]
     # Quoted, a term is never an operator; OR, since all terms at once are hardly ever in one text.
     match = " OR ".join(f'"{term}"' for term in wanted)
-    return _SQLITE, [match, project_id.hex, kind]
+    of_kind = [kind] if project_id is None else [kind, project_id.hex]
+    return _SQLITE.replace("{of_project}", of_project), [match, *of_kind]
