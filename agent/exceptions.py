@@ -120,3 +120,8 @@ class Refused(Exception):
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
         self.code = code
+
+
+def codes(error: type[AgentError] = AgentError) -> set[str]:
+    """Returns the codes that a run may fail with."""
+    return {error.code}.union(*(codes(more) for more in error.__subclasses__()))

@@ -3,12 +3,6 @@
 The log and all that the agent writes in runs is looked at, never edited.
 """
 
-from django.contrib import admin
-
 from agent.admin import accounts, board, memories, projects, runs, sessions
 
 __all__ = ["accounts", "board", "memories", "projects", "runs", "sessions"]
-
-admin.site.site_header = "Samurai Agent"
-admin.site.site_title = "Samurai Agent"
-admin.site.index_title = "What the agent did and knows"

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from agent.admin import verbs
 from agent.admin.base import CountedDeletion, FactAdmin, QuickAdmin
 from agent.models import ApiToken, Feedback
 from agent.tokens import revoke
@@ -58,6 +59,8 @@ class ApiTokenAdmin(QuickAdmin):
 
     @admin.action(description="Revoke selected tokens", permissions=["change"])
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+        for token in queryset.filter(revoked_at=None):
+            verbs.note(request, token, "Revoked.")
         count = revoke(queryset)
         self.message_user(request, f"Revoked: {count}.", messages.SUCCESS)
 

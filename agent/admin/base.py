@@ -9,26 +9,46 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.contrib import admin
+from django.core.paginator import Paginator
 from django.db import models, router
 from django.db.models.deletion import Collector
+from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 if TYPE_CHECKING:
+    AnyPaginator = Paginator[Any]
+    FormSet = BaseInlineFormSet[Any, Any, Any]
     ModelAdmin = admin.ModelAdmin[Any]
     TabularInline = admin.TabularInline[Any, Any]
 else:
+    AnyPaginator = Paginator
+    FormSet = BaseInlineFormSet
     ModelAdmin = admin.ModelAdmin
     TabularInline = admin.TabularInline
+
+
+class BoundedPaginator(AnyPaginator):
+    """Counts no further than people turn pages: behind that, a filter or the search finds a row."""
+
+    MOST = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return int(rows.order_by()[: self.MOST].count())
 
 
 class QuickAdmin(ModelAdmin):
     """A list that stays quick when its table is long."""
 
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # a count of the whole table for each choice
     list_per_page = 50
+    paginator = BoundedPaginator
 
 
 class AgentsAdmin(QuickAdmin):
@@ -53,6 +73,21 @@ class FactAdmin(AgentsAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+# Rows shown on the page of what they belong to; the list has them all.
+LATEST = 50
+
+
+class LatestFormSet(FormSet):
+    """Cuts off a long history: a session may have thousands of runs."""
+
+    _latest: Any = None
+
+    def get_queryset(self) -> Any:
+        if self._latest is None:  # kept: each form asks for it
+            self._latest = super().get_queryset()[:LATEST]
+        return self._latest
 
 
 class FactInline(TabularInline):

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from agent.admin import verbs
 from agent.admin.base import AgentsAdmin
 from agent.edits import raise_board_version
 from agent.exceptions import ToolFailed
@@ -38,7 +39,7 @@ class DeletedFilter(admin.SimpleListFilter):
 class MarkedAdmin(AgentsAdmin):
     """Edits, deletes and restores by the functions that alone write these rows."""
 
-    actions = ("delete_marked", "restore_marked")
+    actions: tuple[str, ...] = ("delete_marked", "restore_marked")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = self.model.all_objects.order_by(*self.get_ordering(request))
@@ -78,6 +79,7 @@ class MarkedAdmin(AgentsAdmin):
                 with transaction.atomic():
                     function(request, row)
                     raise_board_version(row.project_id)
+                    verbs.note(request, row, f"{done}.")
             except ToolFailed as error:
                 self.message_user(request, str(error), messages.ERROR)
             else:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django import forms
-from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import path
 
-from agent import memory
-from agent.admin.base import ChoiceFilter, FactAdmin, FactInline
+from agent import edits, memory, search, undo
+from agent.admin import exports, imports, revisions, verbs
+from agent.admin.base import LATEST, ChoiceFilter, FactAdmin, FactInline, LatestFormSet
 from agent.admin.deleted import DeletedFilter, MarkedAdmin
+from agent.admin.filters import CategoryFilter, ProjectFilter
+from agent.changes import Change
+from agent.exceptions import Refused
 from agent.models import Memory, MemoryRevision, SearchEntry
 
 if TYPE_CHECKING:
@@ -19,9 +30,14 @@ else:
     Form = forms.ModelForm
 
 
+MOST_FOUND = 200  # memories that a search by words finds, the best
+
+
 class RevisionInline(FactInline):
     model = MemoryRevision
+    formset = LatestFormSet
     ordering = ("-number",)
+    verbose_name_plural = f"latest revisions, at most {LATEST}"
     fields = ("number", "action", "title", "content", "kind", "by", "created_at")
     readonly_fields = fields
 
@@ -35,10 +51,12 @@ class MemoryAdmin(MarkedAdmin):
     form = MemoryForm
     list_display = ("title", "kind", "category", "project", "updated_at", "deleted_at")
     list_select_related = ("project",)
-    list_filter = (DeletedFilter, "kind", "created_at")
+    list_filter = (DeletedFilter, "kind", "updated_at", CategoryFilter, ProjectFilter)
     search_fields = ("title", "content", "category", "project__name")
+    search_help_text = "Words in any form, as the agent recalls; or a part of the text"
     date_hierarchy = "created_at"
     ordering = ("-updated_at",)
+    actions = (*MarkedAdmin.actions, "export_selected")
     fields = (
         "project",
         "title",
@@ -52,6 +70,98 @@ class MemoryAdmin(MarkedAdmin):
     )
     readonly_fields = ("project", "source_message", "created_at", "updated_at", "deleted_at")
     inlines = (RevisionInline,)
+
+    def has_import_permission(self, request: HttpRequest) -> bool:
+        # Adding is asked for by its name: the panel itself has no page to add a memory.
+        return request.user.has_perms(["agent.add_memory", "agent.change_memory"])
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        found, doubled = super().get_search_results(request, queryset, search_term)
+        if not search_term.strip():
+            return found, doubled
+        return found | queryset.filter(
+            pk__in=search.search(None, "memory", search_term, MOST_FOUND)
+        ), doubled
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        may = {"may_import": self.has_import_permission(request)}
+        return super().changelist_view(request, {**may, **(extra_context or {})})
+
+    @admin.action(description="Export as JSON Lines", permissions=["view"])
+    def export_selected(self, request: HttpRequest, chosen: QuerySet[Memory]) -> HttpResponseBase:
+        ids = list(chosen.values_list("pk", flat=True))
+        verbs.note_all(request, chosen, "Exported.")
+        return exports.of_memories(ids)
+
+    # -- pages of its own --------------------------------------------------------------------------
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view
+        return [
+            path("import/", view(self.import_view), name="agent_memory_import"),
+            path(
+                "<uuid:pk>/revisions/",
+                view(self.revisions_view),
+                name="agent_memory_revisions",
+            ),
+            *super().get_urls(),
+        ]
+
+    def import_view(self, request: HttpRequest) -> HttpResponseBase:
+        if not self.has_import_permission(request):
+            raise PermissionDenied
+        form = imports.ImportForm(request.POST or None, request.FILES or None)
+        imported = None
+        if request.method == "POST" and form.is_valid():
+            project, lines = form.cleaned_data["project"], form.cleaned_data["file"]
+            imported = imports.take(project, lines, verbs.person(request).pk)
+            changed = Memory.objects.filter(pk__in=[change.id for change in imported.changes])
+            verbs.note_all(request, changed, "Imported.")
+        context = {"title": "Import memories", "form": form, "imported": imported}
+        return self._page(request, "import", context)
+
+    def revisions_view(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
+        row = get_object_or_404(Memory.all_objects.select_related("project"), pk=pk)
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        if request.method == "POST":
+            return self._undo(request, row)
+        context = {
+            "title": f"Revisions of “{row}”",
+            "memory": row,
+            "revisions": revisions.shown(row),
+            "may_change": self.has_change_permission(request, row),
+        }
+        return self._page(request, "revisions", context)
+
+    def _undo(self, request: HttpRequest, row: Memory) -> HttpResponseBase:
+        if not self.has_change_permission(request, row):
+            raise PermissionDenied
+        number = request.POST.get("number", "")
+        change = revisions.change_of(row, int(number)) if number.isdecimal() else None
+        if change is None:
+            raise Http404("There is no such revision.")
+
+        def work() -> tuple[None, list[Change]]:
+            done = undo.undo_change(row.project_id, change, by_id=verbs.person(request).pk)
+            return None, [done]
+
+        try:
+            edits.on_board(row.project_id, work)
+        except Refused as refused:
+            self.message_user(request, str(refused), messages.ERROR)
+        else:
+            verbs.note(request, row, f"Revision {number} undone.")
+            self.message_user(request, f"Revision {number} is undone.", messages.SUCCESS)
+        return HttpResponseRedirect(request.path)
+
+    def _page(self, request: HttpRequest, name: str, context: dict[str, Any]) -> TemplateResponse:
+        whole = {**self.admin_site.each_context(request), **context}
+        return TemplateResponse(request, f"admin/agent/memory/{name}.html", whole)
 
     def revise(self, request: HttpRequest, row: Any) -> None:
         memory.revise(

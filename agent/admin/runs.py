@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from asgiref.sync import async_to_sync
 from django.contrib import admin
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from agent import runs
+from agent.admin import verbs
 from agent.admin.base import (
     ChoiceFilter,
     FactAdmin,
@@ -22,7 +20,7 @@ from agent.admin.base import (
     link_to_list,
 )
 from agent.events import Phase
-from agent.exceptions import Refused
+from agent.exceptions import codes
 from agent.models import Approval, Event, PhaseResult, PlanRevision, PlanStep, Run
 from agent.plans import StepType
 
@@ -53,6 +51,12 @@ class StepInline(FactInline):
         return elapsed(step)
 
 
+class ErrorFilter(ChoiceFilter):
+    title = "error"
+    parameter_name = "error_code"
+    options = [(code, code) for code in sorted(codes())]
+
+
 @admin.register(Run)
 class RunAdmin(FactAdmin):
     list_display = (
@@ -68,7 +72,7 @@ class RunAdmin(FactAdmin):
         "created_at",
     )
     list_select_related = ("message", "session", "created_by")
-    list_filter = ("status", "approval", "error_code", "model", "created_at")
+    list_filter = ("status", "approval", ErrorFilter, "created_at")
     search_fields = (
         "message__content",
         "session__title",
@@ -105,7 +109,7 @@ class RunAdmin(FactAdmin):
     )
     readonly_fields = fields
     inlines = (PhaseInline, PlanInline)
-    actions = ("cancel_selected",)
+    actions = ("cancel_selected", "retry_selected")
 
     @admin.display(description="message", ordering="message__content")
     def asked(self, run: Run) -> str:
@@ -125,21 +129,23 @@ class RunAdmin(FactAdmin):
         of_run = {"session__id__exact": run.session_id, "run__id__exact": run.pk}
         return link_to_list(Event, "Its events", **of_run)
 
-    def has_cancel_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("agent.change_run")
+    def has_verb_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(verbs.MAY_CHANGE)
 
-    @admin.action(description="Cancel selected runs", permissions=["cancel"])
+    @admin.action(description="Cancel selected runs", permissions=["verb"])
     def cancel_selected(self, request: HttpRequest, chosen: QuerySet[Run]) -> None:
-        assert isinstance(request.user, User), "the admin is for people who are signed in"
-        cancelled = 0
-        for run in chosen:
-            try:
-                async_to_sync(runs.cancel)(run.session_id, run.pk, request.user, "In the admin")
-            except Refused:
-                continue  # it was over already
-            cancelled += 1
-            self.log_change(request, run, "Cancelled.")
-        self.message_user(request, f"{cancelled} of {chosen.count()} cancelled.")
+        self._tell(request, chosen, verbs.cancel, "cancelled")
+
+    @admin.action(description="Retry selected runs that failed", permissions=["verb"])
+    def retry_selected(self, request: HttpRequest, chosen: QuerySet[Run]) -> None:
+        self._tell(request, chosen, verbs.retry, "on their way again")
+
+    def _tell(
+        self, request: HttpRequest, chosen: QuerySet[Run], verb: verbs.Verb, done: str
+    ) -> None:
+        found = list(chosen.select_related("created_by", "session__project__owner"))
+        count = verbs.on_each(request, found, verb)
+        self.message_user(request, f"{count} of {len(found)} {done}.")
 
 
 class PhaseFilter(ChoiceFilter):

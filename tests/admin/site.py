@@ -85,6 +85,7 @@ def write_log(run: Run) -> None:
         Event(session=run.session, seq=seq, run=run, type=event.type, body=event.frame(seq))
         for seq, event in enumerate(happened, start=1)
     )
+    ChatSession.objects.filter(pk=run.session_id).update(last_seq=len(happened))
 
 
 def page(model: type[Model], name: str, *arguments: object) -> str:

@@ -160,3 +160,14 @@ def test_what_a_model_wrote_is_never_markup(rows: ChatSession, client: Client) -
     text = text_of(client, page(PlanStep, "change", step.pk))
     assert "Calendar &lt;b&gt;" in text
     assert "<b>" not in text
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_no_list_counts_its_whole_table(
+    rows: ChatSession, client: Client, model: type[Model]
+) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        client.get(page(model, "changelist"))
+    counting = [q["sql"] for q in queries if q["sql"].startswith("SELECT COUNT(")]
+    assert counting
+    assert [sql for sql in counting if "LIMIT" not in sql] == []

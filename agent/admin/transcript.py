@@ -1,0 +1,124 @@
+"""A session as it is read in the admin: what was said, and what each run did and how long it took.
+
+Made of rows and not of the log: it is there for runs of any age, a page of them at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.safestring import SafeString, mark_safe
+
+from agent import markdown
+from agent.admin.base import as_json, duration, elapsed
+from agent.models import ChatSession, PlanStep, Run
+
+PER_PAGE = 20  # runs
+
+_PREFETCHED = ("phases", "plans__steps", "approvals__decided_by", "feedback__user")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a plan."""
+
+    row: PlanStep
+    took: str
+    arguments: SafeString
+    result: SafeString
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One message with its run and the answer."""
+
+    run: Run
+    took: str
+    usage: str
+    phases: list[tuple[str, str]]  # name and time
+    plans: list[tuple[Any, list[Step]]]
+    answer: SafeString
+
+    @property
+    def may_cancel(self) -> bool:
+        return self.run.status in Run.UNFINISHED
+
+    @property
+    def may_retry(self) -> bool:
+        return self.run.status in (Run.Status.FAILED, Run.Status.CANCELLED)
+
+
+def runs_of(session: ChatSession) -> QuerySet[Run]:
+    related = session.runs.select_related("message__author", "answer", "created_by", "retry_of")
+    return related.prefetch_related(*_PREFETCHED).order_by("number")
+
+
+def exchanges(runs: Iterable[Run]) -> list[Exchange]:
+    return [_exchange(run) for run in runs]
+
+
+def _exchange(run: Run) -> Exchange:
+    text = run.answer.content if run.answer else run.partial
+    return Exchange(
+        run=run,
+        took=elapsed(run),
+        usage=_usage(run),
+        phases=[
+            (row.phase, duration(timedelta(milliseconds=row.duration_ms)))
+            for row in run.phases.all()
+        ],
+        plans=[(plan, [_step(step) for step in plan.steps.all()]) for plan in run.plans.all()],
+        answer=mark_safe(markdown.render(text)),
+    )
+
+
+def _step(step: PlanStep) -> Step:
+    return Step(step, elapsed(step), as_json(step.arguments), as_json(step.result))
+
+
+def _usage(run: Run) -> str:
+    told = (
+        (name, run.usage.get(f"{name}_tokens" if name != "calls" else name))
+        for name in ("input", "output", "calls")
+    )
+    return ", ".join(f"{number} {name}" for name, number in told if number)
+
+
+# -- as a text -------------------------------------------------------------------------------------
+
+
+def heading(session: ChatSession) -> str:
+    return f"# {session}\n\nProject: {session.project} · {session.created_at:%Y-%m-%d %H:%M} UTC\n"
+
+
+def after(session: ChatSession, number: int) -> list[Exchange]:
+    """Returns the next few exchanges behind the run with this number."""
+    return exchanges(runs_of(session).filter(number__gt=number)[:PER_PAGE])
+
+
+def as_markdown(exchange: Exchange) -> str:
+    return "\n" + "\n".join(_lines(exchange)) + "\n"
+
+
+def _lines(exchange: Exchange) -> Iterator[str]:
+    run = exchange.run
+    who = run.message.author.get_username() if run.message.author else "somebody"
+    yield f"## {run.number}. {who}, {run.created_at:%Y-%m-%d %H:%M} UTC\n"
+    yield "\n".join(f"> {line}" for line in run.message.content.splitlines())
+    yield f"\n*{run.status}, took {exchange.took}*\n"
+    if exchange.phases:
+        yield "Phases: " + ", ".join(f"{name} {took}" for name, took in exchange.phases) + "\n"
+    for plan, steps in exchange.plans:
+        yield f"Plan {plan.revision}: {plan.summary}\n"
+        for step in steps:
+            row = step.row
+            failed = f": {row.error}" if row.error else ""
+            yield f"- [{row.status}] {row.description} ({step.took}){failed}"
+        yield ""
+    if run.error:
+        yield f"**{run.error_code}**: {run.error}\n"
+    yield run.answer.content if run.answer else run.partial
