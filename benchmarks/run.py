@@ -1,5 +1,7 @@
 """`make bench`: how fast an agent's callback reaches a browser, beside a bare ASGI application.
 
+And how long a batch takes (`benchmarks/batch.py`), and the admin's pages (`benchmarks/admin.py`).
+
 Real server processes under the same uvicorn, real WebSocket clients in this process, SQLite, every
 event committed. Machines are noisy: rounds alternate, and the ratio of their medians is what counts.
 """
@@ -29,6 +31,7 @@ sys.path.insert(0, str(ROOT))
 
 from websockets.asyncio.client import connect  # noqa: E402
 
+from benchmarks import batch  # noqa: E402
 from tests.server import environment, free_port  # noqa: E402  (needs the path)
 
 SESSIONS = 100
@@ -43,6 +46,11 @@ def main() -> None:
         latency(var, token, sessions)
         print("\nFrames a second: 50 connections, no pause, every event committed")
         throughput(var, token, sessions)
+    print("\n1,000 messages by run_batch, offline model, each a task")
+    batch.main()
+    print("\nThe admin's pages with 100,000 events, in the process", flush=True)
+    # In a process of its own: this one's Django has another database.
+    subprocess.run([sys.executable, str(ROOT / "benchmarks" / "admin.py")], check=True)
 
 
 def _prepare(var: Path) -> tuple[str, list[str]]:

@@ -1,0 +1,164 @@
+"""How long the admin's pages take with 100,000 events, in the process: a part of `make bench`.
+
+By itself: `.venv/bin/python benchmarks/admin.py`, with DATABASE_URL on another database.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.server import environment  # noqa: E402  (the path first)
+
+SESSIONS, RUNS, EVENTS = 500, 5, 40  # sessions, runs of each, events of each of those
+SLOW = 300  # milliseconds
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        url = os.environ.get("DATABASE_URL", "")
+        os.environ.update(environment(Path(folder), DATABASE_URL=url))
+        os.environ["DJANGO_SETTINGS_MODULE"] = "samurai_site.settings"
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+        from django.db import connections
+
+        call_command("migrate", verbosity=0)
+        fill()
+        measure()
+        connections.close_all()
+
+
+def fill() -> None:
+    """Rows of every kind, as 2,500 runs leave them."""
+    from django.contrib.auth.models import User
+    from django.utils import timezone
+
+    from agent.models import (
+        ChatSession,
+        Event,
+        Memory,
+        Message,
+        PhaseResult,
+        PlanRevision,
+        PlanStep,
+        Project,
+        Run,
+        Task,
+    )
+
+    now = timezone.now()
+    boss = User.objects.create_superuser("boss")
+    projects = Project.objects.bulk_create(Project(name=f"P{n}", owner=boss) for n in range(50))
+    sessions = ChatSession.objects.bulk_create(
+        ChatSession(
+            project=projects[n % 50],
+            title=f"Session {n}",
+            created_by=boss,
+            last_seq=RUNS * EVENTS,
+            run_count=RUNS,
+        )
+        for n in range(SESSIONS)
+    )
+    messages = Message.objects.bulk_create(
+        Message(session=one, role="user", author=boss, content=f"Please do the thing {n} " * 10)
+        for one in sessions
+        for n in range(RUNS)
+    )
+    runs = Run.objects.bulk_create(
+        Run(
+            session=message.session,
+            number=index % RUNS + 1,
+            message=message,
+            created_by=boss,
+            status="succeeded",
+            started_at=now,
+            finished_at=now + timedelta(seconds=2),
+        )
+        for index, message in enumerate(messages)
+    )
+    PhaseResult.objects.bulk_create(
+        PhaseResult(run=run, phase=phase, started_at=now, duration_ms=20)
+        for run in runs
+        for phase in ("start", "context", "analyzing", "planning", "validation", "execution")
+    )
+    plans = PlanRevision.objects.bulk_create(PlanRevision(run=run, revision=1) for run in runs)
+    PlanStep.objects.bulk_create(
+        PlanStep(plan=plan, key=f"s{n}", position=n, type="tool", tool="create_task")
+        for plan in plans
+        for n in range(2)
+    )
+    Task.objects.bulk_create(Task(project=projects[n % 50], title=f"T{n}") for n in range(5000))
+    Memory.objects.bulk_create(
+        Memory(project=projects[n % 50], title=f"M{n}", content="We use it") for n in range(2000)
+    )
+    body = '{"type":"run","status":"running","timestamp":"2026-11-23T00:57:08.130791Z"}'
+    Event.objects.bulk_create(
+        (
+            Event(
+                session=run.session,
+                run=run,
+                seq=(run.number - 1) * EVENTS + n,
+                type="run",
+                body=body,
+            )
+            for run in runs
+            for n in range(1, EVENTS + 1)
+        ),
+        batch_size=2000,
+    )
+
+
+def measure() -> None:
+    from django.apps import apps
+    from django.contrib.auth.models import User
+    from django.test import Client
+    from django.urls import reverse
+
+    from agent.models import ChatSession, Event
+
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(User.objects.get(username="boss"))
+    session = ChatSession.objects.first()
+    assert session is not None
+    pages = {
+        f"list of {model._meta.verbose_name_plural}": reverse(
+            f"admin:agent_{model._meta.model_name}_changelist"
+        )
+        for model in apps.get_app_config("agent").get_models()
+    }
+    sessions = pages["list of chat sessions"]
+    pages |= {
+        "events, the last page to be had": pages["list of events"] + "?p=200",
+        "events of one session": pages["list of events"] + f"?session__id__exact={session.pk}",
+        "sessions, by what was said": sessions + "?q=the+thing+3",
+        "sessions whose latest run failed": sessions + "?latest=failed",
+        "memories, by words": pages["list of memories"] + "?q=used",
+        "a session": reverse("admin:agent_chatsession_change", args=[session.pk]),
+        "a transcript": reverse("admin:agent_chatsession_transcript", args=[session.pk]),
+    }
+    print(f"  {Event.objects.count():,} events, {SESSIONS * RUNS:,} runs")
+    for name, address in pages.items():
+        client.get(address)
+        took = min(_timed(client, address) for _ in range(3))
+        print(f"  {name:36} {took:7.0f} ms{'   SLOW' if took > SLOW else ''}")
+
+
+def _timed(client: Any, address: str) -> float:
+    began = time.perf_counter()
+    assert client.get(address).status_code == 200, address
+    return (time.perf_counter() - began) * 1000
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""How long `manage.py run_batch` takes for 1,000 messages with the offline model, and its memory.
+
+A part of `make bench`; by itself: `.venv/bin/python benchmarks/batch.py`.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import psutil  # noqa: E402  (the path first)
+
+from tests.server import environment, seeded  # noqa: E402
+
+MESSAGES = 1000
+EARLY = 200  # results after which the memory is looked at first
+MEBIBYTE = 1_048_576
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        var = Path(folder)
+        seed = seeded(var)
+        wishes = var / "wishes.txt"
+        wishes.write_text("".join(f"Create a task for part {n}\n" for n in range(MESSAGES)))
+        command = [sys.executable, "manage.py", "run_batch", str(wishes)]
+        command += ["--project", seed["project"], "--output", str(var / "out"), "--quiet"]
+        began = time.monotonic()
+        process = psutil.Popen(command, cwd=ROOT, env=environment(var))
+        early, most, processor = _watch(process, var / "out")
+        took = time.monotonic() - began
+        assert process.wait() == 0
+        print(
+            f"  {took:.1f} s ({MESSAGES / took:.0f} a second), {processor:.1f} s of processor time; "
+            f"memory {early:.0f} MB after {EARLY}, {most:.0f} MB at most   (bar: 60 s)"
+        )
+
+
+def _watch(process: psutil.Popen, out: Path) -> tuple[float, float, float]:
+    """Returns the memory after a while and at most, in MB, and the seconds of processor time."""
+    early = most = processor = 0.0
+    while process.poll() is None:
+        try:
+            memory = process.memory_info().rss / MEBIBYTE
+            processor = sum(process.cpu_times()[:2])
+        except (psutil.NoSuchProcess, psutil.ZombieProcess):
+            break
+        most = max(most, memory)
+        if not early and out.exists() and out.read_bytes().count(b"\n") >= EARLY:
+            early = memory
+        time.sleep(0.5)
+    return early, most, processor
+
+
+if __name__ == "__main__":
+    main()
