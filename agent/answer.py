@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 
 from django.utils import timezone
@@ -60,7 +61,7 @@ class _Stream:
         self.journal = journal
         self.written = ""
         self.told = 0  # characters of `written` that are in the log
-        self.ended = False
+        self.ended = asyncio.Event()
         self.news = asyncio.Event()
 
     async def all(self, pieces: AsyncIterator[str]) -> str:
@@ -80,11 +81,11 @@ class _Stream:
                 self.written += piece
                 self.news.set()
         finally:
-            self.ended = True
+            self.ended.set()
             self.news.set()
 
     async def _tell(self) -> None:
-        while not self.ended or self.told < len(self.written):
+        while not self.ended.is_set() or self.told < len(self.written):
             await self.news.wait()
             self.news.clear()
             if self.told == len(self.written):
@@ -95,5 +96,6 @@ class _Stream:
             await self._gather()
 
     async def _gather(self) -> None:
-        if not self.ended:
-            await asyncio.sleep(GATHER)
+        """Waits for more to tell at once, and not a moment when there is no more to come."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.ended.wait(), GATHER)

@@ -56,12 +56,13 @@ class Execution:
         """
         if revisions.as_plan(self.revision).digest != self.revision.digest:
             raise PlanInvalid(["the plan is not the one that was validated"])
-        self._needs = await database.call(self._order)
         waiting = [
             step
             for step in self.steps.values()
             if step.type == StepType.TOOL and step.status in PlanStep.UNFINISHED
         ]
+        if len(waiting) > 1:
+            self._needs = await database.call(self._order)
         ended = {step.key: asyncio.Event() for step in waiting}
         await together(*(self._in_turn(step, ended) for step in waiting))
 
@@ -74,7 +75,7 @@ class Execution:
         return [step for step in self.steps.values() if step.status == Status.FAILED]
 
     async def _in_turn(self, step: PlanStep, ended: Mapping[str, asyncio.Event]) -> None:
-        for need in self._needs[step.key]:
+        for need in self._needs.get(step.key, ()):
             if need in ended:
                 await ended[need].wait()
         try:

@@ -128,9 +128,7 @@ class _Run:
         self.planner = Planner(self.model, self.run, self.context, self.analysis)
         raw = await journal.phase(Phase.PLANNING, self._plan)
         await journal.phase(Phase.VALIDATION, lambda: self._validate(raw["plan"]))
-        revision = await database.call(self._revision)
-        self._expect(revision)
-        await self._approval(revision)
+        revision = await self._settled()
         await journal.phase(Phase.EXECUTION, lambda: self._execute(revision))
         steps, failed = await database.call(self._what_became)
         self.outcome = Outcome(
@@ -172,7 +170,7 @@ class _Run:
         return Finished("📋 Plan created", details, {"plan": plan})
 
     async def _validate(self, raw: Any) -> Finished:
-        kept = await database.call(lambda: revisions.done(revisions.latest(self.run)))
+        kept = await self._kept()
         checked = await self.planner.check(raw, kept)
         return Finished(
             "✅ Plan validated",
@@ -180,33 +178,36 @@ class _Run:
             effect=lambda: revisions.save(self.run, checked.plan, kept)[1],
         )
 
+    async def _kept(self) -> dict[str, PlanStep]:
+        if self.run.attempt == 1:  # nobody has carried out anything yet
+            return {}
+        return await database.call(lambda: revisions.done(revisions.latest(self.run)))
+
     def _revision(self) -> PlanRevision:
         revision = revisions.latest(self.run)
         assert revision is not None, "a validated plan has a row"
         return revision
 
-    def _expect(self, revision: PlanRevision) -> None:
+    async def _settled(self) -> PlanRevision:
+        """Returns the plan when it needs nobody's word, or has it; otherwise parks the run."""
+        revision, free = await database.call(self._look)
         ended = [
             step.key for step in revision.steps.all() if step.status not in PlanStep.UNFINISHED
         ]
         self.journal.outlook.take(revisions.as_plan(revision), ended)
+        if free or await self.journal.append(effect=lambda: decisions.settle(self.run, revision)):
+            return revision
+        raise Parked
 
-    async def _approval(self, revision: PlanRevision) -> None:
-        """Goes on when the plan needs nobody's word or has it; otherwise parks the run."""
-        if self.journal.finished(Phase.EXECUTION):
-            return
-        if await database.call(decisions.is_free, self.run, revision):
-            return
-        if not await self.journal.append(effect=lambda: decisions.settle(self.run, revision)):
-            raise Parked
+    def _look(self) -> tuple[PlanRevision, bool]:
+        revision = self._revision()
+        done = self.journal.finished(Phase.EXECUTION)
+        return revision, done or decisions.is_free(self.run, revision)
 
     async def _execute(self, revision: PlanRevision) -> Finished:
         execution = await self._carry_out(revision)
-        again = await self._replan(execution) if execution.failed else None
-        if again is not None:
-            self._expect(again)
-            await self._approval(again)
-            execution = await self._carry_out(again)
+        if execution.failed and await self._replan(execution):
+            execution = await self._carry_out(await self._settled())
         tools = [step for step in execution.steps.values() if step.type == StepType.TOOL]
         done = [step for step in tools if step.status == PlanStep.Status.SUCCEEDED]
         if not tools:
@@ -220,10 +221,10 @@ class _Run:
         await execution.carry_out()
         return execution
 
-    async def _replan(self, execution: Execution) -> PlanRevision | None:
-        """Has what is left planned anew, once in a run; None when nothing better was found."""
+    async def _replan(self, execution: Execution) -> bool:
+        """Has what is left planned anew, once in a run; tells whether there is another plan."""
         if self.run.replanned:
-            return None
+            return False
         failed = ", ".join(f"“{step.description}”" for step in execution.failed)
         started = {"phase": "started"}
         await self.journal.progress(REPLANNING, "🔁 Planning anew...", f"{failed} failed", started)
@@ -244,7 +245,7 @@ class _Run:
 
         await self.journal.append(effect=effect)
         self.run.replanned = True
-        return await database.call(self._revision) if plan else None
+        return plan is not None
 
     def _what_became(self) -> tuple[list[PlanStep], list[PlanStep]]:
         """Returns the steps of the plan, and those that failed in the plan before it."""

@@ -39,8 +39,9 @@ class Planner:
         """Returns the plan as the model makes it, unchecked; after a rejection one that heeds it."""
         if not self.analysis.needs_tools or self.analysis.question:
             return _words_only(self.analysis).as_json()
-        revise = await database.call(decisions.revision_wanted, self.run)
-        return await self._ask(revise)
+        if self.run.attempt == 1:  # nobody has seen a plan yet
+            return await self._ask(None)
+        return await self._ask(await database.call(decisions.revision_wanted, self.run))
 
     async def check(self, raw: Any, kept: Mapping[str, PlanStep]) -> Checked:
         """Returns the plan that `raw` is, or one in its place. `kept`: what is carried out already."""

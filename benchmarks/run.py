@@ -1,4 +1,5 @@
-"""`make bench`: how fast an agent's callback reaches a browser, beside a bare ASGI application.
+"""`make bench`: how fast an agent's callback reaches a browser, beside a bare ASGI application; and
+what a run takes beside its model.
 
 And how long a batch takes (`benchmarks/batch.py`), and the admin's pages (`benchmarks/admin.py`).
 
@@ -46,6 +47,8 @@ def main() -> None:
         latency(var, token, sessions)
         print("\nFrames a second: 50 connections, no pause, every event committed")
         throughput(var, token, sessions)
+        print("\nA run with one tool step, beside the time of its model: from sending to the end")
+        overhead(var, token, sessions)
     print("\n1,000 messages by run_batch, offline model, each a task")
     batch.main()
     print("\nThe admin's pages with 100,000 events, in the process", flush=True)
@@ -216,6 +219,44 @@ def _rate(counted: list[tuple[int, float, float]]) -> float:
     return frames / (max(end for _, _, end in counted) - min(began for _, began, _ in counted))
 
 
+# -- overhead ------------------------------------------------------------------------------------------
+
+RUNS = 40  # of each kind
+BAR = 30.0  # milliseconds
+
+
+def overhead(var: Path, token: str, sessions: list[str]) -> None:
+    """What a run takes that its model does not: a step that only adds, and one that is tried before."""
+    with _server(var, "benchmarks.planner") as port:
+        for name, content in (("creates a task", "Create"), ("changes a task", "Change")):
+            took = sorted(asyncio.run(_one_by_one(port, token, sessions[0], content)))
+            median, p90 = statistics.median(took), took[len(took) * 9 // 10]
+            verdict = "" if median < BAR else ", ABOVE IT"
+            print(f"  {name}: median {median:.1f} ms, p90 {p90:.1f} ms (bar {BAR:g} ms{verdict})")
+
+
+async def _one_by_one(port: int, token: str, session: str, content: str) -> list[float]:
+    last = await _last_seq(port, token, session)
+    async with _connect(port, token, session, after=last) as socket:
+        await socket.recv()  # hello
+        runs = [await _beside_model(socket, f"{content} {n}") for n in range(RUNS)]
+    return runs[5:]  # the first ones fill caches
+
+
+async def _beside_model(socket: Any, content: str) -> float:
+    """Returns the milliseconds of one run without those of its model."""
+    began = time.perf_counter()
+    await socket.send(_message(content))
+    while True:
+        frame = json.loads(await socket.recv())
+        if frame["type"] in ("error", "cancelled"):
+            raise AssertionError(frame)
+        if frame["type"] == "complete":
+            took = time.perf_counter() - began
+            await socket.send(json.dumps({"type": "ack", "seq": frame["seq"]}))
+            return took * 1000 - frame["usage"]["input_tokens"] / 1000
+
+
 # -- processes -------------------------------------------------------------------------------------
 
 
@@ -256,8 +297,8 @@ def _connect(port: int, token: str, session: str, after: int = 0) -> Any:
     )
 
 
-def _message() -> str:
-    return json.dumps({"type": "message", "content": "Go", "client_id": str(uuid.uuid4())})
+def _message(content: str = "Go") -> str:
+    return json.dumps({"type": "message", "content": content, "client_id": str(uuid.uuid4())})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,97 @@
+"""The product's application with a model that takes its time and tells how much. Only for `make bench`.
+
+Everything else is the product's own. The time that the model took, in microseconds, is in the `usage`
+of the `complete` event, as its input tokens; what memory and answer take at once counts once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from samurai_site.asgi import application as product  # first: it sets Django up
+
+from agent.engine import LocalEngine  # isort: skip
+from agent.llm.base import (  # isort: skip
+    Analysis,
+    Context,
+    MemoryNote,
+    Outcome,
+    Revise,
+    ToolSpec,
+    Usage,
+)
+from agent.pipeline import PlanningFirstAgent  # isort: skip
+from samurai_site import server  # isort: skip
+
+THINKS = 0.02  # seconds of a call
+WORDS, PAUSE = 10, 0.005  # of the answer, and seconds between them
+
+
+class SlowModel:
+    """Makes a plan of one step: it creates a task, or changes the one that is there."""
+
+    name = "slow"
+
+    def __init__(self) -> None:
+        self.usage = Usage()
+        self._at_work = 0
+        self._since = 0.0
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        if not self._at_work:
+            self._since = time.perf_counter()
+        self._at_work += 1
+        try:
+            yield
+        finally:
+            self._at_work -= 1
+            if not self._at_work:
+                self.usage.input_tokens += round((time.perf_counter() - self._since) * 1e6)
+
+    async def analyze(self, context: Context) -> Analysis:
+        with self._working():
+            await asyncio.sleep(THINKS)
+        return Analysis("command", "One step", needs_tools=True)
+
+    async def plan(
+        self,
+        context: Context,
+        analysis: Analysis,
+        tools: Sequence[ToolSpec],
+        revise: Revise | None = None,
+    ) -> dict[str, Any]:
+        with self._working():
+            await asyncio.sleep(THINKS)
+        if context.message.startswith("Create"):
+            call = {"tool": "create_task", "arguments": {"title": "A task"}}
+        else:
+            changed = {"task": context.tasks[0].id, "description": context.message}
+            call = {"tool": "update_task", "arguments": changed}
+        step = {"id": "s1", "type": "tool", "description": "One step", "depends_on": [], **call}
+        return {"summary": "", "steps": [step]}
+
+    async def answer(
+        self, context: Context, analysis: Analysis, outcome: Outcome
+    ) -> AsyncIterator[str]:
+        for number in range(WORDS):
+            with self._working():
+                await asyncio.sleep(PAUSE)
+            yield f"word {number} "
+
+    async def consolidate(self, context: Context, outcome: Outcome) -> list[MemoryNote]:
+        with self._working():
+            await asyncio.sleep(THINKS)
+        return []
+
+
+def _planning(**how: Any) -> LocalEngine:
+    return LocalEngine(**how, agent=PlanningFirstAgent(SlowModel()))
+
+
+server.LocalEngine = _planning  # type: ignore[misc, assignment]
+application = product
