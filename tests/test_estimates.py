@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -167,9 +168,10 @@ def test_changes_of_the_same_task_follow_each_other(session: ChatSession) -> Non
 
 
 def test_an_outlook_asks_the_database_nothing(
-    session: ChatSession, django_assert_num_queries: Any
+    session: ChatSession, django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran(session)
+    monkeypatch.setattr(estimates, "time", SimpleNamespace(monotonic=lambda: 0.0))
     outlook = Outlook(estimates.history(), MODEL, session.project_id, uses_tools=True)
     with django_assert_num_queries(0):
         assert outlook.phase_started(Phase.START) == {
@@ -189,6 +191,24 @@ def test_an_outlook_asks_the_database_nothing(
         assert outlook.phase_finished(Phase.MEMORY) == {"eta_ms": 2000}
         assert outlook.phase_started(Phase.COMPLETION)["slow_after_ms"] == SLOW_FLOOR
         assert outlook.phase_finished(Phase.COMPLETION) == {"eta_ms": 0}
+
+
+def test_what_passed_of_a_step_is_not_waited_for_again(
+    session: ChatSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran(session)
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(estimates, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    outlook = Outlook(estimates.history(), MODEL, session.project_id, uses_tools=True)
+    outlook.skip(*list(Phase)[:5])
+    outlook.take(calls(("s1", ()), ("s2", ())))
+    outlook.phase_started(Phase.EXECUTION)
+    outlook.step_started("s1")
+    clock.now = 0.4
+    assert outlook.step_started("s2")["eta_ms"] == 1000 + BEHIND
+    assert outlook.step_ended("s2")["eta_ms"] == 600 + BEHIND
+    clock.now = 5.0  # slower than ever: it is not known how long it will be
+    assert median(outlook.left()) == BEHIND
 
 
 def test_slow_is_what_takes_far_longer_than_usual(session: ChatSession) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
+from django.db import transaction
 
 from agent import board, decisions, engine, runs
 from agent.llm.base import COMPLETED_TASKS, Revise
@@ -30,6 +31,12 @@ async def settled(run: Run) -> Run:
 
 
 @sync_to_async
+def complete(tasks: list[Task]) -> None:
+    with transaction.atomic():
+        board.update_tasks(tasks=tasks, status="completed")
+
+
+@sync_to_async
 def answer_of(run: Run) -> str:
     run = Run.objects.select_related("answer").get(pk=run.pk)
     return run.answer.content if run.answer else run.error
@@ -44,7 +51,7 @@ async def test_many_tasks_are_deleted_once_a_person_has_seen_which(
     session: ChatSession, alice: User, project: Project
 ) -> None:
     made = await make_tasks(project, *(f"Old {n}" for n in range(COMPLETED_TASKS + 5)), "New")
-    await sync_to_async(board.update_tasks)(tasks=made[:-1], status="completed")
+    await complete(made[:-1])
     async with engine.driving():
         run = await said(session, alice, "Delete all completed tasks")
         assert run.status == Run.Status.WAITING
