@@ -41,6 +41,17 @@ _NICE = re.compile(
     r"(?:also )?(?P<what>.+)",
     re.I,
 )
+_SURE = re.compile(r"(?:make sure|ensure|see to it)(?: that)? (?P<what>.+)", re.I)
+_HEADED = re.compile(
+    r"(?:new )?(?:feature|epic|requirement|use case|(?:user )?story)(?: ?\d+)? ?(?::|-|–) ?(?P<what>.+)",
+    re.I,
+)
+_MORE_OF_IT = re.compile(
+    r"(?:the )?(?P<criteria>acceptance criteria|criteria|(?:it is |it’s |it's )?done when"
+    r"|definition of done|requirements|details|it (?:should|must|has to|needs to)(?: be able to)?)"
+    r"|(?:the )?(?P<limits>constraints|limits|rules|non-goals|out of scope)",
+    re.I,
+)
 _BUG = re.compile(
     r"(?:(?:there(?:['’]s| is)|we have|i found|found) )?(?:an? |another )?(?:bug|defect|regression)"
     r"(?: (?:that|where|when))?(?::| -|,)? (?P<what>.+)",
@@ -135,6 +146,9 @@ def requirement(text: str) -> Requirement | None:
     if text.endswith("?") or len(text) > 2000:
         return None
     said = sentence(text)
+    if match := _HEADED.fullmatch(text.rstrip(" .!;")):
+        found = _required(match["what"], said) or Requirement(match["what"])
+        return replace(found, heading=True)
     return _required(text.rstrip(" .!;"), said)
 
 
@@ -193,6 +207,8 @@ def _of_others(text: str) -> str:
 
 
 def _should(text: str) -> Requirement | None:
+    if match := _SURE.fullmatch(text):
+        return Requirement(match["what"], criteria=(match["what"],))
     if match := _BUG.fullmatch(text):
         return Requirement(f"Fix: {match['what']}")
     if _EVERY.fullmatch(text):
@@ -267,7 +283,11 @@ def _with_clause(found: Requirement, text: str) -> Requirement:
 
 def _object(found: Requirement) -> str:
     """Returns the thing that a requirement is about: “free slots” of “publish free slots”."""
-    what = found.criteria[-1].partition(" can ")[2] or found.criteria[-1]
+    return thing_of(found.criteria[-1].partition(" can ")[2] or found.criteria[-1])
+
+
+def thing_of(what: str) -> str:
+    """The same of the action alone; nothing when it does not begin with a known verb."""
     verb, _, rest = what.partition(" ")
     if verb.lower() not in _ACTIONS:
         return ""
@@ -281,6 +301,21 @@ def with_more(found: Requirement, text: str) -> Requirement:
     if _LIMIT.search(text):
         return replace(found, limits=(*found.limits, text))
     return replace(found, criteria=(*found.criteria, text))
+
+
+def listed(before: Wish, heading: str, items: Sequence[str]) -> Requirement | CreateTask | None:
+    """Returns `before` with a list about it, such as its acceptance criteria; None for other lists."""
+    match = _MORE_OF_IT.fullmatch(heading.strip(" :.-–"))
+    if match is None or not isinstance(before, Requirement | CreateTask):
+        return None
+    if isinstance(before, CreateTask):
+        lines = [f"- {sentence(clean(item))}" for item in items]
+        name = "Constraints" if match["limits"] else "Acceptance criteria"
+        text = "\n".join([f"{name}:", *lines])
+        return replace(before, description="\n\n".join(filter(None, (before.description, text))))
+    if match["limits"]:
+        return replace(before, limits=(*before.limits, *items))
+    return replace(before, criteria=(*before.criteria, *items))
 
 
 def continued(before: Wish, text: str, wish: Wish) -> Requirement | CreateTask | None:
@@ -298,6 +333,8 @@ def continued(before: Wish, text: str, wish: Wish) -> Requirement | CreateTask |
         return replace(before, description="\n".join(lines))
     if not isinstance(before, Requirement):
         return None
+    if before.heading and isinstance(wish, NotUnderstood | Requirement):
+        return with_more(before, bare)
     if isinstance(wish, NotUnderstood) or (
         isinstance(wish, Requirement | CreateTask) and (points or _THING.search(bare))
     ):
@@ -324,7 +361,8 @@ def tasks_of(found: Requirement) -> Iterator[CreateTask]:
 def _task(found: Requirement, before: str) -> CreateTask:
     title = clean(found.title)
     description = "\n".join(_lines(found)).strip()
-    return CreateTask(title, description, depends_on=f"“{clean(before)}”" if before else "")
+    needed = f"“{clean(before)}”" if before else ""
+    return CreateTask(title, description, depends_on=needed, action=False)
 
 
 def _lines(found: Requirement) -> Iterator[str]:
