@@ -15,6 +15,7 @@ from agent.llm.offline import (
     questions,
     remember,
     requirements,
+    specifying,
     vocabulary,
 )
 from agent.llm.offline.sentences import MASK, Listing, Masked, Part, clauses, mask, parts
@@ -151,7 +152,7 @@ def _gathered(found: list[Clause]) -> list[Clause]:
                 task
                 for clause in run
                 if isinstance(clause.wish, Requirement)
-                for task in requirements.tasks_of(clause.wish)
+                for task in specifying.tasks_of(clause.wish)
             ]
             made = tasks[0] if len(tasks) == 1 else CreateTasks(tuple(tasks))
             run = [replace(run[0], wish=made)]
