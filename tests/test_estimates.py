@@ -14,6 +14,7 @@ from django.utils import timezone
 from agent import engine, estimates, revisions, runs
 from agent.estimates import SLOW_FLOOR, Estimate, Outlook, of_plan
 from agent.events import Phase
+from agent.llm.base import Analysis
 from agent.models import ChatSession, Message, PhaseResult, PlanStep, Project, Run
 from agent.pipeline import PlanningFirstAgent
 from agent.plans import Plan, Step, StepType
@@ -233,6 +234,22 @@ async def test_a_run_tells_when_it_will_be_done_as_soon_as_earlier_ones_tell(
     assert all(metadata["eta_ms"] >= 0 for metadata in told)
     started = [metadata["phase"] == "started" for metadata in told]
     assert ["slow_after_ms" in metadata for metadata in told] == started
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_an_answer_in_words_tells_when_it_will_be_done_too(
+    project: Project, session: ChatSession
+) -> None:
+    model = ScriptedModel(analyses=[Analysis("question", "A question", needs_tools=False)])
+    for _ in range(estimates.MIN_SAMPLES):
+        await process(model, project, session)
+    estimates.forget()
+    fresh = await ChatSession.objects.acreate(project=project)
+    await process(model, project, fresh)
+    told = await _metadata(fresh)
+    assert len(told) == 18
+    assert all("eta_ms" in metadata for metadata in told)
+    assert not any("slow_after_ms" in metadata for metadata in told if "step_id" in metadata)
 
 
 async def _metadata(session: ChatSession) -> list[dict[str, Any]]:
