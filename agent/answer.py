@@ -47,7 +47,9 @@ async def _mark(journal: Journal, step: PlanStep, status: PlanStep.Status) -> No
 
 
 def _progress(journal: Journal, step: PlanStep, ends: bool) -> events.Event:
-    metadata: dict[str, object] = {"phase": "finished" if ends else "started", "step_id": step.key}
+    outlook = journal.outlook
+    expected = outlook.step_ended(step.key) if ends else outlook.step_started(step.key)
+    metadata = {"phase": "finished" if ends else "started", "step_id": step.key, **expected}
     if step.started_at and step.finished_at:
         took = step.finished_at - step.started_at
         metadata["duration_ms"] = round(took.total_seconds() * 1000)

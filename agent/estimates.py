@@ -278,7 +278,9 @@ class Outlook:
         return whole.less(self._elapsed(phase))
 
     def _tool(self, step: str) -> Estimate | None:
-        return self.history.tool(self._tools.get(step, ""), self.model, self.project)
+        """Of a step in words nothing is known but how long the whole answer takes."""
+        tool = self._tools.get(step)
+        return None if tool is None else self.history.tool(tool, self.model, self.project)
 
     def _steps(self) -> Estimate | None:
         """Returns how long the steps that are left take: not their sum, since they work side by side."""

@@ -271,9 +271,9 @@ def differences(change: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         return []
     before, after = change["before"] or {}, change["after"] or {}
     return [
-        # Of other objects only the ids are told, which say nothing to a person.
+        # Of other objects only the ids are told, and of a place a number: both say nothing to a person.
         (FIELDS[name], "", "changed")
-        if name in ("parent", "depends_on")
+        if name in ("parent", "depends_on", "position")
         else (FIELDS[name], _shown(before.get(name)), _shown(after.get(name)))
         for name in FIELDS
         if before.get(name) != after.get(name)

@@ -61,7 +61,6 @@ WHOLE = {
     "change.after",
     "step.result",
     "plan.steps[].arguments",
-    "approval.estimate",
     "approval.effects[].changes[].before",
     "approval.effects[].changes[].after",
     "snapshot.tasks[]",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from django.utils import timezone
 from agent import engine, estimates, revisions, runs
 from agent.estimates import SLOW_FLOOR, Estimate, Outlook, of_plan
 from agent.events import Phase
+from agent.llm.base import Analysis
 from agent.models import ChatSession, Message, PhaseResult, PlanStep, Project, Run
 from agent.pipeline import PlanningFirstAgent
 from agent.plans import Plan, Step, StepType
@@ -167,9 +169,10 @@ def test_changes_of_the_same_task_follow_each_other(session: ChatSession) -> Non
 
 
 def test_an_outlook_asks_the_database_nothing(
-    session: ChatSession, django_assert_num_queries: Any
+    session: ChatSession, django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran(session)
+    monkeypatch.setattr(estimates, "time", SimpleNamespace(monotonic=lambda: 0.0))
     outlook = Outlook(estimates.history(), MODEL, session.project_id, uses_tools=True)
     with django_assert_num_queries(0):
         assert outlook.phase_started(Phase.START) == {
@@ -189,6 +192,24 @@ def test_an_outlook_asks_the_database_nothing(
         assert outlook.phase_finished(Phase.MEMORY) == {"eta_ms": 2000}
         assert outlook.phase_started(Phase.COMPLETION)["slow_after_ms"] == SLOW_FLOOR
         assert outlook.phase_finished(Phase.COMPLETION) == {"eta_ms": 0}
+
+
+def test_what_passed_of_a_step_is_not_waited_for_again(
+    session: ChatSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran(session)
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(estimates, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    outlook = Outlook(estimates.history(), MODEL, session.project_id, uses_tools=True)
+    outlook.skip(*list(Phase)[:5])
+    outlook.take(calls(("s1", ()), ("s2", ())))
+    outlook.phase_started(Phase.EXECUTION)
+    outlook.step_started("s1")
+    clock.now = 0.4
+    assert outlook.step_started("s2")["eta_ms"] == 1000 + BEHIND
+    assert outlook.step_ended("s2")["eta_ms"] == 600 + BEHIND
+    clock.now = 5.0  # slower than ever: it is not known how long it will be
+    assert median(outlook.left()) == BEHIND
 
 
 def test_slow_is_what_takes_far_longer_than_usual(session: ChatSession) -> None:
@@ -213,6 +234,22 @@ async def test_a_run_tells_when_it_will_be_done_as_soon_as_earlier_ones_tell(
     assert all(metadata["eta_ms"] >= 0 for metadata in told)
     started = [metadata["phase"] == "started" for metadata in told]
     assert ["slow_after_ms" in metadata for metadata in told] == started
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_an_answer_in_words_tells_when_it_will_be_done_too(
+    project: Project, session: ChatSession
+) -> None:
+    model = ScriptedModel(analyses=[Analysis("question", "A question", needs_tools=False)])
+    for _ in range(estimates.MIN_SAMPLES):
+        await process(model, project, session)
+    estimates.forget()
+    fresh = await ChatSession.objects.acreate(project=project)
+    await process(model, project, fresh)
+    told = await _metadata(fresh)
+    assert len(told) == 18
+    assert all("eta_ms" in metadata for metadata in told)
+    assert not any("slow_after_ms" in metadata for metadata in told if "step_id" in metadata)
 
 
 async def _metadata(session: ChatSession) -> list[dict[str, Any]]:

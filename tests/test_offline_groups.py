@@ -141,6 +141,10 @@ BEYOND = [
     ("the docs are no longer needed", "Shall I delete “the docs”?"),
     ("undo that", "undo of its own"),
     ("clone the login page", "cannot copy"),
+    ("I think we should use Redis", "We decided to use Redis"),
+    ("plan the billing feature", "nothing of my own"),
+    ("remind me to call Bob", "Create a task to call Bob"),
+    ("login, logout, profile", "Create tasks: login, logout, profile"),
 ]
 
 

@@ -103,6 +103,8 @@ TITLES = [
         ["Doctor should get an email when a patient cancels"],
     ),
     ("It would be nice if users could export their data", ["Users can export their data"]),
+    ("Make sure that all passwords are hashed", ["All passwords are hashed"]),
+    ("We need GDPR compliance: users can delete their data.", ["GDPR compliance"]),
     ("There is a bug: the page crashes on Safari", ["Fix: the page crashes on Safari"]),
     ("The login page needs a logo", ["Login page needs a logo"]),
     (
@@ -125,6 +127,47 @@ TITLES = [
 @pytest.mark.parametrize(("message", "titles"), TITLES)
 async def test_prose_becomes_tasks(message: str, titles: list[str]) -> None:
     assert [task["title"] for task in await made(message)] == titles
+
+
+async def test_a_feature_holds_the_sentences_below_it() -> None:
+    (task,) = await made(
+        "Feature: online booking\n\nPatients pick a doctor and a free slot. They get a confirmation "
+        "by email. A booking can be cancelled until 24 hours before."
+    )
+    assert (
+        task["description"]
+        == """Goal: Online booking.
+
+Acceptance criteria:
+- Patients pick a doctor and a free slot.
+- They get a confirmation by email.
+
+Constraints:
+- A booking can be cancelled until 24 hours before."""
+    )
+
+
+CRITERIA = [
+    "As a patient I want to book.\nAcceptance criteria:\n- sees free slots\n- gets an email",
+    "Create a task to book. Acceptance criteria: sees free slots, gets an email",
+]
+
+
+@pytest.mark.parametrize("message", CRITERIA)
+async def test_acceptance_criteria_belong_to_what_is_before_them(message: str) -> None:
+    (task,) = await made(message)
+    assert task["title"] == "Book"
+    assert "- Sees free slots.\n- Gets an email." in task["description"]
+
+
+async def test_one_more_is_one_more_task_about_the_same_thing() -> None:
+    steps = await planned(
+        "First create a task to design the schema, then one to implement it, and finally one to test it.",
+        EMPTY,
+    )
+    titles = [step["arguments"]["title"] for step in steps]
+    assert titles == ["Design the schema", "Implement the schema", "Test the schema"]
+    assert [step["depends_on"] for step in steps] == [[], ["s1"], ["s2"]]
 
 
 LIMITS = [

@@ -115,7 +115,7 @@ export function differences({ action, before, after }) {
   return Object.keys(fields)
     .filter((name) => JSON.stringify(old[name]) !== JSON.stringify(now[name]))
     .map((name) =>
-      ["parent", "depends_on"].includes(name)
+      ["parent", "depends_on", "position"].includes(name)
         ? [fields[name], "", "changed"]
         : [fields[name], shown(old[name]), shown(now[name])],
     );

@@ -51,6 +51,21 @@ _RULES = tuple(
             "for all that a message changed.",
         ),
         (
+            rf"remind me to {_T}",
+            "I have no dates and remind nobody. To put it on the board, say “Create a task to {task}”.",
+        ),
+        (
+            rf"(?:i think|i guess|i believe|maybe|perhaps|probably),? (?:that )?we "
+            rf"(?:should|could|might|can|may)(?: also| maybe)? {_T}",
+            "Is that decided? Then say “We decided to {task}”. To put it on the board, say “Create a "
+            "task to {task}”.",
+        ),
+        (
+            rf"(?:how would you plan|(?:create|make|write) (?:me |us )?a plan for|plan) {_T}",
+            "I add nothing of my own. Say what it has to do, for example “Users should be able to …”, "
+            "or list its parts: “Create tasks: …”.",
+        ),
+        (
             rf"(?:clone|copy|duplicate) {_T}",
             "I cannot copy a task. Say “Create a task called …”, and what else it should hold.",
         ),
@@ -68,3 +83,15 @@ def beyond(text: str) -> Wish | None:
             task = next((value for value in match.groupdict().values() if value), "it")
             return Unclear(answer.format(task=task))
     return None
+
+
+_NAME = r"(?!(?:when|then|given|if)\b)[\w'’-]+(?: [\w'’-]+){0,3}"
+_NAMES = re.compile(rf"{_NAME}(?:, {_NAME})+(?:,? and|,) {_NAME}", re.I)
+
+
+def bare_list(text: str) -> Wish | None:
+    """Returns what to say to "login, logout, profile", which says not what is to become of it."""
+    text = text.rstrip(" .!")
+    if len(text) > 500 or not _NAMES.fullmatch(text):
+        return None
+    return Unclear(f"Shall I put these on the board? Then say “Create tasks: {text}”.")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from agent.llm.offline.sentences import MASK
+from agent.llm.offline.vocabulary import P, S, priority_of, status_of
 from agent.llm.offline.wishes import (
     ChangeStatus,
     DeleteTasks,
@@ -25,35 +26,6 @@ from agent.llm.offline.wishes import (
 # below look at each place where a phrase may end and must not do so in a book.
 LONGEST_COMMAND = 1000
 
-_STATUS = {
-    "pending": "pending open todo to-do to do not started backlog unstarted",
-    "in_progress": "in progress in-progress started doing wip ongoing under way underway active",
-    "completed": "done completed complete finished closed resolved",
-    "blocked": "blocked stuck on hold waiting on-hold",
-}
-_PHRASES = ("to do", "not started", "in progress", "under way", "on hold")
-
-
-def _statuses() -> dict[str, str]:
-    table = {}
-    for status, text in _STATUS.items():
-        for phrase in _PHRASES:
-            if phrase in text:
-                table[phrase] = status
-                text = text.replace(phrase, "")
-        table.update((word, status) for word in text.split())
-    return table
-
-
-STATUSES = _statuses()
-PRIORITIES = {
-    **dict.fromkeys(("high", "urgent", "top", "critical", "highest", "important"), "high"),
-    **dict.fromkeys(("medium", "normal"), "medium"),
-    **dict.fromkeys(("low", "lowest", "minor"), "low"),
-}
-
-S = "|".join(sorted(map(re.escape, STATUSES), key=len, reverse=True))
-P = "|".join(PRIORITIES)
 _POLITE = re.compile(
     r"(?:please|pls|kindly|ok(?:ay)?|now|so|well|also|hey(?: there)?|hi(?: there)?|hello(?: "
     r"there)?|yes"
@@ -83,14 +55,6 @@ def plain(text: str) -> str:
         r"(?:,? (?:please|thanks|thank you|now|for me))+([.!?]?)$", r"\1", text, flags=re.I
     )
     return text.rstrip("?") if asked else text
-
-
-def status_of(phrase: str) -> str:
-    return STATUSES[" ".join(phrase.lower().replace("_", " ").split())]
-
-
-def priority_of(word: str) -> str:
-    return PRIORITIES[word.lower()]
 
 
 Build = Callable[[re.Match[str]], Wish]
@@ -227,6 +191,10 @@ _RULES: tuple[tuple[str, Build], ...] = (
     ),
     # -- priority
     (
+        rf"(?:set|change|raise|lower|make|put) (?P<task>its|their) priority (?:to |as )?(?P<priority>{P})",
+        _priority,
+    ),
+    (
         rf"(?:set|change|raise|lower|put|increase|decrease|bump|update) (?:the )?priority (?:of"
         rf"|for|on) {_T} "
         rf"(?:to|as) (?P<priority>{P})(?: prio(?:rity)?)?",
@@ -273,6 +241,7 @@ _RULES: tuple[tuple[str, Build], ...] = (
         rf"[\"“]?(?P<status>{S})",
         _status,
     ),
+    (rf"(?:set|change|update) (?P<task>its|their) status (?:to|as|into) (?P<status>{S})", _status),
     (rf"(?:set|change|update|switch) {_T}['’]s? status (?:to|as|into) (?P<status>{S})", _status),
     (
         rf"(?:mark|set|move|change|put|update|switch|flag|turn|get) {_T}(?: back)?(?: as being| "

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from agent.llm.offline.commands import priority_of
 from agent.llm.offline.requirements import WHY, apart, requirement
 from agent.llm.offline.sentences import MASK
 from agent.llm.offline.titles import VERBS, capitalised, clean, sentence
+from agent.llm.offline.vocabulary import priority_of
 from agent.llm.offline.wishes import CreateTask, CreateTasks, Requirement, Unclear, Wish
 
 NO_TITLE = "What is the task about? Say for example “Create a task to test the login flow”."
@@ -227,6 +227,9 @@ def _needed(match: re.Match[str], said: str) -> Wish | None:
     items = [what] if (match["to"] or "").strip() in ("to", "to be able to") else _things(what)
     if len(items) > 1:
         return CreateTasks(tuple(detailed(item) for item in items))
+    head, _, tail = what.partition(": ")
+    if tail and len(head.split()) <= 6:
+        return Requirement(head, criteria=(tail,), said=said)
     found = detailed(what)
     if clean(found.text).casefold() != clean(what).casefold():
         return found  # with a priority, a description, a place

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from agent.llm.offline.commands import PRIORITIES, STATUSES, S
 from agent.llm.offline.titles import clean
+from agent.llm.offline.vocabulary import PRIORITIES, STATUSES, S
 from agent.llm.offline.words import STOP, words
 
 OPEN = ("pending", "in_progress", "blocked")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-from agent.llm.offline.commands import S, command, plain, status_of
+from agent.llm.offline.commands import command, plain
 from agent.llm.offline.creating import detailed
 from agent.llm.offline.remember import as_kind
 from agent.llm.offline.sentences import Item, Listing
 from agent.llm.offline.titles import sentence
+from agent.llm.offline.vocabulary import S, status_of
 from agent.llm.offline.wishes import (
     ChangeStatus,
     CreateTask,

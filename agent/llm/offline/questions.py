@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from agent.llm.offline.commands import STATUSES, S, status_of
+from agent.llm.offline.vocabulary import STATUSES, S, status_of
 from agent.llm.offline.wishes import Aside, AskBoard, ListTasks, NotUnderstood, Recall, Wish
 from agent.llm.offline.words import STOP, words
 
@@ -114,7 +114,9 @@ _BOARD = tuple(
             "group",
         ),
         (
-            r"(?:what(?:['’]s| is) )?(?:the )?(?:status|state|priority|description) of (?P<task>.+)"
+            r"(?:what(?:['’]s| is) )?(?:the )?(?:status|state|priority|description|spec(?:ification)?) of "
+            r"(?P<task>.+)"
+            r"|(?:show(?: me)?|write|give me) (?:the |a )?spec(?:ification)? (?:of|for) (?P<third>.+)"
             r"|how (?:far|is)(?: are we with| is)? (?P<other>.+ task)(?: going| doing| coming along)?",
             "about",
         ),
@@ -144,6 +146,11 @@ _IS_ALL_DONE = re.compile(
     re.I,
 )
 _TELL = re.compile(r"^(?:show|tell)(?: me| us) (?=(?:what|which|how many)\b)", re.I)
+_HEADING = re.compile(
+    r"(?:the |our |my )?(?:functional |non-functional )?(?:requirements|features|user stories|scope|overview"
+    r"|goals|backlog|use cases|notes|context)",
+    re.I,
+)
 _FINISHED = re.compile(
     r"what (?:did|have) (?:we|i) (?:already |just )?(?:finish(?:ed)?|completed?|do|done|get done|achieved?)"
     r"(?: so far| already| today| yet)*|what(?:['’]s| is| has been) (?:already )?(?:done|finished)",
@@ -211,7 +218,7 @@ _RECALL = (
         r"|memories)(?P<topic>.*)",
         "",
     ),
-    (r"(?:recall|remind me(?: of| about)?)(?P<topic> .+)", ""),
+    (r"(?:recall|remind me(?: of| about)?)(?! to\b)(?P<topic> .+)", ""),
     (r"what (?:did|have) (?:i|we) (?:tell|told|say|said)(?: to)?(?: you)?(?P<topic>.*)", ""),
 )
 _RECALLS = tuple((re.compile(pattern, re.I), kind) for pattern, kind in _RECALL)
@@ -273,7 +280,7 @@ def _about_board(text: str) -> AskBoard | ListTasks | None:
         return AskBoard("next")
     for pattern, kind in _BOARD:
         if match := pattern.fullmatch(text):
-            return AskBoard(kind, match["task"] or match["other"])
+            return AskBoard(kind, next(filter(None, match.groups())))
     return None
 
 
@@ -350,6 +357,8 @@ def aside(text: str) -> Aside | None:
     """Returns what `text` says besides: a greeting or thanks; or None."""
     if len(text) > 80:
         return None
+    if _HEADING.fullmatch(text.strip(" :.#")):
+        return Aside("heading")
     bare = text.strip(" .!?,;:)(…👍🙏🎉😀🙂👋\ufe0f")
     if _GREETING.fullmatch(bare) or _HOW_ARE_YOU.fullmatch(bare):
         return Aside("greeting")

@@ -7,10 +7,21 @@ from dataclasses import dataclass, fields, replace
 from itertools import groupby
 from typing import Any
 
-from agent.llm.offline import beyond, commands, creating, lists, questions, remember, requirements
+from agent.llm.offline import (
+    beyond,
+    commands,
+    creating,
+    lists,
+    questions,
+    remember,
+    requirements,
+    specifying,
+    vocabulary,
+)
 from agent.llm.offline.sentences import MASK, Listing, Masked, Part, clauses, mask, parts
 from agent.llm.offline.wishes import (
     Clause,
+    CreateTask,
     CreateTasks,
     DeleteTasks,
     NotUnderstood,
@@ -34,8 +45,8 @@ _STRONG = re.compile(
     r"(?:create|add|make|open|new|another) (?:(?:an?|another|the|one|two|three|four|five|\d+|some"
     r"|new) )?(?:[\w-]+ ){0,3}?"
     r"(?:sub-?)?(?:tasks?|to-?dos?|tickets?)\b"
-    rf"|(?:mark|set|move|change|put) .{{1,150}}? (?:as|to|into|in)? ?(?:{commands.S}"
-    rf"|(?:{commands.P})(?: priority)?)\b"
+    rf"|(?:mark|set|move|change|put) .{{1,150}}? (?:as|to|into|in)? ?(?:{vocabulary.S}"
+    rf"|(?:{vocabulary.P})(?: priority)?)\b"
     rf"|(?:delete|remove|drop|finish|complete|start|block|close|reopen|prioriti[sz]e) (?:(?:the"
     rf"|that|this) .{{0,100}}?tasks?\b|it\b|that\b|them\b|{MASK})"
     rf"|an? (?:new )?task (?:to|for|called|named|{MASK})"
@@ -70,7 +81,7 @@ _WISHED = re.compile(
 # With one of these a clause may begin; the rules above are asked only then.
 _FIRST = re.compile(r"[a-z]+", re.I)
 _STARTS = (
-    "a an create add make open new another mark set move change put delete remove drop finish "
+    "a an one create add make open new another mark set move change put delete remove drop finish "
     "complete "
     "start block unblock close reopen prioritise prioritize rename remember keep don note i "
     "we let "
@@ -79,6 +90,7 @@ _STARTS = (
     "would will also then now just go"
 )
 _BEGINNINGS = frozenset(_STARTS.split())
+_ONE = re.compile(r"(?:another |a third |a second )?one (?P<joiner>to|for|called|named) ", re.I)
 _STORY = re.compile(r"as an? [^,]{1,60}$", re.I)  # "As a patient, I want ..." is one clause
 
 
@@ -112,9 +124,19 @@ def read(message: str) -> Reading:
 
 def _goes_on(found: list[Clause], part: Part, read_now: list[Clause]) -> bool:
     """Adds `part` to the requirement before it, when it is a sentence that says more about that."""
-    if not found or isinstance(part, Listing) or len(read_now) != 1:
+    if not found:
         return False
-    more = requirements.continued(found[-1].wish, part, read_now[0].wish)
+    if isinstance(part, Listing):
+        texts = [item.text for item in part.items]
+        more = requirements.listed(found[-1].wish, part.intro, texts)
+    elif (inline := re.fullmatch(r"([^:]{4,40}): (.+)", part)) and (
+        more := requirements.listed(found[-1].wish, inline[1], creating.comma_items(inline[2]))
+    ):
+        pass
+    elif len(read_now) == 1:
+        more = requirements.continued(found[-1].wish, part, read_now[0].wish)
+    else:
+        return False
     if more is not None:
         found[-1] = replace(found[-1], wish=more)
     return more is not None
@@ -130,7 +152,7 @@ def _gathered(found: list[Clause]) -> list[Clause]:
                 task
                 for clause in run
                 if isinstance(clause.wish, Requirement)
-                for task in requirements.tasks_of(clause.wish)
+                for task in specifying.tasks_of(clause.wish)
             ]
             made = tasks[0] if len(tasks) == 1 else CreateTasks(tuple(tasks))
             run = [replace(run[0], wish=made)]
@@ -148,6 +170,8 @@ def _cuts(left: str, right: str) -> bool:
     if first is None or (first.group().lower() not in _BEGINNINGS and "depend" not in right):
         return False
     right = commands.plain(right)
+    if _ONE.match(right):
+        return re.search(r"\btask\b|\bone\b", left, re.I) is not None
     if _STRONG.match(right):
         return _STORY.match(left) is None
     return _WEAK.match(right) is not None and not (_FREE.match(left) or _WISHED.search(left))
@@ -156,6 +180,7 @@ def _cuts(left: str, right: str) -> bool:
 def _sentence(text: str, number: int) -> list[Clause]:
     found: list[Clause] = []
     for clause, after in clauses(text, _cuts):
+        clause = _another(clause, found)
         if re.search(r"\w", clause) or any(sign in clause for sign in "👍🙏🎉😀🙂👋?"):
             understood, rest = _understood(clause)
             if len(found) > MAX_CLAUSES:
@@ -164,6 +189,18 @@ def _sentence(text: str, number: int) -> list[Clause]:
             if rest:
                 found.append(Clause(NotUnderstood(rest), False, number))
     return found
+
+
+def _another(clause: str, found: list[Clause]) -> str:
+    """Returns "then one to implement it" as what it means behind "a task to design the schema"."""
+    match = _ONE.match(clause)
+    if match is None or not found or not isinstance(found[-1].wish, CreateTask):
+        return clause
+    thing = requirements.thing_of(found[-1].wish.text)
+    rest = clause[match.end() :]
+    if thing:
+        rest = re.sub(r"\bit\b", lambda _: thing, rest, count=1)
+    return f"Create a task {match['joiner']} {rest}"
 
 
 def _understood(clause: str) -> tuple[Wish, str]:
@@ -216,6 +253,7 @@ def wish(text: str) -> Wish:
         or commands.command(bare)
         or beyond.beyond(bare)
         or creating.wanted(bare)
+        or beyond.bare_list(bare)
         or questions.other(bare)
     )
 

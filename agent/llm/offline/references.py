@@ -68,7 +68,7 @@ _IT = re.compile(
     re.I,
 )
 _THEM = re.compile(
-    r"them|these|those|they|both|(?:both|all) of (?:them|these|those)|(?:these|those|the new|both"
+    r"them|these|those|they|their|both|(?:both|all) of (?:them|these|those)|(?:these|those|the new|both"
     r"|all these|both of these)(?: (?:tasks|ones|two))",
     re.I,
 )

@@ -59,7 +59,7 @@ _PROJECT = re.compile(
     r"(?:we|i)(?:['’]re| are|['’]m| am)(?: currently| now)? (?:building|making|developing"
     r"|creating|planning|designing|writing"
     r"|working on an?) .+|(?:our app|our product|the app) is (?:an?|the|our) .+"
-    r"|(?:our|the|this|my) project is .+"
+    r"|(?:our|the|this|my) project is .+|our (?:users|customers|clients|team) (?:is|are) .+"
     r"|(?:i|we)(?:['’]d like| want| would like)? to plan an? .+",
     re.I,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from agent.llm.offline.titles import VERBS, capitalised, clean, sentence
@@ -39,6 +39,17 @@ _BECAUSE = re.compile(r",? (?:because(?: of)?|since|due to) ", re.I)
 _NICE = re.compile(
     rf"it would be (?:nice|great|good|useful|helpful|cool|better) if (?P<who>{_WHO}) could "
     r"(?:also )?(?P<what>.+)",
+    re.I,
+)
+_SURE = re.compile(r"(?:make sure|ensure|see to it)(?: that)? (?P<what>.+)", re.I)
+_HEADED = re.compile(
+    r"(?:new )?(?:feature|epic|requirement|use case|(?:user )?story)(?: ?\d+)? ?(?::|-|–) ?(?P<what>.+)",
+    re.I,
+)
+_MORE_OF_IT = re.compile(
+    r"(?:the )?(?P<criteria>acceptance criteria|criteria|(?:it is |it’s |it's )?done when"
+    r"|definition of done|requirements|details|it (?:should|must|has to|needs to)(?: be able to)?)"
+    r"|(?:the )?(?P<limits>constraints|limits|rules|non-goals|out of scope)",
     re.I,
 )
 _BUG = re.compile(
@@ -120,13 +131,6 @@ _LIMIT = re.compile(
     r"|before|after|except|\d+)\b",
     re.I,
 )
-_PIECE = re.compile(
-    r"(?:,| but)? ?\b(?P<limit>(?:within|without|unless|until|at (?:most|least)"
-    r"|no (?:more|less|later|fewer) than"
-    r"|up to|only (?:if|when|after|once|for|by|on|in)|except|but not|even (?:if|when)"
-    r"|as long as|not (?:more|later) than) [^,;]+)",
-    re.I,
-)
 
 
 def requirement(text: str) -> Requirement | None:
@@ -135,6 +139,9 @@ def requirement(text: str) -> Requirement | None:
     if text.endswith("?") or len(text) > 2000:
         return None
     said = sentence(text)
+    if match := _HEADED.fullmatch(text.rstrip(" .!;")):
+        found = _required(match["what"], said) or Requirement(match["what"])
+        return replace(found, heading=True)
     return _required(text.rstrip(" .!;"), said)
 
 
@@ -193,6 +200,8 @@ def _of_others(text: str) -> str:
 
 
 def _should(text: str) -> Requirement | None:
+    if match := _SURE.fullmatch(text):
+        return Requirement(match["what"], criteria=(match["what"],))
     if match := _BUG.fullmatch(text):
         return Requirement(f"Fix: {match['what']}")
     if _EVERY.fullmatch(text):
@@ -267,7 +276,11 @@ def _with_clause(found: Requirement, text: str) -> Requirement:
 
 def _object(found: Requirement) -> str:
     """Returns the thing that a requirement is about: “free slots” of “publish free slots”."""
-    what = found.criteria[-1].partition(" can ")[2] or found.criteria[-1]
+    return thing_of(found.criteria[-1].partition(" can ")[2] or found.criteria[-1])
+
+
+def thing_of(what: str) -> str:
+    """The same of the action alone; nothing when it does not begin with a known verb."""
     verb, _, rest = what.partition(" ")
     if verb.lower() not in _ACTIONS:
         return ""
@@ -281,6 +294,21 @@ def with_more(found: Requirement, text: str) -> Requirement:
     if _LIMIT.search(text):
         return replace(found, limits=(*found.limits, text))
     return replace(found, criteria=(*found.criteria, text))
+
+
+def listed(before: Wish, heading: str, items: Sequence[str]) -> Requirement | CreateTask | None:
+    """Returns `before` with a list about it, such as its acceptance criteria; None for other lists."""
+    match = _MORE_OF_IT.fullmatch(heading.strip(" :.-–"))
+    if match is None or not isinstance(before, Requirement | CreateTask):
+        return None
+    if isinstance(before, CreateTask):
+        lines = [f"- {sentence(clean(item))}" for item in items]
+        name = "Constraints" if match["limits"] else "Acceptance criteria"
+        text = "\n".join([f"{name}:", *lines])
+        return replace(before, description="\n\n".join(filter(None, (before.description, text))))
+    if match["limits"]:
+        return replace(before, limits=(*before.limits, *items))
+    return replace(before, criteria=(*before.criteria, *items))
 
 
 def continued(before: Wish, text: str, wish: Wish) -> Requirement | CreateTask | None:
@@ -298,6 +326,8 @@ def continued(before: Wish, text: str, wish: Wish) -> Requirement | CreateTask |
         return replace(before, description="\n".join(lines))
     if not isinstance(before, Requirement):
         return None
+    if before.heading and isinstance(wish, NotUnderstood | Requirement):
+        return with_more(before, bare)
     if isinstance(wish, NotUnderstood) or (
         isinstance(wish, Requirement | CreateTask) and (points or _THING.search(bare))
     ):
@@ -305,52 +335,3 @@ def continued(before: Wish, text: str, wish: Wish) -> Requirement | CreateTask |
         more = with_more(last[0], bare)
         return replace(before, others=(*before.others[:-1], more)) if before.others else more
     return None
-
-
-# -- what becomes of it ----------------------------------------------------------------------------
-
-
-def tasks_of(found: Requirement) -> Iterator[CreateTask]:
-    if found.parts:
-        for part in found.parts:
-            own = replace(found, title=part, criteria=(part, *found.criteria[len(found.parts) :]))
-            yield _task(replace(own, parts=(), others=()), "")
-    else:
-        yield _task(found, "")
-    for other in found.others:
-        yield _task(other, found.title)
-
-
-def _task(found: Requirement, before: str) -> CreateTask:
-    title = clean(found.title)
-    description = "\n".join(_lines(found)).strip()
-    return CreateTask(title, description, depends_on=f"“{clean(before)}”" if before else "")
-
-
-def _lines(found: Requirement) -> Iterator[str]:
-    if not (found.criteria or found.limits or found.why):
-        yield found.said
-        return
-    yield f"Goal: {sentence(clean(found.title))}"
-    if found.who and found.who.lower() not in found.title.lower():
-        yield f"For: {found.who}"
-    if found.why:
-        yield f"Why: {sentence(clean(found.why))}"
-    yield from _list("Acceptance criteria", found.criteria)
-    yield from _list("Constraints", (*_limits(found), *found.limits))
-    if found.said:
-        yield ""
-        yield f"As it was said: “{found.said}”"
-
-
-def _limits(found: Requirement) -> Iterator[str]:
-    """Yields the limits that stand within the sentence: “within two seconds”."""
-    for match in _PIECE.finditer(found.title):
-        yield match["limit"]
-
-
-def _list(heading: str, lines: Sequence[str]) -> Iterator[str]:
-    if lines:
-        yield ""
-        yield f"{heading}:"
-        yield from (f"- {sentence(clean(line))}" for line in lines)

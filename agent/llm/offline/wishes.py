@@ -27,7 +27,7 @@ class CreateTasks:
 @dataclass(frozen=True, slots=True)
 class Requirement:
     """What software is wanted to do, said in prose. `parts`: actions that are tasks of their own;
-    `others`: what the same sentence requires of other people."""
+    `others`: what the same sentence requires of other people; `heading`: all that follows is about it."""
 
     title: str
     who: str = ""
@@ -36,6 +36,7 @@ class Requirement:
     limits: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     others: tuple[Requirement, ...] = ()
+    heading: bool = False
     said: str = ""
 
 
