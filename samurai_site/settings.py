@@ -121,6 +121,7 @@ INSTALLED_APPS = [
     "csp",
     "rest_framework",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "agent",
     "chat",
 ]
@@ -201,6 +202,22 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "chat.api.errors.handle",
     "DEFAULT_SCHEMA_CLASS": "chat.api.schema.ApiSchema",
     "URL_FORMAT_OVERRIDE": None,
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Samurai Agent",
+    "DESCRIPTION": "A planning-first agent: messages in, checked plans and what came of them out.",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "RunStatus": "agent.models.Run.Status",
+        "StepStatus": "agent.models.PlanStep.Status",
+        "TaskStatus": "agent.models.Task.Status",
+        "ApprovalStatus": "agent.models.Approval.Status",
+        "ApprovalMode": "agent.models.ApprovalMode",
+        "Scope": "agent.models.ApiToken.Scope",
+    },
 }
 
 # -- the database ----------------------------------------------------------------------------------

@@ -59,6 +59,7 @@ def environment(var: Path, **more: str) -> dict[str, str]:
         **blank,
         "SAMURAI_VAR_DIR": str(var),
         "SAMURAI_USER_RUNS_PER_MINUTE": "100000",
+        "SAMURAI_API_REQUESTS_PER_MINUTE": "1000000",
         "PYTHONPATH": str(ROOT),
         **more,
     }
