@@ -1,5 +1,7 @@
 """`make bench`: how fast an agent's callback reaches a browser, beside a bare ASGI application.
 
+`ARGS=page` measures the session page in Chromium instead: `benchmarks.page`.
+
 Real server processes under the same uvicorn, real WebSocket clients in this process, SQLite, every
 event committed. Machines are noisy: rounds alternate, and the ratio of their medians is what counts.
 """
@@ -7,19 +9,13 @@ event committed. Machines are noisy: rounds alternate, and the ratio of their me
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,13 +25,18 @@ sys.path.insert(0, str(ROOT))
 
 from websockets.asyncio.client import connect  # noqa: E402
 
-from tests.server import environment, free_port  # noqa: E402  (needs the path)
+from benchmarks import page  # noqa: E402  (needs the path)
+from benchmarks.processes import server  # noqa: E402
+from tests.server import environment  # noqa: E402
 
 SESSIONS = 100
 ROUNDS = 3
 
 
 def main() -> None:
+    if sys.argv[1:] == ["page"]:
+        page.main()
+        return
     with tempfile.TemporaryDirectory() as folder:
         var = Path(folder)
         token, sessions = _prepare(var)
@@ -82,7 +83,7 @@ class Seen:
 def latency(var: Path, token: str, sessions: list[str]) -> None:
     rounds = []
     for _ in range(ROUNDS):
-        with _server(var, "benchmarks.app", PACE_EVENTS="20", PACE_PAUSE="0.05") as port:
+        with server(var, "benchmarks.app", PACE_EVENTS="20", PACE_PAUSE="0.05") as port:
             seen = asyncio.run(_watch_all(port, token, sessions))
         delays = sorted(delay for one in seen for delay in one.delays)
         whole = all(one.seqs == list(range(one.seqs[0], one.seqs[0] + 24)) for one in seen)
@@ -135,11 +136,11 @@ def throughput(var: Path, token: str, sessions: list[str]) -> None:
     """A run that 50 people watch, and 50 runs that one each watches, beside the bare application."""
     rates: dict[str, list[float]] = {}
     for _ in range(ROUNDS):
-        with _server(var, "benchmarks.bare", FRAMES=EVENTS) as port:
+        with server(var, "benchmarks.bare", FRAMES=EVENTS) as port:
             for path in ("burst", "broadcast"):
                 rate = asyncio.run(_count_bare(port, path))
                 rates.setdefault(f"bare, {path}", []).append(rate)
-        with _server(var, "benchmarks.app", PACE_EVENTS=EVENTS, PACE_PAUSE="0") as port:
+        with server(var, "benchmarks.app", PACE_EVENTS=EVENTS, PACE_PAUSE="0") as port:
             for name, chosen in (
                 ("one run, 50 viewers", sessions[:1] * CONNECTIONS),
                 ("50 runs, a viewer each", sessions[:CONNECTIONS]),
@@ -206,37 +207,6 @@ async def _last_seq(port: int, token: str, session: str) -> int:
 def _rate(counted: list[tuple[int, float, float]]) -> float:
     frames = sum(count for count, _, _ in counted)
     return frames / (max(end for _, _, end in counted) - min(began for _, began, _ in counted))
-
-
-# -- processes -------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _server(var: Path, app: str, **env: str) -> Iterator[int]:
-    port = free_port()
-    command = [sys.executable, "-m", "uvicorn", f"{app}:application", "--port", str(port)]
-    command += ["--ws", "websockets-sansio", "--ws-per-message-deflate", "false"]
-    command += ["--loop", "uvloop", "--no-access-log", "--log-level", "warning"]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment(var, **env))
-    try:
-        _wait(process, port)
-        yield port
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
-
-
-def _wait(process: subprocess.Popen[bytes], port: int) -> None:
-    give_up = time.monotonic() + 30
-    while time.monotonic() < give_up and process.poll() is None:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).close()
-            return
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise AssertionError("the server did not start")
 
 
 def _connect(port: int, token: str, session: str, after: int = 0) -> Any:

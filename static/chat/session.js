@@ -19,6 +19,7 @@ import { setUpOlder } from "./older.js";
 import { setUpOpening } from "./opened.js";
 import * as painting from "./painting.js";
 import { elementOf } from "./render.js";
+import { setUpStowing } from "./stowing.js";
 import { learnChanges } from "./undoable.js";
 import { startClocks, tellTime } from "./times.js";
 import { line, page, unreadable } from "./wording.js";
@@ -208,7 +209,8 @@ async function reasonOf(answer) {
 }
 
 localiseAll(document);
-startClocks();
+startClocks(() => fold.active.map((run) => elementOf(run.run)).filter(Boolean));
+setUpStowing(log);
 setUpOpening(log);
 setUpCopying(log);
 decisions.setUpKeys();
