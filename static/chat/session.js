@@ -156,6 +156,18 @@ log.addEventListener("click", (event) => {
   else composer.complain("There is no connection right now; try again when the page is live.");
 });
 
+log.addEventListener("click", async (event) => {
+  const thumb = event.target.closest(".thumb");
+  if (thumb) (await import("./feedback.js")).vote(thumb, composer.complain);
+});
+
+log.addEventListener("submit", async (event) => {
+  const group = event.target.closest(".feedback");
+  if (!group) return;
+  event.preventDefault();
+  (await import("./feedback.js")).comment(group, composer.complain);
+});
+
 // Clicks the latest button of a kind that can be seen, for a slash command.
 const BUTTONS = {
   stop: '[data-act="cancel"]',
