@@ -32,7 +32,7 @@ check: $(VENV)/installed-dev ## lint, format, types, templates, migrations
 	$(BIN)/djlint templates --lint --quiet
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
-bench: $(VENV)/installed-dev ## measure delays, frames per second, and a run beside its model
+bench: $(VENV)/installed-dev ## measure what has a bar (ARGS="stream batch admin page")
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
 soak: $(VENV)/installed-dev ## kill, stop and load a server at length (ARGS="kills stops")

@@ -23,6 +23,7 @@ MEBIBYTE = 1_048_576
 
 
 def main() -> None:
+    print("\n1,000 messages by run_batch, offline model, each a task")
     with tempfile.TemporaryDirectory() as folder:
         var = Path(folder)
         seed = seeded(var)

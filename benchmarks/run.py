@@ -1,7 +1,5 @@
-"""`make bench`: how fast an agent's callback reaches a browser, beside a bare ASGI application; and
-what a run takes beside its model.
-
-And how long a batch takes (`benchmarks/batch.py`), and the admin's pages (`benchmarks/admin.py`).
+"""`make bench`: how fast an agent's callback reaches a browser, beside a bare ASGI application; what a
+run takes beside its model, and what else has a bar. `ARGS="stream page"` measures some of it.
 
 Real server processes under the same uvicorn, real WebSocket clients in this process, SQLite, every
 event committed. Machines are noisy: rounds alternate, and the ratio of their medians is what counts.
@@ -10,19 +8,14 @@ event committed. Machines are noisy: rounds alternate, and the ratio of their me
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
-import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,14 +25,20 @@ sys.path.insert(0, str(ROOT))
 
 from websockets.asyncio.client import connect  # noqa: E402
 
-from benchmarks import batch  # noqa: E402
-from tests.server import environment, free_port  # noqa: E402  (needs the path)
+from benchmarks import batch, page  # noqa: E402  (needs the path)
+from benchmarks.processes import server  # noqa: E402
+from tests.server import environment  # noqa: E402
 
 SESSIONS = 100
 ROUNDS = 3
 
 
 def main() -> None:
+    for name in sys.argv[1:] or MEASURED:
+        MEASURED[name]()
+
+
+def stream() -> None:
     with tempfile.TemporaryDirectory() as folder:
         var = Path(folder)
         token, sessions = _prepare(var)
@@ -49,11 +48,15 @@ def main() -> None:
         throughput(var, token, sessions)
         print("\nA run with one tool step, beside the time of its model: from sending to the end")
         overhead(var, token, sessions)
-    print("\n1,000 messages by run_batch, offline model, each a task")
-    batch.main()
-    print("\nThe admin's pages with 100,000 events, in the process", flush=True)
+
+
+def admin() -> None:
     # In a process of its own: this one's Django has another database.
+    print("\nThe admin's pages with 100,000 events, in the process", flush=True)
     subprocess.run([sys.executable, str(ROOT / "benchmarks" / "admin.py")], check=True)
+
+
+MEASURED = {"stream": stream, "batch": batch.main, "admin": admin, "page": page.main}
 
 
 def _prepare(var: Path) -> tuple[str, list[str]]:
@@ -93,7 +96,7 @@ class Seen:
 def latency(var: Path, token: str, sessions: list[str]) -> None:
     rounds = []
     for _ in range(ROUNDS):
-        with _server(var, "benchmarks.app", PACE_EVENTS="20", PACE_PAUSE="0.05") as port:
+        with server(var, "benchmarks.app", PACE_EVENTS="20", PACE_PAUSE="0.05") as port:
             seen = asyncio.run(_watch_all(port, token, sessions))
         delays = sorted(delay for one in seen for delay in one.delays)
         whole = all(one.seqs == list(range(one.seqs[0], one.seqs[0] + 24)) for one in seen)
@@ -146,11 +149,11 @@ def throughput(var: Path, token: str, sessions: list[str]) -> None:
     """A run that 50 people watch, and 50 runs that one each watches, beside the bare application."""
     rates: dict[str, list[float]] = {}
     for _ in range(ROUNDS):
-        with _server(var, "benchmarks.bare", FRAMES=EVENTS) as port:
+        with server(var, "benchmarks.bare", FRAMES=EVENTS) as port:
             for path in ("burst", "broadcast"):
                 rate = asyncio.run(_count_bare(port, path))
                 rates.setdefault(f"bare, {path}", []).append(rate)
-        with _server(var, "benchmarks.app", PACE_EVENTS=EVENTS, PACE_PAUSE="0") as port:
+        with server(var, "benchmarks.app", PACE_EVENTS=EVENTS, PACE_PAUSE="0") as port:
             for name, chosen in (
                 ("one run, 50 viewers", sessions[:1] * CONNECTIONS),
                 ("50 runs, a viewer each", sessions[:CONNECTIONS]),
@@ -227,7 +230,7 @@ BAR = 30.0  # milliseconds
 
 def overhead(var: Path, token: str, sessions: list[str]) -> None:
     """What a run takes that its model does not: a step that only adds, and one that is tried before."""
-    with _server(var, "benchmarks.planner") as port:
+    with server(var, "benchmarks.planner") as port:
         for name, content in (("creates a task", "Create"), ("changes a task", "Change")):
             took = sorted(asyncio.run(_one_by_one(port, token, sessions[0], content)))
             median, p90 = statistics.median(took), took[len(took) * 9 // 10]
@@ -255,37 +258,6 @@ async def _beside_model(socket: Any, content: str) -> float:
             took = time.perf_counter() - began
             await socket.send(json.dumps({"type": "ack", "seq": frame["seq"]}))
             return took * 1000 - frame["usage"]["input_tokens"] / 1000
-
-
-# -- processes -------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _server(var: Path, app: str, **env: str) -> Iterator[int]:
-    port = free_port()
-    command = [sys.executable, "-m", "uvicorn", f"{app}:application", "--port", str(port)]
-    command += ["--ws", "websockets-sansio", "--ws-per-message-deflate", "false"]
-    command += ["--loop", "uvloop", "--no-access-log", "--log-level", "warning"]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment(var, **env))
-    try:
-        _wait(process, port)
-        yield port
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
-
-
-def _wait(process: subprocess.Popen[bytes], port: int) -> None:
-    give_up = time.monotonic() + 30
-    while time.monotonic() < give_up and process.poll() is None:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).close()
-            return
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise AssertionError("the server did not start")
 
 
 def _connect(port: int, token: str, session: str, after: int = 0) -> Any:

@@ -18,7 +18,7 @@ from chat.transcript import Change, Gap, Transcript
 # Messages that a page shows at first, more than can be unfinished (agent.runs.MAX_QUEUED), and that
 # each further part has.
 NEWEST = 30
-PART = 40
+PART = 24
 
 
 def newest(session_id: UUID) -> Transcript:

@@ -48,6 +48,14 @@ class Phase:
         return self.step if own else "custom"
 
 
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What who sees the page thought of something: 1, -1, or 0 for nothing yet."""
+
+    value: int = 0
+    comment: str = ""
+
+
 @dataclass(slots=True)
 class Step:
     """One item of the plan's checklist."""
@@ -70,6 +78,7 @@ class Step:
     result: str = ""
     error: str = ""
     slow_after_ms: int | None = None
+    opinion: Opinion = Opinion()
 
     @property
     def took(self) -> str:
@@ -189,6 +198,7 @@ class Exchange:
     duration_ms: int | None = None
     before: int = 0  # unfinished runs before it
     ended: bool = False  # its last event has come
+    opinions: dict[str, Opinion] = field(default_factory=dict)  # by what they are about
     kind: str = "exchange"
 
     @property

@@ -27,7 +27,7 @@ from agent.models import ChatSession, Project, Run, Task
 from agent.models.projects import Role
 from agent.undo import seqs_of_run
 from agent.undo import undo as take_back
-from chat import access, history, panels, wording
+from chat import access, history, opinions, panels, wording
 from chat.commands import COMMANDS
 from chat.forms import ProjectForm
 from chat.static_files import modules
@@ -113,6 +113,7 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
     found = access.get_session(user, session_id)
     # The log first: what changes between the two reads comes again as an event.
     told = history.newest(found.pk)
+    opinions.add(told, user)
     can_write = _can_write(user, found.project)
     context = {
         "session": found,
@@ -161,10 +162,12 @@ def entries(request: HttpRequest, session_id: UUID) -> HttpResponse:
     found = access.get_session(user, session_id)
     gap = Gap(_number(request, "start"), _number(request, "end"))
     at = _number(request, "at") if "at" in request.GET else None
+    told = history.part(found.pk, gap, at=at, early="early" in request.GET)
+    opinions.add(told, user)
     context = {
         "session": found,
         "project": found.project,
-        "transcript": history.part(found.pk, gap, at=at, early="early" in request.GET),
+        "transcript": told,
         "can_write": _can_write(user, found.project),
     }
     is_script = "X-Part" in request.headers

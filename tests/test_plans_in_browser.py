@@ -22,7 +22,7 @@ DELETE = "Delete the booking task and delete the invoices task"
 def asked(visit: Visit) -> Visit:
     """A plan of two steps waits, each of which deletes a task."""
     tools = [
-        {"name": one.name, "description": one.description, "parameters": one.spec.parameters}
+        {"name": one.name, "description": one.description, "arguments": one.spec.parameters}
         for one in registry.every()
     ]
     visit.context.route(

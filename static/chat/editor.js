@@ -5,10 +5,11 @@ import { clone, slot, text } from "./dom.js";
 import { isObject, objectForm } from "./fields.js";
 import { call } from "./rest.js";
 
-let tools = null; // {name, description, parameters} by name, fetched for the first plan
+let tools = null; // each by name, as the API lists them, fetched for the first plan
 let open = null; // {run, revision, box, form, steps, sent}
 
 export async function openEditor(run, box, { save, complain }) {
+  await loadStyle();
   if (!(await fetchTools())) {
     complain("The server could not be reached; the plan cannot be edited right now.");
     return;
@@ -27,6 +28,19 @@ export async function openEditor(run, box, { save, complain }) {
   form.addEventListener("click", (event) => click(event.target.closest("[data-move]")));
   dragging(slot(form, "editor-steps"));
   slot(form, "editor-steps").querySelector("input")?.focus();
+}
+
+let style = null;
+
+function loadStyle() {
+  style ??= new Promise((resolve) => {
+    const link = document.createElement("link");
+    Object.assign(link, { rel: "stylesheet", href: new URL("./editor.css", import.meta.url) });
+    link.addEventListener("load", resolve);
+    link.addEventListener("error", resolve); // plain, and yet of use
+    document.head.append(link);
+  });
+  return style;
 }
 
 async function fetchTools() {
@@ -136,7 +150,7 @@ function drawStep(step, at) {
   const tool = tools.get(step.tool);
   if (tool) {
     const changed = (values) => (step.arguments = values);
-    slot(row, "edit-fields").append(objectForm(tool.parameters, step.arguments, { says, changed }));
+    slot(row, "edit-fields").append(objectForm(tool.arguments, step.arguments, { says, changed }));
   }
   drawNeeds(slot(row, "edit-needs"), step, at);
   return row;

@@ -3,6 +3,7 @@
 
 import { gaps, fill } from "./older.js";
 import { stay } from "./scroll.js";
+import { unstow } from "./stowing.js";
 import { page } from "./wording.js";
 
 const PLACE = /^(message|run|event)-([\w-]+)$/;
@@ -40,6 +41,9 @@ async function whereIs(name) {
 
 function rowBefore(name, run) {
   const box = document.getElementById(`run-${run}`);
+  if (box) unstow(box.querySelector("details"));
+  const row = document.getElementById(name);
+  if (row) return row;
   const seq = Number(PLACE.exec(name)[2]);
   const seqOf = ({ id }) => Number(id.slice("event-".length));
   const rows = [...(box?.querySelectorAll('[id^="event-"]') ?? [])].filter((one) => seqOf(one) <= seq);

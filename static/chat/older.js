@@ -4,6 +4,7 @@
 import { addCopyButtons } from "./copying.js";
 import { localiseAll } from "./local_times.js";
 import { openAllAsLeft } from "./opened.js";
+import { stow } from "./stowing.js";
 import { learnChanges } from "./undoable.js";
 import { page } from "./wording.js";
 
@@ -52,7 +53,9 @@ function put(gap, html) {
   localiseAll(parts.content);
   addCopyButtons(parts.content);
   openAllAsLeft(parts.content);
-  const nodes = [...parts.content.children];
+  learnChanges(parts.content);
+  stow(parts.content);
+  loosen(parts.content);
   const { top } = log.getBoundingClientRect();
   const held = [...entries.children].find(
     (one) => one !== gap && one.getBoundingClientRect().bottom > top,
@@ -62,8 +65,22 @@ function put(gap, html) {
   gap.replaceWith(parts.content);
   if (held) log.scrollTop += held.getBoundingClientRect().top - before;
   requestAnimationFrame(() => delete log.dataset.inserting);
-  for (const node of nodes) learnChanges(node);
   watchGaps();
+}
+
+// A button that names its form is looked up among all others that do, for each that comes: with
+// thousands of them, seconds. It is bound to its form when it is pressed.
+function loosen(root) {
+  for (const button of root.querySelectorAll("button[form]")) {
+    button.dataset.form = button.getAttribute("form");
+    button.removeAttribute("form");
+  }
+}
+
+function press(button) {
+  button.setAttribute("form", button.dataset.form);
+  delete button.dataset.form;
+  button.form.requestSubmit(button);
 }
 
 function watchGaps() {
@@ -74,6 +91,8 @@ function watchGaps() {
 export function setUpOlder() {
   watchGaps();
   entries.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-form]");
+    if (button) press(button);
     const gap = event.target.closest(".gap");
     if (!gap || event.ctrlKey || event.metaKey) return;
     event.preventDefault();

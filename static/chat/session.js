@@ -19,6 +19,7 @@ import { setUpOlder } from "./older.js";
 import { setUpOpening } from "./opened.js";
 import * as painting from "./painting.js";
 import { elementOf } from "./render.js";
+import { setUpStowing } from "./stowing.js";
 import { learnChanges } from "./undoable.js";
 import { startClocks, tellTime } from "./times.js";
 import { line, page, unreadable } from "./wording.js";
@@ -155,6 +156,18 @@ log.addEventListener("click", (event) => {
   else composer.complain("There is no connection right now; try again when the page is live.");
 });
 
+log.addEventListener("click", async (event) => {
+  const thumb = event.target.closest(".thumb");
+  if (thumb) (await import("./feedback.js")).vote(thumb, composer.complain);
+});
+
+log.addEventListener("submit", async (event) => {
+  const group = event.target.closest(".feedback");
+  if (!group) return;
+  event.preventDefault();
+  (await import("./feedback.js")).comment(group, composer.complain);
+});
+
 // Clicks the latest button of a kind that can be seen, for a slash command.
 const BUTTONS = {
   stop: '[data-act="cancel"]',
@@ -208,7 +221,8 @@ async function reasonOf(answer) {
 }
 
 localiseAll(document);
-startClocks();
+startClocks(() => fold.active.map((run) => elementOf(run.run)).filter(Boolean));
+setUpStowing(log);
 setUpOpening(log);
 setUpCopying(log);
 decisions.setUpKeys();

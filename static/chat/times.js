@@ -58,10 +58,13 @@ function tick(node) {
   node.textContent = ms < 1000 ? "" : duration(Math.floor(ms / 1000) * 1000).replace(".0 s", " s");
 }
 
-export function startClocks() {
+// Ticks in the elements that `active()` returns.
+export function startClocks(active) {
   setInterval(() => {
     if (document.hidden) return;
-    for (const node of document.querySelectorAll('[data-since]:not([data-since=""])')) tick(node);
-    for (const node of document.querySelectorAll('[data-until]:not([data-until=""])')) countDown(node);
+    for (const box of active()) {
+      for (const node of box.querySelectorAll('[data-since]:not([data-since=""])')) tick(node);
+      for (const node of box.querySelectorAll('[data-until]:not([data-until=""])')) countDown(node);
+    }
   }, 1000);
 }

@@ -2,6 +2,7 @@
 // with each change, so that an event of a long session costs no more than one of a short.
 
 import { show } from "./dom.js";
+import { unstowAround } from "./stowing.js";
 import { isActive } from "./wording.js";
 
 const last = new Map(); // of each object: the element of its last change
@@ -21,6 +22,7 @@ function learn(node, live) {
   const [older, newer] = known && seqOf(known) > seqOf(node) ? [node, known] : [known, node];
   last.set(node.dataset.object, newer);
   if (!older) return;
+  unstowAround(older);
   show(older, "change-undo", false);
   showRunUndo(older.closest("[data-run]"));
 }

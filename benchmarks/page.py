@@ -1,0 +1,197 @@
+"""`make bench ARGS=page`: how fast the session page opens and shows, in Chromium on this machine.
+
+A session of 2,000 messages and 21,000 events is opened and read to its beginning; then a run reports at
+a pace, and the time from an event's timestamp to its row being painted is measured.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from benchmarks.processes import server
+from tests.server import ROOT, environment
+from tests.services import chromium_path
+
+EXCHANGES = 1000
+OPENINGS = 7
+
+# In the page: tasks over 50 ms, and when the drawing of each event was on the screen.
+WATCH = """() => {
+  window.longTasks = [];
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) longTasks.push(entry.duration);
+  }).observe({ type: "longtask" });
+  window.painted = [];
+  const log = document.getElementById("log");
+  const after = new MessageChannel();
+  after.port1.onmessage = ({ data }) => painted.push([data, Date.now()]);
+  new MutationObserver(() => {
+    const seq = Number(log.dataset.seq);
+    requestAnimationFrame(() => after.port2.postMessage(seq));
+  }).observe(log, { attributeFilter: ["data-seq"] });
+}"""
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        var = Path(folder)
+        seed = prepare(var)
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path(), args=["--no-sandbox", "--disable-gpu"]
+        )
+        opening(browser, var, seed)
+        events(browser, var, seed, name="20 a second", PACE_EVENTS="100", PACE_PAUSE="0.05")
+        events(browser, var, seed, name="50 in a second", PACE_EVENTS="50", PACE_PAUSE="0.02")
+        events(browser, var, seed, name="1,000 at once", PACE_EVENTS="1000", PACE_PAUSE="0")
+        browser.close()
+
+
+def prepare(var: Path) -> dict[str, Any]:
+    env = environment(var)
+    told = subprocess.run(
+        [sys.executable, "-m", "tests.seed"],
+        cwd=ROOT,
+        env=env,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    seed: dict[str, Any] = json.loads(told.stdout)
+    fill = [sys.executable, "-m", "tests.long_session", seed["sessions"][0], str(EXCHANGES)]
+    subprocess.run(fill, cwd=ROOT, env=env, check=True)
+    return seed
+
+
+def visit(browser: Browser, url: str, seed: dict[str, Any]) -> Page:
+    context = browser.new_context(viewport={"width": 1360, "height": 1000})
+    cookie = {"name": "sessionid", "value": seed["cast"]["alice"]["cookie"], "url": url}
+    context.add_cookies([cookie])  # type: ignore[list-item]  # a TypedDict in the stubs
+    return context.new_page()
+
+
+# -- opening ---------------------------------------------------------------------------------------
+
+
+def opening(browser: Browser, var: Path, seed: dict[str, Any]) -> None:
+    print(f"Opening a session of {2 * EXCHANGES:,} messages and {21 * EXCHANGES:,} events")
+    with server(var, "samurai_site.asgi") as port:
+        url = f"http://127.0.0.1:{port}"
+        address = f"{url}/sessions/{seed['sessions'][0]}/"
+        answers = [_fetch(address, seed) for _ in range(OPENINGS)][1:]
+        spent = statistics.median(ms for ms, _ in answers)
+        print(f"  the server's answer  {spent:6.0f} ms, {answers[0][1]:,} bytes")
+        told = [_open(visit(browser, url, seed), address) for _ in range(OPENINGS)][1:]
+        for at, name in enumerate(("first paint", "complete", "live")):
+            print(f"  {name:20} {statistics.median(one[at] for one in told):6.0f} ms")
+        _read_to_the_beginning(visit(browser, url, seed), address)
+
+
+def _fetch(address: str, seed: dict[str, Any]) -> tuple[float, int]:
+    """Returns milliseconds, and the bytes before compression."""
+    cookie = {"Cookie": f"sessionid={seed['cast']['alice']['cookie']}"}
+    began = time.perf_counter()
+    with urllib.request.urlopen(urllib.request.Request(address, headers=cookie)) as answer:
+        size = len(answer.read())
+    return (time.perf_counter() - began) * 1000, size
+
+
+def _open(page: Page, address: str) -> tuple[float, float, float]:
+    """Returns milliseconds from the start of the navigation."""
+    page.goto(address)
+    page.locator('#connection[data-state="live"]').wait_for()
+    live = page.evaluate("performance.now()")
+    paint, whole = page.evaluate(
+        """() => [performance.getEntriesByName("first-contentful-paint")[0].startTime,
+          performance.getEntriesByType("navigation")[0].domComplete]"""
+    )
+    page.context.close()
+    return paint, whole, live
+
+
+def _read_to_the_beginning(page: Page, address: str) -> None:
+    page.goto(address)
+    page.locator('#connection[data-state="live"]').wait_for()
+    page.evaluate(WATCH)
+    began, parts = time.perf_counter(), 0
+    while page.locator(".gap").count():
+        seen = page.locator(".exchange").count()
+        page.evaluate("document.getElementById('log').scrollTop = 0")
+        page.wait_for_function(
+            "(seen) => document.querySelectorAll('.exchange').length > seen", arg=seen
+        )
+        parts += 1
+    spent = (time.perf_counter() - began) * 1000
+    print(
+        f"  to its beginning     {spent:6.0f} ms in {parts} parts; {_long(page)}; "
+        f"{page.locator('.exchange').count()} exchanges in the page"
+    )
+    page.context.close()
+
+
+def _long(page: Page) -> str:
+    found = page.evaluate("longTasks")
+    return (
+        f"{len(found)} tasks over 50 ms, the longest {max(found):.0f} ms"
+        if found
+        else ("no task over 50 ms")
+    )
+
+
+# -- from an event to the screen -------------------------------------------------------------------
+
+
+def events(browser: Browser, var: Path, seed: dict[str, Any], *, name: str, **pace: str) -> None:
+    with server(var, "benchmarks.app", **pace) as port:
+        url = f"http://127.0.0.1:{port}"
+        page = visit(browser, url, seed)
+        stamps: dict[int, float] = {}
+        page.on(
+            "websocket",
+            lambda socket: socket.on("framereceived", lambda text: _keep(stamps, text)),
+        )
+        page.goto(f"{url}/sessions/{seed['sessions'][0]}/")
+        page.locator('#connection[data-state="live"]').wait_for()
+        page.wait_for_timeout(1000)  # the page has come to rest
+        page.evaluate(WATCH)
+        before = page.locator(".exchange").count()
+        page.locator("#message").fill("Go")
+        page.keyboard.press("Enter")
+        page.wait_for_function(
+            """(before) => {
+              const all = document.querySelectorAll(".exchange");
+              return all.length > before && all[all.length - 1].dataset.status === "succeeded";
+            }""",
+            arg=before,
+        )
+        page.wait_for_timeout(300)
+        _tell(name, page, stamps)
+        page.context.close()
+
+
+def _keep(stamps: dict[int, float], text: str | bytes) -> None:
+    frame = json.loads(text)
+    if "seq" in frame:
+        stamps[frame["seq"]] = datetime.fromisoformat(frame["timestamp"]).timestamp() * 1000
+
+
+def _tell(name: str, page: Page, stamps: dict[int, float]) -> None:
+    delays, last = [], min(stamps) - 1
+    for seq, at in page.evaluate("painted"):
+        delays += [at - stamps[each] for each in range(last + 1, seq + 1) if each in stamps]
+        last = max(last, seq)
+    delays.sort()
+    print(
+        f"{name}: from event to paint median {statistics.median(delays):.0f} ms, "
+        f"p95 {delays[len(delays) * 95 // 100]:.0f} ms, {len(delays)} events; {_long(page)}"
+    )

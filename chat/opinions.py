@@ -1,0 +1,18 @@
+"""What a person thought of the runs on a page, put beside what is folded from the log."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+
+from agent.models import Feedback
+from chat.transcript import Opinion, Transcript
+
+
+def add(told: Transcript, user: User) -> None:
+    runs = {run.run: run for run in told.exchanges}
+    for row in Feedback.objects.filter(user=user, run__in=list(runs)):
+        run, opinion = runs[str(row.run_id)], Opinion(row.value, row.comment)
+        run.opinions[row.target] = opinion
+        for step in run.steps:
+            if step.id == row.target:
+                step.opinion = opinion
