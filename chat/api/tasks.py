@@ -11,7 +11,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agent import board, task_rules
+from agent import board, specification, task_rules
 from agent.changes import Change
 from agent.models import Project, Task
 from agent.models.projects import Role
@@ -22,7 +22,7 @@ from chat.api.idempotency import once
 from chat.api.pages import Pages
 from chat.api.schema import operation
 from chat.api.serializers import TaskSerializer, tasks_shown
-from chat.api.views import EditView, InSession, PageQuery
+from chat.api.views import ApiView, EditView, InSession, PageQuery
 
 
 class TaskInput(serializers.Serializer[Task]):
@@ -109,6 +109,18 @@ class TaskDetail(EditView):
             raise Http404("There is no such task.")
         require_match(self.request, self.show(TaskSerializer, now))
         return now
+
+
+class Specification(serializers.Serializer[None]):
+    specification = serializers.CharField(help_text="Markdown.")
+
+
+class TaskSpecification(ApiView):
+    @operation(Specification)
+    def get(self, request: Request, task_id: UUID) -> Response:
+        """The task as a coding agent gets it, with all that the project knows of it."""
+        task = access.get_task(user_of(request), task_id)
+        return Response({"specification": specification.render(task)})
 
 
 def _create(project: Project, fields: dict[str, Any]) -> tuple[Task, list[Change]]:

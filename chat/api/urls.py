@@ -51,6 +51,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{RUN}/edit-plan/", runs.EditPlan.as_view()),
     path(f"{RUN}/feedback/", runs.RunFeedback.as_view()),
     path("tasks/<uuid:task_id>/", tasks.TaskDetail.as_view()),
+    path("tasks/<uuid:task_id>/specification/", tasks.TaskSpecification.as_view()),
     path(f"{MEMORY}/", memories.MemoryDetail.as_view()),
     path(f"{MEMORY}/revisions/", memories.MemoryRevisions.as_view()),
     path(f"{MEMORY}/undo/", memories.MemoryUndo.as_view()),

@@ -11,9 +11,10 @@ import { page, unsaved } from "./wording.js";
 const root = document.getElementById("panels");
 const status = document.getElementById("status");
 let opened = null; // {id, object, row, box, version}: what is open; one at a time
+let saving = Promise.resolve(); // one field after the other: each needs the version that the last one left
 
-const own = (verb = "") => under(opened.object === "task" ? "tasks" : "memories", opened.id, verb);
-const inSession = () => `${own()}?session=${page.session}`; // the change is told in this session's log
+const of = (one, verb) => under(one.object === "task" ? "tasks" : "memories", one.id, verb);
+const inSession = (one) => `${of(one)}?session=${page.session}`; // the change is told in its log
 
 export function setUp() {
   root.addEventListener("click", (event) => {
@@ -44,16 +45,18 @@ function open(row, button) {
   button.setAttribute("aria-expanded", "true");
   row.append(box);
   opened = { id: row.dataset.key, object, row, box, version: null };
-  box.querySelector("form")?.addEventListener("change", (event) => save(event.target));
+  const one = opened;
+  box.querySelector("form")?.addEventListener("change", (event) => save(one, event.target));
   box.querySelector("form")?.addEventListener("submit", (event) => event.preventDefault());
-  slot(box, "revisions-box")?.addEventListener("toggle", readRevisions);
-  fill(board[object === "task" ? "tasks" : "memories"].get(opened.id));
-  read();
+  slot(box, "more")?.addEventListener("toggle", readMore);
+  fill(opened, board[object === "task" ? "tasks" : "memories"].get(opened.id));
+  read(opened);
 }
 
 function close() {
   if (!opened) return;
   slot(opened.row, "opener").setAttribute("aria-expanded", "false");
+  for (const field of opened.box.querySelectorAll("[name]")) save(opened, field);
   opened.box.remove();
   opened = null;
 }
@@ -62,67 +65,66 @@ function close() {
 export function refresh(id) {
   if (!opened || (id && id !== opened.id)) return;
   if (!opened.row.isConnected) opened = null;
-  else read();
+  else read(opened);
 }
 
-async function read() {
-  const one = opened;
-  const answer = await call("GET", own());
-  if (one !== opened || !answer?.ok) return;
+async function read(one) {
+  const answer = await call("GET", of(one));
+  if (!answer?.ok) return;
   one.version = answer.version;
-  fill(answer.body);
-  if (slot(one.box, "revisions-box")?.open) readRevisions();
+  fill(one, answer.body);
+  if (one === opened) readMore();
 }
+
+const isWritten = ({ value, dataset }) => "was" in dataset && value !== dataset.was;
 
 // Shows what is there, but never over what somebody is writing.
-function fill(object) {
+function fill({ box }, object) {
   if (!object) return;
-  for (const field of opened.box.querySelectorAll("[name]")) {
-    const value = object[field.name] ?? "";
-    const written = "was" in field.dataset && field.value !== field.dataset.was;
-    field.dataset.was = value;
-    if (!written) field.value = value;
+  for (const field of box.querySelectorAll("[name]")) {
+    const kept = isWritten(field);
+    field.dataset.was = object[field.name] ?? "";
+    if (!kept) field.value = field.dataset.was;
   }
-  text(opened.box, "detail-text", object.description ?? object.content ?? "");
-  if (opened.object === "task") text(opened.box, "specification", object.specification ?? "");
+  text(box, "detail-text", object.description ?? object.content ?? "");
 }
 
 // -- saving -----------------------------------------------------------------------------------------
 
-async function save(field, again = false) {
-  const one = opened;
-  const { name, value, dataset } = field;
-  if (value === dataset.was) return;
-  const answer = await call("PATCH", inSession(), { body: { [name]: value }, match: one.version });
-  if (one !== opened) return;
-  if (answer?.status === 412 && !again) {
-    const before = dataset.was;
-    await read();
-    // Somebody changed something else of it: no reason to trouble anybody.
-    if (one === opened && dataset.was === before) await save(field, true);
-    else tell(`Meanwhile it became “${dataset.was}”. Yours is kept here; change it again to save it.`);
-    return;
-  }
-  if (!answer?.ok) {
-    tell(reason(answer, unsaved));
-    return;
-  }
-  one.version = answer.version;
-  dataset.was = value;
-  tell("Saved.");
+function save(one, field) {
+  saving = saving.then(() => store(one, field));
 }
 
-function tell(words) {
-  text(opened.box, "detail-note", words);
+async function store(one, field, again = false) {
+  if (!isWritten(field)) return;
+  const { name, value, dataset } = field;
+  const answer = await call("PATCH", inSession(one), { body: { [name]: value }, match: one.version });
+  if (answer?.status === 412 && !again) {
+    const before = dataset.was;
+    await read(one);
+    // Somebody changed something else of it: no reason to trouble anybody.
+    if (dataset.was === before) await store(one, field, true);
+    else tell(one, `Meanwhile it became “${dataset.was}”. Yours is kept here; change it again to save it.`);
+  } else if (answer?.ok) {
+    one.version = answer.version;
+    dataset.was = value;
+    tell(one, "Saved.");
+  } else {
+    tell(one, reason(answer, unsaved));
+  }
+}
+
+function tell(one, words) {
+  text(one.box, "detail-note", words);
   status.textContent = words;
 }
 
 async function send(method, body) {
   const one = opened;
-  const answer = await call(method, inSession(), { body, match: one.version });
-  if (one !== opened || answer?.ok) return;
-  tell(reason(answer, unsaved));
-  if (answer?.status === 412) read();
+  const answer = await call(method, inSession(one), { body, match: one.version });
+  if (answer?.ok) return;
+  tell(one, reason(answer, unsaved));
+  if (answer?.status === 412) read(one);
 }
 
 const deeds = {
@@ -133,8 +135,9 @@ const deeds = {
   },
 
   async copy(button) {
-    const copied = await copy(slot(opened.box, "specification").textContent);
-    tell(copied ? "Copied." : "The browser did not let it be copied.");
+    const words = await readSpecification();
+    if (words === undefined) return;
+    tell(opened, (await copy(words)) ? "Copied." : "The browser did not let it be copied.");
     button.focus();
   },
 
@@ -144,19 +147,33 @@ const deeds = {
   },
 };
 
-// -- what a memory said before ----------------------------------------------------------------------
+// -- a task's specification, what a memory said before ----------------------------------------------
+
+function readMore() {
+  if (!slot(opened.box, "more").open) return;
+  if (opened.object === "task") readSpecification();
+  else readRevisions();
+}
+
+async function readSpecification() {
+  const body = await get("specification", "the specification was not read");
+  if (body) slot(opened.box, "specification").textContent = body.specification;
+  return body?.specification;
+}
+
+// Returns the body of what there is under the opened one's address, while it is the opened one.
+async function get(verb, failed) {
+  const one = opened;
+  const answer = await call("GET", of(one, verb));
+  if (one !== opened) return undefined;
+  if (!answer?.ok) tell(one, reason(answer, failed));
+  return answer?.ok ? answer.body : undefined;
+}
 
 async function readRevisions() {
-  const one = opened;
-  if (!slot(one.box, "revisions-box").open) return;
-  const answer = await call("GET", own("revisions"));
-  if (one !== opened) return;
-  if (!answer?.ok) {
-    tell(reason(answer, "its history was not read"));
-    return;
-  }
-  const revisions = answer.body.results ?? answer.body;
-  list(one.box, "revisions", [...revisions].sort((a, b) => b.number - a.number), {
+  const body = await get("revisions", "its history was not read");
+  if (!body) return;
+  list(opened.box, "revisions", body.results, {
     template: "revision", key: (revision) => revision.number, fill: fillRevision,
   });
 }

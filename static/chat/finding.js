@@ -58,7 +58,7 @@ async function look(changed) {
     changed();
     return;
   }
-  const path = `${under("projects", page.project_id, "memories")}?search=${encodeURIComponent(words)}`;
+  const path = `${under("projects", page.project_id, "memories")}?q=${encodeURIComponent(words)}`;
   const answer = await call("GET", path);
   if (words !== said(search, "text")) return; // something else is looked for by now
   hits = answer?.ok ? answer.body.results.map((one) => one.id) : null;
