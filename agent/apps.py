@@ -1,18 +1,9 @@
-"""The agent's Django application, and the admin with its own site."""
+"""The agent's Django application."""
 
 from django.apps import AppConfig
-from django.contrib.admin import apps as admin_apps
-
-
-class PanelConfig(admin_apps.AdminConfig):
-    """Django's admin with `agent.panel` for its site."""
-
-    default = False
-    default_site = "agent.panel.Panel"
 
 
 class AgentConfig(AppConfig):
-    default = True
     name = "agent"
     verbose_name = "Samurai Agent"
 

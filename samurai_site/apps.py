@@ -1,0 +1,7 @@
+"""The admin as a Django application, with a site of our own."""
+
+from django.contrib.admin.apps import AdminConfig
+
+
+class PanelConfig(AdminConfig):
+    default_site = "samurai_site.panel.Panel"
