@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
+from agent.models import ChatSession, Project
 from tests.batch import Command, by_id, change, results
 from tests.model_server import said
 from tests.test_engine_distributed import Model
@@ -140,14 +142,7 @@ def test_wrong_use_ends_with_2_says_why_and_starts_nothing(command: Command) -> 
     before = Path(foreign).read_bytes()
     for arguments, said_so in (
         ((good, "--project", "Nothing like it"), "There is no project"),
-        ((good, "--project", str(uuid.uuid4())), "There is no project"),
-        ((str(command.folder / "none"),), "The input cannot be read"),
-        ((str(command.folder),), "is a folder"),
-        ((command.file("no.csv", "id,text\n1,Hi\n"),), "no column “message”"),
         ((good, "--output", foreign), "line 1, is not a result"),
-        ((good, "--output", str(command.folder / "no" / "out")), "cannot be written"),
-        ((good, "--concurrency", "0"), "1 is the least"),
-        ((good, "--timeout", "nan"), "more than 0"),
         ((good, "--quiet", "--json-events"), "not allowed with"),
     ):
         done = command.run(*arguments)
@@ -155,6 +150,24 @@ def test_wrong_use_ends_with_2_says_why_and_starts_nothing(command: Command) -> 
         assert said_so in done.stderr, arguments
     assert command.statuses() == []
     assert Path(foreign).read_bytes() == before
+
+
+def test_what_is_wrong_is_said_before_anything_is_started(project: Project, tmp_path: Path) -> None:
+    good, columns = tmp_path / "good.txt", tmp_path / "no.csv"
+    good.write_text("What is open?\n")
+    columns.write_text("id,text\n1,Hi\n")
+    for arguments, said_so in (
+        ([good, "--project", uuid.uuid4()], "There is no project"),
+        ([tmp_path / "none", "--project", project.pk], "The input cannot be read"),
+        ([tmp_path, "--project", project.pk], "is a folder"),
+        ([columns, "--project", project.pk], "no column “message”"),
+        ([good, "--project", project.pk, "--output", tmp_path / "no" / "out"], "cannot be written"),
+        ([good, "--project", project.pk, "--concurrency", 0], "1 is the least"),
+        ([good, "--project", project.pk, "--timeout", "nan"], "more than 0"),
+    ):
+        with pytest.raises(CommandError, match=said_so):
+            call_command("run_batch", *map(str, arguments))
+    assert not ChatSession.objects.exists()
 
 
 def test_a_project_is_named_by_its_name_unless_several_have_it(command: Command) -> None:

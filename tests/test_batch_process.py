@@ -8,6 +8,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -117,6 +118,17 @@ def test_interrupted_without_a_file_it_cancels_what_nobody_will_go_on_with(
     told = {result["message"]: result["status"] for result in results(out.decode())}
     assert told == dict.fromkeys(WISHES, "succeeded") | dict.fromkeys(["Mop", "Dry"], "cancelled")
     assert sorted(modelled.statuses()) == ["cancelled"] * 2 + ["succeeded"] * 3
+
+
+def test_it_is_interrupted_while_a_pipe_says_nothing(modelled: Command) -> None:
+    here, there = socket.socketpair()
+    pipes = {"stdin": there, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with here, there, modelled.started("-", **pipes) as process:
+        here.sendall(b"Sweep\nMo")
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert end(process, signal.SIGINT) == 130
+    assert modelled.statuses() == ["succeeded"]  # half a line is no message
 
 
 def test_what_failed_before_is_not_done_again_and_still_counts(
