@@ -14,12 +14,13 @@ from django.utils import timezone
 from pydantic import ValidationError
 
 from agent import database, events, plans, revisions, rows
+from agent.changes import Change
 from agent.events import Phase
 from agent.exceptions import Fenced, PlanInvalid, ToolFailed
 from agent.journal import Journal
 from agent.llm.base import StepOutcome
 from agent.log import Done
-from agent.models import PlanRevision, PlanStep
+from agent.models import Approval, PlanRevision, PlanStep
 from agent.ordering import AT_ONCE, needs
 from agent.plans import StepType
 from agent.revisions import step_event
@@ -134,10 +135,36 @@ class Execution:
             result = tool.function(call, arguments).model_dump(mode="json")
             if time.monotonic() - began > tool.timeout:
                 raise _too_slow(tool)  # nobody can stop a plain function; but nothing of it is kept
+            self._check_approved(step, call.changes)
             changes = [self._change_event(change) for change in call.changes]
             return Done(result, [*changes, *self._succeed(step, result)])
 
         self.results[step.key] = await self.journal.append(effect=effect)
+
+    def _check_approved(self, step: PlanStep, changes: Iterable[Change]) -> None:
+        """Refuses to delete what somebody who approved the plan was not shown: the board has moved."""
+        gone = [change for change in changes if change.action == "deleted"]
+        if not gone or (shown := self._shown(step)) is None:
+            return
+        for change in gone:
+            if str(change.id) not in shown:
+                title = (change.before or {}).get("title", "")
+                raise ToolFailed(
+                    f"It would delete “{title}” now, which is not what was approved; nothing was done."
+                )
+
+    def _shown(self, step: PlanStep) -> set[str] | None:
+        """Returns the ids of what the step was to delete; None when that was not shown, or not asked."""
+        approved = self.revision.approvals.filter(status=Approval.Status.APPROVED).first()
+        effects = approved.effects if approved else []
+        created = {
+            one["id"] for effect in effects for one in effect["changes"] if not one["before"]
+        }
+        for effect in effects:
+            if effect["step"] == step.key and not effect["note"]:
+                ids = {one["id"] for one in effect["changes"] if one["action"] == "deleted"}
+                return None if ids & created else ids  # what is made in the plan has another id now
+        return None
 
     async def _call_out(self, step: PlanStep, tool: Tool, arguments: Any) -> None:
         call, returned = await self._try(step, tool, arguments)

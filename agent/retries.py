@@ -99,6 +99,7 @@ def _adopt_plan(former: Run, run: Run) -> list[events.Event]:
             run=run,
             plan=new,
             digest=new.digest,
+            effects=given.effects,
             status=given.status,
             decided_by=given.decided_by,
             decided_at=timezone.now(),  # it was not waited for again

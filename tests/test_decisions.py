@@ -12,12 +12,12 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from agent import database, decisions, engine, revisions, runs
+from agent import board, database, decisions, engine, revisions, runs
 from agent.exceptions import Refused
-from agent.models import Approval, ChatSession, PlanRevision, PlanStep, Run, Task
+from agent.models import Approval, ChatSession, PlanRevision, PlanStep, Project, Run, Task
 from agent.runs import Order
 from tests.server import ROOT, ServerProcess, send, until, watching
-from tests.test_approval import outcome
+from tests.test_approval import make_tasks, outcome, result_of, use
 from tests.test_engine import agent, ended
 from tests.test_pipeline import create, log_of, plan
 
@@ -217,3 +217,43 @@ def fit_digest(run: Run) -> None:
 async def test_words_that_describe_a_plan_may_change(session: ChatSession, alice: User) -> None:
     last = await approved_then(session, alice, description="Made it clearer")
     assert last["type"] == "complete"
+
+
+@in_process
+async def test_what_was_not_shown_is_not_deleted_when_the_board_has_moved_on(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    """A search that names what is deleted finds something else after the approval than before it."""
+    shown, other = await make_tasks(project, "Login page", "Log out")
+    steps = [
+        use("s1", "search_tasks", query="login"),
+        use("s2", "delete_task", "s1", task=result_of("s1", "tasks.0.task_id")),
+    ]
+    run = await outcome(session, alice, Order("Delete it"), *steps)
+    await sync_to_async(board.update_task)(task=shown, title="Front page")
+    await sync_to_async(board.update_task)(task=other, title="Login")
+    async with engine.driving(agent(plans=[plan(*steps)])):
+        await decisions.approve(session.pk, run.pk, 1, alice)
+        assert (await ended(run)).status == "succeeded"
+    step = await PlanStep.objects.aget(key="s2")
+    assert step.status == "failed"
+    assert step.error.startswith("It would delete “Login” now, which is not what was approved")
+    assert await Task.objects.acount() == 2
+
+
+@in_process
+async def test_what_was_shown_is_deleted_also_when_it_came_out_of_a_result_or_was_just_made(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    await make_tasks(project, "Login page")
+    steps = [
+        use("s1", "search_tasks", query="login"),
+        use("s2", "delete_task", "s1", task=result_of("s1", "tasks.0.task_id")),
+        create("s3", "Draft"),
+        use("s4", "delete_task", "s3", task=result_of("s3", "task_id")),
+    ]
+    run = await outcome(session, alice, Order("Delete them"), *steps)
+    async with engine.driving(agent()):
+        await decisions.approve(session.pk, run.pk, 1, alice)
+        assert (await ended(run)).status == "succeeded"
+    assert not await Task.objects.aexists()
