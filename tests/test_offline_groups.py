@@ -49,6 +49,14 @@ CHANGES: list[tuple[str, str, dict[str, Any]]] = [
         "change_tasks_status",
         {"tasks": ["t4", "t5", "t6"], "status": "completed"},
     ),
+    ("clear everything that is done", "delete_tasks", {"tasks": ["t8", "t9"]}),
+    ("delete all login tasks except the login page", "delete_tasks", {"tasks": ["t3", "t8"]}),
+    (
+        "mark everything about billing but the invoice export as done",
+        "change_tasks_status",
+        {"tasks": ["t5", "t6"], "status": "completed"},
+    ),
+    ("Sign-up comes before Stripe", "update_task", {"task": "t6", "depends_on": ["t1"]}),
     ("reopen all login tasks", "change_task_status", {"task": "t8", "status": "pending"}),
     ("unblock everything", "change_task_status", {"task": "t6", "status": "pending"}),
     (
@@ -173,6 +181,12 @@ async def test_one_task_that_may_be_several_is_asked_back() -> None:
     assert "Test the login flow" in question
 
 
+async def test_nothing_is_done_when_it_is_not_clear_what_is_left_out() -> None:
+    message = "Delete everything except the shipping task"
+    assert not (await analysed(message, BOARD)).needs_tools
+    assert "shipping" in await answered(message, BOARD)
+
+
 async def test_a_group_that_is_empty_is_said_to_be() -> None:
     assert "no task like “all shipping tasks”" in await answered("Delete all shipping tasks", BOARD)
 
@@ -189,6 +203,7 @@ ASKED = [
     ("is the sign-up task done?", ["in progress"], []),
     ("which tasks are high priority?", ["Login page"], ["docs"]),
     ("list the login tasks", ["Login page", "Test the login flow"], ["Invoice"]),
+    ("what are the open tasks about login?", ["Login page", "Test the login flow"], ["logo"]),
     ("Priority of the docs?", ["low priority"], []),
     ("tell me about the invoice task", ["For billing, as CSV", "Billing address form"], []),
 ]
