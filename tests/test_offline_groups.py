@@ -27,6 +27,7 @@ BOARD = Context(
         task("t6", "Stripe checkout", "blocked", description="Billing by card"),
         task("t7", "Write the docs", priority="low", depends_on=("t9",)),
     ),
+    recent_tasks=(task("t5", "Billing address form", parent="t4"),),
     completed=(task("t8", "Login logo", "completed"), task("t9", "Docs folder", "completed")),
 )
 
@@ -107,6 +108,12 @@ CHANGES: list[tuple[str, str, dict[str, Any]]] = [
         "Add subtasks to the login page: form, email",
         "create_tasks",
         {"tasks": [{"title": "Form", "parent": "t2"}, {"title": "Email", "parent": "t2"}]},
+    ),
+    ("Create a subtask to write tests", "create_task", {"title": "Write tests", "parent": "t5"}),
+    (
+        "Create subtasks: form, email",
+        "create_tasks",
+        {"tasks": [{"title": "Form", "parent": "t5"}, {"title": "Email", "parent": "t5"}]},
     ),
     (
         "add “write tests” as a subtask of the login page",
