@@ -226,6 +226,16 @@ async def test_the_board_answers_without_a_step(
     assert [words for words in not_told if words in said] == []
 
 
+async def test_a_new_part_is_told_with_its_whole() -> None:
+    message = "break the login page down into: form, email"
+    arguments = {"tasks": [{"title": "Form", "parent": "t2"}, {"title": "Email", "parent": "t2"}]}
+    result = {"task_ids": ["t10", "t11"], "titles": ["Form", "Email"]}
+    step = StepOutcome(
+        "s1", "tool", "create_tasks", "Create 2 tasks", "succeeded", arguments, result, ""
+    )
+    assert "1. Form as a part of “Login page”" in await answered(message, BOARD, step)
+
+
 async def test_what_is_left_open_and_what_was_changed_is_told() -> None:
     message = "mark all login tasks as done"
     result = {"titles": ["Login page", "Test the login flow"], "still_open": ["Stripe checkout"]}
