@@ -27,6 +27,7 @@ BOARD = Context(
         task("t6", "Stripe checkout", "blocked", description="Billing by card"),
         task("t7", "Write the docs", priority="low", depends_on=("t9",)),
     ),
+    recent_tasks=(task("t5", "Billing address form", parent="t4"),),
     completed=(task("t8", "Login logo", "completed"), task("t9", "Docs folder", "completed")),
 )
 
@@ -49,6 +50,14 @@ CHANGES: list[tuple[str, str, dict[str, Any]]] = [
         "change_tasks_status",
         {"tasks": ["t4", "t5", "t6"], "status": "completed"},
     ),
+    ("clear everything that is done", "delete_tasks", {"tasks": ["t8", "t9"]}),
+    ("delete all login tasks except the login page", "delete_tasks", {"tasks": ["t3", "t8"]}),
+    (
+        "mark everything about billing but the invoice export as done",
+        "change_tasks_status",
+        {"tasks": ["t5", "t6"], "status": "completed"},
+    ),
+    ("Sign-up comes before Stripe", "update_task", {"task": "t6", "depends_on": ["t1"]}),
     ("reopen all login tasks", "change_task_status", {"task": "t8", "status": "pending"}),
     ("unblock everything", "change_task_status", {"task": "t6", "status": "pending"}),
     (
@@ -99,6 +108,12 @@ CHANGES: list[tuple[str, str, dict[str, Any]]] = [
         "Add subtasks to the login page: form, email",
         "create_tasks",
         {"tasks": [{"title": "Form", "parent": "t2"}, {"title": "Email", "parent": "t2"}]},
+    ),
+    ("Create a subtask to write tests", "create_task", {"title": "Write tests", "parent": "t5"}),
+    (
+        "Create subtasks: form, email",
+        "create_tasks",
+        {"tasks": [{"title": "Form", "parent": "t5"}, {"title": "Email", "parent": "t5"}]},
     ),
     (
         "add “write tests” as a subtask of the login page",
@@ -173,6 +188,12 @@ async def test_one_task_that_may_be_several_is_asked_back() -> None:
     assert "Test the login flow" in question
 
 
+async def test_nothing_is_done_when_it_is_not_clear_what_is_left_out() -> None:
+    message = "Delete everything except the shipping task"
+    assert not (await analysed(message, BOARD)).needs_tools
+    assert "shipping" in await answered(message, BOARD)
+
+
 async def test_a_group_that_is_empty_is_said_to_be() -> None:
     assert "no task like “all shipping tasks”" in await answered("Delete all shipping tasks", BOARD)
 
@@ -189,6 +210,7 @@ ASKED = [
     ("is the sign-up task done?", ["in progress"], []),
     ("which tasks are high priority?", ["Login page"], ["docs"]),
     ("list the login tasks", ["Login page", "Test the login flow"], ["Invoice"]),
+    ("what are the open tasks about login?", ["Login page", "Test the login flow"], ["logo"]),
     ("Priority of the docs?", ["low priority"], []),
     ("tell me about the invoice task", ["For billing, as CSV", "Billing address form"], []),
 ]
@@ -202,6 +224,16 @@ async def test_the_board_answers_without_a_step(
     said = await answered(message, BOARD)
     assert [words for words in told if words not in said] == []
     assert [words for words in not_told if words in said] == []
+
+
+async def test_a_new_part_is_told_with_its_whole() -> None:
+    message = "break the login page down into: form, email"
+    arguments = {"tasks": [{"title": "Form", "parent": "t2"}, {"title": "Email", "parent": "t2"}]}
+    result = {"task_ids": ["t10", "t11"], "titles": ["Form", "Email"]}
+    step = StepOutcome(
+        "s1", "tool", "create_tasks", "Create 2 tasks", "succeeded", arguments, result, ""
+    )
+    assert "1. Form as a part of “Login page”" in await answered(message, BOARD, step)
 
 
 async def test_what_is_left_open_and_what_was_changed_is_told() -> None:

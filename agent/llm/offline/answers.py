@@ -150,7 +150,7 @@ def _created(arguments: dict[str, Any], result: dict[str, Any], context: Context
     line = f"Created the task “{result.get('title', arguments.get('title', ''))}”"
     if priority := arguments.get("priority"):
         line += f" with {priority} priority"
-    return f"{line}{_waits(arguments.get('depends_on'), context)}."
+    return f"{line}{_within(arguments, context)}{_waits(arguments.get('depends_on'), context)}."
 
 
 def _created_all(arguments: dict[str, Any], result: dict[str, Any], context: Context) -> str:
@@ -163,9 +163,14 @@ def _created_all(arguments: dict[str, Any], result: dict[str, Any], context: Con
         after = (
             f", depends on {_quoted(before)}" if before else _waits(item.get("depends_on"), context)
         )
-        lines.append(f"{number + 1}. {title}{after}")
+        lines.append(f"{number + 1}. {title}{_within(item, context)}{after}")
     head = "Created 1 task:" if len(titles) == 1 else f"Created {len(titles)} tasks:"
     return head + "\n\n" + "\n".join(lines)
+
+
+def _within(arguments: dict[str, Any], context: Context) -> str:
+    titles = _titles([arguments.get("parent")], context)
+    return f" as a part of {_quoted(titles)}" if titles else ""
 
 
 def _waits(references: Any, context: Context) -> str:

@@ -26,7 +26,7 @@ class BoardReader(TaskMaker):
         if wish.kind == "group":
             phrase = wish.task
             if not phrase.startswith("everything"):
-                phrase = f"all {phrase}" if phrase.endswith("tasks") else f"all {phrase} tasks"
+                phrase = f"all {phrase}" if "tasks" in phrase else f"all {phrase} tasks"
             found = self._find(phrase, OPEN).entries
             self.draft.facts += [_list("There are", found)] if found else []
             return

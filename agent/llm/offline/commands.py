@@ -149,6 +149,10 @@ _RULES: tuple[tuple[str, Build], ...] = (
     (rf"{_T} (?:needs|need|requires|require) {_ON} first", _depend),
     (rf"block {_T} (?:by|on) {_ON}", _depend),
     (rf"(?:do|start) {_T} after {_ON}", _depend),
+    (
+        rf"{_T} (?:comes|come|should come|must come|goes) before {_ON}",
+        lambda match: Depend(match["on"], match["task"]),
+    ),
     # -- the order, before "move to done" and "put it last"
     (
         rf"(?:finish|complete|do|start) {_T} before (?P<other>.+)",
@@ -274,7 +278,7 @@ _RULES: tuple[tuple[str, Build], ...] = (
         _to("in_progress"),
     ),
     (rf"(?:i|we)(?:['’]m|['’]re| am| are) (?:stuck|blocked) (?:on|with|at) {_T}", _to("blocked")),
-    (rf"{_T}{_LEFT}{_NOW} (?P<status>{S}){_NOW}", _status),
+    (rf"{_T}(?<! that)(?<! which){_LEFT}{_NOW} (?P<status>{S}){_NOW}", _status),
     # -- the rest
     (
         rf"(?:make|move|put|set|turn|group|collect|gather|nest|file) {_T} (?:into |to be )?(?:as )?"

@@ -142,9 +142,12 @@ def creation(text: str) -> Wish | None:
             return Unclear(NO_TITLE)
     if plural and joiner and joiner.group().strip() == "for" and (about := _ABOUT.match(body)):
         body = body[about.end() :]
-    if plural and len(items := comma_items(body)) > 1:
-        return CreateTasks(tuple(_single(item, kind, action=True) for item in items))
-    return _single(body, kind, action=True)
+    items = comma_items(body) if plural else [body]
+    # A subtask of nothing named is one of what was spoken of last, or of the session's task.
+    whole = "it" if match["noun"].lower().startswith("sub") else ""
+    tasks = [_single(item, kind, action=True) for item in items]
+    tasks = [replace(task, parent=task.parent or whole) for task in tasks]
+    return CreateTasks(tuple(tasks)) if len(tasks) > 1 else tasks[0]
 
 
 def _parts(text: str) -> CreateTasks | None:

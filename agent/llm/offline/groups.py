@@ -6,7 +6,7 @@ Text in, a description out; which tasks those are, the board tells.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.llm.offline.titles import clean
 from agent.llm.offline.vocabulary import PRIORITIES, STATUSES, S
@@ -19,7 +19,8 @@ EVERY = (*OPEN, "completed")
 @dataclass(frozen=True, slots=True)
 class Group:
     """`statuses`: none for any. `topic`: words of the title, with `about` of the description too.
-    `parent`: the task whose subtasks are meant, with `itself` that task too."""
+    `parent`: the task whose subtasks are meant, with `itself` that task too. `without`: those that
+    are not meant."""
 
     statuses: tuple[str, ...] = ()
     priority: str = ""
@@ -27,11 +28,12 @@ class Group:
     about: bool = False
     parent: str = ""
     itself: bool = False
+    without: str = ""
 
     @property
     def only_status(self) -> bool:
         """No word narrows it: a search by status finds all of it, however many there are."""
-        return not (self.priority or self.topic or self.parent)
+        return not (self.priority or self.topic or self.parent or self.without)
 
 
 _KIND = r"(?:tasks|task|tickets?|to-?dos?|items?|cards?|issues?)"
@@ -70,6 +72,11 @@ _PLURAL = re.compile(
     rf"(?: (?:{_LINK})\b(?P<after>.+))?",
     re.I,
 )
+_EXCEPT = re.compile(
+    r"(?P<group>(?:all|every|each|everything)\b.*?),? (?:except(?: for)?|but(?: not)?|other than|apart from"
+    r"|excluding) (?P<without>.+)",
+    re.I,
+)
 _COUNTED = re.compile(
     r"(?:the )?(?:first|last|next|two|three|four|five|\d+|new|these|those)\b", re.I
 )
@@ -79,6 +86,8 @@ _IDLE = frozenset(["have", "has", "done", "board", "list", "project", "currently
 def group(phrase: str) -> Group | None:
     """Returns the group that `phrase` describes, or None when it means tasks one by one."""
     phrase = " ".join(phrase.split()).strip(" .,:;!?")
+    if (match := _EXCEPT.fullmatch(phrase)) and (rest := group(match["group"])):
+        return replace(rest, without=match["without"])
     if match := _AND_SUBTASKS.fullmatch(phrase):
         return Group(parent=match["parent"], itself=True)
     if match := _SUBTASKS.fullmatch(phrase):

@@ -135,8 +135,9 @@ _BOARD = tuple(
 )
 
 _GROUP = re.compile(
-    r"(?:show|list|display|find)(?: me| us)? (?:all )?(?:of )?(?:the |our |my )?"
-    r"(?P<task>(?:[\w-]+ ){1,4}tasks|everything (?:about|on|for) .+)",
+    r"(?:show|list|display|find|what are|which are)(?: me| us)? (?:all )?(?:of )?(?:the |our |my )?"
+    r"(?P<task>(?:[\w-]+ ){1,4}tasks(?: (?:about|for|on|with|related to) .+)?"
+    r"|everything (?:about|on|for) .+)",
     re.I,
 )
 _ALL_DONE = re.compile(r"(?:everything|all(?: the| my| our)?(?: tasks)?) (?:is|are) ", re.I)

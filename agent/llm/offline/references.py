@@ -204,12 +204,13 @@ class Board:
         return Found(tuple(them))
 
     def _members(self, phrase: str, wanted: Group, among: tuple[str, ...]) -> Found | NotFound:
-        parents: tuple[Entry, ...] = ()
-        if wanted.parent:
-            found = self.find(wanted.parent, among=EVERY)
+        named: dict[str, tuple[Entry, ...]] = {"": ()}
+        for other in (wanted.parent, wanted.without):
+            found = self.find(other, among=EVERY) if other else Found(())
             if isinstance(found, NotFound):
                 return found
-            parents = found.entries[:1]
+            named[other] = found.entries
+        parents, without = named[wanted.parent][:1], named[wanted.without]
         statuses = tuple(one for one in wanted.statuses or among if one in among) or wanted.statuses
         entries = tuple(
             entry
@@ -218,6 +219,7 @@ class Board:
             and wanted.priority in ("", entry.priority)
             and _is_about(entry, wanted)
             and (not parents or self._is_part(entry, parents[0], wanted))
+            and entry not in without
         )
         if wanted.only_status and self._may_be_more(statuses):
             return Found(entries, search=statuses)
