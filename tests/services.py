@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,7 @@ SERVICES: dict[str, tuple[Callable[[], Any], str, str]] = {
     "browser": (chromium_path, "Chromium", "install it, or set CHROMIUM to its program"),
     "firefox": (firefox_path, "Firefox", "install it, or set FIREFOX to its program"),
     "axe": (axe_path, "axe-core", "install npm, which fetches it"),
+    "curl": (partial(shutil.which, "curl"), "curl", "install it"),
     "node": (ag_ui_path, "AG-UI's client", "install nodejs and npm, which fetches it"),
 }
 
