@@ -30,6 +30,7 @@ class Finished:
     result: Mapping[str, Any] = field(default_factory=dict)
     # Rows that belong to the result, written in the same transaction; returns their events.
     effect: Callable[[], Sequence[events.Event]] | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)  # told with it
 
 
 class Journal:
@@ -126,7 +127,7 @@ class Journal:
 
     def _said(self, phase: Phase, finished: Finished, took: int) -> events.Event:
         expected = self.outlook.phase_finished(phase)
-        metadata = {"phase": "finished", "duration_ms": took, **expected}
+        metadata = {"phase": "finished", "duration_ms": took, **expected, **finished.metadata}
         return events.progress(self.run.pk, phase, finished.message, finished.details, metadata)
 
     def failures(self, reason: str) -> list[events.Event]:

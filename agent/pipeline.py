@@ -157,7 +157,8 @@ class _Run:
                 _count(len(found.tasks), "open task"),
             ]
         )
-        return Finished("📚 Context gathered", details, found.as_json())
+        recalled = {"recalled": [one.title for one in found.memories]} if found.memories else {}
+        return Finished("📚 Context gathered", details, found.as_json(), metadata=recalled)
 
     async def _analyze(self) -> Finished:
         analysis = await self.model.analyze(self.context)

@@ -125,7 +125,7 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "commands": COMMANDS,
         "notice": model_notice(),
         "is_offline": not has_server(),
-        "page": _page(found, told),
+        "page": _page(found, told, user),
         "modules": modules("chat/session.js"),
         "statuses": wording.STATUSES,
         "priorities": Task.Priority.values,
@@ -135,10 +135,11 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
     return render(request, "chat/session.html", context)
 
 
-def _page(session: ChatSession, told: Transcript) -> dict[str, Any]:
+def _page(session: ChatSession, told: Transcript, user: User) -> dict[str, Any]:
     """Returns what the page's script starts from."""
     return {
         "session": str(session.pk),
+        "user": user.get_username(),
         "project": session.project.name,
         "socket": f"/ws/sessions/{session.pk}/",
         "project_id": str(session.project_id),

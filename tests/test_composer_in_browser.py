@@ -106,6 +106,34 @@ def test_a_typed_command_is_sent_as_the_sentence_that_it_stands_for(visit: Visit
     assert page.locator("#alert").inner_text() == "There is nothing to stop right now."
 
 
+def test_a_session_may_ask_before_anything_is_changed(visit: Visit) -> None:
+    page = visit.live()
+    asks = page.get_by_label("Ask me before anything is changed")
+    with page.expect_response(lambda answer: answer.request.method == "PATCH"):
+        asks.check()
+    page.reload()
+    assert asks.is_checked()
+    page.locator('#connection[data-state="live"]').wait_for()
+    visit.say("Create a task to write the docs")
+    visit.wait_for("waiting")
+    assert page.locator(".task").count() == 0
+    page.get_by_role("button", name="Approve").click()
+    visit.wait_for("succeeded")
+    page.locator(".task").wait_for()
+
+
+def test_who_wrote_a_message_is_told_apart(visit: Visit) -> None:
+    page = visit.live()
+    visit.say("What is open?")
+    visit.wait_for("succeeded")
+    assert page.locator("[data-others]").count() == 0
+    assert visit.context.browser is not None
+    carol = Visit(visit.context.browser, visit.server, "carol")
+    carol.live()
+    assert carol.page.locator('[data-others] [data-slot="said-author"]').inner_text() == "alice"
+    carol.context.close()
+
+
 def test_the_tab_tells_what_is_going_on_to_who_looks_elsewhere(visit: Visit) -> None:
     page = visit.live()
     visit.say("I need: 1. booking 2. invoices")

@@ -5,12 +5,9 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from playwright.sync_api import Page, WebSocketRoute
 
-from agent.tools import registry
 from tests.browser import Visit, browser, visit
 
 pytestmark = pytest.mark.browser
@@ -21,14 +18,6 @@ DELETE = "Delete the booking task and delete the invoices task"
 @pytest.fixture
 def asked(visit: Visit) -> Visit:
     """A plan of two steps waits, each of which deletes a task."""
-    tools = [
-        {"name": one.name, "description": one.description, "arguments": one.spec.parameters}
-        for one in registry.every()
-    ]
-    visit.context.route(
-        "**/api/tools/",
-        lambda route: route.fulfill(body=json.dumps(tools), content_type="application/json"),
-    )
     visit.live()
     visit.say("I need: 1. booking 2. reminders 3. invoices")
     visit.wait_for("succeeded")

@@ -4,6 +4,7 @@
 import { commandOf, setUpCommands } from "./commands.js";
 import { clone, slot } from "./dom.js";
 import { draft, keepDraft } from "./drafts.js";
+import { call, reason, under } from "./rest.js";
 import { time } from "./times.js";
 import { page } from "./wording.js";
 
@@ -11,6 +12,7 @@ const form = document.getElementById("composer");
 const field = document.getElementById("message");
 const alertBox = document.getElementById("alert");
 const outbox = document.getElementById("outbox");
+const askFirst = document.getElementById("ask-first");
 const STORE = `samurai.unsent.${page.session}`;
 let unsent = [];
 
@@ -65,9 +67,18 @@ export function setUp({ send, onSent, waiting, act }) {
     field.value = draft();
     grow();
   }
+  askFirst.addEventListener("change", setApproval);
   for (const button of document.querySelectorAll("[data-example]")) {
     button.addEventListener("click", () => write(button.dataset.example));
   }
+}
+
+// For all messages of the session from now on, whoever sends them.
+async function setApproval() {
+  const body = { approval: askFirst.checked ? "required" : "auto" };
+  const answer = await call("PATCH", under("sessions", page.session), { body });
+  complain(answer?.ok ? "" : reason(answer, "plans are approved as before"));
+  if (!answer?.ok) askFirst.checked = !askFirst.checked;
 }
 
 function perform(name, act) {

@@ -5,7 +5,7 @@ import { addCopyButtons } from "./copying.js";
 import { openAsLeft } from "./opened.js";
 import { since, time, until } from "./times.js";
 import {
-  bar, duration, eta, isActive, isPhase, line, recalled, stepNote, stepTook, toolSteps,
+  bar, duration, eta, isActive, isPhase, line, page, recalled, stepNote, stepTook, toolSteps,
 } from "./wording.js";
 
 const entries = document.getElementById("entries");
@@ -60,6 +60,7 @@ function setStatus(node, run) {
 
 function fillSaid(node, said) {
   show(node, "said", said !== null);
+  node.toggleAttribute("data-others", said !== null && said.author !== page.user);
   attribute(node, "data-client-id", said?.client_id ?? "");
   text(node, "said-author", said?.author ?? "");
   const content = slot(node, "said-content");
