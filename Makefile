@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-inp
 WITH_ENV := $(if $(wildcard .env),$(BIN)/dotenv --file .env run --no-override --)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench soak screenshots clean
+.PHONY: help run test check bench soak lighthouse screenshots clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,9 @@ bench: $(VENV)/installed-dev ## measure what has a bar (ARGS="stream batch admin
 
 soak: $(VENV)/installed-dev ## kill, stop and load a server at length (ARGS="kills stops")
 	@$(BIN)/python benchmarks/soak.py $(ARGS)
+
+lighthouse: $(VENV)/installed-dev ## ask Lighthouse about the session page; needs npm and Chromium
+	@$(BIN)/python benchmarks/lighthouse.py
 
 screenshots: $(VENV)/installed-dev ## take the pictures of docs/images anew
 	@$(BIN)/python docs/screenshot.py

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import django
 
-CAST = {"alice": "owner", "bob": "stranger", "carol": "viewer"}
+CAST = {"alice": "owner", "bob": "stranger", "carol": "viewer", "dave": "editor"}
 
 
 def main() -> None:
@@ -39,9 +39,9 @@ def main() -> None:
     project = Project.objects.create(
         name="Clinic booking", owner=User.objects.get(username="alice")
     )
-    Membership.objects.create(
-        project=project, user=User.objects.get(username="carol"), role="viewer"
-    )
+    for name in ("carol", "dave"):
+        user = User.objects.get(username=name)
+        Membership.objects.create(project=project, user=user, role=CAST[name])
     sessions = [str(ChatSession.objects.create(project=project).pk) for _ in range(2)]
     json.dump({"cast": cast, "project": str(project.pk), "sessions": sessions}, sys.stdout)
 

@@ -16,23 +16,21 @@ let saving = Promise.resolve(); // one field after the other: each needs the ver
 const of = (one, verb) => under(one.object === "task" ? "tasks" : "memories", one.id, verb);
 const inSession = (one) => `${of(one)}?session=${page.session}`; // the change is told in its log
 
-export function setUp() {
-  root.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-open]");
-    if (button) turn(button);
-    const deed = event.target.closest("[data-deed]");
-    if (deed) deeds[deed.dataset.deed](deed);
-  });
-  root.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !opened?.row.contains(event.target)) return;
-    event.preventDefault(); // it closes this, and not the drawer around it
-    const opener = slot(opened.row, "opener");
-    close();
-    opener.focus();
-  });
-}
+root.addEventListener("click", (event) => {
+  const deed = event.target.closest("[data-deed]");
+  if (deed) deeds[deed.dataset.deed](deed);
+});
 
-function turn(button) {
+root.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !opened?.row.contains(event.target)) return;
+  event.preventDefault(); // it closes this, and not the drawer around it
+  const opener = slot(opened.row, "opener");
+  close();
+  opener.focus();
+});
+
+// Opens what the button belongs to, or closes it when it is open.
+export function turn(button) {
   const row = button.closest("li");
   const other = opened?.row !== row;
   close();

@@ -2,7 +2,6 @@
 // detail.js and arrange.js, what of them is shown in finding.js.
 
 import * as board from "./board.js";
-import * as detail from "./detail.js";
 import { attribute, list, picture, show, slot, text } from "./dom.js";
 import { debug } from "./debug.js";
 import * as finding from "./finding.js";
@@ -14,7 +13,15 @@ const first = JSON.parse(document.getElementById("board").textContent);
 let told = first.version; // the version of the board that was fetched last
 let wanted = told; // the latest that a frame told of
 let missed = null; // changes that came while the board was being fetched
+let detail = null; // detail.js, once something was opened
 board.set(first);
+
+root.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-open]");
+  if (!button) return;
+  detail ??= await import("./detail.js");
+  detail.turn(button);
+});
 
 // A new message: what changed before it is no longer new.
 export function startAnew() {
@@ -28,7 +35,7 @@ export function change(body, change) {
   board.put(body);
   board.fresh.set(body.id, change);
   painting.add("panels", showAll);
-  painting.add(`detail ${body.id}`, () => detail.refresh(body.id));
+  painting.add(`detail ${body.id}`, () => detail?.refresh(body.id));
 }
 
 export function showAll() {
@@ -124,7 +131,7 @@ async function fetchAgain(version) {
     missed.forEach(board.put);
     told = version;
     showAll();
-    detail.refresh();
+    detail?.refresh();
     return true;
   } catch (error) {
     debug("the board could not be fetched", error); // the next frame that tells of it tries again

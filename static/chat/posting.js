@@ -33,7 +33,8 @@ export class Posting {
   }
 
   async #post(frame) {
-    if (this.#stopped) return; // what is kept is sent again over the next transport
+    // A message is kept, and sent again over the next transport.
+    if (this.#stopped && frame.type === "message") return;
     const [path, body] = orders[frame.type](frame);
     const answer = await call("POST", path, { body });
     if (this.#stopped) return;

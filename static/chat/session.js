@@ -8,7 +8,6 @@ import * as arrange from "./arrange.js";
 import * as attention from "./attention.js";
 import * as composer from "./composer.js";
 import { Connection } from "./connection.js";
-import * as detail from "./detail.js";
 import { showConnection } from "./line.js";
 import * as panels from "./panels.js";
 import * as scroll from "./scroll.js";
@@ -42,12 +41,18 @@ function read(frame) {
     return;
   }
   debug("frame", frame.type);
-  if (frame.type === "hello") composer.sendAgain(send);
+  if (frame.type === "hello") startOver();
   if (["hello", "board"].includes(frame.type)) panels.hear(frame);
   else if (frame.type === "interrupted") readInterrupted(frame);
   else if (frame.type === "rejected") readRefusal(frame);
   // The log cannot serve this page's cursor: the server folds what it has.
   else if (frame.type === "resync") location.reload();
+}
+
+// A new line: what was sent over the last one may have been lost with it.
+function startOver() {
+  composer.sendAgain(send);
+  letAct();
 }
 
 // One event that cannot be shown is a plain line; the others go on.
@@ -117,6 +122,10 @@ function titleOf(content) {
 
 function readRefusal(frame) {
   if (!decisions.refused(frame, composer.complain)) composer.refused(frame);
+  letAct();
+}
+
+function letAct() {
   for (const button of document.querySelectorAll("[data-act]:disabled")) button.disabled = false;
 }
 
@@ -231,7 +240,6 @@ attention.setUp({ active: () => fold.active, complain: composer.complain });
 scroll.setUp();
 setUpOlder();
 setUpLinks(composer.complain);
-detail.setUp();
 arrange.setUp();
 composer.setUp({ send, onSent: scroll.toEnd, waiting, act: clickLatest });
 document.getElementById("try-now").addEventListener("click", () => connection.tryNow());
