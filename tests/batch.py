@@ -16,10 +16,12 @@ from typing import Any
 import pytest
 
 from tests.model_server import ModelServer
-from tests.server import PATIENCE, ROOT, ServerProcess
+from tests.server import ROOT, ServerProcess
 from tests.test_engine_distributed import Model
 
 Result = dict[str, Any]
+# Seconds that anything may take on a busy machine before a test gives up.
+PATIENCE = 90.0
 
 
 class Command:
@@ -48,7 +50,7 @@ class Command:
             env=self.env,
             input=given if isinstance(given, bytes) else given.encode(),
             capture_output=True,
-            timeout=120,
+            timeout=240,
             check=False,
         )
         out, err = done.stdout.decode(), done.stderr.decode()
@@ -126,11 +128,16 @@ def model() -> Model:
 
 
 @pytest.fixture
-def modelled(make_command: Callable[..., Command], model: Model) -> Iterator[Command]:
-    """With a model that plans two tasks for each message, and waits where a test says."""
+def answering(model: Model) -> Iterator[ModelServer]:
     with ModelServer(model.handle) as server:
         try:
-            yield make_command(OPENAI_API_KEY="key", OPENAI_BASE_URL=server.base_url)
+            yield server
         finally:
             for gate in model.gates.values():
                 gate.open()
+
+
+@pytest.fixture
+def modelled(make_command: Callable[..., Command], answering: ModelServer) -> Command:
+    """With a model that plans two tasks for each message, and waits where a test says."""
+    return make_command(OPENAI_API_KEY="key", OPENAI_BASE_URL=answering.base_url)

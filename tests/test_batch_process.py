@@ -16,10 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.batch import Command, by_id, end, results
-from tests.model_server import Gate, ModelServer
+from tests.batch import PATIENCE, Command, by_id, end, results
+from tests.model_server import Answer, Gate, ModelServer, Request, error
 from tests.server import (
-    PATIENCE,
     ServerProcess,
     WorkerProcess,
     is_last,
@@ -132,16 +131,19 @@ def test_it_is_interrupted_while_a_pipe_says_nothing(modelled: Command) -> None:
 
 
 def test_what_failed_before_is_not_done_again_and_still_counts(
-    modelled: Command, model: Model, file: str, out: Path
+    modelled: Command, model: Model, answering: ModelServer, file: str, out: Path
 ) -> None:
-    model.gate("analysis", "Mop")
-    assert modelled.run(file, "--output", str(out), "--timeout", "3").returncode == 1
-    assert modelled.run(file, "--output", str(out)).returncode == 1
-    assert by_id(out)["2"]["status"] == "cancelled"
+    def refusing(request: Request) -> Answer:
+        return error(401) if request.message == "Mop" else Model.handle(model, request)
+
+    answering.handler = refusing
+    for _ in range(2):
+        assert modelled.run(file, "--output", str(out)).returncode == 1
+        assert by_id(out)["2"]["code"] == "model_refused"
     # Its line taken out, it is done again.
     lines = out.read_text().splitlines(keepends=True)
     out.write_text("".join(line for line in lines if '"id": "2"' not in line))
-    model.gates.clear()
+    answering.handler = model.handle
     assert modelled.run(file, "--output", str(out)).returncode == 0
     assert by_id(out)["2"]["status"] == "succeeded"
     # The file taken away, everything is.
