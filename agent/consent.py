@@ -22,12 +22,13 @@ MOST_CHANGED = 5
 # Only with one of these does a message ask for a deletion, in the languages that we know. With words
 # that we do not know, one question too many is asked.
 _DELETING = (
-    "delet|remov|forget|drop|eras|discard|clear|trash|get rid|throw|scrap|kill|"  # English
+    r"delet|remov|forget|(?:drop|scrap)(?:s|ped|ping)?\b|eras(?:e|ing)|discard|trash|get rid|"
+    r"throw(?:n|ing)? (?:\w+ ){0,4}(?:away|out)|kill\b|"  # English
     "lösch|entfern|streich|vergiss|verwirf|"  # German
     "supprim|effac|enlev|oubli|retir|"  # French
-    "elimin|borra|borre|quita|quite|olvid|"  # Spanish
+    "elimin|borra|borre|quita|olvid|"  # Spanish
     "cancell|rimuov|toglie|dimentic|"  # Italian
-    "apag|exclu|esqueç|esquec|"  # Portuguese
+    "apag|exclua|exclui|esqueç|esquec|"  # Portuguese
     "verwijder|vergeet|schrap|"  # Dutch
     "удал|сотри|убер|забудь"  # Russian
 )

@@ -62,6 +62,9 @@ DONE_AT_ONCE = [
     ("Delete the SMS reminder task, the clinic dropped it.", "SMS reminder a day before"),
     ("delete LOGIN", "Login"),
     ("Please get rid of the invoices.", "Invoices"),
+    ("Throw the invoices task away", "Invoices"),
+    ("Drop login", "Login"),
+    ("Supprime la tâche « Login »", "Login"),
     ("Lösche die Aufgabe „Invoices“, bitte.", "Invoices"),
     ("Удали задачу Login", "Login"),
     ("Remove “Book”.", "Book"),
@@ -105,6 +108,7 @@ NOT_EXACT = [
     ("Clean up the board", "Login"),
     ("Delete the cancelled ones", "Cancel"),
     ("Forget the decision on invoices", "Invoices"),
+    ("Put a dropdown on the login page, it is quite clear", "Login"),
 ]
 
 
