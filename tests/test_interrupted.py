@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils import timezone
 
-from agent import runs
+from agent import events, runs
 from agent.models import ChatSession, Event, Message, Run
 from chat import fold
 from chat.frames import interruption
@@ -34,7 +34,7 @@ def begun(session: ChatSession, status: str, lease: timedelta | None) -> Run:
         status=status,
         lease_until=timezone.now() + lease if lease else None,
     )
-    body = f'{{"type": "run", "status": "{status}", "run": "{run.pk}", "timestamp": ""}}'
+    body = events.run(run.pk, status).frame(1)
     Event.objects.create(session=session, seq=1, run=run, type="run", body=body)
     return run
 
