@@ -87,6 +87,7 @@ class AgUi(ApiView):
         answers the interrupt that it names. Closing cancels nothing.
         """
         asked = _parsed(request.data)
+        sse.require_place(request)
         alias = self._known(asked) or self._begun(asked)
         return self._stream(alias, alias.after)
 
@@ -214,7 +215,8 @@ class AgUi(ApiView):
         threads = _aliases(self.request, Alias.Kind.THREAD).filter(session=session)
         thread = threads.values_list("name", flat=True)[0]
         translation = Translation(thread, alias.name, alias.after)
-        return sse.stream(_blocks(presence, alias.run, translation, after))
+        blocks = _blocks(presence, alias.run, translation, after)
+        return sse.stream(self.request, blocks)
 
 
 class AgUiEvents(AgUi):
@@ -229,7 +231,9 @@ class AgUiEvents(AgUi):
         alias = _aliases(request, Alias.Kind.RUN).filter(name=_text(name)).first()
         if alias is None:
             raise Http404("There is no such run.")
-        return self._stream(alias, sse.cursor_of(request))
+        after = sse.cursor_of(request)
+        sse.require_place(request)
+        return self._stream(alias, after)
 
 
 def _aliases(request: Request, kind: str) -> Any:

@@ -71,6 +71,7 @@ class ChatView(ApiView):
         project = access.get_project(user, project_id, Role.EDITOR)
         said = self.read(ChatInput)
         check_key(request)
+        sse.require_place(request)
         client_id = said.get("client_id") or client_id_of(request)
         session = _session(project, said.get("session"), client_id) or (
             ChatSession.objects.create(project=project, created_by=user)
@@ -209,7 +210,7 @@ class ChatStream(ChatView):
         session, run = self.accept(project_id)
         after = max(following.start_of(run), min(had, session.last_seq))
         presence = sse.presence_of(request, session)
-        return sse.stream(_blocks(presence, run, after))
+        return sse.stream(request, _blocks(presence, run, after))
 
 
 async def _blocks(presence: Presence, run: Run, after: int) -> AsyncGenerator[str, None]:
