@@ -28,7 +28,8 @@ from chat.api.authentication import user_of
 from chat.api.idempotency import check_key, client_id_of
 from chat.api.schema import operation, stream_of
 from chat.api.serializers import PlanSerializer
-from chat.api.views import ApiView, let_go, on_loop
+from chat.api.sessions import start_in
+from chat.api.views import ApiView, let_go
 from chat.presence import Presence
 
 logger = logging.getLogger(__name__)
@@ -73,11 +74,10 @@ class ChatView(ApiView):
         check_key(request)
         sse.require_place(request)
         client_id = said.get("client_id") or client_id_of(request)
-        session = _session(project, said.get("session"), client_id) or (
-            ChatSession.objects.create(project=project, created_by=user)
-        )
         order = Order(said["message"], client_id, said["approval"], said.get("task"))
-        return session, on_loop(runs.start, session.pk, user, order)
+        known = _session(project, said.get("session"), client_id)
+        session = known or ChatSession.objects.create(project=project, created_by=user)
+        return session, start_in(session, user, order, is_new=known is None)
 
 
 def _session(project: Project, named: UUID | None, client_id: UUID | None) -> ChatSession | None:
