@@ -29,6 +29,7 @@ from chat.api.authentication import user_of
 from chat.api.events import Cursor
 from chat.api.follower import Piece
 from chat.api.schema import operation, stream_of
+from chat.api.sessions import start_in
 from chat.api.views import ApiView, on_loop
 from chat.models import Alias
 from chat.presence import Presence
@@ -87,6 +88,7 @@ class AgUi(ApiView):
         answers the interrupt that it names. Closing cancels nothing.
         """
         asked = _parsed(request.data)
+        sse.require_place(request)
         alias = self._known(asked) or self._begun(asked)
         return self._stream(alias, alias.after)
 
@@ -114,28 +116,28 @@ class AgUi(ApiView):
         wishes = Wishes(data={name: props[name] for name in Wishes().fields if name in props})
         wishes.is_valid(raise_exception=True)
         wanted = wishes.validated_data
-        session = self._thread(asked.thread_id, wanted.get("project"))
+        session, is_new = self._thread(asked.thread_id, wanted.get("project"))
         # Its own name for the message: two requests at once start one run.
         client_id = uuid5(NAMES, f"{user.pk}:{asked.thread_id}:{asked.run_id}")
         order = Order(content, client_id, wanted["approval"], wanted.get("task"))
-        run = on_loop(runs.start, session.pk, user, order)
+        run = start_in(session, user, order, is_new=is_new)
         return self._name(asked.run_id, session, run, following.start_of(run))
 
-    def _thread(self, name: str, project: UUID | None) -> ChatSession:
-        """Returns the session of a thread, a new one for a new name."""
+    def _thread(self, name: str, project: UUID | None) -> tuple[ChatSession, bool]:
+        """Returns the session of a thread, and whether it was made now, for a new name."""
         user = user_of(self.request)
-        known = _aliases(self.request, Alias.Kind.THREAD).filter(name=name).first()
-        if known is not None:
-            return access.get_session(user, known.session_id, Role.EDITOR)
+        threads = _aliases(self.request, Alias.Kind.THREAD).filter(name=name)
+        if (known := threads.first()) is not None:
+            return access.get_session(user, known.session_id, Role.EDITOR), False
         place = self._project(project)
         with transaction.atomic():
             session = ChatSession.objects.create(project=place, created_by=user)
-            alias, is_new = _aliases(self.request, Alias.Kind.THREAD).get_or_create(
+            alias, is_new = Alias.objects.get_or_create(
                 user=user, kind=Alias.Kind.THREAD, name=name, defaults={"session": session}
             )
             if not is_new:  # somebody was faster
                 session.delete()
-        return access.get_session(user, alias.session_id, Role.EDITOR)
+        return access.get_session(user, alias.session_id, Role.EDITOR), is_new
 
     def _project(self, named: UUID | None) -> Project:
         user = user_of(self.request)
@@ -214,7 +216,8 @@ class AgUi(ApiView):
         threads = _aliases(self.request, Alias.Kind.THREAD).filter(session=session)
         thread = threads.values_list("name", flat=True)[0]
         translation = Translation(thread, alias.name, alias.after)
-        return sse.stream(_blocks(presence, alias.run, translation, after))
+        blocks = _blocks(presence, alias.run, translation, after)
+        return sse.stream(self.request, blocks)
 
 
 class AgUiEvents(AgUi):
@@ -229,7 +232,9 @@ class AgUiEvents(AgUi):
         alias = _aliases(request, Alias.Kind.RUN).filter(name=_text(name)).first()
         if alias is None:
             raise Http404("There is no such run.")
-        return self._stream(alias, sse.cursor_of(request))
+        after = sse.cursor_of(request)
+        sse.require_place(request)
+        return self._stream(alias, after)
 
 
 def _aliases(request: Request, kind: str) -> Any:

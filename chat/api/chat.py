@@ -28,7 +28,8 @@ from chat.api.authentication import user_of
 from chat.api.idempotency import check_key, client_id_of
 from chat.api.schema import operation, stream_of
 from chat.api.serializers import PlanSerializer
-from chat.api.views import ApiView, let_go, on_loop
+from chat.api.sessions import start_in
+from chat.api.views import ApiView, let_go
 from chat.presence import Presence
 
 logger = logging.getLogger(__name__)
@@ -71,12 +72,12 @@ class ChatView(ApiView):
         project = access.get_project(user, project_id, Role.EDITOR)
         said = self.read(ChatInput)
         check_key(request)
+        sse.require_place(request)
         client_id = said.get("client_id") or client_id_of(request)
-        session = _session(project, said.get("session"), client_id) or (
-            ChatSession.objects.create(project=project, created_by=user)
-        )
         order = Order(said["message"], client_id, said["approval"], said.get("task"))
-        return session, on_loop(runs.start, session.pk, user, order)
+        known = _session(project, said.get("session"), client_id)
+        session = known or ChatSession.objects.create(project=project, created_by=user)
+        return session, start_in(session, user, order, is_new=known is None)
 
 
 def _session(project: Project, named: UUID | None, client_id: UUID | None) -> ChatSession | None:
@@ -209,7 +210,7 @@ class ChatStream(ChatView):
         session, run = self.accept(project_id)
         after = max(following.start_of(run), min(had, session.last_seq))
         presence = sse.presence_of(request, session)
-        return sse.stream(_blocks(presence, run, after))
+        return sse.stream(request, _blocks(presence, run, after))
 
 
 async def _blocks(presence: Presence, run: Run, after: int) -> AsyncGenerator[str, None]:

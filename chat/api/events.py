@@ -60,7 +60,9 @@ class SessionEvents(ApiView):
         session = access.get_session(user_of(request), session_id)
         after = sse.cursor_of(request)
         if isinstance(request.accepted_renderer, sse.EventStreamRenderer):
-            return sse.stream(sse.blocks(sse.presence_of(request, session), after))
+            sse.require_place(request)
+            blocks = sse.blocks(sse.presence_of(request, session), after)
+            return sse.stream(request, blocks)
         if after > session.last_seq:
             return _gone(session)
         return _page(request, session, after, self.query(PageQuery)["limit"])

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
@@ -32,6 +32,7 @@ LASTS = timedelta(days=1)
 # A request that has no answer after so long died with its process, and may be carried out again.
 GIVEN_UP = timedelta(minutes=1)
 KEPT_HEADERS = ("ETag", "Location")
+NAMES = UUID("6ad2d1f0-25f5-4f0e-8a55-1d0f3ff1f7c1")
 KEY = re.compile(r"[!-~]{1,255}")
 
 Post = TypeVar("Post", bound=Callable[..., HttpResponseBase])
@@ -89,7 +90,7 @@ def check_key(request: Request) -> None:
     """Refuses a key that came with another request; the run of this one is found by its `client_id`."""
     if (key := key_of(request)) is None:
         return
-    now, digest = timezone.now(), _digest(request)
+    now, digest = _now(), _digest(request)
     known, _ = KeptAnswer.objects.get_or_create(
         user=user_of(request), key=key, defaults={"digest": digest, "began_at": now}
     )
@@ -103,7 +104,11 @@ def client_id_of(request: Request) -> UUID | None:
     return None if key is None else uuid5(NAMES, f"{user_of(request).pk}:{key}")
 
 
-NAMES = UUID("6ad2d1f0-25f5-4f0e-8a55-1d0f3ff1f7c1")
+def _now() -> datetime:
+    """Returns the time, and forgets what is over by then."""
+    now = timezone.now()
+    KeptAnswer.objects.filter(began_at__lt=now - LASTS).delete()
+    return now
 
 
 def _digest(request: Request) -> str:
@@ -113,8 +118,7 @@ def _digest(request: Request) -> str:
 
 def _claim(user: int, key: str, digest: str) -> KeptAnswer:
     """Returns the row of this key: the caller's own to fill, or one with an answer. Raises."""
-    now = timezone.now()
-    KeptAnswer.objects.filter(began_at__lt=now - LASTS).delete()
+    now = _now()
     try:
         with transaction.atomic():
             return KeptAnswer.objects.create(user_id=user, key=key, digest=digest, began_at=now)

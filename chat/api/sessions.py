@@ -6,6 +6,7 @@ import logging
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.db import transaction
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -13,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agent import runs, undo
+from agent.exceptions import Refused
 from agent.models import ApprovalMode, ChatSession, Run, Task
 from agent.models.projects import Role
 from agent.runs import Order
@@ -129,6 +131,18 @@ def order_of(request: Request, fields: dict[str, Any]) -> Order:
         fields["approval"],
         fields.get("task"),
     )
+
+
+def start_in(session: ChatSession, user: User, order: Order, *, is_new: bool) -> Run:
+    """Starts a run. A session that was made for it goes again when it is refused."""
+    try:
+        return on_loop(runs.start, session.pk, user, order)
+    except Refused:
+        if is_new:
+            with transaction.atomic():
+                empty = ChatSession.objects.select_for_update().filter(pk=session.pk, run_count=0)
+                empty.delete()
+        raise
 
 
 class RunFilter(PageQuery):

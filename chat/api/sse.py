@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
 
-from django.http import HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from rest_framework.exceptions import Throttled, ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
 from agent.models import ChatSession
 from chat import feed
-from chat.api.authentication import login_of
+from chat.api.authentication import login_of, user_of
 from chat.api.follower import Follower, Piece
 from chat.api.views import let_go, on_loop
 from chat.consumers import MAX_CONNECTIONS
@@ -62,12 +61,14 @@ def cursor_of(request: Request) -> int:
     return int(text)
 
 
-def presence_of(request: Request, session: ChatSession) -> Presence:
-    """Returns who follows. Raises `Throttled` when that one follows too much at once."""
-    presence = Presence(login_of(request), session.pk, session.project_id)
-    if on_loop(_count, presence.user) >= MAX_CONNECTIONS:
+def require_place(request: Request) -> None:
+    """Raises `Throttled` when this person follows too much at once. Asked before anything is changed."""
+    if on_loop(_count, user_of(request).pk) >= MAX_CONNECTIONS:
         raise Throttled(wait=5, detail="Too many streams at once.")
-    return presence
+
+
+def presence_of(request: Request, session: ChatSession) -> Presence:
+    return Presence(login_of(request), session.pk, session.project_id)
 
 
 async def _count(user: int) -> int:
@@ -81,8 +82,12 @@ async def blocks(presence: Presence, after: int) -> AsyncGenerator[str, None]:
             yield block(piece)
 
 
-def stream(blocks: AsyncGenerator[str, None], **headers: Any) -> HttpResponseBase:
-    response = StreamingHttpResponse(blocks, content_type="text/event-stream")
+def stream(request: Request, blocks: AsyncGenerator[str, None]) -> HttpResponseBase:
+    response: HttpResponseBase
+    if request.method == "HEAD":  # nobody would take the body, for as long as it comes
+        response = HttpResponse(content_type=EventStreamRenderer.media_type)
+    else:
+        response = StreamingHttpResponse(blocks, content_type=EventStreamRenderer.media_type)
     response["Cache-Control"] = "no-cache, no-transform"
     response["X-Accel-Buffering"] = "no"
     return let_go(response)

@@ -240,6 +240,8 @@ async def test_bad_input_is_refused_without_a_stream(
         assert answer.status_code == status, (more, answer.text)
         assert answer.headers["content-type"] == "application/json"
     assert server.rows("SELECT count(*) FROM agent_run") == [(0,)]
+    assert server.rows("SELECT count(*) FROM chat_alias") == [(0,)]
+    assert server.rows("SELECT count(*) FROM agent_chatsession") == [(2,)]  # as before
     assert "Traceback" not in server.log.read_text()
     async with client(server, "carol") as viewer:
         project = {"forwardedProps": {"project": server.project}}

@@ -67,6 +67,30 @@ async def test_last_event_id_wins_over_the_address_as_a_browser_needs_it(
             assert (await until(stream))[1:] == frames[-2:]
 
 
+async def test_who_asks_for_the_head_of_a_stream_is_not_kept(server: ServerProcess) -> None:
+    async with client(server, headers={"Accept": "text/event-stream"}) as api:
+        answer = await api.head(events(server.session))
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/event-stream"
+
+
+@pytest.mark.postgresql
+async def test_streams_hold_no_connection_to_the_database(
+    postgresql_server: ServerProcess,
+) -> None:
+    """The pool has 16."""
+    server = postgresql_server
+    async with contextlib.AsyncExitStack() as stack:
+        api = await stack.enter_async_context(client(server, limits=httpx2.Limits()))
+        streams = [
+            await stack.enter_async_context(streaming(api, "GET", events(server.session)))
+            for _ in range(40)
+        ]
+        for stream in streams:
+            await until(stream, lambda frame: frame["type"] == "hello")
+        assert (await api.get("me/")).status_code == 200
+
+
 async def test_a_stream_is_never_stored_or_held_back_by_a_proxy(server: ServerProcess) -> None:
     async with client(server) as api:
         path, accept = events(server.session), {"Accept": "text/event-stream"}
