@@ -177,7 +177,7 @@ def cancelled(by: str | None, reason: str) -> str:
 
 
 def recalled(titles: Sequence[str]) -> str:
-    return f"Remembered: {', '.join(f'“{title}”' for title in titles)}" if titles else ""
+    return f"Recalled: {', '.join(f'“{title}”' for title in titles)}" if titles else ""
 
 
 def waits_for(numbers: Sequence[int]) -> str:

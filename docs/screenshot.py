@@ -24,6 +24,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 PATIENCE = 30.0  # seconds
+NOWHERE = "http://127.0.0.1:9/v1"  # where no model's server is
 DESKTOP, PHONE = {"width": 1360, "height": 1000}, {"width": 390, "height": 844}
 
 CONVERSATION = (
@@ -34,7 +35,9 @@ CONVERSATION = (
     "Mark the sign-up task as in progress, then create a task for testing the login flow, and "
     "finally remember that we test on Firefox too.",
 )
-SUCCEEDED = "() => document.querySelectorAll('.exchange[data-status=succeeded]').length"
+DELETION = (
+    "Delete the reminder task, mark the booking task as in progress and delete the login flow task"
+)
 
 
 def free_port() -> int:
@@ -45,12 +48,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def served() -> Iterator[str]:
-    """Yields a sign-in link of a server with a database of its own."""
+def served(**more: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yields a sign-in link of a server with a database of its own, and the server's environment."""
     port = free_port()
     with tempfile.TemporaryDirectory() as var:
         blank = dict.fromkeys(["OPENAI_API_KEY", "OPENAI_BASE_URL", "DATABASE_URL", "SITE_URL"], "")
-        env = {**os.environ, **blank, "SAMURAI_VAR_DIR": var}
+        env = {**os.environ, **blank, "SAMURAI_VAR_DIR": var, **more}
         setup = [sys.executable, "manage.py", "setup", "--port", str(port)]
         told = subprocess.run(setup, cwd=ROOT, env=env, check=True, capture_output=True, text=True)
         link = re.search(r"http\S+", told.stdout)
@@ -63,7 +66,7 @@ def served() -> Iterator[str]:
         )
         try:
             wait_for_server(port)
-            yield link[0]
+            yield link[0], env
         finally:
             server.terminate()
             server.wait(PATIENCE)
@@ -83,12 +86,19 @@ def wait_for_server(port: int) -> None:
 
 def play(page: Page) -> None:
     for number, text in enumerate(CONVERSATION, 1):
-        page.locator("textarea").first.fill(text)
-        page.keyboard.press("Enter")
-        give_up = time.monotonic() + PATIENCE
-        while page.evaluate(SUCCEEDED) < number:
-            assert time.monotonic() < give_up, page.inner_text("#entries")
-            page.wait_for_timeout(50)
+        say(page, text, "succeeded", number)
+
+
+def say(page: Page, text: str, status: str, number: int = 1) -> None:
+    """Returns when so many runs have that status."""
+    page.locator("#message").fill(text)
+    page.keyboard.press("Enter")
+    page.wait_for_function(
+        "([status, number]) => number <= document.querySelectorAll("
+        "`.exchange[data-status=${status}]`).length",
+        arg=[status, number],
+        timeout=4 * PATIENCE * 1000,
+    )
 
 
 def take(page: Page, name: str) -> None:
@@ -115,7 +125,7 @@ def visit(browser: Browser, like: Page, size: dict[str, int], scheme: str) -> Pa
     return page
 
 
-def take_all(browser: Browser, link: str) -> None:
+def take_conversation(browser: Browser, link: str, env: dict[str, str]) -> None:
     page = browser.new_context(viewport={"width": 1360, "height": 1000}).new_page()
     page.goto(link)
     take(page, "empty")
@@ -126,6 +136,38 @@ def take_all(browser: Browser, link: str) -> None:
         take(desktop, f"session{ending}")
         take(visit(browser, page, PHONE, scheme), f"phone{ending}")
 
+    say(page, DELETION, "waiting")
+    for scheme, ending in (("light", ""), ("dark", "-dark")):
+        take(visit(browser, page, DESKTOP, scheme), f"approval{ending}")
+    take(visit(browser, page, PHONE, "light"), "approval-phone")
+    editing = visit(browser, page, DESKTOP, "light")
+    editing.get_by_role("button", name="Edit…").click()
+    editing.locator(".editor-step").first.wait_for()
+    editing.locator(".approval:visible").evaluate("(one) => one.scrollIntoView()")
+    take(editing, "editor")
+    take_long(page, env)
+
+
+def take_long(like: Page, env: dict[str, str]) -> None:
+    """A session of many messages, at the place that a link leads to."""
+    like.get_by_role("button", name="New session").click()
+    like.locator("#welcome").wait_for()
+    session = like.url.rstrip("/").rpartition("/")[2]
+    fill = [sys.executable, "-m", "tests.long_session", session, "200"]
+    subprocess.run(fill, cwd=ROOT, env=env, check=True)
+    page = like.context.new_page()
+    page.goto(f"{like.url}#event-{21 * 50 + 1}")
+    page.locator("[data-linked]").wait_for()
+    take(page, "long")
+
+
+def take_failure(browser: Browser, link: str) -> None:
+    page = browser.new_context(viewport={"width": 1360, "height": 1000}).new_page()
+    page.goto(link)
+    say(page, CONVERSATION[0], "failed")
+    show_last_run(page)
+    take(page, "failed")
+
 
 def main() -> None:
     program = (
@@ -134,11 +176,14 @@ def main() -> None:
     if program is None:
         sys.exit("Chromium is not there: install it, or set CHROMIUM to its program.")
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with served() as link, sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=program, args=["--no-sandbox", "--disable-gpu"]
         )
-        take_all(browser, link)
+        with served() as (link, env):
+            take_conversation(browser, link, env)
+        with served(OPENAI_BASE_URL=NOWHERE, OPENAI_API_KEY="none") as (link, _):
+            take_failure(browser, link)
         browser.close()
 
 

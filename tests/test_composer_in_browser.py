@@ -108,7 +108,7 @@ def test_a_typed_command_is_sent_as_the_sentence_that_it_stands_for(visit: Visit
 
 def test_a_session_may_ask_before_anything_is_changed(visit: Visit) -> None:
     page = visit.live()
-    asks = page.get_by_label("Ask me before anything is changed")
+    asks = page.get_by_label("Ask before changing anything")
     with page.expect_response(lambda answer: answer.request.method == "PATCH"):
         asks.check()
     page.reload()

@@ -197,7 +197,7 @@ def test_a_phase_tells_what_came_to_mind_and_when_it_is_slow() -> None:
     first = run_of(until(FIRST, "progress"), FIRST)
     assert [one.slow_after for one in first.phases] == [""]
     context = next(one for one in run_of(whole(), FIRST).phases if one.step == "context")
-    assert context.called_to_mind == "Remembered: “Stack <i>”, “日本語”"
+    assert context.called_to_mind == "Recalled: “Stack <i>”, “日本語”"
     told = folded(
         [said(FIRST, "Hi", 1), phase(FIRST, "context", "x", phase="started", slow_after_ms=900)]
     )

@@ -66,7 +66,7 @@ function cancelled(by, reason) {
 }
 
 export const recalled = (titles) =>
-  titles.length ? `Remembered: ${titles.map((title) => `“${title}”`).join(", ")}` : "";
+  titles.length ? `Recalled: ${titles.map((title) => `“${title}”`).join(", ")}` : "";
 
 export const waitsFor = (numbers) => (numbers.length ? `after step ${numbers.join(", ")}` : "");
 
