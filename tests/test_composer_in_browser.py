@@ -175,3 +175,21 @@ def test_who_wants_it_is_notified_of_a_plan_that_waits(visit: Visit) -> None:
     assert page.evaluate("told") == [
         ["I need: 1. booking 2. invoices", "The plan waits for your approval"]
     ]
+
+
+def test_where_a_page_may_not_notify_the_event_is_shown_all_the_same(visit: Visit) -> None:
+    visit.context.add_init_script(
+        """localStorage.setItem("samurai.notify", "1");
+        window.Notification = class {
+          static permission = "granted";
+          constructor() { throw new TypeError("Illegal constructor"); }
+        };"""
+    )
+    page = visit.live()
+    visit.say("I need: 1. booking 2. invoices")
+    visit.wait_for("succeeded")
+    page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    visit.say("Delete the booking task and delete the invoices task")
+    visit.wait_for("succeeded", "waiting")
+    assert page.locator("#entries .line").count() == 0
+    assert page.get_by_role("button", name="Approve").is_visible()

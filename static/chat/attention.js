@@ -1,6 +1,7 @@
 // Tells somebody who looks elsewhere: the title and the icon of the tab, and, for those who switched
 // it on, a notification when a plan waits or a long run is over.
 
+import { debug } from "./debug.js";
 import { line, page } from "./wording.js";
 
 const LONG_MS = 20_000; // shorter runs are over before one has gone away
@@ -38,11 +39,15 @@ export function hear(frame, run) {
 function notify(run) {
   if (!isOn()) return;
   // One for each run: the next one about it takes its place.
-  const note = new Notification(heading.textContent, { body: line(run), tag: run.run });
-  note.addEventListener("click", () => {
-    focus();
-    note.close();
-  });
+  try {
+    const note = new Notification(heading.textContent, { body: line(run), tag: run.run });
+    note.addEventListener("click", () => {
+      focus();
+      note.close();
+    });
+  } catch (error) {
+    debug("no notification", error); // phones allow them to service workers only
+  }
 }
 
 // -- the switch -------------------------------------------------------------------------------------
