@@ -63,6 +63,7 @@ WHOLE = {
     "plan.steps[].arguments",
     "approval.effects[].changes[].before",
     "approval.effects[].changes[].after",
+    "approval.estimate",
     "snapshot.tasks[]",
     "snapshot.memories[]",
 }
