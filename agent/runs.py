@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -261,7 +261,12 @@ def interrupted(sessions: Collection[UUID]) -> dict[UUID, UUID]:
 def renew_leases(owner: str, runs: Sequence[UUID]) -> set[UUID]:
     """Renews what `owner` still holds of `runs`; returns those that it does not hold any more."""
     held = Run.objects.filter(pk__in=runs, lease_owner=owner, status=Run.Status.RUNNING)
-    held.update(lease_until=timezone.now() + LEASE)
+    # A row that the log is writing is renewed the next time: waiting for one while holding others, as
+    # the log does too, would be a deadlock.
+    skip = connection.features.has_select_for_update_skip_locked
+    with transaction.atomic():
+        free = held.select_for_update(skip_locked=skip).order_by("pk").values_list("pk", flat=True)
+        held.filter(pk__in=list(free)).update(lease_until=timezone.now() + LEASE)
     return set(runs) - set(held.values_list("pk", flat=True))
 
 
