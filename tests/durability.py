@@ -89,9 +89,12 @@ def thinking(seconds: tuple[float, float], seed: int = 1) -> Handler:
 
 @dataclass
 class Follower:
-    """A client as the protocol wants it: keeps its cursor, comes back, sends again what got lost."""
+    """A client as the protocol wants it: keeps its cursor, comes back, sends again what got lost.
 
-    server: ServerProcess
+    Of several servers it comes back to the next one, as behind a proxy.
+    """
+
+    servers: Sequence[ServerProcess]
     session: str
     bodies: list[str] = field(default_factory=list)  # every event, as it came
     jumps: list[tuple[int, int]] = field(default_factory=list)  # cursor, and what came instead
@@ -112,10 +115,11 @@ class Follower:
         while True:
             with contextlib.suppress(*LEFT_OUT):
                 await self._connection()
+            self.servers = [*self.servers[1:], self.servers[0]]
             await asyncio.sleep(0.05)
 
     async def _connection(self) -> None:
-        async with self.server.client(session=self.session, after=self.cursor) as socket:
+        async with self.servers[0].client(session=self.session, after=self.cursor) as socket:
             self.socket = socket
             try:
                 for order in list(self.unseen.values()):
@@ -129,7 +133,7 @@ class Follower:
     async def _take(self, socket: ClientConnection, text: str) -> None:
         frame = json.loads(text)
         if "seq" not in frame:
-            assert frame["type"] in ("hello", "heartbeat", "board"), frame
+            assert frame["type"] in ("hello", "heartbeat", "board", "interrupted"), frame
             return
         if frame["seq"] != self.cursor + 1:
             self.jumps.append((self.cursor, frame["seq"]))
@@ -186,9 +190,13 @@ class Follower:
 
 @contextlib.asynccontextmanager
 async def following(
-    server: ServerProcess, sessions: Sequence[str]
+    server: ServerProcess, sessions: Sequence[str], *others: ServerProcess
 ) -> AsyncIterator[list[Follower]]:
-    followers = [Follower(server, session) for session in sessions]
+    servers = [server, *others]
+    followers = [
+        Follower(servers[number % len(servers) :] + servers[: number % len(servers)], session)
+        for number, session in enumerate(sessions)
+    ]
     tasks = [asyncio.create_task(follower.follow()) for follower in followers]
     try:
         yield followers
@@ -242,7 +250,7 @@ async def kill_and_start(server: ServerProcess) -> Recovery:
 async def start_again(server: ServerProcess) -> Recovery:
     held = _attempts(server)
     began = time.monotonic()
-    watch = asyncio.create_task(_when_driven(server, held))
+    watch = asyncio.create_task(when_driven(server, held))
     await asyncio.to_thread(server.start)
     up = time.monotonic()
     return Recovery(len(held), up - began, await watch - up)
@@ -253,7 +261,7 @@ def _attempts(server: ServerProcess) -> dict[str, int]:
     return dict(server.rows("SELECT id, attempt FROM agent_run WHERE status = 'running'"))
 
 
-async def _when_driven(server: ServerProcess, held: dict[str, int]) -> float:
+async def when_driven(server: ServerProcess, held: dict[str, int]) -> float:
     """Returns when the last of `held` had been claimed anew."""
     async with asyncio.timeout(PATIENCE):
         while any(_attempts(server).get(run) == attempt for run, attempt in held.items()):
@@ -271,26 +279,28 @@ async def all_running(server: ServerProcess, number: int) -> None:
 def add_sessions(server: ServerProcess, number: int, *, apart: bool = False) -> list[str]:
     """Opens sessions beside the server, in its project, or each in a project of its own."""
     made = [uuid.uuid4() for _ in range(number)]
-    with contextlib.closing(sqlite3.connect(server.var / "db.sqlite3", timeout=20)) as database:
+    fresh = {"last_seq": 0, "run_count": 0, "title": ""}
+    with server.database() as database:
         for one in made:
-            own = {"id": one.hex}
+            own: dict[str, Any] = {"id": one.hex}
             if apart:
-                _copy(database, "agent_project", own)
+                _copy(database, "agent_project", server.project, own)
                 own["project_id"] = one.hex
-            _copy(
-                database, "agent_chatsession", {"last_seq": 0, "run_count": 0, "title": "", **own}
-            )
+            _copy(database, "agent_chatsession", server.session, {**fresh, **own})
         database.commit()
     return [str(one) for one in made]
 
 
-def _copy(database: sqlite3.Connection, table: str, other: dict[str, Any]) -> None:
-    """Inserts a row like the table's first one, but for what is in `other`."""
-    cursor = database.execute(f"SELECT * FROM {table} ORDER BY rowid LIMIT 1")
+def _copy(database: Any, table: str, like: str, other: dict[str, Any]) -> None:
+    """Inserts a row like the one with the key `like`, but for what is in `other`."""
+    cursor = database.execute(f"SELECT * FROM {table} WHERE id = '{uuid.UUID(like).hex}'")
     row = dict(zip((column[0] for column in cursor.description), cursor.fetchone(), strict=True))
     row.update(other)
-    places = ",".join("?" * len(row))
-    database.execute(f"INSERT INTO {table} VALUES ({places})", list(row.values()))
+    place = "?" if isinstance(database, sqlite3.Connection) else "%s"
+    database.execute(
+        f"INSERT INTO {table} ({','.join(row)}) VALUES ({','.join([place] * len(row))})",
+        list(row.values()),
+    )
 
 
 async def library_process(
@@ -315,13 +325,18 @@ def damage(server: ServerProcess, followers: Sequence[Follower]) -> list[str]:
     """Returns everything that is not as promised; empty when all is well."""
     found = [*_unfinished(server, followers), *_wrong_tasks(server, followers)]
     found += [text for follower in followers for text in _wrong_log(server, follower)]
+    if server.env["DATABASE_URL"]:
+        return found
     ((integrity,),) = server.rows("PRAGMA integrity_check")
     return found if integrity == "ok" else [*found, f"the database is corrupt: {integrity}"]
 
 
 def _unfinished(server: ServerProcess, followers: Sequence[Follower]) -> list[str]:
     known = {uuid.UUID(run).hex for follower in followers for run in follower.runs}
-    rows = server.rows("SELECT id, status, error_code, lease_until FROM agent_run")
+    rows = [
+        (uuid.UUID(str(key)).hex, *rest)
+        for key, *rest in server.rows("SELECT id, status, error_code, lease_until FROM agent_run")
+    ]
     found = [f"run {row[0]} is {row[1:]}" for row in rows if row[1:] != ("succeeded", "", None)]
     found += [f"nobody saw run {row[0]}" for row in rows if row[0] not in known]
     return found + [f"run {run} is lost" for run in known - {row[0] for row in rows}]

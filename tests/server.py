@@ -152,11 +152,14 @@ class ServerProcess(Process):
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Reads the server's database beside it."""
-        if self.env["DATABASE_URL"]:
-            with psycopg.connect(self.env["DATABASE_URL"]) as postgresql:
-                return list(postgresql.execute(query).fetchall())
-        with contextlib.closing(sqlite3.connect(self.var / "db.sqlite3", timeout=20)) as sqlite:
-            return list(sqlite.execute(query).fetchall())
+        with self.database() as database:
+            return list(database.execute(query).fetchall())
+
+    def database(self) -> contextlib.closing[Any]:
+        """Opens the server's database beside it."""
+        if url := self.env["DATABASE_URL"]:
+            return contextlib.closing(psycopg.connect(url))
+        return contextlib.closing(sqlite3.connect(self.var / "db.sqlite3", timeout=20))
 
     def change(self, statement: str) -> None:
         """Changes the server's database, SQLite, beside it."""

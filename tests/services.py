@@ -35,6 +35,14 @@ def have_postgresql() -> bool:
 
 
 @cache
+def initdb_path() -> str | None:
+    """Returns the program that makes a cluster: on the path, or the newest of Debian's."""
+    folders = [path for path in Path("/usr/lib/postgresql").glob("*") if path.name.isdigit()]
+    newest = max(folders, key=lambda folder: int(folder.name), default=Path())
+    return shutil.which("initdb") or shutil.which(newest / "bin" / "initdb")
+
+
+@cache
 def have_redis() -> bool:
     url = os.environ.get("TEST_REDIS_URL")
     if not url:
@@ -88,6 +96,7 @@ def _of_npm() -> Path:
 # By marker: is it there, and what a person does to have it.
 SERVICES: dict[str, tuple[Callable[[], Any], str, str]] = {
     "postgresql": (have_postgresql, "PostgreSQL", "set TEST_DATABASE_URL to a database for tests"),
+    "own_postgresql": (initdb_path, "PostgreSQL's initdb", "install PostgreSQL's server here"),
     "redis": (have_redis, "Redis", "set TEST_REDIS_URL"),
     "browser": (chromium_path, "Chromium", "install it, or set CHROMIUM to its program"),
     "firefox": (firefox_path, "Firefox", "install it, or set FIREFOX to its program"),

@@ -36,6 +36,9 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.redis]
 
 Frame = dict[str, Any]
 
+# Seconds within which another worker has taken over, on a busy machine; on a quiet one it is 20.
+TAKEN_OVER = 90.0
+
 
 class Model:
     """Plans two tasks for each message, and waits where a test wants it to."""
@@ -263,7 +266,9 @@ async def test_while_nobody_drives_a_run_its_viewers_are_told_so(site: Site) -> 
     site.check_done_once("Left")
 
 
-async def test_a_worker_that_was_frozen_writes_nothing_when_it_comes_back(site: Site) -> None:
+async def test_a_worker_that_was_frozen_writes_nothing_and_goes_on_when_its_successor_is_killed(
+    site: Site,
+) -> None:
     gate = site.model.gate("memory", "Freeze")
     async with watching(site.web[0]) as near:
         await send(near, "Freeze")
@@ -271,16 +276,17 @@ async def test_a_worker_that_was_frozen_writes_nothing_when_it_comes_back(site: 
         frozen = await eventually(lambda: site.driver("Freeze"))
         frozen.send_signal(signal.SIGSTOP)
         try:
-            await eventually(lambda: len(site.model.asked("memory", "Freeze")) == 2)
+            await eventually(lambda: len(site.model.asked("memory", "Freeze")) == 2, TAKEN_OVER)
             successor = await eventually(lambda: site.driver("Freeze"))
             assert successor is not frozen
         finally:
             frozen.send_signal(signal.SIGCONT)
         assert await site.model.asked("memory", "Freeze")[0].left(5)  # it has left the run
+        successor.stop(signal.SIGKILL)
         gate.open()
         frames = await end_of(near, "Freeze")
     assert finished_phases(frames) == list(Phase)
-    assert site.run("Freeze", "r.attempt")[0] >= 2
+    assert site.run("Freeze", "r.attempt")[0] >= 3
     site.check_done_once("Freeze")
     assert frozen.process is not None
     assert frozen.process.poll() is None
