@@ -13,7 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import count
@@ -24,12 +24,12 @@ sys.path.insert(0, str(ROOT))
 
 import psutil  # noqa: E402  (the path first, for all of these)
 
+from benchmarks import judging, soak_apart  # noqa: E402
+from benchmarks.judging import first_words, judge, report  # noqa: E402
 from tests.durability import (  # noqa: E402
-    Follower,
     add_sessions,
     all_running,
     busy,
-    damage,
     following,
     kill_and_start,
     library_process,
@@ -42,15 +42,19 @@ from tests.server import ServerProcess, receive, seeded, send, watching  # noqa:
 KILLS, STOPS, SESSIONS = 20, 5, 20
 MEBIBYTE = 1_048_576
 _numbers = count(1)
-_found: list[str] = []
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        for scenario in (kills, stops, second_process, first_word, many):
-            if not sys.argv[1:] or scenario.__name__ in sys.argv[1:]:
+    scenarios = [kills, stops, second_process, first_word, many]
+    if soak_apart.possible:
+        scenarios += soak_apart.SCENARIOS
+    else:
+        print("Left out: several processes. Set TEST_DATABASE_URL and TEST_REDIS_URL.")
+    for scenario in scenarios:
+        if not sys.argv[1:] or scenario.__name__ in sys.argv[1:]:
+            with tempfile.TemporaryDirectory() as folder:
                 asyncio.run(scenario(Path(folder)))
-    sys.exit(bool(_found))
+    sys.exit(bool(judging.found))
 
 
 @contextmanager
@@ -71,21 +75,6 @@ def serving(folder: Path, pause: tuple[float, float]) -> Iterator[ServerProcess]
             yield server
         finally:
             server.stop(signal.SIGKILL)
-
-
-def report(what: str, value: float, unit: str, bar: float | None = None) -> None:
-    said = "" if bar is None else f"   (bar: {bar:g}{unit}{'' if value <= bar else ', MISSED'})"
-    print(f"  {what:52} {value:8.2f}{unit}{said}", flush=True)
-
-
-def judge(server: ServerProcess, followers: Sequence[Follower]) -> None:
-    found = damage(server, followers)
-    _found.extend(found)
-    runs = sum(len(follower.runs) for follower in followers)
-    events = sum(len(follower.bodies) for follower in followers)
-    print(f"  {runs} runs, {events} events: " + ("all as promised" if not found else "DAMAGED"))
-    for text in found[:20]:
-        print(f"    {text}")
 
 
 # -- trouble ---------------------------------------------------------------------------------------
@@ -159,21 +148,7 @@ async def first_word(folder: Path) -> None:
     with serving(folder, SOON) as server:
         sessions = add_sessions(server, SESSIONS)
         async with following(server, sessions) as followers:
-            for name, chosen, rounds in (
-                ("alone", followers[:1], 40),
-                ("20 at once", followers, 5),
-            ):
-                before = {run for follower in chosen for run in follower.runs}
-                for _ in range(rounds):
-                    await asyncio.gather(*(follower.say(name) for follower in chosen))
-                    await asyncio.gather(*(follower.down_to(0) for follower in chosen))
-                waits = sorted(
-                    (follower.began_at[run] - follower.accepted_at[run]) * 1000
-                    for follower in chosen
-                    for run in follower.runs.keys() - before
-                )
-                report(f"{name}, p50", waits[len(waits) // 2], " ms", 15.0)
-                report(f"{name}, p95", waits[len(waits) * 95 // 100], " ms")
+            await first_words(followers, 15.0)
 
 
 LONG = (2.0, 2.0)
@@ -189,7 +164,7 @@ async def many(folder: Path) -> None:
             process = psutil.Process(server.process.pid)
             await _all_at_once(server, number)  # the first ones import and connect
             before = sum(process.cpu_times()[:2])
-            took = await _all_at_once(server, number)
+            took, waited, at_once = await _all_at_once(server, number)
             processor = (sum(process.cpu_times()[:2]) - before) * 1000 / number
             alone = alone or took[0]
             report(f"{number} at once: a run takes, median", statistics.median(took), " s")
@@ -198,13 +173,18 @@ async def many(folder: Path) -> None:
                 slower = (statistics.median(took) / alone - 1) * 100
                 report("  slower than alone, median", slower, " %", 10)
                 report("  slower than alone, worst", (took[-1] / alone - 1) * 100, " %")
+                report("  waited to begin, median", statistics.median(waited), " s")
+                report("  waited to begin, worst", max(waited), " s")
+                report("  the most that were under way at once", at_once, "")
             report("  resident memory", process.memory_info().rss / MEBIBYTE, " MB", 250)
 
 
-async def _all_at_once(server: ServerProcess, number: int) -> list[float]:
-    """Returns the seconds that each run took, the shortest first; half of them are watched at most."""
+async def _all_at_once(server: ServerProcess, number: int) -> tuple[list[float], list[float], int]:
+    """Returns the seconds that each run took, the shortest first, and waited before; how many were
+    under way at once. Half of them are watched at most.
+    """
     sessions = add_sessions(server, number, apart=True)
-    before = len(_durations(server))
+    before = len(_moments(server))
     async with following(server, sessions[:VIEWERS]) as followers:
         await asyncio.gather(*(follower.say(f"Load {n}") for n, follower in enumerate(followers)))
         for session in sessions[VIEWERS:]:
@@ -213,17 +193,20 @@ async def _all_at_once(server: ServerProcess, number: int) -> list[float]:
                 while (await receive(socket))["type"] != "message":
                     pass
         async with asyncio.timeout(180):
-            while len(_durations(server)) < before + number:
+            while len(_moments(server)) < before + number:
                 await asyncio.sleep(0.5)
-    return sorted(_durations(server)[before:])
+    moments = _moments(server)[before:]
+    took = sorted((end - start).total_seconds() for _, start, end in moments)
+    waited = [(start - accepted).total_seconds() for accepted, start, _ in moments]
+    under_way = [sum(start <= at < end for _, start, end in moments) for _, at, _ in moments]
+    return took, waited, max(under_way)
 
 
-def _durations(server: ServerProcess) -> list[float]:
-    query = (
-        "SELECT started_at, finished_at FROM agent_run WHERE status = 'succeeded' ORDER BY rowid"
-    )
-    rows = [[datetime.fromisoformat(moment) for moment in row] for row in server.rows(query)]
-    return [(end - start).total_seconds() for start, end in rows]
+def _moments(server: ServerProcess) -> list[list[datetime]]:
+    """Returns for each run that has ended when it was accepted, started and over."""
+    query = "SELECT created_at, started_at, finished_at FROM agent_run"
+    rows = server.rows(f"{query} WHERE status = 'succeeded' ORDER BY rowid")
+    return [[datetime.fromisoformat(moment) for moment in row] for row in rows]
 
 
 if __name__ == "__main__":

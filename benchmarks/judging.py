@@ -1,0 +1,42 @@
+"""What `make soak` prints, and whether anything was damaged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from tests.durability import Follower, damage
+from tests.server import ServerProcess
+
+found: list[str] = []
+
+
+def report(what: str, value: float, unit: str, bar: float | None = None) -> None:
+    said = "" if bar is None else f"   (bar: {bar:g}{unit}{'' if value <= bar else ', MISSED'})"
+    print(f"  {what:52} {value:8.2f}{unit}{said}", flush=True)
+
+
+def judge(server: ServerProcess, followers: Sequence[Follower]) -> None:
+    damaged = damage(server, followers)
+    found.extend(damaged)
+    runs = sum(len(follower.runs) for follower in followers)
+    events = sum(len(follower.bodies) for follower in followers)
+    print(f"  {runs} runs, {events} events: " + ("DAMAGED" if damaged else "all as promised"))
+    for text in damaged[:20]:
+        print(f"    {text}")
+
+
+async def first_words(followers: Sequence[Follower], bar: float) -> None:
+    """Says something again and again; reports from its `message` event to its first progress event."""
+    for name, chosen, rounds in (("alone", followers[:1], 40), ("all at once", followers, 5)):
+        before = {run for follower in chosen for run in follower.runs}
+        for _ in range(rounds):
+            await asyncio.gather(*(follower.say(name) for follower in chosen))
+            await asyncio.gather(*(follower.down_to(0) for follower in chosen))
+        waits = sorted(
+            (follower.began_at[run] - follower.accepted_at[run]) * 1000
+            for follower in chosen
+            for run in follower.runs.keys() - before
+        )
+        report(f"{name}, p50", waits[len(waits) // 2], " ms", bar)
+        report(f"{name}, p95", waits[len(waits) * 95 // 100], " ms")

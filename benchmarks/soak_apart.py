@@ -1,0 +1,119 @@
+"""The part of `make soak` with two servers and two workers, which PostgreSQL and Redis hold together."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import statistics
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from benchmarks.judging import first_words, judge, report
+from tests.cluster import own_postgresql
+from tests.deployment import Deployment, deployed
+from tests.durability import Follower, add_sessions, all_running, following, when_driven
+from tests.services import have_postgresql, have_redis, initdb_path
+
+KILLS, SESSIONS = 20, 20
+AWAY = 20.0  # seconds that a process is frozen, and that Redis is away
+SOON = (0.1, 0.5)  # seconds that a call of the model takes
+
+possible = have_postgresql() and have_redis()
+
+
+@asynccontextmanager
+async def loaded(folder: Path) -> AsyncIterator[tuple[Deployment, list[Follower]]]:
+    """A deployment under load; at the end all is done, and judged."""
+    with deployed(folder, SOON) as deployment:
+        async with deployment.busy(SESSIONS) as followers:
+            await all_running(deployment.web[0], SESSIONS // 2)
+            yield deployment, followers
+        judge(deployment.web[0], followers)
+        report("deadlocks in PostgreSQL", deployment.deadlocks(), "", 0)
+
+
+async def kills_apart(folder: Path) -> None:
+    print(f"kill -9 of servers and workers at random, {KILLS} times, {SESSIONS} sessions busy")
+    chance = random.Random(20)
+    driven = []
+    async with loaded(folder) as (deployment, _):
+        for _ in range(KILLS):
+            await all_running(deployment.web[0], SESSIONS // 2)
+            await asyncio.sleep(chance.uniform(0.0, 1.5))
+            process = chance.choice(deployment.processes)
+            held = deployment.driven_by(process)
+            began = time.monotonic()
+            await deployment.restart(process, signal.SIGKILL)
+            if held:
+                driven.append(await when_driven(deployment.web[0], held) - began)
+    report("driven again after the kill of a worker, median", statistics.median(driven), " s")
+    report("driven again after the kill of a worker, worst", max(driven), " s", 20.0)
+
+
+async def rolling(folder: Path) -> None:
+    print(f"SIGTERM to servers and workers one after the other, {SESSIONS} sessions busy")
+    driven = []
+    async with loaded(folder) as (deployment, _):
+        for process in deployment.processes:
+            await all_running(deployment.web[0], SESSIONS // 2)
+            held = deployment.driven_by(process)
+            began = time.monotonic()
+            await deployment.restart(process, signal.SIGTERM)
+            if held:
+                driven.append(await when_driven(deployment.web[0], held) - began)
+    report("driven again after SIGTERM to a worker, worst", max(driven), " s", 5.0)
+
+
+async def frozen(folder: Path) -> None:
+    print(f"A worker is frozen for {AWAY:.0f} s; then the other one is killed")
+    async with loaded(folder) as (deployment, _):
+        one, other = deployment.workers
+        held = deployment.driven_by(one)
+        began = time.monotonic()
+        one.send_signal(signal.SIGSTOP)
+        taken = asyncio.create_task(when_driven(deployment.web[0], held))
+        await asyncio.sleep(AWAY)
+        one.send_signal(signal.SIGCONT)
+        took = await taken - began
+        await deployment.restart(other, signal.SIGKILL)
+    report("driven again after the freeze", took, " s", 20.0)
+
+
+async def redis_away(folder: Path) -> None:
+    print(f"Redis is away for {AWAY:.0f} s")
+    async with loaded(folder) as (deployment, followers):
+        before = sum(len(follower.ends) for follower in followers)
+        deployment.proxy.cut()
+        await asyncio.sleep(AWAY)
+        meanwhile = sum(len(follower.ends) for follower in followers) - before
+        deployment.proxy.mend()
+    closed = [code for follower in followers for code in follower.closed_with if code]
+    report("sockets closed", len(closed), "", 0)
+    report("runs that ended meanwhile, as viewers saw it", meanwhile, "")
+
+
+async def postgresql_restarts(folder: Path) -> None:
+    print("PostgreSQL is restarted, three times")
+    if initdb_path() is None:
+        print("  left out: initdb is not there")
+        return
+    with own_postgresql() as cluster, deployed(folder, SOON, cluster.url) as deployment:
+        async with deployment.supervised(), deployment.busy(SESSIONS) as followers:
+            for _ in range(3):
+                await all_running(deployment.web[0], SESSIONS // 2)
+                await asyncio.to_thread(cluster.restart)
+        judge(deployment.web[0], followers)
+
+
+async def first_word_apart(folder: Path) -> None:
+    print("From an accepted message to its first progress event, at the client, workers driving")
+    with deployed(folder, SOON) as deployment:
+        sessions = add_sessions(deployment.web[0], SESSIONS)
+        async with following(deployment.web[0], sessions, deployment.web[1]) as followers:
+            await first_words(followers, 60.0)
+
+
+SCENARIOS = (first_word_apart, kills_apart, rolling, frozen, redis_away, postgresql_restarts)
