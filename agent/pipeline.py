@@ -267,7 +267,7 @@ class _Run:
                 self.journal, self.model.answer(self.context, self.analysis, self.outcome), spoken
             )
             await remembered.wait()  # what "complete" counts includes the memory
-            return await self._answered(message, spoken)
+            return await self._answered(message, steps)
 
         remembered = asyncio.Event()
         await together(remember(), _void(self.journal.phase(Phase.COMPLETION, answer)))
@@ -288,8 +288,8 @@ class _Run:
             "💾 Memory updated" if notes else "💾 Memory checked", details, effect=effect
         )
 
-    async def _answered(self, text: str, spoken: list[PlanStep]) -> Finished:
-        tally = await database.call(_summary, self.run)
+    async def _answered(self, text: str, steps: list[PlanStep]) -> Finished:
+        tally = await database.call(_summary, self.run, steps)
 
         def effect() -> list[events.Event]:
             message = Message(session=self.run.session, role=Message.Author.AGENT, content=text)
@@ -348,10 +348,8 @@ def _tally(tools: list[PlanStep]) -> str:
     return ", ".join(f"{number} {status}" for status, number in counted.items() if number)
 
 
-def _summary(run: Run) -> str:
+def _summary(run: Run, steps: list[PlanStep]) -> str:
     """Returns what was done, counted from the rows and the log: "3 steps, 2 tasks, 1 memory"."""
-    revision = revisions.latest(run)
-    steps = list(revision.steps.all()) if revision else []
     touched = _touched(run)
     parts = [_count(len(steps), "step")]
     if tasks := sum(kind == "task" for kind, _ in touched):

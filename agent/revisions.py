@@ -69,6 +69,8 @@ def failed_before(revision: PlanRevision) -> list[PlanStep]:
     """Returns the steps that failed in the plans before this one of the same run."""
     if revision.revision == 1:
         return []
+    if revision.revision == 1:
+        return []
     steps = PlanStep.objects.filter(
         plan__run=revision.run_id,
         plan__revision__lt=revision.revision,
