@@ -14,7 +14,7 @@ from django.db import transaction
 from agent import board, edits, events, memory
 from agent.changes import Change
 from agent.exceptions import Refused, ToolFailed
-from agent.models import ChatSession, Event, Memory, Task
+from agent.models import ChatSession, Event, Memory, MemoryRevision, Task
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -180,3 +180,22 @@ _MEMORY = _Verbs(
     restore=_restore,
     update=_update_memory,
 )
+
+
+# -- from a memory's history -----------------------------------------------------------------------
+
+
+def change_of(one: Memory, number: int) -> Change | None:
+    """Returns what the revision with this number did; None when there is none."""
+    rows = list(one.revisions.filter(number__lte=number).order_by("-number")[:2])
+    if not rows or rows[0].number != number:
+        return None
+    former = _said(one, rows[1]) if len(rows) > 1 else None
+    action = str(rows[0].action)
+    after = None if action == "deleted" else _said(one, rows[0])
+    return Change("memory", one.pk, action, former if action != "restored" else None, after)
+
+
+def _said(one: Memory, revision: MemoryRevision) -> dict[str, Any]:
+    names = ("title", "content", "kind", "category")
+    return {"id": str(one.pk)} | {name: getattr(revision, name) for name in names}

@@ -142,7 +142,9 @@ def test_the_site_of_nginx_has_no_directive_that_nginx_does_not_know(site: Block
 
 
 def test_nginx_holds_nothing_back_upgrades_sockets_and_tells_the_scheme(site: Block) -> None:
-    (location,) = [one["block"] for one in every(site) if one["directive"] == "location"]
+    location, waits = [one["block"] for one in every(site) if one["directive"] == "location"]
+    (patience,) = [one["args"][0] for one in waits if one["directive"] == "proxy_read_timeout"]
+    assert int(patience.removesuffix("s")) > settings_read()["SAMURAI_RUN_TIMEOUT"]
     said = {one["directive"]: one["args"] for one in location}
     headers = dict(one["args"] for one in location if one["directive"] == "proxy_set_header")
     assert said["proxy_buffering"] == ["off"]

@@ -142,7 +142,7 @@ class MemoryAdmin(MarkedAdmin):
         if not self.has_change_permission(request, row):
             raise PermissionDenied
         number = request.POST.get("number", "")
-        change = revisions.change_of(row, int(number)) if number.isdecimal() else None
+        change = undo.change_of(row, int(number)) if number.isdecimal() else None
         if change is None:
             raise Http404("There is no such revision.")
 

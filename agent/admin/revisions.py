@@ -6,12 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from agent.changes import Change
 from agent.models import Memory, MemoryRevision
 
 FIELDS = ("title", "content", "kind", "category")
@@ -59,18 +57,3 @@ def difference(old: str, new: str) -> SafeString:
         if added:
             parts.append((format_html("<ins>{}</ins>", added),))
     return format_html_join("", "{}", parts)
-
-
-def change_of(memory: Memory, number: int) -> Change | None:
-    """Returns what the revision with this number did, for `agent.undo`; None when there is none."""
-    rows = list(memory.revisions.filter(number__lte=number).order_by("-number")[:2])
-    if not rows or rows[0].number != number:
-        return None
-    former = _json(memory, rows[1]) if len(rows) > 1 else None
-    action = str(rows[0].action)
-    after = None if action == "deleted" else _json(memory, rows[0])
-    return Change("memory", memory.pk, action, former if action != "restored" else None, after)
-
-
-def _json(memory: Memory, row: MemoryRevision) -> dict[str, Any]:
-    return {"id": str(memory.pk)} | {name: getattr(row, name) for name in FIELDS}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.http import Http404
@@ -10,11 +9,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agent import memory
+from agent import memory, undo
 from agent.changes import Change
-from agent.models import Memory, MemoryRevision
+from agent.models import Memory
 from agent.models.projects import Role
-from agent.undo import undo_change
 from chat import access
 from chat.api.authentication import user_of
 from chat.api.etags import require_match, tagged
@@ -135,21 +133,13 @@ class MemoryUndo(EditView):
         one = access.get_memory_or_forgotten(user, memory_id, Role.EDITOR)
 
         def work() -> tuple[None, list[Change]]:
-            Memory.all_objects.select_for_update().get(pk=one.pk)
-            return None, [undo_change(one.project_id, _last_change(one), by_id=user.pk)]
+            now = Memory.all_objects.select_for_update().get(pk=one.pk)
+            change = undo.change_of(now, now.revisions.latest("number").number)
+            assert change is not None, "the last one is there"
+            return None, [undo.undo_change(one.project_id, change, by_id=user.pk)]
 
         self.carry_out(one.project_id, work)
         now = Memory.objects.filter(pk=one.pk).first()
         if now is None:
             return Response(status=204)
         return tagged(self.show(MemorySerializer, now))
-
-
-def _last_change(one: Memory) -> Change:
-    last, *before = one.revisions.order_by("-number")[:2]
-    former = _said(before[0]) if before else None
-    return Change("memory", one.pk, last.action, former, _said(last))
-
-
-def _said(revision: MemoryRevision) -> dict[str, Any]:
-    return {name: getattr(revision, name) for name in ("title", "content", "kind", "category")}

@@ -56,7 +56,8 @@ async def in_portions(pieces: AsyncGenerator[Piece, None]) -> AsyncGenerator[Pie
 def cursor_of(request: Request) -> int:
     """Returns the last position that the reader has: `Last-Event-ID`, or else `?after=`."""
     text = request.headers.get("Last-Event-ID") or request.query_params.get("after", "0")
-    if not (text.isascii() and text.isdigit() and int(text[:20]) <= MAX_POSITION):
+    known = text.isascii() and text.isdigit() and len(text) < 20
+    if not known or int(text) > MAX_POSITION:
         raise ValidationError({"after": ["A whole number, 0 or more."]})
     return int(text)
 

@@ -115,14 +115,18 @@ async def test_a_cursor_beyond_the_end_gets_the_state_instead(server: ServerProc
             assert await until(stream) == more
 
 
-@pytest.mark.parametrize(
-    "query", ["after=-1", "after=x", "after=1.5", "after=" + "9" * 30, "limit=0"]
+BAD_QUERIES = (
+    *("after=-1", "after=x", "after=1.5", "after=" + "9" * 19, "after=" + "0" * 30 + "9" * 30),
+    "limit=0",
 )
-async def test_a_cursor_that_is_no_position_is_refused(server: ServerProcess, query: str) -> None:
+
+
+async def test_a_cursor_that_is_no_position_is_refused(server: ServerProcess) -> None:
     async with client(server) as api:
-        answer = await api.get(f"{events(server.session)}?{query}")
-    assert answer.status_code == 400
-    assert list(answer.json()) == [query.split("=")[0]]
+        for query in BAD_QUERIES:
+            answer = await api.get(f"{events(server.session)}?{query}")
+            assert answer.status_code == 400, query
+            assert list(answer.json()) == [query.split("=")[0]]
 
 
 async def test_who_may_not_watch_is_told_so_without_a_stream(server: ServerProcess) -> None:
