@@ -45,7 +45,7 @@ def test_a_step_and_the_display_of_progress_are_asked_about_too(visit: Visit) ->
     page = answered(visit)
     page.locator('[data-slot="run-details"] > summary').click()
     group(page, "Did you know what was going on?").get_by_role("button", name="Yes").click()
-    page.locator(".plan summary").first.click()
+    page.locator(".plan > li > details > summary").first.click()
     group(page, "Was this step right?").get_by_role("button", name="Yes").click()
     visit.wait(lambda: kept(visit) == [("progress", 1, ""), ("s1", 1, "")])
     page.reload()

@@ -85,7 +85,7 @@ def test_a_step_shows_its_arguments_and_its_result_on_demand(visit: Visit) -> No
     page.locator('[data-slot="run-details"] > summary').click()
     given = page.get_by_label("Given")
     assert not given.is_visible()
-    page.locator(".plan summary").click()
+    page.locator(".plan > li > details > summary").click()
     assert "title\nWrite the docs" in given.inner_text()
     assert "task id" in page.get_by_label("Returned").inner_text()
 
