@@ -1,6 +1,7 @@
 """Asks Lighthouse about the session page with a real transcript: `make lighthouse`.
 
-Needs npm, which fetches Lighthouse, and Chromium. Ends with 1 when a score is below its bar.
+Needs npm, which fetches Lighthouse, and Chromium. Ends with 1 when a score is below its bar. What else
+the machine does shows in a score, so each is the median of three visits.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,7 @@ from playwright.sync_api import sync_playwright
 from docs.screenshot import play, served
 
 VERSION = "13.5.0"
+VISITS = 3
 BARS = {"performance": 0.95, "accessibility": 1.0, "best-practices": 1.0}
 FLAGS = "--headless --no-sandbox --disable-gpu --disable-background-networking"
 
@@ -30,12 +33,16 @@ def main() -> None:
     if chromium is None or shutil.which("npx") is None:
         sys.exit("Chromium and npm are needed.")
     with served() as link:
-        report = ask(chromium, *visited(chromium, link))
-    scores = {name: report["categories"][name]["score"] for name in BARS}
+        visit = visited(chromium, link)
+        reports = [ask(chromium, *visit) for _ in range(VISITS)]
+    scores = {
+        name: statistics.median(one["categories"][name]["score"] for one in reports)
+        for name in BARS
+    }
     for name, score in scores.items():
-        print(f"{name:16} {score:.2f}  (bar {BARS[name]:.2f})")
+        print(f"{name:26} {score:.2f}  (bar {BARS[name]:.2f})")
     for name in ("first-contentful-paint", "largest-contentful-paint", "total-blocking-time"):
-        print(f"{name:26} {report['audits'][name]['displayValue']}")
+        print(f"{name:26}", *(one["audits"][name]["displayValue"] for one in reports), sep="  ")
     sys.exit(any(scores[name] < bar for name, bar in BARS.items()))
 
 
