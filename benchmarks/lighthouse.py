@@ -32,7 +32,7 @@ def main() -> None:
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if chromium is None or shutil.which("npx") is None:
         sys.exit("Chromium and npm are needed.")
-    with served() as link:
+    with served() as (link, _):
         visit = visited(chromium, link)
         reports = [ask(chromium, *visit) for _ in range(VISITS)]
     scores = {
