@@ -117,6 +117,20 @@ def test_arguments_are_changed_in_a_form_of_the_tool(asked: Visit) -> None:
     asked.wait(lambda: effects(page)[:1] == ["Delete task “Reminders”"])
 
 
+def test_which_tasks_a_step_is_about_is_chosen_by_their_titles(visit: Visit) -> None:
+    page = visit.live()
+    visit.say("I need: 1. booking 2. reminders 3. invoices")
+    visit.wait_for("succeeded")
+    visit.say("Delete all tasks")
+    visit.wait_for("succeeded", "waiting")
+    edit(visit)
+    reminders = page.get_by_role("checkbox", name="Reminders")
+    assert reminders.is_checked()
+    reminders.uncheck()
+    save(page)
+    visit.wait(lambda: effects(page) == ["Delete task “Booking”", "Delete task “Invoices”"])
+
+
 def test_a_step_is_added_after_another(asked: Visit) -> None:
     page = edit(asked)
     page.get_by_label("Another step").select_option("create task")

@@ -52,6 +52,9 @@ function fieldFor({ key, one, value, needed, named, says, set }) {
   if (one.type === "array" && plainly(one.items ?? {}, named).type === "object") {
     return listField(name, plainly(one.items, named), value ?? [], { named, says, set });
   }
+  if (isObjects(one)) {
+    return picksField(name, one.items["x-object"], value ?? [], { needed, says, set });
+  }
   const hint = one.description && !one["x-object"] ? make("small", {}, one.description) : "";
   const control = controlFor(one, value, needed, set);
   return make("label", {}, `${name}${needed ? " *" : ""}`, control, hint);
@@ -102,6 +105,28 @@ function listField(name, schema, items, { named, says, set }) {
   draw();
   return box;
 }
+
+// Several tasks or memories: each with a box to check. Those that are chosen stand first, in their order.
+function picksField(name, kind, value, { needed, says, set }) {
+  let now = [...value];
+  const known = objectsOf(kind);
+  const named = new Map(known);
+  const rest = known.filter(([key]) => !value.includes(key));
+  const wordsOf = (key) => (isObject(key) ? says(key) : (named.get(key) ?? key));
+  const rows = [...value.map((key) => [key, wordsOf(key)]), ...rest].map(([key, words]) => {
+    const tick = make("input", { type: "checkbox" });
+    tick.checked = value.includes(key);
+    tick.addEventListener("input", () => {
+      now = tick.checked ? [...now, key] : now.filter((one) => one !== key);
+      set(now.length || needed ? now : undefined);
+    });
+    return make("li", {}, make("label", {}, tick, words));
+  });
+  const legend = make("legend", {}, `${name}${needed ? " *" : ""}`);
+  return make("fieldset", { class: "picks" }, legend, make("ul", {}, ...rows));
+}
+
+const isObjects = (one) => one.type === "array" && one.items?.["x-object"] !== undefined;
 
 function controlFor(one, value, needed, set) {
   const control = draw(one, value, needed);
