@@ -79,7 +79,11 @@ class Visit:
 
     def _told(self, kind: str, text: str) -> None:
         # A connection that could not be made, or broke off, is told by Chromium itself.
-        lines = ("WebSocket connection to", "Failed to load resource: net::ERR_")
+        lines = (
+            "WebSocket connection to",
+            "Failed to load resource: net::ERR_",
+            "EventSource's response has a MIME type",
+        )
         if kind in ("error", "warning") and not any(line in text for line in lines):
             self.troubles.append(text)
 
