@@ -74,6 +74,8 @@ LISTS = [
     ("I need a login page and a logout button", ["Login page", "Logout button"]),
     ("Tasks:\n- alpha\n- beta", ["Alpha", "Beta"]),
     ("Requirements\n\n* alpha\n\n* beta", ["Alpha", "Beta"]),
+    ("I need: 1. alpha\n2. beta", ["Alpha", "Beta"]),
+    ("Tasks: - alpha\n- beta\n- gamma", ["Alpha", "Beta", "Gamma"]),
     ("## Features\r\n1. alpha\r\n2. beta\r\n", ["Alpha", "Beta"]),
     ("- [ ] alpha\n- [x] beta", ["Alpha", "Beta"]),
     ("Please create these tasks: - alpha - beta", ["Alpha", "Beta"]),

@@ -6,7 +6,7 @@ Quoted text is masked first, so that nothing is cut inside it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 # Stand around the number of a quoted piece; private characters, dropped from what people write.
@@ -24,6 +24,8 @@ _BULLET = re.compile(r"(\s*)(?:[-*•–—+‣▪◦☐]|\(?\d{1,4}[.)]|[a-z]\)
 _CHECKBOX = re.compile(r"(\s*)\[[ xX]?\]\s+(\S.*)")
 _NUMBER = re.compile(r"(?:(?<=\s)|(?<=:)|^)\(?(\d{1,3})[.)]\s+(?=\S)")
 _DASH = re.compile(r":\s+[-•*–]\s+")
+# "Tasks: 1. this", where the next line is an item too.
+_FIRST = re.compile(r":\s+(?=(?:[-*•–—]|\(?1[.)]|a\))\s+\S)")
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s+")
 # The counts are bounded so that a line of nothing but dots is read in one go.
 _SENTENCE_END = re.compile(rf"[.!?…]{{1,9}}{_CLOSE}?[\"”'’)]{{0,4}}\s+|[。！？]\s*")
@@ -85,7 +87,7 @@ def parts(text: str, begins_anew: Callable[[str], bool]) -> list[Part]:
     """
     found: list[Part] = []
     paragraph: list[str] = []
-    lines = text.split("\n")
+    lines = list(_first_items_apart(text.split("\n")))
     index = 0
     while index < len(lines):
         if _bullet(lines[index]) and not _inline(lines[index]):
@@ -98,6 +100,16 @@ def parts(text: str, begins_anew: Callable[[str], bool]) -> list[Part]:
         index += 1
     _flush(paragraph, found, begins_anew)
     return found
+
+
+def _first_items_apart(lines: list[str]) -> Iterator[str]:
+    """Gives the first item of a list a line of its own where it stands behind its introduction."""
+    for line, after in zip(lines, [*lines[1:], ""], strict=True):
+        begins = None if _bullet(line) or not _bullet(after) else _FIRST.search(line)
+        if begins is None:
+            yield line
+        else:
+            yield from (line[: begins.end()].rstrip(), line[begins.end() :])
 
 
 def _without_heading(line: str) -> str:
