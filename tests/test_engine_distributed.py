@@ -176,9 +176,12 @@ async def eventually(reached: Callable[[], Any], seconds: float = PATIENCE) -> A
 
 
 async def end_of(socket: ClientConnection, message: str) -> list[Frame]:
-    """Returns the frames from those of `message` to the end of its run."""
+    """Returns the events from that of `message` to the end of its run.
+
+    The frames between them that are in no log, a heartbeat or the board's version, come as they like.
+    """
     (said_so,) = (await until(socket, lambda f: is_said(f, message)))[-1:]
-    return [said_so, *await end_of_run(socket, said_so["run"])]
+    return [said_so, *(f for f in await end_of_run(socket, said_so["run"]) if "seq" in f)]
 
 
 def is_said(frame: Frame, content: str) -> bool:
