@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 # What a session's tail keeps at hand: enough for every viewer's window.
 TAIL_FRAMES = 1024
 TAIL_BYTES = 1_048_576
+# Seconds in which the viewers of a session are woken once at most: what comes sooner behind another
+# event goes out with it. To wake a viewer costs as much as to send it two frames.
+TOGETHER = 0.005
 # Seconds between looks at the log, for what other processes wrote.
 SLOW_LOOK = 2.0
 # Seconds between looks at who may still watch, and at idle or stuck connections.
@@ -73,6 +76,8 @@ class Tail:
     viewers: set[Viewer] = field(default_factory=set)
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _size: int = 0
+    _woken_at: float = 0.0  # of the loop's clock
+    _timer: asyncio.TimerHandle | None = None
 
     def add(self, frame: Frame) -> None:
         if frame.seq in self.frames:
@@ -84,6 +89,17 @@ class Tail:
             self._size -= self.frames.pop(next(iter(self.frames))).size
 
     def wake(self) -> None:
+        """Wakes the viewers: at once, or very soon when that was just done."""
+        if self._timer is not None:
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._woken_at + TOGETHER:
+            self._wake_now()
+        else:
+            self._timer = loop.call_at(self._woken_at + TOGETHER, self._wake_now)
+
+    def _wake_now(self) -> None:
+        self._timer, self._woken_at = None, asyncio.get_running_loop().time()
         for viewer in self.viewers:
             viewer.wake()
 
