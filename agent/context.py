@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from agent import memory, rows
-from agent.events import EventType
 from agent.llm.base import (
     COMPLETED_TASKS,
     OPEN_TASKS,
@@ -131,10 +130,9 @@ def _memories(run: Run) -> tuple[MemoryBrief, ...]:
 
 def _recent_changes(session: UUID) -> list[UUID]:
     """Returns the ids of what the session last changed, the newest first."""
-    query = "SELECT body FROM agent_event WHERE session_id = %s AND type = %s"
-    bodies = rows.column(
-        f"{query} ORDER BY seq DESC LIMIT {RECENT}", session, EventType.CHANGE.value
-    )
+    # The type stands in the statement itself, or SQLite does not take the index of the changes.
+    query = "SELECT body FROM agent_event WHERE session_id = %s AND type = 'change'"
+    bodies = rows.column(f"{query} ORDER BY seq DESC LIMIT {RECENT}", session)
     return list(dict.fromkeys(UUID(json.loads(body)["change"]["id"]) for body in bodies))
 
 

@@ -395,8 +395,9 @@ def answer_so_far(run: Run) -> str:
 
 def bodies_of(run: Run, type: events.EventType) -> list[str]:
     """Returns the bodies of the run's events of one type, in order."""
-    query = "SELECT body FROM agent_event WHERE session_id = %s AND run_id = %s AND type = %s"
-    return rows.column(f"{query} ORDER BY seq", run.session_id, run.pk, type.value)
+    # The type stands in the statement itself, or SQLite does not take the index of the changes.
+    query = f"SELECT body FROM agent_event WHERE session_id = %s AND type = '{type.value}'"
+    return rows.column(f"{query} AND run_id = %s ORDER BY seq", run.session_id, run.pk)
 
 
 def duration_ms(run: Run) -> int:

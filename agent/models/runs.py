@@ -223,8 +223,8 @@ class Approval(UUIDModel):
 class Event(models.Model):
     """One numbered, immutable fact in a session's log. Written by `agent.log.append` alone."""
 
-    # One index alone, the constraint's: each one more is a page more to write for every event of
-    # every session. Queries by run name the session too.
+    # One index alone for every event, the constraint's: each one more is a page more to write for
+    # every event of every session. Queries by run name the session too.
     session = models.ForeignKey(
         ChatSession, on_delete=models.CASCADE, related_name="events", db_index=False
     )
@@ -238,6 +238,13 @@ class Event(models.Model):
     class Meta:
         ordering = ["session", "seq"]
         constraints = [models.UniqueConstraint(fields=["session", "seq"], name="one_event_per_seq")]
+        indexes = [
+            # Each run looks for the latest changes, among thousands of events of other types. SQLite
+            # takes it for `type = 'change'` alone, and not for a parameter.
+            models.Index(
+                fields=["session", "seq"], condition=Q(type="change"), name="event_changes"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.seq} {self.type}"
