@@ -29,9 +29,9 @@ logger = logging.getLogger(__name__)
 # What a session's tail keeps at hand: enough for every viewer's window.
 TAIL_FRAMES = 1024
 TAIL_BYTES = 1_048_576
-# Seconds in which the viewers of a session are woken once at most: what comes sooner behind another
-# event goes out with it. To wake a viewer costs as much as to send it two frames.
-TOGETHER = 0.005
+# Seconds for each viewer of a session in which all of them are woken once at most: what comes sooner
+# behind another event goes out with it. About what it takes to wake one and to send it a frame.
+TOGETHER = 0.0001
 # Seconds between looks at the log, for what other processes wrote.
 SLOW_LOOK = 2.0
 # Seconds between looks at who may still watch, and at idle or stuck connections.
@@ -93,10 +93,11 @@ class Tail:
         if self._timer is not None:
             return
         loop = asyncio.get_running_loop()
-        if loop.time() >= self._woken_at + TOGETHER:
+        free_at = self._woken_at + TOGETHER * len(self.viewers)
+        if loop.time() >= free_at:
             self._wake_now()
         else:
-            self._timer = loop.call_at(self._woken_at + TOGETHER, self._wake_now)
+            self._timer = loop.call_at(free_at, self._wake_now)
 
     def _wake_now(self) -> None:
         self._timer, self._woken_at = None, asyncio.get_running_loop().time()
