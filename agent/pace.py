@@ -13,7 +13,7 @@ from collections.abc import Callable
 # So many may begin at once, after a while in which fewer did.
 BURST = 20
 # Of one processor, what runs may take on the average. Nearer to all of it, each step waits for many.
-SHARE = 0.75
+SHARE = 0.64
 # Seconds of the processor that a run takes, until it is measured; and the most that is believed, for
 # what the process does beside a few runs is counted as theirs.
 COST, MOST = 0.03, 0.06
