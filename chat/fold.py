@@ -109,7 +109,8 @@ class _Fold:
         run, status = self._run(frame), frame["status"]
         if status == "running" and not run.started_at:
             run.started_at = frame["timestamp"]
-        run.status = status
+        if status in Run.UNFINISHED:  # its last event says how it ended
+            run.status = status
         if (former := self._runs.get(frame.get("retry_of") or "")) is not None:
             former.retryable = False  # it is being tried again
 

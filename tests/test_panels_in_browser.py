@@ -116,6 +116,7 @@ def test_a_viewer_opens_a_task_and_finds_nothing_to_change(browser: Browser, vis
     assert carol.shown() == carol.reloaded()
     page.locator(".task [data-open]").first.click()
     panels = page.locator("#panels")
+    panels.locator(".task .detail").wait_for()
     names = panels.locator("button:not([data-open])").all_inner_texts()
     assert names == ["Copy for a coding agent"]
     assert panels.locator(".detail :is(input, select, textarea), .grip").count() == 0

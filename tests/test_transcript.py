@@ -103,6 +103,13 @@ def test_the_line_of_a_run_says_where_it_is(type: str, fields: dict[str, Any], l
     assert run_of(until(FIRST, type, **fields), FIRST).line == line
 
 
+def test_a_run_ends_with_its_last_event_and_all_that_it_tells() -> None:
+    before = run_of(until(FIRST, "run", status="succeeded"), FIRST)
+    after = run_of(until(FIRST, "complete"), FIRST)
+    assert (before.active, before.duration_ms) == (True, None)
+    assert (after.active, after.duration_ms) == (False, 63_499)
+
+
 def planned(*tools: str, **arguments: Any) -> list[Event]:
     steps = [
         {"id": str(at), "description": f"Do {at}", "tool": tool, "arguments": arguments}

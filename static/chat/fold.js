@@ -65,7 +65,7 @@ const readers = {
 
   run(run, frame) {
     if (frame.status === "running" && !run.started_at) run.started_at = frame.timestamp;
-    run.status = frame.status;
+    if (isActive(frame)) run.status = frame.status; // its last event says how it ended
   },
 
   progress(run, frame) {
