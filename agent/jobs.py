@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -17,6 +18,7 @@ from django.db import OperationalError
 from procrastinate import jobs, tasks
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.manager import JobManager
 
@@ -49,7 +51,7 @@ def _defer(session: UUID, once: str | None = None) -> None:
         name="drive",
         job_manager=_jobs,
         queue=RUNS,
-        lock=f"session:{session}",
+        lock=_lock(session),
         queueing_lock=once,
         priority=_priority(session),
     )
@@ -61,6 +63,10 @@ def _defer(session: UUID, once: str | None = None) -> None:
         if isinstance(error.__cause__, psycopg.OperationalError | psycopg.InterfaceError):
             raise OperationalError(str(error.__cause__)) from error  # what callers try again
         raise
+
+
+def _lock(session: UUID) -> str:
+    return f"session:{session}"
 
 
 def _priority(session: UUID) -> int:
@@ -115,8 +121,19 @@ async def _bury_stalled_jobs() -> None:
 
 
 def _wake_undriven() -> None:
-    for session in undriven_sessions():
+    """Rings where no ring is on its way: one that waits, or that a worker has and is about to drive."""
+    sessions = undriven_sessions()
+    rung = set(_rung()) if sessions else ()
+    for session in sessions:
+        if _lock(session) in rung:
+            continue
         try:
-            _defer(session, once=f"session:{session}")
+            _defer(session, once=_lock(session))
         except AlreadyEnqueued:
             continue
+
+
+def _rung() -> Iterable[str]:
+    live = [jobs.Status.TODO.value, jobs.Status.DOING.value]
+    rows = ProcrastinateJob.objects.filter(queue_name=RUNS, status__in=live)
+    return rows.values_list("lock", flat=True).iterator()

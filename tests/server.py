@@ -95,10 +95,13 @@ class Process:
 
 
 class WorkerProcess(Process):
-    """`manage.py procrastinate worker`."""
+    """`manage.py procrastinate worker`, for all queues or for one."""
+
+    queue = ""
 
     def _command(self) -> list[str]:
-        return [sys.executable, "manage.py", "procrastinate", "worker"]
+        queues = ["--queues", self.queue] if self.queue else []
+        return [sys.executable, "manage.py", "procrastinate", "worker", *queues]
 
 
 class ServerProcess(Process):

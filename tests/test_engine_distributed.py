@@ -90,7 +90,7 @@ class Site:
     """The processes. `web` have one address each; a worker is found by the run that it drives."""
 
     def __init__(self, var: Path, model: Model, proxy: Proxy, seed: Any, env: dict[str, str]):
-        self.model, self.proxy = model, proxy
+        self.model, self.proxy, self.env = model, proxy, env
         self.web = [ServerProcess(var, seed, name=f"web{n}", **env) for n in range(2)]
         self.workers = [WorkerProcess(var, f"worker{n}", **env) for n in range(2)]
 
@@ -247,6 +247,32 @@ async def test_when_its_worker_is_killed_the_other_carries_on_and_repeats_nothin
     assert len(site.model.asked("analysis", "Kill")) == len(site.model.asked("plan", "Kill")) == 1
     assert len(site.model.asked("memory", "Kill")) == 2
     site.check_done_once("Kill")
+
+
+async def test_the_sweep_rings_for_nobody_for_whom_a_ring_is_waiting(
+    site: Site, tmp_path: Path
+) -> None:
+    for worker in site.workers:
+        worker.stop()
+    sweeper = WorkerProcess(tmp_path, "sweeper", **site.env)
+    sweeper.queue = "sweep"
+    deferred = (
+        "SELECT last_value FROM procrastinate_jobs_id_seq"  # a sweep is deleted when it is done
+    )
+    jobs = "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'drive' AND status = 'todo'"
+    try:
+        async with watching(site.web[0]) as socket:
+            await send(socket, "Waiting")
+            assert await eventually(lambda: site.rows(jobs) == [(1,)])
+            sweeper.start()
+            ((before,),) = site.rows(deferred)
+            await eventually(lambda: site.rows(deferred)[0][0] >= before + 3)
+            assert site.rows(jobs) == [(1,)]
+            site.start()
+            assert (await end_of(socket, "Waiting"))[-1]["type"] == "complete"
+    finally:
+        sweeper.stop(signal.SIGKILL)
+    site.check_done_once("Waiting")
 
 
 async def test_while_nobody_drives_a_run_its_viewers_are_told_so(site: Site) -> None:
