@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Generic, TypeVar
@@ -15,9 +16,9 @@ from uuid import UUID
 
 from django.db import DatabaseError, connection, transaction
 
-from agent import database, events, rows
+from agent import database, events
 from agent.exceptions import Fenced
-from agent.models import ChatSession, Event
+from agent.models import Event
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +41,8 @@ class Done(Generic[T]):
     events: Sequence[events.Event] = ()
 
 
-# Database work that commits together with events, in a savepoint of the writer's transaction. It may
-# be called again when a connection is lost before the commit, so it changes nothing but the database.
+# Database work that commits together with events. It may be called again, when another one of its
+# transaction raises or the connection is lost before the commit, so it changes nothing but the database.
 Effect = Callable[[], Done[T]]
 
 
@@ -117,10 +118,20 @@ class _Attempt:
         if self.unsure is not None and _is_there(self.unsure):
             return self.unsure
         self.unsure = None
+        try:
+            return self._write(apart=False)
+        except _EffectRaised:
+            return self._write(apart=True)
+
+    def _write(self, *, apart: bool) -> Batch:
         with transaction.atomic():
-            batch = _Write(self.entries).all()
+            batch = _Write(self.entries, apart=apart).all()
             self.unsure = batch  # from here on the commit may have happened
         return batch
+
+
+class _EffectRaised(Exception):
+    """All is rolled back, for the others to be done again without it."""
 
 
 def _is_there(batch: Batch) -> bool:
@@ -132,12 +143,15 @@ def _is_there(batch: Batch) -> bool:
 
 
 class _Write:
-    """The inside of the transaction."""
+    """The inside of the transaction. Effects that raise undo only themselves when they are `apart`,
+    each in a savepoint; that costs as much as all else of an event, so it is not done at first.
+    """
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    def __init__(self, entries: Sequence[Entry], *, apart: bool) -> None:
         self.entries = entries
+        self.apart = apart
         self.batch = Batch()
-        self.last_seq = _lock_sessions({entry.session for entry in entries})
+        self.projects, self.last_seq = _lock_sessions({entry.session for entry in entries})
         self.attempts = _attempts_of({entry.fence.run for entry in entries if entry.fence})
 
     def all(self) -> Batch:
@@ -156,12 +170,14 @@ class _Write:
         value = None
         if entry.effect is not None:
             try:
-                with transaction.atomic():
+                with transaction.atomic() if self.apart else nullcontext():
                     done = entry.effect()
             except database.LOST:
                 raise  # the whole transaction is void; it is tried again
-            except Exception as error:  # noqa: BLE001  (the caller's: it is raised there)
-                return error
+            except Exception as error:
+                if not self.apart:
+                    raise _EffectRaised from error
+                return error  # the caller's: it is raised there
             self._forget_attempts(entry.session)
             value, told = done.value, [*told, *done.events]
         self._number(entry.session, told)
@@ -198,37 +214,41 @@ class _Write:
         ]
         if not changed:
             return
-        projects = {session: rows.get(ChatSession, session).project_id for session in changed}
-        versions = {project: _raise_board_version(project) for project in sorted(projects.values())}
-        self.batch.boards = {
-            session: (project, versions[project]) for session, project in projects.items()
-        }
+        projects = sorted({self.projects[session] for session in changed})
+        versions = {project: _raise_board_version(project) for project in projects}
+        for session in changed:
+            project = self.projects[session]
+            self.batch.boards[session] = project, versions[project]
 
 
-def _lock_sessions(ids: set[UUID]) -> dict[UUID, int]:
-    """Locks the sessions, in the order of their ids; returns the last number given in each."""
+def _lock_sessions(ids: set[UUID]) -> tuple[dict[UUID, UUID], dict[UUID, int]]:
+    """Locks the sessions, in the order of their ids; returns the project of each that is there, and
+    the last number given in it.
+    """
     lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
-    return _numbers(
-        "SELECT id, last_seq FROM agent_chatsession WHERE id IN {} ORDER BY id" + lock, ids
-    )
+    query = "SELECT id, project_id, last_seq FROM agent_chatsession WHERE id IN {} ORDER BY id"
+    found = _found(query + lock, ids)
+    projects = {session: UUID(str(project)) for session, project, _ in found}
+    return projects, {session: last_seq for session, _, last_seq in found}
 
 
 def _attempts_of(runs: set[UUID]) -> dict[UUID, int]:
-    return _numbers("SELECT id, attempt FROM agent_run WHERE id IN {}", runs)
+    found = _found("SELECT id, attempt FROM agent_run WHERE id IN {}", runs)
+    return dict(found)
 
 
 # The statements below go past the ORM: they are most of what an event costs.
 
 
-def _numbers(query: str, ids: set[UUID]) -> dict[UUID, int]:
-    """Returns the number that `query` has for each of `ids` that is there."""
+def _found(query: str, ids: set[UUID]) -> list[tuple[Any, ...]]:
+    """Returns the rows that `query` has for `ids`; the first column is which one it is."""
     if not ids:
-        return {}
+        return []
     key = _key_maker()
     of_key = {key(value): value for value in ids}
     with connection.cursor() as cursor:
         cursor.execute(query.format(f"({','.join(['%s'] * len(of_key))})"), list(of_key))
-        return {of_key[found]: number for found, number in cursor.fetchall()}
+        return [(of_key[found], *others) for found, *others in cursor.fetchall()]
 
 
 def _key_maker() -> Callable[[UUID], UUID | str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -106,18 +107,23 @@ async def test_an_effect_and_its_events_commit_together_or_not_at_all(
 async def test_one_failing_effect_does_not_touch_those_that_commit_with_it(
     session: ChatSession, run: Run
 ) -> None:
-    def failing() -> Done[None]:
-        raise ToolFailed("no")
+    def effect(number: int) -> Done[int]:
+        Task.objects.create(project_id=session.project_id, title=str(number))
+        if number == 5:
+            raise ToolFailed("no")
+        return Done(number, [said(run, f"{number} is done")])
 
     results = await asyncio.gather(
-        *(
-            log.append(session.pk, [said(run, str(n))], effect=failing if n == 5 else None)
-            for n in range(10)
-        ),
+        *(log.append(session.pk, effect=partial(effect, number)) for number in range(10)),
         return_exceptions=True,
     )
-    assert [isinstance(result, ToolFailed) for result in results] == [n == 5 for n in range(10)]
-    assert len(await bodies(session)) == 9
+    done = [number for number in range(10) if number != 5]
+    assert isinstance(results.pop(5), ToolFailed)
+    assert results == done
+    told = [body["progress"]["message"] for body in await bodies(session)]
+    assert told == [f"{number} is done" for number in done]
+    titles = [task.title async for task in Task.objects.order_by("title")]
+    assert titles == [str(number) for number in done]
 
 
 async def test_a_driver_with_an_old_attempt_writes_nothing(session: ChatSession, run: Run) -> None:
