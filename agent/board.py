@@ -49,10 +49,10 @@ def find_task(project_id: UUID, reference: str) -> Task:
 
 def find_tasks(project_id: UUID, references: Iterable[str]) -> list[Task]:
     """The same for several; each task comes once."""
-    tasks = Task.objects.filter(project_id=project_id)
     ids = {reference: naming.as_id(reference) for reference in references}
     titles: Mapping[UUID, str] = {}
     if None in ids.values():
+        tasks = Task.objects.filter(project_id=project_id)
         titles = dict(tasks.values_list("pk", "title"))
     wanted = [
         task_id or naming.by_title("task", reference, titles) for reference, task_id in ids.items()

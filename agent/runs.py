@@ -200,9 +200,9 @@ async def claim(session: UUID, owner: str) -> Claimed | None:
 
 def next_user(session: UUID) -> tuple[bool, int | None]:
     """Tells whether `session` has a run that may be claimed, and who asked for the next one."""
-    unfinished = Run.objects.filter(session=session, status__in=Run.UNFINISHED)
-    row = unfinished.order_by("number").values_list("created_by").first()
-    return (False, None) if row is None else (True, row[0])
+    query = f"SELECT created_by_id FROM agent_run WHERE {_UNFINISHED} ORDER BY number LIMIT 1"
+    found = rows.column(query, session)
+    return bool(found), found[0] if found else None
 
 
 def _claim(session: UUID, owner: str) -> Done[Claimed | None]:

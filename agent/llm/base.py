@@ -74,7 +74,7 @@ class Analysis:
     question: str = ""  # to ask back; then nothing else is done
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # there is one of each tool, which may be a key
 class ToolSpec:
     """A tool as it is offered to a model. `parameters` and `result` are JSON Schemas."""
 

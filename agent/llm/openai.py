@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from django.conf import settings
@@ -133,6 +134,7 @@ def _turns(verb: str, context: Context, **more: Any) -> list[Turn]:
     ]
 
 
+@cache  # each run is told all tools
 def _as_text(tool: ToolSpec) -> dict[str, str]:
     return {
         "name": tool.name,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from agent.llm.base import ToolSpec
@@ -91,6 +92,7 @@ def _step(type: str, tool: JSON, arguments: JSON) -> JSON:
     )
 
 
+@cache  # each run is told all tools
 def _arguments(tool: ToolSpec) -> tuple[JSON, bool]:
     try:
         return strict(tool.parameters), True
