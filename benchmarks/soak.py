@@ -186,6 +186,7 @@ async def _all_at_once(server: ServerProcess, number: int) -> tuple[list[float],
     sessions = add_sessions(server, number, apart=True)
     before = len(_moments(server))
     async with following(server, sessions[:VIEWERS]) as followers:
+        await asyncio.gather(*(follower.connected() for follower in followers))
         await asyncio.gather(*(follower.say(f"Load {n}") for n, follower in enumerate(followers)))
         for session in sessions[VIEWERS:]:
             async with watching(server, session=session) as socket:

@@ -154,6 +154,11 @@ class Follower:
         elif is_last(frame):
             self.ends[run] = frame
 
+    async def connected(self) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while self.socket is None:
+                await asyncio.sleep(0.02)
+
     async def say(self, content: str, **more: Any) -> None:
         """Sends a message, now or when the line is back."""
         client_id = str(uuid.uuid4())
