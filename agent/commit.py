@@ -65,7 +65,6 @@ class Entry:
     fence: Fence | None
     effect: Effect[Any] | None
     future: asyncio.Future[Any]
-    since: float  # of the loop's clock
 
 
 @dataclass(slots=True)

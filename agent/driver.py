@@ -48,7 +48,7 @@ class Driver:
         # Its own, not the process's: of two drivers in one process, each would take what the other has.
         self._owner = process.new_owner()
         self._loop = asyncio.get_running_loop()
-        self._slots = Slots(settings.SAMURAI_MAX_ACTIVE_RUNS, Pace(log.held_up))
+        self._slots = Slots(settings.SAMURAI_MAX_ACTIVE_RUNS, Pace(log.is_crowded))
         self._drives: dict[UUID, asyncio.Task[None]] = {}
         self._carried: dict[UUID, tuple[UUID, asyncio.Task[None]]] = {}  # session: run and its task
         self._rung: set[UUID] = set()

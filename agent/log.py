@@ -71,14 +71,13 @@ async def append(
     `fence` has another driver by now or is over (and when the session is gone), and whatever the
     effect raises; then nothing of this call is in the database.
     """
-    loop = asyncio.get_running_loop()
-    entry = Entry(session, new, fence, effect, loop.create_future(), loop.time())
+    entry = Entry(session, new, fence, effect, asyncio.get_running_loop().create_future())
     return await _writer().add(entry)
 
 
-def held_up() -> float:
-    """Returns the seconds for which the oldest append that is not yet being committed waits."""
-    return _writer().held_up()
+def is_crowded() -> bool:
+    """Tells whether more changes wait than fit well into one commit: those under way wait for them."""
+    return _writer().is_crowded()
 
 
 async def read(session: UUID, after: int, limit: int = 500) -> list[Frame]:
@@ -102,6 +101,11 @@ _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="log-writer")
 GATHER = 0.003
 # How many effects at most in one commit: each is worth dozens of events, which wait for it.
 EFFECTS = 24
+# How many of them at most are of no run under way, such as a message: many that come at once wait for
+# those that are, and not the other way round.
+NEW = 12
+# So many effects that wait are a crowd.
+CROWD = 24
 
 
 class _Writer:
@@ -120,10 +124,8 @@ class _Writer:
             )
         return entry.future
 
-    def held_up(self) -> float:
-        if not self._waiting:
-            return 0.0
-        return asyncio.get_running_loop().time() - self._waiting[0].since
+    def is_crowded(self) -> bool:
+        return sum(entry.effect is not None for entry in self._waiting) > CROWD
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
@@ -148,14 +150,15 @@ class _Writer:
         taken: list[Entry] = []
         left: list[Entry] = []
         held: set[UUID] = set()
-        effects = 0
+        room = {True: EFFECTS - NEW, False: NEW}  # of a run under way, or not
         for entry in self._waiting:
-            if entry.session in held or (entry.effect is not None and effects == EFFECTS):
+            under_way = entry.fence is not None
+            if entry.session in held or (entry.effect is not None and not room[under_way]):
                 held.add(entry.session)
                 left.append(entry)
             else:
                 taken.append(entry)
-                effects += entry.effect is not None
+                room[under_way] -= entry.effect is not None
         self._waiting = left
         return taken
 

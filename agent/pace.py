@@ -19,20 +19,22 @@ SHARE = 0.64
 COST, MOST = 0.03, 0.06
 # Over how many runs it is measured, about; each counts half as much after as many more.
 MEMORY = 128
-# Seconds that a step may be held up before nothing new begins at all.
-HELD_UP = 0.1
+# Seconds until one that was held up by a crowd asks again.
+AGAIN = 0.05
 
 
 class Pace:
-    """A bucket of runs that may begin. `held_up` tells for how long the oldest waiting step waits."""
+    """A bucket of runs that may begin. `is_crowded` tells whether those under way wait for each other:
+    then nothing begins, and what waited for the crowd to go begins at the pace, not at once.
+    """
 
     def __init__(
         self,
-        held_up: Callable[[], float],
+        is_crowded: Callable[[], bool],
         clock: Callable[[], float] = time.monotonic,
         processor: Callable[[], float] = time.process_time,
     ) -> None:
-        self._held_up, self._clock, self._processor = held_up, clock, processor
+        self._is_crowded, self._clock, self._processor = is_crowded, clock, processor
         self._left, self._at = float(BURST), clock()
         self._spent, self._runs, self._seen = MEMORY * COST, float(MEMORY), processor()
         self._active = 0
@@ -47,9 +49,10 @@ class Pace:
         now = self._clock()
         self._left = min(float(BURST), self._left + (now - self._at) * self.rate)
         self._at = now
-        if self._left < 1:
-            return (1 - self._left) / self.rate
-        return HELD_UP / 2 if self._held_up() > HELD_UP else 0.0
+        if self._is_crowded():
+            self._left = min(self._left, 1.0)
+            return AGAIN
+        return (1 - self._left) / self.rate if self._left < 1 else 0.0
 
     def begin(self) -> None:
         self._left -= 1

@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from agent import engine, runs
 from agent.exceptions import Refused
 from agent.models import ChatSession, Project, Run
-from agent.pace import BURST, HELD_UP, SHARE, Pace
+from agent.pace import AGAIN, BURST, SHARE, Pace
 from agent.pipeline import PlanningFirstAgent
 from agent.runs import Order
 from agent.slots import Slots
@@ -80,10 +80,10 @@ class Machine:
 
     now: float = 0.0
     worked: float = 0.0
-    held_up: float = 0.0
+    crowded: bool = False
 
     def pace(self) -> Pace:
-        return Pace(lambda: self.held_up, lambda: self.now, lambda: self.worked)
+        return Pace(lambda: self.crowded, lambda: self.now, lambda: self.worked)
 
     def carry(self, pace: Pace, runs: int, cost: float) -> None:
         """Carries so many runs one after the other, each for a second."""
@@ -137,11 +137,14 @@ def test_what_the_process_does_without_runs_is_not_counted_as_theirs() -> None:
     assert pace.rate == pytest.approx(before, rel=0.1)
 
 
-def test_nothing_begins_while_the_steps_of_others_are_held_up() -> None:
-    machine = Machine(held_up=HELD_UP * 2)
+def test_nothing_begins_in_a_crowd_and_after_it_all_begin_at_the_pace() -> None:
+    machine = Machine(crowded=True)
     pace = machine.pace()
     assert begin_all(pace) == 0
-    machine.held_up = 0.0
+    assert pace.pause() == AGAIN
+    machine.crowded = False
+    assert begin_all(pace) == 1
+    machine.now += 60
     assert begin_all(pace) == BURST
 
 
@@ -153,7 +156,7 @@ def test_where_there_was_nothing_to_begin_another_may() -> None:
 
 
 async def test_those_who_wait_for_the_pace_get_their_slots_in_time() -> None:
-    slots, order = Slots(1000, Pace(lambda: 0.0)), []
+    slots, order = Slots(1000, Pace(lambda: False)), []
     while slots.take_free():
         pass
     tasks = await begun(slots, [1, 2, 1], order)

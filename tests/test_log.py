@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 from unittest.mock import patch
+from uuid import UUID
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -124,6 +125,44 @@ async def test_one_failing_effect_does_not_touch_those_that_commit_with_it(
     assert told == [f"{number} is done" for number in done]
     titles = [task.title async for task in Task.objects.order_by("title")]
     assert titles == [str(number) for number in done]
+
+
+async def test_those_under_way_do_not_wait_for_many_who_come_at_once(
+    session: ChatSession, run: Run
+) -> None:
+    others = [
+        await ChatSession.objects.acreate(
+            project_id=session.project_id, created_by_id=run.created_by_id
+        )
+        for _ in range(log.NEW * 3)
+    ]
+    told: list[UUID] = []
+    listener = lambda committed: told.append(committed.session)  # noqa: E731
+    log.listen(listener)
+    try:
+        coming = [log.append(other.pk, effect=lambda: Done(None, [said(run)])) for other in others]
+        under_way = log.append(
+            session.pk, fence=Fence(run.pk, 1), effect=lambda: Done(None, [said(run)])
+        )
+        await asyncio.gather(*coming, under_way)
+    finally:
+        log.unlisten(listener)
+    assert sorted(told) == sorted([session.pk, *(other.pk for other in others)])
+    assert told.index(session.pk) <= log.NEW
+    assert not log.is_crowded()
+
+
+async def test_what_comes_later_in_a_session_is_not_written_earlier(
+    session: ChatSession, run: Run
+) -> None:
+    coming = [
+        log.append(session.pk, effect=lambda n=n: Done(None, [said(run, str(n))]))
+        for n in range(log.NEW * 2)
+    ]
+    under_way = log.append(session.pk, [said(run, "last")], fence=Fence(run.pk, 1))
+    await asyncio.gather(*coming, under_way)
+    messages = [body["progress"]["message"] for body in await bodies(session)]
+    assert messages == [*map(str, range(log.NEW * 2)), "last"]
 
 
 async def test_a_driver_with_an_old_attempt_writes_nothing(session: ChatSession, run: Run) -> None:
