@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -18,11 +17,10 @@ from django.db import OperationalError
 from procrastinate import jobs, tasks
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
-from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.manager import JobManager
 
-from agent import database, process
+from agent import database, process, rows
 from agent.engine import LocalEngine, expire_questions, undriven_sessions
 from agent.models import Run
 
@@ -120,10 +118,13 @@ async def _bury_stalled_jobs() -> None:
         await manager.finish_job(job, status=jobs.Status.FAILED, delete_job=True)
 
 
+_RUNG = "SELECT lock FROM procrastinate_jobs WHERE queue_name = %s AND status IN ('todo', 'doing')"
+
+
 def _wake_undriven() -> None:
     """Rings where no ring is on its way: one that waits, or that a worker has and is about to drive."""
     sessions = undriven_sessions()
-    rung = set(_rung()) if sessions else ()
+    rung = set(rows.column(_RUNG, RUNS)) if sessions else ()
     for session in sessions:
         if _lock(session) in rung:
             continue
@@ -131,9 +132,3 @@ def _wake_undriven() -> None:
             _defer(session, once=_lock(session))
         except AlreadyEnqueued:
             continue
-
-
-def _rung() -> Iterable[str]:
-    live = [jobs.Status.TODO.value, jobs.Status.DOING.value]
-    rows = ProcrastinateJob.objects.filter(queue_name=RUNS, status__in=live)
-    return rows.values_list("lock", flat=True).iterator()
