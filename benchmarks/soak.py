@@ -15,16 +15,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from itertools import count
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import psutil  # noqa: E402  (the path first, for all of these)
-
-from benchmarks import judging, soak_apart  # noqa: E402
+from benchmarks import at_once, judging, soak_apart  # noqa: E402  (the path first, for all of these)
 from benchmarks.judging import first_words, judge, report  # noqa: E402
 from tests.durability import (  # noqa: E402
     add_sessions,
@@ -37,10 +34,9 @@ from tests.durability import (  # noqa: E402
     thinking,
 )
 from tests.model_server import ModelServer  # noqa: E402
-from tests.server import ServerProcess, receive, seeded, send, watching  # noqa: E402
+from tests.server import ServerProcess, seeded  # noqa: E402
 
 KILLS, STOPS, SESSIONS = 20, 5, 20
-MEBIBYTE = 1_048_576
 _numbers = count(1)
 
 
@@ -151,63 +147,12 @@ async def first_word(folder: Path) -> None:
             await first_words(followers, 15.0)
 
 
-LONG = (2.0, 2.0)
-VIEWERS = 150
-
-
 async def many(folder: Path) -> None:
     print("Many runs at once in one process, model calls of 2 s; each counted from its start")
     alone = 0.0
-    for number in (1, 100, 300):
-        with serving(folder, LONG) as server:
-            assert server.process is not None
-            process = psutil.Process(server.process.pid)
-            await _all_at_once(server, number)  # the first ones import and connect
-            before = sum(process.cpu_times()[:2])
-            took, waited, at_once = await _all_at_once(server, number)
-            processor = (sum(process.cpu_times()[:2]) - before) * 1000 / number
-            alone = alone or took[0]
-            report(f"{number} at once: a run takes, median", statistics.median(took), " s")
-            report("  of that, processor time", processor, " ms")
-            if number > 1:
-                slower = (statistics.median(took) / alone - 1) * 100
-                report("  slower than alone, median", slower, " %", 10)
-                report("  slower than alone, worst", (took[-1] / alone - 1) * 100, " %")
-                report("  waited to begin, median", statistics.median(waited), " s")
-                report("  waited to begin, worst", max(waited), " s")
-                report("  the most that were under way at once", at_once, "")
-            report("  resident memory", process.memory_info().rss / MEBIBYTE, " MB", 250)
-
-
-async def _all_at_once(server: ServerProcess, number: int) -> tuple[list[float], list[float], int]:
-    """Returns the seconds that each run took, the shortest first, and waited before; how many were
-    under way at once. Half of them are watched at most.
-    """
-    sessions = add_sessions(server, number, apart=True)
-    before = len(_moments(server))
-    async with following(server, sessions[:VIEWERS]) as followers:
-        await asyncio.gather(*(follower.connected() for follower in followers))
-        await asyncio.gather(*(follower.say(f"Load {n}") for n, follower in enumerate(followers)))
-        for session in sessions[VIEWERS:]:
-            async with watching(server, session=session) as socket:
-                await send(socket, "Load unseen")
-                while (await receive(socket))["type"] != "message":
-                    pass
-        async with asyncio.timeout(180):
-            while len(_moments(server)) < before + number:
-                await asyncio.sleep(0.5)
-    moments = _moments(server)[before:]
-    took = sorted((end - start).total_seconds() for _, start, end in moments)
-    waited = [(start - accepted).total_seconds() for accepted, start, _ in moments]
-    under_way = [sum(start <= at < end for _, start, end in moments) for _, at, _ in moments]
-    return took, waited, max(under_way)
-
-
-def _moments(server: ServerProcess) -> list[list[datetime]]:
-    """Returns for each run that has ended when it was accepted, started and over."""
-    query = "SELECT created_at, started_at, finished_at FROM agent_run"
-    rows = server.rows(f"{query} WHERE status = 'succeeded' ORDER BY rowid")
-    return [[datetime.fromisoformat(moment) for moment in row] for row in rows]
+    for number in at_once.NUMBERS:
+        with serving(folder, at_once.LONG) as server:
+            alone = await at_once.measure(server, server, number, alone)
 
 
 if __name__ == "__main__":

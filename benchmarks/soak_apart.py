@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from benchmarks import at_once
 from benchmarks.judging import first_words, judge, report
 from tests.cluster import own_postgresql
 from tests.deployment import Deployment, deployed
@@ -116,4 +117,21 @@ async def first_word_apart(folder: Path) -> None:
             await first_words(followers, 60.0)
 
 
-SCENARIOS = (first_word_apart, kills_apart, rolling, frozen, redis_away, postgresql_restarts)
+async def many_apart(folder: Path) -> None:
+    print("Many runs at once in one worker; each counted from its start")
+    alone = 0.0
+    for number in at_once.NUMBERS:
+        with deployed(folder, at_once.LONG, each=1, SAMURAI_MAX_ACTIVE_RUNS="1000") as deployment:
+            (server,), (worker,) = deployment.web, deployment.workers
+            alone = await at_once.measure(server, worker, number, alone)
+
+
+SCENARIOS = (
+    first_word_apart,
+    many_apart,
+    kills_apart,
+    rolling,
+    frozen,
+    redis_away,
+    postgresql_restarts,
+)

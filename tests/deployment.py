@@ -1,4 +1,4 @@
-"""Two servers and two workers on one PostgreSQL and Redis under load, and what may happen to them.
+"""Several servers and workers on one PostgreSQL and Redis under load, and what may happen to them.
 
 The harness of `tests/test_durability_distributed.py` and `benchmarks/soak.py`.
 """
@@ -22,11 +22,11 @@ from tests.server import Process, ServerProcess, WorkerProcess, new_database, se
 class Deployment:
     """The processes; whatever ends is started again, as systemd does."""
 
-    def __init__(self, var: Path, proxy: Proxy, **env: str) -> None:
+    def __init__(self, var: Path, proxy: Proxy, each: int, **env: str) -> None:
         seed = seeded(var, **env)
         self.proxy = proxy
-        self.web = [ServerProcess(var, seed, name=f"web{n}", **env) for n in range(2)]
-        self.workers = [WorkerProcess(var, f"worker{n}", **env) for n in range(2)]
+        self.web = [ServerProcess(var, seed, name=f"web{n}", **env) for n in range(each)]
+        self.workers = [WorkerProcess(var, f"worker{n}", **env) for n in range(each)]
 
     @property
     def processes(self) -> list[Process]:
@@ -85,9 +85,16 @@ class Deployment:
 
 @contextlib.contextmanager
 def deployed(
-    var: Path, pause: tuple[float, float], database: str | None = None
+    var: Path,
+    pause: tuple[float, float],
+    database: str | None = None,
+    *,
+    each: int = 2,
+    **env: str,
 ) -> Iterator[Deployment]:
-    """Workers drive, with a model that takes `pause` for each call; Redis is behind a proxy."""
+    """`each` servers, and as many workers, which drive, with a model that takes `pause` for each call;
+    Redis is behind a proxy.
+    """
     redis = urlsplit(os.environ["TEST_REDIS_URL"])
     with contextlib.ExitStack() as stack:
         model = stack.enter_context(ModelServer(thinking(pause)))
@@ -95,11 +102,13 @@ def deployed(
         deployment = Deployment(
             var,
             proxy,
+            each,
             DATABASE_URL=database or stack.enter_context(new_database()),
             REDIS_URL=redis._replace(netloc=f"127.0.0.1:{proxy.port}").geturl(),
             SAMURAI_ENGINE="procrastinate",
             OPENAI_API_KEY="key",
             OPENAI_BASE_URL=model.base_url,
+            **env,
         )
         stack.callback(deployment.stop)
         deployment.start()

@@ -1,0 +1,75 @@
+"""Many runs that come at the same moment, and what that does to each of them."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+from datetime import datetime
+
+import psutil
+
+from benchmarks.judging import report
+from tests.durability import add_sessions, following
+from tests.server import Process, ServerProcess, receive, send, watching
+
+NUMBERS = (1, 100, 300)
+LONG = (2.0, 2.0)  # seconds that a call of the model takes
+VIEWERS = 150
+MEBIBYTE = 1_048_576
+
+
+async def measure(server: ServerProcess, driver: Process, number: int, alone: float) -> float:
+    """Says `number` messages at once at `server`, where `driver` drives; reports what became of them.
+
+    `alone`: the seconds of a run that has nothing beside it; 0.0 for the first time, which measures it.
+    Returns it.
+    """
+    assert driver.process is not None
+    process = psutil.Process(driver.process.pid)
+    await _all_at_once(server, number)  # the first ones import and connect
+    before = sum(process.cpu_times()[:2])
+    took, waited, at_once = await _all_at_once(server, number)
+    processor = (sum(process.cpu_times()[:2]) - before) * 1000 / number
+    alone = alone or took[0]
+    report(f"{number} at once: a run takes, median", statistics.median(took), " s")
+    report("  of that, processor time", processor, " ms")
+    if number > 1:
+        slower = (statistics.median(took) / alone - 1) * 100
+        report("  slower than alone, median", slower, " %", 10)
+        report("  slower than alone, worst", (took[-1] / alone - 1) * 100, " %", 10)
+        report("  waited to begin, median", statistics.median(waited), " s")
+        report("  waited to begin, worst", max(waited), " s")
+        report("  the most that were under way at once", at_once, "")
+        report("  resident memory", process.memory_info().rss / MEBIBYTE, " MB", 250)
+    return alone
+
+
+async def _all_at_once(server: ServerProcess, number: int) -> tuple[list[float], list[float], int]:
+    """Returns the seconds that each run took, the shortest first, and waited before; how many were
+    under way at once. Half of them are watched at most.
+    """
+    sessions = add_sessions(server, number, apart=True)
+    before = len(_moments(server))
+    async with following(server, sessions[:VIEWERS]) as followers:
+        await asyncio.gather(*(follower.connected() for follower in followers))
+        await asyncio.gather(*(follower.say(f"Load {n}") for n, follower in enumerate(followers)))
+        for session in sessions[VIEWERS:]:
+            async with watching(server, session=session) as socket:
+                await send(socket, "Load unseen")
+                while (await receive(socket))["type"] != "message":
+                    pass
+        async with asyncio.timeout(180):
+            while len(_moments(server)) < before + number:
+                await asyncio.sleep(0.5)
+    moments = _moments(server)[before:]
+    took = sorted((end - start).total_seconds() for _, start, end in moments)
+    waited = [(start - accepted).total_seconds() for accepted, start, _ in moments]
+    under_way = [sum(start <= at < end for _, start, end in moments) for _, at, _ in moments]
+    return took, waited, max(under_way)
+
+
+def _moments(server: ServerProcess) -> list[list[datetime]]:
+    """Returns for each run that has ended when it was accepted, started and over."""
+    query = "SELECT created_at, started_at, finished_at FROM agent_run"
+    rows = server.rows(f"{query} WHERE status = 'succeeded' ORDER BY created_at")
+    return [[datetime.fromisoformat(str(moment)) for moment in row] for row in rows]
