@@ -281,10 +281,12 @@ def _insert(frames: dict[UUID, list[Frame]]) -> None:
 
 def _raise_last_seq(last: dict[UUID, int]) -> None:
     key = _key_maker()
+    of_key = {key(session): seq for session, seq in sorted(last.items())}
     with connection.cursor() as cursor:
-        cursor.executemany(
-            "UPDATE agent_chatsession SET last_seq = %s WHERE id = %s",
-            [(seq, key(session)) for session, seq in sorted(last.items())],
+        cursor.execute(
+            f"UPDATE agent_chatsession SET last_seq = CASE id {'WHEN %s THEN %s ' * len(of_key)}END "
+            f"WHERE id IN ({','.join(['%s'] * len(of_key))})",
+            [*chain.from_iterable(of_key.items()), *of_key],
         )
 
 
