@@ -48,7 +48,7 @@ class Driver:
         # Its own, not the process's: of two drivers in one process, each would take what the other has.
         self._owner = process.new_owner()
         self._loop = asyncio.get_running_loop()
-        self._slots = Slots(settings.SAMURAI_MAX_ACTIVE_RUNS, Pace(log.is_crowded))
+        self.slots = Slots(settings.SAMURAI_MAX_ACTIVE_RUNS, Pace(log.is_crowded))
         self._drives: dict[UUID, asyncio.Task[None]] = {}
         self._carried: dict[UUID, tuple[UUID, asyncio.Task[None]]] = {}  # session: run and its task
         self._rung: set[UUID] = set()
@@ -153,7 +153,7 @@ class Driver:
                     return
                 await self._carry_alone(claimed)
             finally:
-                self._slots.give_back(used=claimed is not None)
+                self.slots.give_back(used=claimed is not None)
 
     async def _claim(self, session: UUID) -> Claimed | None:
         claim = self._loop.create_task(runs.claim(session, self._owner))
@@ -166,11 +166,11 @@ class Driver:
 
     async def _has_slot(self, session: UUID) -> bool:
         """Takes a slot, waiting for it; not when there is nothing to drive. Nothing is claimed yet."""
-        if self._slots.take_free():
+        if self.slots.take_free():
             return True
         found, user = await database.call(runs.next_user, session)
         if found:
-            await self._slots.take(user)
+            await self.slots.take(user)
         return found
 
     async def _carry_alone(self, claimed: Claimed) -> None:

@@ -6,10 +6,8 @@ come twice. Procrastinate does not fence its rows, so that `sweep` looks at ours
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
 import psycopg
 from django.conf import settings
@@ -20,13 +18,13 @@ from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.manager import JobManager
 
-from agent import database, process, rows
-from agent.engine import LocalEngine, expire_questions, undriven_sessions
+from agent import database, rows, worker
+from agent.engine import expire_questions, undriven_sessions
 from agent.models import Run
+from agent.worker import RUNS
 
 logger = logging.getLogger(__name__)
 
-RUNS = "runs"  # the queue of sessions to drive
 SWEEP = "sweep"  # one of its own: workers that are busy with runs do not fetch from it
 
 # Of our own, on Django's connection: the application's is another one in a worker.
@@ -76,22 +74,11 @@ def _priority(session: UUID) -> int:
 
 # -- in a worker -----------------------------------------------------------------------------------
 
-_engines: WeakKeyDictionary[asyncio.AbstractEventLoop, LocalEngine] = WeakKeyDictionary()
-
-
-async def _engine() -> LocalEngine:
-    loop = asyncio.get_running_loop()
-    if loop not in _engines:
-        process.settle()
-        engine = _engines[loop] = LocalEngine(serving=False)
-        await engine.start()
-    return _engines[loop]
-
 
 @app.task(name="drive", queue=RUNS)
 async def drive(session: str) -> None:
     """Drives a session until there is nothing to drive; a shutdown hands over what it has begun."""
-    engine = await _engine()
+    engine = await worker.engine()
     await engine.driver.drive(UUID(session))
 
 

@@ -10,15 +10,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-# So many may begin at once, after a while in which fewer did.
-BURST = 20
+# So many may begin at once, after a while in which fewer did; and at first, when a process takes over
+# from one that is gone.
+BURST, AT_FIRST = 6, 20
 # Of one processor, what runs may take on the average. Nearer to all of it, each step waits for many.
 SHARE = 0.64
 # Seconds of the processor that a run takes, until it is measured; and the most that is believed, for
 # what the process does beside a few runs is counted as theirs.
-COST, MOST = 0.03, 0.06
-# Over how many runs it is measured, about; each counts half as much after as many more.
-MEMORY = 128
+COST, MOST = 0.05, 0.06
+# How many runs that assumption is worth; and over how many it is measured, about: each counts half as
+# much after as many more.
+ASSUMED, MEMORY = 32, 512
 # Seconds until one that was held up by a crowd asks again.
 AGAIN = 0.05
 
@@ -35,8 +37,8 @@ class Pace:
         processor: Callable[[], float] = time.process_time,
     ) -> None:
         self._is_crowded, self._clock, self._processor = is_crowded, clock, processor
-        self._left, self._at = float(BURST), clock()
-        self._spent, self._runs, self._seen = MEMORY * COST, float(MEMORY), processor()
+        self._left, self._at = float(AT_FIRST), clock()
+        self._spent, self._runs, self._seen = ASSUMED * COST, ASSUMED, processor()
         self._active = 0
 
     @property
@@ -47,7 +49,8 @@ class Pace:
     def pause(self) -> float:
         """Returns the seconds until the next run may begin, or one may ask again; 0 for now."""
         now = self._clock()
-        self._left = min(float(BURST), self._left + (now - self._at) * self.rate)
+        refilled = min(float(BURST), self._left + (now - self._at) * self.rate)
+        self._left = max(self._left, refilled)
         self._at = now
         if self._is_crowded():
             self._left = min(self._left, 1.0)
@@ -56,23 +59,26 @@ class Pace:
 
     def begin(self) -> None:
         self._left -= 1
-        self._count()
+        self._measure()
         self._active += 1
 
     def end(self, *, used: bool) -> None:
         """The run is over; not `used`: there was none."""
         if used:
-            self._count()
+            self._measure()
+            self._runs += 1
+            if self._runs > 2 * MEMORY:
+                self._runs, self._spent = self._runs // 2, self._spent / 2
         else:
             self._left += 1
         self._active -= 1
 
-    def _count(self) -> None:
-        """Learns what a run takes: a half for each beginning and each end, so that those on their way
-        count as half done."""
+    def _measure(self) -> None:
+        """Counts what the processor did for the runs under way.
+
+        A run counts at its end alone: where many are under way and none has ended, it seems to take
+        much, and fewer begin.
+        """
         seen, self._seen = self._seen, self._processor()
         if self._active:  # otherwise there was none until now to take anything
             self._spent += self._seen - seen
-        self._runs += 0.5
-        if self._runs > 2 * MEMORY:
-            self._runs, self._spent = self._runs / 2, self._spent / 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from agent.pace import Pace
+from agent.pace import AGAIN, Pace
 
 User = int | None
 
@@ -22,7 +22,7 @@ class Slots:
 
     def take_free(self) -> bool:
         """Takes a slot if there is one now that nobody waits for."""
-        if self._waiting or not self._free or self._pace.pause():
+        if self._pause():
             return False
         self._take()
         return True
@@ -39,11 +39,22 @@ class Slots:
                 self.give_back(used=False)
             raise
 
+    async def room(self, most: float) -> None:
+        """Waits until there is a slot to take, but for `most` seconds at the longest. Takes none."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + most
+        while (pause := self._pause()) and (left := until - clock()) > 0:
+            await asyncio.sleep(min(pause, left))
+
     def give_back(self, *, used: bool) -> None:
         """`used`: there was a run to carry."""
         self._free += 1
         self._pace.end(used=used)
         self._pass_on()
+
+    def _pause(self) -> float:
+        """Returns the seconds until somebody who comes now may ask for a slot; 0 for now."""
+        return self._pace.pause() if self._free and not self._waiting else AGAIN
 
     def _pass_on(self) -> None:
         """Gives the free slots to those who wait, as fast as may be."""

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
+from procrastinate import App
+from procrastinate.testing import InMemoryConnector
 
-from agent import engine, runs
+from agent import engine, runs, worker
+from agent.driver import Driver
 from agent.exceptions import Refused
 from agent.models import ChatSession, Project, Run
-from agent.pace import AGAIN, BURST, SHARE, Pace
+from agent.pace import AGAIN, AT_FIRST, BURST, MOST, SHARE, Pace
 from agent.pipeline import PlanningFirstAgent
 from agent.runs import Order
 from agent.slots import Slots
@@ -113,8 +118,8 @@ def test_a_few_begin_at_once_and_the_others_as_fast_as_the_process_carries_them(
     assert pause == pytest.approx(0.025 / SHARE, rel=0.1)
     machine.now += pause * 1.2
     assert begin_all(pace) == 1
-    machine.now += 0.5
-    assert begin_all(pace) == pytest.approx(SHARE / 0.025 / 2, abs=2)
+    machine.now += 0.2
+    assert begin_all(pace) == pytest.approx(SHARE / 0.025 / 5, abs=1)
 
 
 def test_a_slower_machine_begins_fewer() -> None:
@@ -122,9 +127,22 @@ def test_a_slower_machine_begins_fewer() -> None:
     for cost in (0.01, 0.02, 0.04):
         machine = Machine()
         pace = machine.pace()
-        machine.carry(pace, 1000, cost)
+        machine.carry(pace, 3000, cost)
         rates.append(pace.rate * cost)
     assert rates == pytest.approx([SHARE] * 3, rel=0.1)
+
+
+def test_the_more_are_under_way_without_an_end_the_more_slowly_others_begin() -> None:
+    machine = Machine()
+    pace = machine.pace()
+    rates = []
+    for _ in range(AT_FIRST):
+        pace.begin()
+        machine.worked += 0.1
+        rates.append(pace.rate)
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < rates[0]
+    assert rates[-1] == pytest.approx(SHARE / MOST)
 
 
 def test_what_the_process_does_without_runs_is_not_counted_as_theirs() -> None:
@@ -143,14 +161,14 @@ def test_nothing_begins_in_a_crowd_and_after_it_all_begin_at_the_pace() -> None:
     assert begin_all(pace) == 0
     assert pace.pause() == AGAIN
     machine.crowded = False
-    assert begin_all(pace) == 1
+    assert begin_all(pace) == 1  # and not those of the start
     machine.now += 60
     assert begin_all(pace) == BURST
 
 
 def test_where_there_was_nothing_to_begin_another_may() -> None:
     pace = Machine().pace()
-    assert begin_all(pace) == BURST
+    assert begin_all(pace) == AT_FIRST
     pace.end(used=False)
     assert begin_all(pace) == 1
 
@@ -163,6 +181,45 @@ async def test_those_who_wait_for_the_pace_get_their_slots_in_time() -> None:
     assert order == []
     await asyncio.gather(*tasks)
     assert order == [1, 2, 1]
+
+
+async def test_room_is_there_when_a_slot_comes_back_and_is_awaited_for_a_while_only() -> None:
+    slots = Slots(1, at_once())
+    await slots.room(60)
+    assert slots.take_free()
+    began = time.monotonic()
+    await slots.room(0.2)
+    assert time.monotonic() - began >= 0.2
+    waiting = asyncio.create_task(slots.room(60))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    slots.give_back(used=True)
+    await asyncio.wait_for(waiting, 5)
+    assert slots.take_free()  # nobody has taken it
+
+
+async def test_a_worker_leaves_the_rings_it_has_no_room_for_to_others(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.SAMURAI_MAX_ACTIVE_RUNS = 1
+    driver = Driver()
+
+    async def engine() -> SimpleNamespace:
+        return SimpleNamespace(driver=driver)
+
+    monkeypatch.setattr(worker, "engine", engine)
+    monkeypatch.setattr(worker, "HOLD", 60.0)
+    app = App(connector=InMemoryConnector())
+    worker.on_app_ready(app)
+    for queue in (worker.RUNS, "sweep"):
+        await app.configure_task("ring", queue=queue, allow_unknown=True).defer_async()
+    assert driver.slots.take_free()
+    of = await app.job_manager.register_worker()
+    fetched = asyncio.create_task(app.job_manager.fetch_job([worker.RUNS], of))
+    assert await app.job_manager.fetch_job(["sweep"], of) is not None
+    assert not fetched.done()
+    driver.slots.give_back(used=True)
+    assert await asyncio.wait_for(fetched, 5) is not None
 
 
 @pytest.mark.django_db(transaction=True)
