@@ -10,11 +10,10 @@ import psutil
 
 from benchmarks.judging import report
 from tests.durability import add_sessions, following
-from tests.server import Process, ServerProcess, receive, send, watching
+from tests.server import Process, ServerProcess
 
 NUMBERS = (1, 100, 300)
 LONG = (2.0, 2.0)  # seconds that a call of the model takes
-VIEWERS = 150
 MEBIBYTE = 1_048_576
 
 
@@ -46,18 +45,19 @@ async def measure(server: ServerProcess, driver: Process, number: int, alone: fl
 
 async def _all_at_once(server: ServerProcess, number: int) -> tuple[list[float], list[float], int]:
     """Returns the seconds that each run took, the shortest first, and waited before; how many were
-    under way at once. Half of them are watched at most.
+    under way at once. All have their pages open; half of the people leave when they have said it.
     """
-    sessions = add_sessions(server, number, apart=True)
+    staying = add_sessions(server, (number + 1) // 2, owner="alice")
+    leaving = add_sessions(server, number // 2, owner="bob")
     before = len(_moments(server))
-    async with following(server, sessions[:VIEWERS]) as followers:
-        await asyncio.gather(*(follower.connected() for follower in followers))
-        await asyncio.gather(*(follower.say(f"Load {n}") for n, follower in enumerate(followers)))
-        for session in sessions[VIEWERS:]:
-            async with watching(server, session=session) as socket:
-                await send(socket, "Load unseen")
-                while (await receive(socket))["type"] != "message":
-                    pass
+    async with following(server, staying) as viewers:
+        async with following(server, leaving, name="bob") as others:
+            people = [*viewers, *others]
+            await asyncio.gather(*(follower.connected() for follower in people))
+            await asyncio.gather(*(one.say(f"Load {n}") for n, one in enumerate(people)))
+            async with asyncio.timeout(60):
+                while not all(follower.runs for follower in others):
+                    await asyncio.sleep(0.1)
         async with asyncio.timeout(180):
             while len(_moments(server)) < before + number:
                 await asyncio.sleep(0.5)

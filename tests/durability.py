@@ -96,6 +96,7 @@ class Follower:
 
     servers: Sequence[ServerProcess]
     session: str
+    name: str = "alice"
     bodies: list[str] = field(default_factory=list)  # every event, as it came
     jumps: list[tuple[int, int]] = field(default_factory=list)  # cursor, and what came instead
     unseen: dict[str, str] = field(default_factory=dict)  # client_id: order
@@ -119,7 +120,8 @@ class Follower:
             await asyncio.sleep(0.05)
 
     async def _connection(self) -> None:
-        async with self.servers[0].client(session=self.session, after=self.cursor) as socket:
+        client = self.servers[0].client(self.name, session=self.session, after=self.cursor)
+        async with client as socket:
             self.socket = socket
             try:
                 for order in list(self.unseen.values()):
@@ -195,11 +197,11 @@ class Follower:
 
 @contextlib.asynccontextmanager
 async def following(
-    server: ServerProcess, sessions: Sequence[str], *others: ServerProcess
+    server: ServerProcess, sessions: Sequence[str], *others: ServerProcess, name: str = "alice"
 ) -> AsyncIterator[list[Follower]]:
     servers = [server, *others]
     followers = [
-        Follower(servers[number % len(servers) :] + servers[: number % len(servers)], session)
+        Follower(servers[number % len(servers) :] + servers[: number % len(servers)], session, name)
         for number, session in enumerate(sessions)
     ]
     tasks = [asyncio.create_task(follower.follow()) for follower in followers]
@@ -281,15 +283,16 @@ async def all_running(server: ServerProcess, number: int) -> None:
             await asyncio.sleep(0.02)
 
 
-def add_sessions(server: ServerProcess, number: int, *, apart: bool = False) -> list[str]:
-    """Opens sessions beside the server, in its project, or each in a project of its own."""
+def add_sessions(server: ServerProcess, number: int, *, owner: str | None = None) -> list[str]:
+    """Opens sessions beside the server, in its project, or each in a project of its own of `owner`."""
     made = [uuid.uuid4() for _ in range(number)]
     fresh = {"last_seq": 0, "run_count": 0, "title": ""}
     with server.database() as database:
+        users = dict(database.execute("SELECT username, id FROM auth_user").fetchall())
         for one in made:
             own: dict[str, Any] = {"id": one.hex}
-            if apart:
-                _copy(database, "agent_project", server.project, own)
+            if owner:
+                _copy(database, "agent_project", server.project, {**own, "owner_id": users[owner]})
                 own["project_id"] = one.hex
             _copy(database, "agent_chatsession", server.session, {**fresh, **own})
         database.commit()
