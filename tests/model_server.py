@@ -36,7 +36,7 @@ class Gate:
                 with suppress(RuntimeError):  # that server is closed
                     loop.call_soon_threadsafe(event.set)
 
-    async def arrived(self, timeout: float = 10) -> None:
+    async def arrived(self, timeout: float = 30) -> None:
         """Waits, in the test, until the server stands before the gate."""
         assert await asyncio.to_thread(self.reached.wait, timeout), "the server did not get here"
 
