@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
 import logging
@@ -158,6 +159,10 @@ class Chat(ChatView):
                     await response.settle()
                 except database.LOST:
                     logger.exception("The database is away; a run was not waited for")
+                    response.become(errors.away("The run goes on; ask for it again."))
+                except asyncio.CancelledError:
+                    # The client has left. Raised through the middleware's threads, which nobody awaits
+                    # any more, it would be a traceback in the log.
                     response.become(errors.away("The run goes on; ask for it again."))
             return response
 
