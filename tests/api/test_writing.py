@@ -309,7 +309,10 @@ async def test_a_memory_has_a_history_and_its_last_change_can_be_taken_back(
     assert [memory["title"] for memory in found] == ["Database"]
     assert (await api.post(f"{one}/undo/")).json()["content"] == "We use MySQL."
     assert (await api.delete(f"{one}/")).status_code == 204
+    assert (await api.get(f"{one}/")).status_code == 404
+    assert (await api.patch(f"{one}/", json={"title": "Gone"})).status_code == 404
     assert (await api.post(f"{one}/undo/")).json()["content"] == "We use MySQL."
+    assert (await api.get(f"{one}/")).status_code == 200
     actions = [r["action"] for r in (await api.get(f"{one}/revisions/")).json()["results"]]
     assert actions == ["restored", "deleted", "updated", "updated", "created"]
 
