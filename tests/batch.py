@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
+from tests.distributed import Model
 from tests.model_server import ModelServer
 from tests.server import ROOT, ServerProcess
-from tests.test_engine_distributed import Model
 
 Result = dict[str, Any]
 # Seconds that anything may take on a busy machine before a test gives up.

@@ -14,8 +14,8 @@ from django.core.management import CommandError, call_command
 
 from agent.models import ChatSession, Project
 from tests.batch import Command, by_id, change, results
+from tests.distributed import Model
 from tests.model_server import said
-from tests.test_engine_distributed import Model
 
 # -- what it reads ---------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.batch import PATIENCE, Command, by_id, end, results
+from tests.distributed import Model
 from tests.model_server import Answer, Gate, ModelServer, Request, error
 from tests.server import (
     ServerProcess,
@@ -27,7 +28,6 @@ from tests.server import (
     until,
     watching,
 )
-from tests.test_engine_distributed import Model
 
 WISHES = ["Sweep", "Mop", "Dust", "Rinse", "Dry"]
 
