@@ -9,7 +9,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db import (
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    close_old_connections,
+    connection,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +28,10 @@ _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="database")
 
 # How long a database may be away (a restart, a fail-over) before a run gives up on it; in seconds.
 PATIENCE = 60.0
-# What a lost connection raises, as far as Django lets us tell.
-LOST = (OperationalError, InterfaceError)
+# What a lost connection raises, as far as Django lets us tell. An internal error is PostgreSQL's end
+# of a transaction in which a process froze.
+LOST = (OperationalError, InterfaceError, InternalError)
+IN_FAILED_TRANSACTION = "25P02"  # a code of PostgreSQL
 
 
 async def call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -54,5 +62,9 @@ def patiently(function: Callable[[], T]) -> T:
 
 
 def _is_programmers_fault(error: Exception) -> bool:
-    """SQLite says "no such table" with the same class as "the disk is away"."""
+    """SQLite says "no such table" with the same class as "the disk is away"; PostgreSQL, that a failed
+    transaction goes on, with the same one as that it ended an idle one.
+    """
+    if getattr(error.__cause__, "sqlstate", "") == IN_FAILED_TRANSACTION:
+        return True
     return "no such" in str(error) or "syntax error" in str(error)

@@ -222,6 +222,8 @@ SPECTACULAR_SETTINGS = {
 
 # -- the database ----------------------------------------------------------------------------------
 
+STALLED_AFTER = 10.0  # seconds without a sign of life after which a process is taken for dead
+
 
 def database() -> dict[str, Any]:
     """Returns the default database's settings; the options are what concurrent runs need."""
@@ -243,7 +245,14 @@ def database() -> dict[str, Any]:
         config["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
     elif config["ENGINE"].endswith("postgresql"):
         config["CONN_MAX_AGE"] = 0  # the pool keeps them; the two exclude each other
-        config["OPTIONS"] = {"pool": {"min_size": 2, "max_size": 16, "timeout": 10}}
+        asked = config.get("OPTIONS", {})
+        config["OPTIONS"] = {
+            **asked,
+            "pool": {"min_size": 2, "max_size": 16, "timeout": 10},
+            # A process that freezes within a transaction keeps its locks, and nobody could take over.
+            "options": f"-c idle_in_transaction_session_timeout={STALLED_AFTER:.0f}s "
+            + asked.get("options", ""),
+        }
     else:
         raise ImproperlyConfigured("DATABASE_URL must name a SQLite or a PostgreSQL database.")
     return config
@@ -276,7 +285,6 @@ if REDIS_URL:
 # -- the agent -------------------------------------------------------------------------------------
 
 SAMURAI_ENGINE = env_choice("SAMURAI_ENGINE", "local", ("local", "procrastinate"))
-STALLED_AFTER = 10.0  # seconds without a sign of life after which a worker is taken for dead
 
 OPENAI_API_KEY = env_str("OPENAI_API_KEY")
 OPENAI_BASE_URL = env_str("OPENAI_BASE_URL")

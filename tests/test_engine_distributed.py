@@ -183,6 +183,31 @@ async def test_a_worker_that_was_frozen_writes_nothing_and_goes_on_when_its_succ
     assert frozen.process.poll() is None
 
 
+async def test_a_worker_that_froze_while_it_wrote_holds_up_nobody(site: Site) -> None:
+    gate = site.model.gate("memory", "Freeze and write")
+    states = (
+        "SELECT wait_event_type, state FROM pg_stat_activity WHERE datname = current_database()"
+    )
+    async with watching(site.web[0]) as near:
+        await send(near, "Freeze and write")
+        await gate.arrived()
+        frozen = await eventually(lambda: site.driver("Freeze and write"))
+        with site.web[0].database() as database:
+            lock = "SELECT FROM agent_chatsession WHERE id = %s FOR UPDATE"
+            database.execute(lock, [site.web[0].session])
+            gate.open()
+            await eventually(lambda: ("Lock", "active") in site.rows(states))
+            frozen.send_signal(signal.SIGSTOP)
+        try:  # now the lock is the frozen one's
+            assert await eventually(lambda: ("Client", "idle in transaction") in site.rows(states))
+            assert (await end_of(near, "Freeze and write"))[-1]["type"] == "complete"
+        finally:
+            frozen.send_signal(signal.SIGCONT)
+        assert await eventually(lambda: "The database does not answer" in frozen.log.read_text())
+        assert frozen.process.poll() is None
+    site.check_done_once("Freeze and write")
+
+
 async def test_a_plan_that_waits_goes_on_in_another_process_when_it_is_approved(site: Site) -> None:
     gate = site.model.gate("analysis", "Ask first")
     async with watching(site.web[0]) as near, watching(site.web[1]) as far:

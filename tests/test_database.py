@@ -1,0 +1,66 @@
+"""What of a database's errors is tried again, and what a URL asks of a connection."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from django.db import InternalError
+
+from agent import database
+from samurai_site.settings import database as configured
+
+
+def frozen(postgresql: psycopg.Connection) -> None:
+    postgresql.execute("SET idle_in_transaction_session_timeout = '50ms'")
+    postgresql.commit()
+    postgresql.execute("SELECT 1")
+    time.sleep(1)
+    postgresql.execute("SELECT 1")
+
+
+def failed(postgresql: psycopg.Connection) -> None:
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        postgresql.execute("SELECT 1 / 0")
+    postgresql.execute("SELECT 1")
+
+
+def attempts(do: Callable[[psycopg.Connection], None]) -> int:
+    """Returns how often `do` was tried: it is done at the first time only."""
+    calls: list[int] = []
+
+    def once() -> None:
+        calls.append(1)
+        if len(calls) > 1:
+            return
+        try:
+            with psycopg.connect(os.environ["TEST_DATABASE_URL"]) as postgresql:
+                do(postgresql)
+        except psycopg.InternalError as error:
+            raise InternalError(str(error)) from error
+
+    try:
+        database.patiently(once)
+    except InternalError:
+        assert len(calls) == 1
+    return len(calls)
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_that_postgresql_ended_is_tried_again_and_a_failed_one_is_not() -> None:
+    assert attempts(frozen) == 2
+    assert attempts(failed) == 1
+
+
+def test_the_url_may_ask_for_more_of_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = "sslmode=require&options=-c%20statement_timeout%3D60s"
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://samurai@db.example/samurai?{asked}")
+    options = configured()["OPTIONS"]
+    assert options["sslmode"] == "require"
+    assert options["pool"]["max_size"] == 16
+    assert options["options"].split(" -c ")[1:] == ["statement_timeout=60s"]
+    assert options["options"].startswith("-c idle_in_transaction_session_timeout=10s ")
