@@ -6,15 +6,20 @@ Knows no task: Procrastinate imports it before tasks can be made.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from weakref import WeakKeyDictionary
 
+import psycopg
 from procrastinate import App
-from procrastinate.jobs import Job
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
 
 from agent import process
 from agent.engine import LocalEngine
+
+logger = logging.getLogger(__name__)
 
 RUNS = "runs"  # the queue of sessions to drive
 # Seconds that a worker without room waits before it takes the next job nevertheless: that one may be
@@ -34,14 +39,25 @@ async def engine() -> LocalEngine:
     return _engines[loop]
 
 
-class Fetching(JobManager):
-    """Leaves the rings for which this worker has no room to other workers, and to later."""
+class WorkersJobs(JobManager):
+    """Leaves the rings for which this worker has no room to other workers, and to later.
+
+    A job that it has may be gone: while it was frozen, another worker ended it.
+    """
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
         if queues is None or RUNS in queues:
             await (await engine()).driver.slots.room(HOLD)
         return await super().fetch_job(queues, worker_id)
 
+    async def finish_job_by_id_async(self, job_id: int, status: Status, delete_job: bool) -> None:
+        try:
+            await super().finish_job_by_id_async(job_id, status, delete_job)
+        except ConnectorException as error:
+            if not isinstance(error.__cause__, psycopg.errors.RaiseException):
+                raise
+            logger.warning("Job %d was ended by another worker", job_id)
+
 
 def on_app_ready(app: App) -> None:
-    app.job_manager = Fetching(app.connector)
+    app.job_manager = WorkersJobs(app.connector)
