@@ -52,6 +52,23 @@ def test_two_tabs_and_a_viewer_show_the_same_whoever_acts(browser: Browser, visi
     assert carol.troubles == []
 
 
+def test_who_comes_back_to_a_tab_finds_what_was_chosen_in_another(visit: Visit) -> None:
+    first = visit.live()
+    second = visit.open()
+    second.goto(visit.address)
+    second.locator('#connection[data-state="live"]').wait_for()
+    here, there = (tab.get_by_label("Ask before changing anything") for tab in (first, second))
+    with first.expect_response(lambda answer: answer.request.method == "PATCH"):
+        here.check()
+    come_back = "window.dispatchEvent(new Event('focus'))"
+    second.evaluate(come_back)
+    visit.wait(there.is_checked)
+    with second.expect_response(lambda answer: answer.request.method == "PATCH"):
+        there.uncheck()
+    first.evaluate(come_back)
+    visit.wait(lambda: not here.is_checked())
+
+
 def same(visit: Visit, one: Page, other: Page) -> bool:
     """Whether both show the same: which runs are open is each tab's own."""
     for page in (one, other):

@@ -15,6 +15,7 @@ const outbox = document.getElementById("outbox");
 const askFirst = document.getElementById("ask-first");
 const STORE = `samurai.unsent.${page.session}`;
 let unsent = [];
+let switched = 0; // grows when it is chosen here whether plans wait
 
 function keep() {
   try {
@@ -68,6 +69,9 @@ export function setUp({ send, onSent, waiting, act }) {
     grow();
   }
   askFirst.addEventListener("change", setApproval);
+  for (const [back, where] of [["focus", window], ["visibilitychange", document]]) {
+    where.addEventListener(back, readApproval);
+  }
   for (const button of document.querySelectorAll("[data-example]")) {
     button.addEventListener("click", () => write(button.dataset.example));
   }
@@ -75,10 +79,20 @@ export function setUp({ send, onSent, waiting, act }) {
 
 // For all messages of the session from now on, whoever sends them.
 async function setApproval() {
+  switched += 1;
   const body = { approval: askFirst.checked ? "required" : "auto" };
   const answer = await call("PATCH", under("sessions", page.session), { body });
   complain(answer?.ok ? "" : reason(answer, "plans are approved as before"));
   if (!answer?.ok) askFirst.checked = !askFirst.checked;
+  switched += 1;
+}
+
+// Whoever comes back to the page finds what was chosen elsewhere meanwhile.
+async function readApproval() {
+  if (document.hidden) return;
+  const before = switched;
+  const answer = await call("GET", under("sessions", page.session));
+  if (answer?.ok && switched === before) askFirst.checked = answer.body.approval === "required";
 }
 
 function perform(name, act) {
