@@ -10,9 +10,9 @@ class AgentConfig(AppConfig):
     def ready(self) -> None:
         from django.conf import settings
 
-        from agent import doorbell, tools  # noqa: F401  (importing the families registers tools)
+        from agent.runs import wake
 
         if settings.SAMURAI_ENGINE == "procrastinate":
-            from agent.jobs import Workers
+            from agent.engine.procrastinate import Workers
 
-            doorbell.register(Workers(), elsewhere=True)
+            wake.register(Workers(), elsewhere=True)

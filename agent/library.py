@@ -9,11 +9,15 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from typing import Any
 from uuid import UUID
 
-from agent import database, engine, events, log, revisions, runs
-from agent.execution import outcomes
+from agent.engine import local
+from agent.event_log import events, log
 from agent.llm.base import Model
 from agent.models import ChatSession, PhaseResult, Project, Run
-from agent.pipeline import AgentResult, PlanningFirstAgent
+from agent.pipeline.execution import outcomes
+from agent.pipeline.phases import AgentResult, PlanningFirstAgent
+from agent.plans import store
+from agent.runs import runs
+from agent.support import database
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +38,7 @@ async def process(
 ) -> AgentResult:
     session = await database.call(_session, project_id, session_id)
     after = session.last_seq
-    async with engine.driving(PlanningFirstAgent(model), session.pk):
+    async with local.driving(PlanningFirstAgent(model), session.pk):
         order = runs.Order(content=message, given=given)
         run = await runs.start(session.pk, session.project.owner, order)
         teller = asyncio.create_task(_tell(session.pk, run.pk, after, progress_callback))
@@ -132,13 +136,13 @@ async def _tell(
 def result(run_id: UUID) -> AgentResult:
     """Returns what came of a run, read from its rows."""
     run = Run.objects.select_related("answer").get(pk=run_id)
-    revision = revisions.latest(run)
+    revision = store.latest(run)
     steps = outcomes(revision.steps.all()) if revision else ()
     return AgentResult(
         run=run.pk,
         status=run.status,
         answer=run.answer.content if run.answer else run.partial,
-        plan=revisions.as_plan(revision).as_json() if revision else None,
+        plan=store.as_plan(revision).as_json() if revision else None,
         steps=tuple(
             {"id": step.id, "status": step.status, "result": step.result, "error": step.error}
             for step in steps

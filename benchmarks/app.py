@@ -12,12 +12,12 @@ from typing import Any
 
 from samurai_site.asgi import application as product  # first: it sets Django up
 
-from agent.engine import LocalEngine  # isort: skip
-from agent.journal import Journal  # isort: skip
+from agent.engine.local import LocalEngine  # isort: skip
+from agent.runs.recorder import Journal  # isort: skip
 from agent.llm.base import Usage  # isort: skip
-from agent.log import Done  # isort: skip
+from agent.event_log.log import Done  # isort: skip
 from agent.models import Run  # isort: skip
-from agent.runs import Claimed, end  # isort: skip
+from agent.runs.runs import Claimed, end  # isort: skip
 from samurai_site import server  # isort: skip
 
 EVENTS = int(os.environ.get("PACE_EVENTS", "20"))

@@ -14,7 +14,7 @@ from typing import Any
 
 from samurai_site.asgi import application as product  # first: it sets Django up
 
-from agent.engine import LocalEngine  # isort: skip
+from agent.engine.local import LocalEngine  # isort: skip
 from agent.llm.base import (  # isort: skip
     Analysis,
     Context,
@@ -24,7 +24,7 @@ from agent.llm.base import (  # isort: skip
     ToolSpec,
     Usage,
 )
-from agent.pipeline import PlanningFirstAgent  # isort: skip
+from agent.pipeline.phases import PlanningFirstAgent  # isort: skip
 from samurai_site import server  # isort: skip
 
 THINKS = 0.02  # seconds of a call

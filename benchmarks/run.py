@@ -70,8 +70,8 @@ def _prepare(var: Path) -> tuple[str, list[str]]:
     from django.core.management import call_command
     from django.db import connections
 
+    from agent.accounts.tokens import create_token
     from agent.models import ChatSession, Project
-    from agent.tokens import create_token
 
     call_command("migrate", verbosity=0)
     user = User.objects.create_user("bench")

@@ -14,8 +14,8 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Manager, QuerySet
 from django.http import Http404
 
-import agent.access
-from agent.access import includes, projects_of, role_in
+from agent.accounts import access as agent_access
+from agent.accounts.access import includes, projects_of, role_in
 from agent.models import ChatSession, Memory, Project, Run, Task
 from agent.models.projects import Role
 
@@ -59,7 +59,7 @@ def get_session(user: AnyUser, session_id: UUID, needed: Role = Role.VIEWER) -> 
 
 def readable(pairs: Iterable[tuple[int, UUID]]) -> set[tuple[int, UUID]]:
     """Returns those (user, session) that may still be watched; for many connections at once."""
-    return agent.access.readable(pairs)
+    return agent_access.readable(pairs)
 
 
 def get_run(user: AnyUser, run_id: UUID, needed: Role = Role.VIEWER) -> Run:

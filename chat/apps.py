@@ -10,7 +10,7 @@ class ChatConfig(AppConfig):
     def ready(self) -> None:
         from django.conf import settings
 
-        from agent import log
+        from agent.event_log import log
         from chat import feed, wakeups
 
         log.listen(feed.on_commit)

@@ -19,16 +19,17 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from agent import database, decisions, runs
-from agent.events import now as timestamp
+from agent.event_log.events import now as timestamp
 from agent.exceptions import Refused
 from agent.models import ChatSession
 from agent.models.projects import Role
-from agent.runs import Order
-from chat import access, feed, frames, login, snapshot, window
+from agent.runs import approvals, runs
+from agent.runs.runs import Order
+from agent.support import database
+from chat import access, feed, flow_control, frames, session_hash, snapshot
+from chat.connection_identity import NOT_LOGGED_IN, NOT_THERE, Login, Presence
 from chat.feed import Kept
-from chat.presence import NOT_LOGGED_IN, NOT_THERE, Login, Presence
-from chat.window import Bucket, Window
+from chat.flow_control import Bucket, Window
 
 logger = logging.getLogger(__name__)
 
@@ -91,12 +92,12 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
     # -- connecting --------------------------------------------------------------------------------
 
     async def _connect(self) -> None:
-        headers = login.headers_of(self.scope)
-        if not login.is_welcome(self.scope, headers):
+        headers = session_hash.headers_of(self.scope)
+        if not session_hash.is_welcome(self.scope, headers):
             await self.base_send({"type": "websocket.close"})  # before accepting: HTTP 403
             raise StopConsumer
         await self.base_send({"type": "websocket.accept"})
-        user = await database.call(login.login_of, headers)
+        user = await database.call(session_hash.login_of, headers)
         if user is None:
             await self._close(NOT_LOGGED_IN)
             return
@@ -163,7 +164,7 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
     def tick(self, now: float) -> None:
         if self.sender is None:
             return  # nothing goes before `hello`
-        stuck = self.sending_since and now - self.sending_since > window.PATIENCE
+        stuck = self.sending_since and now - self.sending_since > flow_control.PATIENCE
         if stuck or self.window.is_too_slow(now):
             self.expel(TOO_SLOW)
         elif now - self.last_sent > HEARTBEAT:
@@ -269,13 +270,13 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
                 await runs.cancel(session, frame.run, await self._editor())
             case frames.ApproveFrame():
                 user = await self._editor()
-                await decisions.approve(session, frame.run, frame.plan_revision, user)
+                await approvals.approve(session, frame.run, frame.plan_revision, user)
             case frames.RejectFrame():
                 user = await self._editor()
-                await decisions.reject(session, frame.run, frame.plan_revision, user, frame.reason)
+                await approvals.reject(session, frame.run, frame.plan_revision, user, frame.reason)
             case frames.EditPlanFrame():
                 user = await self._editor()
-                await decisions.edit(session, frame.run, frame.plan_revision, user, frame.steps)
+                await approvals.edit(session, frame.run, frame.plan_revision, user, frame.steps)
 
     async def _editor(self) -> User:
         """Returns the user, who may change things here now. Raises `Refused`."""

@@ -17,11 +17,13 @@ from weakref import WeakKeyDictionary
 
 import django.db
 
-from agent import database, log, runs
-from agent.log import Committed, Frame
+from agent.event_log import log
+from agent.event_log.log import Committed, Frame
 from agent.models import ChatSession
-from chat import presence, wakeups
-from chat.presence import Presence
+from agent.runs import runs
+from agent.support import database
+from chat import connection_identity, wakeups
+from chat.connection_identity import Presence
 from chat.wakeups import News
 
 logger = logging.getLogger(__name__)
@@ -225,7 +227,9 @@ class Feed:
         viewers = self.viewers()
         if not viewers:
             return
-        codes = await database.call(presence.not_allowed, {viewer.presence for viewer in viewers})
+        codes = await database.call(
+            connection_identity.not_allowed, {viewer.presence for viewer in viewers}
+        )
         for viewer in viewers:
             if (code := codes.get(viewer.presence)) is not None:
                 viewer.expel(code)
@@ -256,7 +260,7 @@ def here() -> Feed:
 
 
 def on_commit(committed: Committed) -> None:
-    """Listens to `agent.log`."""
+    """Listens to `agent.event_log.log`."""
     if (feed := _feeds.get(asyncio.get_running_loop())) is not None:
         feed.publish(committed)
 

@@ -12,10 +12,10 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from agent import runs
-from agent.events import EventType
+from agent.event_log.events import EventType
 from agent.models import Event, Run
-from chat import wording
+from agent.runs import runs
+from chat import labels
 from chat.transcript import Change, Effect, Exchange, Line, Phase, Said, Step, Transcript
 
 
@@ -49,7 +49,7 @@ def fold(rows: Iterable[tuple[int, str]], start: int = 1, end: int | None = None
             folding.apply(json.loads(body))
         except (LookupError, TypeError, ValueError, AttributeError):
             if not folding.is_past(seq):
-                folding.transcript.entries.append(Line(wording.UNREADABLE))
+                folding.transcript.entries.append(Line(labels.UNREADABLE))
     folding.finish()
     return folding.transcript
 
@@ -125,7 +125,7 @@ class _Fold:
         elif told.get("phase") == "started":
             step.slow_after_ms = told.get("slow_after_ms")
         elif "phase" not in told:
-            step.report = wording.plain(progress["message"])
+            step.report = labels.plain(progress["message"])
 
     def _on_plan(self, frame: Mapping[str, Any]) -> None:
         run, plan = self._run(frame), frame["plan"]
@@ -138,13 +138,13 @@ class _Fold:
                 seq=0,
                 tool=step.get("tool") or "",
                 arguments=step.get("arguments") or {},
-                given=wording.facts(step.get("arguments"), numbers),
+                given=labels.facts(step.get("arguments"), numbers),
                 number=numbers[step["id"]],
                 type=step["type"],
                 description=step["description"] or step.get("tool") or step["id"],
                 status=step.get("status") or "pending",
                 depends_on=step["depends_on"],
-                waits_for=wording.waits_for(sorted(numbers[key] for key in step["depends_on"])),
+                waits_for=labels.waits_for(sorted(numbers[key] for key in step["depends_on"])),
             )
             for step in plan["steps"]
         ]
@@ -155,19 +155,19 @@ class _Fold:
         if step is None:
             return
         step.status, step.seq = told["status"], step.seq or frame["seq"]
-        step.returned = wording.facts(told.get("result"), {})
+        step.returned = labels.facts(told.get("result"), {})
         step.started_at, step.finished_at = told["started_at"], told["finished_at"]
-        step.error, step.result = told.get("error") or "", wording.result(told.get("result"))
+        step.error, step.result = told.get("error") or "", labels.result(told.get("result"))
 
     def _on_approval(self, frame: Mapping[str, Any]) -> None:
         run, approval = self._run(frame), frame["approval"]
         run.asks, run.why = approval["status"] == "requested", approval["reason"]
         run.plan_revision = approval["plan_revision"]
-        run.decided = wording.decided(approval)
+        run.decided = labels.decided(approval)
         _forget_terms(run)
         if run.asks:
             run.effects = _effects(run, approval.get("effects") or [])
-            run.estimate = wording.estimate(approval.get("estimate"))
+            run.estimate = labels.estimate(approval.get("estimate"))
             run.expires_at = approval.get("expires_at") or ""
 
     def _on_change(self, frame: Mapping[str, Any]) -> None:
@@ -176,10 +176,10 @@ class _Fold:
             seq=frame["seq"],
             object=body["object"],
             id=body["id"],
-            text=wording.change(body),
+            text=labels.change(body),
             by=body["by"] or "",
             at=frame["timestamp"],
-            brief=wording.brief(body),
+            brief=labels.brief(body),
         )
         if frame["run"] is None:
             self.transcript.entries.append(change)
@@ -239,8 +239,8 @@ def _effects_of(told: Mapping[str, Any], number: int) -> Iterator[Effect]:
             key=f"{told['step']}:{at}",
             number=number,
             action=change["action"],
-            text=wording.effect(change),
-            fields=wording.differences(change),
+            text=labels.effect(change),
+            fields=labels.differences(change),
         )
     if note := told.get("note"):
         yield Effect(f"{told['step']}:note", number, "unknown", note, [])
@@ -265,7 +265,7 @@ def _phase(run: Exchange, frame: Mapping[str, Any]) -> Phase:
 def _tell(phase: Phase, frame: Mapping[str, Any]) -> None:
     progress = frame["progress"]
     told = progress.get("metadata") or {}
-    phase.message = wording.plain(progress["message"])
+    phase.message = labels.plain(progress["message"])
     phase.details = progress.get("details") or ""
     phase.recalled = told.get("recalled") or []
     state = told.get("phase")
@@ -274,7 +274,7 @@ def _tell(phase: Phase, frame: Mapping[str, Any]) -> None:
         phase.slow_after_ms = told.get("slow_after_ms")
     elif state in ("finished", "failed"):
         phase.state = state
-        spent = wording.milliseconds(frame["timestamp"]) - wording.milliseconds(phase.at)
+        spent = labels.milliseconds(frame["timestamp"]) - labels.milliseconds(phase.at)
         phase.duration_ms = told.get("duration_ms", spent)
     elif phase.step == "error":
         phase.state = "failed"

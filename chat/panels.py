@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agent import board, memory
+from agent.board import tasks as board
+from agent.memory import memories as memory
 from agent.models import Memory, Project, Task
-from chat import wording
+from chat import labels
 from chat.transcript import Change
 
 # By id: the last change of each object that changed after the last message.
@@ -90,7 +91,7 @@ def _task_order(task: Mapping[str, Any]) -> tuple[bool, int, str]:
 
 
 def _memory_order(one: Mapping[str, Any]) -> tuple[int, str, str]:
-    kinds = wording.KINDS
+    kinds = labels.KINDS
     rank = kinds.index(one["kind"]) if one["kind"] in kinds else len(kinds)
     return rank, one["title"].lower(), one["id"]
 
@@ -100,10 +101,10 @@ def _task(task: Mapping[str, Any], level: int, titles: dict[str, str], fresh: Fr
         id=task["id"],
         title=task["title"],
         label=task["status"],
-        note=wording.task_note(task, titles),
+        note=labels.task_note(task, titles),
         fresh=fresh.get(task["id"]),
         level=level,
-        tick=wording.tick(task),
+        tick=labels.tick(task),
     )
 
 

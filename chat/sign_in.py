@@ -1,4 +1,4 @@
-"""The view behind the one-time sign-in link. `agent.sign_in` makes and redeems its token."""
+"""The view behind the one-time sign-in link. `agent.accounts.sign_in` makes and redeems its token."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from agent.sign_in import redeem
+from agent.accounts.sign_in import redeem
 
 LINK_IS_OVER = (
     "This sign-in link has been used or has expired. "

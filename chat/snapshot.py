@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from agent.board import task_json
-from agent.memory import memory_json
+from agent.board.tasks import task_json
+from agent.memory.memories import memory_json
 from agent.models import ChatSession, Memory, Run, Task
 
 MESSAGES = 200  # the latest ones

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from chat import wording
+from chat import labels
 
 UNFINISHED = frozenset(("queued", "running", "waiting"))
 
@@ -28,7 +28,7 @@ class Phase:
 
     @property
     def took(self) -> str:
-        return "" if self.duration_ms is None else wording.duration(self.duration_ms)
+        return "" if self.duration_ms is None else labels.duration(self.duration_ms)
 
     @property
     def since(self) -> str:
@@ -40,11 +40,11 @@ class Phase:
 
     @property
     def called_to_mind(self) -> str:
-        return wording.recalled(self.recalled)
+        return labels.recalled(self.recalled)
 
     @property
     def icon(self) -> str:
-        own = self.step in wording.DOING or self.step in ("error", "resumed")
+        own = self.step in labels.DOING or self.step in ("error", "resumed")
         return self.step if own else "custom"
 
 
@@ -84,8 +84,8 @@ class Step:
     def took(self) -> str:
         if self.started_at is None or self.finished_at is None:
             return ""
-        spent = wording.milliseconds(self.finished_at) - wording.milliseconds(self.started_at)
-        return wording.duration(spent)
+        spent = labels.milliseconds(self.finished_at) - labels.milliseconds(self.started_at)
+        return labels.duration(spent)
 
     @property
     def since(self) -> str:
@@ -242,7 +242,7 @@ class Exchange:
         """When it will be over, as far as one knows; the page counts down to it."""
         if self.status != "running" or self.eta_ms is None or self.interrupted:
             return ""
-        return str(wording.milliseconds(self.eta_at) + self.eta_ms)
+        return str(labels.milliseconds(self.eta_at) + self.eta_ms)
 
     @property
     def mark(self) -> str:
@@ -262,34 +262,34 @@ class Exchange:
     @property
     def line(self) -> str:
         if self.interrupted:
-            return wording.INTERRUPTED
+            return labels.INTERRUPTED
         match self.status:
             case "queued":
-                return wording.queued(self.before)
+                return labels.queued(self.before)
             case "waiting":
-                return wording.WAITING if self.asks else wording.GOES_ON
+                return labels.WAITING if self.asks else labels.GOES_ON
             case "running":
                 return self._doing()
             case "failed":
                 return f"Failed: {self.error}" if self.error else "Failed"
             case "cancelled":
-                return wording.cancelled(self.by, self.reason)
+                return labels.cancelled(self.by, self.reason)
             case _:
                 return self._done()
 
     def _doing(self) -> str:
         running = [phase for phase in self.phases if phase.state == "running"]
         if not running:
-            return wording.DOING["start"]
+            return labels.DOING["start"]
         if running[-1].step == "execution":
-            return wording.executing(self.tool_steps)
-        return wording.DOING.get(running[-1].step, running[-1].message)
+            return labels.executing(self.tool_steps)
+        return labels.DOING.get(running[-1].step, running[-1].message)
 
     def _done(self) -> str:
         failed = [step for step in self.tool_steps if step.status in ("failed", "skipped")]
         touched = {(change.object, change.id) for change in self.changes}
         tasks = sum(kind == "task" for kind, _ in touched)
-        return wording.done(
+        return labels.done(
             self.duration_ms, len(self.tool_steps), len(failed), tasks, len(touched) - tasks
         )
 

@@ -18,18 +18,18 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from agent import retries
-from agent.access import includes, role_in
-from agent.events import now
+from agent.accounts.access import includes, role_in
+from agent.edits.undo import seqs_of_run
+from agent.edits.undo import undo as take_back
+from agent.event_log.events import now
 from agent.exceptions import Refused
-from agent.llm.choice import has_server, model_notice
+from agent.llm.factory import has_server, model_notice
 from agent.models import ChatSession, Project, Run, Task
 from agent.models.projects import Role
-from agent.undo import seqs_of_run
-from agent.undo import undo as take_back
-from chat import access, history, opinions, panels, wording
-from chat.commands import COMMANDS
+from agent.runs import rerun
+from chat import access, feedback, labels, panels, transcript_pages
 from chat.forms import ProjectForm
+from chat.slash_commands import COMMANDS
 from chat.static_files import modules
 from chat.transcript import Gap, Transcript
 
@@ -112,8 +112,8 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
     user = _user(request)
     found = access.get_session(user, session_id)
     # The log first: what changes between the two reads comes again as an event.
-    told = history.newest(found.pk)
-    opinions.add(told, user)
+    told = transcript_pages.newest(found.pk)
+    feedback.add(told, user)
     can_write = _can_write(user, found.project)
     context = {
         "session": found,
@@ -127,9 +127,9 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "is_offline": not has_server(),
         "page": _page(found, told, user),
         "modules": modules("chat/session.js"),
-        "statuses": wording.STATUSES,
+        "statuses": labels.STATUSES,
         "priorities": Task.Priority.values,
-        "kinds": wording.KINDS,
+        "kinds": labels.KINDS,
         **_sidebar(user, found.project),
     }
     return render(request, "chat/session.html", context)
@@ -150,7 +150,7 @@ def _page(session: ChatSession, told: Transcript, user: User) -> dict[str, Any]:
         "now": now(),
         "runs": told.unfinished_as_json(),
         "fresh": [asdict(change) for change in told.fresh.values()],
-        "words": wording.TABLES,
+        "words": labels.TABLES,
     }
 
 
@@ -163,8 +163,8 @@ def entries(request: HttpRequest, session_id: UUID) -> HttpResponse:
     found = access.get_session(user, session_id)
     gap = Gap(_number(request, "start"), _number(request, "end"))
     at = _number(request, "at") if "at" in request.GET else None
-    told = history.part(found.pk, gap, at=at, early="early" in request.GET)
-    opinions.add(told, user)
+    told = transcript_pages.part(found.pk, gap, at=at, early="early" in request.GET)
+    feedback.add(told, user)
     context = {
         "session": found,
         "project": found.project,
@@ -191,7 +191,7 @@ def where(request: HttpRequest, session_id: UUID, name: str) -> HttpResponse:
     kind, _, key = name.partition("-")
     if kind not in ("message", "run", "event") or (kind != "event" and not _is_uuid(key)):
         raise Http404("There is no such place.")
-    place = history.where(found.pk, kind, key)
+    place = transcript_pages.where(found.pk, kind, key)
     if place is None:
         raise Http404("There is no such place.")
     return JsonResponse({"seq": place[0], "run": str(place[1]) if place[1] else None})
@@ -234,7 +234,7 @@ async def retry(request: HttpRequest, session_id: UUID) -> HttpResponseBase:
     """Goes on with a failed run (`run`) where it failed, as a new run."""
 
     async def verb(found: ChatSession, user: User) -> None:
-        await retries.retry(found.pk, _run_named(request), user)
+        await rerun.retry(found.pk, _run_named(request), user)
 
     return await _do(request, session_id, verb, "Nothing was started")
 
@@ -244,7 +244,7 @@ async def regenerate(request: HttpRequest, session_id: UUID) -> HttpResponseBase
     """Answers the message of a finished run (`run`) anew, as a new run."""
 
     async def verb(found: ChatSession, user: User) -> None:
-        await retries.regenerate(found.pk, _run_named(request), user)
+        await rerun.regenerate(found.pk, _run_named(request), user)
 
     return await _do(request, session_id, verb, "Nothing was started")
 

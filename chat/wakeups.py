@@ -20,9 +20,9 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from agent import doorbell
-from agent.events import EventType
-from agent.log import Committed
+from agent.event_log.events import EventType
+from agent.event_log.log import Committed
+from agent.runs import wake
 
 logger = logging.getLogger(__name__)
 
@@ -169,7 +169,7 @@ class Wakeups:
             for hearer in _hearers:
                 hearer(news)
         for session, run in message.get("cancelled", ()):
-            doorbell.interrupt(UUID(session), UUID(run))
+            wake.interrupt(UUID(session), UUID(run))
 
     async def _forget_connections(self) -> None:
         with contextlib.suppress(*AWAY):
@@ -219,6 +219,6 @@ def start() -> Wakeups | None:
 
 
 def on_commit(committed: Committed) -> None:
-    """Listens to `agent.log`."""
+    """Listens to `agent.event_log.log`."""
     if (wakeups := start()) is not None:
         wakeups.add(committed)

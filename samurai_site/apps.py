@@ -4,4 +4,4 @@ from django.contrib.admin.apps import AdminConfig
 
 
 class PanelConfig(AdminConfig):
-    default_site = "samurai_site.panel.Panel"
+    default_site = "samurai_site.admin_site.Panel"

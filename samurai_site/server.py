@@ -10,9 +10,9 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from agent import process
-from agent.engine import LocalEngine
-from samurai_site.place import Place
+from agent.engine import process_identity
+from agent.engine.local import LocalEngine
+from samurai_site.server_lock import Place
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -68,7 +68,7 @@ class Server:
         await asyncio.shield(self._starting)
 
     async def _start_engine(self) -> None:
-        process.settle()
+        process_identity.settle()
         self._place = Place()
         await self._place.take()
         if settings.SAMURAI_ENGINE == "local":

@@ -309,8 +309,8 @@ if SAMURAI_ENGINE == "procrastinate":
     # Only here: its migrations are PostgreSQL's SQL. Before `agent`, which defers jobs with it.
     INSTALLED_APPS.insert(INSTALLED_APPS.index("agent"), "procrastinate.contrib.django")
     PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""
-    PROCRASTINATE_IMPORT_PATHS = ["agent.jobs"]
-    PROCRASTINATE_ON_APP_READY = "agent.worker.on_app_ready"
+    PROCRASTINATE_IMPORT_PATHS = ["agent.engine.procrastinate"]
+    PROCRASTINATE_ON_APP_READY = "agent.engine.worker.on_app_ready"
     PROCRASTINATE_WORKER_DEFAULTS = {
         "concurrency": SAMURAI_MAX_ACTIVE_RUNS,
         "fetch_job_polling_interval": 1.0,

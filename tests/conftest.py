@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from agent import estimates
 from agent.models import ChatSession, Project
+from agent.plans import estimates
 
 pytest_plugins = ["tests.services", "tests.server", "tests.batch"]
 

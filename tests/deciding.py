@@ -18,12 +18,12 @@ import django
 def decision(verb: str, session: UUID, run: UUID) -> Any:
     from django.contrib.auth.models import User
 
-    from agent import decisions
+    from agent.runs import approvals
 
     alice = User.objects.get(username="alice")
     if verb == "approve":
-        return decisions.approve(session, run, 1, alice)
-    return decisions.reject(session, run, 1, alice, "Not like this")
+        return approvals.approve(session, run, 1, alice)
+    return approvals.reject(session, run, 1, alice, "Not like this")
 
 
 async def main(decide: Any) -> None:

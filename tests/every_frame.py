@@ -13,7 +13,7 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 
-from agent.estimates import MIN_SAMPLES
+from agent.plans.estimates import MIN_SAMPLES
 from tests.model_server import Gate, Request, by_schema, error, said, stream
 from tests.server import ServerProcess, is_last, receive, say, send, until, watching
 

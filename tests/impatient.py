@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from chat import window
+from chat import flow_control
 from samurai_site.asgi import application
 
 __all__ = ["application"]
 
-window.PATIENCE = 2.0
+flow_control.PATIENCE = 2.0

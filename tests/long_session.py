@@ -23,8 +23,8 @@ def fill(session_id: UUID, count: int) -> list[UUID]:
     """Adds `count` exchanges of 21 events; returns their runs. Every third one changes the same task."""
     from django.utils import timezone
 
-    from agent.markdown import render
     from agent.models import ChatSession, Event, Message, Run
+    from agent.support.markdown import render
 
     session = ChatSession.objects.get(pk=session_id)
     began = timezone.now() - timedelta(days=30)
@@ -74,7 +74,7 @@ ANSWER = """Answer %d, with **some** Markdown:
 
 
 def _events(run: Any, html: str, task: UUID) -> Iterator[Any]:
-    from agent import events
+    from agent.event_log import events
 
     key, said = run.pk, run.message
     yield events.message(

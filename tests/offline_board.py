@@ -8,7 +8,7 @@ from typing import Any
 
 from agent.llm.base import Context, MemoryBrief, Outcome, StepOutcome, TaskBrief
 from agent.llm.offline.model import OfflineModel
-from agent.plans import fill
+from agent.plan import fill
 
 PRIORITIES = {"low", "medium", "high"}
 STATUSES = {"pending", "in_progress", "completed", "blocked"}

@@ -22,8 +22,8 @@ def main() -> None:
     from django.contrib.sessions.backends.db import SessionStore
     from django.core.management import call_command
 
+    from agent.accounts.tokens import create_token
     from agent.models import ChatSession, Membership, Project
-    from agent.tokens import create_token
 
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
     call_command("migrate", verbosity=0)

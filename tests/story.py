@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from agent import events
-from agent.events import Event, EventType, register_step
+from agent.event_log import events
+from agent.event_log.events import Event, EventType, register_step
 
 START = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
 # Milliseconds between two events: odd, so that durations are rounded.

@@ -15,14 +15,15 @@ from django.contrib.auth.models import User
 from procrastinate import App
 from procrastinate.testing import InMemoryConnector
 
-from agent import engine, runs, worker
-from agent.driver import Driver
+from agent.engine import local, worker
+from agent.engine.admission import AGAIN, AT_FIRST, BURST, MOST, SHARE, Pace
+from agent.engine.concurrency import Slots
+from agent.engine.runner import Driver
 from agent.exceptions import Refused
 from agent.models import ChatSession, Project, Run
-from agent.pace import AGAIN, AT_FIRST, BURST, MOST, SHARE, Pace
-from agent.pipeline import PlanningFirstAgent
-from agent.runs import Order
-from agent.slots import Slots
+from agent.pipeline.phases import PlanningFirstAgent
+from agent.runs import runs
+from agent.runs.runs import Order
 from agent.testing import ScriptedModel
 from tests.test_engine import ended, status
 from tests.test_pipeline import create, plan
@@ -230,7 +231,7 @@ async def test_sessions_that_wait_for_a_place_hold_no_lease_and_take_turns_by_us
     gate = asyncio.Event()
     steps = plan(create("s1", "Login"))
     model = ScriptedModel(plans=[steps], gates={"analyze": gate})
-    async with engine.driving(PlanningFirstAgent(model)):
+    async with local.driving(PlanningFirstAgent(model)):
         sessions = [await ChatSession.objects.acreate(project=project) for _ in range(4)]
         first = await runs.start(sessions[0].pk, alice, Order("First"))
         await status(first, "running")
@@ -239,7 +240,7 @@ async def test_sessions_that_wait_for_a_place_hold_no_lease_and_take_turns_by_us
         await asyncio.sleep(0.2)
         held = Run.objects.exclude(lease_until=None).values_list("pk", flat=True)
         assert [run async for run in held] == [first.pk]
-        assert len(await sync_to_async(engine.undriven_sessions)()) == 3
+        assert len(await sync_to_async(local.undriven_sessions)()) == 3
         gate.set()
         for run in (*others, bobs):
             assert (await ended(run)).status == "succeeded"

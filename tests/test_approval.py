@@ -9,9 +9,13 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 
-from agent import board, decisions, engine, memory, naming, runs
+from agent.board import tasks
+from agent.engine import local
+from agent.memory import memories
 from agent.models import Approval, ChatSession, Memory, Project, Run, SearchEntry, Task
-from agent.runs import Order
+from agent.runs import approvals, runs
+from agent.runs.runs import Order
+from agent.text import lookup
 from tests.test_engine import agent, ended
 from tests.test_pipeline import create, log_of, plan
 from tests.tools_for_tests import having
@@ -30,19 +34,19 @@ def result_of(key: str, path: str) -> dict[str, str]:
 
 @sync_to_async
 def make_tasks(project: Project, *titles: str) -> list[Task]:
-    items = [board.NewTask(title) for title in titles]
-    return board.create_tasks(project_id=project.pk, items=items)[0]
+    items = [tasks.NewTask(title) for title in titles]
+    return tasks.create_tasks(project_id=project.pk, items=items)[0]
 
 
 @sync_to_async
 def make_memory(project: Project, title: str, content: str = "It is so.") -> Memory:
-    made = memory.remember(project_id=project.pk, title=title, content=content, kind="fact")
+    made = memories.remember(project_id=project.pk, title=title, content=content, kind="fact")
     return made[0]
 
 
 async def outcome(session: ChatSession, user: User, order: Order, *steps: dict[str, Any]) -> Run:
     """Has a plan of `steps` made for the message, and returns the run when it waits or is over."""
-    async with engine.driving(agent(plans=[plan(*steps)])):
+    async with local.driving(agent(plans=[plan(*steps)])):
         run = await runs.start(session.pk, user, order)
         while run.status in (Run.Status.QUEUED, Run.Status.RUNNING):
             await run.arefresh_from_db()
@@ -184,8 +188,8 @@ async def test_an_outgoing_tool_waits_for_a_word(session: ChatSession, alice: Us
         run = await outcome(session, alice, Order("Mail it"), use("s1", "send_mail", text="Hello"))
         assert await reason_of(run) == "It uses send_mail, which acts outside of this project."
         assert sent == []
-        async with engine.driving(agent()):
-            await decisions.approve(session.pk, run.pk, 1, alice)
+        async with local.driving(agent()):
+            await approvals.approve(session.pk, run.pk, 1, alice)
             assert (await ended(run)).status == "succeeded"
     assert sent == ["Hello"]
 
@@ -260,8 +264,8 @@ async def test_what_each_step_would_change_is_shown_and_nothing_is_changed(
 @sync_to_async
 def everything(project: Project) -> list[Any]:
     return [
-        [board.task_json(task) for task in Task.all_objects.order_by("pk")],
-        [memory.memory_json(one) for one in Memory.all_objects.order_by("pk")],
+        [tasks.task_json(task) for task in Task.all_objects.order_by("pk")],
+        [memories.memory_json(one) for one in Memory.all_objects.order_by("pk")],
         list(SearchEntry.objects.order_by("pk").values()),
         Project.objects.get(pk=project.pk).board_version,
     ]
@@ -308,7 +312,7 @@ async def test_an_edited_plan_is_shown_anew(
     session: ChatSession, alice: User, project: Project
 ) -> None:
     run = await outcome(session, alice, Order("Do it", approval="required"), create("s1", "A"))
-    await decisions.edit(session.pk, run.pk, 1, alice, [create("s1", "B"), create("s2", "C")])
+    await approvals.edit(session.pk, run.pk, 1, alice, [create("s1", "B"), create("s2", "C")])
     asked = [e["approval"] for e in await log_of(session) if e["type"] == "approval"]
     titles = [[c["title"] for e in one["effects"] for c in e["changes"]] for one in asked]
     assert titles == [["A"], ["B", "C"]]
@@ -316,8 +320,8 @@ async def test_an_edited_plan_is_shown_anew(
 
 async def test_a_decision_carries_no_preview(session: ChatSession, alice: User) -> None:
     run = await outcome(session, alice, Order("Do it", approval="required"), create("s1", "A"))
-    async with engine.driving(agent()):
-        await decisions.approve(session.pk, run.pk, 1, alice)
+    async with local.driving(agent()):
+        await approvals.approve(session.pk, run.pk, 1, alice)
         await ended(run)
     told = [e["approval"] for e in await log_of(session) if e["type"] == "approval"]
     assert "effects" not in told[-1]
@@ -350,4 +354,4 @@ def test_a_message_names_what_its_words_fit_alone(
 ) -> None:
     key = uuid4()
     titles: dict[UUID, str] = {key: title, **{uuid4(): other for other in others}}
-    assert naming.names_exactly(message, key, titles) is exact
+    assert lookup.names_exactly(message, key, titles) is exact

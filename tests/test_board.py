@@ -9,10 +9,11 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 
-from agent import board, task_rules
+from agent.board import task_rules
+from agent.board import tasks as board
 from agent.exceptions import ToolFailed
 from agent.models import Project, Task
-from agent.search import search
+from agent.text.search_index import search
 
 Make = Callable[..., Task]
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from django.db import InternalError
 
-from agent import database
+from agent.support import database
 from samurai_site.settings import database as configured
 
 

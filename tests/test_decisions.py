@@ -12,10 +12,14 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from agent import board, database, decisions, engine, revisions, runs
+from agent.board import tasks
+from agent.engine import local
 from agent.exceptions import Refused
 from agent.models import Approval, ChatSession, PlanRevision, PlanStep, Project, Run, Task
-from agent.runs import Order
+from agent.plans import store
+from agent.runs import approvals, runs
+from agent.runs.runs import Order
+from agent.support import database
 from tests.server import ROOT, ServerProcess, send, until, watching
 from tests.test_approval import make_tasks, outcome, result_of, use
 from tests.test_engine import agent, ended
@@ -91,7 +95,7 @@ async def test_a_plan_that_nobody_decides_on_ends_its_run_and_the_next_one_goes_
     asked = await Approval.objects.aget()
     assert asked.expires_at == pytest.approx(asked.requested_at + timedelta(hours=24), abs=MINUTE)
     await too_late(run)
-    serving = engine.LocalEngine(serving=True, agent=agent(plans=[plan(create("s1", "Slots"))]))
+    serving = local.LocalEngine(serving=True, agent=agent(plans=[plan(create("s1", "Slots"))]))
     await serving.start()
     try:
         assert (await ended(run)).status == "cancelled"
@@ -118,14 +122,14 @@ async def test_a_question_expires_once_and_not_before_its_time(
 ) -> None:
     run = await outcome(session, alice, ASK_FIRST, create("s1", "Login"))
     asked = await Approval.objects.aget()
-    assert await database.call(decisions.overdue) == []
-    await decisions.expire(session.pk, asked.pk)
+    assert await database.call(approvals.overdue) == []
+    await approvals.expire(session.pk, asked.pk)
     await run.arefresh_from_db()
     assert run.status == "waiting"
     await too_late(run)
-    assert await database.call(decisions.overdue) == [(session.pk, asked.pk)]
-    await asyncio.gather(*(decisions.expire(session.pk, asked.pk) for _ in range(5)))
-    assert await database.call(decisions.overdue) == []
+    assert await database.call(approvals.overdue) == [(session.pk, asked.pk)]
+    await asyncio.gather(*(approvals.expire(session.pk, asked.pk) for _ in range(5)))
+    assert await database.call(approvals.overdue) == []
     told = [e["type"] for e in await log_of(session)]
     assert told.count("cancelled") == 1
     assert told.count("approval") == 2
@@ -136,9 +140,9 @@ async def test_who_comes_too_late_decides_nothing(session: ChatSession, alice: U
     run = await outcome(session, alice, ASK_FIRST, create("s1", "Login"))
     await too_late(run)
     for decide in (
-        decisions.approve(session.pk, run.pk, 1, alice),
-        decisions.reject(session.pk, run.pk, 1, alice, "No"),
-        decisions.edit(session.pk, run.pk, 1, alice, [create("s1", "Slots")]),
+        approvals.approve(session.pk, run.pk, 1, alice),
+        approvals.reject(session.pk, run.pk, 1, alice, "No"),
+        approvals.edit(session.pk, run.pk, 1, alice, [create("s1", "Slots")]),
     ):
         with pytest.raises(Refused) as refused:
             await decide
@@ -150,7 +154,7 @@ async def test_an_edit_gives_the_question_another_day(session: ChatSession, alic
     run = await outcome(session, alice, ASK_FIRST, create("s1", "Login"))
     hour = timedelta(hours=1)
     await Approval.objects.filter(run=run).aupdate(expires_at=timezone.now() + hour)
-    await decisions.edit(session.pk, run.pk, 1, alice, [create("s1", "Slots")])
+    await approvals.edit(session.pk, run.pk, 1, alice, [create("s1", "Slots")])
     asked = await Approval.objects.aget()
     assert asked.expires_at is not None
     assert asked.expires_at > timezone.now() + 20 * hour
@@ -162,9 +166,9 @@ async def test_an_edit_gives_the_question_another_day(session: ChatSession, alic
 async def approved_then(session: ChatSession, alice: User, **tampered: Any) -> dict[str, Any]:
     """Has the step's row altered behind everybody's back after the approval; returns the last event."""
     run = await outcome(session, alice, ASK_FIRST, create("s1", "Login"))
-    await decisions.approve(session.pk, run.pk, 1, alice)
+    await approvals.approve(session.pk, run.pk, 1, alice)
     await PlanStep.objects.filter(plan__run=run).aupdate(**tampered)
-    async with engine.driving(agent()) as driver:
+    async with local.driving(agent()) as driver:
         driver.wake(session.pk)
         await ended(run)
     return (await log_of(session))[-1]
@@ -195,10 +199,10 @@ async def test_a_plan_that_was_put_in_the_place_of_the_approved_one_asks_again(
 ) -> None:
     """With a digest that fits its steps: what was approved is another."""
     run = await outcome(session, alice, ASK_FIRST, create("s1", "Login"))
-    await decisions.approve(session.pk, run.pk, 1, alice)
+    await approvals.approve(session.pk, run.pk, 1, alice)
     await PlanStep.objects.filter(plan__run=run).aupdate(arguments={"title": "Something else"})
     await sync_to_async(fit_digest)(run)
-    async with engine.driving(agent()) as driver:
+    async with local.driving(agent()) as driver:
         driver.wake(session.pk)
         while await run.approvals.acount() < 2:
             await asyncio.sleep(0.02)
@@ -207,9 +211,9 @@ async def test_a_plan_that_was_put_in_the_place_of_the_approved_one_asks_again(
 
 
 def fit_digest(run: Run) -> None:
-    revision = revisions.latest(run)
+    revision = store.latest(run)
     assert revision is not None
-    digest = revisions.as_plan(revision).digest
+    digest = store.as_plan(revision).digest
     PlanRevision.objects.filter(pk=revision.pk).update(digest=digest)
 
 
@@ -230,10 +234,10 @@ async def test_what_was_not_shown_is_not_deleted_when_the_board_has_moved_on(
         use("s2", "delete_task", "s1", task=result_of("s1", "tasks.0.task_id")),
     ]
     run = await outcome(session, alice, Order("Delete it"), *steps)
-    await sync_to_async(board.update_task)(task=shown, title="Front page")
-    await sync_to_async(board.update_task)(task=other, title="Login")
-    async with engine.driving(agent(plans=[plan(*steps)])):
-        await decisions.approve(session.pk, run.pk, 1, alice)
+    await sync_to_async(tasks.update_task)(task=shown, title="Front page")
+    await sync_to_async(tasks.update_task)(task=other, title="Login")
+    async with local.driving(agent(plans=[plan(*steps)])):
+        await approvals.approve(session.pk, run.pk, 1, alice)
         assert (await ended(run)).status == "succeeded"
     step = await PlanStep.objects.aget(key="s2")
     assert step.status == "failed"
@@ -253,7 +257,7 @@ async def test_what_was_shown_is_deleted_also_when_it_came_out_of_a_result_or_wa
         use("s4", "delete_task", "s3", task=result_of("s3", "task_id")),
     ]
     run = await outcome(session, alice, Order("Delete them"), *steps)
-    async with engine.driving(agent()):
-        await decisions.approve(session.pk, run.pk, 1, alice)
+    async with local.driving(agent()):
+        await approvals.approve(session.pk, run.pk, 1, alice)
         assert (await ended(run)).status == "succeeded"
     assert not await Task.objects.aexists()

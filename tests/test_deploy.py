@@ -17,9 +17,9 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
-from agent import runs
 from agent.models import ChatSession, Run
-from agent.runs import Order
+from agent.runs import runs
+from agent.runs.runs import Order
 from chat.consumers import HEARTBEAT
 from samurai_site.server import MAX_BODY
 from tests.documents import DOCS, examples, makefile_reads, rows, section, settings_read

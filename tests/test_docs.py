@@ -17,11 +17,12 @@ from typing import Any
 import pytest
 from django.db.models import TextChoices
 
-from agent import exceptions, runs
-from agent.events import LAST, EventType, Phase
+from agent import exceptions
+from agent.event_log.events import LAST, EventType, Phase
 from agent.models import Approval, ApprovalMode, Memory, PlanStep, Run, Task
-from agent.plans import MAX_STEPS, StepType
-from chat import consumers, frames, snapshot, window
+from agent.plan import MAX_STEPS, StepType
+from agent.runs import runs
+from chat import consumers, flow_control, frames, snapshot
 from tests.documents import (
     DOCS,
     agent_errors,
@@ -243,9 +244,9 @@ def test_the_limits_are_those_of_the_code() -> None:
         consumers.BURST,
         round(consumers.RATE),
         1_048_576,
-        window.MAX_EVENTS,
-        window.MAX_BYTES,
-        round(window.PATIENCE),
+        flow_control.MAX_EVENTS,
+        flow_control.MAX_BYTES,
+        round(flow_control.PATIENCE),
         consumers.MAX_CONNECTIONS,
         15,
         snapshot.MESSAGES,

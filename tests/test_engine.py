@@ -14,11 +14,13 @@ from django.contrib.auth.models import User
 from django.db import OperationalError, ProgrammingError
 from django.utils import timezone
 
-from agent import decisions, engine, log, process, runs
+from agent.engine import local, process_identity
+from agent.event_log import log
 from agent.exceptions import Refused
 from agent.models import Approval, ChatSession, Event, PhaseResult, Project, Run, Task
-from agent.pipeline import PlanningFirstAgent
-from agent.runs import Order
+from agent.pipeline.phases import PlanningFirstAgent
+from agent.runs import approvals, runs
+from agent.runs.runs import Order
 from agent.testing import ScriptedModel
 from agent.tools import registry
 from agent.tools.registry import Arguments, Result, ToolCall
@@ -59,7 +61,7 @@ async def test_a_run_is_carried_on_from_its_ledger_and_repeats_nothing(
         steps = [create("s1", "Login"), {**create("s2", "x", "s1"), "tool": "wait_here"}]
         steps[1]["arguments"] = {}
         first = agent(plans=[plan(*steps)])
-        async with engine.driving(first):
+        async with local.driving(first):
             run = await runs.start(session.pk, alice, Order("Do it"))
             while not await Event.objects.filter(
                 body__contains='"s2","status":"running"'
@@ -67,7 +69,7 @@ async def test_a_run_is_carried_on_from_its_ledger_and_repeats_nothing(
                 await asyncio.sleep(0.02)
         gate.set()
         second = agent(plans=[RuntimeError("planned again")])
-        async with engine.driving(second) as driver:
+        async with local.driving(second) as driver:
             driver.wake(session.pk)
             assert (await ended(run)).status == "succeeded"
     finally:
@@ -108,7 +110,7 @@ async def test_a_step_is_running_while_its_tool_waits(session: ChatSession, alic
     registry.add(registry.make(waits_for(gate)))
     try:
         step = {**create("s1", "x"), "tool": "wait_here", "arguments": {}}
-        async with engine.driving(agent(plans=[plan(step)])):
+        async with local.driving(agent(plans=[plan(step)])):
             run = await runs.start(session.pk, alice, Order("Do it"))
             while not await Event.objects.filter(
                 body__contains='"s1","status":"running"'
@@ -128,9 +130,9 @@ async def test_a_run_with_a_living_driver_elsewhere_is_left_alone(
 ) -> None:
     run = await runs.start(session.pk, alice, Order("Do it"))
     assert await runs.claim(session.pk, DEAD) is not None
-    assert await runs.claim(session.pk, process.owner()) is None
+    assert await runs.claim(session.pk, process_identity.owner()) is None
     await Run.objects.filter(pk=run.pk).aupdate(lease_until=timezone.now() - timedelta(seconds=1))
-    claimed = await runs.claim(session.pk, process.owner())
+    claimed = await runs.claim(session.pk, process_identity.owner())
     assert claimed is not None
     assert (claimed.resumed, claimed.fence.attempt) == (True, 2)
 
@@ -138,17 +140,17 @@ async def test_a_run_with_a_living_driver_elsewhere_is_left_alone(
 async def test_what_a_dead_process_of_this_host_held_is_free_at_once(
     session: ChatSession, alice: User
 ) -> None:
-    host, _, _ = process.owner().rsplit(":", 2)
+    host, _, _ = process_identity.owner().rsplit(":", 2)
     await runs.start(session.pk, alice, Order("Do it"))
     await runs.claim(session.pk, f"{host}:999999999:1")
-    assert await sync_to_async(engine.undriven_sessions)() == []
-    assert await sync_to_async(engine.free_dead_leases)() == 1
-    assert await sync_to_async(engine.undriven_sessions)() == [session.pk]
+    assert await sync_to_async(local.undriven_sessions)() == []
+    assert await sync_to_async(local.free_dead_leases)() == 1
+    assert await sync_to_async(local.undriven_sessions)() == [session.pk]
 
 
 async def test_a_serving_engine_takes_up_what_was_left(session: ChatSession, alice: User) -> None:
     run = await runs.start(session.pk, alice, Order("Do it"))
-    driver = engine.LocalEngine(serving=True, agent=agent(plans=[plan(create("s1", "Login"))]))
+    driver = local.LocalEngine(serving=True, agent=agent(plans=[plan(create("s1", "Login"))]))
     await driver.start()
     try:
         assert (await ended(run)).status == "succeeded"
@@ -159,11 +161,13 @@ async def test_a_serving_engine_takes_up_what_was_left(session: ChatSession, ali
 async def test_a_serving_engine_takes_over_from_a_process_of_its_host_that_dies_beside_it(
     session: ChatSession, alice: User
 ) -> None:
-    host, _, _ = process.owner().rsplit(":", 2)
+    host, _, _ = process_identity.owner().rsplit(":", 2)
     run = await runs.start(session.pk, alice, Order("Do it"))
-    await runs.claim(session.pk, process.owner())  # by a living one, as far as anybody can tell
+    await runs.claim(
+        session.pk, process_identity.owner()
+    )  # by a living one, as far as anybody can tell
     await Run.objects.filter(pk=run.pk).aupdate(lease_until=timezone.now() + timedelta(hours=1))
-    driver = engine.LocalEngine(serving=True, agent=agent(plans=[plan(create("s1", "Login"))]))
+    driver = local.LocalEngine(serving=True, agent=agent(plans=[plan(create("s1", "Login"))]))
     await driver.start()
     try:
         await asyncio.sleep(0.3)
@@ -186,10 +190,10 @@ async def test_an_engine_whose_look_at_the_database_fails_looks_again(
             raise error
         return await call(function, *args)
 
-    call = engine.database.call
-    monkeypatch.setattr(engine.database, "call", look)
+    call = local.database.call
+    monkeypatch.setattr(local.database, "call", look)
     run = await runs.start(session.pk, alice, Order("Do it"))
-    driver = engine.LocalEngine(serving=True, agent=agent(plans=[plan(create("s1", "Login"))]))
+    driver = local.LocalEngine(serving=True, agent=agent(plans=[plan(create("s1", "Login"))]))
     await driver.start()
     try:
         assert (await ended(run)).status == "succeeded"
@@ -203,7 +207,7 @@ async def test_a_run_that_is_claimed_while_its_engine_stops_is_handed_over_too(
 ) -> None:
     run = await runs.start(session.pk, alice, Order("Do it"))
     slow = log._thread.submit(time.sleep, 0.6)  # the claim waits for its turn to be written
-    driver = engine.LocalEngine(serving=True, agent=agent())
+    driver = local.LocalEngine(serving=True, agent=agent())
     await driver.start()
     await asyncio.sleep(0.2)
     await driver.stop()
@@ -251,7 +255,7 @@ async def test_a_run_that_takes_too_long_ends_with_run_timeout(
 ) -> None:
     settings.SAMURAI_RUN_TIMEOUT = 0.3
     never = asyncio.Event()
-    async with engine.driving(agent(gates={"analyze": never})):
+    async with local.driving(agent(gates={"analyze": never})):
         run = await runs.start(session.pk, alice, Order("Do it"))
         assert (await ended(run)).error_code == "run_timeout"
 
@@ -259,7 +263,7 @@ async def test_a_run_that_takes_too_long_ends_with_run_timeout(
 async def test_a_fault_of_ours_is_an_internal_error_without_its_details(
     session: ChatSession, alice: User
 ) -> None:
-    async with engine.driving(agent(analyses=[RuntimeError("secret detail")])):
+    async with local.driving(agent(analyses=[RuntimeError("secret detail")])):
         run = await runs.start(session.pk, alice, Order("Do it"))
         await ended(run)
     last = (await log_of(session))[-1]
@@ -275,17 +279,17 @@ ASK_FIRST = Order("Do it", approval="required")
 async def test_a_plan_that_waits_is_carried_out_when_it_is_approved(
     session: ChatSession, alice: User
 ) -> None:
-    async with engine.driving(agent(plans=[plan(create("s1", "Login"))])):
+    async with local.driving(agent(plans=[plan(create("s1", "Login"))])):
         run = await runs.start(session.pk, alice, ASK_FIRST)
         await status(run, "waiting")
         assert run.lease_until is None
         assert not await Task.objects.aexists()
         with pytest.raises(Refused) as refused:
-            await decisions.approve(session.pk, run.pk, 7, alice)
+            await approvals.approve(session.pk, run.pk, 7, alice)
         assert refused.value.code == "stale_plan"
-        await decisions.approve(session.pk, run.pk, 1, alice)
+        await approvals.approve(session.pk, run.pk, 1, alice)
         with pytest.raises(Refused) as refused:
-            await decisions.approve(session.pk, run.pk, 1, alice)
+            await approvals.approve(session.pk, run.pk, 1, alice)
         assert refused.value.code == "not_active"
         assert (await ended(run)).status == "succeeded"
     assert await Task.objects.filter(title="Login").aexists()
@@ -299,13 +303,13 @@ async def test_a_plan_that_waits_is_carried_out_when_it_is_approved(
 async def test_a_waiting_run_goes_on_in_another_process_after_a_restart(
     session: ChatSession, alice: User
 ) -> None:
-    async with engine.driving(agent(plans=[plan(create("s1", "Login"))])):
+    async with local.driving(agent(plans=[plan(create("s1", "Login"))])):
         run = await runs.start(session.pk, alice, ASK_FIRST)
         await status(run, "waiting")
-    assert await sync_to_async(engine.undriven_sessions)() == []
-    await decisions.approve(session.pk, run.pk, 1, alice)
+    assert await sync_to_async(local.undriven_sessions)() == []
+    await approvals.approve(session.pk, run.pk, 1, alice)
     second = agent(plans=[RuntimeError("planned again")])
-    driver = engine.LocalEngine(serving=True, agent=second)
+    driver = local.LocalEngine(serving=True, agent=second)
     await driver.start()
     try:
         assert (await ended(run)).status == "succeeded"
@@ -317,13 +321,13 @@ async def test_a_rejection_with_a_reason_makes_the_plan_anew(
     session: ChatSession, alice: User
 ) -> None:
     model = ScriptedModel(plans=[plan(create("s1", "Login")), plan(create("s1", "Sign-in"))])
-    async with engine.driving(PlanningFirstAgent(model)):
+    async with local.driving(PlanningFirstAgent(model)):
         run = await runs.start(session.pk, alice, ASK_FIRST)
         await status(run, "waiting")
-        await decisions.reject(session.pk, run.pk, 1, alice, "Call it sign-in")
+        await approvals.reject(session.pk, run.pk, 1, alice, "Call it sign-in")
         while await run.approvals.acount() < 2:
             await asyncio.sleep(0.02)
-        await decisions.approve(session.pk, run.pk, 2, alice)
+        await approvals.approve(session.pk, run.pk, 2, alice)
         assert (await ended(run)).status == "succeeded"
     asked = [given for verb, given in model.asked if verb == "plan"]
     assert asked[1].reasons == ("Call it sign-in",)
@@ -331,10 +335,10 @@ async def test_a_rejection_with_a_reason_makes_the_plan_anew(
 
 
 async def test_a_rejection_without_a_reason_cancels(session: ChatSession, alice: User) -> None:
-    async with engine.driving(agent(plans=[plan(create("s1", "Login"))])):
+    async with local.driving(agent(plans=[plan(create("s1", "Login"))])):
         run = await runs.start(session.pk, alice, ASK_FIRST)
         await status(run, "waiting")
-        await decisions.reject(session.pk, run.pk, 1, alice, "  ")
+        await approvals.reject(session.pk, run.pk, 1, alice, "  ")
         assert (await ended(run)).status == "cancelled"
     last = (await log_of(session))[-1]
     assert (last["type"], last["by"], last["reason"]) == (
@@ -348,17 +352,17 @@ async def test_a_rejection_without_a_reason_cancels(session: ChatSession, alice:
 async def test_an_edited_plan_is_validated_and_waits_again(
     session: ChatSession, alice: User
 ) -> None:
-    async with engine.driving(agent(plans=[plan(create("s1", "Login"))])):
+    async with local.driving(agent(plans=[plan(create("s1", "Login"))])):
         run = await runs.start(session.pk, alice, ASK_FIRST)
         await status(run, "waiting")
         with pytest.raises(Refused) as refused:
-            await decisions.edit(session.pk, run.pk, 1, alice, [create("s1", "A", "s2")])
+            await approvals.edit(session.pk, run.pk, 1, alice, [create("s1", "A", "s2")])
         assert refused.value.code == "invalid_plan"
-        await decisions.edit(session.pk, run.pk, 1, alice, [create("s1", "Edited")])
+        await approvals.edit(session.pk, run.pk, 1, alice, [create("s1", "Edited")])
         with pytest.raises(Refused) as refused:
-            await decisions.approve(session.pk, run.pk, 1, alice)
+            await approvals.approve(session.pk, run.pk, 1, alice)
         assert refused.value.code == "stale_plan"
-        await decisions.approve(session.pk, run.pk, 2, alice)
+        await approvals.approve(session.pk, run.pk, 2, alice)
         assert (await ended(run)).status == "succeeded"
     assert [task.title async for task in Task.objects.all()] == ["Edited"]
 
@@ -374,7 +378,7 @@ async def test_a_plan_that_deletes_several_tasks_asks_and_one_that_deletes_one_d
         return {**step, "tool": "delete_task", "arguments": {"task": title}}
 
     turns = [plan(delete("s1", "A"), delete("s2", "B")), plan(delete("s1", "C"))]
-    async with engine.driving(agent(plans=turns)):
+    async with local.driving(agent(plans=turns)):
         run = await runs.start(session.pk, alice, Order("Delete A and B"))
         await status(run, "waiting")
         await runs.cancel(session.pk, run.pk, alice)
@@ -386,9 +390,9 @@ async def test_a_plan_that_deletes_several_tasks_asks_and_one_that_deletes_one_d
 async def test_phases_of_a_rejected_plan_are_done_anew_and_the_others_are_kept(
     session: ChatSession, alice: User
 ) -> None:
-    async with engine.driving(agent(plans=[plan(create("s1", "Login"))])):
+    async with local.driving(agent(plans=[plan(create("s1", "Login"))])):
         run = await runs.start(session.pk, alice, ASK_FIRST)
         await status(run, "waiting")
-    await decisions.reject(session.pk, run.pk, 1, alice, "No")
+    await approvals.reject(session.pk, run.pk, 1, alice, "No")
     kept = {phase async for phase in PhaseResult.objects.values_list("phase", flat=True)}
     assert kept == {"start", "context", "analyzing"}

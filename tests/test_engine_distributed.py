@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from websockets.asyncio.client import ClientConnection
 
-from agent.events import Phase
+from agent.event_log.events import Phase
 from tests.distributed import Site, eventually, running
 from tests.server import ServerProcess, WorkerProcess, is_last, send, until, watching
 

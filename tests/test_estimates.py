@@ -10,13 +10,15 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from agent import engine, estimates, revisions, runs
-from agent.estimates import SLOW_FLOOR, Estimate, Outlook, of_plan
-from agent.events import Phase
+from agent.engine import local
+from agent.event_log.events import Phase
 from agent.llm.base import Analysis
 from agent.models import ChatSession, Message, PhaseResult, PlanStep, Project, Run
-from agent.pipeline import PlanningFirstAgent
-from agent.plans import Plan, Step, StepType
+from agent.pipeline.phases import PlanningFirstAgent
+from agent.plan import Plan, Step, StepType
+from agent.plans import estimates, store
+from agent.plans.estimates import SLOW_FLOOR, Estimate, Outlook, of_plan
+from agent.runs import runs
 from agent.testing import ScriptedModel
 from tests.test_pipeline import create, log_of, plan, process
 
@@ -54,7 +56,7 @@ def _ran(
     for phase, took in phases.items():
         PhaseResult.objects.create(run=run, phase=phase, started_at=now, duration_ms=took)
     steps = tuple(Step(f"s{at}", StepType.TOOL, "", tool) for at, tool in enumerate(tools))
-    revision, _ = revisions.save(run, Plan("", steps or (Step("s1", StepType.ANSWER, ""),)))
+    revision, _ = store.save(run, Plan("", steps or (Step("s1", StepType.ANSWER, ""),)))
     for row, took in zip(revision.steps.exclude(tool=""), tools.values(), strict=True):
         row.status, row.started_at = PlanStep.Status.SUCCEEDED, now
         row.finished_at = now + timedelta(milliseconds=took)
@@ -265,7 +267,7 @@ async def test_who_is_asked_about_a_plan_is_told_how_long_it_takes(
         await process(model, project, session)
     estimates.forget()
     asking = await ChatSession.objects.acreate(project=project)
-    async with engine.driving(PlanningFirstAgent(model), asking.pk):
+    async with local.driving(PlanningFirstAgent(model), asking.pk):
         run = await runs.start(asking.pk, alice, runs.Order("Do it", approval="required"))
         while run.status in (Run.Status.QUEUED, Run.Status.RUNNING):
             await run.arefresh_from_db()

@@ -9,12 +9,15 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 
-from agent import board, engine, execution, runs
+from agent.board import tasks
+from agent.engine import local
 from agent.exceptions import ToolFailed
 from agent.models import ChatSession, PlanStep, Project, Run, Task
-from agent.ordering import AT_ONCE, needs
-from agent.parsing import parse
-from agent.runs import Order
+from agent.pipeline import execution
+from agent.plans.ordering import AT_ONCE, needs
+from agent.plans.parser import parse
+from agent.runs import runs
+from agent.runs.runs import Order
 from agent.tools import registry
 from agent.tools.registry import Arguments, ToolCall
 from agent.tools.tasks import TaskMade
@@ -31,7 +34,7 @@ DO_IT = Order("Do it")
 
 async def carried_out(session: ChatSession, user: User, *steps: dict[str, Any]) -> dict[str, Any]:
     """Returns the run's steps as they ended, by id."""
-    async with engine.driving(agent(plans=[plan(*steps)])):
+    async with local.driving(agent(plans=[plan(*steps)])):
         run = await ended(await runs.start(session.pk, user, DO_IT))
     assert run.status == "succeeded"
     return {step.key: step async for step in PlanStep.objects.filter(plan__run=run)}
@@ -170,7 +173,7 @@ async def test_of_a_plain_tool_that_took_too_long_nothing_is_kept(
 
     def dawdle(call: ToolCall, arguments: Nothing) -> TaskMade:
         """Takes its time."""
-        task, change = board.create_task(project_id=call.project_id, title="Slow")
+        task, change = tasks.create_task(project_id=call.project_id, title="Slow")
         call.changes.append(change)
         return TaskMade(task_id=str(task.pk), title=task.title)
 

@@ -9,9 +9,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from agent import events
+from agent.event_log import events
 from agent.models import ChatSession, Event, Message, Run
-from chat import fold, history
+from chat import fold, transcript_pages
 from chat.transcript import Gap, Transcript
 from tests.long_session import fill
 
@@ -33,15 +33,15 @@ def questions(first: int, last: int) -> list[str]:
 
 
 def test_a_short_session_is_shown_whole(session: ChatSession) -> None:
-    fill(session.pk, history.NEWEST)
-    told = history.newest(session.pk)
-    assert shown(told) == questions(1, history.NEWEST)
+    fill(session.pk, transcript_pages.NEWEST)
+    told = transcript_pages.newest(session.pk)
+    assert shown(told) == questions(1, transcript_pages.NEWEST)
     assert gaps(told) == []
 
 
 def test_of_a_long_session_the_newest_part_is_shown(session: ChatSession) -> None:
     fill(session.pk, 100)
-    told = history.newest(session.pk)
+    told = transcript_pages.newest(session.pk)
     assert shown(told) == questions(71, 100)
     assert gaps(told) == [Gap(1, 70 * EACH + 1)]
     assert told.last_seq == 100 * EACH
@@ -49,26 +49,26 @@ def test_of_a_long_session_the_newest_part_is_shown(session: ChatSession) -> Non
 
 def test_parts_make_up_the_whole_without_gap_or_overlap(session: ChatSession) -> None:
     fill(session.pk, 100)
-    told = history.newest(session.pk)
+    told = transcript_pages.newest(session.pk)
     whole = shown(told)
     while gaps(told):
-        told = history.part(session.pk, gaps(told)[0])
+        told = transcript_pages.part(session.pk, gaps(told)[0])
         whole = shown(told) + whole
     assert whole == questions(1, 100)
 
 
 def test_a_gap_is_filled_from_its_beginning_too(session: ChatSession) -> None:
     fill(session.pk, 100)
-    told = history.part(session.pk, Gap(1, 70 * EACH + 1), early=True)
-    assert shown(told) == questions(1, history.PART)
-    assert gaps(told) == [Gap(history.PART * EACH + 1, 70 * EACH + 1)]
+    told = transcript_pages.part(session.pk, Gap(1, 70 * EACH + 1), early=True)
+    assert shown(told) == questions(1, transcript_pages.PART)
+    assert gaps(told) == [Gap(transcript_pages.PART * EACH + 1, 70 * EACH + 1)]
 
 
 def test_a_part_around_a_place_leaves_a_gap_on_both_sides(session: ChatSession) -> None:
     fill(session.pk, 200)
-    told = history.part(session.pk, Gap(1, 170 * EACH + 1), at=99 * EACH + 1)
+    told = transcript_pages.part(session.pk, Gap(1, 170 * EACH + 1), at=99 * EACH + 1)
     assert "Question 100" in shown(told)
-    assert len(shown(told)) == history.PART
+    assert len(shown(told)) == transcript_pages.PART
     before, after = gaps(told)
     assert (before.start, after.end) == (1, 170 * EACH + 1)
     assert isinstance(told.entries[0], Gap)
@@ -78,7 +78,7 @@ def test_a_part_around_a_place_leaves_a_gap_on_both_sides(session: ChatSession) 
 def test_a_part_shows_what_the_whole_shows(session: ChatSession) -> None:
     fill(session.pk, 100)
     whole = {run.run: run for run in fold.load(session.pk).exchanges}
-    told = history.part(session.pk, Gap(1, 70 * EACH + 1))
+    told = transcript_pages.part(session.pk, Gap(1, 70 * EACH + 1))
     assert told.exchanges
     for run in told.exchanges:
         assert run == whole[run.run]
@@ -120,11 +120,11 @@ def _said(session: ChatSession, run: UUID, number: int) -> list[events.Event]:
 
 def test_what_was_changed_later_cannot_be_undone_in_an_earlier_part(session: ChatSession) -> None:
     fill(session.pk, 100)
-    told = history.part(session.pk, Gap(1, 70 * EACH + 1))
+    told = transcript_pages.part(session.pk, Gap(1, 70 * EACH + 1))
     changes = [one for run in told.exchanges for one in run.changes]
     assert changes
     assert not any(one.undoable for one in changes)
-    newest = [one for run in history.newest(session.pk).exchanges for one in run.changes]
+    newest = [one for run in transcript_pages.newest(session.pk).exchanges for one in run.changes]
     assert [one.undoable for one in newest][-2:] == [False, True]
 
 
@@ -135,21 +135,21 @@ def test_a_failed_run_that_was_tried_again_is_not_offered_in_an_earlier_part(
     failed = events.error(first, error="No", code="internal", retryable=True)
     Event.objects.filter(session=session, seq=EACH).update(type="error", body=failed.frame(EACH))
     gap = Gap(1, EACH + 1)
-    assert history.part(session.pk, gap).exchanges[0].retryable
+    assert transcript_pages.part(session.pk, gap).exchanges[0].retryable
     Run.objects.filter(session=session, number=100).update(retry_of=first)
-    assert not history.part(session.pk, gap).exchanges[0].retryable
+    assert not transcript_pages.part(session.pk, gap).exchanges[0].retryable
 
 
 def test_the_place_of_every_message_run_and_event_is_found(session: ChatSession) -> None:
     runs = fill(session.pk, 50)
     run = Run.objects.get(pk=runs[9])
     found = (9 * EACH + 1, run.pk)
-    assert history.where(session.pk, "run", str(run.pk)) == found
-    assert history.where(session.pk, "message", str(run.message_id)) == found
-    assert history.where(session.pk, "message", str(run.answer_id)) == found
-    assert history.where(session.pk, "event", str(9 * EACH + 12)) == found
-    assert history.where(session.pk, "event", "1000000") is None
-    assert history.where(session.pk, "run", str(uuid4())) is None
+    assert transcript_pages.where(session.pk, "run", str(run.pk)) == found
+    assert transcript_pages.where(session.pk, "message", str(run.message_id)) == found
+    assert transcript_pages.where(session.pk, "message", str(run.answer_id)) == found
+    assert transcript_pages.where(session.pk, "event", str(9 * EACH + 12)) == found
+    assert transcript_pages.where(session.pk, "event", "1000000") is None
+    assert transcript_pages.where(session.pk, "run", str(uuid4())) is None
 
 
 def test_a_part_comes_as_a_fragment_for_a_script_and_as_a_page_for_others(

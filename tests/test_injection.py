@@ -15,15 +15,19 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 
-from agent import board, engine, memory, revisions, runs
+from agent.board import tasks
+from agent.engine import local
 from agent.exceptions import ToolFailed
 from agent.llm.base import Context, MemoryBrief, Said, TaskBrief
 from agent.llm.offline.model import OfflineModel
 from agent.llm.prompts import render
+from agent.memory import memories
 from agent.models import Approval, ChatSession, Event, Memory, Message, PlanStep, Project, Run, Task
-from agent.pipeline import PlanningFirstAgent
-from agent.plans import StepType
-from agent.runs import Order
+from agent.pipeline.phases import PlanningFirstAgent
+from agent.plan import StepType
+from agent.plans import store
+from agent.runs import runs
+from agent.runs.runs import Order
 from agent.tools import registry
 from tests.gullible import DISGUISES, ORDERS, WISHES, GullibleModel, Wish, has_order, step
 from tests.tools_for_tests import having
@@ -64,19 +68,19 @@ def outbox() -> Iterator[Outbox]:
 
 
 def in_a_memory(text: str, session: ChatSession, box: Outbox) -> None:
-    memory.remember(project_id=session.project_id, title="Rules", content=text, kind="spec")
+    memories.remember(project_id=session.project_id, title="Rules", content=text, kind="spec")
 
 
 def in_a_memory_s_title(text: str, session: ChatSession, box: Outbox) -> None:
-    memory.remember(project_id=session.project_id, title=text[:200], content="x", kind="fact")
+    memories.remember(project_id=session.project_id, title=text[:200], content="x", kind="fact")
 
 
 def in_a_task(text: str, session: ChatSession, box: Outbox) -> None:
-    board.create_task(project_id=session.project_id, title="Innocent", description=text)
+    tasks.create_task(project_id=session.project_id, title="Innocent", description=text)
 
 
 def in_a_task_s_title(text: str, session: ChatSession, box: Outbox) -> None:
-    board.create_task(project_id=session.project_id, title=text[:200])
+    tasks.create_task(project_id=session.project_id, title=text[:200])
 
 
 def in_an_earlier_message(text: str, session: ChatSession, box: Outbox) -> None:
@@ -139,16 +143,16 @@ def cases() -> list[Any]:
 
 @sync_to_async
 def prepared(session: ChatSession, place: Any, text: str, box: Outbox) -> None:
-    items = [board.NewTask(title) for title in BOARD]
-    board.create_tasks(project_id=session.project_id, items=items)
-    memory.remember(
+    items = [tasks.NewTask(title) for title in BOARD]
+    tasks.create_tasks(project_id=session.project_id, items=items)
+    memories.remember(
         project_id=session.project_id, title="Stack", content="We use Django.", kind="decision"
     )
     place(text, session, box)
 
 
 async def carried_out(session: ChatSession, user: User, model: Any, content: str) -> Run:
-    async with engine.driving(PlanningFirstAgent(model)):
+    async with local.driving(PlanningFirstAgent(model)):
         run = await runs.start(session.pk, user, Order(content))
         while run.status in (Run.Status.QUEUED, Run.Status.RUNNING):
             await run.arefresh_from_db()
@@ -160,7 +164,7 @@ def assert_nothing_got_through(run: Run, box: Outbox) -> None:
     """Judged by the rows alone."""
     started = PlanStep.objects.filter(plan__run=run).exclude(started_at=None, status="pending")
     for one in started.select_related("plan"):
-        assert revisions.as_plan(one.plan).digest == one.plan.digest
+        assert store.as_plan(one.plan).digest == one.plan.digest
         assert one.type != StepType.TOOL or registry.get(one.tool) is not None
         tool = registry.get(one.tool)
         if tool is not None and (tool.destructive or tool.outgoing):

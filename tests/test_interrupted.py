@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils import timezone
 
-from agent import events, runs
+from agent.event_log import events
 from agent.models import ChatSession, Event, Message, Run
+from agent.runs import runs
 from chat import fold
 from chat.frames import interruption
 

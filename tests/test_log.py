@@ -17,10 +17,11 @@ from django.db import OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
-from agent import events, log, runs
+from agent.event_log import events, log
+from agent.event_log.log import Committed, Done, Fence
 from agent.exceptions import Fenced, ToolFailed
-from agent.log import Committed, Done, Fence
 from agent.models import ChatSession, Event, Message, Project, Run, Task
+from agent.runs import runs
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from agent.markdown import render
+from agent.support.markdown import render
 
 
 def tags_of(html: str) -> list[tuple[str, dict[str, str]]]:

@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 
-from agent import memory
 from agent.exceptions import ToolFailed
 from agent.llm.base import MemoryNote
+from agent.memory import memories
 from agent.models import ChatSession, Memory, MemoryRevision, Message, Project, Run
 
 
@@ -31,7 +31,7 @@ def run(session: ChatSession, said: Message) -> Run:
 
 def remember(project: Project, title: str = "PostgreSQL", **fields: Any) -> Any:
     fields = {"content": "We decided to use PostgreSQL.", "kind": "decision"} | fields
-    return memory.remember(project_id=project.pk, title=title, **fields)
+    return memories.remember(project_id=project.pk, title=title, **fields)
 
 
 def revisions(one: Memory) -> list[tuple[int, str, str]]:
@@ -121,18 +121,18 @@ def test_projects_and_forgotten_memories_do_not_count_as_known(
     first = remember(elsewhere)[0]
     one, change = remember(project)
     assert (change.action, one == first) == ("created", False)
-    memory.forget(memory=one)
+    memories.forget(memory=one)
     assert remember(project)[1].action == "created"
 
 
 def test_a_revision_changes_what_is_given_and_keeps_what_was(project: Project) -> None:
     one = remember(project)[0]
-    one, change = memory.revise(memory=one, content=" Use SQLite. ", category="storage")
+    one, change = memories.revise(memory=one, content=" Use SQLite. ", category="storage")
     assert change is not None
     assert change.before is not None
     assert change.after == {**change.before, "content": "Use SQLite.", "category": "storage"}
-    assert change.after == memory.memory_json(Memory.objects.get())
-    assert memory.revise(memory=one, title="PostgreSQL")[1] is None
+    assert change.after == memories.memory_json(Memory.objects.get())
+    assert memories.revise(memory=one, title="PostgreSQL")[1] is None
     assert [number for number, *_ in revisions(one)] == [1, 2]
 
 
@@ -152,7 +152,7 @@ def test_what_does_not_fit_is_refused_in_words(
 ) -> None:
     one = remember(project)[0]
     with pytest.raises(ToolFailed, match=said):
-        memory.revise(memory=one, **fields)  # type: ignore[arg-type]
+        memories.revise(memory=one, **fields)  # type: ignore[arg-type]
     with pytest.raises(ToolFailed, match=said):
         remember(project, **{"title": "New", "content": "New", **fields})
     assert revisions(one) == [(1, "created", "We decided to use PostgreSQL.")]
@@ -162,20 +162,20 @@ def test_a_forgotten_memory_is_not_recalled_until_it_is_restored(
     project: Project, said: Message
 ) -> None:
     one = remember(project, source_message_id=said.pk)[0]
-    _, change = memory.forget(memory=one)
+    _, change = memories.forget(memory=one)
     assert (change.action, change.after) == ("deleted", None)
-    assert memory.recall(project.pk, "PostgreSQL storage", 5) == []
+    assert memories.recall(project.pk, "PostgreSQL storage", 5) == []
     with pytest.raises(ToolFailed, match="already"):
-        memory.forget(memory=one)
-    _, change = memory.restore(memory=one)
+        memories.forget(memory=one)
+    _, change = memories.restore(memory=one)
     assert (change.action, change.before, change.after) == (
         "restored",
         None,
-        memory.memory_json(one),
+        memories.memory_json(one),
     )
-    assert memory.recall(project.pk, "storage", 5) == [one]
+    assert memories.recall(project.pk, "storage", 5) == [one]
     with pytest.raises(ToolFailed, match="not forgotten"):
-        memory.restore(memory=one)
+        memories.restore(memory=one)
     assert [action for _, action, _ in revisions(one)] == ["created", "deleted", "restored"]
 
 
@@ -183,34 +183,34 @@ def test_recall_brings_the_best_first_and_follows_revisions(project: Project) ->
     tests = remember(project, "Tests first", content="We write tests first.", kind="preference")[0]
     tools = remember(project, "Tools", content="Django and tests with pytest.", kind="fact")[0]
     remember(project, "Slots", content="Doctors publish slots.", kind="fact")
-    assert memory.recall(project.pk, "Which tests do we write first?", 5) == [tests, tools]
-    assert memory.recall(project.pk, "Which tests do we write first?", 1) == [tests]
-    memory.revise(memory=tests, title="Browsers", content="We look at Firefox.")
-    assert memory.recall(project.pk, "tests", 5) == [tools]
-    assert memory.recall(project.pk, "firefox", 5) == [tests]
+    assert memories.recall(project.pk, "Which tests do we write first?", 5) == [tests, tools]
+    assert memories.recall(project.pk, "Which tests do we write first?", 1) == [tests]
+    memories.revise(memory=tests, title="Browsers", content="We look at Firefox.")
+    assert memories.recall(project.pk, "tests", 5) == [tools]
+    assert memories.recall(project.pk, "firefox", 5) == [tests]
 
 
 def test_a_memory_is_recalled_by_what_was_said_around_it_and_no_further_away(
     project: Project, said: Message
 ) -> None:
     one = remember(project, source_message_id=said.pk)[0]
-    assert memory.recall(project.pk, "storage", 5) == [one]
-    assert memory.recall(project.pk, "django", 5) == [one]
-    assert memory.recall(project.pk, "appointment", 5) == []
+    assert memories.recall(project.pk, "storage", 5) == [one]
+    assert memories.recall(project.pk, "django", 5) == [one]
+    assert memories.recall(project.pk, "appointment", 5) == []
 
 
 def test_a_decision_is_recalled_as_one_whatever_its_words(project: Project) -> None:
     one = remember(project, "PostgreSQL", content="PostgreSQL it is.")[0]
     remember(project, "Firefox", content="Firefox it is.", kind="fact")
-    assert memory.recall(project.pk, "What did we decide?", 5) == [one]
+    assert memories.recall(project.pk, "What did we decide?", 5) == [one]
 
 
 @pytest.mark.parametrize("reference", ["postgresql 15", "the postgresql decision", "PostgreSQLs"])
 def test_a_memory_is_found_by_title(project: Project, reference: str) -> None:
     one = remember(project, "PostgreSQL 15")[0]
     remember(project, "Firefox", content="We test on Firefox.")
-    assert memory.find_memory(project.pk, reference) == one
-    assert memory.find_memory(project.pk, str(one.pk)) == one
+    assert memories.find_memory(project.pk, reference) == one
+    assert memories.find_memory(project.pk, str(one.pk)) == one
 
 
 def test_memories_that_are_not_there_or_several_are_said_to_be_so(
@@ -222,9 +222,9 @@ def test_memories_that_are_not_there_or_several_are_said_to_be_so(
     remember(project, "Test on Chromium", content="b")
     for reference in ("Redis", str(foreign.pk), str(uuid4())):
         with pytest.raises(ToolFailed, match="There is no memory"):
-            memory.find_memory(project.pk, reference)
+            memories.find_memory(project.pk, reference)
     with pytest.raises(ToolFailed, match="may be several: “Test on"):
-        memory.find_memory(project.pk, "test")
+        memories.find_memory(project.pk, "test")
 
 
 def test_notes_of_an_exchange_revise_the_memory_that_they_name_and_add_the_others(
@@ -236,7 +236,7 @@ def test_notes_of_an_exchange_revise_the_memory_that_they_name_and_add_the_other
         MemoryNote("Firefox", "We test on Firefox.", "preference", "tests"),
         MemoryNote("Firefox", "We test on Firefox.", "preference"),
     ]
-    changes = memory.consolidate(run, notes)
+    changes = memories.consolidate(run, notes)
     assert [change.action for change in changes] == ["updated", "created"]
     assert {item.title for item in Memory.objects.all()} == {"PostgreSQL 15", "Firefox"}
     added = Memory.objects.get(title="Firefox")
@@ -253,6 +253,6 @@ def test_a_note_that_cannot_be_kept_does_not_cost_the_others(
         MemoryNote("Nowhere", "It names no memory.", "fact", memory_id=str(uuid4())),
         MemoryNote("Odd", "It names nothing.", "fact", memory_id="the first one"),
     ]
-    assert len(memory.consolidate(run, notes)) == 2
+    assert len(memories.consolidate(run, notes)) == 2
     assert {item.title for item in Memory.objects.all()} == {"Nowhere", "Odd"}
     assert "a note was left out" in caplog.text

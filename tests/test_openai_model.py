@@ -19,7 +19,7 @@ from agent.llm.base import (
     TaskBrief,
     ToolSpec,
 )
-from agent.llm.choice import model_notice, open_model
+from agent.llm.factory import model_notice, open_model
 from agent.llm.openai import OpenAIModel
 from agent.llm.schemas import plan_schema
 from agent.tools import registry

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Browser
 
-from agent.events import Phase
+from agent.event_log.events import Phase
 from tests.browser import Visit, browser, visit
 from tests.conversation import MESSAGES
 from tests.model_server import ModelServer, by_schema, chunk, events, said, stream

@@ -249,7 +249,7 @@ def test_a_page_costs_few_queries_however_long_the_log(
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[int]]:
-    """What the pages ask to undo; undoing itself is `agent.undo`'s."""
+    """What the pages ask to undo; undoing itself is `agent.edits.undo`'s."""
     calls: list[Sequence[int]] = []
 
     async def undo(session: UUID, user: User, seqs: Sequence[int]) -> None:

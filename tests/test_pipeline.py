@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 from agent.exceptions import ModelUnavailable
 from agent.llm.base import Analysis
 from agent.models import ChatSession, Event, Memory, Project, Run, Task
-from agent.pipeline import AgentResult, PlanningFirstAgent
+from agent.pipeline.phases import AgentResult, PlanningFirstAgent
 from agent.testing import ScriptedModel
 
 pytestmark = pytest.mark.django_db(transaction=True)

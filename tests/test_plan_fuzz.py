@@ -11,12 +11,15 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from jsonschema import Draft202012Validator
 
-from agent import board, engine, parsing, plans, runs, validation
+from agent.board import tasks
+from agent.engine import local
 from agent.exceptions import PlanInvalid
 from agent.llm.schemas import plan_schema
 from agent.models import ChatSession, Memory, PlanStep, Project, Task
-from agent.plans import MAX_STEPS, Plan, StepType
-from agent.runs import Order
+from agent.plan import MAX_STEPS, Plan, StepType, in_order, placeholders
+from agent.plans import parser, validation
+from agent.runs import runs
+from agent.runs.runs import Order
 from agent.tools import registry
 from tests.plan_making import Maker, spoilt
 from tests.test_engine import agent, ended
@@ -33,7 +36,7 @@ def hostile_plans(number: int, seed: int = 7) -> Iterator[dict[str, Any]]:
 
 def problems(raw: Any, project: Project, user: User) -> tuple[Plan | None, list[str]]:
     try:
-        plan = parsing.parse(raw)
+        plan = parser.parse(raw)
     except PlanInvalid as invalid:
         return None, invalid.errors
     return plan, validation.problems(plan, project, user)
@@ -43,7 +46,7 @@ def problems(raw: Any, project: Project, user: User) -> tuple[Plan | None, list[
 def test_no_hostile_plan_gets_through_and_each_error_names_its_step(
     project: Project, alice: User
 ) -> None:
-    board.create_tasks(project_id=project.pk, items=[board.NewTask("Login"), board.NewTask("x")])
+    tasks.create_tasks(project_id=project.pk, items=[tasks.NewTask("Login"), tasks.NewTask("x")])
     refused = 0
     for raw in hostile_plans(PLANS):
         plan, errors = problems(raw, project, alice)
@@ -63,9 +66,9 @@ def assert_sound(plan: Plan) -> None:
     done: dict[str, set[str]] = {}  # what each step has behind it
     assert len(plan.steps) <= MAX_STEPS
     assert len({step.id for step in plan.steps}) == len(plan.steps)
-    for step in plans.in_order(plan.steps):
+    for step in in_order(plan.steps):
         behind = set(step.depends_on).union(*(done[need] for need in step.depends_on))
-        for _, holder in plans.placeholders(step.arguments):
+        for _, holder in placeholders(step.arguments):
             assert holder.step in behind
         assert (step.type == StepType.TOOL) == (registry.get(step.tool) is not None)
         done[step.id] = behind
@@ -79,7 +82,7 @@ async def test_a_hostile_plan_is_not_started_not_even_in_part(
     """A model makes such a plan twice: the run ends with an answer, and nothing was touched."""
     settings.SAMURAI_USER_RUNS_PER_MINUTE = 1000
     for raw in (await invalid_plans(session.project, alice))[:40]:
-        async with engine.driving(agent(plans=[raw])):
+        async with local.driving(agent(plans=[raw])):
             run = await ended(await runs.start(session.pk, alice, Order("Do it")))
         assert run.status == "succeeded"
         kinds = PlanStep.objects.filter(plan__run=run).values_list("type", flat=True)

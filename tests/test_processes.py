@@ -15,12 +15,12 @@ from uuid import UUID, uuid4
 import pytest
 from channels.layers import get_channel_layer
 
-from agent import doorbell
-from agent.events import EventType
-from agent.log import Committed, Frame
+from agent.event_log.events import EventType
+from agent.event_log.log import Committed, Frame
+from agent.runs import wake
 from chat import wakeups
 from chat.wakeups import News, Wakeups
-from samurai_site.place import PLACE
+from samurai_site.server_lock import PLACE
 from tests.server import ROOT, ServerProcess, environment, new_database, seeded
 
 POSTGRESQL = "postgresql://nobody@127.0.0.1:1/none"
@@ -166,7 +166,7 @@ async def test_one_process_hears_how_far_another_is_and_what_it_cancelled(
     heard: list[News],
 ) -> None:
     listener, session, run, project = Listener(), uuid4(), uuid4(), uuid4()
-    doorbell.register(listener)
+    wake.register(listener)
     one, other = Wakeups(), Wakeups()
     try:
         await until_true(lambda: one.in_touch and other.in_touch)
@@ -179,7 +179,7 @@ async def test_one_process_hears_how_far_another_is_and_what_it_cancelled(
         assert heard == [News(session, 3, (project, 7))]
         assert listener.interrupted == [(session, run)]
     finally:
-        doorbell.unregister(listener)
+        wake.unregister(listener)
         await one.stop()
         await other.stop()
 

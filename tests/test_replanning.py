@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from agent import decisions, engine, retries, runs
+from agent.engine import local
 from agent.exceptions import ModelUnavailable, Refused, ToolFailed
 from agent.models import ChatSession, Memory, PlanStep, Project, Run, Task
-from agent.pipeline import PlanningFirstAgent
-from agent.runs import Order
+from agent.pipeline.phases import PlanningFirstAgent
+from agent.runs import approvals, rerun, runs
+from agent.runs.runs import Order
 from agent.testing import ScriptedModel
 from tests.test_approval import make_tasks, result_of, use
 from tests.test_engine import agent, ended
@@ -37,7 +38,7 @@ async def carried_out(
 ) -> tuple[Run, ScriptedModel]:
     """Returns the run when it is over or waits."""
     model = ScriptedModel(plans=plans)
-    async with engine.driving(PlanningFirstAgent(model)):
+    async with local.driving(PlanningFirstAgent(model)):
         run = await runs.start(session.pk, user, order)
         while run.status in (Run.Status.QUEUED, Run.Status.RUNNING):
             await run.arefresh_from_db()
@@ -177,8 +178,8 @@ async def test_a_new_plan_that_needs_a_word_waits_for_it(
     assert told[0]["plan_revision"] == 2
     assert [effect["step"] for effect in told[0]["effects"]] == ["s4"]  # not what is done
     nothing_more = agent(plans=[RuntimeError("planned again")])
-    async with engine.driving(nothing_more):
-        await decisions.approve(session.pk, run.pk, 2, alice)
+    async with local.driving(nothing_more):
+        await approvals.approve(session.pk, run.pk, 2, alice)
         assert (await ended(run)).status == "succeeded"
     assert await titles() == ["Login"]
 
@@ -202,12 +203,12 @@ async def test_a_rejected_new_plan_is_made_anew_and_keeps_what_was_done(
     order = Order("Do it", approval="required")
     run, _ = await carried_out(session, alice, FIRST, order=order)
     model = ScriptedModel(plans=[plan(create("s4", "Second")), plan(create("s5", "Third"))])
-    async with engine.driving(PlanningFirstAgent(model)):
-        await decisions.approve(session.pk, run.pk, 1, alice)
+    async with local.driving(PlanningFirstAgent(model)):
+        await approvals.approve(session.pk, run.pk, 1, alice)
         await asked_about(run, 2)
-        await decisions.reject(session.pk, run.pk, 2, alice, "Call it the third")
+        await approvals.reject(session.pk, run.pk, 2, alice, "Call it the third")
         await asked_about(run, 3)
-        await decisions.approve(session.pk, run.pk, 3, alice)
+        await approvals.approve(session.pk, run.pk, 3, alice)
         assert (await ended(run)).status == "succeeded"
     assert asked(model)[1].reasons[0] == "Call it the third"
     assert asked(model)[1].by_person
@@ -224,11 +225,11 @@ async def test_an_edit_of_a_new_plan_cannot_undo_what_was_done(
     done, instead = create("s1", "Login"), create("s4", "New", "s1")
     for steps in ([instead], [create("s1", "Other"), instead]):
         with pytest.raises(Refused, match="step s1") as refused:
-            await decisions.edit(session.pk, run.pk, 2, alice, steps)
+            await approvals.edit(session.pk, run.pk, 2, alice, steps)
         assert refused.value.code == "invalid_plan"
-    await decisions.edit(session.pk, run.pk, 2, alice, [done, instead])
-    async with engine.driving(agent()):
-        await decisions.approve(session.pk, run.pk, 3, alice)
+    await approvals.edit(session.pk, run.pk, 2, alice, [done, instead])
+    async with local.driving(agent()):
+        await approvals.approve(session.pk, run.pk, 3, alice)
         assert (await ended(run)).status == "succeeded"
     assert await titles() == ["Old", "Login", "New"]
 
@@ -248,13 +249,13 @@ async def test_a_run_that_is_carried_on_after_it_was_planned_anew_is_not_planned
         raise ToolFailed("Too late.")
 
     with having("wait_here", wait):
-        async with engine.driving(agent(plans=[FIRST, second])):
+        async with local.driving(agent(plans=[FIRST, second])):
             run = await runs.start(session.pk, alice, DO_IT)
             while not await PlanStep.objects.filter(key="s4", status="running").aexists():
                 await asyncio.sleep(0.02)
         gate.set()
         third = ScriptedModel(plans=[plan(create("s6", "Third"))])
-        async with engine.driving(PlanningFirstAgent(third)) as driver:
+        async with local.driving(PlanningFirstAgent(third)) as driver:
             driver.wake(session.pk)
             assert (await ended(run)).status == "succeeded"
     assert asked(third) == []
@@ -268,7 +269,7 @@ async def test_a_run_that_broke_off_while_it_was_planned_anew_is_planned_anew_wh
 ) -> None:
     never = asyncio.Event()
     first = ScriptedModel(plans=[FIRST, plan()])
-    async with engine.driving(PlanningFirstAgent(first)):
+    async with local.driving(PlanningFirstAgent(first)):
         run = await runs.start(session.pk, alice, DO_IT)
         while not asked(first):
             await asyncio.sleep(0.01)
@@ -276,7 +277,7 @@ async def test_a_run_that_broke_off_while_it_was_planned_anew_is_planned_anew_wh
         while len(asked(first)) < 2:
             await asyncio.sleep(0.01)
     second = ScriptedModel(plans=[plan(create("s4", "Instead"))])
-    async with engine.driving(PlanningFirstAgent(second)) as driver:
+    async with local.driving(PlanningFirstAgent(second)) as driver:
         driver.wake(session.pk)
         assert (await ended(run)).status == "succeeded"
     assert len(asked(second)) == 1
@@ -289,11 +290,11 @@ async def test_a_retry_keeps_what_was_done_in_either_plan(
 ) -> None:
     second = plan(create("s4", "Instead"))
     model = ScriptedModel(plans=[FIRST, second], answers=[[ModelUnavailable("Away.")]])
-    async with engine.driving(PlanningFirstAgent(model)):
+    async with local.driving(PlanningFirstAgent(model)):
         failed = await ended(await runs.start(session.pk, alice, DO_IT))
     assert failed.status == "failed"
-    async with engine.driving(agent(plans=[RuntimeError("planned again")])):
-        again = await ended(await retries.retry(session.pk, failed.pk, alice))
+    async with local.driving(agent(plans=[RuntimeError("planned again")])):
+        again = await ended(await rerun.retry(session.pk, failed.pk, alice))
     assert again.status == "succeeded"
     assert await titles() == ["Login", "Instead"]
     assert not await Memory.objects.aexists()

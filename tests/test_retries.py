@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import User
 
-from agent import decisions, engine, retries, runs
+from agent.engine import local
 from agent.exceptions import ModelUnavailable, Refused
 from agent.models import ChatSession, Run, Task
-from agent.pipeline import PlanningFirstAgent
-from agent.runs import Order
+from agent.pipeline.phases import PlanningFirstAgent
+from agent.runs import approvals, rerun, runs
+from agent.runs.runs import Order
 from agent.testing import ScriptedModel
 from tests.test_engine import agent, ended, status
 from tests.test_pipeline import create, log_of, plan
@@ -23,12 +24,12 @@ async def test_a_retry_goes_on_where_the_run_failed_and_repeats_nothing(
     session: ChatSession, alice: User
 ) -> None:
     first = agent(plans=[plan(create("s1", "Login"))], answers=[[AWAY]])
-    async with engine.driving(first):
+    async with local.driving(first):
         failed = await ended(await runs.start(session.pk, alice, Order("Do it")))
         assert failed.status == "failed"
     second = ScriptedModel(plans=[RuntimeError("planned again")], answers=[["It is there."]])
-    async with engine.driving(PlanningFirstAgent(second)):
-        again = await ended(await retries.retry(session.pk, failed.pk, alice))
+    async with local.driving(PlanningFirstAgent(second)):
+        again = await ended(await rerun.retry(session.pk, failed.pk, alice))
     assert (again.status, again.retry_of_id, again.number) == ("succeeded", failed.pk, 2)
     assert await Task.objects.filter(title="Login").acount() == 1
     assert {verb for verb, _ in second.asked} == {"answer"}
@@ -44,22 +45,22 @@ async def test_a_retry_goes_on_where_the_run_failed_and_repeats_nothing(
 async def test_a_retry_of_a_cancelled_plan_carries_out_what_was_left(
     session: ChatSession, alice: User
 ) -> None:
-    async with engine.driving(agent(plans=[plan(create("s1", "Login"))])):
+    async with local.driving(agent(plans=[plan(create("s1", "Login"))])):
         run = await runs.start(session.pk, alice, Order("Do it", approval="required"))
         await status(run, "waiting")
         await runs.cancel(session.pk, run.pk, alice)
-        again = await retries.retry(session.pk, run.pk, alice)
+        again = await rerun.retry(session.pk, run.pk, alice)
         await status(again, "waiting")  # nobody approved it yet
-        await decisions.approve(session.pk, again.pk, 1, alice)
+        await approvals.approve(session.pk, again.pk, 1, alice)
         assert (await ended(again)).status == "succeeded"
     assert await Task.objects.filter(title="Login").acount() == 1
 
 
 async def test_two_clicks_on_retry_make_one_run(session: ChatSession, alice: User) -> None:
-    async with engine.driving(agent(answers=[[AWAY]], plans=[plan(create("s1", "Login"))])):
+    async with local.driving(agent(answers=[[AWAY]], plans=[plan(create("s1", "Login"))])):
         failed = await ended(await runs.start(session.pk, alice, Order("Do it")))
-    one = await retries.retry(session.pk, failed.pk, alice)
-    two = await retries.retry(session.pk, failed.pk, alice)
+    one = await rerun.retry(session.pk, failed.pk, alice)
+    two = await rerun.retry(session.pk, failed.pk, alice)
     assert one.pk == two.pk
     assert await Run.objects.acount() == 2
 
@@ -68,7 +69,7 @@ async def test_what_has_not_failed_is_not_retried_and_what_is_not_over_not_regen
     session: ChatSession, alice: User
 ) -> None:
     waiting = await runs.start(session.pk, alice, Order("Do it"))
-    for again in (retries.retry, retries.regenerate):
+    for again in (rerun.retry, rerun.regenerate):
         with pytest.raises(Refused) as refused:
             await again(session.pk, waiting.pk, alice)
         assert refused.value.code == "not_active"
@@ -79,9 +80,9 @@ async def test_what_has_not_failed_is_not_retried_and_what_is_not_over_not_regen
 
 async def test_a_regenerated_answer_starts_over(session: ChatSession, alice: User) -> None:
     model = ScriptedModel(plans=[plan(create("s1", "A")), plan(create("s1", "B"))])
-    async with engine.driving(PlanningFirstAgent(model)):
+    async with local.driving(PlanningFirstAgent(model)):
         run = await ended(await runs.start(session.pk, alice, Order("Do it")))
-        again = await ended(await retries.regenerate(session.pk, run.pk, alice))
+        again = await ended(await rerun.regenerate(session.pk, run.pk, alice))
     assert again.status == "succeeded"
     assert again.message_id == run.message_id
     assert [title async for title in Task.objects.values_list("title", flat=True)] == ["A", "B"]

@@ -11,7 +11,6 @@ from django.db import models
 from django.forms import model_to_dict
 from django.utils import timezone
 
-from agent import rows
 from agent.models import (
     ChatSession,
     Message,
@@ -23,6 +22,7 @@ from agent.models import (
     SearchEntry,
     Task,
 )
+from agent.support import raw_sql
 
 pytestmark = pytest.mark.django_db
 
@@ -30,9 +30,9 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def run(session: ChatSession, alice: User) -> Run:
     message = Message(session=session, role="user", author=alice, content="Go “on” 🗡️")
-    rows.insert(message)
+    raw_sql.insert(message)
     run = Run(session=session, number=1, message=message, created_by=alice, given={"a": [1, None]})
-    rows.insert(run)
+    raw_sql.insert(run)
     return run
 
 
@@ -45,24 +45,24 @@ def test_a_row_is_kept_and_read_as_the_orm_does(run: Run) -> None:
         assert row is not None
         kept = type(row)._base_manager.get(pk=row.pk)
         assert fields_of(kept) == fields_of(row)
-        read = rows.get(type(row), row.pk)
+        read = raw_sql.get(type(row), row.pk)
         assert fields_of(read) == fields_of(kept)
         assert read == kept  # not a new one: saving it updates
         assert not read._state.adding
-    assert model_to_dict(rows.get(Run, run.pk)) == model_to_dict(Run.objects.get())
+    assert model_to_dict(raw_sql.get(Run, run.pk)) == model_to_dict(Run.objects.get())
 
 
 def test_rows_without_a_key_are_given_one_in_their_order(run: Run) -> None:
     revision = PlanRevision(run=run, revision=1, digest="x")
-    rows.insert(revision)
+    raw_sql.insert(revision)
     steps = [
         PlanStep(plan=revision, key=f"s{n}", position=n, arguments={"n": n}) for n in range(120)
     ]
-    rows.insert(*steps)
+    raw_sql.insert(*steps)
     assert [step.pk for step in steps] == list(
         PlanStep.objects.order_by("position").values_list("pk", flat=True)
     )
-    read = rows.select(PlanStep, "plan_id = %s AND position < %s ORDER BY key", revision.pk, 3)
+    read = raw_sql.select(PlanStep, "plan_id = %s AND position < %s ORDER BY key", revision.pk, 3)
     assert [(step.key, step.arguments, step.result) for step in read] == [
         (f"s{n}", {"n": n}, None) for n in range(3)
     ]
@@ -70,22 +70,25 @@ def test_rows_without_a_key_are_given_one_in_their_order(run: Run) -> None:
 
 def test_saving_writes_the_fields_that_are_named_and_no_others(run: Run) -> None:
     run.status, run.lease_until, run.usage = "running", timezone.now(), {"calls": 3}
-    rows.save(run, "status", "lease_until")
+    raw_sql.save(run, "status", "lease_until")
     kept = Run.objects.get()
     assert (kept.status, kept.lease_until, kept.usage) == ("running", run.lease_until, {})
     run.answer = run.message
-    rows.save(run, "answer", "usage")
+    raw_sql.save(run, "answer", "usage")
     kept = Run.objects.get()
     assert (kept.answer_id, kept.usage) == (run.message_id, {"calls": 3})
 
 
 def test_null_and_a_json_null_are_told_apart_as_by_the_orm(run: Run) -> None:
-    rows.insert(PhaseResult(run=run, phase="start", started_at=timezone.now(), duration_ms=0))
-    (read,) = rows.select(PhaseResult, "run_id = %s", run.pk)
+    raw_sql.insert(PhaseResult(run=run, phase="start", started_at=timezone.now(), duration_ms=0))
+    (read,) = raw_sql.select(PhaseResult, "run_id = %s", run.pk)
     assert (read.result, read.run_id) == ({}, run.pk)
     task = Task(project=run.session.project, title="A")
-    rows.insert(task)
-    assert (rows.get(Task, task.pk).deleted_at, rows.get(Task, task.pk).parent_id) == (None, None)
+    raw_sql.insert(task)
+    assert (raw_sql.get(Task, task.pk).deleted_at, raw_sql.get(Task, task.pk).parent_id) == (
+        None,
+        None,
+    )
 
 
 def test_a_row_that_is_there_can_be_changed_instead(project: Project) -> None:
@@ -93,12 +96,12 @@ def test_a_row_that_is_there_can_be_changed_instead(project: Project) -> None:
     conflict = "ON CONFLICT (object_id) DO UPDATE SET body = excluded.body"
     for body in ("one", "two"):
         entry = SearchEntry(object_id=key, kind="task", project=project, body=body)
-        rows.insert(entry, on_conflict=conflict)
+        raw_sql.insert(entry, on_conflict=conflict)
     assert [kept.body for kept in SearchEntry.objects.all()] == ["two"]
-    assert rows.column("SELECT body FROM agent_searchentry WHERE object_id = %s", key) == ["two"]
+    assert raw_sql.column("SELECT body FROM agent_searchentry WHERE object_id = %s", key) == ["two"]
 
 
 def test_a_key_that_is_not_there_is_an_error(run: Run) -> None:
     with pytest.raises(ValueError, match="not enough values"):
-        rows.get(Run, uuid4())
-    assert rows.select(Run, "id = %s", uuid4()) == []
+        raw_sql.get(Run, uuid4())
+    assert raw_sql.select(Run, "id = %s", uuid4()) == []

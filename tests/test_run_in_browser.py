@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from agent import events
-from agent.events import Event
+from agent.event_log import events
+from agent.event_log.events import Event
 from tests import story
 from tests.browser import Visit, browser, visit
 from tests.story import FIRST, phase, said

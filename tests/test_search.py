@@ -12,9 +12,9 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from agent import search
 from agent.models import Project, SearchEntry
-from agent.words import terms
+from agent.text import search_index
+from agent.text.words import terms
 
 Add = Callable[..., UUID]
 
@@ -23,7 +23,9 @@ Add = Callable[..., UUID]
 def add(project: Project) -> Add:
     def add(body: str, neighbours: str = "", kind: str = "memory", **fields: Any) -> UUID:
         fields = {"project_id": project.pk, "object_id": uuid4()} | fields
-        search.put([search.entry(kind=kind, body=body, neighbours=neighbours, **fields)])
+        search_index.put(
+            [search_index.entry(kind=kind, body=body, neighbours=neighbours, **fields)]
+        )
         return UUID(str(fields["object_id"]))
 
     return add
@@ -32,7 +34,7 @@ def add(project: Project) -> Add:
 @pytest.fixture
 def find(project: Project) -> Callable[..., list[UUID]]:
     def find(text: str, kind: str = "memory", limit: int = 10) -> list[UUID]:
-        return search.search(project.pk, kind, text, limit)
+        return search_index.search(project.pk, kind, text, limit)
 
     return find
 
@@ -121,7 +123,7 @@ def test_the_index_follows_each_change_of_a_text(add: Add, find: Find) -> None:
     add("A timetable", neighbours="daily", object_id=changed)
     assert (find("calendar"), find("weekly")) == ([], [])
     assert find("timetable") == find("daily") == [changed]
-    search.remove(changed)
+    search_index.remove(changed)
     assert find("timetable daily") == []
     assert not SearchEntry.objects.exists()
 
@@ -239,10 +241,12 @@ def test_text_without_spaces_is_ranked_too(add: Add, find: Find) -> None:
 def test_the_migration_can_be_taken_back_and_applied_again(alice: User) -> None:
     project = Project.objects.create(name="Kept", owner=alice)
     key = uuid4()
-    search.put([search.entry(project_id=project.pk, kind="task", object_id=key, body="Calendar")])
+    search_index.put(
+        [search_index.entry(project_id=project.pk, kind="task", object_id=key, body="Calendar")]
+    )
     call_command("migrate", "agent", "0001", verbosity=0)
     try:
         assert SearchEntry.objects.get().object_id == key
     finally:
         call_command("migrate", "agent", verbosity=0)
-    assert search.search(project.pk, "task", "calendar", 5) == [key]
+    assert search_index.search(project.pk, "task", "calendar", 5) == [key]

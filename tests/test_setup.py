@@ -16,8 +16,8 @@ from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 
+from agent.accounts.sign_in import claim, make_token, owner, redeem
 from agent.models import ChatSession, Message, Project
-from agent.sign_in import claim, make_token, owner, redeem
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import User
 
-from agent import board, memory, specification
+from agent.board import task_spec, tasks
+from agent.memory import memories
 from agent.models import Project, Task
 
 
@@ -17,13 +18,13 @@ def project(alice: User) -> Project:
 
 
 def make(project: Project, title: str, **fields: object) -> Task:
-    return board.create_task(project_id=project.pk, title=title, **fields)[0]  # type: ignore[arg-type]
+    return tasks.create_task(project_id=project.pk, title=title, **fields)[0]  # type: ignore[arg-type]
 
 
 def test_a_specification_has_all_that_the_project_knows_of_a_task(project: Project) -> None:
     accounts = make(project, "Accounts")
     sign_up = make(project, "Sign-up", description="By email.\nWith a link.", parent=accounts)
-    board.update_task(task=sign_up, status="completed")
+    tasks.update_task(task=sign_up, status="completed")
     reset = make(
         project,
         "Reset the password",
@@ -39,9 +40,9 @@ def test_a_specification_has_all_that_the_project_knows_of_a_task(project: Proje
         ("fact", "The clinic opens at 8."),
         ("note", "Ask Bob about the password email."),
     ):
-        memory.remember(project_id=project.pk, title=said[:20], content=said, kind=kind)
+        memories.remember(project_id=project.pk, title=said[:20], content=said, kind=kind)
     assert (
-        specification.render(reset)
+        task_spec.render(reset)
         == f"""# Reset the password
 
 Status: pending. Priority: high. Id: {reset.pk}
@@ -80,7 +81,7 @@ Users reset their password by email.
 
 
 def test_what_nobody_said_is_not_made_up(project: Project) -> None:
-    said = specification.render(make(project, "Ship"))
+    said = task_spec.render(make(project, "Ship"))
     assert "There is no description yet" in said
     assert "decided" not in said
     assert "parts" not in said
@@ -90,6 +91,6 @@ def test_what_is_deleted_is_not_told(project: Project) -> None:
     needed = make(project, "Design")
     task = make(project, "Build", depends_on=[needed])
     child = make(project, "Sketch", parent=task)
-    board.delete_tasks(tasks=[needed, child])
-    assert "Design" not in specification.render(task)
-    assert "Sketch" not in specification.render(task)
+    tasks.delete_tasks(tasks=[needed, child])
+    assert "Design" not in task_spec.render(task)
+    assert "Sketch" not in task_spec.render(task)

@@ -11,8 +11,8 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from agent.accounts.tokens import create_token, find_token, revoke
 from agent.models import ApiToken
-from agent.tokens import create_token, find_token, revoke
 
 KEY = re.compile(r"samurai_[A-Za-z0-9_-]{43}")
 

@@ -9,8 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-from agent import board, memory
+from agent.board import tasks
 from agent.exceptions import ToolFailed
+from agent.memory import memories
 from agent.models import ChatSession, Memory, Message, Project, Run, Task
 from agent.tools import registry
 from agent.tools.references import missing_objects, named_objects
@@ -214,7 +215,7 @@ def test_a_task_is_created_with_all_that_was_said(call: ToolCall, use: Use) -> N
     task = Task.objects.get(pk=made["task_id"])
     assert made == {"task_id": str(task.pk), "title": "Booking"}
     assert call.changes[-1].after == {
-        **board.task_json(task),
+        **tasks.task_json(task),
         "description": "Book and cancel",
         "priority": "high",
         "parent": needed["task_id"],
@@ -315,7 +316,7 @@ def test_a_memory_is_remembered_with_its_origin_and_only_once(call: ToolCall, us
     one = Memory.objects.get()
     assert (one.source_message_id, one.category) == (call.message_id, "storage")
     assert (one.revisions.get().run_id, one.revisions.get().by_id) == (call.run_id, call.user_id)
-    assert memory.recall(call.project_id, "How do we get speed?", 5) == [one]
+    assert memories.recall(call.project_id, "How do we get speed?", 5) == [one]
 
 
 def test_memories_are_updated_searched_and_deleted(call: ToolCall, use: Use) -> None:

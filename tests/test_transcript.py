@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from agent import events
-from agent.events import Event
+from agent.event_log import events
+from agent.event_log.events import Event
 from agent.models import ChatSession, Message, Run
 from agent.models import Event as EventRow
-from chat import fold, wording
+from chat import fold, labels
 from chat.transcript import Change, Exchange, Line, Transcript
 from tests import story
 from tests.story import ASKED, BROKEN, CHAIN, FIRST, LATER, QUEUED, STOPPED, phase, said
@@ -214,7 +214,7 @@ def test_a_phase_tells_what_came_to_mind_and_when_it_is_slow() -> None:
 def test_a_run_that_nobody_drives_says_so() -> None:
     run = run_of(whole(), LATER)
     run.interrupted = True
-    assert (run.line, run.mark, run.eta) == (wording.INTERRUPTED, "interrupted", "")
+    assert (run.line, run.mark, run.eta) == (labels.INTERRUPTED, "interrupted", "")
 
 
 def test_a_failed_step_is_counted_and_marks_the_run() -> None:
@@ -283,7 +283,7 @@ def test_what_changed_after_the_last_message_is_fresh() -> None:
 
 def test_an_event_that_cannot_be_read_is_a_plain_line_and_the_others_go_on() -> None:
     told = whole()
-    assert [entry.text for entry in told.entries if isinstance(entry, Line)] == [wording.UNREADABLE]
+    assert [entry.text for entry in told.entries if isinstance(entry, Line)] == [labels.UNREADABLE]
     assert run_of(told, LATER).text == "So far"
 
 
@@ -328,7 +328,7 @@ def test_a_message_is_shown_without_the_emoji_in_front(message: str, shown: str)
     ],
 )
 def test_durations_are_short(ms: int, text: str) -> None:
-    assert wording.duration(ms) == text
+    assert labels.duration(ms) == text
 
 
 def test_the_bar_shares_the_whole_among_the_finished_phases() -> None:

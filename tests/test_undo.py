@@ -10,11 +10,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from agent import board, memory
-from agent.changes import Change
+from agent.board import tasks
+from agent.change import Change
+from agent.edits.undo import undo_change, undo_changes
 from agent.exceptions import Refused
+from agent.memory import memories
 from agent.models import Memory, Project, Task
-from agent.undo import undo_change, undo_changes
 
 Make = Callable[..., tuple[Task, Change]]
 
@@ -22,14 +23,14 @@ Make = Callable[..., tuple[Task, Change]]
 @pytest.fixture
 def make(project: Project) -> Make:
     def make(title: str, **fields: Any) -> tuple[Task, Change]:
-        return board.create_task(project_id=project.pk, title=title, **fields)
+        return tasks.create_task(project_id=project.pk, title=title, **fields)
 
     return make
 
 
 @pytest.fixture
 def remembered(project: Project) -> tuple[Memory, Change]:
-    one, change = memory.remember(
+    one, change = memories.remember(
         project_id=project.pk, title="PostgreSQL", content="We use it.", kind="decision"
     )
     assert change is not None
@@ -61,12 +62,12 @@ def test_undoing_a_creation_deletes_and_undoing_that_restores(project: Project, 
 def test_undoing_an_update_brings_only_its_own_fields_back(project: Project, make: Make) -> None:
     parent, needed, other = make("Parent")[0], make("Needed")[0], make("Other")[0]
     task, _ = make("Login", parent=parent, depends_on=[needed, other])
-    _, change = board.update_task(task=task, title="Sign-in", parent=None, depends_on=[other])
-    board.update_task(task=task, status="blocked", description="Added later")
+    _, change = tasks.update_task(task=task, title="Sign-in", parent=None, depends_on=[other])
+    tasks.update_task(task=task, status="blocked", description="Added later")
     assert change is not None
     undone = undo_change(project.pk, change)
     assert undone.action == "updated"
-    now = board.task_json(Task.objects.get(pk=task.pk))
+    now = tasks.task_json(Task.objects.get(pk=task.pk))
     assert now == undone.after
     assert (now["title"], now["parent"], now["status"], now["description"]) == (
         "Login",
@@ -95,16 +96,16 @@ def test_what_was_changed_since_is_left_as_it_is(
         name: other if value == "other" else [other] if value == ["other"] else value
         for name, value in then.items()
     }
-    change = board.update_task(task=task, **first)[1]
-    now = board.task_json(board.update_task(task=task, **then)[0])
+    change = tasks.update_task(task=task, **first)[1]
+    now = tasks.task_json(tasks.update_task(task=task, **then)[0])
     assert change is not None
     assert "was changed since" in refused(project, change)
-    assert board.task_json(Task.objects.get(pk=task.pk)) == now
+    assert tasks.task_json(Task.objects.get(pk=task.pk)) == now
 
 
 def test_nothing_is_undone_twice(project: Project, make: Make) -> None:
     task, created = make("Login")
-    _, updated = board.change_status(task=task, status="completed")
+    _, updated = tasks.change_status(task=task, status="completed")
     assert updated is not None
     undo_change(project.pk, updated)
     refused(project, updated)
@@ -119,9 +120,9 @@ def test_nothing_is_undone_twice(project: Project, make: Make) -> None:
 
 def test_undo_never_makes_a_circle(project: Project, make: Make) -> None:
     first, second = make("First")[0], make("Second")[0]
-    board.update_task(task=first, depends_on=[second])
-    change = board.update_task(task=first, depends_on=[])[1]
-    board.update_task(task=second, depends_on=[first])
+    tasks.update_task(task=first, depends_on=[second])
+    change = tasks.update_task(task=first, depends_on=[])[1]
+    tasks.update_task(task=second, depends_on=[first])
     assert change is not None
     assert "circle" in refused(project, change)
 
@@ -130,14 +131,14 @@ def test_memories_are_undone_with_a_revision_by_whoever_undoes(
     project: Project, alice: User, remembered: tuple[Memory, Change]
 ) -> None:
     one, created = remembered
-    _, updated = memory.revise(memory=one, content="We use SQLite.", category="storage")
+    _, updated = memories.revise(memory=one, content="We use SQLite.", category="storage")
     assert updated is not None
     undone = undo_change(project.pk, updated, by_id=alice.pk)
-    assert undone.after == created.after == memory.memory_json(Memory.objects.get())
+    assert undone.after == created.after == memories.memory_json(Memory.objects.get())
     forgotten = undo_change(project.pk, created, by_id=alice.pk)
     assert not Memory.objects.exists()
     undo_change(project.pk, forgotten, by_id=alice.pk)
-    assert memory.recall(project.pk, "PostgreSQL", 5) == [one]
+    assert memories.recall(project.pk, "PostgreSQL", 5) == [one]
     rows = one.revisions.order_by("number").values_list("action", "by__username")
     assert list(rows) == [
         ("created", None),
@@ -152,8 +153,8 @@ def test_several_changes_are_undone_from_the_last_to_the_first(
     project: Project, make: Make, remembered: tuple[Memory, Change]
 ) -> None:
     task, created = make("Login")
-    _, renamed = board.update_task(task=task, title="Sign-in")
-    _, again = board.update_task(task=task, title="Signing in", status="completed")
+    _, renamed = tasks.update_task(task=task, title="Sign-in")
+    _, again = tasks.update_task(task=task, title="Signing in", status="completed")
     assert renamed is not None
     assert again is not None
     undone = undo_changes(project.pk, [remembered[1], created, renamed, again])
@@ -165,7 +166,7 @@ def test_several_changes_are_undone_from_the_last_to_the_first(
 def test_of_several_changes_all_are_undone_or_none(project: Project, make: Make) -> None:
     task, first = make("Login")
     other, second = make("Slots")
-    board.delete_task(task=task)
+    tasks.delete_task(task=task)
     with transaction.atomic(), pytest.raises(Refused):
         undo_changes(project.pk, [first, second])
     assert titles() == ["Slots"]

@@ -9,10 +9,12 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 
-from agent import board, memory, parsing, validation
+from agent.board import tasks
 from agent.exceptions import PlanInvalid
+from agent.memory import memories
 from agent.models import Membership, Project, Task
-from agent.plans import MAX_STEPS
+from agent.plan import MAX_STEPS
+from agent.plans import parser, validation
 from agent.tools import registry
 from agent.tools.registry import Arguments, Result, ToolCall
 
@@ -40,7 +42,7 @@ def result_of(key: str, path: str) -> dict[str, str]:
 
 def errors(raw: Any, project: Project, user: User | None) -> list[str]:
     try:
-        plan = parsing.parse(raw if isinstance(raw, dict) else {"summary": "", "steps": raw})
+        plan = parser.parse(raw if isinstance(raw, dict) else {"summary": "", "steps": raw})
     except PlanInvalid as invalid:
         return invalid.errors
     return validation.problems(plan, project, user)
@@ -48,8 +50,8 @@ def errors(raw: Any, project: Project, user: User | None) -> list[str]:
 
 @pytest.fixture
 def board_of_two(project: Project) -> list[Task]:
-    items = [board.NewTask("SMS reminder"), board.NewTask("Email reminder")]
-    return board.create_tasks(project_id=project.pk, items=items)[0]
+    items = [tasks.NewTask("SMS reminder"), tasks.NewTask("Email reminder")]
+    return tasks.create_tasks(project_id=project.pk, items=items)[0]
 
 
 GOOD: list[Any] = [
@@ -247,11 +249,11 @@ def test_what_was_deleted_is_not_there_and_what_is_elsewhere_neither(
     project: Project, alice: User, board_of_two: list[Task]
 ) -> None:
     sms, email = board_of_two
-    board.delete_task(task=sms)
+    tasks.delete_task(task=sms)
     other = Project.objects.create(name="Other", owner=alice)
-    (theirs,) = board.create_tasks(project_id=other.pk, items=[board.NewTask("Theirs")])[0]
-    gone = memory.remember(project_id=project.pk, title="Gone", content="Gone.", kind="fact")[0]
-    memory.forget(memory=gone)
+    (theirs,) = tasks.create_tasks(project_id=other.pk, items=[tasks.NewTask("Theirs")])[0]
+    gone = memories.remember(project_id=project.pk, title="Gone", content="Gone.", kind="fact")[0]
+    memories.forget(memory=gone)
     for tool, key in (
         ("delete_task", {"task": str(sms.pk)}),
         ("delete_task", {"task": "SMS reminder"}),

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from agent.runs import MAX_QUEUE
+from agent.runs.runs import MAX_QUEUE
 from chat.consumers import MAX_CONNECTIONS
-from chat.window import MAX_BYTES, MAX_EVENTS, PATIENCE, Window
+from chat.flow_control import MAX_BYTES, MAX_EVENTS, PATIENCE, Window
 from tests.model_server import Gate, ModelServer, by_schema, held, said
 from tests.server import ServerProcess, is_last, receive, say, send, until, watching
 

@@ -10,10 +10,10 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from agent.admin import verbs
+from agent.accounts.tokens import revoke
+from agent.admin import actions
 from agent.admin.base import CountedDeletion, FactAdmin, QuickAdmin
 from agent.models import ApiToken, Feedback
-from agent.tokens import revoke
 
 if TYPE_CHECKING:
     BaseUserAdmin = UserAdmin[User]
@@ -60,7 +60,7 @@ class ApiTokenAdmin(QuickAdmin):
     @admin.action(description="Revoke selected tokens", permissions=["change"])
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
         for token in queryset.filter(revoked_at=None):
-            verbs.note(request, token, "Revoked.")
+            actions.note(request, token, "Revoked.")
         count = revoke(queryset)
         self.message_user(request, f"Revoked: {count}.", messages.SUCCESS)
 

@@ -7,8 +7,8 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from agent import board
-from agent.admin.deleted import DeletedFilter, MarkedAdmin
+from agent.admin.soft_delete import DeletedFilter, MarkedAdmin
+from agent.board import tasks
 from agent.models import Task
 
 
@@ -48,7 +48,7 @@ class TaskAdmin(MarkedAdmin):
         return ", ".join(str(other) for other in task.depends_on.all()) or "-"
 
     def revise(self, request: HttpRequest, row: Any) -> None:
-        board.update_task(
+        tasks.update_task(
             task=row,
             title=row.title,
             description=row.description,
@@ -57,7 +57,7 @@ class TaskAdmin(MarkedAdmin):
         )
 
     def mark(self, request: HttpRequest, row: Any) -> None:
-        board.delete_task(task=row)
+        tasks.delete_task(task=row)
 
     def restore(self, request: HttpRequest, row: Any) -> None:
-        board.restore_task(task=row)
+        tasks.restore_task(task=row)

@@ -9,9 +9,11 @@ from uuid import UUID
 
 from django.http import StreamingHttpResponse
 
-from agent import database, log, memory
 from agent.admin import transcript
+from agent.event_log import log
+from agent.memory import memories
 from agent.models import ChatSession, Memory
+from agent.support import database
 
 CHUNK = 200  # memories read at once
 FORMATS = {"jsonl": "application/x-ndjson", "md": "text/markdown"}
@@ -68,4 +70,6 @@ async def _memories(ids: Sequence[UUID]) -> AsyncIterator[str]:
 def _memory_lines(ids: Sequence[UUID]) -> str:
     rows = Memory.all_objects.select_related("project").in_bulk(ids)
     found = [rows[pk] for pk in ids if pk in rows]
-    return "".join(_line({"project": str(row.project), **memory.memory_json(row)}) for row in found)
+    return "".join(
+        _line({"project": str(row.project), **memories.memory_json(row)}) for row in found
+    )

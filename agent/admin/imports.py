@@ -10,9 +10,10 @@ from typing import Any
 from django import forms
 from django.db import transaction
 
-from agent import edits, memory
-from agent.changes import Change
+from agent.change import Change
+from agent.edits import manual_changes
 from agent.exceptions import ToolFailed
+from agent.memory import memories
 from agent.models import Memory, Project
 
 # Each line is compared with all memories of the project: more of them at once take too long.
@@ -67,7 +68,7 @@ def take(project: Project, lines: list[str], by_id: int) -> Imported:
         for number, told in _told(lines, done):
             try:
                 with transaction.atomic():
-                    change = memory.remember(project_id=project.pk, by_id=by_id, **told)[1]
+                    change = memories.remember(project_id=project.pk, by_id=by_id, **told)[1]
             except ToolFailed as error:
                 done.left_out.append(f"Line {number}: {error}")
                 continue
@@ -77,7 +78,7 @@ def take(project: Project, lines: list[str], by_id: int) -> Imported:
                 done.changes.append(change)
         return done, done.changes
 
-    return edits.on_board(project.pk, work)
+    return manual_changes.on_board(project.pk, work)
 
 
 def _told(lines: list[str], done: Imported) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -15,14 +15,16 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import path
 
-from agent import edits, memory, search, undo
-from agent.admin import exports, imports, revisions, verbs
+from agent.admin import actions, exports, imports, revisions
 from agent.admin.base import LATEST, ChoiceFilter, FactAdmin, FactInline, LatestFormSet
-from agent.admin.deleted import DeletedFilter, MarkedAdmin
 from agent.admin.filters import CategoryFilter, ProjectFilter
-from agent.changes import Change
+from agent.admin.soft_delete import DeletedFilter, MarkedAdmin
+from agent.change import Change
+from agent.edits import manual_changes, undo
 from agent.exceptions import Refused
+from agent.memory import memories
 from agent.models import Memory, MemoryRevision, SearchEntry
+from agent.text import search_index
 
 if TYPE_CHECKING:
     Form = forms.ModelForm[Memory]
@@ -43,7 +45,7 @@ class RevisionInline(FactInline):
 
 
 class MemoryForm(Form):
-    content = forms.CharField(max_length=memory.MAX_CONTENT, widget=forms.Textarea)
+    content = forms.CharField(max_length=memories.MAX_CONTENT, widget=forms.Textarea)
 
 
 @admin.register(Memory)
@@ -82,7 +84,7 @@ class MemoryAdmin(MarkedAdmin):
         if not search_term.strip():
             return found, doubled
         return found | queryset.filter(
-            pk__in=search.search(None, "memory", search_term, MOST_FOUND)
+            pk__in=search_index.search(None, "memory", search_term, MOST_FOUND)
         ), doubled
 
     def changelist_view(
@@ -94,7 +96,7 @@ class MemoryAdmin(MarkedAdmin):
     @admin.action(description="Export as JSON Lines", permissions=["view"])
     def export_selected(self, request: HttpRequest, chosen: QuerySet[Memory]) -> HttpResponseBase:
         ids = list(chosen.values_list("pk", flat=True))
-        verbs.note_all(request, chosen, "Exported.")
+        actions.note_all(request, chosen, "Exported.")
         return exports.of_memories(ids)
 
     # -- pages of its own --------------------------------------------------------------------------
@@ -118,9 +120,9 @@ class MemoryAdmin(MarkedAdmin):
         imported = None
         if request.method == "POST" and form.is_valid():
             project, lines = form.cleaned_data["project"], form.cleaned_data["file"]
-            imported = imports.take(project, lines, verbs.person(request).pk)
+            imported = imports.take(project, lines, actions.person(request).pk)
             changed = Memory.objects.filter(pk__in=[change.id for change in imported.changes])
-            verbs.note_all(request, changed, "Imported.")
+            actions.note_all(request, changed, "Imported.")
         context = {"title": "Import memories", "form": form, "imported": imported}
         return self._page(request, "import", context)
 
@@ -147,15 +149,15 @@ class MemoryAdmin(MarkedAdmin):
             raise Http404("There is no such revision.")
 
         def work() -> tuple[None, list[Change]]:
-            done = undo.undo_change(row.project_id, change, by_id=verbs.person(request).pk)
+            done = undo.undo_change(row.project_id, change, by_id=actions.person(request).pk)
             return None, [done]
 
         try:
-            edits.on_board(row.project_id, work)
+            manual_changes.on_board(row.project_id, work)
         except Refused as refused:
             self.message_user(request, str(refused), messages.ERROR)
         else:
-            verbs.note(request, row, f"Revision {number} undone.")
+            actions.note(request, row, f"Revision {number} undone.")
             self.message_user(request, f"Revision {number} is undone.", messages.SUCCESS)
         return HttpResponseRedirect(request.path)
 
@@ -164,7 +166,7 @@ class MemoryAdmin(MarkedAdmin):
         return TemplateResponse(request, f"admin/agent/memory/{name}.html", whole)
 
     def revise(self, request: HttpRequest, row: Any) -> None:
-        memory.revise(
+        memories.revise(
             memory=row,
             title=row.title,
             content=row.content,
@@ -174,10 +176,10 @@ class MemoryAdmin(MarkedAdmin):
         )
 
     def mark(self, request: HttpRequest, row: Any) -> None:
-        memory.forget(memory=row, by_id=request.user.pk)
+        memories.forget(memory=row, by_id=request.user.pk)
 
     def restore(self, request: HttpRequest, row: Any) -> None:
-        memory.restore(memory=row, by_id=request.user.pk)
+        memories.restore(memory=row, by_id=request.user.pk)
 
 
 @admin.register(MemoryRevision)
@@ -211,7 +213,7 @@ class EntryKindFilter(ChoiceFilter):
 
 @admin.register(SearchEntry)
 class SearchEntryAdmin(FactAdmin):
-    """What search finds: kept by `agent.search` beside each task and memory."""
+    """What search finds: kept by `agent.text.search_index` beside each task and memory."""
 
     list_display = ("__str__", "kind", "project")
     list_select_related = ("project",)

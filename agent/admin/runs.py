@@ -9,7 +9,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from agent.admin import verbs
+from agent.admin import actions
+from agent.admin.actions import Verb
 from agent.admin.base import (
     ChoiceFilter,
     FactAdmin,
@@ -19,10 +20,10 @@ from agent.admin.base import (
     elapsed,
     link_to_list,
 )
-from agent.events import Phase
+from agent.event_log.events import Phase
 from agent.exceptions import codes
 from agent.models import Approval, Event, PhaseResult, PlanRevision, PlanStep, Run
-from agent.plans import StepType
+from agent.plan import StepType
 
 
 class PhaseInline(FactInline):
@@ -130,21 +131,19 @@ class RunAdmin(FactAdmin):
         return link_to_list(Event, "Its events", **of_run)
 
     def has_verb_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(verbs.MAY_CHANGE)
+        return request.user.has_perm(actions.MAY_CHANGE)
 
     @admin.action(description="Cancel selected runs", permissions=["verb"])
     def cancel_selected(self, request: HttpRequest, chosen: QuerySet[Run]) -> None:
-        self._tell(request, chosen, verbs.cancel, "cancelled")
+        self._tell(request, chosen, actions.cancel, "cancelled")
 
     @admin.action(description="Retry selected runs that failed", permissions=["verb"])
     def retry_selected(self, request: HttpRequest, chosen: QuerySet[Run]) -> None:
-        self._tell(request, chosen, verbs.retry, "on their way again")
+        self._tell(request, chosen, actions.retry, "on their way again")
 
-    def _tell(
-        self, request: HttpRequest, chosen: QuerySet[Run], verb: verbs.Verb, done: str
-    ) -> None:
+    def _tell(self, request: HttpRequest, chosen: QuerySet[Run], verb: Verb, done: str) -> None:
         found = list(chosen.select_related("created_by", "session__project__owner"))
-        count = verbs.on_each(request, found, verb)
+        count = actions.on_each(request, found, verb)
         self.message_user(request, f"{count} of {len(found)} {done}.")
 
 

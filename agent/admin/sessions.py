@@ -20,7 +20,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from agent.admin import exports, transcript, verbs
+from agent.admin import actions, exports, transcript
 from agent.admin.base import (
     LATEST,
     BoundedPaginator,
@@ -35,7 +35,7 @@ from agent.admin.base import (
     link_to_list,
 )
 from agent.admin.filters import LatestStatusFilter, PersonFilter, ProjectFilter, latest_status
-from agent.events import EventType
+from agent.event_log.events import EventType
 from agent.exceptions import Refused
 from agent.models import ChatSession, Event, Message, Run
 
@@ -85,7 +85,7 @@ class ChatSessionAdmin(CountedDeletion, QuickAdmin):
         return all(request.user.has_perm(f"agent.view_{name}") for name in SHOWN)
 
     def has_verb_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(verbs.MAY_CHANGE)
+        return request.user.has_perm(actions.MAY_CHANGE)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ChatSession]:
         sessions: QuerySet[ChatSession] = super().get_queryset(request)
@@ -118,14 +118,14 @@ class ChatSessionAdmin(CountedDeletion, QuickAdmin):
     @admin.action(description="Cancel what is unfinished", permissions=["verb"])
     def cancel_unfinished(self, request: HttpRequest, chosen: QuerySet[ChatSession]) -> None:
         found = Run.objects.filter(session__in=chosen.values("pk"), status__in=Run.UNFINISHED)
-        count = verbs.on_each(request, list(found), verbs.cancel)
+        count = actions.on_each(request, list(found), actions.cancel)
         self.message_user(request, f"Runs cancelled: {count}.")
 
     @admin.action(description="Retry the latest run where it failed", permissions=["verb"])
     def retry_latest(self, request: HttpRequest, chosen: QuerySet[ChatSession]) -> None:
         runs = Run.objects.select_related("created_by", "session__project__owner")
         latest = [runs.filter(session=session).order_by("-number").first() for session in chosen]
-        count = verbs.on_each(request, [run for run in latest if run], verbs.retry)
+        count = actions.on_each(request, [run for run in latest if run], actions.retry)
         self.message_user(request, f"Runs on their way again: {count}.")
 
     @admin.action(description="Export as JSON Lines", permissions=["read"])
@@ -143,7 +143,7 @@ class ChatSessionAdmin(CountedDeletion, QuickAdmin):
     ) -> HttpResponseBase:
         sessions = list(chosen)
         for session in sessions:
-            verbs.note(request, session, f"Exported ({kind}).")
+            actions.note(request, session, f"Exported ({kind}).")
         return exports.of_sessions(sessions, kind)
 
     # -- pages of its own --------------------------------------------------------------------------
@@ -184,7 +184,7 @@ class ChatSessionAdmin(CountedDeletion, QuickAdmin):
     def _do(self, request: HttpRequest, session: ChatSession) -> HttpResponseBase:
         if not self.has_verb_permission(request):
             raise PermissionDenied
-        verb = {"cancel": verbs.cancel, "retry": verbs.retry}.get(request.POST.get("do", ""))
+        verb = {"cancel": actions.cancel, "retry": actions.retry}.get(request.POST.get("do", ""))
         try:
             run = session.runs.select_related("created_by").get(pk=request.POST.get("run", ""))
         except (Run.DoesNotExist, ValidationError):

@@ -13,9 +13,9 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.safestring import SafeString, mark_safe
 
-from agent import markdown
 from agent.admin.base import as_json, duration, elapsed
 from agent.models import ChatSession, PlanStep, Run
+from agent.support import markdown
 
 PER_PAGE = 20  # runs
 

@@ -13,9 +13,9 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from agent import log
 from agent.batch.inputs import Item, Unread
 from agent.batch.results import Result
+from agent.event_log import log
 
 if TYPE_CHECKING:
     from agent.batch.runner import Tally

@@ -16,8 +16,8 @@ from typing import Any
 from uuid import UUID
 
 from agent.exceptions import Refused
-from agent.runs import checked_content
-from agent.words import is_text
+from agent.runs.runs import checked_content
+from agent.text.words import is_text
 
 MAX_ID = 200  # characters
 DELIMITERS = ",;\t"

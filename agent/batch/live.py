@@ -15,11 +15,11 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from agent import log
 from agent.batch.displays import Display, Plain, plain, seconds
 from agent.batch.inputs import Id, Item
 from agent.batch.results import Result
-from agent.events import EventType
+from agent.event_log import log
+from agent.event_log.events import EventType
 
 WIDEST_ID = 20  # columns
 UNKNOWN = "unknown"

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from agent import library
 from agent.batch.inputs import Item
-from agent.events import EventType
+from agent.event_log.events import EventType
 from agent.exceptions import Refused
 from agent.models import Event, Run
 

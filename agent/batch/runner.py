@@ -14,15 +14,19 @@ from weakref import WeakValueDictionary
 
 from django.conf import settings
 
-from agent import database, decisions, engine, events, library, log, runs
+from agent import library
 from agent.batch import results
 from agent.batch.displays import Display
 from agent.batch.inputs import Item, Unread
 from agent.batch.outputs import Output
-from agent.driver import Driver, surviving_an_outage
+from agent.engine import local
+from agent.engine.runner import Driver, surviving_an_outage
+from agent.event_log import events, log
 from agent.exceptions import Refused
 from agent.models import ApprovalMode, ChatSession, Event, Project, Run
-from agent.together import together
+from agent.runs import approvals, runs
+from agent.support import database
+from agent.support.task_group import together
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +98,8 @@ class Batch:
         if settings.SAMURAI_ENGINE != "local":
             yield
             return
-        await database.call(engine.free_dead_leases)
-        async with engine.driving() as driver:
+        await database.call(local.free_dead_leases)
+        async with local.driving() as driver:
             sweeper = driver.task(self._sweep(driver))
             try:
                 yield
@@ -105,9 +109,9 @@ class Batch:
     async def _sweep(self, driver: Driver) -> None:
         """Takes up what an earlier start, or a server that is gone, left in the sessions at hand."""
         while True:
-            await asyncio.sleep(engine.SWEEP)
+            await asyncio.sleep(local.SWEEP)
             with surviving_an_outage("look for work"):
-                for session in await database.call(engine.undriven_sessions):
+                for session in await database.call(local.undriven_sessions):
                     if session in self._turns and not driver.drives(session):
                         driver.begin(session)
 
@@ -265,7 +269,7 @@ class Batch:
             await self._cancel(run, results.DRY_RUN)
         elif self._options.approve:
             with contextlib.suppress(Refused):  # a person was faster
-                await decisions.approve(run.session_id, run.pk, asked["plan_revision"], self._owner)
+                await approvals.approve(run.session_id, run.pk, asked["plan_revision"], self._owner)
         else:
             await self._cancel(run, f"It needs approval: {asked['reason']}")
 

@@ -16,13 +16,13 @@ import openai
 from openai import AsyncStream
 
 from agent.exceptions import ModelInvalid, ModelRefused, ModelTimeout
-from agent.llm import abilities, failures, responses, streams
-from agent.llm.abilities import Rung
+from agent.llm import capabilities, errors, responses, streams
 from agent.llm.base import Usage
+from agent.llm.capabilities import Rung
 from agent.llm.connections import client_of
-from agent.llm.failures import Failed, Server
-from agent.llm.questions import Fit, Misfit, Question, Turn, fitted
+from agent.llm.errors import Failed, Server
 from agent.llm.streams import AnswerStream
+from agent.llm.structured_output import Fit, Misfit, Question, Turn, fitted
 
 T = TypeVar("T")
 
@@ -84,7 +84,7 @@ class ModelClient:
         try:
             return await client.post(PATH, body={"model": self.server.model, **body}, **how)
         except openai.APIError as error:
-            raise failures.from_exception(error, self.server) from error
+            raise errors.from_exception(error, self.server) from error
         except UnicodeError:
             raise ModelRefused("OPENAI_API_KEY holds signs that a key cannot have.") from None
 
@@ -105,12 +105,12 @@ class ModelClient:
                 "The model's answer could not be used, after one correction too. Expected was the"
                 f" JSON of “{question.name}”; wrong with what came: {misfit}."
             ) from None
-        abilities.of(self.server).ignored(rung, question.name)
+        capabilities.of(self.server).ignored(rung, question.name)
         return value
 
     async def _ask(self, question: Question, tries: Tries) -> tuple[Mapping[str, Any], Rung]:
         """Asks on the best rung that the server has, and goes down the ladder as it must."""
-        able = abilities.of(self.server)
+        able = capabilities.of(self.server)
         rung = able.rung(question.name)
         lessons: list[Callable[[Rung, str], None]] = []
         start = rung
@@ -134,7 +134,7 @@ class ModelClient:
         self, failed: Failed, rung: Rung, tries: Tries
     ) -> Callable[[Rung, str], None] | None:
         """Returns why to go one rung down, or None to try again here. Raises when neither helps."""
-        able = abilities.of(self.server)
+        able = capabilities.of(self.server)
         lowest = rung is Rung.TEXT
         if not lowest and failed.status in (400, 422) and not failed.too_long:
             return able.refused
@@ -161,7 +161,7 @@ class ModelClient:
             raise self._late() from None
 
     async def _open(self, turns: list[Turn], tries: Tries) -> AnswerStream:
-        able = abilities.of(self.server)
+        able = capabilities.of(self.server)
         with_usage = able.usage_in_streams
         while True:
             try:

@@ -12,7 +12,7 @@ import httpx2
 from openai import AsyncOpenAI, DefaultAioHttpClient, Timeout
 
 from agent.exceptions import ModelRefused
-from agent.llm.failures import Server
+from agent.llm.errors import Server
 
 # Seconds until a server that does not take connections counts as away.
 CONNECT = 10.0

@@ -13,10 +13,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 from agent.llm import schemas
 from agent.llm.base import Analysis, Context, MemoryNote, Outcome, Revise, ToolSpec, Usage
 from agent.llm.client import ModelClient
-from agent.llm.failures import Server
+from agent.llm.errors import Server
 from agent.llm.prompts import compact, render
-from agent.llm.questions import Question, Turn
 from agent.llm.reading import parse
+from agent.llm.structured_output import Question, Turn
 
 OFFICIAL = "https://api.openai.com/v1"
 MAX_TITLE = 200

@@ -9,7 +9,7 @@ import httpx2
 
 from agent.exceptions import ModelError, ModelInvalid, ModelRefused, ModelTruncated
 from agent.llm.base import Usage
-from agent.llm.failures import MAX_SAID, Failed, Server, from_error, web_page
+from agent.llm.errors import MAX_SAID, Failed, Server, from_error, web_page
 from agent.llm.reading import parse, text_of
 
 

@@ -17,7 +17,7 @@ from agent.exceptions import (
     ModelUnavailable,
 )
 from agent.llm.base import Usage
-from agent.llm.failures import Failed, Server, from_error, from_exception
+from agent.llm.errors import Failed, Server, from_error, from_exception
 from agent.llm.reading import Pieces, text_of
 from agent.llm.responses import bad_end, count, declined, first_choice, read, refusal_of
 

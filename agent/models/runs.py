@@ -221,7 +221,7 @@ class Approval(UUIDModel):
 
 
 class Event(models.Model):
-    """One numbered, immutable fact in a session's log. Written by `agent.log.append` alone."""
+    """One numbered, immutable fact in a session's log. Written by `agent.event_log.log.append` alone."""
 
     # One index alone for every event, the constraint's: each one more is a page more to write for
     # every event of every session. Queries by run name the session too.

@@ -39,7 +39,7 @@ class ChatSession(UUIDModel):
         related_name="+",
         help_text="What the session is about: “it”, where a message names no other task.",
     )
-    # Both are raised only by `agent.log` and `agent.runs`, with the session's row locked.
+    # Both are raised only by `agent.event_log.log` and `agent.runs.runs`, with the session's row locked.
     last_seq = models.PositiveBigIntegerField(default=0, editable=False)
     run_count = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -1,4 +1,4 @@
-"""The tools of the memory: what a plan may do with memories. The rules are `agent.memory`'s."""
+"""The tools of the memory: what a plan may do with memories. The rules are `agent.memory.memories`'s."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
-from agent import memory as memories
+from agent.memory import memories as memories
 from agent.models import Memory
 from agent.tools.references import MemoryRef
 from agent.tools.registry import Arguments, Result, ToolCall, tool

@@ -9,9 +9,10 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from agent import board, memory
+from agent.board import tasks
 from agent.exceptions import SeveralFit, ToolFailed
-from agent.plans import as_placeholder, placeholders
+from agent.memory import memories
+from agent.plan import as_placeholder, placeholders
 from agent.tools import schemas
 from agent.tools.registry import Arguments, Tool
 
@@ -42,8 +43,8 @@ _ASK = (
 )
 
 _FIND: Mapping[str, Callable[[UUID, str], object]] = {
-    "task": board.find_task,
-    "memory": memory.find_memory,
+    "task": tasks.find_task,
+    "memory": memories.find_memory,
 }
 
 

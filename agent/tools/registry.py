@@ -11,9 +11,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from agent.changes import Change
+from agent.change import Change
 from agent.llm.base import ToolSpec
-from agent.plans import placeholders, replace
+from agent.plan import placeholders, replace
 from agent.tools import schemas
 
 if TYPE_CHECKING:

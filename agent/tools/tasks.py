@@ -1,4 +1,4 @@
-"""The tools of the board: what a plan's step may do with tasks. The rules are `agent.board`'s."""
+"""The tools of the board: what a plan's step may do with tasks. The rules are `agent.board.tasks`'s."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
-from agent import board, search, task_rules
-from agent.changes import Change
+from agent.board import task_rules
+from agent.board import tasks as board
+from agent.change import Change
 from agent.models import Task
+from agent.text import search_index
 from agent.tools.references import MARK, TaskRef
 from agent.tools.registry import Arguments, Result, ToolCall, tool
 
@@ -359,7 +361,7 @@ def _matching(project_id: UUID, query: str) -> list[Task]:
     tasks: Any = Task.objects.filter(project_id=project_id)
     if not query.strip():
         return list(tasks)
-    ids = search.search(project_id, "task", query, _LOOKED_AT)
+    ids = search_index.search(project_id, "task", query, _LOOKED_AT)
     found = tasks.in_bulk(ids)
     return [found[key] for key in ids if key in found]
 

@@ -9,8 +9,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agent.accounts.tokens import create_token, revoke
 from agent.models import ApiToken
-from agent.tokens import create_token, revoke
 from agent.tools import registry
 from chat.api.authentication import may_write, user_of
 from chat.api.idempotency import once

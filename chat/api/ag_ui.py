@@ -16,23 +16,24 @@ from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
-from agent import database, decisions, runs
 from agent.exceptions import Refused
 from agent.models import Approval, ApprovalMode, ChatSession, Project, Run
 from agent.models.projects import Role
-from agent.runs import Order
-from agent.words import is_text
+from agent.runs import approvals, runs
+from agent.runs.runs import Order
+from agent.support import database
+from agent.text.words import is_text
 from chat import access
-from chat.api import following, sse
+from chat.api import run_filter, sse
 from chat.api.ag_ui_events import Translation
 from chat.api.authentication import user_of
+from chat.api.event_stream import Piece
 from chat.api.events import Cursor
-from chat.api.follower import Piece
 from chat.api.schema import operation, stream_of
 from chat.api.sessions import start_in
 from chat.api.views import ApiView, on_loop
+from chat.connection_identity import Presence
 from chat.models import Alias
-from chat.presence import Presence
 
 MOST_NAME = 255  # characters of a threadId or runId
 NAMES = UUID("0d6b1c0e-3f0e-4a4e-9a3b-8f6f4a0a7c55")
@@ -121,7 +122,7 @@ class AgUi(ApiView):
         client_id = uuid5(NAMES, f"{user.pk}:{asked.thread_id}:{asked.run_id}")
         order = Order(content, client_id, wanted["approval"], wanted.get("task"))
         run = start_in(session, user, order, is_new=is_new)
-        return self._name(asked.run_id, session, run, following.start_of(run))
+        return self._name(asked.run_id, session, run, run_filter.start_of(run))
 
     def _thread(self, name: str, project: UUID | None) -> tuple[ChatSession, bool]:
         """Returns the session of a thread, and whether it was made now, for a new name."""
@@ -200,12 +201,12 @@ class AgUi(ApiView):
             raise ValidationError({"resume": ["The payload says whether it is approved."]})
         which = (run.session_id, run.pk)
         if not said["approved"]:
-            on_loop(decisions.reject, *which, revision, user, str(said.get("reason") or ""))
+            on_loop(approvals.reject, *which, revision, user, str(said.get("reason") or ""))
             return
         if isinstance(said.get("steps"), list):
-            on_loop(decisions.edit, *which, revision, user, said["steps"])
+            on_loop(approvals.edit, *which, revision, user, said["steps"])
             revision += 1
-        on_loop(decisions.approve, *which, revision, user)
+        on_loop(approvals.approve, *which, revision, user)
 
     # -- the stream --------------------------------------------------------------------------------
 
@@ -280,8 +281,8 @@ async def _blocks(
 
     The `id` stands with the last of what one event is: whoever was cut off in between gets it again.
     """
-    start = await database.call(following.start_of, run)
-    async with aclosing(following.of_run(presence, run, start)) as told:
+    start = await database.call(run_filter.start_of, run)
+    async with aclosing(run_filter.of_run(presence, run, start)) as told:
         async for one in told:
             if one.event is None:
                 if one.piece.seq is None:

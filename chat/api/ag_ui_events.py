@@ -36,7 +36,7 @@ from ag_ui.core import (
     ToolCallStartEvent,
 )
 
-from agent.plans import StepType
+from agent.plan import StepType
 
 Ours = dict[str, Any]
 

@@ -10,9 +10,9 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
+from agent.accounts.tokens import find_token
 from agent.models import ApiToken
-from agent.tokens import find_token
-from chat.presence import Login
+from chat.connection_identity import Login
 
 
 class TokenAuthentication(BaseAuthentication):

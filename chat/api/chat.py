@@ -18,20 +18,21 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agent import database, runs
-from agent.events import EventType
+from agent.event_log.events import EventType
 from agent.models import ApprovalMode, ChatSession, Event, Message, Project, Run
 from agent.models.projects import Role
-from agent.runs import Order
+from agent.runs import runs
+from agent.runs.runs import Order
+from agent.support import database
 from chat import access
-from chat.api import errors, following, sse
+from chat.api import errors, run_filter, sse
 from chat.api.authentication import user_of
 from chat.api.idempotency import check_key, client_id_of
 from chat.api.schema import operation, stream_of
 from chat.api.serializers import PlanSerializer
 from chat.api.sessions import start_in
 from chat.api.views import ApiView, let_go
-from chat.presence import Presence
+from chat.connection_identity import Presence
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ class Waiting(Response):
 
     async def settle(self) -> None:
         """Waits for the end of the run, or until it waits for a person; then is the answer."""
-        async with aclosing(following.of_run(self.presence, self.run, self.after)) as told:
+        async with aclosing(run_filter.of_run(self.presence, self.run, self.after)) as told:
             async for one in told:
                 if one.blocked:
                     break
@@ -145,7 +146,7 @@ class Chat(ChatView):
             status, shown = _answer(run.pk)
             return Response(shown, status, headers={"Location": f"/api/runs/{run.pk}/"})
         presence = sse.presence_of(request, session)
-        return let_go(Waiting(presence, run, following.start_of(run)))
+        return let_go(Waiting(presence, run, run_filter.start_of(run)))
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
@@ -213,7 +214,7 @@ class ChatStream(ChatView):
         """
         had = sse.cursor_of(request)
         session, run = self.accept(project_id)
-        after = max(following.start_of(run), min(had, session.last_seq))
+        after = max(run_filter.start_of(run), min(had, session.last_seq))
         presence = sse.presence_of(request, session)
         return sse.stream(request, _blocks(presence, run, after))
 
@@ -221,7 +222,7 @@ class ChatStream(ChatView):
 async def _blocks(presence: Presence, run: Run, after: int) -> AsyncGenerator[str, None]:
     if await database.call(_is_over, run.pk, after):
         return
-    async with aclosing(following.of_run(presence, run, after)) as told:
+    async with aclosing(run_filter.of_run(presence, run, after)) as told:
         async for one in told:
             if one.event is not None or one.piece.seq is None:
                 yield sse.block(one.piece)

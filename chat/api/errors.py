@@ -11,8 +11,8 @@ from rest_framework.exceptions import APIException, NotFound
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from agent import database
 from agent.exceptions import Refused, ToolFailed
+from agent.support import database
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agent import log
+from agent.event_log import log
 from agent.models import ChatSession
 from chat import access, snapshot
 from chat.api import sse

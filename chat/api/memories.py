@@ -9,8 +9,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agent import memory, undo
-from agent.changes import Change
+from agent.change import Change
+from agent.edits import undo
+from agent.memory import memories
 from agent.models import Memory
 from agent.models.projects import Role
 from chat import access
@@ -23,11 +24,11 @@ from chat.api.views import EditView, InSession, PageQuery
 
 
 class MemoryInput(serializers.Serializer[Memory]):
-    title = serializers.CharField(max_length=memory.MAX_TITLE)
-    content = serializers.CharField(max_length=memory.MAX_CONTENT)
+    title = serializers.CharField(max_length=memories.MAX_TITLE)
+    content = serializers.CharField(max_length=memories.MAX_CONTENT)
     kind = serializers.ChoiceField(Memory.Kind.choices, default=Memory.Kind.FACT)
     category = serializers.CharField(
-        max_length=memory.MAX_CATEGORY, allow_blank=True, required=False
+        max_length=memories.MAX_CATEGORY, allow_blank=True, required=False
     )
 
 
@@ -36,7 +37,7 @@ class MemoryFilter(PageQuery):
         required=False, max_length=1000, help_text="Recalls: what has to do with it, best first."
     )
     kind = serializers.ChoiceField(Memory.Kind.choices, required=False)
-    category = serializers.CharField(required=False, max_length=memory.MAX_CATEGORY)
+    category = serializers.CharField(required=False, max_length=memories.MAX_CATEGORY)
 
 
 class ProjectMemories(EditView):
@@ -47,7 +48,7 @@ class ProjectMemories(EditView):
         wanted = self.query(MemoryFilter)
         filters = {name: wanted[name] for name in ("kind", "category") if name in wanted}
         if "q" in wanted:
-            found = memory.recall(project.pk, wanted["q"], wanted["limit"])
+            found = memories.recall(project.pk, wanted["q"], wanted["limit"])
             kept = [one for one in found if all(getattr(one, n) == v for n, v in filters.items())]
             shown = MemorySerializer(kept, many=True).data
             return Response({"next": None, "previous": None, "results": shown})
@@ -67,7 +68,7 @@ class ProjectMemories(EditView):
         fields = self.read(MemoryInput)
 
         def work() -> tuple[tuple[Memory, bool], list[Change]]:
-            one, change = memory.remember(project_id=project.pk, by_id=user.pk, **fields)
+            one, change = memories.remember(project_id=project.pk, by_id=user.pk, **fields)
             is_new = change is not None and change.action == "created"
             return (one, is_new), [change] if change else []
 
@@ -90,7 +91,7 @@ class MemoryDetail(EditView):
         fields = self.read(MemoryInput, partial=True)
 
         def work() -> tuple[Memory, list[Change]]:
-            revised, change = memory.revise(memory=self._now(one), by_id=user.pk, **fields)
+            revised, change = memories.revise(memory=self._now(one), by_id=user.pk, **fields)
             return revised, [change] if change else []
 
         return tagged(self.show(MemorySerializer, self.carry_out(one.project_id, work)))
@@ -102,7 +103,7 @@ class MemoryDetail(EditView):
         one = access.get_memory(user, memory_id, Role.EDITOR)
 
         def work() -> tuple[None, list[Change]]:
-            return None, [memory.forget(memory=self._now(one), by_id=user.pk)[1]]
+            return None, [memories.forget(memory=self._now(one), by_id=user.pk)[1]]
 
         self.carry_out(one.project_id, work)
         return Response(status=204)

@@ -10,9 +10,9 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agent import decisions, retries, runs
 from agent.models import Feedback, Run
 from agent.models.projects import Role
+from agent.runs import approvals, rerun, runs
 from chat import access
 from chat.api.authentication import user_of
 from chat.api.idempotency import once
@@ -86,7 +86,7 @@ class RetryRun(RunVerb):
     def post(self, request: Request, run_id: UUID) -> Response:
         """Goes on with a failed or cancelled run where it ended, as a new run."""
         run = self.editable(run_id)
-        again = on_loop(retries.retry, run.session_id, run.pk, user_of(request))
+        again = on_loop(rerun.retry, run.session_id, run.pk, user_of(request))
         return show_run(self, again, 201)
 
 
@@ -96,7 +96,7 @@ class RegenerateRun(RunVerb):
     def post(self, request: Request, run_id: UUID) -> Response:
         """Answers its message anew, as a new run."""
         run = self.editable(run_id)
-        again = on_loop(retries.regenerate, run.session_id, run.pk, user_of(request))
+        again = on_loop(rerun.regenerate, run.session_id, run.pk, user_of(request))
         return show_run(self, again, 201)
 
 
@@ -104,21 +104,21 @@ class ApproveRun(RunVerb):
     @operation(RunSerializer, body=PlanInput, conflicts=True)
     def post(self, request: Request, run_id: UUID) -> Response:
         """Has the waiting plan carried out as it is."""
-        return self.decide(decisions.approve, run_id, PlanInput)
+        return self.decide(approvals.approve, run_id, PlanInput)
 
 
 class RejectRun(RunVerb):
     @operation(RunSerializer, body=RejectInput, conflicts=True)
     def post(self, request: Request, run_id: UUID) -> Response:
         """Has the plan made anew with the reason; without one, cancels the run."""
-        return self.decide(decisions.reject, run_id, RejectInput, "reason")
+        return self.decide(approvals.reject, run_id, RejectInput, "reason")
 
 
 class EditPlan(RunVerb):
     @operation(RunSerializer, body=EditInput, conflicts=True)
     def post(self, request: Request, run_id: UUID) -> Response:
         """Puts steps in place of the waiting plan's; they still have to be approved."""
-        return self.decide(decisions.edit, run_id, EditInput, "steps")
+        return self.decide(approvals.edit, run_id, EditInput, "steps")
 
 
 class FeedbackInput(serializers.Serializer[Feedback]):

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from agent import board, runs
-from agent.access import role_in
-from agent.markdown import render
+from agent.accounts.access import role_in
+from agent.board import tasks as board
 from agent.models import (
     ApiToken,
     Approval,
@@ -28,6 +27,8 @@ from agent.models import (
     Task,
 )
 from agent.models.projects import Role
+from agent.runs import runs
+from agent.support.markdown import render
 
 if TYPE_CHECKING:
     Model = serializers.ModelSerializer[Any]

@@ -13,11 +13,12 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agent import runs, undo
+from agent.edits import undo
 from agent.exceptions import Refused
 from agent.models import ApprovalMode, ChatSession, Run, Task
 from agent.models.projects import Role
-from agent.runs import Order
+from agent.runs import runs
+from agent.runs.runs import Order
 from chat import access
 from chat.api.authentication import user_of
 from chat.api.etags import require_match, tagged

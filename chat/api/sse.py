@@ -14,11 +14,11 @@ from rest_framework.request import Request
 from agent.models import ChatSession
 from chat import feed
 from chat.api.authentication import login_of, user_of
-from chat.api.follower import Follower, Piece
+from chat.api.event_stream import Follower, Piece
 from chat.api.views import let_go, on_loop
+from chat.connection_identity import Presence
 from chat.consumers import MAX_CONNECTIONS
-from chat.presence import Presence
-from chat.window import MAX_BYTES
+from chat.flow_control import MAX_BYTES
 
 # A stream ends here and its reader comes back. That bounds what lies about for a reader that stalls:
 # Daphne takes whatever it is given, whether that is read or not.

@@ -11,8 +11,8 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agent import board, specification, task_rules
-from agent.changes import Change
+from agent.board import task_rules, task_spec, tasks
+from agent.change import Change
 from agent.models import Project, Task
 from agent.models.projects import Role
 from chat import access
@@ -86,7 +86,7 @@ class TaskDetail(EditView):
 
         def work() -> tuple[Task, list[Change]]:
             now = self._now(task)
-            changed, change = board.update_task(task=now, **_linked(now.project_id, fields))
+            changed, change = tasks.update_task(task=now, **_linked(now.project_id, fields))
             return changed, [change] if change else []
 
         return tagged(self.show(TaskSerializer, self.carry_out(task.project_id, work)))
@@ -97,7 +97,7 @@ class TaskDetail(EditView):
         task = access.get_task(user_of(request), task_id, Role.EDITOR)
 
         def work() -> tuple[None, list[Change]]:
-            return None, [board.delete_task(task=self._now(task))[1]]
+            return None, [tasks.delete_task(task=self._now(task))[1]]
 
         self.carry_out(task.project_id, work)
         return Response(status=204)
@@ -112,7 +112,7 @@ class TaskDetail(EditView):
 
 
 class Specification(serializers.Serializer[None]):
-    specification = serializers.CharField(help_text="Markdown.")
+    task_spec = serializers.CharField(help_text="Markdown.")
 
 
 class TaskSpecification(ApiView):
@@ -120,13 +120,13 @@ class TaskSpecification(ApiView):
     def get(self, request: Request, task_id: UUID) -> Response:
         """The task as a coding agent gets it, with all that the project knows of it."""
         task = access.get_task(user_of(request), task_id)
-        return Response({"specification": specification.render(task)})
+        return Response({"specification": task_spec.render(task)})
 
 
 def _create(project: Project, fields: dict[str, Any]) -> tuple[Task, list[Change]]:
     after = {name: fields.pop(name) for name in ("status", "position") if name in fields}
-    task, made = board.create_task(project_id=project.pk, **_linked(project.pk, fields))
-    task, changed = board.update_task(task=task, **after)
+    task, made = tasks.create_task(project_id=project.pk, **_linked(project.pk, fields))
+    task, changed = tasks.update_task(task=task, **after)
     return task, [made, changed] if changed else [made]
 
 

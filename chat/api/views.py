@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from agent import edits
+from agent.edits import manual_changes
 from agent.models.projects import Role
 from chat import access
 from chat.api.authentication import user_of
@@ -59,16 +59,16 @@ class ApiView(APIView):
 class EditView(ApiView):
     """Changes tasks or memories, as a person and not as a run."""
 
-    def carry_out(self, project: UUID, work: edits.Work[T]) -> T:
+    def carry_out(self, project: UUID, work: manual_changes.Work[T]) -> T:
         """Does `work`, and tells it in the log of the session that the query names, if any."""
         named = self.query(InSession).get("session")
         if named is None:
-            return edits.on_board(project, work)
+            return manual_changes.on_board(project, work)
         user = user_of(self.request)
         session = access.get_session(user, named, Role.EDITOR)
         if session.project_id != project:
             raise ValidationError({"session": ["It is one of another project."]})
-        value: T = on_loop(edits.in_session, session.pk, user, work)
+        value: T = on_loop(manual_changes.in_session, session.pk, user, work)
         return value
 
 

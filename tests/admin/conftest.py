@@ -9,7 +9,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from agent import board, memory
+from agent.accounts.tokens import create_token
+from agent.board import tasks
+from agent.memory import memories
 from agent.models import (
     Approval,
     ChatSession,
@@ -21,7 +23,6 @@ from agent.models import (
     PlanStep,
     Run,
 )
-from agent.tokens import create_token
 from tests.admin.site import write_log
 
 
@@ -69,7 +70,7 @@ def rows(session: ChatSession, alice: User, bob: User, boss: User) -> ChatSessio
     )
     Approval.objects.create(run=run, plan=plan, reason="too risky", decided_by=alice)
     Feedback.objects.create(run=run, user=bob, value=1, comment="spot on")
-    memory.remember(
+    memories.remember(
         project_id=project.pk,
         title="PostgreSQL",
         content="We use PostgreSQL",
@@ -78,7 +79,7 @@ def rows(session: ChatSession, alice: User, bob: User, boss: User) -> ChatSessio
         run_id=run.pk,
         by_id=alice.pk,
     )
-    board.create_task(project_id=project.pk, title="Calendar of slots")
+    tasks.create_task(project_id=project.pk, title="Calendar of slots")
     create_token(alice, "laptop")
     write_log(run)
     return session

@@ -14,7 +14,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from agent import board, events, memory
+from agent.accounts.tokens import create_token
+from agent.board import tasks
+from agent.event_log import events
+from agent.memory import memories
 from agent.models import (
     ApiToken,
     Approval,
@@ -33,7 +36,6 @@ from agent.models import (
     SearchEntry,
     Task,
 )
-from agent.tokens import create_token
 
 MODELS = sorted(apps.get_app_config("agent").get_models(), key=lambda model: model.__name__)
 # Written in runs, and never by hand.
@@ -123,9 +125,9 @@ def add_rows(session: ChatSession) -> None:
         Feedback.objects.create(run=run, user=other, value=-1)
         Membership.objects.create(project=project, user=session.project.owner)
         create_token(other)
-        parent, _ = board.create_task(project_id=project.pk, title="Above")
-        board.create_task(project_id=project.pk, title="Below", parent=parent)
-        memory.remember(
+        parent, _ = tasks.create_task(project_id=project.pk, title="Above")
+        tasks.create_task(project_id=project.pk, title="Below", parent=parent)
+        memories.remember(
             project_id=project.pk, title="Fact", content="Fact", kind="fact", by_id=other.pk
         )
         write_log(run)

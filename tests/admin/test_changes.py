@@ -9,6 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.db.models import Model
 from django.test import Client
 
+from agent.accounts.tokens import create_token, find_token
 from agent.models import (
     ApiToken,
     ChatSession,
@@ -22,7 +23,6 @@ from agent.models import (
     SearchEntry,
     Task,
 )
-from agent.tokens import create_token, find_token
 from tests.admin.site import (
     FACTS,
     MODELS,

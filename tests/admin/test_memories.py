@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import AsyncClient, Client
 from django.urls import reverse
 
-from agent import memory
+from agent.memory import memories
 from agent.models import ChatSession, Memory, MemoryRevision, Project
 from tests.admin.site import act, page, rows_shown, text_of
 from tests.admin.test_transcript import allow, body, told_of
@@ -32,19 +32,19 @@ def row(rows: ChatSession) -> Memory:
 def test_a_memory_is_found_by_other_forms_of_its_words_and_by_parts_of_them(
     row: Memory, client: Client
 ) -> None:
-    memory.revise(memory=row, content="We are using PostgreSQL for bookings")
+    memories.revise(memory=row, content="We are using PostgreSQL for bookings")
     for words, found in (("booked", 1), ("used in bookings", 1), ("ostgre", 1), ("MySQL", 0)):
         assert rows_shown(client, Memory, {"q": words}) == found, words
-    memory.forget(memory=row)
+    memories.forget(memory=row)
     assert rows_shown(client, Memory, {"q": "bookings", "deleted": "yes"}) == 1
 
 
 def test_memories_are_narrowed_by_project_kind_category_and_age(
     row: Memory, client: Client
 ) -> None:
-    memory.revise(memory=row, category="storage")
+    memories.revise(memory=row, category="storage")
     other = Project.objects.create(name="Other", owner=row.project.owner)
-    memory.remember(project_id=other.pk, title="x", content="y", kind="note", category="else")
+    memories.remember(project_id=other.pk, title="x", content="y", kind="note", category="else")
     for query in (
         {"project__id__exact": str(row.project_id)},
         {"kind__exact": "decision"},
@@ -55,7 +55,7 @@ def test_memories_are_narrowed_by_project_kind_category_and_age(
 
 
 def test_revisions_show_word_by_word_what_changed(row: Memory, client: Client) -> None:
-    memory.revise(memory=row, content="We use MySQL <b>", title="MySQL")
+    memories.revise(memory=row, content="We use MySQL <b>", title="MySQL")
     text = text_of(client, history(row))
     assert "We use <del>PostgreSQL</del><ins>MySQL &lt;b&gt;</ins>" in text
     assert "<b>title</b>: <del>PostgreSQL</del><ins>MySQL</ins>" in text
@@ -63,7 +63,7 @@ def test_revisions_show_word_by_word_what_changed(row: Memory, client: Client) -
 
 
 def test_a_revision_is_taken_back_as_one_of_its_own(row: Memory, client: Client) -> None:
-    memory.revise(memory=row, content="We use MySQL")
+    memories.revise(memory=row, content="We use MySQL")
     version = Project.objects.get().board_version
     assert (
         "Revision 2 is undone."
@@ -91,7 +91,7 @@ def test_a_revision_is_taken_back_as_one_of_its_own(row: Memory, client: Client)
 def test_who_may_only_view_reads_revisions_and_takes_none_back(
     row: Memory, client: Client, bob: User
 ) -> None:
-    memory.revise(memory=row, content="We use MySQL")
+    memories.revise(memory=row, content="We use MySQL")
     allow(client, bob, "view_memory")
     assert "Undo 2" not in text_of(client, history(row))
     assert client.post(history(row), {"number": "2"}).status_code == 403

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from agent.runs import MAX_CONTENT
+from agent.runs.runs import MAX_CONTENT
 from tests.api.client import client, headers_of, page_client
 from tests.server import PATIENCE, ServerProcess, receive, watching
 

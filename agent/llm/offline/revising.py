@@ -9,7 +9,7 @@ from typing import Any
 from agent.llm.offline.commands import plain
 from agent.llm.offline.creating import comma_items
 from agent.llm.offline.words import coverage
-from agent.plans import placeholders
+from agent.plan import placeholders
 
 _WITHOUT = re.compile(
     r"(?:but |just |do it |the same |same |everything )*(?:without|not|no|skip|leave out|leave "

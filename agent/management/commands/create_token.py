@@ -5,8 +5,8 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from agent.accounts.tokens import create_token
 from agent.models import ApiToken
-from agent.tokens import create_token
 
 
 class Command(BaseCommand):

@@ -20,10 +20,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
-from agent import database
 from agent.batch import displays, inputs, outputs
 from agent.batch.runner import Batch, Options
 from agent.models import Project
+from agent.support import database
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 

@@ -11,9 +11,9 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 from django.urls import reverse
 
-from agent.llm.choice import model_notice
+from agent.accounts.sign_in import make_token, owner
+from agent.llm.factory import model_notice
 from agent.models import ChatSession, Project
-from agent.sign_in import make_token, owner
 
 SAMPLE_NAME = "Clinic booking"
 SAMPLE_BRIEF = (

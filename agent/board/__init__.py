@@ -1,0 +1,1 @@
+"""The task board: rules, changes and the text form of a task."""

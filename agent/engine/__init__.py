@@ -1,0 +1,1 @@
+"""Executes runs: which one, in which process, how many at once."""

@@ -1,0 +1,1 @@
+"""What the agent remembers of a project: decisions, preferences, facts."""

@@ -1,0 +1,104 @@
+"""Writes the answer to the log while the model writes it, with the plan steps that are words."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
+from django.utils import timezone
+
+from agent.event_log import events
+from agent.event_log.events import Phase
+from agent.event_log.log import Done
+from agent.models import PlanStep
+from agent.plans.store import step_event
+from agent.runs.recorder import Journal
+from agent.support import raw_sql
+
+# How long pieces are gathered into one event, in seconds; the first goes out at once.
+GATHER = 0.1
+
+
+async def write_answer(
+    journal: Journal, pieces: AsyncIterator[str], spoken: Sequence[PlanStep]
+) -> str:
+    """Returns the whole answer, all of it committed as `token` events."""
+    for step in spoken:
+        await _mark(journal, step, PlanStep.Status.RUNNING)
+    text = await _Stream(journal).all(pieces)
+    for step in spoken:
+        await _mark(journal, step, PlanStep.Status.SUCCEEDED)
+    return text.strip()
+
+
+async def _mark(journal: Journal, step: PlanStep, status: PlanStep.Status) -> None:
+    ends = status == PlanStep.Status.SUCCEEDED
+
+    def effect() -> Done[None]:
+        step.status = status
+        if ends:
+            step.finished_at = timezone.now()
+        else:
+            step.started_at, step.finished_at = timezone.now(), None
+        raw_sql.save(step, "status", "started_at", "finished_at")
+        return Done(None, [step_event(journal.run.pk, step), _progress(journal, step, ends)])
+
+    await journal.append(effect=effect)
+
+
+def _progress(journal: Journal, step: PlanStep, ends: bool) -> events.Event:
+    outlook = journal.outlook
+    expected = outlook.step_ended(step.key) if ends else outlook.step_started(step.key)
+    metadata = {"phase": "finished" if ends else "started", "step_id": step.key, **expected}
+    if step.started_at and step.finished_at:
+        took = step.finished_at - step.started_at
+        metadata["duration_ms"] = round(took.total_seconds() * 1000)
+    return events.progress(journal.run.pk, Phase.COMPLETION, step.description, "", metadata)
+
+
+class _Stream:
+    """Pieces come in as the model writes them, go out as events at most ten times a second."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.written = ""
+        self.told = 0  # characters of `written` that are in the log
+        self.ended = asyncio.Event()
+        self.news = asyncio.Event()
+
+    async def all(self, pieces: AsyncIterator[str]) -> str:
+        """What was written before an error is in the log before the error is raised."""
+        taking = asyncio.create_task(self._take(pieces))
+        try:
+            await self._tell()
+        finally:
+            taking.cancel()
+            await asyncio.wait([taking])
+        taking.result()
+        return self.written
+
+    async def _take(self, pieces: AsyncIterator[str]) -> None:
+        try:
+            async for piece in pieces:
+                self.written += piece
+                self.news.set()
+        finally:
+            self.ended.set()
+            self.news.set()
+
+    async def _tell(self) -> None:
+        while not self.ended.is_set() or self.told < len(self.written):
+            await self.news.wait()
+            self.news.clear()
+            if self.told == len(self.written):
+                continue
+            offset, self.told = self.told, len(self.written)
+            text = self.written[offset:]
+            await self.journal.append(events.token(self.journal.run.pk, offset=offset, text=text))
+            await self._gather()
+
+    async def _gather(self) -> None:
+        """Waits for more to tell at once, and not a moment when there is no more to come."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.ended.wait(), GATHER)

@@ -1,0 +1,376 @@
+"""The planning-first agent: eight phases from a message to an answer about what really happened.
+
+It reports through one callback and knows nothing of sockets, engines or who watches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from agent.event_log import events
+from agent.event_log.events import Phase
+from agent.event_log.log import Done
+from agent.exceptions import ModelError
+from agent.llm.base import Analysis, Model, Outcome
+from agent.llm.factory import open_model
+from agent.memory import memories
+from agent.models import Message, PlanRevision, PlanStep, Run
+from agent.pipeline import context
+from agent.pipeline.answer import write_answer
+from agent.pipeline.execution import Execution, change_event, outcomes
+from agent.pipeline.planner import Checked, Planner
+from agent.plan import StepType
+from agent.plans import store, validation
+from agent.runs import approvals, runs
+from agent.runs.approvals import Parked
+from agent.runs.recorder import Finished, Journal
+from agent.runs.runs import Claimed
+from agent.support import database, raw_sql
+from agent.support.markdown import render
+from agent.support.task_group import together
+
+ProgressCallback = Callable[..., Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentResult:
+    """What came of a message. `durations`: milliseconds of each phase; `usage`: tokens and calls."""
+
+    run: UUID
+    status: str
+    answer: str
+    plan: dict[str, Any] | None
+    steps: tuple[dict[str, Any], ...]
+    usage: dict[str, int]
+    durations: dict[str, int]
+    error: str = ""
+    code: str = ""
+
+
+class PlanningFirstAgent:
+    """Answers messages with `model`, or with the one that the settings choose."""
+
+    def __init__(self, model: Model | None = None) -> None:
+        self.model = model or open_model()
+
+    async def process_user_message(
+        self,
+        message: str,
+        project_id: UUID,
+        project_context: str = "",
+        session_id: UUID | None = None,
+        conversation_history: list[dict[str, str]] | None = None,
+        progress_callback: ProgressCallback | None = None,
+    ) -> AgentResult:
+        """Carries out `message` in this process, without a server, and returns what came of it.
+
+        The message is a run like any other: it is in the session's log, and who watches sees it live.
+        `progress_callback(step, message, details, metadata)` is told each progress step after it is
+        committed; one that raises, hangs or is slow never touches the run. `project_context` is told
+        to the model beside the stored brief; `conversation_history` (`role`, `content`, oldest first)
+        replaces the stored one. Without `session_id` a new session is opened. Raises `Refused` for a
+        message that cannot be accepted; a run that fails is a result with its `error` and `code`.
+        """
+        from agent.library import process  # the engine drives this class: import it late
+
+        return await process(
+            self.model,
+            message=message,
+            project_id=project_id,
+            session_id=session_id,
+            given={
+                "project_context": project_context,
+                "conversation_history": conversation_history or [],
+            },
+            progress_callback=progress_callback,
+        )
+
+    async def carry_on(self, claimed: Claimed, journal: Journal) -> None:
+        """Does what is left of a claimed run, to its `complete` event.
+
+        Raises `Fenced` when the run was taken away, `Parked` when it waits for a person, and an
+        `AgentError` that ends it.
+        """
+        await database.call(journal.load, self.model.name)
+        if (claimed.resumed or claimed.run.retry_of_id) and journal.durations:
+            await _say_what_was_done(claimed, journal)
+        await _Run(self.model, claimed.run, journal).all_phases()
+
+
+RESUMED = events.register_step("resumed")
+REPLANNING = events.register_step("replanning")
+
+
+async def _say_what_was_done(claimed: Claimed, journal: Journal) -> None:
+    revision = await database.call(store.latest, claimed.run)
+    steps = [step for step in revision.steps.all() if step.tool] if revision else []
+    done = sum(step.status == PlanStep.Status.SUCCEEDED for step in steps)
+    message = "🔁 Resumed after a restart" if claimed.resumed else "🔁 Trying again"
+    whole = len(steps) or len(journal.durations)
+    what = f"{done} of {_count(whole, 'step')}" if steps else _count(whole, "phase")
+    details = f"{what} {'was' if whole == 1 else 'were'} already done"
+    await journal.progress(RESUMED, message, details)
+
+
+class _Run:
+    """The phases of one run. Each reads its result back when an earlier driver finished it."""
+
+    def __init__(self, model: Model, run: Run, journal: Journal) -> None:
+        self.model = model
+        self.run = run
+        self.journal = journal
+
+    async def all_phases(self) -> None:
+        journal = self.journal
+        await journal.phase(Phase.START, self._start)
+        self.context = context.from_json(await journal.phase(Phase.CONTEXT, self._gather))
+        self.analysis = Analysis(**await journal.phase(Phase.ANALYZING, self._analyze))
+        self.planner = Planner(self.model, self.run, self.context, self.analysis)
+        raw = await journal.phase(Phase.PLANNING, self._plan)
+        await journal.phase(Phase.VALIDATION, lambda: self._validate(raw["plan"]))
+        revision = await self._settled()
+        await journal.phase(Phase.EXECUTION, lambda: self._execute(revision))
+        steps, failed = await database.call(self._what_became)
+        self.outcome = Outcome(
+            self.analysis.intent, self.analysis.question, outcomes([*failed, *steps])
+        )
+        await self._remember_and_answer(steps)
+        await self._complete()
+
+    # -- what each phase does ----------------------------------------------------------------------
+
+    async def _start(self) -> Finished:
+        self.run.model = self.model.name
+
+        def effect() -> list[events.Event]:
+            raw_sql.save(self.run, "model")
+            return []
+
+        return Finished("🧠 Request taken up", f"Model: {self.model.name}", effect=effect)
+
+    async def _gather(self) -> Finished:
+        found = await database.call(context.gather, self.run)
+        details = ", ".join(
+            [
+                _count(len(found.history), "message"),
+                _count(len(found.memories), "memory", "memories"),
+                _count(len(found.tasks), "open task"),
+            ]
+        )
+        recalled = {"recalled": [one.title for one in found.memories]} if found.memories else {}
+        return Finished("📚 Context gathered", details, found.as_json(), metadata=recalled)
+
+    async def _analyze(self) -> Finished:
+        analysis = await self.model.analyze(self.context)
+        return Finished("🧠 Analysis complete", analysis.summary, asdict(analysis))
+
+    async def _plan(self) -> Finished:
+        plan = await self.planner.make()
+        steps = plan.get("steps")
+        details = _count(len(steps), "step") if isinstance(steps, list) else "No steps"
+        return Finished("📋 Plan created", details, {"plan": plan})
+
+    async def _validate(self, raw: Any) -> Finished:
+        kept = await self._kept()
+        checked = await self.planner.check(raw, kept)
+        return Finished(
+            "✅ Plan validated",
+            _verdict(checked),
+            effect=lambda: store.save(self.run, checked.plan, kept)[1],
+        )
+
+    async def _kept(self) -> dict[str, PlanStep]:
+        if self.run.attempt == 1:  # nobody has carried out anything yet
+            return {}
+        return await database.call(lambda: store.done(store.latest(self.run)))
+
+    def _revision(self) -> PlanRevision:
+        revision = store.latest(self.run)
+        assert revision is not None, "a validated plan has a row"
+        return revision
+
+    async def _settled(self) -> PlanRevision:
+        """Returns the plan when it needs nobody's word, or has it; otherwise parks the run."""
+        revision, free = await database.call(self._look)
+        ended = [
+            step.key for step in revision.steps.all() if step.status not in PlanStep.UNFINISHED
+        ]
+        self.journal.outlook.take(store.as_plan(revision), ended)
+        if free or await self.journal.append(effect=lambda: approvals.settle(self.run, revision)):
+            return revision
+        raise Parked
+
+    def _look(self) -> tuple[PlanRevision, bool]:
+        revision = self._revision()
+        done = self.journal.finished(Phase.EXECUTION)
+        return revision, done or approvals.is_free(self.run, revision)
+
+    async def _execute(self, revision: PlanRevision) -> Finished:
+        execution = await self._carry_out(revision)
+        if execution.failed and await self._replan(execution):
+            execution = await self._carry_out(await self._settled())
+        tools = [step for step in execution.steps.values() if step.type == StepType.TOOL]
+        done = [step for step in tools if step.status == PlanStep.Status.SUCCEEDED]
+        if not tools:
+            return Finished("⚙️ Nothing to carry out", "The answer is the whole plan")
+        if len(done) == len(tools):
+            return Finished("⚙️ Plan carried out", f"All of {_count(len(tools), 'step')} succeeded")
+        return Finished("⚙️ Plan carried out in part", _tally(tools))
+
+    async def _carry_out(self, revision: PlanRevision) -> Execution:
+        execution = Execution(self.journal, revision)
+        await execution.carry_out()
+        return execution
+
+    async def _replan(self, execution: Execution) -> bool:
+        """Has what is left planned anew, once in a run; tells whether there is another plan."""
+        if self.run.replanned:
+            return False
+        failed = ", ".join(f"“{step.description}”" for step in execution.failed)
+        started = {"phase": "started"}
+        await self.journal.progress(REPLANNING, "🔁 Planning anew...", f"{failed} failed", started)
+        plan, details = None, "Nothing better was found"
+        try:
+            plan = await self.planner.again(execution.revision)
+        except ModelError as error:
+            details = str(error)  # what was done stays done, and is told of
+        kept = store.done(execution.revision)
+
+        def effect() -> Done[None]:
+            Run.objects.filter(pk=self.run.pk).update(replanned=True)
+            told = store.save(self.run, plan, kept)[1] if plan else []
+            number = _count(len(plan.steps) - len(kept), "step") if plan else details
+            ended = {"phase": "finished"}
+            said = events.progress(self.run.pk, REPLANNING, "🔁 Planned anew", number, ended)
+            return Done(None, [*told, said])
+
+        await self.journal.append(effect=effect)
+        self.run.replanned = True
+        return plan is not None
+
+    def _what_became(self) -> tuple[list[PlanStep], list[PlanStep]]:
+        """Returns the steps of the plan, and those that failed in the plan before it."""
+        revision = self._revision()
+        return list(revision.steps.all()), store.failed_before(revision)
+
+    # -- memory and answer, side by side -----------------------------------------------------------
+
+    async def _remember_and_answer(self, steps: list[PlanStep]) -> None:
+        spoken = [step for step in steps if step.type != StepType.TOOL]
+
+        async def remember() -> None:
+            await self.journal.phase(Phase.MEMORY, self._remember)
+            remembered.set()
+
+        async def answer() -> Finished:
+            message = await write_answer(
+                self.journal, self.model.answer(self.context, self.analysis, self.outcome), spoken
+            )
+            await remembered.wait()  # what "complete" counts includes the memory
+            return await self._answered(message, steps)
+
+        remembered = asyncio.Event()
+        await together(remember(), _void(self.journal.phase(Phase.COMPLETION, answer)))
+
+    async def _remember(self) -> Finished:
+        try:
+            notes = await self.model.consolidate(self.context, self.outcome)
+        except ModelError as error:
+            # The plan is carried out and the answer is being written: neither is lost for this.
+            return Finished("💾 Memory not updated", str(error))
+
+        def effect() -> list[events.Event]:
+            changes = memories.consolidate(self.run, notes)
+            return [change_event(self.journal, change) for change in changes]
+
+        details = f"{_count(len(notes), 'note')} out of the exchange" if notes else "Nothing new"
+        return Finished(
+            "💾 Memory updated" if notes else "💾 Memory checked", details, effect=effect
+        )
+
+    async def _answered(self, text: str, steps: list[PlanStep]) -> Finished:
+        tally = await database.call(_summary, self.run, steps)
+
+        def effect() -> list[events.Event]:
+            message = Message(session=self.run.session, role=Message.Author.AGENT, content=text)
+            raw_sql.insert(message)
+            self.run.answer = message
+            raw_sql.save(self.run, "answer")
+            return []
+
+        return Finished("🎉 Processing complete!", tally, effect=effect)
+
+    async def _complete(self) -> None:
+        def effect() -> Any:
+            run = raw_sql.get(Run, self.run.pk)
+            answer = raw_sql.get(Message, run.answer_id)  # the completion phase wrote it
+            ended = runs.end(run, Run.Status.SUCCEEDED)
+            last = events.complete(
+                run.pk,
+                message_id=answer.pk,
+                content=answer.content,
+                html=render(answer.content),
+                usage=self.model.usage.as_json(),
+                duration_ms=runs.duration_ms(run),
+            )
+            return Done(None, [*ended, last])
+
+        await self.journal.append(effect=effect)
+
+
+async def _void(awaitable: Awaitable[Any]) -> None:
+    await awaitable
+
+
+def _verdict(checked: Checked) -> str:
+    if checked.errors:
+        number = _count(len(checked.errors), "problem")
+        return f"No valid plan was found; nothing is changed ({number})"
+    tools = [step for step in checked.plan.steps if step.type == StepType.TOOL]
+    if not tools:
+        return "Nothing is changed: the answer is the whole plan"
+    deleted = len(validation.destructive_steps(tools))
+    what = f"{_count(deleted, 'step')} of {len(tools)} delete" if deleted else "nothing is deleted"
+    if deleted == 1:
+        what = f"1 step of {len(tools)} deletes"
+    return f"Every step is possible, {what}" + (", mended once" if checked.mended else "")
+
+
+def _tally(tools: list[PlanStep]) -> str:
+    counted = {
+        status: sum(step.status == status for step in tools)
+        for status in (
+            PlanStep.Status.SUCCEEDED,
+            PlanStep.Status.FAILED,
+            PlanStep.Status.SKIPPED,
+        )
+    }
+    return ", ".join(f"{number} {status}" for status, number in counted.items() if number)
+
+
+def _summary(run: Run, steps: list[PlanStep]) -> str:
+    """Returns what was done, counted from the rows and the log: "3 steps, 2 tasks, 1 memory"."""
+    touched = _touched(run)
+    parts = [_count(len(steps), "step")]
+    if tasks := sum(kind == "task" for kind, _ in touched):
+        parts.append(_count(tasks, "task"))
+    if memories := sum(kind == "memory" for kind, _ in touched):
+        parts.append(_count(memories, "memory", "memories"))
+    failed = sum(step.status == PlanStep.Status.FAILED for step in steps)
+    return ", ".join(parts) + (f", {failed} failed" if failed else "")
+
+
+def _touched(run: Run) -> set[tuple[str, str]]:
+    """Returns kind and id of each object that the run changed."""
+    bodies = runs.bodies_of(run, events.EventType.CHANGE)
+    changes = [json.loads(body)["change"] for body in bodies]
+    return {(change["object"], change["id"]) for change in changes}
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,1 @@
+"""Plans: parsing, validation, order, storage, approval policy, dry run and time estimates."""

@@ -1,0 +1,144 @@
+"""Plans as rows: each revision with its steps, and how far they are. Values are `agent.plan`'."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from agent import plan
+from agent.event_log import events
+from agent.models import PlanRevision, PlanStep, Run
+from agent.support import raw_sql
+
+_OF_RUN = "run_id = %s ORDER BY revision"
+
+
+def save(
+    run: Run, plan: plan.Plan, kept: Mapping[str, PlanStep] | None = None
+) -> tuple[PlanRevision, list[events.Event]]:
+    """Adds `plan`, a valid one, as the run's next revision; inside an effect. Returns it with its events.
+
+    `kept`: steps of an earlier revision, or of an earlier run, that are in it and carried out already.
+    """
+    kept = kept or {}
+    before = raw_sql.select(PlanRevision, f"{_OF_RUN} DESC LIMIT 1", run.pk)
+    revision = PlanRevision(
+        run=run,
+        revision=before[0].revision + 1 if before else 1,
+        summary=plan.summary,
+        digest=plan.digest,
+    )
+    steps = [
+        _row(revision, position, step, kept.get(step.id))
+        for position, step in enumerate(plan.steps, start=1)
+    ]
+    raw_sql.insert(revision)
+    raw_sql.insert(*steps)
+    told = [step_event(run.pk, step) for step in steps if step.key in kept]
+    return revision, [plan_event(revision, steps), *told]
+
+
+def _row(revision: PlanRevision, position: int, step: plan.Step, done: PlanStep | None) -> PlanStep:
+    row = PlanStep(
+        plan=revision,
+        key=step.id,
+        position=position,
+        type=step.type,
+        tool=step.tool,
+        description=step.description,
+        arguments=dict(step.arguments),
+        depends_on=list(step.depends_on),
+    )
+    if done is not None:
+        row.status, row.result = done.status, done.result
+        row.started_at, row.finished_at = done.started_at, done.finished_at
+    return row
+
+
+def done(revision: PlanRevision | None) -> dict[str, PlanStep]:
+    """Returns the tool steps that are carried out, by id: they stay in whatever plan comes next."""
+    return {
+        step.key: step
+        for step in (revision.steps.all() if revision else ())
+        if step.type == plan.StepType.TOOL and step.status == PlanStep.Status.SUCCEEDED
+    }
+
+
+def failed_before(revision: PlanRevision) -> list[PlanStep]:
+    """Returns the steps that failed in the plans before this one of the same run."""
+    if revision.revision == 1:
+        return []
+    if revision.revision == 1:
+        return []
+    steps = PlanStep.objects.filter(
+        plan__run=revision.run_id,
+        plan__revision__lt=revision.revision,
+        status=PlanStep.Status.FAILED,
+    )
+    return list(steps.order_by("plan__revision", "position"))
+
+
+def latest(run: Run) -> PlanRevision | None:
+    """Returns the run's last revision, its `steps` with it."""
+    for revision in raw_sql.select(PlanRevision, f"{_OF_RUN} DESC LIMIT 1", run.pk):
+        steps: Any = revision.steps.all()
+        steps._result_cache = steps_of(revision)
+        cache: Any = revision
+        cache._prefetched_objects_cache = {"steps": steps}  # as `prefetch_related` does
+        return revision
+    return None
+
+
+def steps_of(revision: PlanRevision) -> list[PlanStep]:
+    """Reads the steps as they are now, in order."""
+    return raw_sql.select(PlanStep, "plan_id = %s ORDER BY position", revision.pk)
+
+
+def as_plan(revision: PlanRevision) -> plan.Plan:
+    return plan.Plan(revision.summary, tuple(as_step(step) for step in revision.steps.all()))
+
+
+def as_step(step: PlanStep) -> plan.Step:
+    return plan.Step(
+        id=step.key,
+        type=plan.StepType(step.type),
+        description=step.description,
+        tool=step.tool,
+        arguments=step.arguments,
+        depends_on=tuple(step.depends_on),
+    )
+
+
+def step_json(step: PlanStep) -> dict[str, Any]:
+    return {
+        "id": step.key,
+        "type": step.type,
+        "tool": step.tool or None,
+        "description": step.description,
+        "arguments": step.arguments,
+        "depends_on": step.depends_on,
+        "status": step.status,
+    }
+
+
+def plan_event(revision: PlanRevision, steps: Iterable[PlanStep]) -> events.Event:
+    return events.plan(
+        revision.run_id,
+        id=revision.pk,
+        revision=revision.revision,
+        summary=revision.summary,
+        steps=[step_json(step) for step in steps],
+    )
+
+
+def step_event(run: UUID, step: PlanStep) -> events.Event:
+    return events.step(
+        run,
+        id=step.key,
+        status=step.status,
+        started_at=step.started_at,
+        finished_at=step.finished_at,
+        result=step.result,
+        error=step.error,
+    )

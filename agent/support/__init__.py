@@ -1,0 +1,1 @@
+"""Helpers without knowledge of agents: database access, task groups, Markdown."""

@@ -1,0 +1,1 @@
+"""Words of a text: tokens and stems, finding an object by its name, the search index."""

@@ -1,0 +1,101 @@
+"""Who opens a WebSocket: its origin, its cookie or its token. Decides nothing about sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http.cookies import CookieError, SimpleCookie
+from importlib import import_module
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.http import HttpRequest
+from django.http.request import split_domain_port, validate_host
+
+from agent.accounts.tokens import find_token
+from agent.models import ApiToken
+from chat.connection_identity import Login
+
+Headers = Mapping[str, str]
+
+
+def headers_of(scope: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]
+    }
+
+
+def is_welcome(scope: Mapping[str, Any], headers: Headers) -> bool:
+    """Tells whether a page of ours, or no page at all, opens the socket, under a name of ours."""
+    host = headers.get("host", "")
+    domain, _ = split_domain_port(host)
+    if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
+        return False
+    origin = headers.get("origin")
+    return origin is None or _is_ours(origin, _scheme(scope, headers), host)
+
+
+def _is_ours(origin: str, scheme: str, host: str) -> bool:
+    """Compares scheme, host and port, all three; a page on another port is another site."""
+    if origin in settings.CSRF_TRUSTED_ORIGINS:
+        return True
+    try:
+        theirs, ours = urlsplit(origin), urlsplit(f"{scheme}://{host}")
+        ports = {"http": 80, "https": 443}
+        return (theirs.scheme, theirs.hostname, theirs.port or ports.get(theirs.scheme)) == (
+            ours.scheme,
+            ours.hostname,
+            ours.port or ports[ours.scheme],
+        )
+    except ValueError:
+        return False
+
+
+def _scheme(scope: Mapping[str, Any], headers: Headers) -> str:
+    """Returns http or https, as the person's browser sees it."""
+    if settings.SECURE_PROXY_SSL_HEADER:
+        name, value = settings.SECURE_PROXY_SSL_HEADER
+        told = headers.get(name.removeprefix("HTTP_").replace("_", "-").lower(), "")
+        return "https" if told.split(",")[0].strip() == value else "http"
+    return "https" if scope.get("scheme") in ("wss", "https") else "http"
+
+
+def login_of(headers: Headers) -> Login | None:
+    """Returns who comes with these headers; a cookie counts only from a page of ours. Reads rows."""
+    kind, _, key = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "token":
+        return _by_token(key.strip())
+    return _by_cookie(headers.get("cookie", "")) if "origin" in headers else None
+
+
+def _by_token(key: str) -> Login | None:
+    token = find_token(key)
+    if token is None:
+        return None
+    return Login(
+        user=token.user.pk,
+        name=token.user.get_username(),
+        token=token.pk,
+        may_write=token.scope == ApiToken.Scope.WRITE,
+    )
+
+
+def _by_cookie(cookies: str) -> Login | None:
+    try:
+        morsel = SimpleCookie(cookies).get(settings.SESSION_COOKIE_NAME)
+    except CookieError:
+        return None
+    if morsel is None:
+        return None
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(morsel.value)
+    user = get_user(request)
+    if not user.is_authenticated:
+        return None
+    return Login(
+        user=user.pk,
+        name=user.get_username(),
+        session_key=morsel.value,
+        seal=user.get_session_auth_hash(),
+    )

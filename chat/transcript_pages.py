@@ -1,0 +1,111 @@
+"""Which part of a session's log a page shows: the newest at first, earlier parts when they are asked for.
+
+What is not shown is a gap between two events. How a part is folded: `chat.fold`.
+"""
+
+from __future__ import annotations
+
+import json
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from agent.event_log.events import EventType
+from agent.models import Event, Run
+from chat import fold
+from chat.transcript import Change, Gap, Transcript
+
+# Messages that a page shows at first, more than can be unfinished (agent.runs.runs.MAX_QUEUED), and that
+# each further part has.
+NEWEST = 30
+PART = 24
+
+
+def newest(session_id: UUID) -> Transcript:
+    """Returns the end of the session: all runs that are not over are in it."""
+    start = _start(_messages(session_id), NEWEST)
+    told = fold.load(session_id, start)
+    if start > 1:
+        told.entries.insert(0, Gap(1, start))
+    return told
+
+
+def part(session_id: UUID, gap: Gap, *, at: int | None = None, early: bool = False) -> Transcript:
+    """Returns a part of `gap`, with what is left of it as gaps around.
+
+    The last part, the first with `early`, or the one around the run that begins with the event `at`.
+    """
+    start, end = _span(_messages(session_id).filter(seq__gte=gap.start, seq__lt=gap.end), at, early)
+    start, end = start or gap.start, end or gap.end
+    told = fold.load(session_id, start, end)
+    _know_what_came_later(session_id, told, start)
+    if start > gap.start:
+        told.entries.insert(0, Gap(gap.start, start))
+    if end < gap.end:
+        told.entries.append(Gap(end, gap.end))
+    return told
+
+
+def where(session_id: UUID, kind: str, key: str) -> tuple[int, UUID | None] | None:
+    """Returns the seq by which a part is found that shows the message, run or event, and its run."""
+    events = Event.objects.filter(session_id=session_id)
+    if kind == "event":
+        if not (key.isascii() and key.isdigit() and len(key) < 19):
+            return None
+        event = events.filter(seq=int(key)).first()
+        if event is None or event.run_id is None:
+            return (event.seq, None) if event else None
+        run = event.run_id
+    else:
+        named = Q(pk=key) if kind == "run" else Q(message=key) | Q(answer=key)
+        found = Run.objects.filter(named, session=session_id).order_by("number").first()
+        if found is None:
+            return None
+        run = found.pk
+    first = events.filter(run=run).order_by("seq").values_list("seq", flat=True).first()
+    return None if first is None else (first, run)
+
+
+Messages = QuerySet[Event, int]
+
+
+def _messages(session_id: UUID) -> Messages:
+    """Where a part may begin: a run that has no message of its own stays with the one before it."""
+    found = Event.objects.filter(session_id=session_id, type=EventType.MESSAGE)
+    return found.values_list("seq", flat=True)
+
+
+def _start(messages: Messages, count: int) -> int:
+    """Returns where the last `count` messages begin; 1 when there are no more than those."""
+    found = list(messages.order_by("-seq")[: count + 1])
+    return found[count - 1] if len(found) > count else 1
+
+
+def _span(messages: Messages, at: int | None, early: bool) -> tuple[int | None, int | None]:
+    """Returns start and end of a part; None where it ends with the gap."""
+    if at is not None:
+        before = list(messages.filter(seq__lte=at).order_by("-seq")[: PART // 2 + 1])
+        after = list(messages.filter(seq__gt=at).order_by("seq")[: PART // 2 + 1])
+        start = before[-2] if len(before) > PART // 2 else None
+        return start, after[-1] if len(after) > PART // 2 else None
+    if early:
+        first = list(messages.order_by("seq")[: PART + 1])
+        return None, first[PART] if len(first) > PART else None
+    last = list(messages.order_by("-seq")[: PART + 1])
+    return last[PART - 1] if len(last) > PART else None, None
+
+
+def _know_what_came_later(session_id: UUID, told: Transcript, start: int) -> None:
+    """Later parts say which changes can still be undone, and which failed run was tried again."""
+    last: dict[str, int] = {}
+    later = Event.objects.filter(session_id=session_id, type=EventType.CHANGE, seq__gte=start)
+    for seq, body in later.order_by("seq").values_list("seq", "body").iterator():
+        last[json.loads(body)["change"]["id"]] = seq
+    notes = [entry for entry in told.entries if isinstance(entry, Change)]
+    for change in [*notes, *(one for run in told.exchanges for one in run.changes)]:
+        change.undoable = last.get(change.id) == change.seq
+    failed = [UUID(run.run) for run in told.exchanges if run.retryable]
+    again = Run.objects.filter(retry_of__in=failed).values_list("retry_of", flat=True)
+    tried = set(map(str, again))
+    for run in told.exchanges:
+        run.retryable = run.retryable and run.run not in tried

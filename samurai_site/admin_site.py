@@ -1,0 +1,92 @@
+"""The admin site: Django's, with a page that tells how the agent is set up.
+
+The models' pages are in `agent.admin`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.admin import AdminSite
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+
+from agent.llm.factory import has_server, model_notice
+
+# Who sees what runs did may see how they are carried out.
+MAY_SEE = "agent.view_run"
+
+
+class Panel(AdminSite):
+    site_header = site_title = "Samurai Agent"
+    index_title = "What the agent did and knows"
+
+    def get_urls(self) -> list[Any]:
+        page = path("settings/", self.admin_view(self.settings_view), name="settings")
+        return [page, *super().get_urls()]
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        apps = super().get_app_list(request, app_label)
+        for app in apps:
+            if app["app_label"] == "agent" and request.user.has_perm(MAY_SEE):
+                app["models"].append(_entry())
+        return apps
+
+    def settings_view(self, request: HttpRequest) -> TemplateResponse:
+        if not request.user.has_perm(MAY_SEE):
+            raise PermissionDenied
+        context = {**self.each_context(request), "title": "Model settings", "rows": rows()}
+        return TemplateResponse(request, "admin/agent/settings.html", context)
+
+
+def _entry() -> dict[str, Any]:
+    return {
+        "name": "Model settings",
+        "object_name": "settings",
+        "perms": {"add": False, "change": False, "delete": False, "view": True},
+        "admin_url": reverse("admin:settings"),
+        "add_url": None,
+        "view_only": True,
+    }
+
+
+def rows() -> list[tuple[str, str, str]]:
+    """Returns variable, meaning and value of what is set. No secret is among them, nor part of one."""
+    return [
+        ("", "Who answers", model_notice()),
+        (
+            "SAMURAI_MODEL",
+            "The model that is asked for",
+            settings.SAMURAI_MODEL if has_server() else "-",
+        ),
+        ("OPENAI_BASE_URL", "The model's server", _server()),
+        ("OPENAI_API_KEY", "Its key", "set" if settings.OPENAI_API_KEY else "not set"),
+        ("SAMURAI_MODEL_TIMEOUT", "One call may take", f"{settings.SAMURAI_MODEL_TIMEOUT} s"),
+        ("SAMURAI_RUN_TIMEOUT", "One run may take", f"{settings.SAMURAI_RUN_TIMEOUT} s"),
+        (
+            "SAMURAI_MAX_ACTIVE_RUNS",
+            "Runs at once in a process",
+            str(settings.SAMURAI_MAX_ACTIVE_RUNS),
+        ),
+        (
+            "SAMURAI_USER_RUNS_PER_MINUTE",
+            "Messages of one person in a minute",
+            str(settings.SAMURAI_USER_RUNS_PER_MINUTE),
+        ),
+        ("SAMURAI_ENGINE", "Who drives the runs", settings.SAMURAI_ENGINE),
+    ]
+
+
+def _server() -> str:
+    """Returns the address without what may be a secret in it: a name, a password, a query."""
+    if not has_server():
+        return "none"
+    if not settings.OPENAI_BASE_URL:
+        return "OpenAI's"
+    address = urlsplit(settings.OPENAI_BASE_URL)
+    host = address.netloc.rpartition("@")[2]
+    return f"{address.scheme}://{host}{address.path}"
