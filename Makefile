@@ -25,10 +25,11 @@ run: $(VENV)/installed ## serve on http://127.0.0.1:8000 (HOST, PORT)
 test: $(VENV)/installed-dev ## run the tests (ARGS="-k words" for some of them)
 	@$(BIN)/pytest $(ARGS)
 
-check: $(VENV)/installed-dev ## lint, format, types, templates, migrations
+check: $(VENV)/installed-dev ## lint, format, types, imports, templates, migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/djlint templates --lint --quiet
 	$(BIN)/python manage.py makemigrations --check --dry-run
 

@@ -13,7 +13,7 @@ from typing import Any
 from samurai_site.asgi import application as product  # first: it sets Django up
 
 from agent.engine.local import LocalEngine  # isort: skip
-from agent.runs.recorder import Journal  # isort: skip
+from agent.runs.recorder import Recorder  # isort: skip
 from agent.llm.base import Usage  # isort: skip
 from agent.event_log.log import Done  # isort: skip
 from agent.models import Run  # isort: skip
@@ -34,9 +34,9 @@ class PacedAgent:
 
     model = _NoModel()
 
-    async def carry_on(self, claimed: Claimed, journal: Journal) -> None:
+    async def carry_on(self, claimed: Claimed, recorder: Recorder) -> None:
         for number in range(EVENTS):
-            await journal.progress(
+            await recorder.progress(
                 "execution",
                 f"⚙️ Step {number} of {EVENTS}",
                 "Measured from callback to client",
@@ -44,7 +44,7 @@ class PacedAgent:
             )
             if PAUSE:
                 await asyncio.sleep(PAUSE)
-        await journal.append(effect=lambda: Done(None, end(claimed.run, Run.Status.SUCCEEDED)))
+        await recorder.append(effect=lambda: Done(None, end(claimed.run, Run.Status.SUCCEEDED)))
 
 
 def _paced(**how: Any) -> LocalEngine:

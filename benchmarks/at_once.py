@@ -17,14 +17,14 @@ LONG = (2.0, 2.0)  # seconds that a call of the model takes
 MEBIBYTE = 1_048_576
 
 
-async def measure(server: ServerProcess, driver: Process, number: int, alone: float) -> float:
+async def measure(server: ServerProcess, runner: Process, number: int, alone: float) -> float:
     """Says `number` messages at once at `server`, where `driver` drives; reports what became of them.
 
     `alone`: the seconds of a run that has nothing beside it; 0.0 for the first time, which measures it.
     Returns it.
     """
-    assert driver.process is not None
-    process = psutil.Process(driver.process.pid)
+    assert runner.process is not None
+    process = psutil.Process(runner.process.pid)
     await _all_at_once(server, number)  # the first ones import and connect
     before = sum(process.cpu_times()[:2])
     took, waited, at_once = await _all_at_once(server, number)

@@ -24,7 +24,6 @@ from agent.llm.base import (  # isort: skip
     ToolSpec,
     Usage,
 )
-from agent.pipeline.phases import PlanningFirstAgent  # isort: skip
 from samurai_site import server  # isort: skip
 
 THINKS = 0.02  # seconds of a call
@@ -90,7 +89,7 @@ class SlowModel:
 
 
 def _planning(**how: Any) -> LocalEngine:
-    return LocalEngine(**how, agent=PlanningFirstAgent(SlowModel()))
+    return LocalEngine(**how, model=SlowModel())
 
 
 server.LocalEngine = _planning  # type: ignore[misc, assignment]

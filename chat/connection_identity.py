@@ -31,7 +31,7 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
-class Presence:
+class ConnectionIdentity:
     """A login that watches one session."""
 
     login: Login
@@ -43,7 +43,7 @@ class Presence:
         return self.login.user
 
 
-def not_allowed(presences: Iterable[Presence]) -> dict[Presence, int]:
+def not_allowed(presences: Iterable[ConnectionIdentity]) -> dict[ConnectionIdentity, int]:
     """Returns the close code of each that may not watch any more; a handful of queries for all."""
     all_of = set(presences)
     out = _logged_out({presence.login for presence in all_of})

@@ -24,10 +24,10 @@ from agent.exceptions import Refused
 from agent.models import ChatSession
 from agent.models.projects import Role
 from agent.runs import approvals, runs
-from agent.runs.runs import Order
+from agent.runs.runs import MessageRequest
 from agent.support import database
 from chat import access, feed, flow_control, frames, session_hash, snapshot
-from chat.connection_identity import NOT_LOGGED_IN, NOT_THERE, Login, Presence
+from chat.connection_identity import NOT_LOGGED_IN, NOT_THERE, ConnectionIdentity, Login
 from chat.feed import Kept
 from chat.flow_control import Bucket, Window
 
@@ -56,7 +56,7 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
     scope: dict[str, Any]
 
     def __init__(self) -> None:
-        self.presence: Presence  # set once it is known who connects
+        self.presence: ConnectionIdentity  # set once it is known who connects
         self.cursor = 0
         self.tail: feed.Tail | None = None
         self.window = Window()
@@ -113,7 +113,7 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
 
     async def _watch(self, user: Login, session: ChatSession) -> None:
         self.bucket = Bucket(burst=BURST, rate=RATE, now=self.clock())
-        self.presence = Presence(user, session.pk, session.project_id)
+        self.presence = ConnectionIdentity(user, session.pk, session.project_id)
         self.tail = feed.here().join(self)  # join first, read second
         row, first = await database.call(snapshot.greeting, session.pk)
         self.board_version = row.project.board_version
@@ -264,8 +264,8 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
                 self.aside.append(frames.ephemeral("heartbeat", timestamp=timestamp()))
                 self.wake()
             case frames.MessageFrame():
-                order = Order(frame.content, frame.client_id, frame.approval, frame.task)
-                await runs.start(session, await self._editor(), order)
+                request = MessageRequest(frame.content, frame.client_id, frame.approval, frame.task)
+                await runs.start(session, await self._editor(), request)
             case frames.CancelFrame():
                 await runs.cancel(session, frame.run, await self._editor())
             case frames.ApproveFrame():
@@ -291,7 +291,7 @@ def _session_of(user: Login, session: str) -> ChatSession | None:
         return None
 
 
-def _editor_of(presence: Presence) -> User:
+def _editor_of(presence: ConnectionIdentity) -> User:
     person = get_user_model().objects.get(pk=presence.user)
     try:
         access.get_session(person, presence.session, Role.EDITOR)

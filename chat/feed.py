@@ -23,7 +23,7 @@ from agent.models import ChatSession
 from agent.runs import runs
 from agent.support import database
 from chat import connection_identity, wakeups
-from chat.connection_identity import Presence
+from chat.connection_identity import ConnectionIdentity
 from chat.wakeups import News
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ TICK = 0.5
 class Viewer(Protocol):
     """A connection that watches one session. No method may block."""
 
-    presence: Presence
+    presence: ConnectionIdentity
 
     def wake(self) -> None:
         """There may be something after the viewer's cursor."""

@@ -89,7 +89,7 @@ class Site:
             f"WHERE m.content = '{message}'"
         )[0]
 
-    def driver(self, message: str) -> WorkerProcess | None:
+    def runner(self, message: str) -> WorkerProcess | None:
         owner = self.run(message, "r.lease_owner")[0]
         return next(
             (

@@ -17,7 +17,7 @@ import django
 async def main(project: str, *pairs: str) -> None:
     from uuid import UUID
 
-    from agent.pipeline.phases import PlanningFirstAgent
+    from agent.agent import PlanningFirstAgent
 
     results = await asyncio.gather(
         *(

@@ -16,26 +16,27 @@ from procrastinate import App
 from procrastinate.testing import InMemoryConnector
 
 from agent.engine import local, worker
-from agent.engine.admission import AGAIN, AT_FIRST, BURST, MOST, SHARE, Pace
-from agent.engine.concurrency import Slots
-from agent.engine.runner import Driver
+from agent.engine.admission import AGAIN, AT_FIRST, BURST, MOST, SHARE, Admission
+from agent.engine.concurrency import ConcurrencyLimit
+from agent.engine.runner import Runner
 from agent.exceptions import Refused
 from agent.models import ChatSession, Project, Run
-from agent.pipeline.phases import PlanningFirstAgent
 from agent.runs import runs
-from agent.runs.runs import Order
+from agent.runs.runs import MessageRequest
 from agent.testing import ScriptedModel
 from tests.test_engine import ended, status
 from tests.test_pipeline import create, plan
 
 
-def at_once() -> Pace:
+def at_once() -> Admission:
     """Never has anybody wait: a second passes whenever it looks at the clock."""
     seconds = itertools.count()
-    return Pace(lambda: 0.0, lambda: float(next(seconds)))
+    return Admission(lambda: 0.0, lambda: float(next(seconds)))
 
 
-async def begun(slots: Slots, users: list[int], order: list[int]) -> list[asyncio.Task[None]]:
+async def begun(
+    slots: ConcurrencyLimit, users: list[int], order: list[int]
+) -> list[asyncio.Task[None]]:
     async def work(user: int) -> None:
         await slots.take(user)
         order.append(user)
@@ -48,7 +49,7 @@ async def begun(slots: Slots, users: list[int], order: list[int]) -> list[asynci
 
 
 async def test_a_user_with_many_waiting_starves_nobody() -> None:
-    slots, order = Slots(1, at_once()), []
+    slots, order = ConcurrencyLimit(1, at_once()), []
     assert slots.take_free()
     tasks = await begun(slots, [1] * 100 + [2, 3, 2], order)
     slots.give_back(used=True)
@@ -58,7 +59,7 @@ async def test_a_user_with_many_waiting_starves_nobody() -> None:
 
 
 async def test_no_more_than_the_most_are_taken_and_all_come_back() -> None:
-    slots, order = Slots(2, at_once()), []
+    slots, order = ConcurrencyLimit(2, at_once()), []
     assert [slots.take_free() for _ in range(3)] == [True, True, False]
     tasks = await begun(slots, [1, 2], order)
     assert order == []
@@ -71,7 +72,7 @@ async def test_no_more_than_the_most_are_taken_and_all_come_back() -> None:
 
 
 async def test_a_slot_that_comes_while_its_waiter_leaves_is_not_lost() -> None:
-    slots = Slots(1, at_once())
+    slots = ConcurrencyLimit(1, at_once())
     assert slots.take_free()
     (task,) = await begun(slots, [1], [])
     slots.give_back(used=True)
@@ -88,10 +89,10 @@ class Machine:
     worked: float = 0.0
     crowded: bool = False
 
-    def pace(self) -> Pace:
-        return Pace(lambda: self.crowded, lambda: self.now, lambda: self.worked)
+    def pace(self) -> Admission:
+        return Admission(lambda: self.crowded, lambda: self.now, lambda: self.worked)
 
-    def carry(self, pace: Pace, runs: int, cost: float) -> None:
+    def carry(self, pace: Admission, runs: int, cost: float) -> None:
         """Carries so many runs one after the other, each for a second."""
         for _ in range(runs):
             self.now += max(1.0, pace.pause())
@@ -100,7 +101,7 @@ class Machine:
             pace.end(used=True)
 
 
-def begin_all(pace: Pace) -> int:
+def begin_all(pace: Admission) -> int:
     """Begins as many as may; returns how many."""
     for number in itertools.count():
         if pace.pause():
@@ -175,7 +176,7 @@ def test_where_there_was_nothing_to_begin_another_may() -> None:
 
 
 async def test_those_who_wait_for_the_pace_get_their_slots_in_time() -> None:
-    slots, order = Slots(1000, Pace(lambda: False)), []
+    slots, order = ConcurrencyLimit(1000, Admission(lambda: False)), []
     while slots.take_free():
         pass
     tasks = await begun(slots, [1, 2, 1], order)
@@ -185,7 +186,7 @@ async def test_those_who_wait_for_the_pace_get_their_slots_in_time() -> None:
 
 
 async def test_room_is_there_when_a_slot_comes_back_and_is_awaited_for_a_while_only() -> None:
-    slots = Slots(1, at_once())
+    slots = ConcurrencyLimit(1, at_once())
     await slots.room(60)
     assert slots.take_free()
     began = time.monotonic()
@@ -203,10 +204,10 @@ async def test_a_worker_leaves_the_rings_it_has_no_room_for_to_others(
     monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     settings.SAMURAI_MAX_ACTIVE_RUNS = 1
-    driver = Driver()
+    runner = Runner()
 
     async def engine() -> SimpleNamespace:
-        return SimpleNamespace(driver=driver)
+        return SimpleNamespace(runner=runner)
 
     monkeypatch.setattr(worker, "engine", engine)
     monkeypatch.setattr(worker, "HOLD", 60.0)
@@ -214,12 +215,12 @@ async def test_a_worker_leaves_the_rings_it_has_no_room_for_to_others(
     worker.on_app_ready(app)
     for queue in (worker.RUNS, "sweep"):
         await app.configure_task("ring", queue=queue, allow_unknown=True).defer_async()
-    assert driver.slots.take_free()
+    assert runner.limit.take_free()
     of = await app.job_manager.register_worker()
     fetched = asyncio.create_task(app.job_manager.fetch_job([worker.RUNS], of))
     assert await app.job_manager.fetch_job(["sweep"], of) is not None
     assert not fetched.done()
-    driver.slots.give_back(used=True)
+    runner.limit.give_back(used=True)
     assert await asyncio.wait_for(fetched, 5) is not None
 
 
@@ -231,12 +232,12 @@ async def test_sessions_that_wait_for_a_place_hold_no_lease_and_take_turns_by_us
     gate = asyncio.Event()
     steps = plan(create("s1", "Login"))
     model = ScriptedModel(plans=[steps], gates={"analyze": gate})
-    async with local.driving(PlanningFirstAgent(model)):
+    async with local.driving(model):
         sessions = [await ChatSession.objects.acreate(project=project) for _ in range(4)]
-        first = await runs.start(sessions[0].pk, alice, Order("First"))
+        first = await runs.start(sessions[0].pk, alice, MessageRequest("First"))
         await status(first, "running")
-        others = [await runs.start(s.pk, alice, Order("More")) for s in sessions[1:3]]
-        bobs = await runs.start(sessions[3].pk, bob, Order("Bob's only one"))
+        others = [await runs.start(s.pk, alice, MessageRequest("More")) for s in sessions[1:3]]
+        bobs = await runs.start(sessions[3].pk, bob, MessageRequest("Bob's only one"))
         await asyncio.sleep(0.2)
         held = Run.objects.exclude(lease_until=None).values_list("pk", flat=True)
         assert [run async for run in held] == [first.pk]
@@ -255,8 +256,8 @@ async def test_what_does_not_count_is_never_too_much_and_leaves_the_person_the_w
 ) -> None:
     settings.SAMURAI_USER_RUNS_PER_MINUTE = 1
     for number in range(3):
-        await runs.start(session.pk, alice, Order(f"Batch {number}", counted=False))
-    await runs.start(session.pk, alice, Order("Said by hand"))
+        await runs.start(session.pk, alice, MessageRequest(f"Batch {number}", counted=False))
+    await runs.start(session.pk, alice, MessageRequest("Said by hand"))
     with pytest.raises(Refused, match="1 messages a minute"):
-        await runs.start(session.pk, alice, Order("Said again"))
-    await runs.start(session.pk, alice, Order("Batch 4", counted=False))
+        await runs.start(session.pk, alice, MessageRequest("Said again"))
+    await runs.start(session.pk, alice, MessageRequest("Batch 4", counted=False))

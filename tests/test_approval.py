@@ -14,9 +14,10 @@ from agent.engine import local
 from agent.memory import memories
 from agent.models import Approval, ChatSession, Memory, Project, Run, SearchEntry, Task
 from agent.runs import approvals, runs
-from agent.runs.runs import Order
+from agent.runs.runs import MessageRequest
+from agent.testing import ScriptedModel
 from agent.text import lookup
-from tests.test_engine import agent, ended
+from tests.test_engine import ended
 from tests.test_pipeline import create, log_of, plan
 from tests.tools_for_tests import having
 
@@ -44,10 +45,12 @@ def make_memory(project: Project, title: str, content: str = "It is so.") -> Mem
     return made[0]
 
 
-async def outcome(session: ChatSession, user: User, order: Order, *steps: dict[str, Any]) -> Run:
+async def outcome(
+    session: ChatSession, user: User, request: MessageRequest, *steps: dict[str, Any]
+) -> Run:
     """Has a plan of `steps` made for the message, and returns the run when it waits or is over."""
-    async with local.driving(agent(plans=[plan(*steps)])):
-        run = await runs.start(session.pk, user, order)
+    async with local.driving(ScriptedModel(plans=[plan(*steps)])):
+        run = await runs.start(session.pk, user, request)
         while run.status in (Run.Status.QUEUED, Run.Status.RUNNING):
             await run.arefresh_from_db()
     return run
@@ -80,7 +83,9 @@ async def test_one_thing_that_the_message_names_is_deleted_at_once(
     session: ChatSession, alice: User, project: Project, message: str, title: str
 ) -> None:
     await make_tasks(project, *BOARD)
-    run = await outcome(session, alice, Order(message), use("s1", "delete_task", task=title))
+    run = await outcome(
+        session, alice, MessageRequest(message), use("s1", "delete_task", task=title)
+    )
     assert run.status == "succeeded"
     assert not await Task.objects.filter(title=title).aexists()
 
@@ -90,11 +95,11 @@ async def test_an_id_names_exactly_and_memories_are_like_tasks(
 ) -> None:
     one, two = await make_tasks(project, "Login", "Login")
     step = use("s1", "delete_task", task=str(one.pk))
-    run = await outcome(session, alice, Order(f"Delete {one.pk}, the double"), step)
+    run = await outcome(session, alice, MessageRequest(f"Delete {one.pk}, the double"), step)
     assert run.status == "succeeded"
     await make_memory(project, "Firefox first")
     step = use("s1", "delete_memory", memory="Firefox first")
-    run = await outcome(session, alice, Order("Forget that Firefox comes first"), step)
+    run = await outcome(session, alice, MessageRequest("Forget that Firefox comes first"), step)
     assert run.status == "succeeded"
     assert [task.pk async for task in Task.objects.all()] == [two.pk]
     assert not await Memory.objects.aexists()
@@ -121,7 +126,9 @@ async def test_a_deletion_that_the_message_does_not_name_exactly_waits(
     session: ChatSession, alice: User, project: Project, message: str, title: str
 ) -> None:
     await make_tasks(project, *BOARD)
-    run = await outcome(session, alice, Order(message), use("s1", "delete_task", task=title))
+    run = await outcome(
+        session, alice, MessageRequest(message), use("s1", "delete_task", task=title)
+    )
     assert f"It deletes “{title}”" in await reason_of(run)
     assert await Task.objects.filter(title=title).aexists()
 
@@ -137,7 +144,7 @@ async def test_a_task_and_a_memory_of_one_name_are_told_apart_by_what_the_messag
         ("Delete the Firefox task", True),
         ("Delete the Firefox note", False),
     ):
-        run = await outcome(session, alice, Order(message), step)
+        run = await outcome(session, alice, MessageRequest(message), step)
         assert (run.status == "waiting") is waits
         if waits:
             await runs.cancel(session.pk, run.pk, alice)
@@ -153,7 +160,7 @@ async def test_several_deletions_wait_even_when_each_is_named(
         use("s1", "delete_task", task="Login"),
         use("s2", "delete_task", task="Invoices"),
     ]
-    run = await outcome(session, alice, Order("Delete Login and Invoices"), *steps)
+    run = await outcome(session, alice, MessageRequest("Delete Login and Invoices"), *steps)
     assert await reason_of(run) == "The plan deletes 2 objects."
 
 
@@ -165,10 +172,10 @@ async def test_changes_of_five_tasks_are_made_at_once_and_of_six_wait(
         use(f"s{place}", "change_task_status", task=title, status="completed")
         for place, title in enumerate(BOARD)
     ]
-    run = await outcome(session, alice, Order("All but one are done"), *steps[:5])
+    run = await outcome(session, alice, MessageRequest("All but one are done"), *steps[:5])
     assert run.status == "succeeded"
     again = [{**step, "arguments": {**step["arguments"], "status": "blocked"}} for step in steps]
-    run = await outcome(session, alice, Order("No, all are blocked"), *again)
+    run = await outcome(session, alice, MessageRequest("No, all are blocked"), *again)
     assert await reason_of(run) == "It changes 6 existing objects."
 
 
@@ -177,7 +184,7 @@ async def test_creating_many_is_not_changing_any(session: ChatSession, alice: Us
     mark = use(
         "s2", "change_task_status", "s1", task=result_of("s1", "task_ids.0"), status="blocked"
     )
-    run = await outcome(session, alice, Order("Make a lot"), many, mark)
+    run = await outcome(session, alice, MessageRequest("Make a lot"), many, mark)
     assert run.status == "succeeded"
     assert await Task.objects.acount() == 50
 
@@ -185,10 +192,12 @@ async def test_creating_many_is_not_changing_any(session: ChatSession, alice: Us
 async def test_an_outgoing_tool_waits_for_a_word(session: ChatSession, alice: User) -> None:
     sent: list[str] = []
     with having("send_mail", lambda call, given: sent.append(given.text), outgoing=True):
-        run = await outcome(session, alice, Order("Mail it"), use("s1", "send_mail", text="Hello"))
+        run = await outcome(
+            session, alice, MessageRequest("Mail it"), use("s1", "send_mail", text="Hello")
+        )
         assert await reason_of(run) == "It uses send_mail, which acts outside of this project."
         assert sent == []
-        async with local.driving(agent()):
+        async with local.driving(ScriptedModel()):
             await approvals.approve(session.pk, run.pk, 1, alice)
             assert (await ended(run)).status == "succeeded"
     assert sent == ["Hello"]
@@ -200,7 +209,7 @@ async def test_what_a_result_says_deletes_nothing_without_a_word(
     await make_tasks(project, *BOARD)
     found = use("s1", "search_tasks", query="login")
     gone = use("s2", "delete_task", "s1", task=result_of("s1", "tasks.0.task_id"))
-    run = await outcome(session, alice, Order("Delete the login task"), found, gone)
+    run = await outcome(session, alice, MessageRequest("Delete the login task"), found, gone)
     assert await reason_of(run) == "What delete_task is used on comes out of the result of s1."
 
 
@@ -209,7 +218,9 @@ async def test_a_session_can_be_set_to_ask_before_every_plan(
 ) -> None:
     session.approval = "required"
     await session.asave(update_fields=["approval"])
-    run = await outcome(session, alice, Order("Do it", approval="auto"), create("s1", "Login"))
+    run = await outcome(
+        session, alice, MessageRequest("Do it", approval="auto"), create("s1", "Login")
+    )
     assert await reason_of(run) == "This session asks before every plan."
 
 
@@ -217,7 +228,7 @@ async def test_a_plan_of_words_alone_is_asked_about_only_where_that_was_wanted(
     session: ChatSession, alice: User
 ) -> None:
     words = {**create("s1", ""), "type": "answer", "tool": None, "arguments": {}}
-    run = await outcome(session, alice, Order("What is open?"), words)
+    run = await outcome(session, alice, MessageRequest("What is open?"), words)
     assert run.status == "succeeded"
 
 
@@ -236,7 +247,7 @@ async def test_what_each_step_would_change_is_shown_and_nothing_is_changed(
         use("s5", "delete_task", "s3", task="Login"),
     ]
     before = await everything(project)
-    run = await outcome(session, alice, Order("Do it", approval="required"), *steps)
+    run = await outcome(session, alice, MessageRequest("Do it", approval="required"), *steps)
     assert await everything(project) == before
     told = next(e["approval"] for e in await log_of(session) if e["type"] == "approval")
     kept = await Approval.objects.aget()
@@ -279,7 +290,7 @@ async def test_what_cannot_be_known_before_is_said_to_be_unknown(
             use("s1", "fetch_title"),
             use("s2", "create_task", "s1", title=result_of("s1", "text")),
         ]
-        await outcome(session, alice, Order("Do it", approval="required"), *steps)
+        await outcome(session, alice, MessageRequest("Do it", approval="required"), *steps)
     kept = await Approval.objects.aget()
     assert kept.effects == [
         {"step": "s1", "changes": [], "note": "What it does is known only when it is done."},
@@ -300,7 +311,7 @@ async def test_a_step_that_would_fail_says_so_and_the_others_are_shown(
         use("s2", "update_task", "s1", task="Login", title="Sign-in"),
         create("s3", "Slots"),
     ]
-    await outcome(session, alice, Order("Do it", approval="required"), *steps)
+    await outcome(session, alice, MessageRequest("Do it", approval="required"), *steps)
     one, two, three = (await Approval.objects.aget()).effects
     assert [change["action"] for change in one["changes"]] == ["deleted"]
     assert two["changes"] == []
@@ -311,7 +322,9 @@ async def test_a_step_that_would_fail_says_so_and_the_others_are_shown(
 async def test_an_edited_plan_is_shown_anew(
     session: ChatSession, alice: User, project: Project
 ) -> None:
-    run = await outcome(session, alice, Order("Do it", approval="required"), create("s1", "A"))
+    run = await outcome(
+        session, alice, MessageRequest("Do it", approval="required"), create("s1", "A")
+    )
     await approvals.edit(session.pk, run.pk, 1, alice, [create("s1", "B"), create("s2", "C")])
     asked = [e["approval"] for e in await log_of(session) if e["type"] == "approval"]
     titles = [[c["title"] for e in one["effects"] for c in e["changes"]] for one in asked]
@@ -319,8 +332,10 @@ async def test_an_edited_plan_is_shown_anew(
 
 
 async def test_a_decision_carries_no_preview(session: ChatSession, alice: User) -> None:
-    run = await outcome(session, alice, Order("Do it", approval="required"), create("s1", "A"))
-    async with local.driving(agent()):
+    run = await outcome(
+        session, alice, MessageRequest("Do it", approval="required"), create("s1", "A")
+    )
+    async with local.driving(ScriptedModel()):
         await approvals.approve(session.pk, run.pk, 1, alice)
         await ended(run)
     told = [e["approval"] for e in await log_of(session) if e["type"] == "approval"]

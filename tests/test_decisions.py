@@ -18,14 +18,15 @@ from agent.exceptions import Refused
 from agent.models import Approval, ChatSession, PlanRevision, PlanStep, Project, Run, Task
 from agent.plans import store
 from agent.runs import approvals, runs
-from agent.runs.runs import Order
+from agent.runs.runs import MessageRequest
 from agent.support import database
+from agent.testing import ScriptedModel
 from tests.server import ROOT, ServerProcess, send, until, watching
 from tests.test_approval import make_tasks, outcome, result_of, use
-from tests.test_engine import agent, ended
+from tests.test_engine import ended
 from tests.test_pipeline import create, log_of, plan
 
-ASK_FIRST = Order("Do it", approval="required")
+ASK_FIRST = MessageRequest("Do it", approval="required")
 in_process = pytest.mark.django_db(transaction=True)
 
 
@@ -91,11 +92,13 @@ async def test_a_plan_that_nobody_decides_on_ends_its_run_and_the_next_one_goes_
     session: ChatSession, alice: User
 ) -> None:
     run = await outcome(session, alice, ASK_FIRST, create("s1", "Login"))
-    behind = await runs.start(session.pk, alice, Order("And this"))
+    behind = await runs.start(session.pk, alice, MessageRequest("And this"))
     asked = await Approval.objects.aget()
     assert asked.expires_at == pytest.approx(asked.requested_at + timedelta(hours=24), abs=MINUTE)
     await too_late(run)
-    serving = local.LocalEngine(serving=True, agent=agent(plans=[plan(create("s1", "Slots"))]))
+    serving = local.LocalEngine(
+        serving=True, model=ScriptedModel(plans=[plan(create("s1", "Slots"))])
+    )
     await serving.start()
     try:
         assert (await ended(run)).status == "cancelled"
@@ -168,8 +171,8 @@ async def approved_then(session: ChatSession, alice: User, **tampered: Any) -> d
     run = await outcome(session, alice, ASK_FIRST, create("s1", "Login"))
     await approvals.approve(session.pk, run.pk, 1, alice)
     await PlanStep.objects.filter(plan__run=run).aupdate(**tampered)
-    async with local.driving(agent()) as driver:
-        driver.wake(session.pk)
+    async with local.driving(ScriptedModel()) as runner:
+        runner.wake(session.pk)
         await ended(run)
     return (await log_of(session))[-1]
 
@@ -202,8 +205,8 @@ async def test_a_plan_that_was_put_in_the_place_of_the_approved_one_asks_again(
     await approvals.approve(session.pk, run.pk, 1, alice)
     await PlanStep.objects.filter(plan__run=run).aupdate(arguments={"title": "Something else"})
     await sync_to_async(fit_digest)(run)
-    async with local.driving(agent()) as driver:
-        driver.wake(session.pk)
+    async with local.driving(ScriptedModel()) as runner:
+        runner.wake(session.pk)
         while await run.approvals.acount() < 2:
             await asyncio.sleep(0.02)
     assert (await log_of(session))[-1]["status"] == "waiting"
@@ -233,10 +236,10 @@ async def test_what_was_not_shown_is_not_deleted_when_the_board_has_moved_on(
         use("s1", "search_tasks", query="login"),
         use("s2", "delete_task", "s1", task=result_of("s1", "tasks.0.task_id")),
     ]
-    run = await outcome(session, alice, Order("Delete it"), *steps)
+    run = await outcome(session, alice, MessageRequest("Delete it"), *steps)
     await sync_to_async(tasks.update_task)(task=shown, title="Front page")
     await sync_to_async(tasks.update_task)(task=other, title="Login")
-    async with local.driving(agent(plans=[plan(*steps)])):
+    async with local.driving(ScriptedModel(plans=[plan(*steps)])):
         await approvals.approve(session.pk, run.pk, 1, alice)
         assert (await ended(run)).status == "succeeded"
     step = await PlanStep.objects.aget(key="s2")
@@ -256,8 +259,8 @@ async def test_what_was_shown_is_deleted_also_when_it_came_out_of_a_result_or_wa
         create("s3", "Draft"),
         use("s4", "delete_task", "s3", task=result_of("s3", "task_id")),
     ]
-    run = await outcome(session, alice, Order("Delete them"), *steps)
-    async with local.driving(agent()):
+    run = await outcome(session, alice, MessageRequest("Delete them"), *steps)
+    async with local.driving(ScriptedModel()):
         await approvals.approve(session.pk, run.pk, 1, alice)
         assert (await ended(run)).status == "succeeded"
     assert not await Task.objects.aexists()

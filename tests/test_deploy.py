@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from agent.models import ChatSession, Run
 from agent.runs import runs
-from agent.runs.runs import Order
+from agent.runs.runs import MessageRequest
 from chat.consumers import HEARTBEAT
 from samurai_site.server import MAX_BODY
 from tests.documents import DOCS, examples, makefile_reads, rows, section, settings_read
@@ -197,8 +197,8 @@ async def test_the_queries_find_who_drives_and_what_nobody_drives(
 
     undriven, drivers = [sync_to_async(lambda q=q: ask(q)) for q in examples(GUIDE, "sql")]
     assert (await undriven(), await drivers()) == ([], [])
-    await runs.start(session.pk, alice, Order("One"))
-    await runs.start(session.pk, alice, Order("Two"))
+    await runs.start(session.pk, alice, MessageRequest("One"))
+    await runs.start(session.pk, alice, MessageRequest("Two"))
     assert len(await undriven()) == 1
     await runs.claim(session.pk, "a-host:1:1")
     assert await undriven() == []

@@ -14,13 +14,13 @@ from django.contrib.auth.models import User
 from django.db import OperationalError, ProgrammingError
 from django.utils import timezone
 
+from agent.agent import PlanningFirstAgent
 from agent.engine import local, process_identity
 from agent.event_log import log
 from agent.exceptions import Refused
 from agent.models import Approval, ChatSession, Event, PhaseResult, Project, Run, Task
-from agent.pipeline.phases import PlanningFirstAgent
 from agent.runs import approvals, runs
-from agent.runs.runs import Order
+from agent.runs.runs import MessageRequest
 from agent.testing import ScriptedModel
 from agent.tools import registry
 from agent.tools.registry import Arguments, Result, ToolCall
@@ -47,10 +47,6 @@ async def status(run: Run, wanted: str) -> None:
             await asyncio.sleep(0.02)
 
 
-def agent(**turns: Any) -> PlanningFirstAgent:
-    return PlanningFirstAgent(ScriptedModel(**turns))
-
-
 async def test_a_run_is_carried_on_from_its_ledger_and_repeats_nothing(
     session: ChatSession, alice: User, project: Project
 ) -> None:
@@ -60,21 +56,21 @@ async def test_a_run_is_carried_on_from_its_ledger_and_repeats_nothing(
     try:
         steps = [create("s1", "Login"), {**create("s2", "x", "s1"), "tool": "wait_here"}]
         steps[1]["arguments"] = {}
-        first = agent(plans=[plan(*steps)])
+        first = ScriptedModel(plans=[plan(*steps)])
         async with local.driving(first):
-            run = await runs.start(session.pk, alice, Order("Do it"))
+            run = await runs.start(session.pk, alice, MessageRequest("Do it"))
             while not await Event.objects.filter(
                 body__contains='"s2","status":"running"'
             ).aexists():
                 await asyncio.sleep(0.02)
         gate.set()
-        second = agent(plans=[RuntimeError("planned again")])
-        async with local.driving(second) as driver:
-            driver.wake(session.pk)
+        second = ScriptedModel(plans=[RuntimeError("planned again")])
+        async with local.driving(second) as runner:
+            runner.wake(session.pk)
             assert (await ended(run)).status == "succeeded"
     finally:
         registry.remove("wait_here")
-    assert "analyze" not in [verb for verb, _ in second.model.asked]  # type: ignore[attr-defined]
+    assert "analyze" not in [verb for verb, _ in second.asked]
     assert await Task.objects.filter(title="Login").acount() == 1
     log = await log_of(session)
     started = [
@@ -110,8 +106,8 @@ async def test_a_step_is_running_while_its_tool_waits(session: ChatSession, alic
     registry.add(registry.make(waits_for(gate)))
     try:
         step = {**create("s1", "x"), "tool": "wait_here", "arguments": {}}
-        async with local.driving(agent(plans=[plan(step)])):
-            run = await runs.start(session.pk, alice, Order("Do it"))
+        async with local.driving(ScriptedModel(plans=[plan(step)])):
+            run = await runs.start(session.pk, alice, MessageRequest("Do it"))
             while not await Event.objects.filter(
                 body__contains='"s1","status":"running"'
             ).aexists():
@@ -128,7 +124,7 @@ async def test_a_step_is_running_while_its_tool_waits(session: ChatSession, alic
 async def test_a_run_with_a_living_driver_elsewhere_is_left_alone(
     session: ChatSession, alice: User
 ) -> None:
-    run = await runs.start(session.pk, alice, Order("Do it"))
+    run = await runs.start(session.pk, alice, MessageRequest("Do it"))
     assert await runs.claim(session.pk, DEAD) is not None
     assert await runs.claim(session.pk, process_identity.owner()) is None
     await Run.objects.filter(pk=run.pk).aupdate(lease_until=timezone.now() - timedelta(seconds=1))
@@ -141,7 +137,7 @@ async def test_what_a_dead_process_of_this_host_held_is_free_at_once(
     session: ChatSession, alice: User
 ) -> None:
     host, _, _ = process_identity.owner().rsplit(":", 2)
-    await runs.start(session.pk, alice, Order("Do it"))
+    await runs.start(session.pk, alice, MessageRequest("Do it"))
     await runs.claim(session.pk, f"{host}:999999999:1")
     assert await sync_to_async(local.undriven_sessions)() == []
     assert await sync_to_async(local.free_dead_leases)() == 1
@@ -149,33 +145,37 @@ async def test_what_a_dead_process_of_this_host_held_is_free_at_once(
 
 
 async def test_a_serving_engine_takes_up_what_was_left(session: ChatSession, alice: User) -> None:
-    run = await runs.start(session.pk, alice, Order("Do it"))
-    driver = local.LocalEngine(serving=True, agent=agent(plans=[plan(create("s1", "Login"))]))
-    await driver.start()
+    run = await runs.start(session.pk, alice, MessageRequest("Do it"))
+    runner = local.LocalEngine(
+        serving=True, model=ScriptedModel(plans=[plan(create("s1", "Login"))])
+    )
+    await runner.start()
     try:
         assert (await ended(run)).status == "succeeded"
     finally:
-        await driver.stop()
+        await runner.stop()
 
 
 async def test_a_serving_engine_takes_over_from_a_process_of_its_host_that_dies_beside_it(
     session: ChatSession, alice: User
 ) -> None:
     host, _, _ = process_identity.owner().rsplit(":", 2)
-    run = await runs.start(session.pk, alice, Order("Do it"))
+    run = await runs.start(session.pk, alice, MessageRequest("Do it"))
     await runs.claim(
         session.pk, process_identity.owner()
     )  # by a living one, as far as anybody can tell
     await Run.objects.filter(pk=run.pk).aupdate(lease_until=timezone.now() + timedelta(hours=1))
-    driver = local.LocalEngine(serving=True, agent=agent(plans=[plan(create("s1", "Login"))]))
-    await driver.start()
+    runner = local.LocalEngine(
+        serving=True, model=ScriptedModel(plans=[plan(create("s1", "Login"))])
+    )
+    await runner.start()
     try:
         await asyncio.sleep(0.3)
         assert (await Run.objects.aget(pk=run.pk)).attempt == 1
         await Run.objects.filter(pk=run.pk).aupdate(lease_owner=f"{host}:999999999:1")
         assert (await ended(run)).status == "succeeded"
     finally:
-        await driver.stop()
+        await runner.stop()
 
 
 @pytest.mark.parametrize("error", [OperationalError("away"), ProgrammingError("no such column")])
@@ -192,25 +192,27 @@ async def test_an_engine_whose_look_at_the_database_fails_looks_again(
 
     call = local.database.call
     monkeypatch.setattr(local.database, "call", look)
-    run = await runs.start(session.pk, alice, Order("Do it"))
-    driver = local.LocalEngine(serving=True, agent=agent(plans=[plan(create("s1", "Login"))]))
-    await driver.start()
+    run = await runs.start(session.pk, alice, MessageRequest("Do it"))
+    runner = local.LocalEngine(
+        serving=True, model=ScriptedModel(plans=[plan(create("s1", "Login"))])
+    )
+    await runner.start()
     try:
         assert (await ended(run)).status == "succeeded"
     finally:
-        await driver.stop()
+        await runner.stop()
     assert failures == [error]
 
 
 async def test_a_run_that_is_claimed_while_its_engine_stops_is_handed_over_too(
     session: ChatSession, alice: User
 ) -> None:
-    run = await runs.start(session.pk, alice, Order("Do it"))
+    run = await runs.start(session.pk, alice, MessageRequest("Do it"))
     slow = log._thread.submit(time.sleep, 0.6)  # the claim waits for its turn to be written
-    driver = local.LocalEngine(serving=True, agent=agent())
-    await driver.start()
+    runner = local.LocalEngine(serving=True, model=ScriptedModel())
+    await runner.start()
     await asyncio.sleep(0.2)
-    await driver.stop()
+    await runner.stop()
     await asyncio.wrap_future(slow)
     await asyncio.sleep(0.2)
     await run.arefresh_from_db()
@@ -222,7 +224,7 @@ async def test_messages_carried_out_at_the_same_time_by_the_library_do_not_take_
 ) -> None:
     def carry_out(number: int, session: Any = None) -> Any:
         steps = plan(create("s1", f"Task {number}"))
-        return agent(plans=[steps]).process_user_message(
+        return PlanningFirstAgent(ScriptedModel(plans=[steps])).process_user_message(
             f"Message {number}", project.pk, session_id=session
         )
 
@@ -239,7 +241,7 @@ async def test_messages_carried_out_at_the_same_time_by_the_library_do_not_take_
 async def test_a_run_that_takes_its_driver_down_again_and_again_fails(
     session: ChatSession, alice: User
 ) -> None:
-    run = await runs.start(session.pk, alice, Order("Do it"))
+    run = await runs.start(session.pk, alice, MessageRequest("Do it"))
     for _ in range(runs.MAX_CLAIMS):
         assert await runs.claim(session.pk, DEAD) is not None
         await Run.objects.filter(pk=run.pk).aupdate(lease_until=None)
@@ -255,16 +257,16 @@ async def test_a_run_that_takes_too_long_ends_with_run_timeout(
 ) -> None:
     settings.SAMURAI_RUN_TIMEOUT = 0.3
     never = asyncio.Event()
-    async with local.driving(agent(gates={"analyze": never})):
-        run = await runs.start(session.pk, alice, Order("Do it"))
+    async with local.driving(ScriptedModel(gates={"analyze": never})):
+        run = await runs.start(session.pk, alice, MessageRequest("Do it"))
         assert (await ended(run)).error_code == "run_timeout"
 
 
 async def test_a_fault_of_ours_is_an_internal_error_without_its_details(
     session: ChatSession, alice: User
 ) -> None:
-    async with local.driving(agent(analyses=[RuntimeError("secret detail")])):
-        run = await runs.start(session.pk, alice, Order("Do it"))
+    async with local.driving(ScriptedModel(analyses=[RuntimeError("secret detail")])):
+        run = await runs.start(session.pk, alice, MessageRequest("Do it"))
         await ended(run)
     last = (await log_of(session))[-1]
     assert last["code"] == "internal"
@@ -273,13 +275,13 @@ async def test_a_fault_of_ours_is_an_internal_error_without_its_details(
 
 # -- approval --------------------------------------------------------------------------------------
 
-ASK_FIRST = Order("Do it", approval="required")
+ASK_FIRST = MessageRequest("Do it", approval="required")
 
 
 async def test_a_plan_that_waits_is_carried_out_when_it_is_approved(
     session: ChatSession, alice: User
 ) -> None:
-    async with local.driving(agent(plans=[plan(create("s1", "Login"))])):
+    async with local.driving(ScriptedModel(plans=[plan(create("s1", "Login"))])):
         run = await runs.start(session.pk, alice, ASK_FIRST)
         await status(run, "waiting")
         assert run.lease_until is None
@@ -303,25 +305,25 @@ async def test_a_plan_that_waits_is_carried_out_when_it_is_approved(
 async def test_a_waiting_run_goes_on_in_another_process_after_a_restart(
     session: ChatSession, alice: User
 ) -> None:
-    async with local.driving(agent(plans=[plan(create("s1", "Login"))])):
+    async with local.driving(ScriptedModel(plans=[plan(create("s1", "Login"))])):
         run = await runs.start(session.pk, alice, ASK_FIRST)
         await status(run, "waiting")
     assert await sync_to_async(local.undriven_sessions)() == []
     await approvals.approve(session.pk, run.pk, 1, alice)
-    second = agent(plans=[RuntimeError("planned again")])
-    driver = local.LocalEngine(serving=True, agent=second)
-    await driver.start()
+    second = ScriptedModel(plans=[RuntimeError("planned again")])
+    runner = local.LocalEngine(serving=True, model=second)
+    await runner.start()
     try:
         assert (await ended(run)).status == "succeeded"
     finally:
-        await driver.stop()
+        await runner.stop()
 
 
 async def test_a_rejection_with_a_reason_makes_the_plan_anew(
     session: ChatSession, alice: User
 ) -> None:
     model = ScriptedModel(plans=[plan(create("s1", "Login")), plan(create("s1", "Sign-in"))])
-    async with local.driving(PlanningFirstAgent(model)):
+    async with local.driving(model):
         run = await runs.start(session.pk, alice, ASK_FIRST)
         await status(run, "waiting")
         await approvals.reject(session.pk, run.pk, 1, alice, "Call it sign-in")
@@ -335,7 +337,7 @@ async def test_a_rejection_with_a_reason_makes_the_plan_anew(
 
 
 async def test_a_rejection_without_a_reason_cancels(session: ChatSession, alice: User) -> None:
-    async with local.driving(agent(plans=[plan(create("s1", "Login"))])):
+    async with local.driving(ScriptedModel(plans=[plan(create("s1", "Login"))])):
         run = await runs.start(session.pk, alice, ASK_FIRST)
         await status(run, "waiting")
         await approvals.reject(session.pk, run.pk, 1, alice, "  ")
@@ -352,7 +354,7 @@ async def test_a_rejection_without_a_reason_cancels(session: ChatSession, alice:
 async def test_an_edited_plan_is_validated_and_waits_again(
     session: ChatSession, alice: User
 ) -> None:
-    async with local.driving(agent(plans=[plan(create("s1", "Login"))])):
+    async with local.driving(ScriptedModel(plans=[plan(create("s1", "Login"))])):
         run = await runs.start(session.pk, alice, ASK_FIRST)
         await status(run, "waiting")
         with pytest.raises(Refused) as refused:
@@ -378,11 +380,11 @@ async def test_a_plan_that_deletes_several_tasks_asks_and_one_that_deletes_one_d
         return {**step, "tool": "delete_task", "arguments": {"task": title}}
 
     turns = [plan(delete("s1", "A"), delete("s2", "B")), plan(delete("s1", "C"))]
-    async with local.driving(agent(plans=turns)):
-        run = await runs.start(session.pk, alice, Order("Delete A and B"))
+    async with local.driving(ScriptedModel(plans=turns)):
+        run = await runs.start(session.pk, alice, MessageRequest("Delete A and B"))
         await status(run, "waiting")
         await runs.cancel(session.pk, run.pk, alice)
-        run = await runs.start(session.pk, alice, Order("Delete C"))
+        run = await runs.start(session.pk, alice, MessageRequest("Delete C"))
         assert (await ended(run)).status == "succeeded"
     assert {task.title async for task in Task.objects.all()} == {"A", "B"}
 
@@ -390,7 +392,7 @@ async def test_a_plan_that_deletes_several_tasks_asks_and_one_that_deletes_one_d
 async def test_phases_of_a_rejected_plan_are_done_anew_and_the_others_are_kept(
     session: ChatSession, alice: User
 ) -> None:
-    async with local.driving(agent(plans=[plan(create("s1", "Login"))])):
+    async with local.driving(ScriptedModel(plans=[plan(create("s1", "Login"))])):
         run = await runs.start(session.pk, alice, ASK_FIRST)
         await status(run, "waiting")
     await approvals.reject(session.pk, run.pk, 1, alice, "No")

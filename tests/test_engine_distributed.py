@@ -70,7 +70,7 @@ async def test_a_message_to_one_server_is_carried_out_by_a_worker_and_seen_at_th
     async with watching(site.web[0]) as near, watching(site.web[1]) as far:
         await send(near, "Live")
         await gate.arrived()
-        assert site.driver("Live") is not None
+        assert site.runner("Live") is not None
         gate.open()
         there = asyncio.create_task(end_of(far, "Live"))
         here = await end_of(near, "Live")
@@ -101,7 +101,7 @@ async def test_when_its_worker_is_killed_the_other_carries_on_and_repeats_nothin
     async with watching(site.web[0]) as near, watching(site.web[1]) as far:
         await send(near, "Kill")
         await gate.arrived()
-        worker = await eventually(lambda: site.driver("Kill"))
+        worker = await eventually(lambda: site.runner("Kill"))
         worker.stop(signal.SIGKILL)
         gate.open()
         frames = await end_of(far, "Kill")
@@ -164,11 +164,11 @@ async def test_a_worker_that_was_frozen_writes_nothing_and_goes_on_when_its_succ
     async with watching(site.web[0]) as near:
         await send(near, "Freeze")
         await gate.arrived()
-        frozen = await eventually(lambda: site.driver("Freeze"))
+        frozen = await eventually(lambda: site.runner("Freeze"))
         frozen.send_signal(signal.SIGSTOP)
         try:
             await eventually(lambda: len(site.model.asked("memory", "Freeze")) == 2, TAKEN_OVER)
-            successor = await eventually(lambda: site.driver("Freeze"))
+            successor = await eventually(lambda: site.runner("Freeze"))
             assert successor is not frozen
         finally:
             frozen.send_signal(signal.SIGCONT)
@@ -191,7 +191,7 @@ async def test_a_worker_that_froze_while_it_wrote_holds_up_nobody(site: Site) ->
     async with watching(site.web[0]) as near:
         await send(near, "Freeze and write")
         await gate.arrived()
-        frozen = await eventually(lambda: site.driver("Freeze and write"))
+        frozen = await eventually(lambda: site.runner("Freeze and write"))
         with site.web[0].database() as database:
             lock = "SELECT FROM agent_chatsession WHERE id = %s FOR UPDATE"
             database.execute(lock, [site.web[0].session])
@@ -214,7 +214,7 @@ async def test_a_plan_that_waits_goes_on_in_another_process_when_it_is_approved(
     async with watching(site.web[0]) as near, watching(site.web[1]) as far:
         await send(near, "Ask first", approval="required")
         await gate.arrived()
-        worker = await eventually(lambda: site.driver("Ask first"))
+        worker = await eventually(lambda: site.runner("Ask first"))
         gate.open()
         asked = (await until(far, lambda f: f["type"] == "approval"))[-1]
         parked = (await until(far, lambda f: f["type"] == "run"))[-1]
@@ -255,7 +255,7 @@ async def test_a_worker_that_is_told_to_stop_hands_its_run_over(site: Site) -> N
     async with watching(site.web[0]) as near:
         await send(near, "Hand over")
         await gate.arrived()
-        worker = await eventually(lambda: site.driver("Hand over"))
+        worker = await eventually(lambda: site.runner("Hand over"))
         held = site.run("Hand over", "r.lease_owner")
         await asyncio.to_thread(worker.stop)
         # Given back, and not left to a lease that runs out.

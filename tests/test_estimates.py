@@ -14,7 +14,6 @@ from agent.engine import local
 from agent.event_log.events import Phase
 from agent.llm.base import Analysis
 from agent.models import ChatSession, Message, PhaseResult, PlanStep, Project, Run
-from agent.pipeline.phases import PlanningFirstAgent
 from agent.plan import Plan, Step, StepType
 from agent.plans import estimates, store
 from agent.plans.estimates import SLOW_FLOOR, Estimate, Outlook, of_plan
@@ -267,8 +266,8 @@ async def test_who_is_asked_about_a_plan_is_told_how_long_it_takes(
         await process(model, project, session)
     estimates.forget()
     asking = await ChatSession.objects.acreate(project=project)
-    async with local.driving(PlanningFirstAgent(model), asking.pk):
-        run = await runs.start(asking.pk, alice, runs.Order("Do it", approval="required"))
+    async with local.driving(model, asking.pk):
+        run = await runs.start(asking.pk, alice, runs.MessageRequest("Do it", approval="required"))
         while run.status in (Run.Status.QUEUED, Run.Status.RUNNING):
             await run.arefresh_from_db()
     told = next(e["approval"] for e in await log_of(asking) if e["type"] == "approval")

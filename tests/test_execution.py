@@ -17,24 +17,25 @@ from agent.pipeline import execution
 from agent.plans.ordering import AT_ONCE, needs
 from agent.plans.parser import parse
 from agent.runs import runs
-from agent.runs.runs import Order
+from agent.runs.runs import MessageRequest
+from agent.testing import ScriptedModel
 from agent.tools import registry
 from agent.tools.registry import Arguments, ToolCall
 from agent.tools.tasks import TaskMade
 from tests.test_approval import make_tasks, result_of, use
-from tests.test_engine import agent, ended
+from tests.test_engine import ended
 from tests.test_pipeline import create, log_of, plan
 from tests.tools_for_tests import Text, having
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 # Asked before every step elsewhere; here it is the carrying out that matters.
-DO_IT = Order("Do it")
+DO_IT = MessageRequest("Do it")
 
 
 async def carried_out(session: ChatSession, user: User, *steps: dict[str, Any]) -> dict[str, Any]:
     """Returns the run's steps as they ended, by id."""
-    async with local.driving(agent(plans=[plan(*steps)])):
+    async with local.driving(ScriptedModel(plans=[plan(*steps)])):
         run = await ended(await runs.start(session.pk, user, DO_IT))
     assert run.status == "succeeded"
     return {step.key: step async for step in PlanStep.objects.filter(plan__run=run)}

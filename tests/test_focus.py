@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from agent.agent import PlanningFirstAgent
 from agent.board import tasks as board
 from agent.models import ChatSession, Message, Project, Run, Task
 from agent.pipeline import context
-from agent.pipeline.phases import PlanningFirstAgent
 
 
 @pytest.fixture

@@ -23,11 +23,10 @@ from agent.llm.offline.model import OfflineModel
 from agent.llm.prompts import render
 from agent.memory import memories
 from agent.models import Approval, ChatSession, Event, Memory, Message, PlanStep, Project, Run, Task
-from agent.pipeline.phases import PlanningFirstAgent
 from agent.plan import StepType
 from agent.plans import store
 from agent.runs import runs
-from agent.runs.runs import Order
+from agent.runs.runs import MessageRequest
 from agent.tools import registry
 from tests.gullible import DISGUISES, ORDERS, WISHES, GullibleModel, Wish, has_order, step
 from tests.tools_for_tests import having
@@ -152,8 +151,8 @@ def prepared(session: ChatSession, place: Any, text: str, box: Outbox) -> None:
 
 
 async def carried_out(session: ChatSession, user: User, model: Any, content: str) -> Run:
-    async with local.driving(PlanningFirstAgent(model)):
-        run = await runs.start(session.pk, user, Order(content))
+    async with local.driving(model):
+        run = await runs.start(session.pk, user, MessageRequest(content))
         while run.status in (Run.Status.QUEUED, Run.Status.RUNNING):
             await run.arefresh_from_db()
     return run

@@ -11,7 +11,6 @@ from agent.board import tasks as board
 from agent.engine import local
 from agent.llm.base import COMPLETED_TASKS, Revise
 from agent.models import ChatSession, Project, Run, Task
-from agent.pipeline.phases import PlanningFirstAgent
 from agent.runs import approvals, runs
 from agent.testing import ScriptedModel
 from tests.test_approval import make_tasks, use
@@ -22,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 async def said(session: ChatSession, user: User, message: str) -> Run:
     """Returns the run of `message` when it waits or is over."""
-    run = await runs.start(session.pk, user, runs.Order(message))
+    run = await runs.start(session.pk, user, runs.MessageRequest(message))
     return await settled(run)
 
 
@@ -100,7 +99,7 @@ async def test_a_model_that_names_several_is_told_which_and_to_ask_instead(
     }
     wrong = use("s1", "change_task_status", task="the login task", status="completed")
     model = ScriptedModel(plans=[plan(wrong), asks])
-    async with local.driving(PlanningFirstAgent(model)):
+    async with local.driving(model):
         await said(session, alice, "Mark the login task as done")
     revise = [given for verb, given in model.asked if verb == "plan"][1]
     assert isinstance(revise, Revise)

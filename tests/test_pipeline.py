@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
+from agent.agent import AgentResult, PlanningFirstAgent
 from agent.exceptions import ModelUnavailable
 from agent.llm.base import Analysis
 from agent.models import ChatSession, Event, Memory, Project, Run, Task
-from agent.pipeline.phases import AgentResult, PlanningFirstAgent
 from agent.testing import ScriptedModel
 
 pytestmark = pytest.mark.django_db(transaction=True)

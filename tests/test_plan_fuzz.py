@@ -19,10 +19,11 @@ from agent.models import ChatSession, Memory, PlanStep, Project, Task
 from agent.plan import MAX_STEPS, Plan, StepType, in_order, placeholders
 from agent.plans import parser, validation
 from agent.runs import runs
-from agent.runs.runs import Order
+from agent.runs.runs import MessageRequest
+from agent.testing import ScriptedModel
 from agent.tools import registry
 from tests.plan_making import Maker, spoilt
-from tests.test_engine import agent, ended
+from tests.test_engine import ended
 from tests.test_tools import VALID
 
 PLANS = 2000
@@ -82,8 +83,8 @@ async def test_a_hostile_plan_is_not_started_not_even_in_part(
     """A model makes such a plan twice: the run ends with an answer, and nothing was touched."""
     settings.SAMURAI_USER_RUNS_PER_MINUTE = 1000
     for raw in (await invalid_plans(session.project, alice))[:40]:
-        async with local.driving(agent(plans=[raw])):
-            run = await ended(await runs.start(session.pk, alice, Order("Do it")))
+        async with local.driving(ScriptedModel(plans=[raw])):
+            run = await ended(await runs.start(session.pk, alice, MessageRequest("Do it")))
         assert run.status == "succeeded"
         kinds = PlanStep.objects.filter(plan__run=run).values_list("type", flat=True)
         assert [kind async for kind in kinds] == ["answer"]

@@ -11,19 +11,18 @@ from django.contrib.auth.models import User
 from agent.engine import local
 from agent.exceptions import ModelUnavailable, Refused, ToolFailed
 from agent.models import ChatSession, Memory, PlanStep, Project, Run, Task
-from agent.pipeline.phases import PlanningFirstAgent
 from agent.runs import approvals, rerun, runs
-from agent.runs.runs import Order
+from agent.runs.runs import MessageRequest
 from agent.testing import ScriptedModel
 from tests.test_approval import make_tasks, result_of, use
-from tests.test_engine import agent, ended
+from tests.test_engine import ended
 from tests.test_execution import Flaky
 from tests.test_pipeline import create, log_of, plan
 from tests.tools_for_tests import having
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-DO_IT = Order("Do it")
+DO_IT = MessageRequest("Do it")
 FIRST = plan(create("s1", "Login"), use("s2", "fail", "s1"), create("s3", "After it", "s2"))
 
 
@@ -34,11 +33,11 @@ def failing() -> Any:
 
 
 async def carried_out(
-    session: ChatSession, user: User, *plans: Any, order: Order = DO_IT
+    session: ChatSession, user: User, *plans: Any, order: MessageRequest = DO_IT
 ) -> tuple[Run, ScriptedModel]:
     """Returns the run when it is over or waits."""
     model = ScriptedModel(plans=plans)
-    async with local.driving(PlanningFirstAgent(model)):
+    async with local.driving(model):
         run = await runs.start(session.pk, user, order)
         while run.status in (Run.Status.QUEUED, Run.Status.RUNNING):
             await run.arefresh_from_db()
@@ -177,7 +176,7 @@ async def test_a_new_plan_that_needs_a_word_waits_for_it(
     told = [e["approval"] for e in await log_of(session) if e["type"] == "approval"]
     assert told[0]["plan_revision"] == 2
     assert [effect["step"] for effect in told[0]["effects"]] == ["s4"]  # not what is done
-    nothing_more = agent(plans=[RuntimeError("planned again")])
+    nothing_more = ScriptedModel(plans=[RuntimeError("planned again")])
     async with local.driving(nothing_more):
         await approvals.approve(session.pk, run.pk, 2, alice)
         assert (await ended(run)).status == "succeeded"
@@ -191,7 +190,7 @@ async def test_deletions_before_and_after_count_together(
     await make_tasks(project, "Old page", "Old button")
     first = plan(use("s1", "delete_task", task="Old page"), use("s2", "fail"))
     second = plan(use("s3", "delete_task", task="Old button"))
-    order = Order("Delete the old page and the old button")
+    order = MessageRequest("Delete the old page and the old button")
     run, _ = await carried_out(session, alice, first, second, order=order)
     assert (await run.approvals.aget()).reason == "The plan deletes 2 objects."
 
@@ -200,10 +199,10 @@ async def test_deletions_before_and_after_count_together(
 async def test_a_rejected_new_plan_is_made_anew_and_keeps_what_was_done(
     session: ChatSession, alice: User
 ) -> None:
-    order = Order("Do it", approval="required")
+    order = MessageRequest("Do it", approval="required")
     run, _ = await carried_out(session, alice, FIRST, order=order)
     model = ScriptedModel(plans=[plan(create("s4", "Second")), plan(create("s5", "Third"))])
-    async with local.driving(PlanningFirstAgent(model)):
+    async with local.driving(model):
         await approvals.approve(session.pk, run.pk, 1, alice)
         await asked_about(run, 2)
         await approvals.reject(session.pk, run.pk, 2, alice, "Call it the third")
@@ -228,7 +227,7 @@ async def test_an_edit_of_a_new_plan_cannot_undo_what_was_done(
             await approvals.edit(session.pk, run.pk, 2, alice, steps)
         assert refused.value.code == "invalid_plan"
     await approvals.edit(session.pk, run.pk, 2, alice, [done, instead])
-    async with local.driving(agent()):
+    async with local.driving(ScriptedModel()):
         await approvals.approve(session.pk, run.pk, 3, alice)
         assert (await ended(run)).status == "succeeded"
     assert await titles() == ["Old", "Login", "New"]
@@ -249,14 +248,14 @@ async def test_a_run_that_is_carried_on_after_it_was_planned_anew_is_not_planned
         raise ToolFailed("Too late.")
 
     with having("wait_here", wait):
-        async with local.driving(agent(plans=[FIRST, second])):
+        async with local.driving(ScriptedModel(plans=[FIRST, second])):
             run = await runs.start(session.pk, alice, DO_IT)
             while not await PlanStep.objects.filter(key="s4", status="running").aexists():
                 await asyncio.sleep(0.02)
         gate.set()
         third = ScriptedModel(plans=[plan(create("s6", "Third"))])
-        async with local.driving(PlanningFirstAgent(third)) as driver:
-            driver.wake(session.pk)
+        async with local.driving(third) as runner:
+            runner.wake(session.pk)
             assert (await ended(run)).status == "succeeded"
     assert asked(third) == []
     assert await steps_of(run, 2) == {"s1": "succeeded", "s4": "failed", "s5": "skipped"}
@@ -269,7 +268,7 @@ async def test_a_run_that_broke_off_while_it_was_planned_anew_is_planned_anew_wh
 ) -> None:
     never = asyncio.Event()
     first = ScriptedModel(plans=[FIRST, plan()])
-    async with local.driving(PlanningFirstAgent(first)):
+    async with local.driving(first):
         run = await runs.start(session.pk, alice, DO_IT)
         while not asked(first):
             await asyncio.sleep(0.01)
@@ -277,8 +276,8 @@ async def test_a_run_that_broke_off_while_it_was_planned_anew_is_planned_anew_wh
         while len(asked(first)) < 2:
             await asyncio.sleep(0.01)
     second = ScriptedModel(plans=[plan(create("s4", "Instead"))])
-    async with local.driving(PlanningFirstAgent(second)) as driver:
-        driver.wake(session.pk)
+    async with local.driving(second) as runner:
+        runner.wake(session.pk)
         assert (await ended(run)).status == "succeeded"
     assert len(asked(second)) == 1
     assert await titles() == ["Login", "Instead"]
@@ -290,10 +289,10 @@ async def test_a_retry_keeps_what_was_done_in_either_plan(
 ) -> None:
     second = plan(create("s4", "Instead"))
     model = ScriptedModel(plans=[FIRST, second], answers=[[ModelUnavailable("Away.")]])
-    async with local.driving(PlanningFirstAgent(model)):
+    async with local.driving(model):
         failed = await ended(await runs.start(session.pk, alice, DO_IT))
     assert failed.status == "failed"
-    async with local.driving(agent(plans=[RuntimeError("planned again")])):
+    async with local.driving(ScriptedModel(plans=[RuntimeError("planned again")])):
         again = await ended(await rerun.retry(session.pk, failed.pk, alice))
     assert again.status == "succeeded"
     assert await titles() == ["Login", "Instead"]

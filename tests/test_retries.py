@@ -8,11 +8,10 @@ from django.contrib.auth.models import User
 from agent.engine import local
 from agent.exceptions import ModelUnavailable, Refused
 from agent.models import ChatSession, Run, Task
-from agent.pipeline.phases import PlanningFirstAgent
 from agent.runs import approvals, rerun, runs
-from agent.runs.runs import Order
+from agent.runs.runs import MessageRequest
 from agent.testing import ScriptedModel
-from tests.test_engine import agent, ended, status
+from tests.test_engine import ended, status
 from tests.test_pipeline import create, log_of, plan
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,12 +22,12 @@ AWAY = ModelUnavailable("The model's server is away.")
 async def test_a_retry_goes_on_where_the_run_failed_and_repeats_nothing(
     session: ChatSession, alice: User
 ) -> None:
-    first = agent(plans=[plan(create("s1", "Login"))], answers=[[AWAY]])
+    first = ScriptedModel(plans=[plan(create("s1", "Login"))], answers=[[AWAY]])
     async with local.driving(first):
-        failed = await ended(await runs.start(session.pk, alice, Order("Do it")))
+        failed = await ended(await runs.start(session.pk, alice, MessageRequest("Do it")))
         assert failed.status == "failed"
     second = ScriptedModel(plans=[RuntimeError("planned again")], answers=[["It is there."]])
-    async with local.driving(PlanningFirstAgent(second)):
+    async with local.driving(second):
         again = await ended(await rerun.retry(session.pk, failed.pk, alice))
     assert (again.status, again.retry_of_id, again.number) == ("succeeded", failed.pk, 2)
     assert await Task.objects.filter(title="Login").acount() == 1
@@ -45,8 +44,8 @@ async def test_a_retry_goes_on_where_the_run_failed_and_repeats_nothing(
 async def test_a_retry_of_a_cancelled_plan_carries_out_what_was_left(
     session: ChatSession, alice: User
 ) -> None:
-    async with local.driving(agent(plans=[plan(create("s1", "Login"))])):
-        run = await runs.start(session.pk, alice, Order("Do it", approval="required"))
+    async with local.driving(ScriptedModel(plans=[plan(create("s1", "Login"))])):
+        run = await runs.start(session.pk, alice, MessageRequest("Do it", approval="required"))
         await status(run, "waiting")
         await runs.cancel(session.pk, run.pk, alice)
         again = await rerun.retry(session.pk, run.pk, alice)
@@ -57,8 +56,8 @@ async def test_a_retry_of_a_cancelled_plan_carries_out_what_was_left(
 
 
 async def test_two_clicks_on_retry_make_one_run(session: ChatSession, alice: User) -> None:
-    async with local.driving(agent(answers=[[AWAY]], plans=[plan(create("s1", "Login"))])):
-        failed = await ended(await runs.start(session.pk, alice, Order("Do it")))
+    async with local.driving(ScriptedModel(answers=[[AWAY]], plans=[plan(create("s1", "Login"))])):
+        failed = await ended(await runs.start(session.pk, alice, MessageRequest("Do it")))
     one = await rerun.retry(session.pk, failed.pk, alice)
     two = await rerun.retry(session.pk, failed.pk, alice)
     assert one.pk == two.pk
@@ -68,7 +67,7 @@ async def test_two_clicks_on_retry_make_one_run(session: ChatSession, alice: Use
 async def test_what_has_not_failed_is_not_retried_and_what_is_not_over_not_regenerated(
     session: ChatSession, alice: User
 ) -> None:
-    waiting = await runs.start(session.pk, alice, Order("Do it"))
+    waiting = await runs.start(session.pk, alice, MessageRequest("Do it"))
     for again in (rerun.retry, rerun.regenerate):
         with pytest.raises(Refused) as refused:
             await again(session.pk, waiting.pk, alice)
@@ -80,8 +79,8 @@ async def test_what_has_not_failed_is_not_retried_and_what_is_not_over_not_regen
 
 async def test_a_regenerated_answer_starts_over(session: ChatSession, alice: User) -> None:
     model = ScriptedModel(plans=[plan(create("s1", "A")), plan(create("s1", "B"))])
-    async with local.driving(PlanningFirstAgent(model)):
-        run = await ended(await runs.start(session.pk, alice, Order("Do it")))
+    async with local.driving(model):
+        run = await ended(await runs.start(session.pk, alice, MessageRequest("Do it")))
         again = await ended(await rerun.regenerate(session.pk, run.pk, alice))
     assert again.status == "succeeded"
     assert again.message_id == run.message_id

@@ -188,10 +188,10 @@ def test_of_two_who_have_checked_the_same_link_one_gets_in(boss: User) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_of_many_clicks_at_once_one_signs_in() -> None:
     token = make_token(User.objects.create_superuser("boss"))
-    together, users = threading.Barrier(8), []
+    run_together, users = threading.Barrier(8), []
 
     def click() -> None:
-        together.wait()
+        run_together.wait()
         users.append(redeem(token))
         connection.close()
 

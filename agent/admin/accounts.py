@@ -12,7 +12,7 @@ from django.http import HttpRequest
 
 from agent.accounts.tokens import revoke
 from agent.admin import actions
-from agent.admin.base import CountedDeletion, FactAdmin, QuickAdmin
+from agent.admin.base import CountedDeletion, QuickAdmin, ReadOnlyAdmin
 from agent.models import ApiToken, Feedback
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class ApiTokenAdmin(QuickAdmin):
 
 
 @admin.register(Feedback)
-class FeedbackAdmin(FactAdmin):
+class FeedbackAdmin(ReadOnlyAdmin):
     list_display = ("value", "target", "user", "run", "comment", "created_at")
     list_select_related = ("user", "run")
     list_filter = ("value", "created_at")

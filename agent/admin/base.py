@@ -68,7 +68,7 @@ class AgentsAdmin(QuickAdmin):
         return page is None or page.startswith(f"{self.opts.app_label}_{self.opts.model_name}_")
 
 
-class FactAdmin(AgentsAdmin):
+class ReadOnlyAdmin(AgentsAdmin):
     """Such rows that are looked at and never edited."""
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -90,7 +90,7 @@ class LatestFormSet(FormSet):
         return self._latest
 
 
-class FactInline(TabularInline):
+class ReadOnlyInline(TabularInline):
     """The latest of such rows on the page of what they belong to."""
 
     extra = 0

@@ -7,13 +7,13 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from agent.admin.soft_delete import DeletedFilter, MarkedAdmin
+from agent.admin.soft_delete import DeletedFilter, SoftDeleteAdmin
 from agent.board import tasks
 from agent.models import Task
 
 
 @admin.register(Task)
-class TaskAdmin(MarkedAdmin):
+class TaskAdmin(SoftDeleteAdmin):
     list_display = ("title", "project", "status", "priority", "parent", "updated_at", "deleted_at")
     list_select_related = ("project", "parent")
     list_filter = (DeletedFilter, "status", "priority", "created_at")

@@ -16,9 +16,9 @@ from django.template.response import TemplateResponse
 from django.urls import path
 
 from agent.admin import actions, exports, imports, revisions
-from agent.admin.base import LATEST, ChoiceFilter, FactAdmin, FactInline, LatestFormSet
+from agent.admin.base import LATEST, ChoiceFilter, LatestFormSet, ReadOnlyAdmin, ReadOnlyInline
 from agent.admin.filters import CategoryFilter, ProjectFilter
-from agent.admin.soft_delete import DeletedFilter, MarkedAdmin
+from agent.admin.soft_delete import DeletedFilter, SoftDeleteAdmin
 from agent.change import Change
 from agent.edits import manual_changes, undo
 from agent.exceptions import Refused
@@ -35,7 +35,7 @@ else:
 MOST_FOUND = 200  # memories that a search by words finds, the best
 
 
-class RevisionInline(FactInline):
+class RevisionInline(ReadOnlyInline):
     model = MemoryRevision
     formset = LatestFormSet
     ordering = ("-number",)
@@ -49,7 +49,7 @@ class MemoryForm(Form):
 
 
 @admin.register(Memory)
-class MemoryAdmin(MarkedAdmin):
+class MemoryAdmin(SoftDeleteAdmin):
     form = MemoryForm
     list_display = ("title", "kind", "category", "project", "updated_at", "deleted_at")
     list_select_related = ("project",)
@@ -58,7 +58,7 @@ class MemoryAdmin(MarkedAdmin):
     search_help_text = "Words in any form, as the agent recalls; or a part of the text"
     date_hierarchy = "created_at"
     ordering = ("-updated_at",)
-    actions = (*MarkedAdmin.actions, "export_selected")
+    actions = (*SoftDeleteAdmin.actions, "export_selected")
     fields = (
         "project",
         "title",
@@ -183,7 +183,7 @@ class MemoryAdmin(MarkedAdmin):
 
 
 @admin.register(MemoryRevision)
-class MemoryRevisionAdmin(FactAdmin):
+class MemoryRevisionAdmin(ReadOnlyAdmin):
     list_display = ("title", "number", "action", "kind", "by", "created_at")
     list_select_related = ("by",)
     list_filter = ("action", "kind", "created_at")
@@ -212,7 +212,7 @@ class EntryKindFilter(ChoiceFilter):
 
 
 @admin.register(SearchEntry)
-class SearchEntryAdmin(FactAdmin):
+class SearchEntryAdmin(ReadOnlyAdmin):
     """What search finds: kept by `agent.text.search_index` beside each task and memory."""
 
     list_display = ("__str__", "kind", "project")

@@ -13,8 +13,8 @@ from agent.admin import actions
 from agent.admin.actions import Verb
 from agent.admin.base import (
     ChoiceFilter,
-    FactAdmin,
-    FactInline,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
     as_json,
     duration,
     elapsed,
@@ -26,7 +26,7 @@ from agent.models import Approval, Event, PhaseResult, PlanRevision, PlanStep, R
 from agent.plan import StepType
 
 
-class PhaseInline(FactInline):
+class PhaseInline(ReadOnlyInline):
     model = PhaseResult
     fields = ("phase", "started_at", "took")
     readonly_fields = fields
@@ -36,13 +36,13 @@ class PhaseInline(FactInline):
         return duration(timedelta(milliseconds=row.duration_ms))
 
 
-class PlanInline(FactInline):
+class PlanInline(ReadOnlyInline):
     model = PlanRevision
     fields = ("revision", "summary", "created_at")
     readonly_fields = fields
 
 
-class StepInline(FactInline):
+class StepInline(ReadOnlyInline):
     model = PlanStep
     fields = ("position", "key", "type", "tool", "description", "status", "took", "error")
     readonly_fields = fields
@@ -59,7 +59,7 @@ class ErrorFilter(ChoiceFilter):
 
 
 @admin.register(Run)
-class RunAdmin(FactAdmin):
+class RunAdmin(ReadOnlyAdmin):
     list_display = (
         "asked",
         "number",
@@ -154,7 +154,7 @@ class PhaseFilter(ChoiceFilter):
 
 
 @admin.register(PhaseResult)
-class PhaseResultAdmin(FactAdmin):
+class PhaseResultAdmin(ReadOnlyAdmin):
     list_display = ("phase", "run", "session", "took", "started_at")
     list_select_related = ("run__session",)
     list_filter = (PhaseFilter, "started_at")
@@ -178,7 +178,7 @@ class PhaseResultAdmin(FactAdmin):
 
 
 @admin.register(PlanRevision)
-class PlanRevisionAdmin(FactAdmin):
+class PlanRevisionAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "summary", "revision", "session", "created_at")
     list_select_related = ("run__session",)
     list_filter = ("created_at",)
@@ -201,7 +201,7 @@ class StepTypeFilter(ChoiceFilter):
 
 
 @admin.register(PlanStep)
-class PlanStepAdmin(FactAdmin):
+class PlanStepAdmin(ReadOnlyAdmin):
     list_display = ("description", "key", "type", "tool", "status", "took", "run", "started_at")
     list_select_related = ("plan__run",)
     list_filter = ("status", StepTypeFilter, "tool", "started_at")
@@ -244,7 +244,7 @@ class PlanStepAdmin(FactAdmin):
 
 
 @admin.register(Approval)
-class ApprovalAdmin(FactAdmin):
+class ApprovalAdmin(ReadOnlyAdmin):
     list_display = (
         "status",
         "run",

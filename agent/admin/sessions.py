@@ -26,10 +26,10 @@ from agent.admin.base import (
     BoundedPaginator,
     ChoiceFilter,
     CountedDeletion,
-    FactAdmin,
-    FactInline,
     LatestFormSet,
     QuickAdmin,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
     as_json,
     elapsed,
     link_to_list,
@@ -40,7 +40,7 @@ from agent.exceptions import Refused
 from agent.models import ChatSession, Event, Message, Run
 
 
-class RunInline(FactInline):
+class RunInline(ReadOnlyInline):
     model = Run
     fk_name = "session"
     formset = LatestFormSet
@@ -213,7 +213,7 @@ class ChatSessionAdmin(CountedDeletion, QuickAdmin):
 
 
 @admin.register(Message)
-class MessageAdmin(FactAdmin):
+class MessageAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "role", "author", "session", "created_at")
     list_select_related = ("author", "session")
     list_filter = ("role", "created_at")
@@ -230,7 +230,7 @@ class TypeFilter(ChoiceFilter):
 
 
 @admin.register(Event)
-class EventAdmin(FactAdmin):
+class EventAdmin(ReadOnlyAdmin):
     list_display = ("seq", "type", "says", "session", "run", "time")
     list_display_links = ("seq", "says")
     list_select_related = ("session", "run")

@@ -36,7 +36,7 @@ class DeletedFilter(admin.SimpleListFilter):
         return queryset.filter(deleted_at__isnull=self.value() != "yes")
 
 
-class MarkedAdmin(AgentsAdmin):
+class SoftDeleteAdmin(AgentsAdmin):
     """Edits, deletes and restores by the functions that alone write these rows."""
 
     actions: tuple[str, ...] = ("delete_marked", "restore_marked")

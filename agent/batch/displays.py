@@ -11,14 +11,11 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from agent.batch.inputs import Item, Unread
 from agent.batch.results import Result
+from agent.batch.tally import Tally
 from agent.event_log import log
-
-if TYPE_CHECKING:
-    from agent.batch.runner import Tally
 
 
 class Display:

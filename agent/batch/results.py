@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from agent import library
+from agent import agent
 from agent.batch.inputs import Item
 from agent.event_log.events import EventType
 from agent.exceptions import Refused
@@ -21,7 +21,7 @@ DRY_RUN = "A dry run: planned, and nothing carried out."
 
 def of_run(item: Item, run_id: UUID, after: int, dry_run: bool) -> Result:
     """Reads it from the rows; `after`: where in the log of the session the run begins."""
-    run, told = Run.objects.get(pk=run_id), library.result(run_id)
+    run, told = Run.objects.get(pk=run_id), agent.result(run_id)
     last = _last(run, after)
     reason = last.get("reason", "")
     planned = dry_run and reason == DRY_RUN

@@ -6,27 +6,27 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID, uuid5
 from weakref import WeakValueDictionary
 
 from django.conf import settings
 
-from agent import library
+from agent import agent
 from agent.batch import results
 from agent.batch.displays import Display
 from agent.batch.inputs import Item, Unread
 from agent.batch.outputs import Output
+from agent.batch.tally import Tally
 from agent.engine import local
-from agent.engine.runner import Driver, surviving_an_outage
+from agent.engine.runner import Runner, surviving_an_outage
 from agent.event_log import events, log
 from agent.exceptions import Refused
 from agent.models import ApprovalMode, ChatSession, Event, Project, Run
 from agent.runs import approvals, runs
 from agent.support import database
-from agent.support.task_group import together
+from agent.support.task_group import run_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +39,6 @@ class Options:
     fail_fast: bool = False
     timeout: float | None = None
     dry_run: bool = False
-
-
-@dataclass(slots=True)
-class Tally:
-    """How many inputs came to what. `before`: those that an earlier start had done."""
-
-    ended: Counter[str] = field(default_factory=Counter)  # by status
-    bad: int = 0  # of these, those that did not go well
-    before: int = 0
-    bad_before: int = 0
-    unread: int = 0
-
-    @property
-    def handled(self) -> int:
-        return self.before + sum(self.ended.values())
-
-    @property
-    def all_well(self) -> bool:
-        return not (self.bad or self.bad_before or self.unread)
 
 
 class Batch:
@@ -86,7 +67,7 @@ class Batch:
         start will find them again."""
         try:
             async with self._driving():
-                await together(*(self._work() for _ in range(self._options.concurrency)))
+                await run_together(*(self._work() for _ in range(self._options.concurrency)))
         finally:
             self._stopped.set()
 
@@ -99,21 +80,21 @@ class Batch:
             yield
             return
         await database.call(local.free_dead_leases)
-        async with local.driving() as driver:
-            sweeper = driver.task(self._sweep(driver))
+        async with local.driving() as runner:
+            sweeper = runner.task(self._sweep(runner))
             try:
                 yield
             finally:
                 sweeper.cancel()
 
-    async def _sweep(self, driver: Driver) -> None:
+    async def _sweep(self, runner: Runner) -> None:
         """Takes up what an earlier start, or a server that is gone, left in the sessions at hand."""
         while True:
             await asyncio.sleep(local.SWEEP)
             with surviving_an_outage("look for work"):
                 for session in await database.call(local.undriven_sessions):
-                    if session in self._turns and not driver.drives(session):
-                        driver.begin(session)
+                    if session in self._turns and not runner.drives(session):
+                        runner.begin(session)
 
     # -- inputs ------------------------------------------------------------------------------------
 
@@ -212,13 +193,13 @@ class Batch:
 
     async def _start(self, item: Item, session: UUID, after: int) -> Run:
         """Starts the item's run, or returns the one that an earlier start of the command started."""
-        order = runs.Order(
+        request = runs.MessageRequest(
             content=item.message,
             client_id=self._client_id(item),
             approval=self._approval(),
             counted=False,
         )
-        starting = asyncio.create_task(runs.start(session, self._owner, order))
+        starting = asyncio.create_task(runs.start(session, self._owner, request))
         try:
             return await asyncio.shield(starting)
         except asyncio.CancelledError:
@@ -251,7 +232,7 @@ class Batch:
 
     async def _watch(self, item: Item, run: Run, after: int) -> None:
         """Follows the run to its end, and decides on its plan."""
-        async with contextlib.aclosing(library.follow(run.session_id, after)) as frames:
+        async with contextlib.aclosing(agent.follow(run.session_id, after)) as frames:
             async for frame in frames:
                 if frame.run != run.pk:
                     continue

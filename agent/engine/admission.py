@@ -25,7 +25,7 @@ ASSUMED, MEMORY = 32, 512
 AGAIN = 0.05
 
 
-class Pace:
+class Admission:
     """A bucket of runs that may begin. `is_crowded` tells whether those under way wait for each other:
     then nothing begins, and what waited for the crowd to go begins at the pace, not at once.
     """

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from agent.engine.admission import AGAIN, Pace
+from agent.engine.admission import AGAIN, Admission
 
 User = int | None
 
 
-class Slots:
+class ConcurrencyLimit:
     """Slots of one event loop. Whoever took one gives it back."""
 
-    def __init__(self, most: int, pace: Pace) -> None:
+    def __init__(self, most: int, admission: Admission) -> None:
         self._free = most
-        self._pace = pace
+        self._admission = admission
         # The order of the users is whose turn is next; each has its waiting ones in order.
         self._waiting: dict[User, deque[asyncio.Future[None]]] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -49,17 +49,17 @@ class Slots:
     def give_back(self, *, used: bool) -> None:
         """`used`: there was a run to carry."""
         self._free += 1
-        self._pace.end(used=used)
+        self._admission.end(used=used)
         self._pass_on()
 
     def _pause(self) -> float:
         """Returns the seconds until somebody who comes now may ask for a slot; 0 for now."""
-        return self._pace.pause() if self._free and not self._waiting else AGAIN
+        return self._admission.pause() if self._free and not self._waiting else AGAIN
 
     def _pass_on(self) -> None:
         """Gives the free slots to those who wait, as fast as may be."""
         while self._waiting and self._free and self._timer is None:
-            if pause := self._pace.pause():
+            if pause := self._admission.pause():
                 loop = asyncio.get_running_loop()
                 self._timer = loop.call_later(pause, self._in_time)
             elif not (turn := self._next()).done():
@@ -72,7 +72,7 @@ class Slots:
 
     def _take(self) -> None:
         self._free -= 1
-        self._pace.begin()
+        self._admission.begin()
 
     def _next(self) -> asyncio.Future[None]:
         user = next(iter(self._waiting))

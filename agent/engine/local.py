@@ -17,9 +17,9 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from agent.engine import process_identity
-from agent.engine.runner import Driver, surviving_an_outage
+from agent.engine.runner import Runner, surviving_an_outage
+from agent.llm.base import Model
 from agent.models import Run
-from agent.pipeline.phases import PlanningFirstAgent
 from agent.runs import approvals, wake
 from agent.support import database
 
@@ -38,32 +38,32 @@ class LocalEngine:
         self,
         *,
         serving: bool,
-        agent: PlanningFirstAgent | None = None,
+        model: Model | None = None,
         session: UUID | None = None,
     ) -> None:
-        self.driver = Driver(agent, session)
+        self.runner = Runner(model, session)
         self._serving = serving
         self._session = session
         self._sweeper: asyncio.Task[None] | None = None
 
     def wake(self, session: UUID) -> None:
-        transaction.on_commit(partial(self.driver.wake, session))
+        transaction.on_commit(partial(self.runner.wake, session))
 
     def interrupt(self, session: UUID, run: UUID) -> None:
-        self.driver.interrupt(session, run)
+        self.runner.interrupt(session, run)
 
     async def start(self) -> None:
         wake.register(self)
-        self.driver.start()
+        self.runner.start()
         if self._serving or self._session:
-            self._sweeper = self.driver.task(self._sweep())
+            self._sweeper = self.runner.task(self._sweep())
 
     async def stop(self) -> None:
         """Leaves all runs where they are and hands them over; the next process goes on at once."""
         wake.unregister(self)
         if self._sweeper is not None:
             self._sweeper.cancel()
-        await self.driver.stop()
+        await self.runner.stop()
 
     async def _sweep(self) -> None:
         while True:
@@ -72,8 +72,8 @@ class LocalEngine:
                     await _take_over()
                     await expire_questions()
                 for session in await database.call(undriven_sessions):
-                    if not self.driver.drives(session):
-                        self.driver.begin(session)
+                    if not self.runner.drives(session):
+                        self.runner.begin(session)
             await asyncio.sleep(SWEEP)
 
 
@@ -113,16 +113,14 @@ def undriven_sessions() -> list[UUID]:
 
 
 @contextlib.asynccontextmanager
-async def driving(
-    agent: PlanningFirstAgent | None = None, session: UUID | None = None
-) -> AsyncIterator[Driver]:
+async def driving(model: Model | None = None, session: UUID | None = None) -> AsyncIterator[Runner]:
     """An engine for as long as the block lasts, that drives what this process starts.
 
     With `session` it drives only, and all, that is to do there.
     """
-    engine = LocalEngine(serving=False, agent=agent, session=session)
+    engine = LocalEngine(serving=False, model=model, session=session)
     await engine.start()
     try:
-        yield engine.driver
+        yield engine.runner
     finally:
         await engine.stop()

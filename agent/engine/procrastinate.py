@@ -80,7 +80,7 @@ def _priority(session: UUID) -> int:
 async def drive(session: str) -> None:
     """Drives a session until there is nothing to drive; a shutdown hands over what it has begun."""
     engine = await worker.engine()
-    await engine.driver.drive(UUID(session))
+    await engine.runner.drive(UUID(session))
 
 
 @app.periodic(cron="* * * * * */2")  # every two seconds: they are the sixth field

@@ -18,14 +18,16 @@ import django.db
 from django.conf import settings
 
 from agent.engine import process_identity
-from agent.engine.admission import Pace
-from agent.engine.concurrency import Slots
+from agent.engine.admission import Admission
+from agent.engine.concurrency import ConcurrencyLimit
 from agent.event_log import log
 from agent.exceptions import AgentError, Fenced, RunTimeout
-from agent.pipeline.phases import PlanningFirstAgent
+from agent.llm.base import Model
+from agent.llm.factory import open_model
+from agent.pipeline import phases
 from agent.runs import runs, wake
 from agent.runs.approvals import Parked
-from agent.runs.recorder import Journal
+from agent.runs.recorder import Recorder
 from agent.runs.runs import Claimed
 from agent.support import database
 
@@ -37,21 +39,19 @@ RENEW = 1.0
 HAND_OVER = 2.0  # seconds that a shutdown waits for its runs to leave
 
 
-class Driver:
+class Runner:
     """Drives one run of each session that it was woken for, at most SAMURAI_MAX_ACTIVE_RUNS at once.
 
     With `session` it minds that one alone.
     """
 
-    def __init__(
-        self, agent: PlanningFirstAgent | None = None, session: UUID | None = None
-    ) -> None:
-        self._agent = agent
+    def __init__(self, model: Model | None = None, session: UUID | None = None) -> None:
+        self._model = model
         self._session = session
         # Its own, not the process's: of two drivers in one process, each would take what the other has.
         self._owner = process_identity.new_owner()
         self._loop = asyncio.get_running_loop()
-        self.slots = Slots(settings.SAMURAI_MAX_ACTIVE_RUNS, Pace(log.is_crowded))
+        self.limit = ConcurrencyLimit(settings.SAMURAI_MAX_ACTIVE_RUNS, Admission(log.is_crowded))
         self._drives: dict[UUID, asyncio.Task[None]] = {}
         self._carried: dict[UUID, tuple[UUID, asyncio.Task[None]]] = {}  # session: run and its task
         self._rung: set[UUID] = set()
@@ -156,7 +156,7 @@ class Driver:
                     return
                 await self._carry_alone(claimed)
             finally:
-                self.slots.give_back(used=claimed is not None)
+                self.limit.give_back(used=claimed is not None)
 
     async def _claim(self, session: UUID) -> Claimed | None:
         claim = self._loop.create_task(runs.claim(session, self._owner))
@@ -169,11 +169,11 @@ class Driver:
 
     async def _has_slot(self, session: UUID) -> bool:
         """Takes a slot, waiting for it; not when there is nothing to drive. Nothing is claimed yet."""
-        if self.slots.take_free():
+        if self.limit.take_free():
             return True
         found, user = await database.call(runs.next_user, session)
         if found:
-            await self.slots.take(user)
+            await self.limit.take(user)
         return found
 
     async def _carry_alone(self, claimed: Claimed) -> None:
@@ -188,22 +188,24 @@ class Driver:
 
     async def _carry(self, claimed: Claimed) -> None:
         """The one `try` on top of a run: whatever happens becomes its end, or leaves it to another."""
-        agent = self._agent or PlanningFirstAgent()
-        agent.model.usage.set(claimed.run.usage)
-        journal = Journal(claimed, agent.model.usage)
+        model = self._model or open_model()
+        model.usage.set(claimed.run.usage)
+        recorder = Recorder(claimed, model.usage)
         try:
-            await _in_time(agent.carry_on(claimed, journal))
+            await _in_time(phases.carry_on(model, claimed, recorder))
         except (Fenced, Parked):
             return
         except AgentError as error:
-            await self._fail(claimed, journal, error)
+            await self._fail(claimed, recorder, error)
         except Exception:
             logger.exception("Run %s raised", claimed.run.pk)
-            await self._fail(claimed, journal, AgentError("Something went wrong inside the agent."))
+            await self._fail(
+                claimed, recorder, AgentError("Something went wrong inside the agent.")
+            )
 
-    async def _fail(self, claimed: Claimed, journal: Journal, error: AgentError) -> None:
+    async def _fail(self, claimed: Claimed, recorder: Recorder, error: AgentError) -> None:
         with contextlib.suppress(Fenced):
-            await runs.fail(claimed, error, journal.failures(str(error)))
+            await runs.fail(claimed, error, recorder.failures(str(error)))
 
 
 async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:

@@ -47,7 +47,7 @@ class WorkersJobs(JobManager):
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
         if queues is None or RUNS in queues:
-            await (await engine()).driver.slots.room(HOLD)
+            await (await engine()).runner.limit.room(HOLD)
         return await super().fetch_job(queues, worker_id)
 
     async def finish_job_by_id_async(self, job_id: int, status: Status, delete_job: bool) -> None:

@@ -8,7 +8,7 @@ from enum import IntEnum
 from agent.llm.errors import Server
 
 
-class Rung(IntEnum):
+class JsonMode(IntEnum):
     """How a structured answer is asked for, the best way first."""
 
     JSON_SCHEMA = 0  # the server holds the model to the schema
@@ -21,46 +21,46 @@ DOUBTS = 2
 
 
 @dataclass(slots=True)
-class Abilities:
+class Capabilities:
     usage_in_streams: bool = True
-    _lowest: Rung = Rung.JSON_SCHEMA
-    _lowest_for: dict[str, Rung] = field(default_factory=dict)  # by the schema's name
-    _worked: set[Rung] = field(default_factory=set)
-    _doubts: dict[Rung, int] = field(default_factory=dict)
+    _lowest: JsonMode = JsonMode.JSON_SCHEMA
+    _lowest_for: dict[str, JsonMode] = field(default_factory=dict)  # by the schema's name
+    _worked: set[JsonMode] = field(default_factory=set)
+    _doubts: dict[JsonMode, int] = field(default_factory=dict)
 
-    def rung(self, schema: str) -> Rung:
-        return max(self._lowest, self._lowest_for.get(schema, Rung.JSON_SCHEMA))
+    def rung(self, schema: str) -> JsonMode:
+        return max(self._lowest, self._lowest_for.get(schema, JsonMode.JSON_SCHEMA))
 
-    def has_worked(self, rung: Rung) -> bool:
+    def has_worked(self, rung: JsonMode) -> bool:
         return rung in self._worked
 
-    def worked(self, rung: Rung) -> None:
+    def worked(self, rung: JsonMode) -> None:
         self._worked.add(rung)
 
-    def refused(self, rung: Rung, schema: str) -> None:
+    def refused(self, rung: JsonMode, schema: str) -> None:
         """The server said no to `rung`, and a lower one worked."""
         if rung in self._worked:  # then it is this schema that it does not take
-            self._lowest_for[schema] = max(self.rung(schema), Rung(rung + 1))
+            self._lowest_for[schema] = max(self.rung(schema), JsonMode(rung + 1))
         else:
-            self._lowest = max(self._lowest, Rung(rung + 1))
+            self._lowest = max(self._lowest, JsonMode(rung + 1))
 
-    def broke(self, rung: Rung, schema: str) -> None:
+    def broke(self, rung: JsonMode, schema: str) -> None:
         """The server broke over `rung`, and a lower one worked: twice is no accident."""
         self._doubts[rung] = self._doubts.get(rung, 0) + 1
         if self._doubts[rung] >= DOUBTS:
             self.refused(rung, schema)
 
-    def ignored(self, rung: Rung, schema: str) -> None:
+    def ignored(self, rung: JsonMode, schema: str) -> None:
         """The server took `rung`, and the model did not keep to it until it was told the schema."""
-        if rung is not Rung.TEXT:
-            self._lowest_for[schema] = max(self.rung(schema), Rung(rung + 1))
+        if rung is not JsonMode.TEXT:
+            self._lowest_for[schema] = max(self.rung(schema), JsonMode(rung + 1))
 
 
-_known: dict[tuple[str, str], Abilities] = {}
+_known: dict[tuple[str, str], Capabilities] = {}
 
 
-def of(server: Server) -> Abilities:
-    return _known.setdefault((server.base_url, server.model), Abilities())
+def of(server: Server) -> Capabilities:
+    return _known.setdefault((server.base_url, server.model), Capabilities())
 
 
 def forget() -> None:

@@ -18,11 +18,11 @@ from openai import AsyncStream
 from agent.exceptions import ModelInvalid, ModelRefused, ModelTimeout
 from agent.llm import capabilities, errors, responses, streams
 from agent.llm.base import Usage
-from agent.llm.capabilities import Rung
+from agent.llm.capabilities import JsonMode
 from agent.llm.connections import client_of
 from agent.llm.errors import Failed, Server
 from agent.llm.streams import AnswerStream
-from agent.llm.structured_output import Fit, Misfit, Question, Turn, fitted
+from agent.llm.structured_output import Fit, Mismatch, Question, Turn, fitted
 
 T = TypeVar("T")
 
@@ -95,12 +95,12 @@ class ModelClient:
         message, rung = await self._ask(question, tries)
         try:
             return fitted(message, fit)
-        except Misfit as misfit:
+        except Mismatch as misfit:
             repaired = question.repaired(message, misfit.errors)
         message, _ = await self._ask(repaired, tries)
         try:
             value = fitted(message, fit)
-        except Misfit as misfit:
+        except Mismatch as misfit:
             raise ModelInvalid(
                 "The model's answer could not be used, after one correction too. Expected was the"
                 f" JSON of “{question.name}”; wrong with what came: {misfit}."
@@ -108,11 +108,11 @@ class ModelClient:
         capabilities.of(self.server).ignored(rung, question.name)
         return value
 
-    async def _ask(self, question: Question, tries: Tries) -> tuple[Mapping[str, Any], Rung]:
+    async def _ask(self, question: Question, tries: Tries) -> tuple[Mapping[str, Any], JsonMode]:
         """Asks on the best rung that the server has, and goes down the ladder as it must."""
         able = capabilities.of(self.server)
         rung = able.rung(question.name)
-        lessons: list[Callable[[Rung, str], None]] = []
+        lessons: list[Callable[[JsonMode, str], None]] = []
         start = rung
         while True:
             try:
@@ -121,21 +121,21 @@ class ModelClient:
                 lesson = await self._lesson(failed, rung, tries)
                 if lesson is not None:
                     lessons.append(lesson)
-                    rung = Rung(rung + 1)
+                    rung = JsonMode(rung + 1)
             else:
                 break
         # Only now is it known that the rungs above were the matter, and not the request.
         for step, lesson in enumerate(lessons):
-            lesson(Rung(start + step), question.name)
+            lesson(JsonMode(start + step), question.name)
         able.worked(rung)
         return message, rung
 
     async def _lesson(
-        self, failed: Failed, rung: Rung, tries: Tries
-    ) -> Callable[[Rung, str], None] | None:
+        self, failed: Failed, rung: JsonMode, tries: Tries
+    ) -> Callable[[JsonMode, str], None] | None:
         """Returns why to go one rung down, or None to try again here. Raises when neither helps."""
         able = capabilities.of(self.server)
-        lowest = rung is Rung.TEXT
+        lowest = rung is JsonMode.TEXT
         if not lowest and failed.status in (400, 422) and not failed.too_long:
             return able.refused
         await tries.pause(failed)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from agent.llm.capabilities import Rung
+from agent.llm.capabilities import JsonMode
 from agent.llm.prompts import render
 from agent.llm.reading import candidates, text_of
 
@@ -22,7 +22,7 @@ MAX_REPEATED = 20_000
 MAX_ERRORS = 10
 
 
-class Misfit(Exception):
+class Mismatch(Exception):
     """An answer is not what was asked for."""
 
     def __init__(self, errors: list[str]) -> None:
@@ -39,13 +39,13 @@ class Question:
     turns: list[Turn]
     strict: bool = True
 
-    def body(self, rung: Rung) -> dict[str, Any]:
-        if rung is Rung.JSON_SCHEMA:
+    def body(self, rung: JsonMode) -> dict[str, Any]:
+        if rung is JsonMode.JSON_SCHEMA:
             schema = {"name": self.name, "strict": self.strict, "schema": self.schema}
             form = {"type": "json_schema", "json_schema": schema}
             return {"messages": self.turns, "response_format": form}
         body: dict[str, Any] = {"messages": self._with_schema()}
-        if rung is Rung.JSON_OBJECT:
+        if rung is JsonMode.JSON_OBJECT:
             body["response_format"] = {"type": "json_object"}
         return body
 
@@ -69,13 +69,13 @@ class Question:
 
 def fitted(message: Mapping[str, Any], fit: Fit[T]) -> T:
     """Returns what `fit` makes of the first object in `message` that it takes. Raises Misfit."""
-    misfit = Misfit(["there is no JSON object in it"])
+    misfit = Mismatch(["there is no JSON object in it"])
     for number, found in enumerate(candidates(message)):
         try:
             return fit(found)
         except ValidationError as error:
             # The first object is the one that was meant; what follows may be prose.
-            misfit = misfit if number else Misfit(_errors(error))
+            misfit = misfit if number else Mismatch(_errors(error))
     raise misfit
 
 

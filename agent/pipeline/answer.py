@@ -13,7 +13,7 @@ from agent.event_log.events import Phase
 from agent.event_log.log import Done
 from agent.models import PlanStep
 from agent.plans.store import step_event
-from agent.runs.recorder import Journal
+from agent.runs.recorder import Recorder
 from agent.support import raw_sql
 
 # How long pieces are gathered into one event, in seconds; the first goes out at once.
@@ -21,18 +21,18 @@ GATHER = 0.1
 
 
 async def write_answer(
-    journal: Journal, pieces: AsyncIterator[str], spoken: Sequence[PlanStep]
+    recorder: Recorder, pieces: AsyncIterator[str], spoken: Sequence[PlanStep]
 ) -> str:
     """Returns the whole answer, all of it committed as `token` events."""
     for step in spoken:
-        await _mark(journal, step, PlanStep.Status.RUNNING)
-    text = await _Stream(journal).all(pieces)
+        await _mark(recorder, step, PlanStep.Status.RUNNING)
+    text = await _Stream(recorder).all(pieces)
     for step in spoken:
-        await _mark(journal, step, PlanStep.Status.SUCCEEDED)
+        await _mark(recorder, step, PlanStep.Status.SUCCEEDED)
     return text.strip()
 
 
-async def _mark(journal: Journal, step: PlanStep, status: PlanStep.Status) -> None:
+async def _mark(recorder: Recorder, step: PlanStep, status: PlanStep.Status) -> None:
     ends = status == PlanStep.Status.SUCCEEDED
 
     def effect() -> Done[None]:
@@ -42,26 +42,26 @@ async def _mark(journal: Journal, step: PlanStep, status: PlanStep.Status) -> No
         else:
             step.started_at, step.finished_at = timezone.now(), None
         raw_sql.save(step, "status", "started_at", "finished_at")
-        return Done(None, [step_event(journal.run.pk, step), _progress(journal, step, ends)])
+        return Done(None, [step_event(recorder.run.pk, step), _progress(recorder, step, ends)])
 
-    await journal.append(effect=effect)
+    await recorder.append(effect=effect)
 
 
-def _progress(journal: Journal, step: PlanStep, ends: bool) -> events.Event:
-    outlook = journal.outlook
+def _progress(recorder: Recorder, step: PlanStep, ends: bool) -> events.Event:
+    outlook = recorder.outlook
     expected = outlook.step_ended(step.key) if ends else outlook.step_started(step.key)
     metadata = {"phase": "finished" if ends else "started", "step_id": step.key, **expected}
     if step.started_at and step.finished_at:
         took = step.finished_at - step.started_at
         metadata["duration_ms"] = round(took.total_seconds() * 1000)
-    return events.progress(journal.run.pk, Phase.COMPLETION, step.description, "", metadata)
+    return events.progress(recorder.run.pk, Phase.COMPLETION, step.description, "", metadata)
 
 
 class _Stream:
     """Pieces come in as the model writes them, go out as events at most ten times a second."""
 
-    def __init__(self, journal: Journal) -> None:
-        self.journal = journal
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
         self.written = ""
         self.told = 0  # characters of `written` that are in the log
         self.ended = asyncio.Event()
@@ -95,7 +95,7 @@ class _Stream:
                 continue
             offset, self.told = self.told, len(self.written)
             text = self.written[offset:]
-            await self.journal.append(events.token(self.journal.run.pk, offset=offset, text=text))
+            await self.recorder.append(events.token(self.recorder.run.pk, offset=offset, text=text))
             await self._gather()
 
     async def _gather(self) -> None:

@@ -25,9 +25,9 @@ from agent.plan import StepType
 from agent.plans import store
 from agent.plans.ordering import AT_ONCE, needs
 from agent.plans.store import step_event
-from agent.runs.recorder import Journal
+from agent.runs.recorder import Recorder
 from agent.support import database, raw_sql
-from agent.support.task_group import together
+from agent.support.task_group import run_together
 from agent.tools import registry
 from agent.tools.references import object_id
 from agent.tools.registry import Tool, ToolCall
@@ -43,8 +43,8 @@ Status = PlanStep.Status
 class Execution:
     """One revision of a plan on its way. Its steps' rows are the journal of it."""
 
-    def __init__(self, journal: Journal, revision: PlanRevision) -> None:
-        self.journal = journal
+    def __init__(self, recorder: Recorder, revision: PlanRevision) -> None:
+        self.recorder = recorder
         self.revision = revision
         self.steps = {step.key: step for step in revision.steps.all()}
         self.results = {
@@ -68,10 +68,10 @@ class Execution:
         if len(waiting) > 1:
             self._needs = await database.call(self._order)
         ended = {step.key: asyncio.Event() for step in waiting}
-        await together(*(self._in_turn(step, ended) for step in waiting))
+        await run_together(*(self._in_turn(step, ended) for step in waiting))
 
     def _order(self) -> dict[str, list[str]]:
-        resolve = partial(object_id, self.journal.run.session.project_id)
+        resolve = partial(object_id, self.recorder.run.session.project_id)
         return needs(store.as_plan(self.revision).steps, resolve)
 
     @property
@@ -134,7 +134,7 @@ class Execution:
         """The tool's rows, the step's row and all their events: one transaction."""
 
         def effect() -> Done[Any]:
-            call, began = ToolCall.of(self.journal.run, step.key), time.monotonic()
+            call, began = ToolCall.of(self.recorder.run, step.key), time.monotonic()
             result = tool.function(call, arguments).model_dump(mode="json")
             if time.monotonic() - began > tool.timeout:
                 raise _too_slow(tool)  # nobody can stop a plain function; but nothing of it is kept
@@ -142,7 +142,7 @@ class Execution:
             changes = [self._change_event(change) for change in call.changes]
             return Done(result, [*changes, *self._succeed(step, result)])
 
-        self.results[step.key] = await self.journal.append(effect=effect)
+        self.results[step.key] = await self.recorder.append(effect=effect)
 
     def _check_approved(self, step: PlanStep, changes: Iterable[Change]) -> None:
         """Refuses to delete what somebody who approved the plan was not shown: the board has moved."""
@@ -173,15 +173,15 @@ class Execution:
         call, returned = await self._try(step, tool, arguments)
         result = returned.model_dump(mode="json")
         changes = [self._change_event(change) for change in call.changes]
-        self.results[step.key] = await self.journal.append(
+        self.results[step.key] = await self.recorder.append(
             effect=lambda: Done(result, [*changes, *self._succeed(step, result)])
         )
 
     async def _try(self, step: PlanStep, tool: Tool, arguments: Any) -> tuple[ToolCall, Any]:
         """Calls the tool until it answers, with the same key each time; what it refuses is final."""
         for left in range(tool.retries, -1, -1):
-            call = ToolCall.of(self.journal.run, step.key)
-            call.report = _Report(self.journal, step)
+            call = ToolCall.of(self.recorder.run, step.key)
+            call.report = _Report(self.recorder, step)
             try:
                 async with asyncio.timeout(tool.timeout) as limit:
                     return call, await tool.function(call, arguments)
@@ -199,16 +199,16 @@ class Execution:
         seconds = min(PAUSE * 2**tries, LONGEST_PAUSE) * random.uniform(0.5, 1)
         details = f"Try {tries + 2} of {tool.retries + 1} in {seconds:.1f} s"
         said = self._progress(step, f"🔁 {tool.name} did not answer", details, {})
-        await self.journal.append(said)
+        await self.recorder.append(said)
         await asyncio.sleep(seconds)
 
     def _change_event(self, change: Any) -> events.Event:
-        return change_event(self.journal, change)
+        return change_event(self.recorder, change)
 
     # -- what is recorded --------------------------------------------------------------------------
 
     async def _record_start(self, step: PlanStep) -> None:
-        started = {"phase": "started", **self.journal.outlook.step_started(step.key)}
+        started = {"phase": "started", **self.recorder.outlook.step_started(step.key)}
 
         def effect() -> Done[None]:
             step.status, step.started_at = Status.RUNNING, timezone.now()
@@ -216,16 +216,16 @@ class Execution:
             return Done(
                 None,
                 [
-                    step_event(self.journal.run.pk, step),
+                    step_event(self.recorder.run.pk, step),
                     self._progress(step, step.description, "", started),
                 ],
             )
 
-        await self.journal.append(effect=effect)
+        await self.recorder.append(effect=effect)
 
     def _succeed(self, step: PlanStep, result: Any) -> list[events.Event]:
         step.status, step.result = Status.SUCCEEDED, result
-        self.journal.count()
+        self.recorder.count()
         return self._end(step, step.description, "", "finished")
 
     async def _record_failure(self, step: PlanStep, error: str) -> None:
@@ -233,7 +233,7 @@ class Execution:
             step.status, step.error = Status.FAILED, error
             return Done(None, self._end(step, f"❌ {step.description}", error, "failed"))
 
-        await self.journal.append(effect=effect)
+        await self.recorder.append(effect=effect)
 
     async def _skip(self, step: PlanStep, because: PlanStep) -> None:
         def effect() -> Done[None]:
@@ -241,17 +241,17 @@ class Execution:
             step.error = f"Skipped, since “{because.description}” did not succeed."
             return Done(None, self._end(step, f"⏭️ {step.description}", step.error, "failed"))
 
-        await self.journal.append(effect=effect)
+        await self.recorder.append(effect=effect)
 
     def _end(self, step: PlanStep, message: str, details: str, phase: str) -> list[events.Event]:
         step.finished_at = timezone.now()
         raw_sql.save(step, "status", "result", "error", "finished_at")
-        metadata = {"phase": phase, **self.journal.outlook.step_ended(step.key)}
+        metadata = {"phase": phase, **self.recorder.outlook.step_ended(step.key)}
         if step.started_at:
             took = step.finished_at - step.started_at
             metadata["duration_ms"] = round(took.total_seconds() * 1000)
         return [
-            step_event(self.journal.run.pk, step),
+            step_event(self.recorder.run.pk, step),
             self._progress(step, message, details, metadata),
         ]
 
@@ -259,7 +259,7 @@ class Execution:
         self, step: PlanStep, message: str, details: str, metadata: Mapping[str, Any]
     ) -> events.Event:
         return events.progress(
-            self.journal.run.pk,
+            self.recorder.run.pk,
             Phase.EXECUTION,
             message,
             details,
@@ -276,8 +276,8 @@ class _Report:
 
     PAUSE = 0.1
 
-    def __init__(self, journal: Journal, step: PlanStep) -> None:
-        self.journal, self.step = journal, step
+    def __init__(self, recorder: Recorder, step: PlanStep) -> None:
+        self.recorder, self.step = recorder, step
         self.last: tuple[str, str] | None = None
         self.free_at = 0.0
 
@@ -286,13 +286,13 @@ class _Report:
         if (message, details) == self.last or clock < self.free_at:
             return
         self.last, self.free_at = (message, details), clock + self.PAUSE
-        await self.journal.progress(Phase.EXECUTION, message, details, {"step_id": self.step.key})
+        await self.recorder.progress(Phase.EXECUTION, message, details, {"step_id": self.step.key})
 
 
-def change_event(journal: Journal, change: Any) -> events.Event:
-    user = journal.run.created_by
+def change_event(recorder: Recorder, change: Any) -> events.Event:
+    user = recorder.run.created_by
     return events.change(
-        journal.run.pk,
+        recorder.run.pk,
         object=change.object,
         id=change.id,
         action=change.action,

@@ -1,23 +1,21 @@
-"""The planning-first agent: eight phases from a message to an answer about what really happened.
+"""The eight phases of a run, from a message to an answer about what really happened.
 
-It reports through one callback and knows nothing of sockets, engines or who watches.
+The phases report through the run's recorder and know nothing of sockets, engines or viewers.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Awaitable
+from dataclasses import asdict
 from typing import Any
-from uuid import UUID
 
 from agent.event_log import events
 from agent.event_log.events import Phase
 from agent.event_log.log import Done
 from agent.exceptions import ModelError
 from agent.llm.base import Analysis, Model, Outcome
-from agent.llm.factory import open_model
 from agent.memory import memories
 from agent.models import Message, PlanRevision, PlanStep, Run
 from agent.pipeline import context
@@ -28,113 +26,57 @@ from agent.plan import StepType
 from agent.plans import store, validation
 from agent.runs import approvals, runs
 from agent.runs.approvals import Parked
-from agent.runs.recorder import Finished, Journal
+from agent.runs.recorder import Finished, Recorder
 from agent.runs.runs import Claimed
 from agent.support import database, raw_sql
 from agent.support.markdown import render
-from agent.support.task_group import together
-
-ProgressCallback = Callable[..., Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class AgentResult:
-    """What came of a message. `durations`: milliseconds of each phase; `usage`: tokens and calls."""
-
-    run: UUID
-    status: str
-    answer: str
-    plan: dict[str, Any] | None
-    steps: tuple[dict[str, Any], ...]
-    usage: dict[str, int]
-    durations: dict[str, int]
-    error: str = ""
-    code: str = ""
-
-
-class PlanningFirstAgent:
-    """Answers messages with `model`, or with the one that the settings choose."""
-
-    def __init__(self, model: Model | None = None) -> None:
-        self.model = model or open_model()
-
-    async def process_user_message(
-        self,
-        message: str,
-        project_id: UUID,
-        project_context: str = "",
-        session_id: UUID | None = None,
-        conversation_history: list[dict[str, str]] | None = None,
-        progress_callback: ProgressCallback | None = None,
-    ) -> AgentResult:
-        """Carries out `message` in this process, without a server, and returns what came of it.
-
-        The message is a run like any other: it is in the session's log, and who watches sees it live.
-        `progress_callback(step, message, details, metadata)` is told each progress step after it is
-        committed; one that raises, hangs or is slow never touches the run. `project_context` is told
-        to the model beside the stored brief; `conversation_history` (`role`, `content`, oldest first)
-        replaces the stored one. Without `session_id` a new session is opened. Raises `Refused` for a
-        message that cannot be accepted; a run that fails is a result with its `error` and `code`.
-        """
-        from agent.library import process  # the engine drives this class: import it late
-
-        return await process(
-            self.model,
-            message=message,
-            project_id=project_id,
-            session_id=session_id,
-            given={
-                "project_context": project_context,
-                "conversation_history": conversation_history or [],
-            },
-            progress_callback=progress_callback,
-        )
-
-    async def carry_on(self, claimed: Claimed, journal: Journal) -> None:
-        """Does what is left of a claimed run, to its `complete` event.
-
-        Raises `Fenced` when the run was taken away, `Parked` when it waits for a person, and an
-        `AgentError` that ends it.
-        """
-        await database.call(journal.load, self.model.name)
-        if (claimed.resumed or claimed.run.retry_of_id) and journal.durations:
-            await _say_what_was_done(claimed, journal)
-        await _Run(self.model, claimed.run, journal).all_phases()
-
+from agent.support.task_group import run_together
 
 RESUMED = events.register_step("resumed")
 REPLANNING = events.register_step("replanning")
 
 
-async def _say_what_was_done(claimed: Claimed, journal: Journal) -> None:
+async def carry_on(model: Model, claimed: Claimed, recorder: Recorder) -> None:
+    """Carries out what is left of a claimed run, up to its `complete` event.
+
+    Raises `Fenced` when the run was taken away, `Parked` when it waits for a person, and an
+    `AgentError` that ends it.
+    """
+    await database.call(recorder.load, model.name)
+    if (claimed.resumed or claimed.run.retry_of_id) and recorder.durations:
+        await _say_what_was_done(claimed, recorder)
+    await _Run(model, claimed.run, recorder).all_phases()
+
+
+async def _say_what_was_done(claimed: Claimed, recorder: Recorder) -> None:
     revision = await database.call(store.latest, claimed.run)
     steps = [step for step in revision.steps.all() if step.tool] if revision else []
     done = sum(step.status == PlanStep.Status.SUCCEEDED for step in steps)
     message = "🔁 Resumed after a restart" if claimed.resumed else "🔁 Trying again"
-    whole = len(steps) or len(journal.durations)
+    whole = len(steps) or len(recorder.durations)
     what = f"{done} of {_count(whole, 'step')}" if steps else _count(whole, "phase")
     details = f"{what} {'was' if whole == 1 else 'were'} already done"
-    await journal.progress(RESUMED, message, details)
+    await recorder.progress(RESUMED, message, details)
 
 
 class _Run:
     """The phases of one run. Each reads its result back when an earlier driver finished it."""
 
-    def __init__(self, model: Model, run: Run, journal: Journal) -> None:
+    def __init__(self, model: Model, run: Run, recorder: Recorder) -> None:
         self.model = model
         self.run = run
-        self.journal = journal
+        self.recorder = recorder
 
     async def all_phases(self) -> None:
-        journal = self.journal
-        await journal.phase(Phase.START, self._start)
-        self.context = context.from_json(await journal.phase(Phase.CONTEXT, self._gather))
-        self.analysis = Analysis(**await journal.phase(Phase.ANALYZING, self._analyze))
+        recorder = self.recorder
+        await recorder.phase(Phase.START, self._start)
+        self.context = context.from_json(await recorder.phase(Phase.CONTEXT, self._gather))
+        self.analysis = Analysis(**await recorder.phase(Phase.ANALYZING, self._analyze))
         self.planner = Planner(self.model, self.run, self.context, self.analysis)
-        raw = await journal.phase(Phase.PLANNING, self._plan)
-        await journal.phase(Phase.VALIDATION, lambda: self._validate(raw["plan"]))
+        raw = await recorder.phase(Phase.PLANNING, self._plan)
+        await recorder.phase(Phase.VALIDATION, lambda: self._validate(raw["plan"]))
         revision = await self._settled()
-        await journal.phase(Phase.EXECUTION, lambda: self._execute(revision))
+        await recorder.phase(Phase.EXECUTION, lambda: self._execute(revision))
         steps, failed = await database.call(self._what_became)
         self.outcome = Outcome(
             self.analysis.intent, self.analysis.question, outcomes([*failed, *steps])
@@ -200,14 +142,14 @@ class _Run:
         ended = [
             step.key for step in revision.steps.all() if step.status not in PlanStep.UNFINISHED
         ]
-        self.journal.outlook.take(store.as_plan(revision), ended)
-        if free or await self.journal.append(effect=lambda: approvals.settle(self.run, revision)):
+        self.recorder.outlook.take(store.as_plan(revision), ended)
+        if free or await self.recorder.append(effect=lambda: approvals.settle(self.run, revision)):
             return revision
         raise Parked
 
     def _look(self) -> tuple[PlanRevision, bool]:
         revision = self._revision()
-        done = self.journal.finished(Phase.EXECUTION)
+        done = self.recorder.finished(Phase.EXECUTION)
         return revision, done or approvals.is_free(self.run, revision)
 
     async def _execute(self, revision: PlanRevision) -> Finished:
@@ -223,7 +165,7 @@ class _Run:
         return Finished("⚙️ Plan carried out in part", _tally(tools))
 
     async def _carry_out(self, revision: PlanRevision) -> Execution:
-        execution = Execution(self.journal, revision)
+        execution = Execution(self.recorder, revision)
         await execution.carry_out()
         return execution
 
@@ -233,7 +175,7 @@ class _Run:
             return False
         failed = ", ".join(f"“{step.description}”" for step in execution.failed)
         started = {"phase": "started"}
-        await self.journal.progress(REPLANNING, "🔁 Planning anew...", f"{failed} failed", started)
+        await self.recorder.progress(REPLANNING, "🔁 Planning anew...", f"{failed} failed", started)
         plan, details = None, "Nothing better was found"
         try:
             plan = await self.planner.again(execution.revision)
@@ -249,7 +191,7 @@ class _Run:
             said = events.progress(self.run.pk, REPLANNING, "🔁 Planned anew", number, ended)
             return Done(None, [*told, said])
 
-        await self.journal.append(effect=effect)
+        await self.recorder.append(effect=effect)
         self.run.replanned = True
         return plan is not None
 
@@ -264,18 +206,18 @@ class _Run:
         spoken = [step for step in steps if step.type != StepType.TOOL]
 
         async def remember() -> None:
-            await self.journal.phase(Phase.MEMORY, self._remember)
+            await self.recorder.phase(Phase.MEMORY, self._remember)
             remembered.set()
 
         async def answer() -> Finished:
             message = await write_answer(
-                self.journal, self.model.answer(self.context, self.analysis, self.outcome), spoken
+                self.recorder, self.model.answer(self.context, self.analysis, self.outcome), spoken
             )
             await remembered.wait()  # what "complete" counts includes the memory
             return await self._answered(message, steps)
 
         remembered = asyncio.Event()
-        await together(remember(), _void(self.journal.phase(Phase.COMPLETION, answer)))
+        await run_together(remember(), _void(self.recorder.phase(Phase.COMPLETION, answer)))
 
     async def _remember(self) -> Finished:
         try:
@@ -286,7 +228,7 @@ class _Run:
 
         def effect() -> list[events.Event]:
             changes = memories.consolidate(self.run, notes)
-            return [change_event(self.journal, change) for change in changes]
+            return [change_event(self.recorder, change) for change in changes]
 
         details = f"{_count(len(notes), 'note')} out of the exchange" if notes else "Nothing new"
         return Finished(
@@ -320,7 +262,7 @@ class _Run:
             )
             return Done(None, [*ended, last])
 
-        await self.journal.append(effect=effect)
+        await self.recorder.append(effect=effect)
 
 
 async def _void(awaitable: Awaitable[Any]) -> None:

@@ -35,7 +35,7 @@ class Finished:
     metadata: Mapping[str, Any] = field(default_factory=dict)  # told with it
 
 
-class Journal:
+class Recorder:
     """Records for one claimed run."""
 
     def __init__(self, claimed: Claimed, usage: Usage) -> None:

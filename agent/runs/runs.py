@@ -52,7 +52,7 @@ _UNFINISHED = "session_id = %s AND status IN ('queued', 'running', 'waiting')"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class MessageRequest:
     """What a person asks for: the fields of the protocol's `message` frame."""
 
     content: str
@@ -75,15 +75,17 @@ class Claimed:
 # -- starting --------------------------------------------------------------------------------------
 
 
-async def start(session: UUID, user: User, order: Order) -> Run:
+async def start(session: UUID, user: User, request: MessageRequest) -> Run:
     """Accepts a message and returns its run, which waits for its turn.
 
     The same `client_id` again returns the run that it has. Raises `Refused` with the code
     `empty_message`, `too_large`, `invalid_frame`, `rate_limited`, `queue_full` or `not_found`.
     """
-    content = checked_content(order.content)
+    content = checked_content(request.content)
     try:
-        run: Run = await log.append(session, effect=partial(_accept, session, user, order, content))
+        run: Run = await log.append(
+            session, effect=partial(_accept, session, user, request, content)
+        )
     except Fenced:
         raise Refused("not_found", "There is no such session.") from None
     return run
@@ -103,29 +105,32 @@ def checked_content(content: str) -> str:
     return content
 
 
-def _accept(session_id: UUID, user: User, order: Order, content: str) -> Done[Run]:
-    if order.client_id is not None and (known := _run_of(session_id, order.client_id)):
+def _accept(session_id: UUID, user: User, request: MessageRequest, content: str) -> Done[Run]:
+    if request.client_id is not None and (known := _run_of(session_id, request.client_id)):
         return Done(known)
     session = ChatSession.objects.get(pk=session_id)
-    before = place_in_queue(session, user, counted=order.counted)
-    if order.task and not Task.objects.filter(pk=order.task, project=session.project_id).exists():
+    before = place_in_queue(session, user, counted=request.counted)
+    if (
+        request.task
+        and not Task.objects.filter(pk=request.task, project=session.project_id).exists()
+    ):
         raise Refused("not_found", "There is no such task.")
     message = Message(
         session=session,
         role=Message.Author.USER,
         author=user,
         content=content,
-        client_id=order.client_id,
+        client_id=request.client_id,
     )
     raw_sql.insert(message)
     run = create(
         session,
         message,
         user,
-        approval=order.approval,
-        task_id=order.task,
-        given=dict(order.given),
-        counted=order.counted,
+        approval=request.approval,
+        task_id=request.task,
+        given=dict(request.given),
+        counted=request.counted,
     )
     return Done(run, [_said(run, message, user), events.run(run.pk, run.status, position=before)])
 

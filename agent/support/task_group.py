@@ -9,7 +9,7 @@ from typing import Any
 from agent.exceptions import Fenced
 
 
-async def together(*coroutines: Coroutine[Any, Any, None]) -> None:
+async def run_together(*coroutines: Coroutine[Any, Any, None]) -> None:
     """Waits for all; when one raises, the others are cancelled and its error is raised.
 
     `Fenced` goes before any other: whoever lost the run has nothing to report.

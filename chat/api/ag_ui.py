@@ -20,7 +20,7 @@ from agent.exceptions import Refused
 from agent.models import Approval, ApprovalMode, ChatSession, Project, Run
 from agent.models.projects import Role
 from agent.runs import approvals, runs
-from agent.runs.runs import Order
+from agent.runs.runs import MessageRequest
 from agent.support import database
 from agent.text.words import is_text
 from chat import access
@@ -32,7 +32,7 @@ from chat.api.events import Cursor
 from chat.api.schema import operation, stream_of
 from chat.api.sessions import start_in
 from chat.api.views import ApiView, on_loop
-from chat.connection_identity import Presence
+from chat.connection_identity import ConnectionIdentity
 from chat.models import Alias
 
 MOST_NAME = 255  # characters of a threadId or runId
@@ -120,8 +120,8 @@ class AgUi(ApiView):
         session, is_new = self._thread(asked.thread_id, wanted.get("project"))
         # Its own name for the message: two requests at once start one run.
         client_id = uuid5(NAMES, f"{user.pk}:{asked.thread_id}:{asked.run_id}")
-        order = Order(content, client_id, wanted["approval"], wanted.get("task"))
-        run = start_in(session, user, order, is_new=is_new)
+        message_request = MessageRequest(content, client_id, wanted["approval"], wanted.get("task"))
+        run = start_in(session, user, message_request, is_new=is_new)
         return self._name(asked.run_id, session, run, run_filter.start_of(run))
 
     def _thread(self, name: str, project: UUID | None) -> tuple[ChatSession, bool]:
@@ -275,7 +275,7 @@ def _last_said(asked: RunAgentInput) -> str:
 
 
 async def _blocks(
-    presence: Presence, run: Run, translation: Translation, after: int
+    presence: ConnectionIdentity, run: Run, translation: Translation, after: int
 ) -> AsyncGenerator[str, None]:
     """Translates from the run's start, and tells what comes after `after`.
 

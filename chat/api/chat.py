@@ -22,7 +22,7 @@ from agent.event_log.events import EventType
 from agent.models import ApprovalMode, ChatSession, Event, Message, Project, Run
 from agent.models.projects import Role
 from agent.runs import runs
-from agent.runs.runs import Order
+from agent.runs.runs import MessageRequest
 from agent.support import database
 from chat import access
 from chat.api import errors, run_filter, sse
@@ -32,7 +32,7 @@ from chat.api.schema import operation, stream_of
 from chat.api.serializers import PlanSerializer
 from chat.api.sessions import start_in
 from chat.api.views import ApiView, let_go
-from chat.connection_identity import Presence
+from chat.connection_identity import ConnectionIdentity
 
 logger = logging.getLogger(__name__)
 
@@ -76,10 +76,12 @@ class ChatView(ApiView):
         check_key(request)
         sse.require_place(request)
         client_id = said.get("client_id") or client_id_of(request)
-        order = Order(said["message"], client_id, said["approval"], said.get("task"))
+        message_request = MessageRequest(
+            said["message"], client_id, said["approval"], said.get("task")
+        )
         known = _session(project, said.get("session"), client_id)
         session = known or ChatSession.objects.create(project=project, created_by=user)
-        return session, start_in(session, user, order, is_new=known is None)
+        return session, start_in(session, user, message_request, is_new=known is None)
 
 
 def _session(project: Project, named: UUID | None, client_id: UUID | None) -> ChatSession | None:
@@ -101,7 +103,7 @@ def _session(project: Project, named: UUID | None, client_id: UUID | None) -> Ch
 class Waiting(Response):
     """Stands for the answer until the run is over; nothing is held for it but a place in the feed."""
 
-    def __init__(self, presence: Presence, run: Run, after: int) -> None:
+    def __init__(self, presence: ConnectionIdentity, run: Run, after: int) -> None:
         super().__init__()
         self.presence, self.run, self.after = presence, run, after
 
@@ -219,7 +221,7 @@ class ChatStream(ChatView):
         return sse.stream(request, _blocks(presence, run, after))
 
 
-async def _blocks(presence: Presence, run: Run, after: int) -> AsyncGenerator[str, None]:
+async def _blocks(presence: ConnectionIdentity, run: Run, after: int) -> AsyncGenerator[str, None]:
     if await database.call(_is_over, run.pk, after):
         return
     async with aclosing(run_filter.of_run(presence, run, after)) as told:

@@ -14,7 +14,7 @@ from uuid import UUID
 from agent.event_log.events import now as timestamp
 from agent.support import database
 from chat import feed, frames, snapshot
-from chat.connection_identity import Presence
+from chat.connection_identity import ConnectionIdentity
 from chat.feed import Kept
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Piece:
 class Follower:
     """One reader's place in the log of a session."""
 
-    def __init__(self, presence: Presence, after: int) -> None:
+    def __init__(self, presence: ConnectionIdentity, after: int) -> None:
         self.presence = presence
         self.cursor = after
         self._loop = asyncio.get_running_loop()

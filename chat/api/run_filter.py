@@ -11,7 +11,7 @@ from typing import Any
 from agent.event_log.events import LAST, EventType
 from agent.models import Event, Run
 from chat.api.event_stream import Follower, Piece
-from chat.connection_identity import Presence
+from chat.connection_identity import ConnectionIdentity
 
 # A stream of one run ends before its run when it has carried this much: what lies about for a reader
 # that stalls has an end, as in `sse`. No run that people make comes near it.
@@ -34,7 +34,7 @@ def start_of(run: Run) -> int:
     return int(told.order_by("-seq").values_list("seq", flat=True)[0]) - 1
 
 
-async def of_run(presence: Presence, run: Run, after: int) -> AsyncGenerator[Told, None]:
+async def of_run(presence: ConnectionIdentity, run: Run, after: int) -> AsyncGenerator[Told, None]:
     """Yields the run's events after `after`, and heartbeats between them, to its last event.
 
     `blocked` is an event by which the run waits for a person: itself, or behind one that does.

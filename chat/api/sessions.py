@@ -18,7 +18,7 @@ from agent.exceptions import Refused
 from agent.models import ApprovalMode, ChatSession, Run, Task
 from agent.models.projects import Role
 from agent.runs import runs
-from agent.runs.runs import Order
+from agent.runs.runs import MessageRequest
 from chat import access
 from chat.api.authentication import user_of
 from chat.api.etags import require_match, tagged
@@ -121,12 +121,14 @@ class SessionMessages(ApiView):
         """Says something, which starts a run or queues one. The same `client_id` starts none."""
         user = user_of(request)
         session = access.get_session(user, session_id, Role.EDITOR)
-        run = on_loop(runs.start, session.pk, user, order_of(request, self.read(MessageInput)))
+        run = on_loop(
+            runs.start, session.pk, user, as_message_request(request, self.read(MessageInput))
+        )
         return show_run(self, run, 201)
 
 
-def order_of(request: Request, fields: dict[str, Any]) -> Order:
-    return Order(
+def as_message_request(request: Request, fields: dict[str, Any]) -> MessageRequest:
+    return MessageRequest(
         fields["content"],
         fields.get("client_id") or client_id_of(request),
         fields["approval"],
@@ -134,10 +136,12 @@ def order_of(request: Request, fields: dict[str, Any]) -> Order:
     )
 
 
-def start_in(session: ChatSession, user: User, order: Order, *, is_new: bool) -> Run:
+def start_in(
+    session: ChatSession, user: User, message_request: MessageRequest, *, is_new: bool
+) -> Run:
     """Starts a run. A session that was made for it goes again when it is refused."""
     try:
-        return on_loop(runs.start, session.pk, user, order)
+        return on_loop(runs.start, session.pk, user, message_request)
     except Refused:
         if is_new:
             with transaction.atomic():

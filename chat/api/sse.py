@@ -16,7 +16,7 @@ from chat import feed
 from chat.api.authentication import login_of, user_of
 from chat.api.event_stream import Follower, Piece
 from chat.api.views import let_go, on_loop
-from chat.connection_identity import Presence
+from chat.connection_identity import ConnectionIdentity
 from chat.consumers import MAX_CONNECTIONS
 from chat.flow_control import MAX_BYTES
 
@@ -68,15 +68,15 @@ def require_place(request: Request) -> None:
         raise Throttled(wait=5, detail="Too many streams at once.")
 
 
-def presence_of(request: Request, session: ChatSession) -> Presence:
-    return Presence(login_of(request), session.pk, session.project_id)
+def presence_of(request: Request, session: ChatSession) -> ConnectionIdentity:
+    return ConnectionIdentity(login_of(request), session.pk, session.project_id)
 
 
 async def _count(user: int) -> int:
     return feed.here().count_of(user)
 
 
-async def blocks(presence: Presence, after: int) -> AsyncGenerator[str, None]:
+async def blocks(presence: ConnectionIdentity, after: int) -> AsyncGenerator[str, None]:
     pieces = in_portions(Follower(presence, after).pieces())
     async with aclosing(pieces):
         async for piece in pieces:

@@ -1,55 +1,98 @@
-"""A message carried out in this process, for callers without a server."""
+"""The agent as a library: `PlanningFirstAgent` carries out a message in this process, without a server."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from agent.engine import local
 from agent.event_log import events, log
 from agent.llm.base import Model
+from agent.llm.factory import open_model
 from agent.models import ChatSession, PhaseResult, Project, Run
 from agent.pipeline.execution import outcomes
-from agent.pipeline.phases import AgentResult, PlanningFirstAgent
 from agent.plans import store
 from agent.runs import runs
 from agent.support import database
 
 logger = logging.getLogger(__name__)
 
-# Behind the end of the run, how long a slow callback may still be told; in seconds.
+# Seconds that a slow callback may still be called after the end of the run.
 PATIENCE = 5.0
-# Without a word from this process's log, how often to look whether another one wrote; in seconds.
+# Seconds without an event of this process after which the log is read for those of other processes.
 SLOW_LOOK = 0.5
 
+ProgressCallback = Callable[..., Awaitable[None]]
 
-async def process(
-    model: Model,
-    *,
-    message: str,
-    project_id: UUID,
-    session_id: UUID | None,
-    given: Mapping[str, Any],
-    progress_callback: Callable[..., Awaitable[None]] | None,
-) -> AgentResult:
-    session = await database.call(_session, project_id, session_id)
-    after = session.last_seq
-    async with local.driving(PlanningFirstAgent(model), session.pk):
-        order = runs.Order(content=message, given=given)
-        run = await runs.start(session.pk, session.project.owner, order)
-        teller = asyncio.create_task(_tell(session.pk, run.pk, after, progress_callback))
-        try:
-            async for frame in follow(session.pk, after):
-                if frame.run == run.pk and frame.type in events.LAST:
-                    break
-            await asyncio.wait([teller], timeout=PATIENCE)
-        finally:
-            teller.cancel()
-    return await database.call(result, run.pk)
+
+@dataclass(frozen=True, slots=True)
+class AgentResult:
+    """What came of a message. `durations`: milliseconds of each phase; `usage`: tokens and calls."""
+
+    run: UUID
+    status: str
+    answer: str
+    plan: dict[str, Any] | None
+    steps: tuple[dict[str, Any], ...]
+    usage: dict[str, int]
+    durations: dict[str, int]
+    error: str = ""
+    code: str = ""
+
+
+class PlanningFirstAgent:
+    """Answers messages with `model`, or with the one that the settings choose."""
+
+    def __init__(self, model: Model | None = None) -> None:
+        self.model = model or open_model()
+
+    async def process_user_message(
+        self,
+        message: str,
+        project_id: UUID,
+        project_context: str = "",
+        session_id: UUID | None = None,
+        conversation_history: list[dict[str, str]] | None = None,
+        progress_callback: ProgressCallback | None = None,
+    ) -> AgentResult:
+        """Carries out `message` in this process, without a server, and returns what came of it.
+
+        The message is a run like any other: it is in the session's log, and viewers see it live.
+        `progress_callback(step, message, details, metadata)` is called with each progress step after
+        its commit; one that raises, hangs or is slow never touches the run. `project_context` is
+        given to the model beside the stored brief; `conversation_history` (`role`, `content`, oldest
+        first) replaces the stored one. Without `session_id` a new session is opened. Raises `Refused`
+        for a message that cannot be accepted; a run that fails is a result with its `error` and `code`.
+        """
+        session = await database.call(_session, project_id, session_id)
+        request = runs.MessageRequest(
+            content=message,
+            given={
+                "project_context": project_context,
+                "conversation_history": conversation_history or [],
+            },
+        )
+        async with local.driving(self.model, session.pk):
+            run = await runs.start(session.pk, session.project.owner, request)
+            await _watch(run, session.last_seq, progress_callback)
+        return await database.call(result, run.pk)
+
+
+async def _watch(run: Run, after: int, callback: ProgressCallback | None) -> None:
+    """Waits for the end of `run` and calls `callback` meanwhile."""
+    teller = asyncio.create_task(_tell(run.session_id, run.pk, after, callback))
+    try:
+        async for frame in follow(run.session_id, after):
+            if frame.run == run.pk and frame.type in events.LAST:
+                break
+        await asyncio.wait([teller], timeout=PATIENCE)
+    finally:
+        teller.cancel()
 
 
 def _session(project_id: UUID, session_id: UUID | None) -> ChatSession:
@@ -117,9 +160,7 @@ async def _comes(news: asyncio.Event, seconds: float) -> bool:
     return True
 
 
-async def _tell(
-    session: UUID, run: UUID, after: int, callback: Callable[..., Awaitable[None]] | None
-) -> None:
+async def _tell(session: UUID, run: UUID, after: int, callback: ProgressCallback | None) -> None:
     if callback is None:
         return
     async for frame in follow(session, after):
