@@ -15,4 +15,4 @@ class AgentConfig(AppConfig):
         if settings.SAMURAI_ENGINE == "procrastinate":
             from agent.engine.procrastinate import Workers
 
-            wake.register(Workers(), elsewhere=True)
+            wake.register(Workers(), remote=True)

@@ -34,7 +34,7 @@ class PacedAgent:
 
     model = _NoModel()
 
-    async def carry_on(self, claimed: Claimed, recorder: Recorder) -> None:
+    async def execute(self, claimed: Claimed, recorder: Recorder) -> None:
         for number in range(EVENTS):
             await recorder.progress(
                 "execution",

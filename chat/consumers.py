@@ -23,7 +23,7 @@ from agent.event_log.events import now as timestamp
 from agent.exceptions import Refused
 from agent.models import ChatSession
 from agent.models.projects import Role
-from agent.runs import approvals, runs
+from agent.runs import approvals, ending, runs
 from agent.runs.runs import MessageRequest
 from agent.support import database
 from chat import access, feed, flow_control, frames, session_hash, snapshot
@@ -267,7 +267,7 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
                 request = MessageRequest(frame.content, frame.client_id, frame.approval, frame.task)
                 await runs.start(session, await self._editor(), request)
             case frames.CancelFrame():
-                await runs.cancel(session, frame.run, await self._editor())
+                await ending.cancel(session, frame.run, await self._editor())
             case frames.ApproveFrame():
                 user = await self._editor()
                 await approvals.approve(session, frame.run, frame.plan_revision, user)

@@ -20,7 +20,7 @@ import django.db
 from agent.event_log import log
 from agent.event_log.log import Committed, Frame
 from agent.models import ChatSession
-from agent.runs import runs
+from agent.runs import claiming
 from agent.support import database
 from chat import connection_identity, wakeups
 from chat.connection_identity import ConnectionIdentity
@@ -245,7 +245,7 @@ def _looked(sessions: list[UUID]) -> Look:
             "pk", "last_seq", "project_id", "project__board_version"
         )
     )
-    return rows, runs.interrupted(sessions)
+    return rows, claiming.interrupted(sessions)
 
 
 _feeds: WeakKeyDictionary[asyncio.AbstractEventLoop, Feed] = WeakKeyDictionary()

@@ -14,7 +14,7 @@ from django.db.models import Q
 
 from agent.event_log.events import EventType
 from agent.models import Event, Run
-from agent.runs import runs
+from agent.runs import claiming
 from chat import labels
 from chat.transcript import Change, Effect, Exchange, Line, Phase, Said, Step, Transcript
 
@@ -28,7 +28,7 @@ def load(session_id: UUID, start: int = 1, end: int | None = None) -> Transcript
     rows = Event.objects.filter(session_id=session_id, seq__gte=start).exclude(finished)
     told = fold(rows.order_by("seq").values_list("seq", "body").iterator(), start, end)
     # Behind the log: whoever goes on with a run says so by an event that is not in here.
-    left = set(map(str, runs.interrupted([session_id]).values()))
+    left = set(map(str, claiming.interrupted([session_id]).values()))
     for exchange in told.exchanges:
         exchange.interrupted = exchange.run in left
     return told

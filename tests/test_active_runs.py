@@ -41,7 +41,7 @@ async def begun(
         await slots.take(user)
         order.append(user)
         await asyncio.sleep(0)
-        slots.give_back(used=True)
+        slots.release(used=True)
 
     tasks = [asyncio.create_task(work(user)) for user in users]
     await asyncio.sleep(0)
@@ -50,9 +50,9 @@ async def begun(
 
 async def test_a_user_with_many_waiting_starves_nobody() -> None:
     slots, order = ConcurrencyLimit(1, at_once()), []
-    assert slots.take_free()
+    assert slots.try_acquire()
     tasks = await begun(slots, [1] * 100 + [2, 3, 2], order)
-    slots.give_back(used=True)
+    slots.release(used=True)
     await asyncio.gather(*tasks)
     assert order[:7] == [1, 2, 3, 1, 2, 1, 1]
     assert order.count(1) == 100
@@ -60,25 +60,25 @@ async def test_a_user_with_many_waiting_starves_nobody() -> None:
 
 async def test_no_more_than_the_most_are_taken_and_all_come_back() -> None:
     slots, order = ConcurrencyLimit(2, at_once()), []
-    assert [slots.take_free() for _ in range(3)] == [True, True, False]
+    assert [slots.try_acquire() for _ in range(3)] == [True, True, False]
     tasks = await begun(slots, [1, 2], order)
     assert order == []
     tasks[0].cancel()  # who leaves the queue takes no slot with it
-    slots.give_back(used=True)
-    slots.give_back(used=True)
+    slots.release(used=True)
+    slots.release(used=True)
     await asyncio.gather(*tasks, return_exceptions=True)
     assert order == [2]
-    assert [slots.take_free() for _ in range(3)] == [True, True, False]
+    assert [slots.try_acquire() for _ in range(3)] == [True, True, False]
 
 
 async def test_a_slot_that_comes_while_its_waiter_leaves_is_not_lost() -> None:
     slots = ConcurrencyLimit(1, at_once())
-    assert slots.take_free()
+    assert slots.try_acquire()
     (task,) = await begun(slots, [1], [])
-    slots.give_back(used=True)
+    slots.release(used=True)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert slots.take_free()
+    assert slots.try_acquire()
 
 
 @dataclass
@@ -177,7 +177,7 @@ def test_where_there_was_nothing_to_begin_another_may() -> None:
 
 async def test_those_who_wait_for_the_pace_get_their_slots_in_time() -> None:
     slots, order = ConcurrencyLimit(1000, Admission(lambda: False)), []
-    while slots.take_free():
+    while slots.try_acquire():
         pass
     tasks = await begun(slots, [1, 2, 1], order)
     assert order == []
@@ -188,16 +188,16 @@ async def test_those_who_wait_for_the_pace_get_their_slots_in_time() -> None:
 async def test_room_is_there_when_a_slot_comes_back_and_is_awaited_for_a_while_only() -> None:
     slots = ConcurrencyLimit(1, at_once())
     await slots.room(60)
-    assert slots.take_free()
+    assert slots.try_acquire()
     began = time.monotonic()
     await slots.room(0.2)
     assert time.monotonic() - began >= 0.2
     waiting = asyncio.create_task(slots.room(60))
     await asyncio.sleep(0)
     assert not waiting.done()
-    slots.give_back(used=True)
+    slots.release(used=True)
     await asyncio.wait_for(waiting, 5)
-    assert slots.take_free()  # nobody has taken it
+    assert slots.try_acquire()  # nobody has taken it
 
 
 async def test_a_worker_leaves_the_rings_it_has_no_room_for_to_others(
@@ -215,12 +215,12 @@ async def test_a_worker_leaves_the_rings_it_has_no_room_for_to_others(
     worker.on_app_ready(app)
     for queue in (worker.RUNS, "sweep"):
         await app.configure_task("ring", queue=queue, allow_unknown=True).defer_async()
-    assert runner.limit.take_free()
+    assert runner.limit.try_acquire()
     of = await app.job_manager.register_worker()
     fetched = asyncio.create_task(app.job_manager.fetch_job([worker.RUNS], of))
     assert await app.job_manager.fetch_job(["sweep"], of) is not None
     assert not fetched.done()
-    runner.limit.give_back(used=True)
+    runner.limit.release(used=True)
     assert await asyncio.wait_for(fetched, 5) is not None
 
 
@@ -232,7 +232,7 @@ async def test_sessions_that_wait_for_a_place_hold_no_lease_and_take_turns_by_us
     gate = asyncio.Event()
     steps = plan(create("s1", "Login"))
     model = ScriptedModel(plans=[steps], gates={"analyze": gate})
-    async with local.driving(model):
+    async with local.executing(model):
         sessions = [await ChatSession.objects.acreate(project=project) for _ in range(4)]
         first = await runs.start(sessions[0].pk, alice, MessageRequest("First"))
         await status(first, "running")
@@ -241,7 +241,7 @@ async def test_sessions_that_wait_for_a_place_hold_no_lease_and_take_turns_by_us
         await asyncio.sleep(0.2)
         held = Run.objects.exclude(lease_until=None).values_list("pk", flat=True)
         assert [run async for run in held] == [first.pk]
-        assert len(await sync_to_async(local.undriven_sessions)()) == 3
+        assert len(await sync_to_async(local.pending_sessions)()) == 3
         gate.set()
         for run in (*others, bobs):
             assert (await ended(run)).status == "succeeded"
@@ -258,6 +258,6 @@ async def test_what_does_not_count_is_never_too_much_and_leaves_the_person_the_w
     for number in range(3):
         await runs.start(session.pk, alice, MessageRequest(f"Batch {number}", counted=False))
     await runs.start(session.pk, alice, MessageRequest("Said by hand"))
-    with pytest.raises(Refused, match="1 messages a minute"):
+    with pytest.raises(Refused, match="limit is 1 messages per minute"):
         await runs.start(session.pk, alice, MessageRequest("Said again"))
     await runs.start(session.pk, alice, MessageRequest("Batch 4", counted=False))

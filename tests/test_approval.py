@@ -13,7 +13,7 @@ from agent.board import tasks
 from agent.engine import local
 from agent.memory import memories
 from agent.models import Approval, ChatSession, Memory, Project, Run, SearchEntry, Task
-from agent.runs import approvals, runs
+from agent.runs import approvals, ending, runs
 from agent.runs.runs import MessageRequest
 from agent.testing import ScriptedModel
 from agent.text import lookup
@@ -49,7 +49,7 @@ async def outcome(
     session: ChatSession, user: User, request: MessageRequest, *steps: dict[str, Any]
 ) -> Run:
     """Has a plan of `steps` made for the message, and returns the run when it waits or is over."""
-    async with local.driving(ScriptedModel(plans=[plan(*steps)])):
+    async with local.executing(ScriptedModel(plans=[plan(*steps)])):
         run = await runs.start(session.pk, user, request)
         while run.status in (Run.Status.QUEUED, Run.Status.RUNNING):
             await run.arefresh_from_db()
@@ -147,7 +147,7 @@ async def test_a_task_and_a_memory_of_one_name_are_told_apart_by_what_the_messag
         run = await outcome(session, alice, MessageRequest(message), step)
         assert (run.status == "waiting") is waits
         if waits:
-            await runs.cancel(session.pk, run.pk, alice)
+            await ending.cancel(session.pk, run.pk, alice)
     assert await Task.objects.acount() == 1
     assert await Memory.objects.acount() == 0
 
@@ -197,7 +197,7 @@ async def test_an_outgoing_tool_waits_for_a_word(session: ChatSession, alice: Us
         )
         assert await reason_of(run) == "It uses send_mail, which acts outside of this project."
         assert sent == []
-        async with local.driving(ScriptedModel()):
+        async with local.executing(ScriptedModel()):
             await approvals.approve(session.pk, run.pk, 1, alice)
             assert (await ended(run)).status == "succeeded"
     assert sent == ["Hello"]
@@ -335,7 +335,7 @@ async def test_a_decision_carries_no_preview(session: ChatSession, alice: User) 
     run = await outcome(
         session, alice, MessageRequest("Do it", approval="required"), create("s1", "A")
     )
-    async with local.driving(ScriptedModel()):
+    async with local.executing(ScriptedModel()):
         await approvals.approve(session.pk, run.pk, 1, alice)
         await ended(run)
     told = [e["approval"] for e in await log_of(session) if e["type"] == "approval"]

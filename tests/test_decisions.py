@@ -111,7 +111,7 @@ async def test_a_plan_that_nobody_decides_on_ends_its_run_and_the_next_one_goes_
     assert told[1]["step"]["status"] == "cancelled"
     assert (told[-1]["by"], told[-1]["reason"]) == (
         None,
-        "Nobody decided on the plan within 24 hours.",
+        "The plan was not approved within 24 hours.",
     )
     assert [task.title async for task in Task.objects.all()] == ["Slots"]
 
@@ -171,7 +171,7 @@ async def approved_then(session: ChatSession, alice: User, **tampered: Any) -> d
     run = await outcome(session, alice, ASK_FIRST, create("s1", "Login"))
     await approvals.approve(session.pk, run.pk, 1, alice)
     await PlanStep.objects.filter(plan__run=run).aupdate(**tampered)
-    async with local.driving(ScriptedModel()) as runner:
+    async with local.executing(ScriptedModel()) as runner:
         runner.wake(session.pk)
         await ended(run)
     return (await log_of(session))[-1]
@@ -205,7 +205,7 @@ async def test_a_plan_that_was_put_in_the_place_of_the_approved_one_asks_again(
     await approvals.approve(session.pk, run.pk, 1, alice)
     await PlanStep.objects.filter(plan__run=run).aupdate(arguments={"title": "Something else"})
     await sync_to_async(fit_digest)(run)
-    async with local.driving(ScriptedModel()) as runner:
+    async with local.executing(ScriptedModel()) as runner:
         runner.wake(session.pk)
         while await run.approvals.acount() < 2:
             await asyncio.sleep(0.02)
@@ -239,7 +239,7 @@ async def test_what_was_not_shown_is_not_deleted_when_the_board_has_moved_on(
     run = await outcome(session, alice, MessageRequest("Delete it"), *steps)
     await sync_to_async(tasks.update_task)(task=shown, title="Front page")
     await sync_to_async(tasks.update_task)(task=other, title="Login")
-    async with local.driving(ScriptedModel(plans=[plan(*steps)])):
+    async with local.executing(ScriptedModel(plans=[plan(*steps)])):
         await approvals.approve(session.pk, run.pk, 1, alice)
         assert (await ended(run)).status == "succeeded"
     step = await PlanStep.objects.aget(key="s2")
@@ -260,7 +260,7 @@ async def test_what_was_shown_is_deleted_also_when_it_came_out_of_a_result_or_wa
         use("s4", "delete_task", "s3", task=result_of("s3", "task_id")),
     ]
     run = await outcome(session, alice, MessageRequest("Delete them"), *steps)
-    async with local.driving(ScriptedModel()):
+    async with local.executing(ScriptedModel()):
         await approvals.approve(session.pk, run.pk, 1, alice)
         assert (await ended(run)).status == "succeeded"
     assert not await Task.objects.aexists()

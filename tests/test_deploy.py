@@ -18,7 +18,7 @@ from django.db import connection
 from django.utils import timezone
 
 from agent.models import ChatSession, Run
-from agent.runs import runs
+from agent.runs import claiming, runs
 from agent.runs.runs import MessageRequest
 from chat.consumers import HEARTBEAT
 from samurai_site.server import MAX_BODY
@@ -200,7 +200,7 @@ async def test_the_queries_find_who_drives_and_what_nobody_drives(
     await runs.start(session.pk, alice, MessageRequest("One"))
     await runs.start(session.pk, alice, MessageRequest("Two"))
     assert len(await undriven()) == 1
-    await runs.claim(session.pk, "a-host:1:1")
+    await claiming.claim(session.pk, "a-host:1:1")
     assert await undriven() == []
     assert [row[:2] for row in await drivers()] == [("a-host:1:1", 1)]
     past = timezone.now() - timedelta(seconds=5)

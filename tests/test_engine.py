@@ -19,7 +19,7 @@ from agent.engine import local, process_identity
 from agent.event_log import log
 from agent.exceptions import Refused
 from agent.models import Approval, ChatSession, Event, PhaseResult, Project, Run, Task
-from agent.runs import approvals, runs
+from agent.runs import approvals, claiming, ending, runs
 from agent.runs.runs import MessageRequest
 from agent.testing import ScriptedModel
 from agent.tools import registry
@@ -57,7 +57,7 @@ async def test_a_run_is_carried_on_from_its_ledger_and_repeats_nothing(
         steps = [create("s1", "Login"), {**create("s2", "x", "s1"), "tool": "wait_here"}]
         steps[1]["arguments"] = {}
         first = ScriptedModel(plans=[plan(*steps)])
-        async with local.driving(first):
+        async with local.executing(first):
             run = await runs.start(session.pk, alice, MessageRequest("Do it"))
             while not await Event.objects.filter(
                 body__contains='"s2","status":"running"'
@@ -65,7 +65,7 @@ async def test_a_run_is_carried_on_from_its_ledger_and_repeats_nothing(
                 await asyncio.sleep(0.02)
         gate.set()
         second = ScriptedModel(plans=[RuntimeError("planned again")])
-        async with local.driving(second) as runner:
+        async with local.executing(second) as runner:
             runner.wake(session.pk)
             assert (await ended(run)).status == "succeeded"
     finally:
@@ -106,7 +106,7 @@ async def test_a_step_is_running_while_its_tool_waits(session: ChatSession, alic
     registry.add(registry.make(waits_for(gate)))
     try:
         step = {**create("s1", "x"), "tool": "wait_here", "arguments": {}}
-        async with local.driving(ScriptedModel(plans=[plan(step)])):
+        async with local.executing(ScriptedModel(plans=[plan(step)])):
             run = await runs.start(session.pk, alice, MessageRequest("Do it"))
             while not await Event.objects.filter(
                 body__contains='"s1","status":"running"'
@@ -125,10 +125,10 @@ async def test_a_run_with_a_living_driver_elsewhere_is_left_alone(
     session: ChatSession, alice: User
 ) -> None:
     run = await runs.start(session.pk, alice, MessageRequest("Do it"))
-    assert await runs.claim(session.pk, DEAD) is not None
-    assert await runs.claim(session.pk, process_identity.owner()) is None
+    assert await claiming.claim(session.pk, DEAD) is not None
+    assert await claiming.claim(session.pk, process_identity.owner()) is None
     await Run.objects.filter(pk=run.pk).aupdate(lease_until=timezone.now() - timedelta(seconds=1))
-    claimed = await runs.claim(session.pk, process_identity.owner())
+    claimed = await claiming.claim(session.pk, process_identity.owner())
     assert claimed is not None
     assert (claimed.resumed, claimed.fence.attempt) == (True, 2)
 
@@ -138,10 +138,10 @@ async def test_what_a_dead_process_of_this_host_held_is_free_at_once(
 ) -> None:
     host, _, _ = process_identity.owner().rsplit(":", 2)
     await runs.start(session.pk, alice, MessageRequest("Do it"))
-    await runs.claim(session.pk, f"{host}:999999999:1")
-    assert await sync_to_async(local.undriven_sessions)() == []
-    assert await sync_to_async(local.free_dead_leases)() == 1
-    assert await sync_to_async(local.undriven_sessions)() == [session.pk]
+    await claiming.claim(session.pk, f"{host}:999999999:1")
+    assert await sync_to_async(local.pending_sessions)() == []
+    assert await sync_to_async(local.release_dead_leases)() == 1
+    assert await sync_to_async(local.pending_sessions)() == [session.pk]
 
 
 async def test_a_serving_engine_takes_up_what_was_left(session: ChatSession, alice: User) -> None:
@@ -161,7 +161,7 @@ async def test_a_serving_engine_takes_over_from_a_process_of_its_host_that_dies_
 ) -> None:
     host, _, _ = process_identity.owner().rsplit(":", 2)
     run = await runs.start(session.pk, alice, MessageRequest("Do it"))
-    await runs.claim(
+    await claiming.claim(
         session.pk, process_identity.owner()
     )  # by a living one, as far as anybody can tell
     await Run.objects.filter(pk=run.pk).aupdate(lease_until=timezone.now() + timedelta(hours=1))
@@ -242,10 +242,10 @@ async def test_a_run_that_takes_its_driver_down_again_and_again_fails(
     session: ChatSession, alice: User
 ) -> None:
     run = await runs.start(session.pk, alice, MessageRequest("Do it"))
-    for _ in range(runs.MAX_CLAIMS):
-        assert await runs.claim(session.pk, DEAD) is not None
+    for _ in range(claiming.MAX_CLAIMS):
+        assert await claiming.claim(session.pk, DEAD) is not None
         await Run.objects.filter(pk=run.pk).aupdate(lease_until=None)
-    assert await runs.claim(session.pk, DEAD) is None
+    assert await claiming.claim(session.pk, DEAD) is None
     await run.arefresh_from_db()
     assert (run.status, run.error_code) == ("failed", "interrupted")
     last = (await log_of(session))[-1]
@@ -257,7 +257,7 @@ async def test_a_run_that_takes_too_long_ends_with_run_timeout(
 ) -> None:
     settings.SAMURAI_RUN_TIMEOUT = 0.3
     never = asyncio.Event()
-    async with local.driving(ScriptedModel(gates={"analyze": never})):
+    async with local.executing(ScriptedModel(gates={"analyze": never})):
         run = await runs.start(session.pk, alice, MessageRequest("Do it"))
         assert (await ended(run)).error_code == "run_timeout"
 
@@ -265,7 +265,7 @@ async def test_a_run_that_takes_too_long_ends_with_run_timeout(
 async def test_a_fault_of_ours_is_an_internal_error_without_its_details(
     session: ChatSession, alice: User
 ) -> None:
-    async with local.driving(ScriptedModel(analyses=[RuntimeError("secret detail")])):
+    async with local.executing(ScriptedModel(analyses=[RuntimeError("secret detail")])):
         run = await runs.start(session.pk, alice, MessageRequest("Do it"))
         await ended(run)
     last = (await log_of(session))[-1]
@@ -281,7 +281,7 @@ ASK_FIRST = MessageRequest("Do it", approval="required")
 async def test_a_plan_that_waits_is_carried_out_when_it_is_approved(
     session: ChatSession, alice: User
 ) -> None:
-    async with local.driving(ScriptedModel(plans=[plan(create("s1", "Login"))])):
+    async with local.executing(ScriptedModel(plans=[plan(create("s1", "Login"))])):
         run = await runs.start(session.pk, alice, ASK_FIRST)
         await status(run, "waiting")
         assert run.lease_until is None
@@ -305,10 +305,10 @@ async def test_a_plan_that_waits_is_carried_out_when_it_is_approved(
 async def test_a_waiting_run_goes_on_in_another_process_after_a_restart(
     session: ChatSession, alice: User
 ) -> None:
-    async with local.driving(ScriptedModel(plans=[plan(create("s1", "Login"))])):
+    async with local.executing(ScriptedModel(plans=[plan(create("s1", "Login"))])):
         run = await runs.start(session.pk, alice, ASK_FIRST)
         await status(run, "waiting")
-    assert await sync_to_async(local.undriven_sessions)() == []
+    assert await sync_to_async(local.pending_sessions)() == []
     await approvals.approve(session.pk, run.pk, 1, alice)
     second = ScriptedModel(plans=[RuntimeError("planned again")])
     runner = local.LocalEngine(serving=True, model=second)
@@ -323,7 +323,7 @@ async def test_a_rejection_with_a_reason_makes_the_plan_anew(
     session: ChatSession, alice: User
 ) -> None:
     model = ScriptedModel(plans=[plan(create("s1", "Login")), plan(create("s1", "Sign-in"))])
-    async with local.driving(model):
+    async with local.executing(model):
         run = await runs.start(session.pk, alice, ASK_FIRST)
         await status(run, "waiting")
         await approvals.reject(session.pk, run.pk, 1, alice, "Call it sign-in")
@@ -337,7 +337,7 @@ async def test_a_rejection_with_a_reason_makes_the_plan_anew(
 
 
 async def test_a_rejection_without_a_reason_cancels(session: ChatSession, alice: User) -> None:
-    async with local.driving(ScriptedModel(plans=[plan(create("s1", "Login"))])):
+    async with local.executing(ScriptedModel(plans=[plan(create("s1", "Login"))])):
         run = await runs.start(session.pk, alice, ASK_FIRST)
         await status(run, "waiting")
         await approvals.reject(session.pk, run.pk, 1, alice, "  ")
@@ -354,7 +354,7 @@ async def test_a_rejection_without_a_reason_cancels(session: ChatSession, alice:
 async def test_an_edited_plan_is_validated_and_waits_again(
     session: ChatSession, alice: User
 ) -> None:
-    async with local.driving(ScriptedModel(plans=[plan(create("s1", "Login"))])):
+    async with local.executing(ScriptedModel(plans=[plan(create("s1", "Login"))])):
         run = await runs.start(session.pk, alice, ASK_FIRST)
         await status(run, "waiting")
         with pytest.raises(Refused) as refused:
@@ -380,10 +380,10 @@ async def test_a_plan_that_deletes_several_tasks_asks_and_one_that_deletes_one_d
         return {**step, "tool": "delete_task", "arguments": {"task": title}}
 
     turns = [plan(delete("s1", "A"), delete("s2", "B")), plan(delete("s1", "C"))]
-    async with local.driving(ScriptedModel(plans=turns)):
+    async with local.executing(ScriptedModel(plans=turns)):
         run = await runs.start(session.pk, alice, MessageRequest("Delete A and B"))
         await status(run, "waiting")
-        await runs.cancel(session.pk, run.pk, alice)
+        await ending.cancel(session.pk, run.pk, alice)
         run = await runs.start(session.pk, alice, MessageRequest("Delete C"))
         assert (await ended(run)).status == "succeeded"
     assert {task.title async for task in Task.objects.all()} == {"A", "B"}
@@ -392,7 +392,7 @@ async def test_a_plan_that_deletes_several_tasks_asks_and_one_that_deletes_one_d
 async def test_phases_of_a_rejected_plan_are_done_anew_and_the_others_are_kept(
     session: ChatSession, alice: User
 ) -> None:
-    async with local.driving(ScriptedModel(plans=[plan(create("s1", "Login"))])):
+    async with local.executing(ScriptedModel(plans=[plan(create("s1", "Login"))])):
         run = await runs.start(session.pk, alice, ASK_FIRST)
         await status(run, "waiting")
     await approvals.reject(session.pk, run.pk, 1, alice, "No")

@@ -35,7 +35,7 @@ DO_IT = MessageRequest("Do it")
 
 async def carried_out(session: ChatSession, user: User, *steps: dict[str, Any]) -> dict[str, Any]:
     """Returns the run's steps as they ended, by id."""
-    async with local.driving(ScriptedModel(plans=[plan(*steps)])):
+    async with local.executing(ScriptedModel(plans=[plan(*steps)])):
         run = await ended(await runs.start(session.pk, user, DO_IT))
     assert run.status == "succeeded"
     return {step.key: step async for step in PlanStep.objects.filter(plan__run=run)}

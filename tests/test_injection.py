@@ -25,7 +25,7 @@ from agent.memory import memories
 from agent.models import Approval, ChatSession, Event, Memory, Message, PlanStep, Project, Run, Task
 from agent.plan import StepType
 from agent.plans import store
-from agent.runs import runs
+from agent.runs import ending, runs
 from agent.runs.runs import MessageRequest
 from agent.tools import registry
 from tests.gullible import DISGUISES, ORDERS, WISHES, GullibleModel, Wish, has_order, step
@@ -151,7 +151,7 @@ def prepared(session: ChatSession, place: Any, text: str, box: Outbox) -> None:
 
 
 async def carried_out(session: ChatSession, user: User, model: Any, content: str) -> Run:
-    async with local.driving(model):
+    async with local.executing(model):
         run = await runs.start(session.pk, user, MessageRequest(content))
         while run.status in (Run.Status.QUEUED, Run.Status.RUNNING):
             await run.arefresh_from_db()
@@ -226,7 +226,7 @@ async def test_a_deletion_that_was_asked_for_is_no_leave_for_another(
         run = await carried_out(session, alice, model, content)
         assert run.status == "waiting"
         await assert_nothing_got_through(run, outbox)
-        await runs.cancel(session.pk, run.pk, alice)
+        await ending.cancel(session.pk, run.pk, alice)
 
 
 # -- results fill placeholders and nothing else ----------------------------------------------------

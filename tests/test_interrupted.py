@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from agent.event_log import events
 from agent.models import ChatSession, Event, Message, Run
-from agent.runs import runs
+from agent.runs import claiming
 from chat import fold
 from chat.frames import interruption
 
@@ -46,7 +46,7 @@ def test_a_run_is_interrupted_when_it_was_begun_and_nobody_drives_it(
 ) -> None:
     run = begun(session, status, lease)
     assert run.is_interrupted is is_so
-    assert runs.interrupted([session.pk]) == ({session.pk: run.pk} if is_so else {})
+    assert claiming.interrupted([session.pk]) == ({session.pk: run.pk} if is_so else {})
     assert [exchange.interrupted for exchange in fold.load(session.pk).exchanges] == [is_so]
 
 

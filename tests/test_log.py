@@ -21,7 +21,7 @@ from agent.event_log import events, log
 from agent.event_log.log import Committed, Done, Fence
 from agent.exceptions import Fenced, ToolFailed
 from agent.models import ChatSession, Event, Message, Project, Run, Task
-from agent.runs import runs
+from agent.runs import ending
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -150,7 +150,7 @@ async def test_those_under_way_do_not_wait_for_many_who_come_at_once(
         log.unlisten(listener)
     assert sorted(told) == sorted([session.pk, *(other.pk for other in others)])
     assert told.index(session.pk) <= log.NEW
-    assert not log.is_crowded()
+    assert not log.has_backlog()
 
 
 async def test_what_comes_later_in_a_session_is_not_written_earlier(
@@ -186,7 +186,7 @@ async def test_a_cancel_fences_what_was_written_in_the_same_commit_after_it(
     fence = Fence(run.pk, 1)
     results = await asyncio.gather(
         log.append(session.pk, [said(run, "warm-up")], fence=fence),
-        runs.cancel(session.pk, run.pk, alice),
+        ending.cancel(session.pk, run.pk, alice),
         log.append(session.pk, [said(run, "too late")], fence=fence),
         return_exceptions=True,
     )

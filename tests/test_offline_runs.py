@@ -53,7 +53,7 @@ async def test_many_tasks_are_deleted_once_a_person_has_seen_which(
 ) -> None:
     made = await make_tasks(project, *(f"Old {n}" for n in range(COMPLETED_TASKS + 5)), "New")
     await complete(made[:-1])
-    async with local.driving():
+    async with local.executing():
         run = await said(session, alice, "Delete all completed tasks")
         assert run.status == Run.Status.WAITING
         asked = await run.approvals.aget()
@@ -72,7 +72,7 @@ async def test_when_several_tasks_fit_the_person_is_asked_and_nothing_changes(
     session: ChatSession, alice: User, project: Project
 ) -> None:
     await make_tasks(project, "Login page", "Test the login")
-    async with local.driving():
+    async with local.executing():
         run = await said(session, alice, "Mark the login task as done")
     asked = await answer_of(run)
     assert "Login page" in asked
@@ -99,7 +99,7 @@ async def test_a_model_that_names_several_is_told_which_and_to_ask_instead(
     }
     wrong = use("s1", "change_task_status", task="the login task", status="completed")
     model = ScriptedModel(plans=[plan(wrong), asks])
-    async with local.driving(model):
+    async with local.executing(model):
         await said(session, alice, "Mark the login task as done")
     revise = [given for verb, given in model.asked if verb == "plan"][1]
     assert isinstance(revise, Revise)
@@ -113,7 +113,7 @@ async def test_a_model_that_names_several_is_told_which_and_to_ask_instead(
 async def test_prose_is_on_the_board_as_a_specification(
     session: ChatSession, alice: User, project: Project
 ) -> None:
-    async with local.driving():
+    async with local.executing():
         await said(
             session,
             alice,
@@ -131,7 +131,7 @@ async def test_the_order_of_the_board_is_changed_by_a_message(
     session: ChatSession, alice: User, project: Project
 ) -> None:
     await make_tasks(project, "Login", "Slots", "Docs")
-    async with local.driving():
+    async with local.executing():
         await said(session, alice, "Move the docs before slots")
         assert await titles() == ["Login", "Docs", "Slots"]
         await said(session, alice, "Move slots to the top, then mark login and the docs as done")

@@ -83,7 +83,7 @@ async def test_a_hostile_plan_is_not_started_not_even_in_part(
     """A model makes such a plan twice: the run ends with an answer, and nothing was touched."""
     settings.SAMURAI_USER_RUNS_PER_MINUTE = 1000
     for raw in (await invalid_plans(session.project, alice))[:40]:
-        async with local.driving(ScriptedModel(plans=[raw])):
+        async with local.executing(ScriptedModel(plans=[raw])):
             run = await ended(await runs.start(session.pk, alice, MessageRequest("Do it")))
         assert run.status == "succeeded"
         kinds = PlanStep.objects.filter(plan__run=run).values_list("type", flat=True)

@@ -37,7 +37,7 @@ async def carried_out(
 ) -> tuple[Run, ScriptedModel]:
     """Returns the run when it is over or waits."""
     model = ScriptedModel(plans=plans)
-    async with local.driving(model):
+    async with local.executing(model):
         run = await runs.start(session.pk, user, order)
         while run.status in (Run.Status.QUEUED, Run.Status.RUNNING):
             await run.arefresh_from_db()
@@ -177,7 +177,7 @@ async def test_a_new_plan_that_needs_a_word_waits_for_it(
     assert told[0]["plan_revision"] == 2
     assert [effect["step"] for effect in told[0]["effects"]] == ["s4"]  # not what is done
     nothing_more = ScriptedModel(plans=[RuntimeError("planned again")])
-    async with local.driving(nothing_more):
+    async with local.executing(nothing_more):
         await approvals.approve(session.pk, run.pk, 2, alice)
         assert (await ended(run)).status == "succeeded"
     assert await titles() == ["Login"]
@@ -202,7 +202,7 @@ async def test_a_rejected_new_plan_is_made_anew_and_keeps_what_was_done(
     order = MessageRequest("Do it", approval="required")
     run, _ = await carried_out(session, alice, FIRST, order=order)
     model = ScriptedModel(plans=[plan(create("s4", "Second")), plan(create("s5", "Third"))])
-    async with local.driving(model):
+    async with local.executing(model):
         await approvals.approve(session.pk, run.pk, 1, alice)
         await asked_about(run, 2)
         await approvals.reject(session.pk, run.pk, 2, alice, "Call it the third")
@@ -227,7 +227,7 @@ async def test_an_edit_of_a_new_plan_cannot_undo_what_was_done(
             await approvals.edit(session.pk, run.pk, 2, alice, steps)
         assert refused.value.code == "invalid_plan"
     await approvals.edit(session.pk, run.pk, 2, alice, [done, instead])
-    async with local.driving(ScriptedModel()):
+    async with local.executing(ScriptedModel()):
         await approvals.approve(session.pk, run.pk, 3, alice)
         assert (await ended(run)).status == "succeeded"
     assert await titles() == ["Old", "Login", "New"]
@@ -248,13 +248,13 @@ async def test_a_run_that_is_carried_on_after_it_was_planned_anew_is_not_planned
         raise ToolFailed("Too late.")
 
     with having("wait_here", wait):
-        async with local.driving(ScriptedModel(plans=[FIRST, second])):
+        async with local.executing(ScriptedModel(plans=[FIRST, second])):
             run = await runs.start(session.pk, alice, DO_IT)
             while not await PlanStep.objects.filter(key="s4", status="running").aexists():
                 await asyncio.sleep(0.02)
         gate.set()
         third = ScriptedModel(plans=[plan(create("s6", "Third"))])
-        async with local.driving(third) as runner:
+        async with local.executing(third) as runner:
             runner.wake(session.pk)
             assert (await ended(run)).status == "succeeded"
     assert asked(third) == []
@@ -268,7 +268,7 @@ async def test_a_run_that_broke_off_while_it_was_planned_anew_is_planned_anew_wh
 ) -> None:
     never = asyncio.Event()
     first = ScriptedModel(plans=[FIRST, plan()])
-    async with local.driving(first):
+    async with local.executing(first):
         run = await runs.start(session.pk, alice, DO_IT)
         while not asked(first):
             await asyncio.sleep(0.01)
@@ -276,7 +276,7 @@ async def test_a_run_that_broke_off_while_it_was_planned_anew_is_planned_anew_wh
         while len(asked(first)) < 2:
             await asyncio.sleep(0.01)
     second = ScriptedModel(plans=[plan(create("s4", "Instead"))])
-    async with local.driving(second) as runner:
+    async with local.executing(second) as runner:
         runner.wake(session.pk)
         assert (await ended(run)).status == "succeeded"
     assert len(asked(second)) == 1
@@ -289,10 +289,10 @@ async def test_a_retry_keeps_what_was_done_in_either_plan(
 ) -> None:
     second = plan(create("s4", "Instead"))
     model = ScriptedModel(plans=[FIRST, second], answers=[[ModelUnavailable("Away.")]])
-    async with local.driving(model):
+    async with local.executing(model):
         failed = await ended(await runs.start(session.pk, alice, DO_IT))
     assert failed.status == "failed"
-    async with local.driving(ScriptedModel(plans=[RuntimeError("planned again")])):
+    async with local.executing(ScriptedModel(plans=[RuntimeError("planned again")])):
         again = await ended(await rerun.retry(session.pk, failed.pk, alice))
     assert again.status == "succeeded"
     assert await titles() == ["Login", "Instead"]

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from agent.engine import local
 from agent.exceptions import ModelUnavailable, Refused
 from agent.models import ChatSession, Run, Task
-from agent.runs import approvals, rerun, runs
+from agent.runs import approvals, ending, rerun, runs
 from agent.runs.runs import MessageRequest
 from agent.testing import ScriptedModel
 from tests.test_engine import ended, status
@@ -23,11 +23,11 @@ async def test_a_retry_goes_on_where_the_run_failed_and_repeats_nothing(
     session: ChatSession, alice: User
 ) -> None:
     first = ScriptedModel(plans=[plan(create("s1", "Login"))], answers=[[AWAY]])
-    async with local.driving(first):
+    async with local.executing(first):
         failed = await ended(await runs.start(session.pk, alice, MessageRequest("Do it")))
         assert failed.status == "failed"
     second = ScriptedModel(plans=[RuntimeError("planned again")], answers=[["It is there."]])
-    async with local.driving(second):
+    async with local.executing(second):
         again = await ended(await rerun.retry(session.pk, failed.pk, alice))
     assert (again.status, again.retry_of_id, again.number) == ("succeeded", failed.pk, 2)
     assert await Task.objects.filter(title="Login").acount() == 1
@@ -44,10 +44,10 @@ async def test_a_retry_goes_on_where_the_run_failed_and_repeats_nothing(
 async def test_a_retry_of_a_cancelled_plan_carries_out_what_was_left(
     session: ChatSession, alice: User
 ) -> None:
-    async with local.driving(ScriptedModel(plans=[plan(create("s1", "Login"))])):
+    async with local.executing(ScriptedModel(plans=[plan(create("s1", "Login"))])):
         run = await runs.start(session.pk, alice, MessageRequest("Do it", approval="required"))
         await status(run, "waiting")
-        await runs.cancel(session.pk, run.pk, alice)
+        await ending.cancel(session.pk, run.pk, alice)
         again = await rerun.retry(session.pk, run.pk, alice)
         await status(again, "waiting")  # nobody approved it yet
         await approvals.approve(session.pk, again.pk, 1, alice)
@@ -56,7 +56,9 @@ async def test_a_retry_of_a_cancelled_plan_carries_out_what_was_left(
 
 
 async def test_two_clicks_on_retry_make_one_run(session: ChatSession, alice: User) -> None:
-    async with local.driving(ScriptedModel(answers=[[AWAY]], plans=[plan(create("s1", "Login"))])):
+    async with local.executing(
+        ScriptedModel(answers=[[AWAY]], plans=[plan(create("s1", "Login"))])
+    ):
         failed = await ended(await runs.start(session.pk, alice, MessageRequest("Do it")))
     one = await rerun.retry(session.pk, failed.pk, alice)
     two = await rerun.retry(session.pk, failed.pk, alice)
@@ -79,7 +81,7 @@ async def test_what_has_not_failed_is_not_retried_and_what_is_not_over_not_regen
 
 async def test_a_regenerated_answer_starts_over(session: ChatSession, alice: User) -> None:
     model = ScriptedModel(plans=[plan(create("s1", "A")), plan(create("s1", "B"))])
-    async with local.driving(model):
+    async with local.executing(model):
         run = await ended(await runs.start(session.pk, alice, MessageRequest("Do it")))
         again = await ended(await rerun.regenerate(session.pk, run.pk, alice))
     assert again.status == "succeeded"

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 
 from agent.exceptions import Refused
 from agent.models import Run
-from agent.runs import rerun, runs
+from agent.runs import ending, rerun
 
 MAY_CHANGE = "agent.change_run"
 
@@ -21,7 +21,7 @@ Verb = Callable[[HttpRequest, Run], None]
 
 def cancel(request: HttpRequest, run: Run) -> None:
     """Raises `Refused` for a run that is over."""
-    async_to_sync(runs.cancel)(run.session_id, run.pk, person(request), "In the admin")
+    async_to_sync(ending.cancel)(run.session_id, run.pk, person(request), "In the admin")
     note(request, run, "Cancelled.")
 
 

@@ -20,11 +20,11 @@ from agent.batch.inputs import Item, Unread
 from agent.batch.outputs import Output
 from agent.batch.tally import Tally
 from agent.engine import local
-from agent.engine.runner import Runner, surviving_an_outage
+from agent.engine.runner import Runner, log_database_errors
 from agent.event_log import events, log
 from agent.exceptions import Refused
 from agent.models import ApprovalMode, ChatSession, Event, Project, Run
-from agent.runs import approvals, runs
+from agent.runs import approvals, ending, runs
 from agent.support import database
 from agent.support.task_group import run_together
 
@@ -79,8 +79,8 @@ class Batch:
         if settings.SAMURAI_ENGINE != "local":
             yield
             return
-        await database.call(local.free_dead_leases)
-        async with local.driving() as runner:
+        await database.call(local.release_dead_leases)
+        async with local.executing() as runner:
             sweeper = runner.task(self._sweep(runner))
             try:
                 yield
@@ -91,9 +91,9 @@ class Batch:
         """Takes up what an earlier start, or a server that is gone, left in the sessions at hand."""
         while True:
             await asyncio.sleep(local.SWEEP)
-            with surviving_an_outage("look for work"):
-                for session in await database.call(local.undriven_sessions):
-                    if session in self._turns and not runner.drives(session):
+            with log_database_errors("look for work"):
+                for session in await database.call(local.pending_sessions):
+                    if session in self._turns and not runner.is_executing(session):
                         runner.begin(session)
 
     # -- inputs ------------------------------------------------------------------------------------
@@ -256,4 +256,4 @@ class Batch:
 
     async def _cancel(self, run: Run, reason: str) -> None:
         with contextlib.suppress(Refused):  # it is over already
-            await runs.cancel(run.session_id, run.pk, self._owner, reason)
+            await ending.cancel(run.session_id, run.pk, self._owner, reason)

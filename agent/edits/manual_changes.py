@@ -11,7 +11,6 @@ from django.db.models import F
 
 from agent.change import Change
 from agent.event_log import events, log
-from agent.exceptions import Fenced, Refused
 from agent.models import Project
 
 if TYPE_CHECKING:
@@ -30,10 +29,7 @@ async def in_session(session: UUID, user: User, work: Work[T]) -> T:
         value, changes = work()
         return log.Done(value, [_event(change, user) for change in changes])
 
-    try:
-        value: T = await log.append(session, effect=effect)
-    except Fenced:
-        raise Refused("not_found", "There is no such session.") from None
+    value: T = await log.append_for_user(session, effect, missing="Session")
     return value
 
 

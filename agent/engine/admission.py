@@ -32,11 +32,11 @@ class Admission:
 
     def __init__(
         self,
-        is_crowded: Callable[[], bool],
+        has_backlog: Callable[[], bool],
         clock: Callable[[], float] = time.monotonic,
         processor: Callable[[], float] = time.process_time,
     ) -> None:
-        self._is_crowded, self._clock, self._processor = is_crowded, clock, processor
+        self._is_crowded, self._clock, self._processor = has_backlog, clock, processor
         self._left, self._at = float(AT_FIRST), clock()
         self._spent, self._runs, self._seen = ASSUMED * COST, ASSUMED, processor()
         self._active = 0

@@ -20,7 +20,7 @@ class ConcurrencyLimit:
         self._waiting: dict[User, deque[asyncio.Future[None]]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def take_free(self) -> bool:
+    def try_acquire(self) -> bool:
         """Takes a slot if there is one now that nobody waits for."""
         if self._pause():
             return False
@@ -36,7 +36,7 @@ class ConcurrencyLimit:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():  # the slot came at the same moment
-                self.give_back(used=False)
+                self.release(used=False)
             raise
 
     async def room(self, most: float) -> None:
@@ -46,7 +46,7 @@ class ConcurrencyLimit:
         while (pause := self._pause()) and (left := until - clock()) > 0:
             await asyncio.sleep(min(pause, left))
 
-    def give_back(self, *, used: bool) -> None:
+    def release(self, *, used: bool) -> None:
         """`used`: there was a run to carry."""
         self._free += 1
         self._admission.end(used=used)

@@ -17,7 +17,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from agent.engine import process_identity
-from agent.engine.runner import Runner, surviving_an_outage
+from agent.engine.runner import Runner, log_database_errors
 from agent.llm.base import Model
 from agent.models import Run
 from agent.runs import approvals, wake
@@ -67,28 +67,28 @@ class LocalEngine:
 
     async def _sweep(self) -> None:
         while True:
-            with surviving_an_outage("look for work"):
+            with log_database_errors("look for work"):
                 if self._serving:
                     await _take_over()
-                    await expire_questions()
-                for session in await database.call(undriven_sessions):
-                    if not self.runner.drives(session):
+                    await expire_approvals()
+                for session in await database.call(pending_sessions):
+                    if not self.runner.is_executing(session):
                         self.runner.begin(session)
             await asyncio.sleep(SWEEP)
 
 
 async def _take_over() -> None:
-    if freed := await database.call(free_dead_leases):
+    if freed := await database.call(release_dead_leases):
         logger.info("Took over %d runs of a process that is gone", freed)
 
 
-async def expire_questions() -> None:
+async def expire_approvals() -> None:
     """Ends the runs whose plan nobody decided on in time."""
     for session, approval in await database.call(approvals.overdue):
         await approvals.expire(session, approval)
 
 
-def free_dead_leases() -> int:
+def release_dead_leases() -> int:
     """Ends the leases of processes of this host that are gone; returns how many."""
     held = Run.objects.filter(status=Run.Status.RUNNING, lease_until__gt=timezone.now())
     dead = [
@@ -99,7 +99,7 @@ def free_dead_leases() -> int:
     return held.filter(lease_owner__in=dead).update(lease_until=None) if dead else 0
 
 
-def undriven_sessions() -> list[UUID]:
+def pending_sessions() -> list[UUID]:
     """Returns the sessions with unfinished work that no living driver holds and no person delays."""
     now = timezone.now()
     of_session = Run.objects.filter(session=OuterRef("session"))
@@ -113,7 +113,9 @@ def undriven_sessions() -> list[UUID]:
 
 
 @contextlib.asynccontextmanager
-async def driving(model: Model | None = None, session: UUID | None = None) -> AsyncIterator[Runner]:
+async def executing(
+    model: Model | None = None, session: UUID | None = None
+) -> AsyncIterator[Runner]:
     """An engine for as long as the block lasts, that drives what this process starts.
 
     With `session` it drives only, and all, that is to do there.

@@ -19,7 +19,7 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.manager import JobManager
 
 from agent.engine import worker
-from agent.engine.local import expire_questions, undriven_sessions
+from agent.engine.local import expire_approvals, pending_sessions
 from agent.engine.worker import RUNS
 from agent.models import Run
 from agent.support import database, raw_sql
@@ -91,7 +91,7 @@ async def sweep(timestamp: int) -> None:
     Without a `lock`: a worker that dies here holds none.
     """
     await _bury_stalled_jobs()
-    await expire_questions()
+    await expire_approvals()
     await database.call(_wake_undriven)
 
 
@@ -111,7 +111,7 @@ _RUNG = "SELECT lock FROM procrastinate_jobs WHERE queue_name = %s AND status IN
 
 def _wake_undriven() -> None:
     """Rings where no ring is on its way: one that waits, or that a worker has and is about to drive."""
-    sessions = undriven_sessions()
+    sessions = pending_sessions()
     rung = set(raw_sql.column(_RUNG, RUNS)) if sessions else ()
     for session in sessions:
         if _lock(session) in rung:

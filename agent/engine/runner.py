@@ -25,15 +25,15 @@ from agent.exceptions import AgentError, Fenced, RunTimeout
 from agent.llm.base import Model
 from agent.llm.factory import open_model
 from agent.pipeline import phases
-from agent.runs import runs, wake
+from agent.runs import claiming, ending, wake
 from agent.runs.approvals import Parked
+from agent.runs.claiming import Claimed
 from agent.runs.recorder import Recorder
-from agent.runs.runs import Claimed
 from agent.support import database
 
 logger = logging.getLogger(__name__)
 
-# Seconds between renewals of the leases, which are `runs.LEASE` long. A run that was taken away where
+# Seconds between renewals of the leases, which are `claiming.LEASE` long. A run that was taken away where
 # no message tells of it (a cancel in another process) is left after as long.
 RENEW = 1.0
 HAND_OVER = 2.0  # seconds that a shutdown waits for its runs to leave
@@ -51,7 +51,7 @@ class Runner:
         # Its own, not the process's: of two drivers in one process, each would take what the other has.
         self._owner = process_identity.new_owner()
         self._loop = asyncio.get_running_loop()
-        self.limit = ConcurrencyLimit(settings.SAMURAI_MAX_ACTIVE_RUNS, Admission(log.is_crowded))
+        self.limit = ConcurrencyLimit(settings.SAMURAI_MAX_ACTIVE_RUNS, Admission(log.has_backlog))
         self._drives: dict[UUID, asyncio.Task[None]] = {}
         self._carried: dict[UUID, tuple[UUID, asyncio.Task[None]]] = {}  # session: run and its task
         self._rung: set[UUID] = set()
@@ -82,11 +82,11 @@ class Runner:
         await database.call(self._hand_over, sessions)
 
     def _hand_over(self, sessions: Iterable[UUID]) -> None:
-        runs.hand_over(self._owner)
+        claiming.hand_over(self._owner)
         for session in sessions:  # there may be another driver in this process
             wake.wake(session)
 
-    def drives(self, session: UUID) -> bool:
+    def is_executing(self, session: UUID) -> bool:
         return session in self._drives
 
     def begin(self, session: UUID) -> None:
@@ -120,7 +120,7 @@ class Runner:
         _, carrying = self._carried.get(session, (None, None))
         await _end([task for task in (self._drives.get(session), carrying) if task is not None])
         # Whatever it is by now: a claim that was on its way was waited for.
-        await database.call(runs.hand_over, self._owner, session)
+        await database.call(claiming.hand_over, self._owner, session)
 
     def _left(self, session: UUID) -> None:
         del self._drives[session]
@@ -139,8 +139,8 @@ class Runner:
             held = {run: session for session, (run, _) in self._carried.items()}
             if not held:
                 continue
-            with surviving_an_outage("renew the leases"):
-                for run in await database.call(runs.renew_leases, self._owner, list(held)):
+            with log_database_errors("renew the leases"):
+                for run in await database.call(claiming.renew_leases, self._owner, list(held)):
                     self._interrupt(held[run], run)
 
     # -- driving -----------------------------------------------------------------------------------
@@ -156,10 +156,10 @@ class Runner:
                     return
                 await self._carry_alone(claimed)
             finally:
-                self.limit.give_back(used=claimed is not None)
+                self.limit.release(used=claimed is not None)
 
     async def _claim(self, session: UUID) -> Claimed | None:
-        claim = self._loop.create_task(runs.claim(session, self._owner))
+        claim = self._loop.create_task(claiming.claim(session, self._owner))
         try:
             return await asyncio.shield(claim)
         except asyncio.CancelledError:
@@ -169,9 +169,9 @@ class Runner:
 
     async def _has_slot(self, session: UUID) -> bool:
         """Takes a slot, waiting for it; not when there is nothing to drive. Nothing is claimed yet."""
-        if self.limit.take_free():
+        if self.limit.try_acquire():
             return True
-        found, user = await database.call(runs.next_user, session)
+        found, user = await database.call(claiming.next_user, session)
         if found:
             await self.limit.take(user)
         return found
@@ -192,7 +192,7 @@ class Runner:
         model.usage.set(claimed.run.usage)
         recorder = Recorder(claimed, model.usage)
         try:
-            await _in_time(phases.carry_on(model, claimed, recorder))
+            await _in_time(phases.execute(model, claimed, recorder))
         except (Fenced, Parked):
             return
         except AgentError as error:
@@ -205,7 +205,7 @@ class Runner:
 
     async def _fail(self, claimed: Claimed, recorder: Recorder, error: AgentError) -> None:
         with contextlib.suppress(Fenced):
-            await runs.fail(claimed, error, recorder.failures(str(error)))
+            await ending.fail(claimed.run, claimed.fence, error, recorder.failures(str(error)))
 
 
 async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
@@ -217,7 +217,7 @@ async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
 
 
 @contextlib.contextmanager
-def surviving_an_outage(what: str) -> Iterator[None]:
+def log_database_errors(what: str) -> Iterator[None]:
     """A keeper of the engine goes on when the database can do it again, however late.
 
     Whatever it says: without its keepers, a process would drive nothing any more and seem well.

@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 
 from agent.event_log import events
 from agent.event_log.group_commit import Batch, Done, Effect, Entry, Fence, Frame, commit
+from agent.exceptions import Fenced, Refused
 from agent.models import Event
 from agent.support import database
 
@@ -28,6 +29,8 @@ __all__ = [
     "Fence",
     "Frame",
     "append",
+    "append_for_user",
+    "has_backlog",
     "listen",
     "read",
     "read_now",
@@ -76,9 +79,19 @@ async def append(
     return await _writer().add(entry)
 
 
-def is_crowded() -> bool:
+async def append_for_user(session: UUID, effect: Effect[Any], *, missing: str = "Run") -> Any:
+    """Appends what a user's request does. Raises `Refused`, naming what is `missing`, when the session
+    was deleted.
+    """
+    try:
+        return await append(session, effect=effect)
+    except Fenced:
+        raise Refused("not_found", f"{missing} not found.") from None
+
+
+def has_backlog() -> bool:
     """Tells whether more changes wait than fit well into one commit: those under way wait for them."""
-    return _writer().is_crowded()
+    return _writer().has_backlog()
 
 
 async def read(session: UUID, after: int, limit: int = 500) -> list[Frame]:
@@ -125,7 +138,7 @@ class _Writer:
             )
         return entry.future
 
-    def is_crowded(self) -> bool:
+    def has_backlog(self) -> bool:
         return sum(entry.effect is not None for entry in self._waiting) > CROWD
 
     async def _work(self) -> None:

@@ -225,7 +225,7 @@ class Execution:
 
     def _succeed(self, step: PlanStep, result: Any) -> list[events.Event]:
         step.status, step.result = Status.SUCCEEDED, result
-        self.recorder.count()
+        self.recorder.save_usage()
         return self._end(step, step.description, "", "finished")
 
     async def _record_failure(self, step: PlanStep, error: str) -> None:

@@ -24,10 +24,10 @@ from agent.pipeline.execution import Execution, change_event, outcomes
 from agent.pipeline.planner import Checked, Planner
 from agent.plan import StepType
 from agent.plans import store, validation
-from agent.runs import approvals, runs
+from agent.runs import approvals, ending
 from agent.runs.approvals import Parked
+from agent.runs.claiming import Claimed
 from agent.runs.recorder import Finished, Recorder
-from agent.runs.runs import Claimed
 from agent.support import database, raw_sql
 from agent.support.markdown import render
 from agent.support.task_group import run_together
@@ -36,7 +36,7 @@ RESUMED = events.register_step("resumed")
 REPLANNING = events.register_step("replanning")
 
 
-async def carry_on(model: Model, claimed: Claimed, recorder: Recorder) -> None:
+async def execute(model: Model, claimed: Claimed, recorder: Recorder) -> None:
     """Carries out what is left of a claimed run, up to its `complete` event.
 
     Raises `Fenced` when the run was taken away, `Parked` when it waits for a person, and an
@@ -143,14 +143,16 @@ class _Run:
             step.key for step in revision.steps.all() if step.status not in PlanStep.UNFINISHED
         ]
         self.recorder.outlook.take(store.as_plan(revision), ended)
-        if free or await self.recorder.append(effect=lambda: approvals.settle(self.run, revision)):
+        if free or await self.recorder.append(
+            effect=lambda: approvals.request_if_needed(self.run, revision)
+        ):
             return revision
         raise Parked
 
     def _look(self) -> tuple[PlanRevision, bool]:
         revision = self._revision()
         done = self.recorder.finished(Phase.EXECUTION)
-        return revision, done or approvals.is_free(self.run, revision)
+        return revision, done or approvals.needs_no_approval(self.run, revision)
 
     async def _execute(self, revision: PlanRevision) -> Finished:
         execution = await self._carry_out(revision)
@@ -251,14 +253,14 @@ class _Run:
         def effect() -> Any:
             run = raw_sql.get(Run, self.run.pk)
             answer = raw_sql.get(Message, run.answer_id)  # the completion phase wrote it
-            ended = runs.end(run, Run.Status.SUCCEEDED)
+            ended = ending.end(run, Run.Status.SUCCEEDED)
             last = events.complete(
                 run.pk,
                 message_id=answer.pk,
                 content=answer.content,
                 html=render(answer.content),
                 usage=self.model.usage.as_json(),
-                duration_ms=runs.duration_ms(run),
+                duration_ms=ending.duration_ms(run),
             )
             return Done(None, [*ended, last])
 
@@ -309,7 +311,7 @@ def _summary(run: Run, steps: list[PlanStep]) -> str:
 
 def _touched(run: Run) -> set[tuple[str, str]]:
     """Returns kind and id of each object that the run changed."""
-    bodies = runs.bodies_of(run, events.EventType.CHANGE)
+    bodies = ending.event_bodies(run, events.EventType.CHANGE)
     changes = [json.loads(body)["change"] for body in bodies]
     return {(change["object"], change["id"]) for change in changes}
 

@@ -43,7 +43,7 @@ class Planner:
             return _words_only(self.analysis).as_json()
         if self.run.attempt == 1:  # nobody has seen a plan yet
             return await self._ask(None)
-        return await self._ask(await database.call(approvals.revision_wanted, self.run))
+        return await self._ask(await database.call(approvals.requested_revision, self.run))
 
     async def check(self, raw: Any, kept: Mapping[str, PlanStep]) -> Checked:
         """Returns the plan that `raw` is, or one in its place. `kept`: what is carried out already."""

@@ -1,4 +1,4 @@
-"""Parking a run for a person's word on its plan, and that word: approve, reject, edit."""
+"""Approvals: a run is parked until a user approves, rejects or edits its plan, or the time is up."""
 
 from __future__ import annotations
 
@@ -21,50 +21,51 @@ from agent.models import Approval, PhaseResult, PlanRevision, PlanStep, Run
 from agent.plan import Plan
 from agent.plans import approval_policy, dry_run, estimates, parser, store, validation
 from agent.plans.dry_run import Effect
-from agent.runs import runs, wake
+from agent.runs import ending, runs, wake
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
 class Parked(Exception):
-    """The run waits for a person and needs no driver."""
+    """The run waits for approval; no process executes it meanwhile."""
 
 
-def is_free(run: Run, revision: PlanRevision) -> bool:
-    """Tells without a look at the board that the plan needs nobody's word. Reads the session anew."""
+def needs_no_approval(run: Run, revision: PlanRevision) -> bool:
+    """Tells from the plan's tools alone whether it needs no approval. Reloads the session's setting."""
     run.session.refresh_from_db(fields=["approval"])
-    left = _left(revision)
-    steps = [step for step in store.as_plan(revision).steps if step.id in left]
+    unfinished = _unfinished(revision)
+    steps = [step for step in store.as_plan(revision).steps if step.id in unfinished]
     return approval_policy.is_harmless(run, steps)
 
 
-def settle(run: Run, revision: PlanRevision) -> Done[bool]:
-    """Returns whether the plan may be carried out now; if not, leaves the run to a person.
+def request_if_needed(run: Run, revision: PlanRevision) -> Done[bool]:
+    """Returns whether the plan may be executed now; if not, parks the run and requests approval.
 
-    Inside an effect. What is left of the plan is tried and rolled back: that shows what it would
-    change, and whether somebody has to be asked.
+    Inside an effect. A dry run of the unfinished steps shows what they would change, which decides
+    whether approval is needed.
     """
     if is_approved(revision):
         return Done(True)
     run.session.refresh_from_db(fields=["approval"])
-    found = _foresee(run, revision)
-    if not (reason := approval_policy.why_ask(run, found, _deleted(revision))):
+    effects = _dry_run(run, revision)
+    if not (reason := approval_policy.why_ask(run, effects, _deleted(revision))):
         return Done(True)
-    told = _ask(Approval(run=run, plan=revision), reason, found)
+    requested = _request(Approval(run=run, plan=revision), reason, effects)
     Run.objects.filter(pk=run.pk).update(
         status=Run.Status.WAITING, lease_owner="", lease_until=None, claims=0
     )
-    return Done(False, [told, events.run(run.pk, Run.Status.WAITING)])
+    return Done(False, [requested, events.run(run.pk, Run.Status.WAITING)])
 
 
 def is_approved(revision: PlanRevision) -> bool:
-    """Tells whether a person has approved this plan: what it does, not merely its number."""
-    given = revision.approvals.filter(status=Approval.Status.APPROVED, digest=revision.digest)
-    return given.exists()
+    """Tells whether the plan was approved with exactly these steps: the digest binds the approval."""
+    return revision.approvals.filter(
+        status=Approval.Status.APPROVED, digest=revision.digest
+    ).exists()
 
 
-def _left(revision: PlanRevision) -> list[str]:
+def _unfinished(revision: PlanRevision) -> list[str]:
     return [step.key for step in revision.steps.all() if step.status in PlanStep.UNFINISHED]
 
 
@@ -73,33 +74,32 @@ def _deleted(revision: PlanRevision) -> int:
     return len(validation.destructive_steps(done))
 
 
-def _foresee(run: Run, revision: PlanRevision) -> tuple[Effect, ...]:
+def _dry_run(run: Run, revision: PlanRevision) -> tuple[Effect, ...]:
     results = {key: step.result for key, step in store.done(revision).items()}
-    return dry_run.foresee(run, store.as_plan(revision), _left(revision), results)
+    return dry_run.foresee(run, store.as_plan(revision), _unfinished(revision), results)
 
 
-def _ask(asked: Approval, reason: str, found: Sequence[Effect]) -> events.Event:
-    """Asks a person about the plan of `asked`, which keeps what is shown; returns the event."""
-    now = timezone.now()
-    asked.reason, asked.digest = reason, asked.plan.digest
-    asked.effects = [effect.as_json() for effect in found]
-    ended = store.done(asked.plan)
-    expected = estimates.of_plan(asked.run, store.as_plan(asked.plan), ended)
-    asked.estimate = None if expected is None else expected.as_json()
-    asked.expires_at = now + timedelta(hours=settings.SAMURAI_APPROVAL_HOURS)
-    asked.save()
+def _request(approval: Approval, reason: str, effects: Sequence[Effect]) -> events.Event:
+    """Requests approval of the plan with these `effects`, and saves them; returns the event."""
+    approval.reason, approval.digest = reason, approval.plan.digest
+    approval.effects = [effect.as_json() for effect in effects]
+    done = store.done(approval.plan)
+    estimate = estimates.of_plan(approval.run, store.as_plan(approval.plan), done)
+    approval.estimate = None if estimate is None else estimate.as_json()
+    approval.expires_at = timezone.now() + timedelta(hours=settings.SAMURAI_APPROVAL_HOURS)
+    approval.save()
     return events.approval(
-        asked.run_id,
-        id=asked.pk,
-        status=asked.status,
-        plan_revision=asked.plan.revision,
-        reason=asked.reason,
-        shown=events.Shown(asked.effects, asked.estimate, asked.expires_at),
+        approval.run_id,
+        id=approval.pk,
+        status=approval.status,
+        plan_revision=approval.plan.revision,
+        reason=approval.reason,
+        shown=events.Shown(approval.effects, approval.estimate, approval.expires_at),
     )
 
 
-def revision_wanted(run: Run) -> Revise | None:
-    """Returns a person's reason for another plan, when that is why the run plans again."""
+def requested_revision(run: Run) -> Revise | None:
+    """Returns the revision that a user requested by rejecting the latest plan, if one did."""
     last = store.latest(run)
     if last is None:
         return None
@@ -110,19 +110,19 @@ def revision_wanted(run: Run) -> Revise | None:
 
 
 async def approve(session: UUID, run: UUID, plan_revision: int, user: User) -> None:
-    """Has the plan carried out as it is. Raises `Refused`: `not_active`, `stale_plan`."""
+    """Approves the plan as it is. Raises `Refused`: `not_found`, `not_active`, `stale_plan`."""
     await _decide(session, run, plan_revision, partial(_approve, user))
 
 
 async def reject(session: UUID, run: UUID, plan_revision: int, user: User, reason: str) -> None:
-    """Has the plan made anew with `reason`, or with none, the run cancelled. Raises `Refused`."""
+    """Requests another plan for `reason`; without a reason, cancels the run. Raises `Refused`."""
     await _decide(session, run, plan_revision, partial(_reject, user, reason.strip()))
 
 
 async def edit(
     session: UUID, run: UUID, plan_revision: int, user: User, steps: Sequence[Any]
 ) -> None:
-    """Puts a plan of `steps` in its place; it needs approval. Raises `Refused`, also `invalid_plan`."""
+    """Replaces the steps of the plan, which still needs approval. Raises `Refused`, also `invalid_plan`."""
     await _decide(session, run, plan_revision, partial(_edit, user, steps))
 
 
@@ -131,97 +131,97 @@ Decision = Callable[[Approval], list[events.Event]]
 
 async def _decide(session: UUID, run: UUID, plan_revision: int, decision: Decision) -> None:
     def effect() -> Done[None]:
-        return Done(None, decision(_asked(session, run, plan_revision)))
+        return Done(None, decision(_requested(session, run, plan_revision)))
 
-    try:
-        await log.append(session, effect=effect)
-    except Fenced:
-        raise Refused("not_found", "There is no such run.") from None
+    await log.append_for_user(session, effect)
 
 
-def _asked(session: UUID, run_id: UUID, plan_revision: int) -> Approval:
-    run = Run.objects.filter(pk=run_id, session=session).select_related("session__project").first()
-    if run is None:
-        raise Refused("not_found", "There is no such run.")
-    asked = run.approvals.filter(status=Approval.Status.REQUESTED).select_related("plan").first()
-    if run.status != Run.Status.WAITING or asked is None:
-        raise Refused("not_active", f"The run does not wait for a decision; it is {run.status}.")
-    if asked.expires_at is not None and asked.expires_at <= timezone.now():
-        raise Refused("not_active", "It is too late to decide: the question has expired.")
-    if asked.plan.revision != plan_revision:
+def _requested(session: UUID, run_id: UUID, plan_revision: int) -> Approval:
+    run = runs.find(session, run_id, "session__project")
+    approval = run.approvals.filter(status=Approval.Status.REQUESTED).select_related("plan").first()
+    if run.status != Run.Status.WAITING or approval is None:
         raise Refused(
-            "stale_plan", f"The plan is at revision {asked.plan.revision} now, not {plan_revision}."
+            "not_active", f"The run is not waiting for approval; its status is {run.status}."
         )
-    asked.run = run  # with its session, which decisions need
-    return asked
+    if approval.expires_at is not None and approval.expires_at <= timezone.now():
+        raise Refused("not_active", "The approval has expired.")
+    if (current := approval.plan.revision) != plan_revision:
+        raise Refused(
+            "stale_plan",
+            f"The plan has changed: it is now revision {current}, not {plan_revision}.",
+        )
+    approval.run = run  # with its session, which the decisions read
+    return approval
 
 
-def _approve(user: User, asked: Approval) -> list[events.Event]:
-    _go_on(asked.run)
-    return [runs.settle_approval(asked, Approval.Status.APPROVED, user, "")]
+def _approve(user: User, approval: Approval) -> list[events.Event]:
+    _requeue(approval.run)
+    return [ending.close_approval(approval, Approval.Status.APPROVED, user, "")]
 
 
-def _reject(user: User, reason: str, asked: Approval) -> list[events.Event]:
+def _reject(user: User, reason: str, approval: Approval) -> list[events.Event]:
+    run = approval.run
     if not reason:
-        return runs.cancel_now(asked.run, user, "The plan was rejected.")
-    PhaseResult.objects.filter(run=asked.run, phase__in=[Phase.PLANNING, Phase.VALIDATION]).delete()
-    _go_on(asked.run)
-    return [runs.settle_approval(asked, Approval.Status.REJECTED, user, reason)]
+        return ending.cancel_now(run, user, "The plan was rejected.")
+    PhaseResult.objects.filter(run=run, phase__in=[Phase.PLANNING, Phase.VALIDATION]).delete()
+    _requeue(run)
+    return [ending.close_approval(approval, Approval.Status.REJECTED, user, reason)]
 
 
-def _edit(user: User, steps: Sequence[Any], asked: Approval) -> list[events.Event]:
+def _edit(user: User, steps: Sequence[Any], approval: Approval) -> list[events.Event]:
     try:
-        plan = parser.parse({"summary": asked.plan.summary, "steps": list(steps)})
+        plan = parser.parse({"summary": approval.plan.summary, "steps": list(steps)})
     except PlanInvalid as error:
         raise Refused("invalid_plan", str(error)) from None
-    done = store.done(asked.plan)
-    found = validation.problems(plan, asked.run.session.project, user, done)
-    if found := [*_undoes(plan, done), *found]:
-        raise Refused("invalid_plan", "; ".join(found))
-    asked.plan, told = store.save(asked.run, plan, done)
+    done = store.done(approval.plan)
+    problems = _changes_of_done(plan, done)
+    problems += validation.problems(plan, approval.run.session.project, user, done)
+    if problems:
+        raise Refused("invalid_plan", "; ".join(problems))
+    approval.plan, plan_events = store.save(approval.run, plan, done)
     reason = f"{user.get_username()} edited the plan."
-    return [*told, _ask(asked, reason, _foresee(asked.run, asked.plan))]
+    return [*plan_events, _request(approval, reason, _dry_run(approval.run, approval.plan))]
 
 
-def _undoes(plan: Plan, done: Mapping[str, PlanStep]) -> list[str]:
-    """Returns which steps are carried out already and not in `plan` as they were."""
+def _changes_of_done(plan: Plan, done: Mapping[str, PlanStep]) -> list[str]:
+    """Returns a problem for each finished step that `plan` changes or leaves out."""
     steps = {step.id: step.does for step in plan.steps}
     return [
-        f"step {key}: is carried out already and has to stay as it is"
+        f"step {key}: is already executed and can't be changed"
         for key, step in done.items()
         if steps.get(key) != store.as_step(step).does
     ]
 
 
-def _go_on(run: Run) -> None:
-    """Puts the run back to the front of its session's queue: it has the lowest number there."""
+def _requeue(run: Run) -> None:
+    """Queues the run again. It is first in its session's queue, since it has the lowest number."""
     Run.objects.filter(pk=run.pk).update(status=Run.Status.QUEUED)
     wake.wake(run.session_id)
 
 
-# -- when nobody decides ---------------------------------------------------------------------------
+# -- expiry ----------------------------------------------------------------------------------------
 
 
 def overdue() -> list[tuple[UUID, UUID]]:
-    """Returns session and id of each question that stands for too long."""
+    """Returns the session and the id of each open approval whose time is up."""
     late = Approval.objects.filter(status=Approval.Status.REQUESTED, expires_at__lte=timezone.now())
     return list(late.values_list("run__session", "pk"))
 
 
 async def expire(session: UUID, approval: UUID) -> None:
-    """Cancels the run of an overdue question; of two that do it at once, one does."""
+    """Cancels the run of an overdue approval. Concurrent calls are safe: one of them cancels."""
     with contextlib.suppress(Fenced):  # the session was deleted
         await log.append(session, effect=partial(_expire, approval))
 
 
-def _expire(approval: UUID) -> Done[None]:
+def _expire(approval_id: UUID) -> Done[None]:
     late = Approval.objects.filter(
-        pk=approval, status=Approval.Status.REQUESTED, expires_at__lte=timezone.now()
+        pk=approval_id, status=Approval.Status.REQUESTED, expires_at__lte=timezone.now()
     )
-    asked = late.select_related("run").first()
-    if asked is None or asked.run.status != Run.Status.WAITING:
+    approval = late.select_related("run").first()
+    if approval is None or approval.run.status != Run.Status.WAITING:
         return Done(None)
     hours = settings.SAMURAI_APPROVAL_HOURS
-    reason = f"Nobody decided on the plan within {hours} hour{'' if hours == 1 else 's'}."
+    reason = f"The plan was not approved within {hours} hour{'' if hours == 1 else 's'}."
     expired = Approval.Status.EXPIRED
-    return Done(None, runs.cancel_now(asked.run, None, reason, because=expired))
+    return Done(None, ending.cancel_now(approval.run, None, reason, approval_status=expired))

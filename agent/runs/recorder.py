@@ -1,6 +1,6 @@
-"""A run's own recorder: commits what the driver of one run does, as the driver does it.
+"""The recorder of one claimed run: writes its phases, progress and usage to the event log.
 
-Every method may raise `Fenced`: the run belongs to somebody else, leave at once.
+Every method that writes may raise `Fenced`: the run was taken away, so stop executing it.
 """
 
 from __future__ import annotations
@@ -19,51 +19,51 @@ from agent.llm.base import Usage
 from agent.models import PhaseResult
 from agent.plans import estimates
 from agent.plans.estimates import Outlook
-from agent.runs.runs import Claimed
+from agent.runs.claiming import Claimed
 from agent.support import raw_sql
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """How a phase ended: what it says, what a resumed run reads back, what commits with it."""
+    """How a phase ended: its texts, and the result that a resumed run reads back."""
 
     message: str
     details: str = ""
     result: Mapping[str, Any] = field(default_factory=dict)
-    # Rows that belong to the result, written in the same transaction; returns their events.
+    # Writes rows in the same transaction as the result; returns their events.
     effect: Callable[[], Sequence[events.Event]] | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)  # told with it
+    metadata: Mapping[str, Any] = field(default_factory=dict)  # of the progress event
 
 
 class Recorder:
-    """Records for one claimed run."""
+    """Writes for one claimed run. `load` comes first."""
 
     def __init__(self, claimed: Claimed, usage: Usage) -> None:
         self.run = claimed.run
         self.fence = claimed.fence
         self.usage = usage
-        self.open: list[Phase] = []  # started and not finished, for the report of a failure
+        self.open: list[Phase] = []  # started and not finished
         self.durations: dict[str, int] = {}  # milliseconds of each finished phase
-        self.outlook: Outlook  # made by `load`
-        self._ledger: dict[str, Mapping[str, Any]] = {}
-        self._counted: Mapping[str, int] | None = None  # what is known to be kept of `usage`
+        self.outlook: Outlook
+        self._results: dict[str, Mapping[str, Any]] = {}
+        self._saved_usage: Mapping[str, int] | None = None  # `usage` as it was last saved
 
     def load(self, model: str) -> None:
-        """Reads back what earlier drivers of the run finished; `model` drives it now."""
+        """Reads back the phases that earlier claims finished. `model` names the model used now."""
         project = self.run.session.project_id
         self.outlook = Outlook(estimates.history(), model, project)
         for row in raw_sql.select(PhaseResult, "run_id = %s ORDER BY started_at, id", self.run.pk):
             self.durations[row.phase] = row.duration_ms
-            self._keep(Phase(row.phase), row.result)
+            self._adopt(Phase(row.phase), row.result)
 
-    def _keep(self, phase: Phase, result: Mapping[str, Any]) -> None:
-        self._ledger[phase] = result
+    def _adopt(self, phase: Phase, result: Mapping[str, Any]) -> None:
+        self._results[phase] = result
         self.outlook.skip(phase)
         if phase == Phase.ANALYZING:
             self.outlook.uses_tools = result["needs_tools"] and not result["question"]
 
     def finished(self, phase: Phase) -> bool:
-        return phase in self._ledger
+        return phase in self._results
 
     async def append(self, *new: events.Event, effect: log.Effect[Any] | None = None) -> Any:
         return await log.append(self.run.session_id, new, fence=self.fence, effect=effect)
@@ -75,65 +75,57 @@ class Recorder:
         details: str = "",
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        """The progress callback: returns when the step is committed and on its way to the viewers."""
+        """The progress callback: returns once the event is committed and passed on to the viewers."""
         await self.append(events.progress(self.run.pk, step, message, details, metadata))
 
     async def phase(
         self, phase: Phase, work: Callable[[], Awaitable[Finished]]
     ) -> Mapping[str, Any]:
-        """Does `work` between the phase's `started` and `finished`, once; returns its result.
+        """Runs `work` between the phase's `started` and `finished` events; returns its result.
 
         The result and the rows of `Finished.effect` commit with the `finished` event. A phase that
-        an earlier driver finished is not done again.
+        an earlier claim finished is not run again: its stored result is returned.
         """
-        if phase in self._ledger:
-            return self._ledger[phase]
-        began, clock = timezone.now(), time.monotonic()
+        if phase in self._results:
+            return self._results[phase]
+        row = PhaseResult(run=self.run, phase=phase, started_at=timezone.now())
+        clock = time.monotonic()
         self.open.append(phase)
         started = {"phase": "started", **self.outlook.phase_started(phase)}
         await self.progress(phase, *STARTED[phase], started)
         finished = await work()
-        took = round((time.monotonic() - clock) * 1000)
-
-        def keep() -> Done[Mapping[str, int]]:
-            told = finished.effect() if finished.effect else ()
-            kept = PhaseResult(
-                run=self.run,
-                phase=phase,
-                result=finished.result,
-                started_at=began,
-                duration_ms=took,
-            )
-            raw_sql.insert(kept)
-            return Done(self.count(), [*told, self._said(phase, finished, took)])
-
-        self._counted = await self.append(effect=keep)
+        row.result, row.duration_ms = finished.result, round((time.monotonic() - clock) * 1000)
+        self._saved_usage = await self.append(effect=lambda: self._save(row, finished))
         self.open.remove(phase)
-        self.durations[phase] = took
-        self._keep(phase, finished.result)
+        self.durations[phase] = row.duration_ms
+        self._adopt(phase, finished.result)
         return finished.result
 
-    def count(self) -> Mapping[str, int]:
-        """Keeps what the run used so far, inside an effect; something was finished: no poison."""
+    def _save(self, row: PhaseResult, finished: Finished) -> Done[Mapping[str, int]]:
+        effect_events = finished.effect() if finished.effect else ()
+        raw_sql.insert(row)
+        return Done(self.save_usage(), [*effect_events, self._finished_event(row, finished)])
+
+    def save_usage(self) -> Mapping[str, int]:
+        """Saves the usage so far, inside an effect, and resets the claims: the run makes progress."""
         used = self.usage.as_json()
-        if used != self._counted:
+        if used != self._saved_usage:
             self.run.usage, self.run.claims = used, 0
             raw_sql.save(self.run, "usage", "claims")
         return used
 
-    def forget(self, *phases: Phase) -> None:
-        """Has `phases` done anew; inside an effect, or before one."""
-        for phase in phases:
-            self._ledger.pop(phase, None)
-            self.outlook.repeat(phase)
-
-    def _said(self, phase: Phase, finished: Finished, took: int) -> events.Event:
-        expected = self.outlook.phase_finished(phase)
-        metadata = {"phase": "finished", "duration_ms": took, **expected, **finished.metadata}
+    def _finished_event(self, row: PhaseResult, finished: Finished) -> events.Event:
+        phase = Phase(row.phase)
+        metadata = {
+            "phase": "finished",
+            "duration_ms": row.duration_ms,
+            **self.outlook.phase_finished(phase),
+            **finished.metadata,
+        }
         return events.progress(self.run.pk, phase, finished.message, finished.details, metadata)
 
     def failures(self, reason: str) -> list[events.Event]:
-        """Returns a `failed` for each phase that is still open, the innermost first."""
+        """Returns a `failed` event for each phase that is still open, the innermost first."""
         return [
             events.progress(
                 self.run.pk, phase, f"❌ {_NAMES[phase]} failed", reason, {"phase": "failed"}
@@ -148,7 +140,7 @@ _NAMES = {
     Phase.ANALYZING: "Analyzing the request",
     Phase.PLANNING: "Planning",
     Phase.VALIDATION: "Validating the plan",
-    Phase.EXECUTION: "Carrying out the plan",
+    Phase.EXECUTION: "Executing the plan",
     Phase.MEMORY: "Updating the memory",
     Phase.COMPLETION: "Writing the answer",
 }

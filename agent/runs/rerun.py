@@ -1,4 +1,4 @@
-"""Another run for a message that had one: from where it failed, or from the start."""
+"""Another run for a message that already had one: from where that one failed, or from the start."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from agent.event_log import events, log
 from agent.event_log.log import Done
-from agent.exceptions import Fenced, Refused
+from agent.exceptions import Refused
 from agent.models import Approval, ChatSession, PhaseResult, Run
 from agent.plans import store
 from agent.runs import runs
@@ -21,41 +21,39 @@ if TYPE_CHECKING:
 
 
 async def retry(session: UUID, run: UUID, user: User) -> Run:
-    """Goes on where a failed or cancelled run ended, as a new run that adopts what was finished.
+    """Continues a failed or cancelled run as a new run, which adopts the finished phases and steps.
 
-    Nothing that succeeded is done again. Asked twice, it returns the run that is on its way already.
+    Nothing that succeeded is executed again. A second call returns the retry that is still unfinished.
     Raises `Refused`: `not_found`, `not_active` (the run has not failed), `rate_limited`, `queue_full`.
     """
-    return await _again(session, run, user, _retry)
+    return await _rerun(session, run, user, _retry)
 
 
 async def regenerate(session: UUID, run: UUID, user: User) -> Run:
-    """Answers a finished run's message anew, from the start. Raises `Refused` like `retry`."""
-    return await _again(session, run, user, _regenerate)
+    """Answers a finished run's message again, from the start. Raises `Refused` like `retry`."""
+    return await _rerun(session, run, user, _regenerate)
 
 
-Again = Callable[[Run, "User"], Done[Run]]
+Rerun = Callable[[Run, "User"], Done[Run]]
 
 
-async def _again(session: UUID, run: UUID, user: User, how: Again) -> Run:
-    try:
-        again: Run = await log.append(session, effect=partial(_start, session, run, user, how))
-    except Fenced:
-        raise Refused("not_found", "There is no such run.") from None
-    return again
+async def _rerun(session: UUID, run: UUID, user: User, rerun: Rerun) -> Run:
+    started: Run = await log.append_for_user(session, partial(_start, session, run, user, rerun))
+    return started
 
 
-def _start(session: UUID, run_id: UUID, user: User, how: Again) -> Done[Run]:
-    former = Run.objects.filter(pk=run_id, session=session).select_related("message").first()
-    if former is None:
-        raise Refused("not_found", "There is no such run.")
-    on_its_way = former.retries.filter(status__in=Run.UNFINISHED).first()
-    return Done(on_its_way) if on_its_way else how(former, user)
+def _start(session: UUID, run_id: UUID, user: User, rerun: Rerun) -> Done[Run]:
+    former = runs.find(session, run_id, "message")
+    unfinished = former.retries.filter(status__in=Run.UNFINISHED).first()
+    return Done(unfinished) if unfinished else rerun(former, user)
 
 
 def _retry(former: Run, user: User) -> Done[Run]:
     if former.status not in (Run.Status.FAILED, Run.Status.CANCELLED):
-        raise Refused("not_active", f"The run has not failed; it is {former.status}.")
+        raise Refused(
+            "not_active",
+            f"Only a failed or cancelled run can be retried, not a {former.status} one.",
+        )
     run, queued = _copy(former, user)
     for row in former.phases.all():
         PhaseResult.objects.create(
@@ -70,14 +68,14 @@ def _retry(former: Run, user: User) -> Done[Run]:
 
 def _regenerate(former: Run, user: User) -> Done[Run]:
     if former.status in Run.UNFINISHED:
-        raise Refused("not_active", f"The run is not over; it is {former.status}.")
+        raise Refused("not_active", f"The run is not over yet; its status is {former.status}.")
     run, queued = _copy(former, user)
     return Done(run, [queued])
 
 
 def _copy(former: Run, user: User) -> tuple[Run, events.Event]:
     session = ChatSession.objects.get(pk=former.session_id)
-    place = runs.place_in_queue(session, user)
+    position = runs.place_in_queue(session, user)
     run = runs.create(
         session,
         former.message,
@@ -87,23 +85,23 @@ def _copy(former: Run, user: User) -> tuple[Run, events.Event]:
         given=former.given,
         retry_of=former,
     )
-    return run, events.run(run.pk, run.status, position=place, retry_of=former.pk)
+    return run, events.run(run.pk, run.status, position=position, retry_of=former.pk)
 
 
 def _adopt_plan(former: Run, run: Run) -> list[events.Event]:
-    """Gives `run` the plan as far as it was carried out; what did not succeed is to do again."""
+    """Copies the latest plan with its approval; steps that did not succeed are to be executed again."""
     old = store.latest(former)
     if old is None:
         return []
-    new, told = store.save(run, store.as_plan(old), store.done(old))
-    for given in old.approvals.filter(status=Approval.Status.APPROVED):
+    new, plan_events = store.save(run, store.as_plan(old), store.done(old))
+    for approval in old.approvals.filter(status=Approval.Status.APPROVED):
         Approval.objects.create(
             run=run,
             plan=new,
             digest=new.digest,
-            effects=given.effects,
-            status=given.status,
-            decided_by=given.decided_by,
-            decided_at=timezone.now(),  # it was not waited for again
+            effects=approval.effects,
+            status=approval.status,
+            decided_by=approval.decided_by,
+            decided_at=timezone.now(),  # so that the copy counts as no wait
         )
-    return told
+    return plan_events

@@ -1,4 +1,7 @@
-"""Rings for whoever drives runs. Rows are the truth: a lost ring costs time, nothing else."""
+"""Wakes the engine when a session has work.
+
+A wake-up may be lost: the sweep finds the row within two seconds.
+"""
 
 from __future__ import annotations
 
@@ -7,30 +10,30 @@ from uuid import UUID
 
 
 class Engine(Protocol):
-    """What is rung. Neither verb waits for what it sets off."""
+    """Executes runs, or passes wake-ups to processes that do. Neither method waits for the result."""
 
     def wake(self, session: UUID) -> None:
-        """The session may have a run to drive, once the current transaction is committed.
+        """The session may have a run to execute once the current transaction has committed.
 
         Called inside that transaction, in its thread.
         """
         ...
 
     def interrupt(self, session: UUID, run: UUID) -> None:
-        """The run was taken away: leave it now if it is yours, in the middle of a call too.
+        """The run no longer belongs to this process: stop executing it, even within a call.
 
-        Called from any thread, after the commit.
+        Called after the commit, from any thread.
         """
         ...
 
 
-_engines: list[Engine] = []  # those that drive in this process
-_elsewhere: list[Engine] = []  # those that have it done by other processes
+_engines: list[Engine] = []  # these execute runs in this process
+_remote_engines: list[Engine] = []  # these have other processes execute them
 
 
-def register(engine: Engine, *, elsewhere: bool = False) -> None:
-    """With `elsewhere` it is woken only when nobody drives in this process."""
-    (_elsewhere if elsewhere else _engines).append(engine)
+def register(engine: Engine, *, remote: bool = False) -> None:
+    """A `remote` engine is woken only when this process executes no runs itself."""
+    (_remote_engines if remote else _engines).append(engine)
 
 
 def unregister(engine: Engine) -> None:
@@ -38,8 +41,8 @@ def unregister(engine: Engine) -> None:
 
 
 def wake(session: UUID) -> None:
-    """Rings inside the transaction that made the session's run; heard when it is committed."""
-    for engine in tuple(_engines or _elsewhere):
+    """Wakes the engines inside the transaction that made the session's run."""
+    for engine in tuple(_engines or _remote_engines):
         engine.wake(session)
 
 

@@ -19,7 +19,7 @@ from rest_framework.request import Request
 from agent.exceptions import Refused
 from agent.models import Approval, ApprovalMode, ChatSession, Project, Run
 from agent.models.projects import Role
-from agent.runs import approvals, runs
+from agent.runs import approvals, ending, runs
 from agent.runs.runs import MessageRequest
 from agent.support import database
 from agent.text.words import is_text
@@ -195,7 +195,7 @@ class AgUi(ApiView):
     def _answer(self, run: Run, revision: int, entry: Any) -> None:
         user, said = user_of(self.request), entry.payload
         if entry.status == "cancelled":
-            on_loop(runs.cancel, run.session_id, run.pk, user)
+            on_loop(ending.cancel, run.session_id, run.pk, user)
             return
         if not isinstance(said, dict) or not isinstance(said.get("approved"), bool):
             raise ValidationError({"resume": ["The payload says whether it is approved."]})

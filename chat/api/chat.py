@@ -21,7 +21,7 @@ from rest_framework.response import Response
 from agent.event_log.events import EventType
 from agent.models import ApprovalMode, ChatSession, Event, Message, Project, Run
 from agent.models.projects import Role
-from agent.runs import runs
+from agent.runs import ending
 from agent.runs.runs import MessageRequest
 from agent.support import database
 from chat import access
@@ -185,7 +185,7 @@ def _answer(run_id: UUID) -> tuple[int, dict[str, Any]]:
         "status": run.status,
         "response": run.answer.content if run.answer else None,
         "usage": run.usage,
-        "duration_ms": runs.duration_ms(run) if run.started_at and run.finished_at else None,
+        "duration_ms": ending.duration_ms(run) if run.started_at and run.finished_at else None,
         "plan": plan,
         "changes": _changes(run),
     }

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from agent.models import Feedback, Run
 from agent.models.projects import Role
-from agent.runs import approvals, rerun, runs
+from agent.runs import approvals, ending, rerun
 from chat import access
 from chat.api.authentication import user_of
 from chat.api.idempotency import once
@@ -76,7 +76,7 @@ class CancelRun(RunVerb):
     def post(self, request: Request, run_id: UUID) -> Response:
         """Cancels it for good, whether it is queued, works or waits."""
         run, said = self.editable(run_id), self.read(ReasonInput)
-        on_loop(runs.cancel, run.session_id, run.pk, user_of(request), said["reason"])
+        on_loop(ending.cancel, run.session_id, run.pk, user_of(request), said["reason"])
         return show_run(self, run)
 
 

@@ -27,7 +27,7 @@ from agent.models import (
     Task,
 )
 from agent.models.projects import Role
-from agent.runs import runs
+from agent.runs import ending
 from agent.support.markdown import render
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ class RunSerializer(Model):
 
     def get_duration_ms(self, run: Run) -> int | None:
         """How long it worked; the time that it waited for a person does not count."""
-        return runs.duration_ms(run) if run.started_at and run.finished_at else None
+        return ending.duration_ms(run) if run.started_at and run.finished_at else None
 
     @extend_schema_field(PlanSerializer(allow_null=True))
     def get_plan(self, run: Run) -> dict[str, Any] | None:

@@ -1,0 +1,131 @@
+"""A claim makes one process execute a run, for the length of a lease. Does not say how runs are executed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from agent.event_log import events, log
+from agent.event_log.log import Done, Fence
+from agent.exceptions import Fenced, Interrupted
+from agent.models import ChatSession, Message, Project, Run, Task
+from agent.runs.ending import fail_now
+from agent.runs.runs import UNFINISHED
+from agent.support import raw_sql
+
+LEASE = timedelta(seconds=10)
+# After five claims without a finished phase we assume that the run crashes its process, and fail it.
+MAX_CLAIMS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A run that this process executes. `resumed`: another claim began it and did not end it."""
+
+    run: Run
+    fence: Fence
+    resumed: bool
+
+
+async def claim(session: UUID, owner: str) -> Claimed | None:
+    """Claims the session's oldest unfinished run for `owner`.
+
+    Returns None when no run can be executed now. A run that waits for approval, or that a living
+    process executes, blocks the runs behind it.
+    """
+    try:
+        claimed: Claimed | None = await log.append(session, effect=partial(_claim, session, owner))
+    except Fenced:  # the session was deleted
+        return None
+    return claimed
+
+
+def next_user(session: UUID) -> tuple[bool, int | None]:
+    """Returns whether `session` has an unfinished run, and the user who asked for the oldest one."""
+    query = f"SELECT created_by_id FROM agent_run WHERE {UNFINISHED} ORDER BY number LIMIT 1"
+    users = raw_sql.column(query, session)
+    return bool(users), users[0] if users else None
+
+
+def _claim(session: UUID, owner: str) -> Done[Claimed | None]:
+    failures: list[events.Event] = []
+    for run in raw_sql.select(Run, f"{UNFINISHED} ORDER BY number", session):
+        if run.status == Run.Status.WAITING or _is_leased(run, owner):
+            return Done(None, failures)
+        if run.claims < MAX_CLAIMS:
+            claimed = _take(run, owner)
+            started = [] if claimed.resumed else [events.run(run.pk, Run.Status.RUNNING)]
+            return Done(claimed, [*failures, *started])
+        failures += fail_now(run, Interrupted())
+    return Done(None, failures)
+
+
+def _is_leased(run: Run, owner: str) -> bool:
+    """Tells whether somebody other than `owner` executes the run."""
+    return (
+        run.status == Run.Status.RUNNING
+        and run.lease_owner != owner
+        and run.lease_until is not None
+        and run.lease_until > timezone.now()
+    )
+
+
+def _take(run: Run, owner: str) -> Claimed:
+    resumed = run.status == Run.Status.RUNNING
+    now = timezone.now()
+    run.status = Run.Status.RUNNING
+    run.attempt += 1
+    run.claims += 1
+    run.lease_owner, run.lease_until = owner, now + LEASE
+    run.started_at = run.started_at or now
+    raw_sql.save(run, "status", "attempt", "claims", "lease_owner", "lease_until", "started_at")
+    return Claimed(_with_related(run), Fence(run.pk, run.attempt), resumed)
+
+
+def _with_related(run: Run) -> Run:
+    """Loads the related rows that the pipeline reads on the event loop, where a query would block."""
+    run.session = raw_sql.get(ChatSession, run.session_id)
+    run.session.project = raw_sql.get(Project, run.session.project_id)
+    focus = run.session.task_id
+    run.session.task = raw_sql.get(Task, focus) if focus else None
+    run.message = raw_sql.get(Message, run.message_id)
+    run.task = raw_sql.get(Task, run.task_id) if run.task_id else None
+    run.created_by = raw_sql.get(get_user_model(), run.created_by_id) if run.created_by_id else None
+    return run
+
+
+def interrupted(sessions: Collection[UUID]) -> dict[UUID, UUID]:
+    """Returns by session, of `sessions`, the run that was started and that no process executes."""
+    expired = Q(lease_until=None) | Q(lease_until__lte=timezone.now())
+    rows = Run.objects.filter(expired, session__in=sessions, status=Run.Status.RUNNING)
+    return dict(rows.values_list("session", "pk"))
+
+
+def renew_leases(owner: str, runs: Sequence[UUID]) -> set[UUID]:
+    """Renews the leases that `owner` still holds on `runs`; returns the runs that it has lost."""
+    held = Run.objects.filter(pk__in=runs, lease_owner=owner, status=Run.Status.RUNNING)
+    # A row locked by the event log's writer is skipped and renewed next time. The writer also waits
+    # for rows while it holds others, so waiting here could deadlock.
+    skip = connection.features.has_select_for_update_skip_locked
+    with transaction.atomic():
+        free = held.select_for_update(skip_locked=skip).order_by("pk").values_list("pk", flat=True)
+        held.filter(pk__in=list(free)).update(lease_until=timezone.now() + LEASE)
+    return set(runs) - set(held.values_list("pk", flat=True))
+
+
+def hand_over(owner: str, session: UUID | None = None) -> int:
+    """Ends the leases of `owner`, or only those in `session`, so that another process can claim the
+    runs at once; returns how many.
+    """
+    held = Run.objects.filter(lease_owner=owner, status=Run.Status.RUNNING)
+    if session is not None:
+        held = held.filter(session=session)
+    return held.update(lease_until=None, claims=0)

@@ -1,0 +1,140 @@
+"""The end of a run: success, failure or cancellation, with its last events. Finished work stays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from agent.event_log import events, log
+from agent.event_log.log import Done, Fence
+from agent.exceptions import AgentError, Refused
+from agent.models import Approval, PlanStep, Run
+from agent.plans.store import step_event
+from agent.runs import runs, wake
+from agent.support import raw_sql
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+def end(run: Run, status: str, **fields: Any) -> list[events.Event]:
+    """Ends `run` inside an effect; returns its `run` event. One of `events.LAST` has to follow."""
+    (attempt,) = raw_sql.column("SELECT attempt FROM agent_run WHERE id = %s", run.pk)
+    changes = {"status": status, "finished_at": timezone.now(), **fields}
+    # A higher attempt fences off a process that still executes the run.
+    changes |= {"attempt": attempt + 1, "lease_owner": "", "lease_until": None}
+    for name, value in changes.items():
+        setattr(run, name, value)
+    raw_sql.save(run, *changes)
+    wake.wake(run.session_id)
+    return [events.run(run.pk, status)]
+
+
+async def fail(run: Run, fence: Fence, error: AgentError, failures: Sequence[events.Event]) -> None:
+    """Ends a claimed run with `error`, after the events of its failed phases. Raises `Fenced`."""
+    await log.append(
+        run.session_id, failures, fence=fence, effect=lambda: Done(None, fail_now(run, error))
+    )
+
+
+def fail_now(run: Run, error: AgentError) -> list[events.Event]:
+    """Fails `run` inside an effect; returns the events."""
+    answer = partial_answer(run)
+    steps = close_steps(run)
+    progress = events.progress(run.pk, "error", f"❌ {error}", error.code)
+    ended = end(
+        run,
+        Run.Status.FAILED,
+        error=str(error),
+        error_code=error.code,
+        retryable=error.retryable,
+        partial=answer,
+    )
+    last = events.error(
+        run.pk, error=str(error), code=error.code, retryable=error.retryable, partial=answer
+    )
+    return [*steps, progress, *ended, last]
+
+
+async def cancel(session: UUID, run: UUID, by: User, reason: str = "") -> None:
+    """Cancels a queued, running or waiting run for good. Raises `Refused`."""
+    await log.append_for_user(session, partial(_cancel, session, run, by, reason))
+
+
+def _cancel(session: UUID, run_id: UUID, by: User, reason: str) -> Done[None]:
+    run = runs.find(session, run_id)
+    if run.status not in Run.UNFINISHED:
+        raise Refused("not_active", f"The run is already over; its status is {run.status}.")
+    return Done(None, cancel_now(run, by, reason))
+
+
+def cancel_now(
+    run: Run, by: User | None, reason: str, *, approval_status: str = Approval.Status.REJECTED
+) -> list[events.Event]:
+    """Cancels inside an effect; returns the events. An open approval gets `approval_status`."""
+    answer = partial_answer(run)
+    approval = run.approvals.filter(status=Approval.Status.REQUESTED).select_related("plan").first()
+    closed = [close_approval(approval, approval_status, by, reason)] if approval else []
+    closed += close_steps(run)
+    ended = end(run, Run.Status.CANCELLED, partial=answer)
+    transaction.on_commit(partial(wake.interrupt, run.session_id, run.pk))
+    name = by.get_username() if by else None
+    last = events.cancelled(run.pk, by=name, reason=reason, partial=answer)
+    return [*closed, *ended, last]
+
+
+def close_approval(approval: Approval, status: str, by: User | None, reason: str) -> events.Event:
+    """Decides an open approval inside an effect; returns the event. `by` is None when it expired."""
+    approval.status, approval.reason = status, reason
+    approval.decided_at, approval.decided_by = timezone.now(), by
+    approval.save(update_fields=["status", "reason", "decided_at", "decided_by"])
+    return events.approval(
+        approval.run_id,
+        id=approval.pk,
+        status=approval.status,
+        plan_revision=approval.plan.revision,
+        reason=reason,
+        by=by.get_username() if by else None,
+    )
+
+
+def close_steps(run: Run) -> list[events.Event]:
+    """Cancels the unfinished steps of the latest plan; returns their events."""
+    latest = run.plans.order_by("-revision").first()
+    step_events, now = [], timezone.now()
+    for step in PlanStep.objects.filter(plan=latest, status__in=PlanStep.UNFINISHED):
+        step.status, step.finished_at = PlanStep.Status.CANCELLED, now
+        step.save(update_fields=["status", "finished_at"])
+        step_events.append(step_event(run.pk, step))
+    return step_events
+
+
+def partial_answer(run: Run) -> str:
+    """Returns the answer as far as it is in the event log. A later token may overwrite earlier ones."""
+    text = ""
+    for body in event_bodies(run, events.EventType.TOKEN):
+        offset, piece = events.token_of(body)
+        text = text[:offset] + piece
+    return text
+
+
+def event_bodies(run: Run, type: events.EventType) -> list[str]:
+    """Returns the bodies of the run's events of one type, in order."""
+    # The type is part of the statement, not a parameter: only then SQLite uses the partial index.
+    query = f"SELECT body FROM agent_event WHERE session_id = %s AND type = '{type.value}'"
+    return raw_sql.column(f"{query} AND run_id = %s ORDER BY seq", run.session_id, run.pk)
+
+
+def duration_ms(run: Run) -> int:
+    """Returns how long the run has worked, up to its end or now, without its waits for approval."""
+    assert run.started_at is not None, "a claimed run was started"
+    worked = (run.finished_at or timezone.now()) - run.started_at
+    for approval in run.approvals.all():
+        if approval.decided_at is not None:
+            worked -= approval.decided_at - approval.requested_at
+    return round(worked.total_seconds() * 1000)
