@@ -127,6 +127,10 @@ class MemoryNote:
     memory_id: str | None = None
 
 
+class StartOver:
+    """Among the pieces of an answer: all that came before was a thought, the answer begins now."""
+
+
 @dataclass(slots=True)
 class Usage:
     """What a run used of models so far, in tokens and calls."""
@@ -163,7 +167,9 @@ class Model(Protocol):
         """Returns a plan as JSON, as the model made it: `{"summary", "steps": [...]}`, unchecked."""
         ...
 
-    def answer(self, context: Context, analysis: Analysis, outcome: Outcome) -> AsyncIterator[str]:
+    def answer(
+        self, context: Context, analysis: Analysis, outcome: Outcome
+    ) -> AsyncIterator[str | StartOver]:
         """Yields the answer, Markdown, in pieces as they are written."""
         ...
 

@@ -8,21 +8,20 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import httpx2
 import openai
-from openai import AsyncStream
 
 from agent.exceptions import ModelInvalid, ModelRefused, ModelTimeout
 from agent.llm import capabilities, errors, responses, streams
-from agent.llm.base import Usage
+from agent.llm.base import StartOver, Usage
 from agent.llm.capabilities import JsonMode
 from agent.llm.connections import client_of
 from agent.llm.errors import Failed, Server
-from agent.llm.streams import AnswerStream
-from agent.llm.structured_output import Fit, Mismatch, Question, Turn, fitted
+from agent.llm.streams import AnswerStream, EventStream
+from agent.llm.structured_output import Fit, Mismatch, Question, Turn, fitted, without_system
 
 T = TypeVar("T")
 
@@ -67,11 +66,20 @@ class ModelClient:
         except TimeoutError:
             raise self._late() from None
 
-    async def stream(self, turns: list[Turn]) -> AsyncIterator[str]:
-        """Yields a streamed answer. `timeout` bounds the wait for the first piece and each next."""
+    async def stream(self, turns: list[Turn]) -> AsyncIterator[str | StartOver]:
+        """Yields an answer, in pieces where the server streams.
+
+        `timeout` bounds the wait for the first piece and for each next one.
+        """
         answer = await self._opened(turns)
+        if not isinstance(answer, AnswerStream):
+            text, error = responses.answer_of(answer, self.server)
+            yield text
+            if error is not None:
+                raise error
+            return
         try:
-            while piece := await answer.next():
+            while (piece := await answer.next()) is not None:
                 yield piece
         finally:
             await answer.close()
@@ -80,9 +88,23 @@ class ModelClient:
         return ModelTimeout(f"The model did not answer within {self.timeout:g} seconds.")
 
     async def _post(self, body: dict[str, Any], **how: Any) -> Any:
-        client = await client_of(self.server)
+        """Sends one request; once more without the role `system` where the server refuses that."""
+        able = capabilities.of(self.server)
         try:
-            return await client.post(PATH, body={"model": self.server.model, **body}, **how)
+            return await self._send(body, with_system=able.system_role, **how)
+        except Failed as failed:
+            if not able.system_role or not failed.refuses_system:
+                raise
+        response = await self._send(body, with_system=False, **how)
+        able.system_role = False
+        return response
+
+    async def _send(self, body: dict[str, Any], *, with_system: bool, **how: Any) -> Any:
+        client = await client_of(self.server)
+        turns = body["messages"] if with_system else without_system(body["messages"])
+        whole = {"model": self.server.model, **body, "messages": turns}
+        try:
+            return await client.post(PATH, body=whole, **how)
         except openai.APIError as error:
             raise errors.from_exception(error, self.server) from error
         except UnicodeError:
@@ -127,7 +149,7 @@ class ModelClient:
         # Only now is it known that the rungs above were the matter, and not the request.
         for step, lesson in enumerate(lessons):
             lesson(JsonMode(start + step), question.name)
-        able.worked(rung)
+        able.worked(rung, question.name)
         return message, rung
 
     async def _lesson(
@@ -145,45 +167,75 @@ class ModelClient:
 
     async def _message(self, body: dict[str, Any]) -> Mapping[str, Any]:
         """Sends one request. Returns the message of its first choice."""
+        return responses.message_of(await self._whole(body), self.server)
+
+    async def _whole(self, body: dict[str, Any]) -> dict[str, Any]:
+        body = {**body, "stream": False}
         response: httpx2.Response = await self._post(body, cast_to=httpx2.Response)
-        answer = responses.read(response, self.server)
+        return self._counted(responses.read(response, self.server))
+
+    def _counted(self, answer: dict[str, Any]) -> dict[str, Any]:
         self.usage.calls += 1
         responses.count(self.usage, answer.get("usage"))
-        return responses.message_of(answer, self.server)
+        return answer
 
     # -- streamed ----------------------------------------------------------------------------------
 
-    async def _opened(self, turns: list[Turn]) -> AnswerStream:
+    async def _opened(self, turns: list[Turn]) -> AnswerStream | dict[str, Any]:
+        """Returns a stream, or the whole answer of a server that has none."""
         try:
             async with asyncio.timeout(self.timeout) as limit:
                 return await self._open(turns, Tries(limit.when() or 0))
         except TimeoutError:
             raise self._late() from None
 
-    async def _open(self, turns: list[Turn], tries: Tries) -> AnswerStream:
+    async def _open(self, turns: list[Turn], tries: Tries) -> AnswerStream | dict[str, Any]:
         able = capabilities.of(self.server)
-        with_usage = able.usage_in_streams
+        form = StreamForm(able.streams, able.usage_in_streams)
         while True:
             try:
-                source = await self._source(turns, with_usage)
+                opened = await self._open_as(form, turns, tries)
             except Failed as failed:
-                if with_usage and failed.status in (400, 422) and not failed.too_long:
-                    with_usage = False
-                else:
+                lower = form.lower(failed)
+                if lower is None:
                     await tries.pause(failed)
+                form = lower or form
             else:
                 break
-        able.usage_in_streams = with_usage
+        able.streams, able.usage_in_streams = form.streams, form.with_usage
+        return opened
+
+    async def _open_as(
+        self, form: StreamForm, turns: list[Turn], tries: Tries
+    ) -> AnswerStream | dict[str, Any]:
+        if not form.streams:
+            return await self._whole({"messages": turns})
+        source: EventStream = await self._post(
+            {"messages": turns, **form.fields}, cast_to=object, stream=True, stream_cls=EventStream
+        )
+        if (whole := await streams.whole_answer(source, self.server)) is not None:
+            return self._counted(whole)
         self.usage.calls += 1
         left = tries.deadline - asyncio.get_running_loop().time()
         return AnswerStream(source, self.server, self.usage, timeout=self.timeout, left=left)
 
-    async def _source(self, turns: list[Turn], with_usage: bool) -> AsyncStream[object]:
-        body: dict[str, Any] = {"messages": turns, "stream": True}
-        if with_usage:
-            body["stream_options"] = {"include_usage": True}
-        source: AsyncStream[object] = await self._post(
-            body, cast_to=object, stream=True, stream_cls=AsyncStream[object]
-        )
-        await streams.check(source, self.server)
-        return source
+
+@dataclass(frozen=True, slots=True)
+class StreamForm:
+    """How an answer in words is asked for."""
+
+    streams: bool
+    with_usage: bool
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        usage = {"stream_options": {"include_usage": True}} if self.with_usage else {}
+        return {"stream": True, **usage}
+
+    def lower(self, failed: Failed) -> StreamForm | None:
+        """Returns how to ask a server that refused this; None when it did not refuse the form."""
+        if not self.streams or failed.status not in (400, 403, 422) or failed.too_long:
+            return None
+        if self.with_usage and not failed.refuses_streams:
+            return replace(self, with_usage=False) if failed.status != 403 else None
+        return replace(self, streams=False) if failed.refuses_streams else None

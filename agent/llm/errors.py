@@ -46,16 +46,28 @@ class Failed(Exception):
         *,
         status: int = 0,  # of HTTP; 0 when there was none
         code: str = "",
+        said: str = "",  # the server's own words
         again: bool = False,  # whether the very same request may go well a moment later
         pause: float | None = None,  # seconds that the server asks to wait
     ) -> None:
         super().__init__(str(error))
         self.error, self.status, self.code = error, status, code
+        self.said = said.lower()
         self.again, self.pause = again, pause
 
     @property
     def too_long(self) -> bool:
         return self.code == "context_length_exceeded" or self.status == 413
+
+    @property
+    def refuses_system(self) -> bool:
+        """Whether the model takes no instructions in a turn of their own, as some templates do."""
+        names_it = "system" in self.said and ("role" in self.said or "message" in self.said)
+        return self.status >= 400 and (names_it or "roles must alternate" in self.said)
+
+    @property
+    def refuses_streams(self) -> bool:
+        return "stream" in self.said.replace("stream_options", "")
 
 
 def from_exception(error: openai.APIError, server: Server) -> Failed:
@@ -100,6 +112,7 @@ def from_status(status: int, body: Any, server: Server, pause: float | None = No
         _error(status, code, body, server, pause),
         status=status,
         code=code,
+        said=_said(body),
         again=again,
         pause=pause,
     )

@@ -11,7 +11,16 @@ from django.conf import settings
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
 from agent.llm import schemas
-from agent.llm.base import Analysis, Context, MemoryNote, Outcome, Revise, ToolSpec, Usage
+from agent.llm.base import (
+    Analysis,
+    Context,
+    MemoryNote,
+    Outcome,
+    Revise,
+    StartOver,
+    ToolSpec,
+    Usage,
+)
 from agent.llm.client import ModelClient
 from agent.llm.errors import Server
 from agent.llm.prompts import compact, render
@@ -115,7 +124,9 @@ class OpenAIModel:
         plan = await self._client.structured(question, _Plan.model_validate)
         return _without_nulls(plan.model_dump(), tools)
 
-    def answer(self, context: Context, analysis: Analysis, outcome: Outcome) -> AsyncIterator[str]:
+    def answer(
+        self, context: Context, analysis: Analysis, outcome: Outcome
+    ) -> AsyncIterator[str | StartOver]:
         told = {"analysis": asdict(analysis), "outcome": _told(outcome)}
         return self._client.stream(_turns("answer", context, **told))
 

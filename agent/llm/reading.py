@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
+
+from agent.llm.thoughts import without_thoughts
 
 # Deeper JSON than this is nothing that we asked for, and would exhaust the stack of what reads it.
 MAX_DEPTH = 40
 # Places in a text where an object may begin that are tried; prose holds few braces.
 MAX_OBJECTS = 50
-THOUGHTS = {"<think>": "</think>", "<thinking>": "</thinking>"}
 
 
 def clean(text: str) -> str:
@@ -46,7 +48,7 @@ def _finite(text: str) -> float:
 
 
 # NaN and numbers beyond a float would be written back as something that no other reader takes.
-_decoder = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
+_decoder = json.JSONDecoder(parse_float=_finite, parse_constant=_finite, strict=False)
 
 
 def parse(text: str) -> Any:
@@ -57,30 +59,57 @@ def parse(text: str) -> Any:
         raise ValueError("nested too deeply") from None
 
 
+# What models write into JSON by mistake, outside of its strings: a comma behind the last item, and
+# the words of Python. A raw line break inside a string is taken by `strict=False`.
+_SLIPS = re.compile(r'("(?:\\.|[^"\\])*"?)|,(?=\s*[}\]])|\b(?:True|False|None)\b', re.DOTALL)
+_WORDS = {"True": "true", "False": "false", "None": "null"}
+
+
 def objects(text: str) -> Iterator[dict[str, Any]]:
     """Yields the JSON objects in `text`, the likeliest first: all of it, then those in prose."""
     with suppress(ValueError):
         whole = parse(text)
+        if isinstance(whole, list) and len(whole) == 1:
+            whole = whole[0]
         if isinstance(whole, dict):
             yield whole
             return
         if isinstance(whole, str):  # JSON written as a JSON string
             text = whole
-    for end in THOUGHTS.values():
-        text = text.rpartition(end)[2]
-    yield from _embedded(text)
+    answer = without_thoughts(text)
+    found = list(_embedded(answer))
+    # A model that only thought has written the object there.
+    yield from found or (_embedded(text) if answer != text else ())
 
 
 def _embedded(text: str) -> Iterator[dict[str, Any]]:
-    place = text.find("{")
+    """Yields the objects in `text`. Slips are corrected in the first one alone: it is the outermost."""
+    place, correct = text.find("{"), True
     for _ in range(MAX_OBJECTS):
         if place < 0:
             return
         end = place + 1
-        with suppress(ValueError, RecursionError):
+        try:
             found, end = _decoder.raw_decode(text, place)
             yield cleaned(found)
+        except (ValueError, RecursionError):
+            if correct and (found := _corrected(text[place:])) is not None:
+                yield found
+                return
+        correct = False
         place = text.find("{", end)
+
+
+def _corrected(text: str) -> dict[str, Any] | None:
+    with suppress(ValueError, RecursionError):
+        found, _ = _decoder.raw_decode(_SLIPS.sub(_slip, text))
+        corrected: dict[str, Any] = cleaned(found)
+        return corrected
+    return None
+
+
+def _slip(slip: re.Match[str]) -> str:
+    return slip[1] or _WORDS.get(slip[0], "")
 
 
 def text_of(content: Any) -> str:
@@ -106,15 +135,19 @@ def candidates(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
     The texts of `message` are clean already; those inside its JSON texts are not.
     """
-    content = message.get("content")
-    if isinstance(content, dict):
-        yield content
-    yield from objects(text_of(content))
-    for arguments in _calls(message):
-        if isinstance(arguments, dict):
-            yield arguments
-        elif isinstance(arguments, str):
-            yield from objects(arguments)
+    for place in (message.get("content"), *_calls(message), *thoughts_of(message)):
+        for found in [place] if isinstance(place, dict) else objects(text_of(place)):
+            yield found
+            # Some models wrap the object in its name: {"analysis": {...}}.
+            inner = list(found.values())
+            if len(inner) == 1 and isinstance(inner[0], dict):
+                yield inner[0]
+
+
+def thoughts_of(message: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns what a message, or a piece of one, holds beside its content as a thought."""
+    texts = (text_of(message.get(name)) for name in ("reasoning_content", "reasoning", "thinking"))
+    return tuple(text for text in texts if text)
 
 
 def _calls(message: Mapping[str, Any]) -> Iterator[Any]:
@@ -125,54 +158,17 @@ def _calls(message: Mapping[str, Any]) -> Iterator[Any]:
             yield function.get("arguments")
 
 
-class Pieces:
-    """Cleans a text that arrives in pieces: drops thoughts before it, joins signs cut in two."""
+class Signs:
+    """Cleans a text that arrives in pieces: joins signs that were cut in two."""
 
     def __init__(self) -> None:
         self._half = ""  # the first half of a sign whose second half is yet to come
-        self._held = ""  # the beginning, while it may be that of a thought
-        self._end = ""  # what ends the thought that the text is in
-        self._begun = False
 
     def feed(self, piece: str) -> str:
-        """Returns what may be shown now."""
         piece, self._half = self._half + piece, ""
         if piece and "\ud800" <= piece[-1] <= "\udbff":
             piece, self._half = piece[:-1], piece[-1]
-        piece = clean(piece)
-        return piece if self._begun else self._begin(piece)
+        return clean(piece)
 
     def rest(self) -> str:
-        """Returns what was held back and is no thought, at the end of the text."""
-        rest = "" if self._end else self._held.lstrip()
-        return rest + clean(self._half)
-
-    def _begin(self, piece: str) -> str:
-        self._held += piece
-        while self._step():
-            pass
-        if not self._begun:
-            return ""
-        shown, self._held = self._held, ""
-        return shown
-
-    def _step(self) -> bool:
-        """Goes over one border of a thought. Returns whether there may be another."""
-        if self._end:
-            return self._leave_thought()
-        start = self._held = self._held.lstrip()
-        for tag, end in THOUGHTS.items():
-            if start.startswith(tag):
-                self._held, self._end = start[len(tag) :], end
-                return True
-        if not any(tag.startswith(start) for tag in THOUGHTS):
-            self._begun = True
-        return False
-
-    def _leave_thought(self) -> bool:
-        _, end, after = self._held.partition(self._end)
-        if end:
-            self._held, self._end = after, ""
-        else:
-            self._held = self._held[-len(self._end) + 1 :]
-        return bool(end)
+        return clean(self._half)

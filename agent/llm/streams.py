@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import openai
 from openai import AsyncStream
+from openai._streaming import ServerSentEvent
 
 from agent.exceptions import (
     ModelError,
@@ -16,27 +18,50 @@ from agent.exceptions import (
     ModelTruncated,
     ModelUnavailable,
 )
-from agent.llm.base import Usage
+from agent.llm.base import StartOver, Usage
 from agent.llm.errors import Failed, Server, from_error, from_exception
-from agent.llm.reading import Pieces, text_of
-from agent.llm.responses import bad_end, count, declined, first_choice, read, refusal_of
+from agent.llm.reading import Signs, text_of, thoughts_of
+from agent.llm.responses import (
+    Ending,
+    bad_end,
+    count,
+    declined,
+    ending_of,
+    first_choice,
+    nothing_written,
+    read,
+    refusal_of,
+)
+from agent.llm.thoughts import AnswerText, Part
 
 # Seconds that a finished answer is kept open for its usage; not every server then ends the stream.
 AFTER_END = 2.0
 
 
-async def check(source: AsyncStream[object], server: Server) -> None:
-    """Raises Failed when what was opened is no stream of events but JSON or a web page."""
+class EventStream(AsyncStream[object]):
+    """Knows whether the server said `[DONE]`, which the client takes as the end and passes over."""
+
+    done = False
+
+    async def _iter_events(self) -> AsyncIterator[ServerSentEvent]:
+        async for event in super()._iter_events():
+            self.done = self.done or event.data.startswith("[DONE]")
+            yield event
+
+
+async def whole_answer(source: EventStream, server: Server) -> dict[str, Any] | None:
+    """Returns the response of a server that sent one JSON instead of a stream, else None.
+
+    Raises Failed when it is a web page or an error.
+    """
     kind = source.response.headers.get("content-type", "")
     if "json" not in kind and "html" not in kind:
-        return
+        return None
     try:
         await source.response.aread()
-        read(source.response, server)
+        return read(source.response, server)
     finally:
         await source.close()
-    text = "The model's server sent one JSON answer where a stream of pieces was expected."
-    raise Failed(ModelInvalid(text))
 
 
 class AnswerStream:
@@ -48,7 +73,7 @@ class AnswerStream:
 
     def __init__(
         self,
-        source: AsyncStream[object],
+        source: EventStream,
         server: Server,
         usage: Usage,
         *,
@@ -57,23 +82,29 @@ class AnswerStream:
     ) -> None:
         self._source, self._server, self._usage = source, server, usage
         self._timeout, self._left = timeout, left
-        self._pieces = Pieces()
+        self._signs, self._answer = Signs(), AnswerText()
+        self._ready: deque[str | StartOver] = deque()
         self._used: Any = None
-        self._finished = self._written = self._any = self._over = False
+        self._finished = False  # the server has said that the answer is whole
+        self._error: ModelError | None = None  # what to raise behind the pieces that are ready
+        self._written = self._any = self._over = self._thought = False
         self._refusal = ""
 
-    async def next(self) -> str:
-        """Returns the next piece, or "" after the last. Raises ModelError when it is no answer."""
-        while not self._over:
+    async def next(self) -> str | StartOver | None:
+        """Returns the next piece; None after the last. Raises ModelError when it is no answer."""
+        while not self._ready and not self._over:
+            if self._error is not None:
+                raise self._error
             event = await self._event()
-            text = self._rest() if event is None else self._take(event)
-            if text.strip():
-                self._written = True
-            if text:
-                return text
+            if event is None:
+                self._end()
+            else:
+                self._take(event)
+        if self._ready:
+            return self._ready.popleft()
         if not self._written:
-            raise ModelInvalid("The model answered with nothing: an answer in words was expected.")
-        return ""
+            raise nothing_written(thought=self._thought or self._answer.thought)
+        return None
 
     async def close(self) -> None:
         """Ends the connection when it is still open, and counts what was used until now."""
@@ -91,6 +122,8 @@ class AnswerStream:
             self._left -= clock() - since
             return event
         except StopAsyncIteration:
+            if self._source.done and self._any:
+                return None  # the end of the stream is one of the answer, with a reason or without
             broken = self._broken_off()
         except TimeoutError:
             broken = ModelTimeout(f"The model wrote nothing for {self._timeout:g} seconds.")
@@ -120,14 +153,14 @@ class AnswerStream:
             return ModelTruncated("The model's answer broke off: the connection was cut.")
         return ModelTruncated(f"The model's answer broke off. {failed.error}")
 
-    def _rest(self) -> str:
+    def _end(self) -> None:
         self._over = True
+        self._add([*self._answer.feed(self._signs.rest()), *self._answer.rest()])
         if self._refusal and not self._written:
             raise declined(self._refusal, self._server)
-        return self._pieces.rest()
 
-    def _take(self, event: Any) -> str:
-        """Returns the text that `event` adds."""
+    def _take(self, event: Any) -> None:
+        """Adds what `event` says to the answer."""
         if not isinstance(event, Mapping):
             raise ModelInvalid("The model's server sent a piece of answer that cannot be read.")
         if event.get("error"):
@@ -138,24 +171,34 @@ class AnswerStream:
         delta = choice.get("delta")
         delta = delta if isinstance(delta, Mapping) else {}
         self._refusal += refusal_of(delta)
-        text = text_of(delta.get("content"))
-        self._keep_time(alive=bool(text or _thinks(delta)))
-        self._note_end(choice.get("finish_reason"))
-        return self._pieces.feed(text)
+        text = self._signs.feed(text_of(delta.get("content")))
+        thinks = bool(thoughts_of(delta))
+        self._thought = self._thought or thinks
+        self._add(self._answer.feed(text))
+        self._note_end(choice.get("finish_reason"), alive=bool(text) or thinks)
 
-    def _keep_time(self, *, alive: bool) -> None:
-        if alive and not self._finished:
-            self._left = self._timeout
+    def _add(self, parts: list[Part]) -> None:
+        for part in parts:
+            if part.starts_over:
+                self._written = False
+                self._ready.append(StartOver())
+            if part.text:
+                self._written = self._written or bool(part.text.strip())
+                self._ready.append(part.text)
 
-    def _note_end(self, reason: Any) -> None:
-        if not reason or self._finished:
-            return
-        if (ended := bad_end(reason)) is not None:
-            raise ended
-        self._finished = True
-        self._left = AFTER_END
+    def _note_end(self, reason: Any, *, alive: bool) -> None:
+        """Keeps the time, and what the server says of the end.
 
-
-def _thinks(delta: Mapping[str, Any]) -> bool:
-    """Tells whether a model that writes nothing yet is at least thinking aloud."""
-    return bool(delta.get("reasoning_content") or delta.get("reasoning") or delta.get("content"))
+        Some servers say `stop` with each piece, or behind a thought: the end is only where nothing
+        follows any more. A `stop` with nothing beside it is mostly the end, so that it is waited for
+        no longer than servers need that go on to count tokens.
+        """
+        ended = bad_end(reason)
+        if ended is not None:
+            self._error = ended
+            self._add(self._answer.rest())
+        elif ending_of(reason) is Ending.WHOLE:
+            self._finished = True
+            self._left = self._timeout if alive or not self._written else AFTER_END
+        elif alive:
+            self._finished, self._left = False, self._timeout

@@ -67,6 +67,13 @@ class Question:
         return render(prompt, {"name": self.name, "schema": json.dumps(self.schema), **values})
 
 
+def without_system(turns: list[Turn]) -> list[Turn]:
+    """Returns the same for a model that takes no instructions in a turn of their own."""
+    system = [turn["content"] for turn in turns if turn["role"] == "system"]
+    first, *others = [turn for turn in turns if turn["role"] != "system"]
+    return [{**first, "content": "\n\n".join([*system, first["content"]])}, *others]
+
+
 def fitted(message: Mapping[str, Any], fit: Fit[T]) -> T:
     """Returns what `fit` makes of the first object in `message` that it takes. Raises Misfit."""
     misfit = Mismatch(["there is no JSON object in it"])

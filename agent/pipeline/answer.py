@@ -11,6 +11,7 @@ from django.utils import timezone
 from agent.event_log import events
 from agent.event_log.events import Phase
 from agent.event_log.log import Done
+from agent.llm.base import StartOver
 from agent.models import PlanStep
 from agent.plans.store import step_event
 from agent.runs.recorder import Recorder
@@ -21,7 +22,7 @@ GATHER = 0.1
 
 
 async def write_answer(
-    recorder: Recorder, pieces: AsyncIterator[str], spoken: Sequence[PlanStep]
+    recorder: Recorder, pieces: AsyncIterator[str | StartOver], spoken: Sequence[PlanStep]
 ) -> str:
     """Returns the whole answer, all of it committed as `token` events."""
     for step in spoken:
@@ -64,10 +65,11 @@ class _Stream:
         self.recorder = recorder
         self.written = ""
         self.told = 0  # characters of `written` that are in the log
+        self.starts_over = False  # what is in the log is no part of the answer
         self.ended = asyncio.Event()
         self.news = asyncio.Event()
 
-    async def all(self, pieces: AsyncIterator[str]) -> str:
+    async def all(self, pieces: AsyncIterator[str | StartOver]) -> str:
         """What was written before an error is in the log before the error is raised."""
         taking = asyncio.create_task(self._take(pieces))
         try:
@@ -78,25 +80,32 @@ class _Stream:
         taking.result()
         return self.written
 
-    async def _take(self, pieces: AsyncIterator[str]) -> None:
+    async def _take(self, pieces: AsyncIterator[str | StartOver]) -> None:
         try:
             async for piece in pieces:
-                self.written += piece
+                if isinstance(piece, StartOver):
+                    self.written, self.told, self.starts_over = "", 0, True
+                else:
+                    self.written += piece
                 self.news.set()
         finally:
             self.ended.set()
             self.news.set()
 
     async def _tell(self) -> None:
-        while not self.ended.is_set() or self.told < len(self.written):
+        while not self.ended.is_set() or self._has_news():
             await self.news.wait()
             self.news.clear()
-            if self.told == len(self.written):
+            if not self._has_news():
                 continue
+            self.starts_over = False
             offset, self.told = self.told, len(self.written)
             text = self.written[offset:]
             await self.recorder.append(events.token(self.recorder.run.pk, offset=offset, text=text))
             await self._gather()
+
+    def _has_news(self) -> bool:
+        return self.starts_over or self.told < len(self.written)
 
     async def _gather(self) -> None:
         """Waits for more to tell at once, and not a moment when there is no more to come."""
