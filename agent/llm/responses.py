@@ -81,18 +81,23 @@ def message_of(body: Mapping[str, Any], server: Server) -> Mapping[str, Any]:
 
 
 def answer_of(body: Mapping[str, Any], server: Server) -> tuple[str, ModelError | None]:
-    """Returns the text of a whole answer, and what is wrong with its end. Raises Failed."""
+    """Returns the text of a whole answer, and what is wrong with its end.
+
+    Raises ModelError when there is no text.
+    """
     choice = first_choice(body)
     message = choice.get("message")
     if not isinstance(message, Mapping):
-        raise Failed(ModelInvalid("The model's server sent an answer without a message in it."))
-    text = without_thoughts(text_of(message.get("content"))).strip()
-    ended = bad_end(choice.get("finish_reason"))
-    if not text and ended is None and (refusal := refusal_of(message)):
-        raise Failed(declined(refusal, server))
-    if not text and ended is None:
-        raise Failed(nothing_written(thought=bool(thoughts_of(message))))
-    return text, ended
+        raise ModelInvalid("The model's server sent an answer without a message in it.")
+    content = text_of(message.get("content"))
+    text, ended = without_thoughts(content).strip(), bad_end(choice.get("finish_reason"))
+    if text:
+        return text, ended
+    if ended is not None:
+        raise ended
+    if refusal := refusal_of(message):
+        raise declined(refusal, server)
+    raise nothing_written(thought=bool(content.strip() or thoughts_of(message)))
 
 
 def nothing_written(*, thought: bool) -> ModelInvalid:
