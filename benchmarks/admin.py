@@ -16,7 +16,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.server import environment  # noqa: E402  (the path first)
+from tests.support.server import environment  # noqa: E402  (the path first)
 
 SESSIONS, RUNS, EVENTS = 500, 5, 40  # sessions, runs of each, events of each of those
 SLOW = 300  # milliseconds

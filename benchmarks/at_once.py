@@ -9,8 +9,8 @@ from datetime import datetime
 import psutil
 
 from benchmarks.judging import report
-from tests.durability import add_sessions, following
-from tests.server import Process, ServerProcess
+from tests.support.durability import add_sessions, following
+from tests.support.server import Process, ServerProcess
 
 NUMBERS = (1, 100, 300)
 LONG = (2.0, 2.0)  # seconds that a call of the model takes

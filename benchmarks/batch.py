@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 import psutil  # noqa: E402  (the path first)
 
-from tests.server import environment, seeded  # noqa: E402
+from tests.support.server import environment, seeded  # noqa: E402
 
 MESSAGES = 1000
 EARLY = 200  # results after which the memory is looked at first

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from tests.durability import Follower, damage
-from tests.server import ServerProcess
+from tests.support.durability import Follower, damage
+from tests.support.server import ServerProcess
 
 found: list[str] = []
 

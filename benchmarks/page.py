@@ -20,8 +20,8 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.processes import server
-from tests.server import ROOT, environment
-from tests.services import chromium_path
+from tests.support.server import ROOT, environment
+from tests.support.services import chromium_path
 
 EXCHANGES = 1000
 OPENINGS = 7
@@ -75,7 +75,7 @@ def main() -> None:
 def prepare(var: Path) -> dict[str, Any]:
     env = environment(var)
     told = subprocess.run(
-        [sys.executable, "-m", "tests.seed"],
+        [sys.executable, "-m", "tests.support.seed"],
         cwd=ROOT,
         env=env,
         check=True,
@@ -83,7 +83,7 @@ def prepare(var: Path) -> dict[str, Any]:
         text=True,
     )
     seed: dict[str, Any] = json.loads(told.stdout)
-    fill = [sys.executable, "-m", "tests.long_session", seed["sessions"][0], str(EXCHANGES)]
+    fill = [sys.executable, "-m", "tests.support.long_session", seed["sessions"][0], str(EXCHANGES)]
     subprocess.run(fill, cwd=ROOT, env=env, check=True)
     return seed
 

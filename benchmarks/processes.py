@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.server import ROOT, environment, free_port
+from tests.support.server import ROOT, environment, free_port
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ from websockets.asyncio.client import connect  # noqa: E402
 
 from benchmarks import batch, page  # noqa: E402  (needs the path)
 from benchmarks.processes import server  # noqa: E402
-from tests.server import environment  # noqa: E402
+from tests.support.server import environment  # noqa: E402
 
 SESSIONS = 100
 ROUNDS = 3

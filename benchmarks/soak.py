@@ -1,6 +1,6 @@
 """`make soak`: kills, stops and loads a real server at length, and measures how long things take.
 
-The outcomes are those of `tests/test_durability.py`, with more of everything; the times are measured
+The outcomes are those of `tests/engine/test_durability.py`, with more of everything; the times are measured
 here alone. Ends with 1 when anything was lost, doubled or out of order; a missed bar is only printed.
 """
 
@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import at_once, judging, soak_apart  # noqa: E402  (the path first, for all of these)
 from benchmarks.judging import first_words, judge, report  # noqa: E402
-from tests.durability import (  # noqa: E402
+from tests.support.durability import (  # noqa: E402
     add_sessions,
     all_running,
     busy,
@@ -33,8 +33,8 @@ from tests.durability import (  # noqa: E402
     start_again,
     thinking,
 )
-from tests.model_server import ModelServer  # noqa: E402
-from tests.server import ServerProcess, seeded  # noqa: E402
+from tests.support.model_server import ModelServer  # noqa: E402
+from tests.support.server import ServerProcess, seeded  # noqa: E402
 
 KILLS, STOPS, SESSIONS = 20, 5, 20
 _numbers = count(1)

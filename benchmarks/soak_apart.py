@@ -13,10 +13,10 @@ from pathlib import Path
 
 from benchmarks import at_once
 from benchmarks.judging import first_words, judge, report
-from tests.cluster import own_postgresql
-from tests.deployment import Deployment, deployed
-from tests.durability import Follower, add_sessions, all_running, following, when_driven
-from tests.services import have_postgresql, have_redis, initdb_path
+from tests.support.cluster import own_postgresql
+from tests.support.deployment import Deployment, deployed
+from tests.support.durability import Follower, add_sessions, all_running, following, when_driven
+from tests.support.services import have_postgresql, have_redis, initdb_path
 
 KILLS, SESSIONS = 20, 20
 AWAY = 20.0  # seconds that a process is frozen, and that Redis is away

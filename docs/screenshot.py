@@ -153,7 +153,7 @@ def take_long(like: Page, env: dict[str, str]) -> None:
     like.get_by_role("button", name="New session").click()
     like.locator("#welcome").wait_for()
     session = like.url.rstrip("/").rpartition("/")[2]
-    fill = [sys.executable, "-m", "tests.long_session", session, "200"]
+    fill = [sys.executable, "-m", "tests.support.long_session", session, "200"]
     subprocess.run(fill, cwd=ROOT, env=env, check=True)
     page = like.context.new_page()
     page.goto(f"{like.url}#event-{21 * 50 + 1}")

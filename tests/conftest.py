@@ -12,7 +12,13 @@ from django.contrib.auth.models import User
 from agent.models import ChatSession, Project
 from agent.plans import estimates
 
-pytest_plugins = ["tests.services", "tests.server", "tests.batch"]
+pytest_plugins = [
+    "tests.support.services",
+    "tests.support.server",
+    "tests.support.browser",
+    "tests.support.firefox",
+    "tests.support.batch",
+]
 
 _connect = socket.socket.connect
 

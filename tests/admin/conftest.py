@@ -23,7 +23,7 @@ from agent.models import (
     PlanStep,
     Run,
 )
-from tests.admin.site import write_log
+from tests.support.admin_site import write_log
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from agent.models import ChatSession, Event, Message, Run
-from tests.admin.site import act
+from tests.support.admin_site import act
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

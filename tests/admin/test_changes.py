@@ -23,7 +23,7 @@ from agent.models import (
     SearchEntry,
     Task,
 )
-from tests.admin.site import (
+from tests.support.admin_site import (
     FACTS,
     MODELS,
     act,

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.batch import Command, change
-from tests.browser import Visit, browser
-from tests.server import ServerProcess
+from tests.support.batch import Command, change
+from tests.support.browser import Visit
+from tests.support.server import ServerProcess
 
 pytestmark = pytest.mark.browser
-__all__ = ["browser"]  # a fixture
 
 SAID = (
     "We decided to use PostgreSQL for the bookings. Create a task to set it up\n"

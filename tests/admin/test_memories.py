@@ -13,8 +13,7 @@ from django.urls import reverse
 
 from agent.memory import memories
 from agent.models import ChatSession, Memory, MemoryRevision, Project
-from tests.admin.site import act, page, rows_shown, text_of
-from tests.admin.test_transcript import allow, body, told_of
+from tests.support.admin_site import act, allow, body, page, rows_shown, text_of, told_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -18,7 +18,7 @@ from agent.models import (
     PlanStep,
     Run,
 )
-from tests.admin.site import (
+from tests.support.admin_site import (
     MODELS,
     WORDS,
     add_rows,

@@ -8,8 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from tests.admin.site import text_of
-from tests.admin.test_transcript import allow
+from tests.support.admin_site import allow, text_of
 
 ADDRESS = "/admin/settings/"
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import Model
-from django.http import StreamingHttpResponse
 from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from agent.models import ChatSession, Event, Message, PlanRevision, PlanStep, Project, Run
-from tests.admin.site import act, add_rows, page, rows_shown, text_of
+from tests.support.admin_site import act, add_rows, allow, body, page, rows_shown, text_of, told_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,19 +23,6 @@ READER = ("chatsession", "message", "run", "planrevision", "planstep")
 
 def transcript(session: ChatSession) -> str:
     return reverse("admin:agent_chatsession_transcript", args=[session.pk])
-
-
-def allow(client: Client, user: User, *names: str) -> None:
-    """Makes `user` a member of staff with these permissions and no others, and signs in."""
-    User.objects.filter(pk=user.pk).update(is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=names))
-    client.force_login(user)
-
-
-def told_of(row: Model) -> list[str]:
-    """Returns what the history of the row tells, the latest first."""
-    entries = LogEntry.objects.filter(object_id=str(row.pk)).order_by("-pk")
-    return [f"{entry.user}: {entry.change_message}" for entry in entries]
 
 
 # -- finding ---------------------------------------------------------------------------------------
@@ -235,11 +220,6 @@ def test_staff_without_a_permission_and_strangers_see_no_session(
 
 
 # -- taking along ----------------------------------------------------------------------------------
-
-
-async def body(response: StreamingHttpResponse) -> str:
-    parts: Iterable[bytes] = [part async for part in response]  # type: ignore[union-attr]
-    return b"".join(parts).decode()
 
 
 async def test_a_session_is_exported_as_its_log_and_as_a_text(

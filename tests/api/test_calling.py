@@ -11,8 +11,8 @@ import httpx2
 import psycopg
 import pytest
 
-from tests.api.client import client, page_client, streaming, until
-from tests.server import ServerProcess, watching
+from tests.support.api_client import client, page_client, streaming, until
+from tests.support.server import ServerProcess, watching
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 

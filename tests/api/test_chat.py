@@ -11,10 +11,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.api.client import client, streaming, until
-from tests.model_server import Gate, ModelServer, by_schema, error, held, said
-from tests.server import ServerProcess, is_last, say, watching
-from tests.server import until as frames_until
+from tests.support.api_client import client, streaming, until
+from tests.support.model_server import Gate, ModelServer, by_schema, error, held, said
+from tests.support.server import ServerProcess, is_last, say, watching
+from tests.support.server import until as frames_until
 
 ASK = "Create a task to write the docs"
 

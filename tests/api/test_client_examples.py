@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.documents import DOCS, examples
-from tests.server import ServerProcess, say, watching
-from tests.services import TESTS, ag_ui_path
+from tests.support.documents import DOCS, examples
+from tests.support.server import ServerProcess, say, watching
+from tests.support.services import TESTS, ag_ui_path
 
 CLIENTS = DOCS["docs/clients.md"]
 SECTIONS = dict(re.findall(r"^## (.+?)$(.*?)(?=^## |\Z)", CLIENTS, re.M | re.S))

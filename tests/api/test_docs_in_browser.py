@@ -1,13 +1,10 @@
 """The page that describes the API, in Chromium: under our own policy, from our own files."""
 
-# Fixtures are imported by their names, and are arguments then.
-# ruff: noqa: F401, F811
-
 from __future__ import annotations
 
 import pytest
 
-from tests.browser import Visit, browser, visit
+from tests.support.browser import Visit
 
 pytestmark = pytest.mark.browser
 

@@ -12,8 +12,8 @@ import httpx2
 import pytest
 from websockets.asyncio.client import ClientConnection
 
-from tests.api.client import Block, client, streaming
-from tests.server import PATIENCE, ServerProcess, is_last, receive, watching
+from tests.support.api_client import Block, client, streaming
+from tests.support.server import PATIENCE, ServerProcess, is_last, receive, watching
 
 Events = list[dict[str, Any]]
 

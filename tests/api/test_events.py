@@ -13,8 +13,8 @@ import pytest
 
 from chat.api.sse import MAX_EVENTS
 from chat.consumers import MAX_CONNECTIONS
-from tests.api.client import client, page_client, streaming, until
-from tests.server import ServerProcess, say, send, watching
+from tests.support.api_client import client, page_client, streaming, until
+from tests.support.server import ServerProcess, say, send, watching
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 

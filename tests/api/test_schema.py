@@ -13,8 +13,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.api.client import client, headers_of, streaming
-from tests.server import ROOT, ServerProcess, say, watching
+from tests.support.api_client import client, headers_of, streaming
+from tests.support.server import ROOT, ServerProcess, say, watching
 
 CHECKS = (
     "not_a_server_error",
@@ -107,7 +107,7 @@ async def test_no_answer_is_a_fault_or_undocumented(
         env={
             **os.environ,
             "PYTHONPATH": str(ROOT),
-            "SCHEMATHESIS_HOOKS": "tests.api.schemathesis_hooks",
+            "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks",
             "OWN_TOKEN": own_token(server),
         },
         stdout=asyncio.subprocess.PIPE,

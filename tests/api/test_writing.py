@@ -12,8 +12,8 @@ import httpx2
 import pytest
 
 from agent.runs.runs import MAX_CONTENT
-from tests.api.client import client, headers_of, page_client
-from tests.server import PATIENCE, ServerProcess, receive, watching
+from tests.support.api_client import client, headers_of, page_client
+from tests.support.server import PATIENCE, ServerProcess, receive, watching
 
 STEP = ("id", "type", "tool", "description", "arguments", "depends_on")
 NOWHERE = "00000000-0000-4000-8000-000000000000"

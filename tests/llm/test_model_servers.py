@@ -18,7 +18,7 @@ from agent.llm import capabilities, streams
 from agent.llm.base import StartOver
 from agent.llm.openai import OpenAIModel
 from agent.models import Event, Project
-from tests.model_server import (
+from tests.support.model_server import (
     USED,
     Answer,
     ModelServer,
@@ -32,7 +32,7 @@ from tests.model_server import (
     stream,
     words,
 )
-from tests.model_talk import ANALYSIS, ANALYZED, CONTEXT, NOTHING, TEXT, connected
+from tests.support.model_talk import ANALYSIS, ANALYZED, CONTEXT, NOTHING, TEXT, connected
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "models.md"
 

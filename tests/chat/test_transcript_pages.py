@@ -1,0 +1,196 @@
+"""A long session: its page shows the newest part, and any earlier one when it is asked for."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from agent.event_log import events
+from agent.models import ChatSession, Event, Message, Run
+from chat import fold, transcript_pages
+from chat.transcript import Gap, Transcript
+from tests.support.long_session import fill
+
+pytestmark = pytest.mark.django_db
+
+EACH = 21  # events of an exchange
+
+
+def shown(told: Transcript) -> list[str]:
+    return [entry.said.content if entry.said else "" for entry in told.exchanges]
+
+
+def gaps(told: Transcript) -> list[Gap]:
+    return [entry for entry in told.entries if isinstance(entry, Gap)]
+
+
+def questions(first: int, last: int) -> list[str]:
+    return [f"Question {number}" for number in range(first, last + 1)]
+
+
+def test_a_short_session_is_shown_whole(session: ChatSession) -> None:
+    fill(session.pk, transcript_pages.NEWEST)
+    told = transcript_pages.newest(session.pk)
+    assert shown(told) == questions(1, transcript_pages.NEWEST)
+    assert gaps(told) == []
+
+
+def test_of_a_long_session_the_newest_part_is_shown(session: ChatSession) -> None:
+    fill(session.pk, 100)
+    told = transcript_pages.newest(session.pk)
+    assert shown(told) == questions(71, 100)
+    assert gaps(told) == [Gap(1, 70 * EACH + 1)]
+    assert told.last_seq == 100 * EACH
+
+
+def test_parts_make_up_the_whole_without_gap_or_overlap(session: ChatSession) -> None:
+    fill(session.pk, 100)
+    told = transcript_pages.newest(session.pk)
+    whole = shown(told)
+    while gaps(told):
+        told = transcript_pages.part(session.pk, gaps(told)[0])
+        whole = shown(told) + whole
+    assert whole == questions(1, 100)
+
+
+def test_a_gap_is_filled_from_its_beginning_too(session: ChatSession) -> None:
+    fill(session.pk, 100)
+    told = transcript_pages.part(session.pk, Gap(1, 70 * EACH + 1), early=True)
+    assert shown(told) == questions(1, transcript_pages.PART)
+    assert gaps(told) == [Gap(transcript_pages.PART * EACH + 1, 70 * EACH + 1)]
+
+
+def test_a_part_around_a_place_leaves_a_gap_on_both_sides(session: ChatSession) -> None:
+    fill(session.pk, 200)
+    told = transcript_pages.part(session.pk, Gap(1, 170 * EACH + 1), at=99 * EACH + 1)
+    assert "Question 100" in shown(told)
+    assert len(shown(told)) == transcript_pages.PART
+    before, after = gaps(told)
+    assert (before.start, after.end) == (1, 170 * EACH + 1)
+    assert isinstance(told.entries[0], Gap)
+    assert isinstance(told.entries[-1], Gap)
+
+
+def test_a_part_shows_what_the_whole_shows(session: ChatSession) -> None:
+    fill(session.pk, 100)
+    whole = {run.run: run for run in fold.load(session.pk).exchanges}
+    told = transcript_pages.part(session.pk, Gap(1, 70 * EACH + 1))
+    assert told.exchanges
+    for run in told.exchanges:
+        assert run == whole[run.run]
+
+
+def test_a_run_that_went_on_beyond_its_part_is_whole_and_in_no_other(session: ChatSession) -> None:
+    """A message is queued behind a run: the two runs' events are mixed."""
+    fill(session.pk, 40)
+    first, second = uuid4(), uuid4()
+    told = [
+        *_said(session, first, 41),
+        *_said(session, second, 42),
+        events.run(first, "running"),
+        events.run(first, "cancelled"),
+        events.cancelled(first, by="alice", reason="enough"),
+        events.run(second, "running"),
+    ]
+    for seq, event in enumerate(told, session.events.count() + 1):
+        Event.objects.create(
+            session=session, seq=seq, run_id=event.run, type=event.type, body=event.frame(seq)
+        )
+    begins = 40 * EACH + 3  # the second message
+    early = fold.load(session.pk, 40 * EACH + 1, begins)
+    late = fold.load(session.pk, begins)
+    assert [(run.run, run.line) for run in early.exchanges] == [
+        (str(first), "Cancelled by alice: enough")
+    ]
+    assert [run.run for run in late.exchanges] == [str(second)]
+
+
+def _said(session: ChatSession, run: UUID, number: int) -> list[events.Event]:
+    message = Message.objects.create(session=session, role="user", content="Hi")
+    Run.objects.create(pk=run, session=session, message=message, number=number)
+    said = events.message(
+        run, id=message.pk, role="user", author="alice", content="Hi", client_id=None
+    )
+    return [said, events.run(run, "queued", position=number - 41)]
+
+
+def test_what_was_changed_later_cannot_be_undone_in_an_earlier_part(session: ChatSession) -> None:
+    fill(session.pk, 100)
+    told = transcript_pages.part(session.pk, Gap(1, 70 * EACH + 1))
+    changes = [one for run in told.exchanges for one in run.changes]
+    assert changes
+    assert not any(one.undoable for one in changes)
+    newest = [one for run in transcript_pages.newest(session.pk).exchanges for one in run.changes]
+    assert [one.undoable for one in newest][-2:] == [False, True]
+
+
+def test_a_failed_run_that_was_tried_again_is_not_offered_in_an_earlier_part(
+    session: ChatSession,
+) -> None:
+    (first, *_) = fill(session.pk, 100)
+    failed = events.error(first, error="No", code="internal", retryable=True)
+    Event.objects.filter(session=session, seq=EACH).update(type="error", body=failed.frame(EACH))
+    gap = Gap(1, EACH + 1)
+    assert transcript_pages.part(session.pk, gap).exchanges[0].retryable
+    Run.objects.filter(session=session, number=100).update(retry_of=first)
+    assert not transcript_pages.part(session.pk, gap).exchanges[0].retryable
+
+
+def test_the_place_of_every_message_run_and_event_is_found(session: ChatSession) -> None:
+    runs = fill(session.pk, 50)
+    run = Run.objects.get(pk=runs[9])
+    found = (9 * EACH + 1, run.pk)
+    assert transcript_pages.where(session.pk, "run", str(run.pk)) == found
+    assert transcript_pages.where(session.pk, "message", str(run.message_id)) == found
+    assert transcript_pages.where(session.pk, "message", str(run.answer_id)) == found
+    assert transcript_pages.where(session.pk, "event", str(9 * EACH + 12)) == found
+    assert transcript_pages.where(session.pk, "event", "1000000") is None
+    assert transcript_pages.where(session.pk, "run", str(uuid4())) is None
+
+
+def test_a_part_comes_as_a_fragment_for_a_script_and_as_a_page_for_others(
+    client: Client, alice: User, session: ChatSession
+) -> None:
+    fill(session.pk, 100)
+    client.force_login(alice)
+    page = client.get(reverse("session", args=[session.pk])).content.decode()
+    assert "Question 71<" in page
+    assert "Question 70<" not in page
+    address = reverse("entries", args=[session.pk]) + f"?start=1&end={70 * EACH + 1}"
+    assert address.replace("&", "&amp;") in page
+    fragment = client.get(address, headers={"X-Part": "1"}).content.decode()
+    assert "Question 70<" in fragment
+    assert "<html" not in fragment
+    assert "<html" in client.get(address).content.decode()
+
+
+def test_parts_and_places_are_for_those_who_may_see_the_session(
+    client: Client, bob: User, session: ChatSession
+) -> None:
+    fill(session.pk, 2)
+    client.force_login(bob)
+    for address in (
+        reverse("entries", args=[session.pk]) + "?start=1&end=9",
+        reverse("where", args=[session.pk, "event-1"]),
+    ):
+        assert client.get(address).status_code == 404
+
+
+@pytest.mark.parametrize("query", ["", "?start=1", "?start=x&end=3", "?start=1&end=3&at=-1"])
+def test_a_part_needs_numbers(
+    client: Client, alice: User, session: ChatSession, query: str
+) -> None:
+    client.force_login(alice)
+    assert client.get(reverse("entries", args=[session.pk]) + query).status_code == 400
+
+
+@pytest.mark.parametrize("name", ["event-x", "run-1", "message-", "thing-1", "event-99"])
+def test_a_place_that_is_none_is_not_found(
+    client: Client, alice: User, session: ChatSession, name: str
+) -> None:
+    client.force_login(alice)
+    assert client.get(reverse("where", args=[session.pk, name])).status_code == 404

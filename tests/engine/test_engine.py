@@ -1,0 +1,384 @@
+"""Runs under the local engine: leases, resuming from the ledger, the poison guard, approval, cancel."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import User
+from django.db import OperationalError, ProgrammingError
+from django.utils import timezone
+
+from agent.agent import PlanningFirstAgent
+from agent.engine import local, process_identity
+from agent.event_log import log
+from agent.exceptions import Refused
+from agent.models import Approval, ChatSession, Event, PhaseResult, Project, Run, Task
+from agent.runs import approvals, claiming, ending, runs
+from agent.runs.runs import MessageRequest
+from agent.testing import ScriptedModel
+from agent.tools import registry
+from agent.tools.registry import Arguments, Result, ToolCall
+from tests.support.scripted_runs import create, ended, log_of, plan, status
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DEAD = "another-host:1:1"
+
+
+async def test_a_run_is_carried_on_from_its_ledger_and_repeats_nothing(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    """The first driver dies while the plan's second step waits; the second one does the rest."""
+    gate = asyncio.Event()
+    registry.add(registry.make(waits_for(gate)))
+    try:
+        steps = [create("s1", "Login"), {**create("s2", "x", "s1"), "tool": "wait_here"}]
+        steps[1]["arguments"] = {}
+        first = ScriptedModel(plans=[plan(*steps)])
+        async with local.executing(first):
+            run = await runs.start(session.pk, alice, MessageRequest("Do it"))
+            while not await Event.objects.filter(
+                body__contains='"s2","status":"running"'
+            ).aexists():
+                await asyncio.sleep(0.02)
+        gate.set()
+        second = ScriptedModel(plans=[RuntimeError("planned again")])
+        async with local.executing(second) as runner:
+            runner.wake(session.pk)
+            assert (await ended(run)).status == "succeeded"
+    finally:
+        registry.remove("wait_here")
+    assert "analyze" not in [verb for verb, _ in second.asked]
+    assert await Task.objects.filter(title="Login").acount() == 1
+    log = await log_of(session)
+    started = [
+        event["progress"]["step"]
+        for event in log
+        if event["type"] == "progress"
+        and event["progress"]["metadata"].get("phase") == "started"
+        and "step_id" not in event["progress"]["metadata"]
+    ]
+    assert started.count("planning") == 1
+    assert [e["step"]["id"] for e in log if e["type"] == "step"].count("s1") == 2  # once
+    assert [event["seq"] for event in log] == list(range(1, len(log) + 1))
+
+
+def waits_for(gate: asyncio.Event) -> Any:
+    class Nothing(Arguments):
+        pass
+
+    class Waited(Result):
+        waited: bool
+
+    async def wait_here(call: ToolCall, arguments: Any) -> Any:
+        """Waits until the test goes on."""
+        await gate.wait()
+        return Waited(waited=True)
+
+    wait_here.__annotations__ = {"call": ToolCall, "arguments": Nothing, "return": Waited}
+    return wait_here
+
+
+async def test_a_step_is_running_while_its_tool_waits(session: ChatSession, alice: User) -> None:
+    gate = asyncio.Event()
+    registry.add(registry.make(waits_for(gate)))
+    try:
+        step = {**create("s1", "x"), "tool": "wait_here", "arguments": {}}
+        async with local.executing(ScriptedModel(plans=[plan(step)])):
+            run = await runs.start(session.pk, alice, MessageRequest("Do it"))
+            while not await Event.objects.filter(
+                body__contains='"s1","status":"running"'
+            ).aexists():
+                await asyncio.sleep(0.02)
+            await asyncio.sleep(0.2)
+            last = (await log_of(session))[-1]
+            assert (last["type"], last["progress"]["metadata"]["step_id"]) == ("progress", "s1")
+            gate.set()
+            assert (await ended(run)).status == "succeeded"
+    finally:
+        registry.remove("wait_here")
+
+
+async def test_a_run_with_a_living_driver_elsewhere_is_left_alone(
+    session: ChatSession, alice: User
+) -> None:
+    run = await runs.start(session.pk, alice, MessageRequest("Do it"))
+    assert await claiming.claim(session.pk, DEAD) is not None
+    assert await claiming.claim(session.pk, process_identity.owner()) is None
+    await Run.objects.filter(pk=run.pk).aupdate(lease_until=timezone.now() - timedelta(seconds=1))
+    claimed = await claiming.claim(session.pk, process_identity.owner())
+    assert claimed is not None
+    assert (claimed.resumed, claimed.fence.attempt) == (True, 2)
+
+
+async def test_what_a_dead_process_of_this_host_held_is_free_at_once(
+    session: ChatSession, alice: User
+) -> None:
+    host, _, _ = process_identity.owner().rsplit(":", 2)
+    await runs.start(session.pk, alice, MessageRequest("Do it"))
+    await claiming.claim(session.pk, f"{host}:999999999:1")
+    assert await sync_to_async(local.pending_sessions)() == []
+    assert await sync_to_async(local.release_dead_leases)() == 1
+    assert await sync_to_async(local.pending_sessions)() == [session.pk]
+
+
+async def test_a_serving_engine_takes_up_what_was_left(session: ChatSession, alice: User) -> None:
+    run = await runs.start(session.pk, alice, MessageRequest("Do it"))
+    runner = local.LocalEngine(
+        serving=True, model=ScriptedModel(plans=[plan(create("s1", "Login"))])
+    )
+    await runner.start()
+    try:
+        assert (await ended(run)).status == "succeeded"
+    finally:
+        await runner.stop()
+
+
+async def test_a_serving_engine_takes_over_from_a_process_of_its_host_that_dies_beside_it(
+    session: ChatSession, alice: User
+) -> None:
+    host, _, _ = process_identity.owner().rsplit(":", 2)
+    run = await runs.start(session.pk, alice, MessageRequest("Do it"))
+    await claiming.claim(
+        session.pk, process_identity.owner()
+    )  # by a living one, as far as anybody can tell
+    await Run.objects.filter(pk=run.pk).aupdate(lease_until=timezone.now() + timedelta(hours=1))
+    runner = local.LocalEngine(
+        serving=True, model=ScriptedModel(plans=[plan(create("s1", "Login"))])
+    )
+    await runner.start()
+    try:
+        await asyncio.sleep(0.3)
+        assert (await Run.objects.aget(pk=run.pk)).attempt == 1
+        await Run.objects.filter(pk=run.pk).aupdate(lease_owner=f"{host}:999999999:1")
+        assert (await ended(run)).status == "succeeded"
+    finally:
+        await runner.stop()
+
+
+@pytest.mark.parametrize("error", [OperationalError("away"), ProgrammingError("no such column")])
+async def test_an_engine_whose_look_at_the_database_fails_looks_again(
+    session: ChatSession, alice: User, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    failures: list[Exception] = []
+
+    async def look(function: Any, *args: Any) -> Any:
+        if not failures:
+            failures.append(error)
+            raise error
+        return await call(function, *args)
+
+    call = local.database.call
+    monkeypatch.setattr(local.database, "call", look)
+    run = await runs.start(session.pk, alice, MessageRequest("Do it"))
+    runner = local.LocalEngine(
+        serving=True, model=ScriptedModel(plans=[plan(create("s1", "Login"))])
+    )
+    await runner.start()
+    try:
+        assert (await ended(run)).status == "succeeded"
+    finally:
+        await runner.stop()
+    assert failures == [error]
+
+
+async def test_a_run_that_is_claimed_while_its_engine_stops_is_handed_over_too(
+    session: ChatSession, alice: User
+) -> None:
+    run = await runs.start(session.pk, alice, MessageRequest("Do it"))
+    slow = log._thread.submit(time.sleep, 0.6)  # the claim waits for its turn to be written
+    runner = local.LocalEngine(serving=True, model=ScriptedModel())
+    await runner.start()
+    await asyncio.sleep(0.2)
+    await runner.stop()
+    await asyncio.wrap_future(slow)
+    await asyncio.sleep(0.2)
+    await run.arefresh_from_db()
+    assert (run.attempt, run.lease_until) == (1, None)
+
+
+async def test_messages_carried_out_at_the_same_time_by_the_library_do_not_take_each_other_s_runs(
+    project: Project, session: ChatSession
+) -> None:
+    def carry_out(number: int, session: Any = None) -> Any:
+        steps = plan(create("s1", f"Task {number}"))
+        return PlanningFirstAgent(ScriptedModel(plans=[steps])).process_user_message(
+            f"Message {number}", project.pk, session_id=session
+        )
+
+    apart = [carry_out(number) for number in range(6)]
+    one_after_the_other = [carry_out(number, session.pk) for number in range(6, 9)]
+    results = await asyncio.gather(*apart, *one_after_the_other)
+    assert [result.status for result in results] == ["succeeded"] * 9
+    made = [task.title async for task in Task.objects.all()]
+    assert [made.count(f"Task {number}") for number in range(6)] == [1] * 6
+    alone = Run.objects.exclude(session=session)
+    assert [run.attempt async for run in alone] == [2] * 6  # claimed once, ended once
+
+
+async def test_a_run_that_takes_its_driver_down_again_and_again_fails(
+    session: ChatSession, alice: User
+) -> None:
+    run = await runs.start(session.pk, alice, MessageRequest("Do it"))
+    for _ in range(claiming.MAX_CLAIMS):
+        assert await claiming.claim(session.pk, DEAD) is not None
+        await Run.objects.filter(pk=run.pk).aupdate(lease_until=None)
+    assert await claiming.claim(session.pk, DEAD) is None
+    await run.arefresh_from_db()
+    assert (run.status, run.error_code) == ("failed", "interrupted")
+    last = (await log_of(session))[-1]
+    assert (last["type"], last["code"], last["retryable"]) == ("error", "interrupted", True)
+
+
+async def test_a_run_that_takes_too_long_ends_with_run_timeout(
+    session: ChatSession, alice: User, settings: Any
+) -> None:
+    settings.SAMURAI_RUN_TIMEOUT = 0.3
+    never = asyncio.Event()
+    async with local.executing(ScriptedModel(gates={"analyze": never})):
+        run = await runs.start(session.pk, alice, MessageRequest("Do it"))
+        assert (await ended(run)).error_code == "run_timeout"
+
+
+async def test_a_fault_of_ours_is_an_internal_error_without_its_details(
+    session: ChatSession, alice: User
+) -> None:
+    async with local.executing(ScriptedModel(analyses=[RuntimeError("secret detail")])):
+        run = await runs.start(session.pk, alice, MessageRequest("Do it"))
+        await ended(run)
+    last = (await log_of(session))[-1]
+    assert last["code"] == "internal"
+    assert "secret" not in json.dumps(await log_of(session))
+
+
+# -- approval --------------------------------------------------------------------------------------
+
+ASK_FIRST = MessageRequest("Do it", approval="required")
+
+
+async def test_a_plan_that_waits_is_carried_out_when_it_is_approved(
+    session: ChatSession, alice: User
+) -> None:
+    async with local.executing(ScriptedModel(plans=[plan(create("s1", "Login"))])):
+        run = await runs.start(session.pk, alice, ASK_FIRST)
+        await status(run, "waiting")
+        assert run.lease_until is None
+        assert not await Task.objects.aexists()
+        with pytest.raises(Refused) as refused:
+            await approvals.approve(session.pk, run.pk, 7, alice)
+        assert refused.value.code == "stale_plan"
+        await approvals.approve(session.pk, run.pk, 1, alice)
+        with pytest.raises(Refused) as refused:
+            await approvals.approve(session.pk, run.pk, 1, alice)
+        assert refused.value.code == "not_active"
+        assert (await ended(run)).status == "succeeded"
+    assert await Task.objects.filter(title="Login").aexists()
+    log = await log_of(session)
+    told = [event["approval"]["status"] for event in log if event["type"] == "approval"]
+    assert told == ["requested", "approved"]
+    statuses = [event["status"] for event in log if event["type"] == "run"]
+    assert statuses == ["queued", "running", "waiting", "running", "succeeded"]
+
+
+async def test_a_waiting_run_goes_on_in_another_process_after_a_restart(
+    session: ChatSession, alice: User
+) -> None:
+    async with local.executing(ScriptedModel(plans=[plan(create("s1", "Login"))])):
+        run = await runs.start(session.pk, alice, ASK_FIRST)
+        await status(run, "waiting")
+    assert await sync_to_async(local.pending_sessions)() == []
+    await approvals.approve(session.pk, run.pk, 1, alice)
+    second = ScriptedModel(plans=[RuntimeError("planned again")])
+    runner = local.LocalEngine(serving=True, model=second)
+    await runner.start()
+    try:
+        assert (await ended(run)).status == "succeeded"
+    finally:
+        await runner.stop()
+
+
+async def test_a_rejection_with_a_reason_makes_the_plan_anew(
+    session: ChatSession, alice: User
+) -> None:
+    model = ScriptedModel(plans=[plan(create("s1", "Login")), plan(create("s1", "Sign-in"))])
+    async with local.executing(model):
+        run = await runs.start(session.pk, alice, ASK_FIRST)
+        await status(run, "waiting")
+        await approvals.reject(session.pk, run.pk, 1, alice, "Call it sign-in")
+        while await run.approvals.acount() < 2:
+            await asyncio.sleep(0.02)
+        await approvals.approve(session.pk, run.pk, 2, alice)
+        assert (await ended(run)).status == "succeeded"
+    asked = [given for verb, given in model.asked if verb == "plan"]
+    assert asked[1].reasons == ("Call it sign-in",)
+    assert [task.title async for task in Task.objects.all()] == ["Sign-in"]
+
+
+async def test_a_rejection_without_a_reason_cancels(session: ChatSession, alice: User) -> None:
+    async with local.executing(ScriptedModel(plans=[plan(create("s1", "Login"))])):
+        run = await runs.start(session.pk, alice, ASK_FIRST)
+        await status(run, "waiting")
+        await approvals.reject(session.pk, run.pk, 1, alice, "  ")
+        assert (await ended(run)).status == "cancelled"
+    last = (await log_of(session))[-1]
+    assert (last["type"], last["by"], last["reason"]) == (
+        "cancelled",
+        "alice",
+        "The plan was rejected.",
+    )
+    assert await Approval.objects.filter(status="requested").acount() == 0
+
+
+async def test_an_edited_plan_is_validated_and_waits_again(
+    session: ChatSession, alice: User
+) -> None:
+    async with local.executing(ScriptedModel(plans=[plan(create("s1", "Login"))])):
+        run = await runs.start(session.pk, alice, ASK_FIRST)
+        await status(run, "waiting")
+        with pytest.raises(Refused) as refused:
+            await approvals.edit(session.pk, run.pk, 1, alice, [create("s1", "A", "s2")])
+        assert refused.value.code == "invalid_plan"
+        await approvals.edit(session.pk, run.pk, 1, alice, [create("s1", "Edited")])
+        with pytest.raises(Refused) as refused:
+            await approvals.approve(session.pk, run.pk, 1, alice)
+        assert refused.value.code == "stale_plan"
+        await approvals.approve(session.pk, run.pk, 2, alice)
+        assert (await ended(run)).status == "succeeded"
+    assert [task.title async for task in Task.objects.all()] == ["Edited"]
+
+
+async def test_a_plan_that_deletes_several_tasks_asks_and_one_that_deletes_one_does_not(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    for title in ("A", "B", "C"):
+        await Task.objects.acreate(project=project, title=title)
+
+    def delete(key: str, title: str) -> dict[str, Any]:
+        step = create(key, title)
+        return {**step, "tool": "delete_task", "arguments": {"task": title}}
+
+    turns = [plan(delete("s1", "A"), delete("s2", "B")), plan(delete("s1", "C"))]
+    async with local.executing(ScriptedModel(plans=turns)):
+        run = await runs.start(session.pk, alice, MessageRequest("Delete A and B"))
+        await status(run, "waiting")
+        await ending.cancel(session.pk, run.pk, alice)
+        run = await runs.start(session.pk, alice, MessageRequest("Delete C"))
+        assert (await ended(run)).status == "succeeded"
+    assert {task.title async for task in Task.objects.all()} == {"A", "B"}
+
+
+async def test_phases_of_a_rejected_plan_are_done_anew_and_the_others_are_kept(
+    session: ChatSession, alice: User
+) -> None:
+    async with local.executing(ScriptedModel(plans=[plan(create("s1", "Login"))])):
+        run = await runs.start(session.pk, alice, ASK_FIRST)
+        await status(run, "waiting")
+    await approvals.reject(session.pk, run.pk, 1, alice, "No")
+    kept = {phase async for phase in PhaseResult.objects.values_list("phase", flat=True)}
+    assert kept == {"start", "context", "analyzing"}

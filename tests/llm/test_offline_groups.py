@@ -1,0 +1,248 @@
+"""Many tasks at once, the order of the board, and what the board says when it is asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from agent.llm.base import COMPLETED_TASKS, Context, StepOutcome, TaskBrief
+from tests.support.offline_answers import analysed, answered, planned
+
+
+def task(id: str, title: str, status: str = "pending", **more: Any) -> TaskBrief:
+    return TaskBrief(id, title, status, more.pop("priority", "medium"), **more)
+
+
+BOARD = Context(
+    message="",
+    project_name="Clinic",
+    tasks=(
+        task("t1", "Patient sign-up", "in_progress"),
+        task("t2", "Login page", priority="high"),
+        task("t3", "Test the login flow", depends_on=("t2",)),
+        task("t4", "Invoice export", description="For billing, as CSV."),
+        task("t5", "Billing address form", parent="t4"),
+        task("t6", "Stripe checkout", "blocked", description="Billing by card"),
+        task("t7", "Write the docs", priority="low", depends_on=("t9",)),
+    ),
+    recent_tasks=(task("t5", "Billing address form", parent="t4"),),
+    completed=(task("t8", "Login logo", "completed"), task("t9", "Docs folder", "completed")),
+)
+
+CHANGES: list[tuple[str, str, dict[str, Any]]] = [
+    (
+        "mark all login tasks as done",
+        "change_tasks_status",
+        {"tasks": ["t2", "t3"], "status": "completed"},
+    ),
+    ("delete all completed tasks", "delete_tasks", {"tasks": ["t8", "t9"]}),
+    ("clear the completed tasks", "delete_tasks", {"tasks": ["t8", "t9"]}),
+    ("delete the login tasks", "delete_tasks", {"tasks": ["t2", "t3", "t8"]}),
+    (
+        "set everything about billing to high priority",
+        "update_tasks",
+        {"tasks": ["t4", "t5", "t6"], "priority": "high"},
+    ),
+    (
+        "Everything about billing is done",
+        "change_tasks_status",
+        {"tasks": ["t4", "t5", "t6"], "status": "completed"},
+    ),
+    ("clear everything that is done", "delete_tasks", {"tasks": ["t8", "t9"]}),
+    ("delete all login tasks except the login page", "delete_tasks", {"tasks": ["t3", "t8"]}),
+    (
+        "mark everything about billing but the invoice export as done",
+        "change_tasks_status",
+        {"tasks": ["t5", "t6"], "status": "completed"},
+    ),
+    ("Sign-up comes before Stripe", "update_task", {"task": "t6", "depends_on": ["t1"]}),
+    ("reopen all login tasks", "change_task_status", {"task": "t8", "status": "pending"}),
+    ("unblock everything", "change_task_status", {"task": "t6", "status": "pending"}),
+    (
+        "set all low priority tasks to medium priority",
+        "update_task",
+        {"task": "t7", "priority": "medium"},
+    ),
+    (
+        "finish the invoice export and all its subtasks",
+        "change_tasks_status",
+        {"tasks": ["t4", "t5"], "status": "completed"},
+    ),
+    (
+        "mark tasks 2 and 3 as blocked",
+        "change_tasks_status",
+        {"tasks": ["t2", "t3"], "status": "blocked"},
+    ),
+    (
+        "make the docs and the address form subtasks of stripe checkout",
+        "update_tasks",
+        {"tasks": ["t7", "t5"], "parent": "t6"},
+    ),
+    ("take the address form out of its parent", "update_task", {"task": "t5", "parent": ""}),
+    ("move the docs before the login page", "move_task", {"task": "t7", "before": "t2"}),
+    ("put the docs after Stripe checkout", "move_task", {"task": "t7", "after": "t6"}),
+    ("move the docs to the top", "move_task", {"task": "t7", "before": "t1"}),
+    ("put the sign-up last", "move_task", {"task": "t1", "after": "t7"}),
+    ("move the login page up", "move_task", {"task": "t2", "before": "t1"}),
+    ("The sign-up comes last", "move_task", {"task": "t1", "after": "t7"}),
+    ("raise the priority of the docs", "update_task", {"task": "t7", "priority": "high"}),
+    ("change the docs to high prio", "update_task", {"task": "t7", "priority": "high"}),
+    (
+        "mark as done: the login page, the docs",
+        "change_tasks_status",
+        {"tasks": ["t2", "t7"], "status": "completed"},
+    ),
+    (
+        "Let's start with the login page",
+        "change_task_status",
+        {"task": "t2", "status": "in_progress"},
+    ),
+    (
+        "break the login page down into: form, email",
+        "create_tasks",
+        {"tasks": [{"title": "Form", "parent": "t2"}, {"title": "Email", "parent": "t2"}]},
+    ),
+    (
+        "Add subtasks to the login page: form, email",
+        "create_tasks",
+        {"tasks": [{"title": "Form", "parent": "t2"}, {"title": "Email", "parent": "t2"}]},
+    ),
+    ("Create a subtask to write tests", "create_task", {"title": "Write tests", "parent": "t5"}),
+    (
+        "Create subtasks: form, email",
+        "create_tasks",
+        {"tasks": [{"title": "Form", "parent": "t5"}, {"title": "Email", "parent": "t5"}]},
+    ),
+    (
+        "add “write tests” as a subtask of the login page",
+        "create_task",
+        {"title": "Write tests", "parent": "t2"},
+    ),
+    (
+        "Please add the following: a landing page and a contact form",
+        "create_tasks",
+        {"tasks": [{"title": "Landing page"}, {"title": "Contact form"}]},
+    ),
+    ("what did we finish?", "search_tasks", {"limit": 50, "status": ["completed"]}),
+    ("is anything blocked?", "search_tasks", {"limit": 50, "status": ["blocked"]}),
+    ("do we have a task about invoices?", "search_tasks", {"limit": 50, "query": "invoices"}),
+    ("finish the login page before Stripe", "update_task", {"task": "t6", "depends_on": ["t2"]}),
+]
+
+
+@pytest.mark.parametrize(("message", "tool", "arguments"), CHANGES)
+async def test_a_command_about_many_or_about_the_order_is_one_step(
+    message: str, tool: str, arguments: dict[str, Any]
+) -> None:
+    (step,) = await planned(message, BOARD)
+    assert (step["tool"], step["arguments"]) == (tool, arguments)
+
+
+async def test_a_new_whole_gets_what_is_there_already() -> None:
+    create, put = await planned(
+        "Create an epic “Billing” and put all address tasks under it", BOARD
+    )
+    assert create["arguments"] == {"title": "Billing"}
+    assert put["arguments"] == {"task": "t5", "parent": {"$from": create["id"], "path": "task_id"}}
+
+
+BEYOND = [
+    ("assign the login page to Bob", "no people and no dates"),
+    ("set a due date for the login page", "no people and no dates"),
+    ("postpone the docs", "Move the docs to the bottom"),
+    ("archive the completed tasks", "Delete the completed tasks"),
+    ("the docs are no longer needed", "Shall I delete “the docs”?"),
+    ("undo that", "undo of its own"),
+    ("clone the login page", "cannot copy"),
+    ("I think we should use Redis", "We decided to use Redis"),
+    ("plan the billing feature", "nothing of my own"),
+    ("remind me to call Bob", "Create a task to call Bob"),
+    ("login, logout, profile", "Create tasks: login, logout, profile"),
+]
+
+
+@pytest.mark.parametrize(("message", "said"), BEYOND)
+async def test_what_the_board_cannot_do_is_said_with_what_comes_nearest(
+    message: str, said: str
+) -> None:
+    assert not (await analysed(message, BOARD)).needs_tools
+    assert said in await answered(message, BOARD)
+
+
+async def test_more_than_a_context_holds_is_found_by_a_search() -> None:
+    full = replace(
+        BOARD,
+        completed=tuple(task(f"d{n}", f"Done {n}", "completed") for n in range(COMPLETED_TASKS)),
+    )
+    find, delete, _ = await planned("Delete all completed tasks", full)
+    assert find["arguments"] == {"status": ["completed"], "limit": 100}
+    assert delete["arguments"] == {"tasks": {"$from": find["id"], "path": "task_ids"}}
+    assert delete["depends_on"] == [find["id"]]
+
+
+async def test_one_task_that_may_be_several_is_asked_back() -> None:
+    question = (await analysed("mark the login task as done", BOARD)).question
+    assert "Login page" in question
+    assert "Test the login flow" in question
+
+
+async def test_nothing_is_done_when_it_is_not_clear_what_is_left_out() -> None:
+    message = "Delete everything except the shipping task"
+    assert not (await analysed(message, BOARD)).needs_tools
+    assert "shipping" in await answered(message, BOARD)
+
+
+async def test_a_group_that_is_empty_is_said_to_be() -> None:
+    assert "no task like “all shipping tasks”" in await answered("Delete all shipping tasks", BOARD)
+
+
+ASKED = [
+    ("what depends on the login page?", ["Test the login flow"], ["Login page (", "docs"]),
+    ("what does the login test depend on?", ["waits for", "Login page"], ["docs"]),
+    ("what is blocking the login test?", ["Login page"], []),
+    ("can I start the docs?", ["is done", "Docs folder"], ["waits for"]),
+    ("why is Stripe blocked?", ["marked as blocked"], []),
+    ("what are the subtasks of the invoice export?", ["Billing address form"], ["Stripe"]),
+    ("what should I do next?", ["Go on with", "Patient sign-up", "Login page"], ["Test the login"]),
+    ("what's next", ["Patient sign-up"], []),
+    ("is the sign-up task done?", ["in progress"], []),
+    ("which tasks are high priority?", ["Login page"], ["docs"]),
+    ("list the login tasks", ["Login page", "Test the login flow"], ["Invoice"]),
+    ("what are the open tasks about login?", ["Login page", "Test the login flow"], ["logo"]),
+    ("Priority of the docs?", ["low priority"], []),
+    ("tell me about the invoice task", ["For billing, as CSV", "Billing address form"], []),
+]
+
+
+@pytest.mark.parametrize(("message", "told", "not_told"), ASKED)
+async def test_the_board_answers_without_a_step(
+    message: str, told: list[str], not_told: list[str]
+) -> None:
+    assert not (await analysed(message, BOARD)).needs_tools
+    said = await answered(message, BOARD)
+    assert [words for words in told if words not in said] == []
+    assert [words for words in not_told if words in said] == []
+
+
+async def test_a_new_part_is_told_with_its_whole() -> None:
+    message = "break the login page down into: form, email"
+    arguments = {"tasks": [{"title": "Form", "parent": "t2"}, {"title": "Email", "parent": "t2"}]}
+    result = {"task_ids": ["t10", "t11"], "titles": ["Form", "Email"]}
+    step = StepOutcome(
+        "s1", "tool", "create_tasks", "Create 2 tasks", "succeeded", arguments, result, ""
+    )
+    assert "1. Form as a part of “Login page”" in await answered(message, BOARD, step)
+
+
+async def test_what_is_left_open_and_what_was_changed_is_told() -> None:
+    message = "mark all login tasks as done"
+    result = {"titles": ["Login page", "Test the login flow"], "still_open": ["Stripe checkout"]}
+    arguments = {"tasks": ["t2", "t3"], "status": "completed"}
+    step = StepOutcome(
+        "s1", "tool", "change_tasks_status", "Mark 2 tasks", "succeeded", arguments, result, ""
+    )
+    said = await answered(message, BOARD, step)
+    assert "Marked 2 tasks as done: “Login page”, “Test the login flow”." in said
+    assert "Still open, though it has to do with that: “Stripe checkout”." in said

@@ -1,0 +1,138 @@
+"""Messages about many tasks and in prose, carried out whole: from the message to the rows on the board."""
+
+from __future__ import annotations
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from agent.board import tasks as board
+from agent.engine import local
+from agent.llm.base import COMPLETED_TASKS, Revise
+from agent.models import ChatSession, Project, Run, Task
+from agent.runs import approvals, runs
+from agent.testing import ScriptedModel
+from tests.support.scripted_runs import make_tasks, plan, use
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def said(session: ChatSession, user: User, message: str) -> Run:
+    """Returns the run of `message` when it waits or is over."""
+    run = await runs.start(session.pk, user, runs.MessageRequest(message))
+    return await settled(run)
+
+
+async def settled(run: Run) -> Run:
+    while run.status in (Run.Status.QUEUED, Run.Status.RUNNING):
+        await run.arefresh_from_db()
+    return run
+
+
+@sync_to_async
+def complete(tasks: list[Task]) -> None:
+    with transaction.atomic():
+        board.update_tasks(tasks=tasks, status="completed")
+
+
+@sync_to_async
+def answer_of(run: Run) -> str:
+    run = Run.objects.select_related("answer").get(pk=run.pk)
+    return run.answer.content if run.answer else run.error
+
+
+@sync_to_async
+def titles(**wanted: str) -> list[str]:
+    return list(Task.objects.filter(**wanted).values_list("title", flat=True))
+
+
+async def test_many_tasks_are_deleted_once_a_person_has_seen_which(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    made = await make_tasks(project, *(f"Old {n}" for n in range(COMPLETED_TASKS + 5)), "New")
+    await complete(made[:-1])
+    async with local.executing():
+        run = await said(session, alice, "Delete all completed tasks")
+        assert run.status == Run.Status.WAITING
+        asked = await run.approvals.aget()
+        shown = [change["title"] for effect in asked.effects for change in effect["changes"]]
+        assert sorted(shown) == sorted(f"Old {n}" for n in range(COMPLETED_TASKS + 5))
+        assert len(await titles()) == COMPLETED_TASKS + 6
+        await approvals.approve(session.pk, run.pk, 1, alice)
+        await run.arefresh_from_db()
+        run = await settled(run)
+    assert run.status == Run.Status.SUCCEEDED
+    assert await titles() == ["New"]
+    assert f"Deleted {COMPLETED_TASKS + 5} tasks" in await answer_of(run)
+
+
+async def test_when_several_tasks_fit_the_person_is_asked_and_nothing_changes(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    await make_tasks(project, "Login page", "Test the login")
+    async with local.executing():
+        run = await said(session, alice, "Mark the login task as done")
+    asked = await answer_of(run)
+    assert "Login page" in asked
+    assert "Test the login" in asked
+    assert await titles(status="pending") == ["Login page", "Test the login"]
+
+
+async def test_a_model_that_names_several_is_told_which_and_to_ask_instead(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    await make_tasks(project, "Login page", "Test the login")
+    asks = {
+        "summary": "",
+        "steps": [
+            {
+                "id": "s1",
+                "type": "ask",
+                "tool": None,
+                "description": "Which one?",
+                "arguments": {},
+                "depends_on": [],
+            }
+        ],
+    }
+    wrong = use("s1", "change_task_status", task="the login task", status="completed")
+    model = ScriptedModel(plans=[plan(wrong), asks])
+    async with local.executing(model):
+        await said(session, alice, "Mark the login task as done")
+    revise = [given for verb, given in model.asked if verb == "plan"][1]
+    assert isinstance(revise, Revise)
+    (reason,) = revise.reasons
+    assert "“Login page” (" in reason
+    assert "“Test the login” (" in reason
+    assert "type ask" in reason
+    assert len(await titles(status="pending")) == 2
+
+
+async def test_prose_is_on_the_board_as_a_specification(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    async with local.executing():
+        await said(
+            session,
+            alice,
+            "Doctors should be able to publish free slots, and patients must be able to book them. "
+            "Booking takes at most two clicks.",
+        )
+    publish, book = [task async for task in Task.objects.prefetch_related("depends_on")]
+    assert publish.title == "Doctors can publish free slots"
+    assert [needed.pk for needed in book.depends_on.all()] == [publish.pk]
+    assert book.description.startswith("Goal: Patients can book free slots.")
+    assert "Constraints:\n- Booking takes at most two clicks." in book.description
+
+
+async def test_the_order_of_the_board_is_changed_by_a_message(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    await make_tasks(project, "Login", "Slots", "Docs")
+    async with local.executing():
+        await said(session, alice, "Move the docs before slots")
+        assert await titles() == ["Login", "Docs", "Slots"]
+        await said(session, alice, "Move slots to the top, then mark login and the docs as done")
+    assert await titles() == ["Slots", "Login", "Docs"]
+    assert await titles(status="completed") == ["Login", "Docs"]

@@ -1,0 +1,311 @@
+"""The pages for everybody: axe-core's rules in every main state, the keyboard, a screen reader's status."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.support.browser import Visit
+from tests.support.model_server import ModelServer, by_schema, chunk, events, said
+from tests.support.server import ServerProcess
+from tests.support.services import axe_path
+
+pytestmark = pytest.mark.browser
+axe = pytest.mark.axe
+
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+    "rules": {"target-size": {"enabled": True}},
+}
+DESKTOP, PHONE = {"width": 1360, "height": 900}, {"width": 390, "height": 844}
+LOOKS: list[tuple[Any, Any]] = [("light", DESKTOP), ("dark", DESKTOP), ("dark", PHONE)]
+
+
+def check(page: Page, state: str) -> None:
+    """Looks at the page as it is, light, dark and on a phone."""
+    for scheme, size in LOOKS:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.set_viewport_size(size)
+        found = violations(page)
+        assert found == [], f"{state}, {scheme}, {size['width']}"
+    page.set_viewport_size(LOOKS[0][1])
+
+
+def violations(page: Page) -> list[str]:
+    script = axe_path()
+    assert script is not None
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(script.read_text())
+    result = page.evaluate(f"axe.run({json.dumps(RULES)})")
+    return [
+        f"{one['id']}: {node['html'][:200]} {node['failureSummary']}"
+        for one in result["violations"]
+        for node in one["nodes"]
+    ]
+
+
+@axe
+def test_an_empty_session_and_its_commands_break_no_rule(visit: Visit) -> None:
+    page = visit.live()
+    check(page, "empty")
+    page.locator("#message").press_sequentially("/")
+    page.get_by_role("listbox", name="Commands").wait_for()
+    check(page, "commands")
+
+
+@axe
+def test_a_session_at_work_breaks_no_rule(visit: Visit) -> None:
+    page = visit.live()
+    visit.say("I need: 1. booking 2. invoices 3. reminders")
+    visit.wait_for("succeeded")
+    check(page, "done")
+    page.locator('[data-slot="run-details"] > summary').click()
+    check(page, "details open")
+    visit.say("Delete the booking task and delete the invoices task")
+    visit.wait_for("succeeded", "waiting")
+    visit.say("What is open?")
+    page.get_by_role("button", name="Send as a new message").wait_for()
+    check(page, "dialog")
+    page.get_by_role("button", name="Send as a new message").click()
+    visit.wait_for("succeeded", "waiting", "queued")
+    page.locator(".approval:visible summary").click()
+    check(page, "approval and queued")
+    page.get_by_role("button", name="Stop").click()
+    visit.wait_for("succeeded", "cancelled", "succeeded")
+    check(page, "cancelled")
+
+
+@axe
+def test_the_panels_break_no_rule(visit: Visit) -> None:
+    page = visit.live()
+    visit.say("I need: 1. booking 2. invoices. We decided to use Django.")
+    visit.wait_for("succeeded")
+    visit.say("Create a subtask of the booking task: pay")
+    visit.wait_for("succeeded", "succeeded")
+    visit.say("Remember that we use PostgreSQL, and delete the invoices task")
+    visit.wait_for(*["succeeded"] * 3)
+    for find in ("#task-filter", "#memory-search"):
+        page.locator(f"{find} > summary").click()
+    check(page, "finding")
+    for row in (".task", ".memory"):
+        page.locator(f"{row} [data-open]").first.click()
+        page.locator(f"{row} .detail").wait_for()
+        for box in page.locator(".detail details > summary").all():
+            box.click()
+        check(page, f"a {row} open")
+    page.set_viewport_size(PHONE)
+    for drawer in ("Tasks and memory", "Projects and sessions"):
+        page.get_by_role("button", name=drawer).click()
+        page.wait_for_timeout(300)  # until it has slid in
+        assert violations(page) == [], drawer
+        page.keyboard.press("Escape")
+
+
+@axe
+def test_a_run_while_it_works_and_a_failed_one_break_no_rule(
+    browser: Browser, make_server: Callable[..., ServerProcess]
+) -> None:
+    with socket.socket() as silent:  # takes connections and never answers
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        model = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        visit = Visit(browser, make_server(OPENAI_BASE_URL=model, OPENAI_API_KEY="none"))
+        page = visit.live()
+        visit.say("Plan my app")
+        line = page.locator('[data-slot="run-line"]')
+        visit.wait(lambda: line.inner_text() == "Analyzing the request")
+        check(page, "running")
+    visit.context.close()
+    analysis = {"intent": "question", "summary": "Asks", "needs_tools": False, "question": ""}
+    cut_off = events([chunk("Half an ")], done=False, cut=True)
+    handler = by_schema(analysis=said(analysis), memory=said({"notes": []}), answer=cut_off)
+    with ModelServer(handler) as model_server:
+        server = make_server(OPENAI_API_KEY="key", OPENAI_BASE_URL=model_server.base_url)
+        visit = Visit(browser, server)
+        page = visit.live()
+        visit.say("Tell me")
+        visit.wait_for("failed")
+        check(page, "failed")
+    visit.context.close()
+
+
+@axe
+def test_a_lost_line_a_viewer_and_the_other_pages_break_no_rule(
+    browser: Browser, visit: Visit
+) -> None:
+    page = visit.live()
+    visit.say("Create a task to write the docs")
+    visit.wait_for("succeeded")
+    carol = Visit(browser, visit.server, "carol")
+    check(carol.live(), "viewer")
+    carol.page.locator(".task [data-open]").click()
+    check(carol.page, "viewer, task open")
+    carol.context.close()
+    for address in (f"/projects/{visit.server.project}/", "/sessions/nowhere/"):
+        other = visit.open()
+        other.on("console", lambda _: None)
+        other.goto(visit.server.url + address)
+        check(other, address)
+        other.close()
+    visit.troubles.clear()  # the page that is not there is a trouble of its own
+    visit.server.stop()
+    page.locator("#lost").wait_for()
+    check(page, "lost")
+
+
+# -- by keyboard only ------------------------------------------------------------------------------
+
+
+def tab_to(page: Page, name: str, *, back: bool = False) -> None:
+    """Goes on with Tab until what is focused has this name, as a person with a keyboard does."""
+    for _ in range(80):
+        page.keyboard.press("Shift+Tab" if back else "Tab")
+        if focused(page).startswith(name):
+            return
+    raise AssertionError(f"{name} is not reached; the focus is at {focused(page)}")
+
+
+def focused(page: Page) -> str:
+    name: str = page.evaluate(
+        """() => {
+          const one = document.activeElement;
+          return one.getAttribute("aria-label") ?? one.labels?.[0]?.innerText ?? one.innerText ?? "";
+        }"""
+    )
+    return name.strip()
+
+
+RING = """() => {
+  const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
+  return outlineStyle !== "none" && parseFloat(outlineWidth) >= 1;
+}"""
+
+
+def test_the_whole_job_is_done_by_keyboard_alone(visit: Visit) -> None:
+    page = visit.live()
+    page.keyboard.press("Tab")
+    assert focused(page) == "Skip to the conversation"
+    page.keyboard.press("Enter")
+    page.keyboard.type("I need: 1. booking 2. invoices")
+    page.keyboard.press("Enter")
+    visit.wait_for("succeeded")
+    page.keyboard.type("Delete the booking task and delete the invoices task")
+    page.keyboard.press("Enter")
+    visit.wait_for("succeeded", "waiting")
+    tab_to(page, "Approve", back=True)
+    assert page.evaluate(RING)
+    page.keyboard.press("Enter")
+    visit.wait_for("succeeded", "succeeded")
+    tab_to(page, "Undo", back=True)
+    page.keyboard.press("Enter")
+    visit.wait(lambda: page.locator(".task").count() == 2)
+    tab_to(page, "Booking")
+    page.keyboard.press("Enter")
+    page.locator(".detail").wait_for()
+    tab_to(page, "Title")
+    assert page.evaluate(RING)
+    page.keyboard.press("Escape")
+    assert focused(page) == "Booking"
+
+
+def test_everything_that_is_reached_by_tab_shows_that_it_is(visit: Visit) -> None:
+    page = visit.live()
+    visit.say("I need: 1. booking 2. invoices")
+    visit.wait_for("succeeded")
+    visit.live()
+    seen = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement === document.body"):
+            break
+        assert page.evaluate(RING), focused(page)
+        seen.add(focused(page))
+    assert {"Message", "Send", "Booking"} <= seen
+
+
+# -- what a screen reader says ---------------------------------------------------------------------
+
+
+def test_the_status_speaks_at_the_borders_of_phases_and_not_with_every_token(visit: Visit) -> None:
+    page = visit.live()
+    page.evaluate(
+        """() => {
+          window.told = [];
+          new MutationObserver(() => window.told.push(document.getElementById("status").textContent))
+            .observe(document.getElementById("status"), { childList: true, characterData: true });
+        }"""
+    )
+    visit.say("I need: 1. booking 2. invoices 3. reminders 4. search 5. sign-up")
+    visit.wait_for("succeeded")
+    told = page.evaluate("told")
+    assert told[-1].startswith("Done in")
+    assert len(told) <= 10, told  # the eight phases, and the end
+    assert page.locator("#log").get_attribute("aria-live") == "off"
+    assert page.locator("#status").get_attribute("role") == "status"
+
+
+# -- small screens, still pages --------------------------------------------------------------------
+
+TOO_WIDE = """() => [...document.querySelectorAll("body *")]
+  .filter((one) => one.checkVisibility() && one.scrollWidth > one.clientWidth + 1
+    && ["auto", "scroll"].includes(getComputedStyle(one).overflowX) && one.localName !== "pre")
+  .map((one) => one.className)"""
+
+
+def test_at_320_pixels_nothing_goes_sideways_and_a_thumb_reaches_the_drawers(
+    browser: Browser, server: ServerProcess
+) -> None:
+    visit = Visit(browser, server, viewport={"width": 320, "height": 640}, has_touch=True)
+    page = visit.live()
+    visit.say("I need: 1. patient sign-up with email verification 2. invoices")
+    visit.wait_for("succeeded")
+    visit.say("Delete the sign-up task and delete the invoices task")
+    visit.wait_for("succeeded", "waiting")
+    for details in page.locator('[data-slot="run-details"]:not([open]) > summary').all():
+        details.click()
+    assert narrow(page)
+    drawers = {"Projects and sessions": "#side", "Tasks and memory": "#aside"}
+    for name, drawer in drawers.items():
+        button = page.get_by_role("button", name=name)
+        place = button.bounding_box()
+        assert place is not None
+        assert place["y"] > 500
+        assert place["height"] >= 44
+        button.click()
+        page.locator(drawer).get_by_role("button", name="Close").wait_for()
+        for row in page.locator(f"{drawer} .task [data-open]").all():
+            row.click()
+        assert narrow(page)
+        page.locator(drawer).get_by_role("button", name="Close").click()
+        page.locator(drawer).wait_for(state="hidden")
+    visit.context.close()
+
+
+def narrow(page: Page) -> bool:
+    assert page.evaluate(TOO_WIDE) == []
+    return bool(page.evaluate("document.documentElement.scrollWidth <= 320"))
+
+
+def test_who_wants_no_motion_sees_none(
+    browser: Browser, make_server: Callable[..., ServerProcess]
+) -> None:
+    with socket.socket() as silent:  # takes connections and never answers
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        model = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        server = make_server(OPENAI_BASE_URL=model, OPENAI_API_KEY="none")
+        moving = {}
+        for wish in ("no-preference", "reduce"):
+            visit = Visit(browser, server, reduced_motion=wish)
+            page = visit.live()
+            visit.say("Plan my app")
+            visit.wait(lambda page=page: page.locator('[data-state="running"]').count() > 0)  # type: ignore[misc]
+            moving[wish] = page.evaluate("document.getAnimations().length")
+            visit.context.close()
+    assert moving["no-preference"] > 0
+    assert moving["reduce"] == 0

@@ -1,0 +1,383 @@
+"""Tasks and memories beside the transcript, in Chromium: what changed, finding, opening, arranging."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page
+
+from tests.support.browser import Visit
+
+pytestmark = pytest.mark.browser
+
+BOARD = "I need: 1. patient sign-up 2. doctors publish free slots 3. patients book a slot"
+
+
+def titles(page: Page) -> list[str]:
+    found: list[str] = page.locator('.task:visible [data-slot="task-title"]').all_inner_texts()
+    return found
+
+
+def with_board(visit: Visit) -> Page:
+    page = visit.live()
+    visit.say(BOARD)
+    visit.wait_for("succeeded")
+    return page
+
+
+# -- what changed ----------------------------------------------------------------------------------
+
+
+def test_what_the_latest_message_changed_is_marked_and_undone_there(visit: Visit) -> None:
+    page = with_board(visit)
+    assert page.locator(".task[data-fresh]").count() == 3
+    visit.say("Mark the sign-up task as in progress")
+    visit.wait_for("succeeded", "succeeded")
+    marked = page.locator(".task[data-fresh]")
+    assert marked.locator('[data-slot="task-brief"]').all_inner_texts() == [
+        "Changed: status in progress"
+    ]
+    assert visit.shown() == visit.reloaded()
+    marked.get_by_role("button", name="Undo").click()
+    visit.wait(lambda: marked.get_attribute("data-status") == "pending")
+    assert visit.shown() == visit.reloaded()
+
+
+def test_what_was_deleted_can_be_brought_back_where_it_was(visit: Visit) -> None:
+    page = with_board(visit)
+    visit.say("Delete the sign-up task")
+    visit.wait_for("succeeded", "succeeded")
+    gone = page.get_by_role("list", name="Deleted just now")
+    assert "Deleted task “Patient sign-up”" in gone.inner_text()
+    assert visit.shown() == visit.reloaded()
+    gone.get_by_role("button", name="Undo").click()
+    visit.wait(lambda: len(titles(page)) == 3)
+    assert gone.count() == 0
+    assert visit.shown() == visit.reloaded()
+
+
+def test_a_subtask_stands_within_its_task(visit: Visit) -> None:
+    page = with_board(visit)
+    visit.say("Create a subtask of the sign-up task: verify the email")
+    visit.wait_for("succeeded", "succeeded")
+    assert levels(page) == ["1", "2", "1", "1"]
+    assert visit.shown() == visit.reloaded()
+
+
+# -- finding ---------------------------------------------------------------------------------------
+
+
+def test_tasks_are_filtered_by_words_status_and_priority(visit: Visit) -> None:
+    page = with_board(visit)
+    visit.say("Mark the sign-up task as in progress")
+    visit.wait_for("succeeded", "succeeded")
+    page.locator("#task-filter > summary").click()
+    words = page.get_by_role("searchbox", name="Words of a task")
+    words.fill("slot free")
+    assert titles(page) == ["Doctors publish free slots"]
+    assert page.locator('[data-slot="tasks-count"]').inner_text() == "1 of 3"
+    words.fill("")
+    page.get_by_label("Status", exact=True).select_option("In progress")
+    assert titles(page) == ["Patient sign-up"]
+    page.get_by_label("Priority", exact=True).select_option("High")
+    assert page.get_by_text("No task is like that.").is_visible()
+    visit.say("Create a task to write the docs")  # what comes is filtered, too
+    visit.wait_for(*["succeeded"] * 3)
+    assert titles(page) == []
+    page.locator("#task-filter > summary").click()
+    visit.wait(lambda: len(titles(page)) == 4)
+
+
+# -- several people --------------------------------------------------------------------------------
+
+
+def test_a_change_while_the_line_was_away_reaches_the_panels(
+    browser: Browser, visit: Visit
+) -> None:
+    page = visit.live()
+    visit.context.set_offline(True)
+    page.evaluate("window.dispatchEvent(new Event('offline'))")
+    other = Visit(browser, visit.server, "alice")
+    other.page.goto(f"{visit.server.url}/sessions/{visit.server.other_session}/")
+    other.page.locator('#connection[data-state="live"]').wait_for()
+    other.say("Create a task to write the docs")
+    other.wait_for("succeeded")
+    other.context.close()
+    visit.context.set_offline(False)
+    visit.wait(lambda: titles(page) == ["Write the docs"])
+
+
+def test_a_viewer_opens_a_task_and_finds_nothing_to_change(browser: Browser, visit: Visit) -> None:
+    with_board(visit)
+    carol = Visit(browser, visit.server, "carol")
+    page = carol.live()
+    assert carol.shown() == carol.reloaded()
+    page.locator(".task [data-open]").first.click()
+    panels = page.locator("#panels")
+    panels.locator(".task .detail").wait_for()
+    names = panels.locator("button:not([data-open])").all_inner_texts()
+    assert names == ["Copy for a coding agent"]
+    assert panels.locator(".detail :is(input, select, textarea), .grip").count() == 0
+    carol.context.close()
+
+
+# -- opening ---------------------------------------------------------------------------------------
+
+
+def opened(page: Page, title: str) -> Locator:
+    """Opens the task or memory and returns its detail."""
+    key = page.locator(".task, .memory").filter(has_text=title).get_attribute("data-key")
+    row = page.locator(f'[data-key="{key}"]:is(.task, .memory)')
+    row.locator("[data-open]").click()
+    detail = row.locator(".detail")
+    detail.wait_for()
+    return detail
+
+
+def test_a_task_is_edited_in_its_place_and_everybody_sees_it(
+    browser: Browser, visit: Visit
+) -> None:
+    page = with_board(visit)
+    carol = Visit(browser, visit.server, "carol")
+    carol.live()
+    detail = opened(page, "Patient sign-up")
+    detail.get_by_label("Title").fill("Sign up with a phone")
+    detail.get_by_label("Title").press("Enter")
+    detail.get_by_label("Status").select_option("In progress")
+    detail.get_by_label("Priority").select_option("High")
+    detail.get_by_label("Description").fill("By text message.")
+    page.keyboard.press("Escape")
+    row = carol.page.locator(".task").first
+    carol.wait(lambda: "in progress · high priority" in row.inner_text())
+    assert "Sign up with a phone" in row.inner_text()
+    told = "SELECT description FROM agent_task"
+    visit.wait(lambda: ("By text message.",) in visit.server.rows(told))
+    visit.wait(lambda: visit.shown() == visit.reloaded())
+    assert carol.shown() == carol.reloaded()
+    carol.context.close()
+
+
+def test_what_one_is_writing_stays_while_anothers_change_comes_in(
+    browser: Browser, visit: Visit
+) -> None:
+    page = with_board(visit)
+    detail = opened(page, "Patient sign-up")
+    title = detail.get_by_label("Title")
+    title.fill("Mine")  # written, and not left yet
+    other = Visit(browser, visit.server)
+    theirs = opened(other.live(), "Patient sign-up")
+    theirs.get_by_label("Title").fill("Theirs")
+    theirs.get_by_label("Title").press("Enter")
+    theirs.get_by_label("Priority").select_option("High")
+    visit.wait(lambda: "Theirs" in titles(page))
+    visit.wait(lambda: detail.get_by_label("Priority").input_value() == "high")
+    assert title.input_value() == "Mine"
+    other.context.close()
+    title.press("Enter")
+    visit.wait(lambda: "Mine" in titles(page))
+
+
+def change_behind(visit: Visit, **fields: str) -> Locator:
+    """Opens the first task and changes it as a program does, without the page learning of it."""
+    page = with_board(visit)
+    page.route("**/board/", lambda route: route.abort())
+    detail = opened(page, "Patient sign-up")
+    visit.wait(lambda: detail.get_by_label("Title").get_attribute("data-was") == "Patient sign-up")
+    page.wait_for_load_state("networkidle")
+    key = page.locator(".task").first.get_attribute("data-key")
+    answer = page.evaluate(
+        """async ([path, body]) => {
+          const { call } = await import("/static/chat/rest.js");
+          return (await call("PATCH", path, { body })).status;
+        }""",
+        [f"/api/tasks/{key}/", fields],
+    )
+    assert answer == 200
+    return detail
+
+
+def test_a_change_to_something_else_in_between_is_no_conflict(visit: Visit) -> None:
+    detail = change_behind(visit, priority="low")
+    detail.get_by_label("Title").fill("Sign up")
+    detail.get_by_label("Title").press("Enter")
+    visit.wait(lambda: "Sign up" in titles(visit.page))
+    rows = visit.server.rows("SELECT title, priority FROM agent_task ORDER BY position")
+    assert rows[0] == ("Sign up", "low")
+    visit.troubles.clear()  # Chromium tells of the first attempt's status
+
+
+def test_who_would_write_over_anothers_words_is_told_of_them(visit: Visit) -> None:
+    detail = change_behind(visit, title="Theirs")
+    detail.get_by_label("Title").fill("Mine")
+    detail.get_by_label("Title").press("Enter")
+    told = detail.get_by_text("Meanwhile it became “Theirs”.")
+    told.wait_for()
+    assert detail.get_by_label("Title").input_value() == "Mine"
+    assert ("Theirs",) in visit.server.rows("SELECT title FROM agent_task")
+    visit.troubles.clear()  # likewise
+
+
+def test_what_cannot_be_saved_is_told_beside_it(visit: Visit) -> None:
+    page = with_board(visit)
+    detail = opened(page, "Patient sign-up")
+    detail.get_by_label("Title").fill("   ")
+    detail.get_by_label("Title").press("Enter")
+    told = detail.locator('[data-slot="detail-note"]')
+    told.wait_for()
+    assert "blank" in told.inner_text()
+    visit.troubles.clear()  # Chromium tells of the refusal's status
+
+
+def test_a_specification_is_read_and_copied(visit: Visit) -> None:
+    visit.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = with_board(visit)
+    detail = opened(page, "Patient sign-up")
+    detail.get_by_text("Specification").click()
+    visit.wait(lambda: "# Patient sign-up" in detail.locator("pre").inner_text())
+    detail.get_by_role("button", name="Copy for a coding agent").click()
+    visit.wait(lambda: page.locator("#status").inner_text() == "Copied.")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("# Patient sign-up")
+    assert "## Where it belongs" in copied
+
+
+def test_a_deleted_task_leaves_its_undo_and_the_focus_goes_on(visit: Visit) -> None:
+    page = with_board(visit)
+    opened(page, "Patient sign-up").get_by_role("button", name="Delete").click()
+    visit.wait(lambda: len(titles(page)) == 2)
+    focused = "document.activeElement.textContent"
+    visit.wait(lambda: page.evaluate(focused) == "Doctors publish free slots")
+    page.get_by_role("list", name="Deleted just now").get_by_role("button", name="Undo").click()
+    visit.wait(lambda: len(titles(page)) == 3)
+    assert visit.shown() == visit.reloaded()
+
+
+def test_a_memory_is_revised_read_back_and_forgotten(visit: Visit) -> None:
+    page = visit.live()
+    visit.say("Remember that we decided to use Django.")
+    visit.wait_for("succeeded")
+    memory = page.locator(".memory")
+    title = memory.locator('[data-slot="memory-title"]').inner_text()
+    detail = opened(page, title)
+    detail.get_by_label("Content").fill("We use Flask.")
+    page.keyboard.press("Tab")
+    note = memory.locator('[data-slot="memory-note"]')
+    visit.wait(lambda: note.text_content() == "We use Flask.")
+    detail.get_by_text("What it said before").click()
+    visit.wait(lambda: detail.locator(".revisions > li").count() == 2)
+    detail.get_by_role("button", name="Say this again").click()
+    visit.wait(lambda: note.text_content() != "We use Flask.")
+    visit.wait(lambda: detail.locator(".revisions > li").count() == 3)
+    detail.get_by_role("button", name="Forget").click()
+    gone = page.get_by_role("list", name="Forgotten just now")
+    gone.wait_for()
+    assert memory.count() == 0
+    assert visit.shown() == visit.reloaded()
+    gone.get_by_role("button", name="Undo").click()
+    memory.wait_for()
+
+
+def test_memory_is_searched_and_what_was_meant_is_marked(visit: Visit) -> None:
+    page = visit.live()
+    visit.say("Remember that we decided to use Django.")
+    visit.wait_for("succeeded")
+    visit.say("Remember that I prefer writing tests first.")
+    visit.wait_for("succeeded", "succeeded")
+    assert page.locator(".memory").count() == 2
+    page.locator("#memory-search > summary").click()
+    search = page.get_by_role("searchbox", name="What to look for")
+    search.fill("testing")  # another form of the word
+    visit.wait(lambda: page.locator(".memory").count() == 1)
+    marks = page.locator(".memory mark").all_inner_texts()
+    assert marks
+    assert all(mark.lower().startswith("test") for mark in marks)
+    search.fill("kubernetes")
+    page.get_by_text("Nothing about that is remembered.").wait_for()
+    search.fill("")
+    visit.wait(lambda: page.locator(".memory").count() == 2)
+    page.locator("#memory-search > summary").click()
+    assert page.locator("mark").count() == 0
+    assert visit.shown() == visit.reloaded()
+
+
+# -- arranging -------------------------------------------------------------------------------------
+
+
+def test_a_task_is_ticked_off_and_opened_again(visit: Visit) -> None:
+    page = with_board(visit)
+    page.get_by_role("button", name="Pending: mark “Patient sign-up” as completed").click()
+    visit.wait(lambda: titles(page)[-1] == "Patient sign-up")
+    assert page.locator('[data-slot="tasks-count"]').inner_text() == "2 open"
+    page.get_by_role("button", name="Completed: mark “Patient sign-up” as pending").click()
+    visit.wait(lambda: titles(page)[0] == "Patient sign-up")
+    assert visit.shown() == visit.reloaded()
+
+
+def test_tasks_are_moved_by_keys_and_it_is_said(visit: Visit) -> None:
+    page = with_board(visit)
+    first, second, third = titles(page)
+    page.locator(".task [data-open]").first.focus()
+    page.keyboard.press("Alt+ArrowDown")
+    visit.wait(lambda: titles(page) == [second, first, third])
+    assert page.locator("#status").inner_text() == f"“{first}” is number 2 of 3."
+    assert page.evaluate("document.activeElement.textContent") == first
+    page.keyboard.press("Alt+ArrowRight")
+    visit.wait(lambda: levels(page) == ["1", "2", "1"])
+    visit.wait(
+        lambda: page.locator("#status").inner_text() == f"“{first}” is number 1 of 1 in “{second}”."
+    )
+    page.keyboard.press("Alt+ArrowLeft")
+    visit.wait(lambda: levels(page) == ["1", "1", "1"])
+    assert titles(page) == [second, first, third]
+    page.keyboard.press("Alt+ArrowUp")
+    visit.wait(lambda: titles(page) == [first, second, third])
+    page.keyboard.press("Alt+ArrowUp")
+    told = f"“{first}” can go no further that way."
+    visit.wait(lambda: page.locator("#status").inner_text() == told)
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.textContent") == second
+    assert visit.shown() == visit.reloaded()
+
+
+def test_tasks_are_moved_by_dragging(browser: Browser, visit: Visit) -> None:
+    page = with_board(visit)
+    first, second, third = titles(page)
+    drag(page, third, first, at=0.1)
+    visit.wait(lambda: titles(page) == [third, first, second])
+    drag(page, third, second, at=0.9)
+    visit.wait(lambda: titles(page) == [first, second, third])
+    drag(page, second, first, at=0.5)
+    visit.wait(lambda: levels(page) == ["1", "2", "1"])
+    drag(page, first, second, at=0.5)  # into a part of itself: nothing happens
+    page.wait_for_timeout(300)
+    assert levels(page) == ["1", "2", "1"]
+    assert visit.shown() == visit.reloaded()
+
+
+def test_tasks_are_moved_by_buttons_too(visit: Visit) -> None:
+    page = with_board(visit)
+    first, second, third = titles(page)
+    detail = opened(page, second)
+    detail.get_by_role("button", name="Up").click()
+    visit.wait(lambda: titles(page) == [second, first, third])
+    detail.get_by_role("button", name="Down").click()
+    visit.wait(lambda: titles(page) == [first, second, third])
+    detail.get_by_role("button", name="Nest in").click()
+    visit.wait(lambda: levels(page) == ["1", "2", "1"])
+    detail.get_by_role("button", name="Unnest").click()
+    visit.wait(lambda: levels(page) == ["1", "1", "1"])
+
+
+def levels(page: Page) -> list[str]:
+    found: list[str] = page.locator(".task").evaluate_all(
+        "(all) => all.map((one) => one.getAttribute('aria-level'))"
+    )
+    return found
+
+
+def drag(page: Page, title: str, onto: str, *, at: float) -> None:
+    """`at`: how far down on the other task, from 0 to 1."""
+    row, target = (page.locator(".task").filter(has_text=one) for one in (title, onto))
+    box = target.bounding_box()
+    assert box is not None
+    row.hover()
+    row.locator(".grip").drag_to(target, target_position={"x": 40, "y": box["height"] * at})

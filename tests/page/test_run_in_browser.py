@@ -1,0 +1,173 @@
+"""A run inside its answer, in Chromium: how it looks in each state, and what a person leaves open."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from agent.event_log import events
+from agent.event_log.events import Event
+from tests.support import story
+from tests.support.browser import Visit
+from tests.support.fake_socket import FakeSocket, seen
+from tests.support.story import FIRST, phase, said
+
+pytestmark = pytest.mark.browser
+
+
+class Live:
+    """A page whose events a test makes up, as if they happened some seconds ago."""
+
+    def __init__(self, visit: Visit) -> None:
+        self.visit = visit
+        self.socket = FakeSocket(visit.page)
+        self.page = visit.live()
+        self.seq = 0
+
+    def tell(self, *told: Event, ago: float = 0) -> None:
+        at = events.stamp(datetime.now(UTC) - timedelta(seconds=ago))
+        for event in told:
+            self.seq += 1
+            self.socket.send(replace(event, timestamp=at).frame(self.seq))
+        self.visit.wait(lambda: seen(self.page) == self.seq)
+
+    def aside(self, **frame: Any) -> None:
+        self.socket.send(json.dumps(frame))
+
+    def begin(self) -> None:
+        self.tell(said(FIRST, "Hi", 1), events.run(FIRST, "running"))
+
+
+def line(page: Page) -> str:
+    return page.locator('[data-slot="run-line"]').last.inner_text()
+
+
+def is_open(page: Page) -> bool:
+    return bool(page.locator('[data-slot="run-details"]').last.evaluate("(one) => one.open"))
+
+
+def test_a_run_stays_as_a_person_left_it(visit: Visit) -> None:
+    page = visit.live()
+    visit.say("Create a task to write the docs")
+    visit.wait_for("succeeded")
+    assert not is_open(page)
+    page.locator('[data-slot="run-details"] > summary').click()
+    page.reload()
+    assert is_open(page)
+    page.locator('[data-slot="run-details"] > summary').click()
+    page.reload()
+    assert not is_open(page)
+
+
+def test_a_run_that_was_closed_at_work_is_not_opened_again(visit: Visit) -> None:
+    live = Live(visit)
+    live.begin()
+    assert is_open(live.page)
+    live.page.locator('[data-slot="run-details"] > summary').click()
+    live.tell(phase(FIRST, "start", "x", phase="started"))
+    assert not is_open(live.page)
+    live.tell(story.complete(FIRST, "Hi", "<p>Hi</p>", 10))
+    assert not is_open(live.page)
+
+
+def test_a_step_shows_its_arguments_and_its_result_on_demand(visit: Visit) -> None:
+    page = visit.live()
+    visit.say("Create a task to write the docs")
+    visit.wait_for("succeeded")
+    page.locator('[data-slot="run-details"] > summary').click()
+    given = page.get_by_label("Given")
+    assert not given.is_visible()
+    page.locator(".plan > li > details > summary").click()
+    assert "title\nWrite the docs" in given.inner_text()
+    assert "task id" in page.get_by_label("Returned").inner_text()
+
+
+def test_a_phase_is_called_slow_when_it_takes_longer_than_its_history_explains(
+    visit: Visit,
+) -> None:
+    live = Live(visit)
+    live.begin()
+    live.tell(phase(FIRST, "start", "x", phase="started", slow_after_ms=3_600_000))
+    live.tell(phase(FIRST, "analyzing", "y", phase="started", slow_after_ms=1000))
+    slow = live.page.locator(".phases small.slow:visible")
+    visit.wait(lambda: slow.count() == 1)
+    assert live.page.locator(".phases [data-slow]").get_attribute("data-step") == "analyzing"
+    assert live.page.locator(".flag.slow").is_visible()
+    live.tell(phase(FIRST, "analyzing", "y", phase="finished", duration_ms=1500))
+    visit.wait(lambda: slow.count() == 0)
+
+
+def test_the_time_that_is_left_counts_down(visit: Visit) -> None:
+    live = Live(visit)
+    live.begin()
+    live.tell(phase(FIRST, "start", "x", phase="started", eta_ms=3_000_000))
+    left = live.page.locator('[data-slot="run-eta"]')
+    assert left.inner_text() == "about 50 min 0 s left"
+    visit.wait(lambda: left.inner_text().startswith("about 49 min"))
+    live.tell(phase(FIRST, "start", "x", phase="finished", eta_ms=500))
+    visit.wait(lambda: left.inner_text() == "longer than expected")
+    live.tell(story.complete(FIRST, "Hi", "<p>Hi</p>", 10))
+    assert left.inner_text() == ""
+
+
+def test_a_run_that_nobody_drives_says_so_until_it_goes_on(visit: Visit) -> None:
+    live = Live(visit)
+    live.begin()
+    live.aside(type="interrupted", run=str(FIRST), interrupted=True)
+    visit.wait(lambda: line(live.page).startswith("Interrupted"))
+    mark = live.page.locator('[data-slot="run-mark"]')
+    assert mark.get_attribute("data-mark") == "interrupted"
+    live.aside(type="interrupted", run=str(FIRST), interrupted=False)
+    visit.wait(lambda: line(live.page) == "Starting")
+
+
+def test_each_state_has_a_mark_of_its_own(visit: Visit) -> None:
+    page = visit.live()
+    drawn = page.evaluate(
+        """() => ["queued", "waiting", "running", "succeeded", "partly", "failed", "cancelled",
+          "interrupted", "skipped", "pending"].map((name) =>
+            document.getElementById(`mark-${name}`).innerHTML)"""
+    )
+    assert len(set(drawn)) == len(drawn)
+
+
+def test_a_burst_of_events_is_drawn_once_before_the_browser_paints(visit: Visit) -> None:
+    page = visit.live()
+    before, after = page.evaluate(
+        """async () => {
+          const painting = await import("/static/chat/painting.js");
+          const count = () => document.querySelectorAll("#entries > .line").length;
+          for (let number = 0; number < 5; number++) painting.line(`x ${number}`);
+          const before = count();
+          await new Promise(requestAnimationFrame);
+          return [before, count()];
+        }"""
+    )
+    assert (before, after) == (0, 5)
+
+
+def test_code_in_an_answer_is_copied_by_a_button(visit: Visit) -> None:
+    visit.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    live = Live(visit)
+    live.begin()
+    live.tell(story.complete(FIRST, "x", "<pre><code>make run\n</code></pre>", 10))
+    live.page.get_by_role("button", name="Copy", exact=True).click()
+    visit.wait(lambda: live.page.get_by_text("Copied").count() > 0)
+    assert live.page.evaluate("navigator.clipboard.readText()") == "make run"
+
+
+def test_what_is_selected_in_a_growing_answer_stays_selected(visit: Visit) -> None:
+    live = Live(visit)
+    live.begin()
+    live.tell(events.token(FIRST, offset=0, text="Some words"))
+    live.page.locator('[data-slot="run-text"]').evaluate(
+        "(box) => getSelection().setBaseAndExtent(box.firstChild, 0, box.firstChild, 4)"
+    )
+    live.tell(events.token(FIRST, offset=10, text=" and more"))
+    assert live.page.locator('[data-slot="run-text"]').inner_text() == "Some words and more"
+    assert live.page.evaluate("getSelection().toString()") == "Some"

@@ -1,0 +1,275 @@
+"""How long things will take: from what successful runs took, and from nothing else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from agent.engine import local
+from agent.event_log.events import Phase
+from agent.llm.base import Analysis
+from agent.models import ChatSession, Message, PhaseResult, PlanStep, Project, Run
+from agent.plan import Plan, Step, StepType
+from agent.plans import estimates, store
+from agent.plans.estimates import SLOW_FLOOR, Estimate, Outlook, of_plan
+from agent.runs import runs
+from agent.testing import ScriptedModel
+from tests.support.scripted_runs import create, log_of, plan, process
+
+MODEL = "big-model"
+TOOLS = {"create_task": 1000}
+PHASES = dict.fromkeys(Phase, 100) | {Phase.MEMORY: 3000, Phase.COMPLETION: 2000}
+
+
+def ran(session: ChatSession, times: int = 5, **told: Any) -> list[Run]:
+    return [_ran(session, **told) for _ in range(times)]
+
+
+def _ran(
+    session: ChatSession,
+    *,
+    model: str = MODEL,
+    status: str = Run.Status.SUCCEEDED,
+    phases: dict[Phase, int] = PHASES,
+    tools: dict[str, int] = TOOLS,
+    retry_of: Run | None = None,
+) -> Run:
+    """Makes the rows of a run whose phases and steps took so many milliseconds."""
+    now = timezone.now()
+    message = Message.objects.create(session=session, role="user", content="Do it")
+    run = Run.objects.create(
+        session=session,
+        number=session.runs.count() + 1,
+        message=message,
+        model=model,
+        status=status,
+        started_at=now - timedelta(days=1),  # it waited for somebody all night
+        finished_at=now,
+        retry_of=retry_of,
+    )
+    for phase, took in phases.items():
+        PhaseResult.objects.create(run=run, phase=phase, started_at=now, duration_ms=took)
+    steps = tuple(Step(f"s{at}", StepType.TOOL, "", tool) for at, tool in enumerate(tools))
+    revision, _ = store.save(run, Plan("", steps or (Step("s1", StepType.ANSWER, ""),)))
+    for row, took in zip(revision.steps.exclude(tool=""), tools.values(), strict=True):
+        row.status, row.started_at = PlanStep.Status.SUCCEEDED, now
+        row.finished_at = now + timedelta(milliseconds=took)
+        row.save()
+    return run
+
+
+def calls(*pairs: tuple[str, tuple[str, ...]], tool: str = "create_task") -> Plan:
+    return Plan(
+        "",
+        tuple(
+            Step(key, StepType.TOOL, "", tool, {"title": key}, depends_on=needs)
+            for key, needs in pairs
+        ),
+    )
+
+
+def median(estimate: Estimate | None) -> int | None:
+    return estimate and estimate.median_ms
+
+
+ONE = calls(("s1", ()))
+# Of `PHASES`, what comes behind the steps.
+BEHIND = 3000
+
+
+def test_while_few_runs_tell_nothing_is_estimated(session: ChatSession) -> None:
+    runs = ran(session, times=estimates.MIN_SAMPLES - 1)
+    assert of_plan(runs[0], ONE) is None
+    ran(session, times=1)
+    estimates.forget()
+    assert median(of_plan(runs[0], ONE)) == 1000 + BEHIND
+
+
+def test_only_runs_that_succeeded_tell_and_a_retried_one_is_not_counted_twice(
+    session: ChatSession,
+) -> None:
+    (run,) = ran(session, times=1)
+    ran(session, status=Run.Status.FAILED)
+    ran(session, retry_of=run)
+    assert of_plan(run, ONE) is None
+
+
+def test_the_band_holds_what_is_usual(session: ChatSession) -> None:
+    for took in (100, 200, 300, 400, 500):
+        ran(session, times=1, phases={**PHASES, Phase.ANALYZING: took})
+    found = estimates.history().phase(Phase.ANALYZING, MODEL, session.project_id, None)
+    assert found == Estimate(140, 300, 460)
+
+
+def test_the_project_counts_before_the_model_and_the_model_before_all(
+    session: ChatSession, project: Project
+) -> None:
+    other = ChatSession.objects.create(
+        project=Project.objects.create(name="Other", owner=project.owner)
+    )
+    ran(other, tools={"create_task": 5000, "search_tasks": 70})
+    assert median(estimates.history().tool("create_task", MODEL, project.pk)) == 5000
+    ran(session, tools={"create_task": 1000})
+    estimates.forget()
+    history = estimates.history()
+    assert median(history.tool("create_task", MODEL, project.pk)) == 1000
+    assert median(history.tool("create_task", MODEL, other.project_id)) == 5000
+    assert median(history.tool("search_tasks", "another", project.pk)) == 70
+    assert median(history.tool("create_task", "another", project.pk)) == 3000
+    assert median(history.tool("delete_task", MODEL, project.pk)) == 1000  # any tool
+
+
+def test_what_another_model_takes_says_nothing(session: ChatSession) -> None:
+    ran(session, model="offline")
+    (run,) = ran(session, times=1)
+    assert of_plan(run, ONE) is None
+    history = estimates.history()
+    assert history.phase(Phase.PLANNING, MODEL, session.project_id, True) is None
+    assert history.phase(Phase.CONTEXT, MODEL, session.project_id, True) is not None
+
+
+def test_a_question_is_not_judged_by_runs_that_used_tools(session: ChatSession) -> None:
+    ran(session, tools={}, phases={**PHASES, Phase.PLANNING: 0})
+    ran(session, phases={**PHASES, Phase.PLANNING: 4000})
+    history, project = estimates.history(), session.project_id
+    assert median(history.phase(Phase.PLANNING, MODEL, project, False)) == 0
+    assert median(history.phase(Phase.PLANNING, MODEL, project, True)) == 4000
+    assert median(history.phase(Phase.PLANNING, MODEL, project, None)) == 2000
+
+
+STEPS = [
+    (calls(("a", ()), ("b", ()), ("c", ())), 1000),
+    (calls(("a", ()), ("b", ("a",)), ("c", ("b",))), 3000),
+    (calls(("a", ()), ("b", ("a",)), ("c", ("a",)), ("d", ("b", "c"))), 3000),
+    (calls(*((f"s{number}", ()) for number in range(9))), 2000),  # eight at once
+    (Plan("", (Step("s1", StepType.ANSWER, "Answer"),)), 0),
+]
+
+
+@pytest.mark.parametrize(("wanted", "took"), STEPS)
+def test_steps_that_work_side_by_side_are_not_summed(
+    session: ChatSession, wanted: Plan, took: int
+) -> None:
+    runs = [*ran(session), *ran(session, tools={})]
+    assert median(of_plan(runs[0], wanted)) == took + BEHIND
+
+
+def test_changes_of_the_same_task_follow_each_other(session: ChatSession) -> None:
+    runs = ran(session)
+    rename = Step("s1", StepType.TOOL, "", "update_task", {"task": "Login", "title": "Sign-in"})
+    mark = Step(
+        "s2", StepType.TOOL, "", "change_task_status", {"task": "Login", "status": "blocked"}
+    )
+    assert median(of_plan(runs[0], Plan("", (rename, mark)))) == 2000 + BEHIND
+
+
+def test_an_outlook_asks_the_database_nothing(
+    session: ChatSession, django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran(session)
+    monkeypatch.setattr(estimates, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    outlook = Outlook(estimates.history(), MODEL, session.project_id, uses_tools=True)
+    with django_assert_num_queries(0):
+        assert outlook.phase_started(Phase.START) == {
+            "eta_ms": 600 + BEHIND,
+            "slow_after_ms": SLOW_FLOOR,
+        }
+        for phase in list(Phase)[:5]:
+            outlook.phase_finished(phase)
+        outlook.take(calls(("s1", ()), ("s2", ("s1",))))
+        started = outlook.phase_started(Phase.EXECUTION)
+        assert started == {"eta_ms": 2000 + BEHIND, "slow_after_ms": SLOW_FLOOR}
+        assert outlook.step_started("s1")["eta_ms"] <= 2000 + BEHIND
+        assert outlook.step_ended("s1") == {"eta_ms": 1000 + BEHIND}
+        assert outlook.step_ended("s2") == {"eta_ms": BEHIND}
+        outlook.phase_finished(Phase.EXECUTION)
+        outlook.phase_started(Phase.MEMORY)
+        assert outlook.phase_finished(Phase.MEMORY) == {"eta_ms": 2000}
+        assert outlook.phase_started(Phase.COMPLETION)["slow_after_ms"] == SLOW_FLOOR
+        assert outlook.phase_finished(Phase.COMPLETION) == {"eta_ms": 0}
+
+
+def test_what_passed_of_a_step_is_not_waited_for_again(
+    session: ChatSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran(session)
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(estimates, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    outlook = Outlook(estimates.history(), MODEL, session.project_id, uses_tools=True)
+    outlook.skip(*list(Phase)[:5])
+    outlook.take(calls(("s1", ()), ("s2", ())))
+    outlook.phase_started(Phase.EXECUTION)
+    outlook.step_started("s1")
+    clock.now = 0.4
+    assert outlook.step_started("s2")["eta_ms"] == 1000 + BEHIND
+    assert outlook.step_ended("s2")["eta_ms"] == 600 + BEHIND
+    clock.now = 5.0  # slower than ever: it is not known how long it will be
+    assert median(outlook.left()) == BEHIND
+
+
+def test_slow_is_what_takes_far_longer_than_usual(session: ChatSession) -> None:
+    ran(session, phases={**PHASES, Phase.ANALYZING: 8000})
+    outlook = Outlook(estimates.history(), MODEL, session.project_id)
+    assert outlook.phase_started(Phase.ANALYZING)["slow_after_ms"] == 12_000
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_run_tells_when_it_will_be_done_as_soon_as_earlier_ones_tell(
+    project: Project, session: ChatSession
+) -> None:
+    model = ScriptedModel(plans=[plan(create("s1", "Login"), create("s2", "Logout", "s1"))])
+    for _ in range(estimates.MIN_SAMPLES):
+        await process(model, project, session)
+    assert {metadata.get("eta_ms") for metadata in await _metadata(session)} == {None, 0}
+    estimates.forget()
+    fresh = await ChatSession.objects.acreate(project=project)
+    await process(model, project, fresh)
+    told = await _metadata(fresh)
+    assert len(told) == 20
+    assert all(metadata["eta_ms"] >= 0 for metadata in told)
+    started = [metadata["phase"] == "started" for metadata in told]
+    assert ["slow_after_ms" in metadata for metadata in told] == started
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_an_answer_in_words_tells_when_it_will_be_done_too(
+    project: Project, session: ChatSession
+) -> None:
+    model = ScriptedModel(analyses=[Analysis("question", "A question", needs_tools=False)])
+    for _ in range(estimates.MIN_SAMPLES):
+        await process(model, project, session)
+    estimates.forget()
+    fresh = await ChatSession.objects.acreate(project=project)
+    await process(model, project, fresh)
+    told = await _metadata(fresh)
+    assert len(told) == 18
+    assert all("eta_ms" in metadata for metadata in told)
+    assert not any("slow_after_ms" in metadata for metadata in told if "step_id" in metadata)
+
+
+async def _metadata(session: ChatSession) -> list[dict[str, Any]]:
+    log = await log_of(session)
+    return [event["progress"]["metadata"] for event in log if event["type"] == "progress"]
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_who_is_asked_about_a_plan_is_told_how_long_it_takes(
+    project: Project, session: ChatSession, alice: User
+) -> None:
+    model = ScriptedModel(plans=[plan(create("s1", "Login"))])
+    for _ in range(estimates.MIN_SAMPLES):
+        await process(model, project, session)
+    estimates.forget()
+    asking = await ChatSession.objects.acreate(project=project)
+    async with local.executing(model, asking.pk):
+        run = await runs.start(asking.pk, alice, runs.MessageRequest("Do it", approval="required"))
+        while run.status in (Run.Status.QUEUED, Run.Status.RUNNING):
+            await run.arefresh_from_db()
+    told = next(e["approval"] for e in await log_of(asking) if e["type"] == "approval")
+    assert set(told["estimate"]) == {"low_ms", "median_ms", "high_ms"}
+    assert told["estimate"]["low_ms"] <= told["estimate"]["high_ms"]

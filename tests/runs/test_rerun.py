@@ -1,0 +1,88 @@
+"""A failed run goes on where it failed; a finished one can be answered anew."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+
+from agent.engine import local
+from agent.exceptions import ModelUnavailable, Refused
+from agent.models import ChatSession, Run, Task
+from agent.runs import approvals, ending, rerun, runs
+from agent.runs.runs import MessageRequest
+from agent.testing import ScriptedModel
+from tests.support.scripted_runs import create, ended, log_of, plan, status
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+AWAY = ModelUnavailable("The model's server is away.")
+
+
+async def test_a_retry_goes_on_where_the_run_failed_and_repeats_nothing(
+    session: ChatSession, alice: User
+) -> None:
+    first = ScriptedModel(plans=[plan(create("s1", "Login"))], answers=[[AWAY]])
+    async with local.executing(first):
+        failed = await ended(await runs.start(session.pk, alice, MessageRequest("Do it")))
+        assert failed.status == "failed"
+    second = ScriptedModel(plans=[RuntimeError("planned again")], answers=[["It is there."]])
+    async with local.executing(second):
+        again = await ended(await rerun.retry(session.pk, failed.pk, alice))
+    assert (again.status, again.retry_of_id, again.number) == ("succeeded", failed.pk, 2)
+    assert await Task.objects.filter(title="Login").acount() == 1
+    assert {verb for verb, _ in second.asked} == {"answer"}
+    told = [event for event in await log_of(session) if event["run"] == str(again.pk)]
+    assert told[0]["retry_of"] == str(failed.pk)
+    resumed = next(e["progress"] for e in told if e["type"] == "progress")
+    assert (resumed["step"], resumed["details"]) == ("resumed", "1 of 1 step was already done")
+    assert [e["type"] for e in told[1:3]] == ["plan", "step"]
+    assert told[1]["plan"]["steps"][0]["status"] == "succeeded"
+    assert told[-1]["type"] == "complete"
+
+
+async def test_a_retry_of_a_cancelled_plan_carries_out_what_was_left(
+    session: ChatSession, alice: User
+) -> None:
+    async with local.executing(ScriptedModel(plans=[plan(create("s1", "Login"))])):
+        run = await runs.start(session.pk, alice, MessageRequest("Do it", approval="required"))
+        await status(run, "waiting")
+        await ending.cancel(session.pk, run.pk, alice)
+        again = await rerun.retry(session.pk, run.pk, alice)
+        await status(again, "waiting")  # nobody approved it yet
+        await approvals.approve(session.pk, again.pk, 1, alice)
+        assert (await ended(again)).status == "succeeded"
+    assert await Task.objects.filter(title="Login").acount() == 1
+
+
+async def test_two_clicks_on_retry_make_one_run(session: ChatSession, alice: User) -> None:
+    async with local.executing(
+        ScriptedModel(answers=[[AWAY]], plans=[plan(create("s1", "Login"))])
+    ):
+        failed = await ended(await runs.start(session.pk, alice, MessageRequest("Do it")))
+    one = await rerun.retry(session.pk, failed.pk, alice)
+    two = await rerun.retry(session.pk, failed.pk, alice)
+    assert one.pk == two.pk
+    assert await Run.objects.acount() == 2
+
+
+async def test_what_has_not_failed_is_not_retried_and_what_is_not_over_not_regenerated(
+    session: ChatSession, alice: User
+) -> None:
+    waiting = await runs.start(session.pk, alice, MessageRequest("Do it"))
+    for again in (rerun.retry, rerun.regenerate):
+        with pytest.raises(Refused) as refused:
+            await again(session.pk, waiting.pk, alice)
+        assert refused.value.code == "not_active"
+        with pytest.raises(Refused) as refused:
+            await again(session.pk, session.pk, alice)
+        assert refused.value.code == "not_found"
+
+
+async def test_a_regenerated_answer_starts_over(session: ChatSession, alice: User) -> None:
+    model = ScriptedModel(plans=[plan(create("s1", "A")), plan(create("s1", "B"))])
+    async with local.executing(model):
+        run = await ended(await runs.start(session.pk, alice, MessageRequest("Do it")))
+        again = await ended(await rerun.regenerate(session.pk, run.pk, alice))
+    assert again.status == "succeeded"
+    assert again.message_id == run.message_id
+    assert [title async for title in Task.objects.values_list("title", flat=True)] == ["A", "B"]

@@ -1,0 +1,351 @@
+"""The documents say what the code does: each setting, frame, field, code, command and link is compared.
+
+What a server really sends is taken from a real one, see `tests/support/every_frame.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db.models import TextChoices
+
+from agent import exceptions
+from agent.event_log.events import LAST, EventType, Phase
+from agent.models import Approval, ApprovalMode, Memory, PlanStep, Run, Task
+from agent.plan import MAX_STEPS, StepType
+from agent.runs import runs
+from chat import consumers, flow_control, frames, snapshot
+from tests.support.documents import (
+    DOCS,
+    agent_errors,
+    close_codes,
+    code_spans,
+    commands,
+    examples,
+    first_cells,
+    makefile_reads,
+    refusals,
+    rows,
+    section,
+    settings_read,
+    subsections,
+    targets,
+)
+from tests.support.every_frame import Frames, Script, play
+from tests.support.model_server import ModelServer
+from tests.support.server import ROOT, ServerProcess
+
+README, PROTOCOL = DOCS["README.md"], DOCS["docs/protocol.md"]
+EVENTS = subsections(section(PROTOCOL, "Events"))
+ASIDES = subsections(section(PROTOCOL, "Frames that are in no log"))
+CLIENT = subsections(section(PROTOCOL, "What a client sends"))
+
+
+def fields_told(kind: str) -> set[str]:
+    """Returns the fields that the section on a frame tells; those of tasks and memories apart."""
+    text = (EVENTS | ASIDES)[kind]
+    return set(first_cells(text.partition("\nA **task**")[0]))
+
+
+EVERY_EVENT = {"type", "seq", "run", "timestamp"}
+# Objects with a table of their own, or of the tools: they count as one field.
+WHOLE = {
+    "change.before",
+    "change.after",
+    "step.result",
+    "plan.steps[].arguments",
+    "approval.effects[].changes[].before",
+    "approval.effects[].changes[].after",
+    "approval.estimate",
+    "snapshot.tasks[]",
+    "snapshot.memories[]",
+}
+
+
+# -- what a server really sends --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def model_server() -> Iterator[tuple[ModelServer, Script]]:
+    script = Script()
+    with ModelServer(script.handle) as model:
+        yield model, script
+
+
+@pytest.fixture(scope="module")
+def real_server(
+    tmp_path_factory: pytest.TempPathFactory,
+    seeded_var: tuple[Path, dict[str, Any]],
+    model_server: tuple[ModelServer, Script],
+) -> Iterator[ServerProcess]:
+    source, seed = seeded_var
+    var = tmp_path_factory.mktemp("documents") / "var"
+    shutil.copytree(source, var)
+    server = ServerProcess(
+        var, seed, OPENAI_API_KEY="key", OPENAI_BASE_URL=model_server[0].base_url
+    )
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def sent(real_server: ServerProcess, model_server: tuple[ModelServer, Script]) -> Frames:
+    return play(real_server, model_server[1])
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yields the place and the type of each field in a frame."""
+    if isinstance(value, dict) and path not in WHOLE:
+        for key, item in value.items():
+            yield from leaves(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, list) and (not value or isinstance(value[0], dict)):
+        for item in value:
+            yield from leaves(item, f"{path}[]")
+        if not value and path.split(".")[-1] == "depends_on":
+            yield path, "list"
+    else:
+        yield path, type(value).__name__
+
+
+def places(frame: dict[str, Any]) -> set[str]:
+    return {place for place, _ in leaves(frame)}
+
+
+def of_type(sent: Frames, kind: str) -> Frames:
+    found = [frame for frame in sent if frame["type"] == kind]
+    assert found, f"the conversation has no {kind}"
+    return found
+
+
+# -- frames ----------------------------------------------------------------------------------------
+
+
+def test_every_type_of_event_has_its_section() -> None:
+    assert set(EVENTS) == {str(kind) for kind in EventType}
+    assert {str(kind) for kind in LAST} <= code_spans(section(PROTOCOL, "Events").split("###")[0])
+
+
+def test_every_frame_that_a_client_may_send_has_its_section_and_fields() -> None:
+    assert set(CLIENT) == set(frames.FRAMES)
+    for kind, model in frames.FRAMES.items():
+        assert set(first_cells(CLIENT[kind])) == set(model.model_fields), kind
+    assert {str(mode) for mode in ApprovalMode} <= code_spans(CLIENT["message"])
+
+
+def test_the_examples_of_what_a_client_sends_are_accepted() -> None:
+    for kind, text in CLIENT.items():
+        assert examples(text), kind
+        for example in examples(text):
+            assert isinstance(frames.parse(frames.read(example)), frames.FRAMES[kind])
+            assert set(json.loads(example)) <= {"type", *frames.FRAMES[kind].model_fields}
+
+
+def test_a_real_server_sends_the_fields_that_are_told_and_no_others(sent: Frames) -> None:
+    assert {frame["type"] for frame in sent} == {*EVENTS, *ASIDES}
+    assert set(first_cells(section(PROTOCOL, "Events").split("###")[0])) == EVERY_EVENT
+    for kind in EVENTS:
+        really = set().union(*(places(frame) for frame in of_type(sent, kind)))
+        assert really - EVERY_EVENT == fields_told(kind), kind
+    for kind in ASIDES:
+        really = set().union(*(places(frame) for frame in of_type(sent, kind)))
+        assert really == fields_told(kind), kind
+
+
+def test_a_task_and_a_memory_have_the_fields_that_are_told(sent: Frames) -> None:
+    _, task, memory = re.split(r"^A \*\*\w+\*\*:$", EVENTS["change"], flags=re.M)
+    changes = [frame["change"] for frame in of_type(sent, "change")]
+    for kind, text in (("task", task), ("memory", memory)):
+        objects = [c["after"] or c["before"] for c in changes if c["object"] == kind]
+        objects += objects_in_examples(kind)
+        assert {frozenset(one) for one in objects} == {frozenset(first_cells(text))}
+
+
+def objects_in_examples(kind: str) -> list[dict[str, Any]]:
+    told = [json.loads(example)["change"] for example in examples(EVENTS["change"])]
+    states = [json.loads(example)["snapshot"] for example in examples(ASIDES["resync"])]
+    several = {"task": "tasks", "memory": "memories"}[kind]
+    found = [change["after"] for change in told if change["object"] == kind]
+    found += [one for state in states for one in state[several]]
+    assert found, f"no example of a {kind}"
+    return found
+
+
+def test_each_example_of_a_frame_is_like_one_that_a_real_server_sends(sent: Frames) -> None:
+    for kind, text in (EVENTS | ASIDES).items():
+        assert examples(text), kind
+        alike = [set(leaves(frame)) for frame in of_type(sent, kind)]
+        for example in examples(text):
+            assert json.loads(example)["type"] == kind
+            assert set(leaves(json.loads(example))) in alike, kind
+
+
+CHOICES: list[tuple[str, type[TextChoices] | type[Phase] | type[StepType]]] = [
+    ("run", Run.Status),
+    ("step", PlanStep.Status),
+    ("approval", Approval.Status),
+    ("progress", Phase),
+    ("plan", StepType),
+    ("change", Task.Status),
+    ("change", Task.Priority),
+    ("change", Memory.Kind),
+]
+
+
+@pytest.mark.parametrize(("kind", "choices"), CHOICES)
+def test_every_value_of_a_choice_is_told(kind: str, choices: Any) -> None:
+    assert {str(value) for value in choices} <= code_spans(EVENTS[kind])
+
+
+# -- codes and limits ------------------------------------------------------------------------------
+
+
+def test_every_refusal_code_is_told() -> None:
+    assert set(first_cells(section(PROTOCOL, "Refusal codes", 3))) == refusals()
+
+
+def test_every_error_code_is_told_with_whether_to_try_again() -> None:
+    told = {row[0].strip("`"): row[1] == "yes" for row in rows(section(PROTOCOL, "Error codes", 3))}
+    assert told == {error.code: error.retryable for error in agent_errors()}
+
+
+def test_every_code_of_the_model_is_told_with_the_models() -> None:
+    text = section(DOCS["docs/models.md"], "When it goes wrong")
+    told = {row[0].strip("`"): row[1] == "yes" for row in rows(text)}
+    errors = {error for error in agent_errors() if issubclass(error, exceptions.ModelError)}
+    assert told == {error.code: error.retryable for error in errors}
+
+
+def test_every_close_code_is_told() -> None:
+    told = {int(cell) for cell in first_cells(section(PROTOCOL, "Close codes", 3))}
+    makefile = (ROOT / "Makefile").read_text()
+    assert told - {1009, 1012} == close_codes()
+    assert "--ws-max-size 1048576" in makefile  # 1009 is the server program's to say
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    told = [row[1].split(" ")[0].strip(",") for row in rows(section(PROTOCOL, "Limits"))]
+    limits = [
+        runs.MAX_CONTENT,
+        frames.MAX_REASON,
+        runs.MAX_QUEUE,
+        settings_read()["SAMURAI_USER_RUNS_PER_MINUTE"],
+        MAX_STEPS,
+        consumers.BURST,
+        round(consumers.RATE),
+        1_048_576,
+        flow_control.MAX_EVENTS,
+        flow_control.MAX_BYTES,
+        round(flow_control.PATIENCE),
+        consumers.MAX_CONNECTIONS,
+        15,
+        snapshot.MESSAGES,
+    ]
+    assert told == [f"{limit:,}" for limit in limits]
+    assert consumers.HEARTBEAT < 15
+
+
+# -- settings and commands -------------------------------------------------------------------------
+
+
+def test_every_setting_is_in_the_readme_with_its_default() -> None:
+    told = {row[0].strip("`"): row[1].strip("`") for row in rows(section(README, "Configure"))}
+    read = settings_read()
+    assert set(told) == {*read, *makefile_reads()}
+    for name, default in {**read, **makefile_reads()}.items():
+        if default not in (None, ""):
+            assert told[name] == str(default).lower() or told[name] == str(default), name
+
+
+def test_every_setting_is_in_the_example_file_and_no_other() -> None:
+    example = re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M)
+    assert len(example) == len(set(example))
+    assert set(example) == {*settings_read(), *makefile_reads()}
+
+
+def test_every_command_is_told_and_every_told_one_is_there() -> None:
+    text = "\n".join(DOCS.values())
+    told = set(re.findall(r"manage\.py ([a-z_]+)", text))
+    assert commands() <= told
+    assert told <= {*commands(), "changepassword", "createsuperuser", "migrate", "procrastinate"}
+
+
+def test_every_make_target_is_told_and_every_told_one_is_there() -> None:
+    assert set(re.findall(r"^make (\w+)", section(README, "Tests"), re.M)) | {"run"} == targets()
+    spans = [span for text in DOCS.values() for span in code_spans(text)]
+    told = {found[1] for span in spans if (found := re.match(r"make (?:\S+=\S+ )*([a-z]+)", span))}
+    assert told <= targets()
+
+
+# -- links and examples ----------------------------------------------------------------------------
+
+
+def anchors(text: str) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", DOCS)
+def test_links_lead_somewhere(name: str) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", DOCS[name]):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (ROOT / name).parent / path if path else ROOT / name
+        assert file.exists(), f"{name}: {target}"
+        if anchor:
+            assert anchor in anchors(file.read_text()), f"{name}: {target}"
+
+
+def test_the_files_that_the_documents_name_are_there() -> None:
+    named = {
+        span
+        for text in DOCS.values()
+        for span in code_spans(text)
+        if re.fullmatch(
+            r"(agent|chat|samurai_site|static|templates|tests|docs|benchmarks)/[\w/.]*", span
+        )
+    }
+    assert named
+    assert [span for span in named if not (ROOT / span).exists()] == []
+
+
+def run_example(source: str, server: ServerProcess, folder: Path, *arguments: str) -> str:
+    file = folder / "example.py"
+    file.write_text(source.replace("127.0.0.1:8000", f"127.0.0.1:{server.port}"))
+    done = subprocess.run(
+        [sys.executable, str(file), *arguments],
+        cwd=ROOT,
+        env=server.env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_example_of_a_program_works(real_server: ServerProcess, tmp_path: Path) -> None:
+    (source,) = examples(section(README, "Use it from a program"), "python")
+    key = real_server.cast["alice"]["token"]
+    out = run_example(source, real_server, tmp_path, real_server.other_session, key, "Hello")
+    assert "🧠 Analyzing your request..." in out
+    assert out.endswith("Done, with **sign-up** on the board.\n")
+
+
+def test_the_example_of_the_library_works(real_server: ServerProcess, tmp_path: Path) -> None:
+    (source,) = examples(section(README, "Use it as a library"), "python")
+    out = run_example(source, real_server, tmp_path)
+    assert "completion 🎉 Processing complete!" in out
+    assert "succeeded Done, with **sign-up** on the board." in out

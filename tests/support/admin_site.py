@@ -1,0 +1,158 @@
+"""The admin's models and pages as its tests name them, and rows to fill them with. No tests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin import ModelAdmin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.db.models import Model
+from django.http import StreamingHttpResponse
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from agent.accounts.tokens import create_token
+from agent.board import tasks
+from agent.event_log import events
+from agent.memory import memories
+from agent.models import (
+    ApiToken,
+    Approval,
+    ChatSession,
+    Event,
+    Feedback,
+    Membership,
+    Memory,
+    MemoryRevision,
+    Message,
+    PhaseResult,
+    PlanRevision,
+    PlanStep,
+    Project,
+    Run,
+    SearchEntry,
+    Task,
+)
+
+MODELS = sorted(apps.get_app_config("agent").get_models(), key=lambda model: model.__name__)
+# Written in runs, and never by hand.
+FACTS = [Approval, Event, Feedback, MemoryRevision, Message, PhaseResult]
+FACTS += [PlanRevision, PlanStep, Run, SearchEntry]
+# What a person finds a row of each model by.
+WORDS: dict[type[Model], str] = {
+    ApiToken: "laptop",
+    Approval: "too risky",
+    ChatSession: "first talk",
+    Event: "doctors publish",
+    Feedback: "spot on",
+    Membership: "bob",
+    Memory: "postgresql",
+    MemoryRevision: "postgresql",
+    Message: "publish free",
+    PhaseResult: "analyzing",
+    PlanRevision: "slots",
+    PlanStep: "create_task",
+    Project: "clinic",
+    Run: "publish free slots",
+    SearchEntry: "calendar",
+    Task: "calendar",
+}
+
+
+def write_log(run: Run) -> None:
+    happened = [
+        events.message(
+            run.pk,
+            id=run.message_id,
+            role="user",
+            author="alice",
+            content="Doctors publish free slots",
+            client_id=None,
+        ),
+        events.run(run.pk, "running"),
+        events.progress(run.pk, "analyzing", "🧠 Analyzing your request..."),
+        events.plan(run.pk, id=run.pk, revision=1, summary="", steps=[]),
+        events.step(run.pk, id="s1", status="running"),
+        events.change(
+            run.pk, object="task", id=run.pk, action="created", before=None, after={}, by=None
+        ),
+        events.token(run.pk, offset=0, text="Done"),
+        events.error(run.pk, error="It broke", code="internal", retryable=False),
+        events.cancelled(run.pk, by="alice"),
+    ]
+    Event.objects.bulk_create(
+        Event(session=run.session, seq=seq, run=run, type=event.type, body=event.frame(seq))
+        for seq, event in enumerate(happened, start=1)
+    )
+    ChatSession.objects.filter(pk=run.session_id).update(last_seq=len(happened))
+
+
+def page(model: type[Model], name: str, *arguments: object) -> str:
+    names = f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}"
+    return reverse(names, args=arguments)
+
+
+def rows_shown(client: Client, model: type[Model], query: dict[str, str] | None = None) -> int:
+    response = client.get(page(model, "changelist"), query)
+    assert response.status_code == 200, response.headers.get("Location")
+    return len(response.context["cl"].result_list)
+
+
+def admin_of(model: type[Model]) -> ModelAdmin[Any]:
+    return admin.site.get_model_admin(model)
+
+
+def act(client: Client, model: type[Model], action: str, *rows: Model) -> str:
+    chosen = {"action": action, "_selected_action": [str(row.pk) for row in rows]}
+    return client.post(page(model, "changelist"), chosen, follow=True).content.decode()
+
+
+def add_rows(session: ChatSession) -> None:
+    """Doubles everything, under other parents."""
+    for number in range(3):
+        other = User.objects.create_user(f"user{number}")
+        project = Project.objects.create(name=f"Project {number}", owner=other)
+        again = ChatSession.objects.create(project=project, created_by=other)
+        message = Message.objects.create(session=again, role="user", author=other, content="Hi")
+        run = Run.objects.create(session=again, number=1, message=message, created_by=other)
+        PhaseResult.objects.create(run=run, phase="start", started_at=timezone.now(), duration_ms=1)
+        plan = PlanRevision.objects.create(run=run, revision=1, digest="d")
+        PlanStep.objects.create(plan=plan, key="s1", position=1, type="answer")
+        Approval.objects.create(run=run, plan=plan, decided_by=other)
+        Feedback.objects.create(run=run, user=other, value=-1)
+        Membership.objects.create(project=project, user=session.project.owner)
+        create_token(other)
+        parent, _ = tasks.create_task(project_id=project.pk, title="Above")
+        tasks.create_task(project_id=project.pk, title="Below", parent=parent)
+        memories.remember(
+            project_id=project.pk, title="Fact", content="Fact", kind="fact", by_id=other.pk
+        )
+        write_log(run)
+
+
+def text_of(client: Client, address: str) -> str:
+    return re.sub(r"\s+", " ", client.get(address).content.decode())
+
+
+def allow(client: Client, user: User, *names: str) -> None:
+    """Makes `user` a member of staff with these permissions and no others, and signs in."""
+    User.objects.filter(pk=user.pk).update(is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=names))
+    client.force_login(user)
+
+
+def told_of(row: Model) -> list[str]:
+    """Returns what the history of the row tells, the latest first."""
+    entries = LogEntry.objects.filter(object_id=str(row.pk)).order_by("-pk")
+    return [f"{entry.user}: {entry.change_message}" for entry in entries]
+
+
+async def body(response: StreamingHttpResponse) -> str:
+    parts: Iterable[bytes] = [part async for part in response]  # type: ignore[union-attr]
+    return b"".join(parts).decode()

@@ -1,0 +1,136 @@
+"""A person with Chromium at the page of a session, for the tests of the page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.support.server import PATIENCE, ServerProcess
+from tests.support.services import chromium_path
+
+# Transcript and panels as text, without what ticks and without the template's line breaks.
+NORMALISED = """() => ["entries", "panels"].map((id) => {
+  const copy = document.getElementById(id).cloneNode(true);
+  for (const node of copy.querySelectorAll("[data-since], [data-until]")) node.textContent = "";
+  for (const node of copy.querySelectorAll("[data-slow]")) node.removeAttribute("data-slow");
+  for (const node of copy.querySelectorAll("script")) node.remove();
+  const texts = document.createTreeWalker(copy, NodeFilter.SHOW_TEXT);
+  const blank = [];
+  while (texts.nextNode()) if (!texts.currentNode.data.trim()) blank.push(texts.currentNode);
+  for (const node of blank) node.remove();
+  for (const node of copy.querySelectorAll("*")) {
+    const attributes = [...node.attributes].map(({ name, value }) => [name, value]).sort();
+    for (const [name] of attributes) node.removeAttribute(name);
+    for (const [name, value] of attributes) node.setAttribute(name, value);
+  }
+  return copy.outerHTML.replaceAll("><", ">\\n<");
+}).join("\\n\\n")"""
+
+STATUSES = "() => [...document.querySelectorAll('.exchange')].map((one) => one.dataset.status)"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path(),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """A person at the page of a session; remembers what went wrong in the browser.
+
+    `url`: where the person reaches the server, when that is not its own address.
+    """
+
+    def __init__(
+        self,
+        browser: Browser,
+        server: ServerProcess,
+        name: str = "alice",
+        *,
+        url: str = "",
+        **how: Any,
+    ):
+        self.server = server
+        self.url = url or server.url
+        self.troubles: list[str] = []
+        self.hosts: set[str] = set()
+        self.context: BrowserContext = browser.new_context(timezone_id="Asia/Tokyo", **how)
+        self.context.set_default_timeout(PATIENCE * 1000)
+        cookie = {"name": "sessionid", "value": server.cast[name]["cookie"], "url": self.url}
+        self.context.add_cookies([cookie])  # type: ignore[list-item]  # a TypedDict in the stubs
+        self.page = self.open()
+
+    def open(self) -> Page:
+        page = self.context.new_page()
+        page.on("console", lambda one: self._told(one.type, one.text))
+        page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
+        return page
+
+    def _told(self, kind: str, text: str) -> None:
+        # A connection that could not be made, or broke off, is told by Chromium itself.
+        lines = (
+            "WebSocket connection to",
+            "Failed to load resource: net::ERR_",
+            "EventSource's response has a MIME type",
+        )
+        if kind in ("error", "warning") and not any(line in text for line in lines):
+            self.troubles.append(text)
+
+    @property
+    def address(self) -> str:
+        return f"{self.url}/sessions/{self.server.session}/"
+
+    def go(self) -> Page:
+        self.page.goto(self.address)
+        return self.page
+
+    def live(self) -> Page:
+        page = self.go()
+        page.locator('#connection[data-state="live"]').wait_for()
+        return page
+
+    def say(self, text: str) -> None:
+        self.page.locator("textarea").first.fill(text)
+        self.page.keyboard.press("Enter")
+
+    def wait(self, reached: Callable[[], bool]) -> None:
+        give_up = time.monotonic() + PATIENCE
+        while not reached():
+            assert time.monotonic() < give_up, self.page.inner_text("body")
+            self.page.wait_for_timeout(25)
+
+    def wait_for(self, *statuses: str) -> None:
+        self.wait(lambda: self.page.evaluate(STATUSES) == list(statuses))
+
+    def shown(self, page: Page | None = None) -> str:
+        text: str = (page or self.page).evaluate(NORMALISED)
+        return text
+
+    def reloaded(self) -> str:
+        """What somebody sees who opens the page now."""
+        page = self.open()
+        page.goto(self.address)
+        page.locator('#connection[data-state="live"]').wait_for()
+        text = self.shown(page)
+        page.close()
+        return text
+
+
+@pytest.fixture
+def visit(browser: Browser, server: ServerProcess) -> Iterator[Visit]:
+    visit = Visit(browser, server)
+    yield visit
+    visit.context.close()
+    assert visit.troubles == []
+    assert visit.hosts == {urlsplit(server.url).netloc}

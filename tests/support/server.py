@@ -1,0 +1,307 @@
+"""A real server process for tests, with its own database, and the fixed cast to talk to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+ROOT = Path(__file__).resolve().parents[2]
+# Seconds that anything may take on a busy machine before a test gives up.
+PATIENCE = 30.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def environment(var: Path, **more: str) -> dict[str, str]:
+    """Returns an environment in which nothing of the developer's own settings is left."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in ("PATH", "HOME", "LANG", "TMPDIR")
+    }
+    blank = dict.fromkeys(
+        [
+            "OPENAI_API_KEY",
+            "OPENAI_BASE_URL",
+            "DATABASE_URL",
+            "REDIS_URL",
+            "SAMURAI_ENGINE",
+            "SITE_URL",
+        ],
+        "",
+    )
+    return {
+        **kept,
+        **blank,
+        "SAMURAI_VAR_DIR": str(var),
+        "SAMURAI_USER_RUNS_PER_MINUTE": "100000",
+        "SAMURAI_API_REQUESTS_PER_MINUTE": "1000000",
+        "PYTHONPATH": str(ROOT),
+        **more,
+    }
+
+
+class Process:
+    """A program of ours on `var`, with a log of its own."""
+
+    def __init__(self, var: Path, name: str, **env: str):
+        self.var = var
+        self.env = environment(var, **env)
+        self.log = var / f"{name}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def _command(self) -> list[str]:
+        raise NotImplementedError
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self._command(), cwd=ROOT, env=self.env, stdout=log, stderr=log
+            )
+
+    def send_signal(self, how: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(how)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self.process is not None:
+            self.send_signal(how)
+            self.process.wait(PATIENCE)
+            self.process = None
+
+
+class WorkerProcess(Process):
+    """`manage.py procrastinate worker`, for all queues or for one."""
+
+    queue = ""
+
+    def _command(self) -> list[str]:
+        queues = ["--queues", self.queue] if self.queue else []
+        return [sys.executable, "manage.py", "procrastinate", "worker", *queues]
+
+
+class ServerProcess(Process):
+    """`uvicorn` or Daphne on a port of its own."""
+
+    def __init__(
+        self,
+        var: Path,
+        seed: dict[str, Any],
+        *,
+        program: str = "uvicorn",
+        app: str = "samurai_site.asgi",
+        name: str = "server",
+        **env: str,
+    ):
+        super().__init__(var, name, **env)
+        self.program, self.app = program, app
+        self.port = free_port()
+        self.cast: dict[str, dict[str, str]] = seed["cast"]
+        self.project: str = seed["project"]
+        self.session, self.other_session = seed["sessions"]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        super().start()
+        self._wait_until_it_answers()
+
+    def _command(self) -> list[str]:
+        if self.program == "daphne":
+            arguments = ["manage.py", "runserver", "--noreload", f"127.0.0.1:{self.port}"]
+            return [sys.executable, *arguments]
+        arguments = ["-m", "uvicorn", f"{self.app}:application", "--port", str(self.port)]
+        more = ["--ws", "websockets-sansio", "--ws-per-message-deflate", "false"]
+        limits = ["--ws-max-size", "1048576", "--timeout-graceful-shutdown", "3"]
+        return [sys.executable, *arguments, *more, *limits, "--no-access-log"]
+
+    def _wait_until_it_answers(self) -> None:
+        give_up = time.monotonic() + PATIENCE
+        while time.monotonic() < give_up:
+            assert self.process is not None
+            if self.process.poll() is not None:
+                break
+            with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+                urllib.request.urlopen(f"{self.url}/admin/login/", timeout=5).close()
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"the server did not start:\n{self.log.read_text()}")
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Reads the server's database beside it."""
+        with self.database() as database:
+            return list(database.execute(query).fetchall())
+
+    def database(self) -> contextlib.closing[Any]:
+        """Opens the server's database beside it."""
+        if url := self.env["DATABASE_URL"]:
+            return contextlib.closing(psycopg.connect(url))
+        return contextlib.closing(sqlite3.connect(self.var / "db.sqlite3", timeout=20))
+
+    def change(self, statement: str) -> None:
+        """Changes the server's database, SQLite, beside it."""
+        with contextlib.closing(sqlite3.connect(self.var / "db.sqlite3", timeout=20)) as sqlite:
+            sqlite.execute(statement)
+            sqlite.commit()
+
+    def client(
+        self,
+        name: str = "alice",
+        *,
+        session: str | None = None,
+        after: int | str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> connect:
+        """Connects with the token of `name`, unless `headers` say otherwise."""
+        query = "" if after is None else f"?after={after}"
+        address = f"ws://127.0.0.1:{self.port}/ws/sessions/{session or self.session}/{query}"
+        if headers is None:
+            headers = {"Authorization": f"Token {self.cast[name]['token']}"}
+        return connect(
+            address, additional_headers=headers, max_size=None, max_queue=None, compression=None
+        )
+
+
+async def receive(socket: ClientConnection) -> dict[str, Any]:
+    frame: dict[str, Any] = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE))
+    return frame
+
+
+async def until(
+    socket: ClientConnection, reached: Callable[[dict[str, Any]], bool]
+) -> list[dict[str, Any]]:
+    """Returns the frames up to and with the first for which `reached` is true."""
+    frames = []
+    while True:
+        frames.append(await receive(socket))
+        if reached(frames[-1]):
+            return frames
+
+
+def is_last(frame: dict[str, Any]) -> bool:
+    return frame["type"] in ("complete", "error", "cancelled")
+
+
+async def send(socket: ClientConnection, content: str, **more: Any) -> str:
+    """Sends a message; returns its client_id."""
+    client_id = more.pop("client_id", None) or str(uuid.uuid4())
+    await socket.send(
+        json.dumps({"type": "message", "content": content, "client_id": client_id, **more})
+    )
+    return client_id
+
+
+async def say(socket: ClientConnection, content: str, **more: Any) -> list[dict[str, Any]]:
+    """Sends a message; returns the frames up to the end of its run."""
+    client_id = await send(socket, content, **more)
+    before = await until(
+        socket, lambda f: f["type"] == "message" and f["message"]["client_id"] == client_id
+    )
+    run = before[-1]["run"]
+    return before + await until(socket, lambda f: is_last(f) and f["run"] == run)
+
+
+@contextlib.asynccontextmanager
+async def watching(server: ServerProcess, **how: Any) -> AsyncIterator[ClientConnection]:
+    """A connection that has had its `hello`."""
+    async with server.client(**how) as socket:
+        assert (await receive(socket))["type"] == "hello"
+        yield socket
+
+
+def seeded(var: Path, **env: str) -> dict[str, Any]:
+    out = subprocess.run(
+        [sys.executable, str(ROOT / "tests" / "support" / "seed.py")],
+        env=environment(var, **env),
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    assert out.returncode == 0, out.stderr.decode()
+    seed: dict[str, Any] = json.loads(out.stdout)
+    return seed
+
+
+@pytest.fixture(scope="session")
+def seeded_var(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A migrated SQLite database with the cast, made once and copied for each server."""
+    var = tmp_path_factory.mktemp("seed")
+    return var, seeded(var)
+
+
+@pytest.fixture
+def make_server(
+    tmp_path: Path, seeded_var: tuple[Path, dict[str, Any]]
+) -> Iterator[Callable[..., ServerProcess]]:
+    """Starts servers, each with a database of its own, and stops them after the test."""
+    started: list[ServerProcess] = []
+
+    def make(**how: str) -> ServerProcess:
+        var = tmp_path / f"server{len(started)}"
+        source, seed = seeded_var
+        shutil.copytree(source, var)
+        server = ServerProcess(var, seed, **how)
+        started.append(server)
+        server.start()
+        return server
+
+    yield make
+    for server in started:
+        server.stop(signal.SIGKILL)
+
+
+@pytest.fixture
+def server(make_server: Callable[..., ServerProcess]) -> ServerProcess:
+    return make_server()
+
+
+@contextlib.contextmanager
+def new_database() -> Iterator[str]:
+    """A PostgreSQL database of its own; gives its URL."""
+    admin = os.environ["TEST_DATABASE_URL"]
+    name = f"samurai_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    try:
+        yield admin.rpartition("/")[0] + f"/{name}"
+    finally:
+        with psycopg.connect(admin, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def postgresql_server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server on a PostgreSQL database of its own."""
+    with new_database() as url:
+        server = ServerProcess(tmp_path, seeded(tmp_path, DATABASE_URL=url), DATABASE_URL=url)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop(signal.SIGKILL)

@@ -1,0 +1,143 @@
+"""A pytest plugin: leaves out tests whose PostgreSQL, Redis, a browser or axe-core is not there, and says so.
+
+With SAMURAI_REQUIRE_SERVICES=1 or CI=true such a test fails: nothing is left out unnoticed there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import redis
+
+TESTS = Path(__file__).resolve().parents[1]
+LEFT_OUT = pytest.StashKey[Counter[str]]()
+
+
+@cache
+def have_postgresql() -> bool:
+    url = os.environ.get("TEST_DATABASE_URL")
+    if not url:
+        return False
+    try:
+        psycopg.connect(url, connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+@cache
+def initdb_path() -> str | None:
+    """Returns the program that makes a cluster: on the path, or the newest of Debian's."""
+    folders = [path for path in Path("/usr/lib/postgresql").glob("*") if path.name.isdigit()]
+    newest = max(folders, key=lambda folder: int(folder.name), default=Path())
+    return shutil.which("initdb") or shutil.which(newest / "bin" / "initdb")
+
+
+@cache
+def have_redis() -> bool:
+    url = os.environ.get("TEST_REDIS_URL")
+    if not url:
+        return False
+    try:
+        with redis.Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5) as client:
+            client.ping()
+    except redis.RedisError:
+        return False
+    return True
+
+
+@cache
+def chromium_path() -> str | None:
+    """Returns the program to start: $CHROMIUM, or the first Chromium or Chrome on the path."""
+    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
+    return next((path for name in names if name and (path := shutil.which(name))), None)
+
+
+@cache
+def firefox_path() -> str | None:
+    """Returns the program to start: $FIREFOX, or Debian's or any other Firefox on the path."""
+    names = (os.environ.get("FIREFOX"), "firefox-esr", "firefox")
+    return next((path for name in names if name and (path := shutil.which(name))), None)
+
+
+@cache
+def axe_path() -> Path | None:
+    """Returns axe-core's script."""
+    script = _of_npm() / "axe-core" / "axe.min.js"
+    return script if script.exists() else None
+
+
+@cache
+def ag_ui_path() -> str | None:
+    """Returns the program that runs AG-UI's official client, which is there then."""
+    return shutil.which("node") if (_of_npm() / "@ag-ui" / "client").exists() else None
+
+
+@cache
+def _of_npm() -> Path:
+    """Returns where npm installs the packages of the tests, beside them, when first asked for."""
+    folder, npm = TESTS / "node_modules", shutil.which("npm")
+    there = all((folder / name).exists() for name in ("axe-core", "@ag-ui/client"))
+    if not there and npm is not None:
+        quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--loglevel", "error"]
+        subprocess.run([npm, "install", *quiet], cwd=TESTS, check=False, timeout=120)
+    return folder
+
+
+# By marker: is it there, and what a person does to have it.
+SERVICES: dict[str, tuple[Callable[[], Any], str, str]] = {
+    "postgresql": (have_postgresql, "PostgreSQL", "set TEST_DATABASE_URL to a database for tests"),
+    "own_postgresql": (initdb_path, "PostgreSQL's initdb", "install PostgreSQL's server here"),
+    "redis": (have_redis, "Redis", "set TEST_REDIS_URL"),
+    "browser": (chromium_path, "Chromium", "install it, or set CHROMIUM to its program"),
+    "firefox": (firefox_path, "Firefox", "install it, or set FIREFOX to its program"),
+    "axe": (axe_path, "axe-core", "install npm, which fetches it"),
+    "curl": (partial(shutil.which, "curl"), "curl", "install it"),
+    "node": (ag_ui_path, "AG-UI's client", "install nodejs and npm, which fetches it"),
+}
+
+
+def required() -> bool:
+    return any(
+        os.environ.get(name, "").lower() in ("1", "true", "yes")
+        for name in ("CI", "SAMURAI_REQUIRE_SERVICES")
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[LEFT_OUT] = Counter()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker, (there, name, remedy) in SERVICES.items():
+        if item.get_closest_marker(marker) is None or there():
+            continue
+        if required():
+            pytest.fail(f"{name} is not there: {remedy}", pytrace=False)
+        item.config.stash[LEFT_OUT][marker] += 1
+        pytest.skip(f"{name} is not there")
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
+) -> None:
+    left_out = config.stash[LEFT_OUT]
+    if not left_out:
+        return
+    terminalreporter.section("Tests left out")
+    for marker, count in left_out.items():
+        _, name, remedy = SERVICES[marker]
+        terminalreporter.line(f"{count} that need {name}. To run them: {remedy}.")
+    terminalreporter.line(
+        "On Debian, as root, `.ci/run` installs and starts all of it and runs everything."
+    )
