@@ -25,7 +25,7 @@ run: $(VENV)/installed ## serve on http://127.0.0.1:8000 (HOST, PORT)
 test: $(VENV)/installed-dev ## run the tests (ARGS="-k words" for some of them)
 	@$(BIN)/pytest $(ARGS)
 
-check: $(VENV)/installed-dev ## lint, format, types, imports, templates, migrations
+check: $(VENV)/installed-dev ## check lint, format, types, imports, templates and migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -33,16 +33,16 @@ check: $(VENV)/installed-dev ## lint, format, types, imports, templates, migrati
 	$(BIN)/djlint templates --lint --quiet
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
-bench: $(VENV)/installed-dev ## measure what has a bar (ARGS="stream batch admin page")
+bench: $(VENV)/installed-dev ## measure what has a limit (ARGS="stream batch admin page")
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
-soak: $(VENV)/installed-dev ## kill, stop and load a server at length (ARGS="kills stops")
+soak: $(VENV)/installed-dev ## kill, stop and load a server for a long time (ARGS="kills stops")
 	@$(BIN)/python benchmarks/soak.py $(ARGS)
 
-lighthouse: $(VENV)/installed-dev ## ask Lighthouse about the session page; needs npm and Chromium
+lighthouse: $(VENV)/installed-dev ## run Lighthouse on the session page; needs npm and Chromium
 	@$(BIN)/python benchmarks/lighthouse.py
 
-screenshots: $(VENV)/installed-dev ## take the pictures of docs/images anew
+screenshots: $(VENV)/installed-dev ## take the pictures of docs/images; needs Chromium
 	@$(BIN)/python docs/screenshot.py
 
 clean: ## remove what was installed and cached; the data in var/ stays

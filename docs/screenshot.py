@@ -1,4 +1,4 @@
-"""Takes the pictures of docs/images: a fresh server, a short conversation with the offline model.
+"""Takes the pictures of docs/images: a new server, a short conversation with the offline model.
 
 Run by `make screenshots`; needs Chromium (its program in $CHROMIUM, or on the path).
 """
@@ -20,11 +20,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
+from recording import recorded
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 PATIENCE = 30.0  # seconds
-NOWHERE = "http://127.0.0.1:9/v1"  # where no model's server is
+NOWHERE = "http://127.0.0.1:9/v1"  # no model's server listens there
+SMALL = {"width": 1200, "height": 760}
 DESKTOP, PHONE = {"width": 1360, "height": 1000}, {"width": 390, "height": 844}
 
 CONVERSATION = (
@@ -38,6 +40,13 @@ CONVERSATION = (
 DELETION = (
     "Delete the reminder task, mark the booking task as in progress and delete the login flow task"
 )
+
+SHORT = (
+    "Create a task for patient sign-up, then create a task for SMS reminders, and remember that we "
+    "decided to use PostgreSQL.",
+    "Delete the sign-up task and the reminders task",
+)
+KEY_DELAY, READING_TIME = 25, 2500  # milliseconds
 
 
 def free_port() -> int:
@@ -55,9 +64,9 @@ def served(**more: str) -> Iterator[tuple[str, dict[str, str]]]:
         blank = dict.fromkeys(["OPENAI_API_KEY", "OPENAI_BASE_URL", "DATABASE_URL", "SITE_URL"], "")
         env = {**os.environ, **blank, "SAMURAI_VAR_DIR": var, **more}
         setup = [sys.executable, "manage.py", "setup", "--port", str(port)]
-        told = subprocess.run(setup, cwd=ROOT, env=env, check=True, capture_output=True, text=True)
-        link = re.search(r"http\S+", told.stdout)
-        assert link is not None, told.stdout
+        done = subprocess.run(setup, cwd=ROOT, env=env, check=True, capture_output=True, text=True)
+        link = re.search(r"http\S+", done.stdout)
+        assert link is not None, done.stdout
         command = [sys.executable, "-m", "uvicorn", "samurai_site.asgi:application"]
         server = subprocess.Popen(
             [*command, "--port", str(port), "--ws", "websockets-sansio", "--log-level", "warning"],
@@ -90,9 +99,13 @@ def play(page: Page) -> None:
 
 
 def say(page: Page, text: str, status: str, number: int = 1) -> None:
-    """Returns when so many runs have that status."""
+    """Sends a message; returns when `number` runs have the status."""
     page.locator("#message").fill(text)
     page.keyboard.press("Enter")
+    wait_for_runs(page, status, number)
+
+
+def wait_for_runs(page: Page, status: str, number: int) -> None:
     page.wait_for_function(
         "([status, number]) => number <= document.querySelectorAll("
         "`.exchange[data-status=${status}]`).length",
@@ -102,7 +115,7 @@ def say(page: Page, text: str, status: str, number: int = 1) -> None:
 
 
 def take(page: Page, name: str) -> None:
-    page.wait_for_timeout(700)  # until what moves has come to rest
+    page.wait_for_timeout(700)  # until the animations have ended
     page.screenshot(path=IMAGES / f"{name}.png")
 
 
@@ -148,6 +161,24 @@ def take_conversation(browser: Browser, link: str, env: dict[str, str]) -> None:
     take_long(page, env)
 
 
+def take_run(browser: Browser, link: str) -> None:
+    """Takes the moving picture: a request, a deletion that needs approval, the approval."""
+    page = browser.new_context(viewport=SMALL).new_page()  # type: ignore[arg-type]
+    page.goto(link)
+    message = page.locator("#message")
+    message.focus()
+    with recorded(page, IMAGES / "run.gif"):
+        message.press_sequentially(SHORT[0] + "\n", delay=KEY_DELAY)
+        wait_for_runs(page, "succeeded", 1)
+        page.wait_for_timeout(READING_TIME)
+        message.press_sequentially(SHORT[1] + "\n", delay=KEY_DELAY)
+        wait_for_runs(page, "waiting", 1)
+        page.wait_for_timeout(READING_TIME)
+        page.get_by_role("button", name="Approve", exact=True).click()
+        wait_for_runs(page, "succeeded", 2)
+        page.wait_for_timeout(READING_TIME)
+
+
 def take_long(like: Page, env: dict[str, str]) -> None:
     """A session of many messages, at the place that a link leads to."""
     like.get_by_role("button", name="New session").click()
@@ -174,12 +205,14 @@ def main() -> None:
         os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     )
     if program is None:
-        sys.exit("Chromium is not there: install it, or set CHROMIUM to its program.")
+        sys.exit("Chromium is missing: install it, or set CHROMIUM to its path.")
     IMAGES.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=program, args=["--no-sandbox", "--disable-gpu"]
         )
+        with served() as (link, _):
+            take_run(browser, link)
         with served() as (link, env):
             take_conversation(browser, link, env)
         with served(OPENAI_BASE_URL=NOWHERE, OPENAI_API_KEY="none") as (link, _):
