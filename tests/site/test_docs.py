@@ -44,6 +44,7 @@ from tests.support.model_server import ModelServer
 from tests.support.server import ROOT, ServerProcess
 
 README, PROTOCOL = DOCS["README.md"], DOCS["docs/protocol.md"]
+CLIENTS, SETTINGS = DOCS["docs/clients.md"], DOCS["docs/settings.md"]
 EVENTS = subsections(section(PROTOCOL, "Events"))
 ASIDES = subsections(section(PROTOCOL, "Frames that are in no log"))
 CLIENT = subsections(section(PROTOCOL, "What a client sends"))
@@ -220,7 +221,7 @@ def test_every_error_code_is_told_with_whether_to_try_again() -> None:
 
 
 def test_every_code_of_the_model_is_told_with_the_models() -> None:
-    text = section(DOCS["docs/models.md"], "When it goes wrong")
+    text = section(DOCS["docs/models.md"], "Errors")
     told = {row[0].strip("`"): row[1] == "yes" for row in rows(text)}
     errors = {error for error in agent_errors() if issubclass(error, exceptions.ModelError)}
     assert told == {error.code: error.retryable for error in errors}
@@ -258,8 +259,9 @@ def test_the_limits_are_those_of_the_code() -> None:
 # -- settings and commands -------------------------------------------------------------------------
 
 
-def test_every_setting_is_in_the_readme_with_its_default() -> None:
-    told = {row[0].strip("`"): row[1].strip("`") for row in rows(section(README, "Configure"))}
+def test_every_setting_is_in_the_settings_page_once_with_its_default() -> None:
+    assert len(first_cells(SETTINGS)) == len(rows(SETTINGS))
+    told = {row[0].strip("`"): row[1].strip("`") for row in rows(SETTINGS)}
     read = settings_read()
     assert set(told) == {*read, *makefile_reads()}
     for name, default in {**read, **makefile_reads()}.items():
@@ -281,10 +283,22 @@ def test_every_command_is_told_and_every_told_one_is_there() -> None:
 
 
 def test_every_make_target_is_told_and_every_told_one_is_there() -> None:
-    assert set(re.findall(r"^make (\w+)", section(README, "Tests"), re.M)) | {"run"} == targets()
+    listed = re.findall(r"^make (\w+)", section(DOCS["CONTRIBUTING.md"], "Set up"), re.M)
+    assert sorted(listed) == sorted(targets())
     spans = [span for text in DOCS.values() for span in code_spans(text)]
     told = {found[1] for span in spans if (found := re.match(r"make (?:\S+=\S+ )*([a-z]+)", span))}
     assert told <= targets()
+
+
+def test_the_readme_is_short_and_starts_the_product_and_the_tests_with_one_command_each() -> None:
+    assert len(README.split()) <= 900
+    commands = [block.strip() for block in re.findall(r"^```\n(.*?)^```$", README, re.M | re.S)]
+    assert {"make run", "make test"} <= set(commands)
+
+
+def test_the_readme_leads_to_every_other_document() -> None:
+    linked = set(re.findall(r"\]\(([^)#\s]+\.md)(?:#[^)]*)?\)", README))
+    assert linked == set(DOCS) - {"README.md"}
 
 
 # -- links and examples ----------------------------------------------------------------------------
@@ -337,7 +351,7 @@ def run_example(source: str, server: ServerProcess, folder: Path, *arguments: st
 
 
 def test_the_example_of_a_program_works(real_server: ServerProcess, tmp_path: Path) -> None:
-    (source,) = examples(section(README, "Use it from a program"), "python")
+    (source,) = examples(section(CLIENTS, "WebSocket"), "python")
     key = real_server.cast["alice"]["token"]
     out = run_example(source, real_server, tmp_path, real_server.other_session, key, "Hello")
     assert "🧠 Analyzing your request..." in out
@@ -345,7 +359,7 @@ def test_the_example_of_a_program_works(real_server: ServerProcess, tmp_path: Pa
 
 
 def test_the_example_of_the_library_works(real_server: ServerProcess, tmp_path: Path) -> None:
-    (source,) = examples(section(README, "Use it as a library"), "python")
+    (source,) = examples(section(CLIENTS, "Library"), "python")
     out = run_example(source, real_server, tmp_path)
     assert "completion 🎉 Processing complete!" in out
     assert "succeeded Done, with **sign-up** on the board." in out
