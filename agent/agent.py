@@ -77,7 +77,7 @@ class PlanningFirstAgent:
                 "conversation_history": conversation_history or [],
             },
         )
-        async with local.executing(self.model, session.pk):
+        async with local.executing(self.model, {session.pk}):
             run = await runs.start(session.pk, session.project.owner, request)
             await _watch(run, session.last_seq, progress_callback)
         return await database.call(result, run.pk)

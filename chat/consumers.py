@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -26,10 +25,12 @@ from agent.models.projects import Role
 from agent.runs import approvals, ending, runs
 from agent.runs.runs import MessageRequest
 from agent.support import database
+from agent.support.detached_task import start_detached
+from agent.support.token_bucket import TokenBucket
 from chat import access, feed, flow_control, frames, session_hash, snapshot
 from chat.connection_identity import NOT_LOGGED_IN, NOT_THERE, ConnectionIdentity, Login
 from chat.feed import Kept
-from chat.flow_control import Bucket, Window
+from chat.flow_control import Window
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +113,7 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
             await self._watch(user, session)
 
     async def _watch(self, user: Login, session: ChatSession) -> None:
-        self.bucket = Bucket(burst=BURST, rate=RATE, now=self.clock())
+        self.bucket = TokenBucket(burst=BURST, rate=RATE, now=self.clock())
         self.presence = ConnectionIdentity(user, session.pk, session.project_id)
         self.tail = feed.here().join(self)  # join first, read second
         row, first = await database.call(snapshot.greeting, session.pk)
@@ -121,7 +122,7 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
         self.aside.append(frames.ephemeral("hello", **first))
         await self._set_cursor(row.last_seq)
         self.last_sent = self.clock()
-        self.sender = self.loop.create_task(self._send_all(), context=contextvars.Context())
+        self.sender = start_detached(self._send_all())
 
     async def _set_cursor(self, last_seq: int) -> None:
         asked = _after(self.scope["query_string"])

@@ -6,7 +6,6 @@ One SQLite file has one server. Those of a PostgreSQL database share it when the
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import fcntl
 import logging
 import os
@@ -16,6 +15,8 @@ import psycopg
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
+
+from agent.support.detached_task import start_detached
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +39,7 @@ class Place:
             self._held = _lock_file()
             return
         self._held = await asyncio.to_thread(_lock_database)
-        loop = asyncio.get_running_loop()
-        self._keeper = loop.create_task(self._keep(self._held), context=contextvars.Context())
+        self._keeper = start_detached(self._keep(self._held))
 
     async def _keep(self, held: psycopg.Connection[Any]) -> None:
         """Takes the place again when the connection that held it was lost."""

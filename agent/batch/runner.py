@@ -19,8 +19,7 @@ from agent.batch.displays import Display
 from agent.batch.inputs import Item, Unread
 from agent.batch.outputs import Output
 from agent.batch.tally import Tally
-from agent.engine import local
-from agent.engine.runner import Runner, log_database_errors
+from agent.engine import local, sweep
 from agent.event_log import events, log
 from agent.exceptions import Refused
 from agent.models import ApprovalMode, ChatSession, Event, Project, Run
@@ -66,35 +65,20 @@ class Batch:
         """Cancelled, it hands over the runs that are on their way, or cancels them when no other
         start will find them again."""
         try:
-            async with self._driving():
+            async with self._executing():
                 await run_together(*(self._work() for _ in range(self._options.concurrency)))
         finally:
             self._stopped.set()
 
-    # -- driving -----------------------------------------------------------------------------------
-
     @contextlib.asynccontextmanager
-    async def _driving(self) -> AsyncIterator[None]:
-        """Drives here what is started here, unless workers do."""
+    async def _executing(self) -> AsyncIterator[None]:
+        """Executes the batch's runs in this process, unless workers do."""
         if settings.SAMURAI_ENGINE != "local":
             yield
             return
-        await database.call(local.release_dead_leases)
-        async with local.executing() as runner:
-            sweeper = runner.task(self._sweep(runner))
-            try:
-                yield
-            finally:
-                sweeper.cancel()
-
-    async def _sweep(self, runner: Runner) -> None:
-        """Takes up what an earlier start, or a server that is gone, left in the sessions at hand."""
-        while True:
-            await asyncio.sleep(local.SWEEP)
-            with log_database_errors("look for work"):
-                for session in await database.call(local.pending_sessions):
-                    if session in self._turns and not runner.is_executing(session):
-                        runner.begin(session)
+        await database.call(sweep.release_dead_leases)
+        async with local.executing(sessions=self._turns):
+            yield
 
     # -- inputs ------------------------------------------------------------------------------------
 
