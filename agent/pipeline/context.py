@@ -11,8 +11,8 @@ from agent.llm.base import (
     COMPLETED_TASKS,
     OPEN_TASKS,
     Context,
+    HistoryMessage,
     MemoryBrief,
-    Said,
     TaskBrief,
 )
 from agent.memory import memories
@@ -73,7 +73,7 @@ def from_json(kept: Mapping[str, Any]) -> Context:
     return Context(
         **{
             **kept,
-            "history": tuple(Said(**item) for item in kept["history"]),
+            "history": tuple(HistoryMessage(**item) for item in kept["history"]),
             "tasks": tasks(kept["tasks"]),
             "completed": tasks(kept["completed"]),
             "recent_tasks": tasks(kept["recent_tasks"]),
@@ -94,14 +94,14 @@ def _among(model: Any, project: UUID, keys: Sequence[UUID]) -> Iterable[Any]:
     return model.objects.filter(project=project, pk__in=keys) if keys else ()
 
 
-def _history(run: Run) -> tuple[Said, ...]:
+def _history(run: Run) -> tuple[HistoryMessage, ...]:
     """Returns what earlier runs said, oldest first; their order is the queue's, not the clock's."""
     earlier = (
         Run.objects.filter(session=run.session_id, number__lt=run.number)
         .order_by("-number")
         .values_list("answer__content", "message__content")[: HISTORY_MESSAGES // 2]
     )
-    kept: list[Said] = []
+    kept: list[HistoryMessage] = []
     left = HISTORY_CHARACTERS
     for answer, message in earlier:
         for role, content in ((Message.Author.AGENT, answer), (Message.Author.USER, message)):
@@ -110,13 +110,14 @@ def _history(run: Run) -> tuple[Said, ...]:
             if left < 0:
                 return tuple(reversed(kept))
             if text:
-                kept.append(Said(str(role.value), text))
+                kept.append(HistoryMessage(str(role.value), text))
     return tuple(reversed(kept))
 
 
-def _given_history(given: Mapping[str, Any]) -> tuple[Said, ...]:
+def _given_history(given: Mapping[str, Any]) -> tuple[HistoryMessage, ...]:
     return tuple(
-        Said(item["role"], item["content"]) for item in given.get("conversation_history", ())
+        HistoryMessage(item["role"], item["content"])
+        for item in given.get("conversation_history", ())
     )
 
 
