@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agent.llm.base import (
+    HistoryMessage,
     MemoryBrief,
     Outcome,
     Revise,

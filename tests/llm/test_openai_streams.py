@@ -107,7 +107,11 @@ async def test_an_answer_is_cleaned_while_it_streams(
     ("broken", "raised", "text"),
     [
         (events([chunk("One ")], done=False), exceptions.ModelTruncated, "is incomplete"),
-        (events([chunk("One ")], done=False, cut=True), exceptions.ModelTruncated, "connection was lost"),
+        (
+            events([chunk("One ")], done=False, cut=True),
+            exceptions.ModelTruncated,
+            "connection was lost",
+        ),
         (events([chunk("One ", "error")]), exceptions.ModelTruncated, "server had an error"),
         (events([chunk("One ", "length")]), exceptions.ModelTruncated, "maximum length"),
         (events([chunk("", "content_filter")]), exceptions.ModelRefused, "content filter"),
@@ -117,7 +121,11 @@ async def test_an_answer_is_cleaned_while_it_streams(
         (events([chunk(finish_reason="stop")]), exceptions.ModelInvalid, "an empty answer"),
         (events([chunk(" \n", "stop")]), exceptions.ModelInvalid, "an empty answer"),
         (events([chunk("<think>hm", "stop")]), exceptions.ModelInvalid, "only reasoning"),
-        (events([chunk(None, "tool_calls", tool_calls=[])]), exceptions.ModelInvalid, "an empty answer"),
+        (
+            events([chunk(None, "tool_calls", tool_calls=[])]),
+            exceptions.ModelInvalid,
+            "an empty answer",
+        ),
         (events([b"data: {oh\n\n"]), exceptions.ModelInvalid, "not valid JSON"),
         (events([b"data: \xff\n\n"]), exceptions.ModelInvalid, "not valid JSON"),
         (events([b"data: 7\n\n"]), exceptions.ModelInvalid, "not valid JSON"),
