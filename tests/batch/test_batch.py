@@ -252,7 +252,10 @@ def test_what_takes_too_long_is_cancelled_and_the_rest_goes_on(
     done = modelled.run("-", "--timeout", "10", given="Slow\nQuick\n")
     assert done.returncode == 1
     told = by_id(done.stdout)
-    assert (told["1"]["status"], told["1"]["error"]) == ("cancelled", "The run took longer than 10 s.")
+    assert (told["1"]["status"], told["1"]["error"]) == (
+        "cancelled",
+        "The run took longer than 10 s.",
+    )
     assert told["2"]["status"] == "succeeded"
     assert sorted(modelled.statuses()) == ["cancelled", "succeeded"]
 
