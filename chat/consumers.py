@@ -297,11 +297,11 @@ def _editor_of(presence: ConnectionIdentity) -> User:
     try:
         access.get_session(person, presence.session, Role.EDITOR)
     except Http404:
-        raise Refused("not_found", "There is no such session.") from None
+        raise Refused("not_found", "Session not found.") from None
     except PermissionDenied as error:
         raise Refused("forbidden", str(error)) from None
     if not presence.login.may_write:
-        raise Refused("forbidden", "This token may only read.")
+        raise Refused("forbidden", "This token is read-only.")
     return person
 
 

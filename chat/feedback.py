@@ -1,4 +1,4 @@
-"""What a person thought of the runs on a page, put beside what is folded from the log."""
+"""Adds a user's feedback to the runs of a transcript. It is not in the event log."""
 
 from __future__ import annotations
 

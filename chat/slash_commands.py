@@ -1,7 +1,7 @@
-"""The slash commands of the composer: short ways to write what people say often.
+"""The slash commands of the composer: shortcuts for frequent messages.
 
-A command is a sentence with a gap, sent as the message that it makes, or the click of a button that
-the page has (`act`). The model never sees a slash.
+A command inserts a sentence with a gap, or clicks a button of the page (`act`). The model gets the
+sentence, never the command.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 class Command:
     name: str
     does: str
-    before: str = ""  # the sentence as far as the gap
+    before: str = ""  # the sentence up to the gap
     after: str = ""
     act: str = ""  # "stop", "undo" or "again", instead of a sentence
 
@@ -23,11 +23,11 @@ COMMANDS = (
     Command("done", "Mark a task as done", "Mark the ", " task as done"),
     Command("start", "Mark a task as in progress", "Mark the ", " task as in progress"),
     Command("delete", "Delete a task", "Delete the ", " task"),
-    Command("open", "List what is open", "What is open?"),
+    Command("open", "List open tasks", "What is open?"),
     Command("remember", "Remember something", "Remember that "),
-    Command("decide", "Write down a decision", "We decided to "),
-    Command("recall", "Ask what was decided", "What did we decide about ", "?"),
-    Command("stop", "Stop what is running", act="stop"),
+    Command("decide", "Record a decision", "We decided to "),
+    Command("recall", "Ask for a decision", "What did we decide about ", "?"),
+    Command("stop", "Stop the current run", act="stop"),
     Command("undo", "Undo the latest changes", act="undo"),
     Command("again", "Answer the last message again", act="again"),
 )

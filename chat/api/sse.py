@@ -1,4 +1,4 @@
-"""Server-sent events: how frames are written on a stream, and when a stream ends."""
+"""Server-sent events: the format of a stream, and when it ends."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from chat.connection_identity import ConnectionIdentity
 from chat.consumers import MAX_CONNECTIONS
 from chat.flow_control import MAX_BYTES
 
-# A stream ends here and its reader comes back. That bounds what lies about for a reader that stalls:
-# Daphne takes whatever it is given, whether that is read or not.
+# At one of these limits a stream ends and its client reconnects. That limits the memory for a stalled
+# client: Daphne buffers everything that is sent, whether it is read or not.
 MAX_EVENTS = 1000
 MAX_SECONDS = 600.0
 MAX_POSITION = 2**63 - 1
 
 
 class EventStreamRenderer(JSONRenderer):
-    """Stands for `Accept: text/event-stream`; a stream writes itself."""
+    """Negotiates `Accept: text/event-stream`. It renders nothing: `block` does."""
 
     media_type = "text/event-stream"
     format = "event-stream"
 
 
 def block(piece: Piece) -> str:
-    """Returns a frame as it stands on the stream. Its JSON is one line."""
+    """Returns the stream's block for a frame, whose JSON is one line."""
     cursor = "" if piece.seq is None else f"id: {piece.seq}\n"
     return f"{cursor}data: {piece.text}\n\n"
 
 
 async def in_portions(pieces: AsyncGenerator[Piece, None]) -> AsyncGenerator[Piece, None]:
-    """Ends after so many events, bytes or seconds."""
+    """Ends at the limit of events, bytes or seconds."""
     clock = asyncio.get_running_loop().time
     over_at, events, size = clock() + MAX_SECONDS, 0, 0
     async with aclosing(pieces):
@@ -54,18 +54,18 @@ async def in_portions(pieces: AsyncGenerator[Piece, None]) -> AsyncGenerator[Pie
 
 
 def cursor_of(request: Request) -> int:
-    """Returns the last position that the reader has: `Last-Event-ID`, or else `?after=`."""
+    """Returns the client's last position, from `Last-Event-ID` or else `?after=`."""
     text = request.headers.get("Last-Event-ID") or request.query_params.get("after", "0")
     known = text.isascii() and text.isdigit() and len(text) < 20
     if not known or int(text) > MAX_POSITION:
-        raise ValidationError({"after": ["A whole number, 0 or more."]})
+        raise ValidationError({"after": ["Has to be an integer, 0 or more."]})
     return int(text)
 
 
 def require_place(request: Request) -> None:
-    """Raises `Throttled` when this person follows too much at once. Asked before anything is changed."""
+    """Raises `Throttled` when the user has too many streams. To be called before any change."""
     if on_loop(_count, user_of(request).pk) >= MAX_CONNECTIONS:
-        raise Throttled(wait=5, detail="Too many streams at once.")
+        raise Throttled(wait=5, detail="Too many open streams.")
 
 
 def presence_of(request: Request, session: ChatSession) -> ConnectionIdentity:
@@ -85,7 +85,7 @@ async def blocks(presence: ConnectionIdentity, after: int) -> AsyncGenerator[str
 
 def stream(request: Request, blocks: AsyncGenerator[str, None]) -> HttpResponseBase:
     response: HttpResponseBase
-    if request.method == "HEAD":  # nobody would take the body, for as long as it comes
+    if request.method == "HEAD":  # without a body, which would never end
         response = HttpResponse(content_type=EventStreamRenderer.media_type)
     else:
         response = StreamingHttpResponse(blocks, content_type=EventStreamRenderer.media_type)

@@ -41,7 +41,7 @@ WHOLE = "One two."
 
 @pytest.fixture
 def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
-    monkeypatch.setattr(streams, "AFTER_END", 0.2)
+    monkeypatch.setattr(streams, "USAGE_TIMEOUT", 0.2)
     with connected(settings, monkeypatch) as server:
         yield server
 
@@ -101,7 +101,7 @@ ONLY_THOUGHT = "only thinks"
 TOKENS = "leaves control tokens at the end"
 
 CASES = [
-    # a pause longer than `AFTER_END` lies between the pieces
+    # a pause longer than `USAGE_TIMEOUT` lies between the pieces
     Case(EACH, [pieces(chunk("One ", "stop"), 0.4, chunk("two.", "stop"))]),
     Case(EACH, [pieces(chunk("One", "stop"), 0.4, chunk(" two", "stop"), 0.4, chunk(".", "STOP"))]),
     Case(
@@ -358,7 +358,7 @@ async def test_what_a_server_refused_is_tried_again_after_a_while(
     server.script([error(400, "no json_schema"), *(said(TEXT) for _ in range(3))])
     await OpenAIModel().analyze(CONTEXT)
     await OpenAIModel().analyze(CONTEXT)
-    monkeypatch.setattr(capabilities, "RELEARN", -1.0)
+    monkeypatch.setattr(capabilities, "EXPIRY", -1.0)
     await OpenAIModel().analyze(CONTEXT)
     forms = [request.form for request in server.requests]
     assert forms == ["json_schema", "json_object", "json_object", "json_schema"]

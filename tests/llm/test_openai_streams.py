@@ -168,7 +168,7 @@ async def test_a_finished_answer_stands_when_the_connection_is_cut_after_it(
 async def test_a_finished_answer_ends_though_the_server_holds_the_stream(
     server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.llm.streams.AFTER_END", 0.1)
+    monkeypatch.setattr("agent.llm.streams.USAGE_TIMEOUT", 0.1)
     server.script([events([chunk("Yes.", "stop"), Gate()])])
     assert await answer() == ["Yes."]
 
