@@ -1,6 +1,6 @@
-"""How long the admin's pages take with 100,000 events, in the process: a part of `make bench`.
+"""Measures the admin's pages with 100,000 events, in-process: a part of `make bench`.
 
-By itself: `.venv/bin/python benchmarks/admin.py`, with DATABASE_URL on another database.
+Alone: `.venv/bin/python benchmarks/admin.py`, with DATABASE_URL for another database.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def fill() -> None:
-    """Rows of every kind, as 2,500 runs leave them."""
+    """Creates the rows of 2,500 runs."""
     from django.contrib.auth.models import User
     from django.utils import timezone
 

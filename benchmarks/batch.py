@@ -1,6 +1,6 @@
-"""How long `manage.py run_batch` takes for 1,000 messages with the offline model, and its memory.
+"""Measures time and memory of `manage.py run_batch` with 1,000 messages and the offline model.
 
-A part of `make bench`; by itself: `.venv/bin/python benchmarks/batch.py`.
+A part of `make bench`; alone: `.venv/bin/python benchmarks/batch.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import psutil  # noqa: E402  (the path first)
 from tests.support.server import environment, seeded  # noqa: E402
 
 MESSAGES = 1000
-EARLY = 200  # results after which the memory is looked at first
+EARLY = 200  # results before the first measurement of the memory
 MEBIBYTE = 1_048_576
 
 
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def _watch(process: psutil.Popen, out: Path) -> tuple[float, float, float]:
-    """Returns the memory after a while and at most, in MB, and the seconds of processor time."""
+    """Returns the memory early on and its peak, in MB, and the processor time in seconds."""
     early = most = processor = 0.0
     while process.poll() is None:
         try:

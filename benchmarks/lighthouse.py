@@ -1,7 +1,7 @@
-"""Asks Lighthouse about the session page with a real transcript: `make lighthouse`.
+"""Runs Lighthouse on the session page with a real transcript: `make lighthouse`.
 
-Needs npm, which fetches Lighthouse, and Chromium. Ends with 1 when a score is below its bar. What else
-the machine does shows in a score, so each is the median of three visits.
+Needs npm, to fetch Lighthouse, and Chromium. Exits with 1 when a score is below its target. Other load
+of the machine lowers a score, so each is the median of three visits.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def visited(chromium: str, link: str) -> tuple[str, str]:
-    """Signs in and talks; returns the session's address and the visitor's cookies."""
+    """Signs in and sends messages; returns the session's URL and the cookies."""
     with sync_playwright() as playwright:
         options = ["--no-sandbox", "--disable-gpu"]
         browser = playwright.chromium.launch(executable_path=chromium, args=options)

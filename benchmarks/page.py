@@ -1,7 +1,7 @@
-"""`make bench ARGS=page`: how fast the session page opens and shows, in Chromium on this machine.
+"""`make bench ARGS=page`: measures the session page in Chromium on this machine.
 
-A session of 2,000 messages and 21,000 events is opened and read to its beginning; then a run reports at
-a pace, and the time from an event's timestamp to its row being painted is measured.
+A session of 2,000 messages and 21,000 events is opened and scrolled to its beginning. Then a run
+reports events, and the time from an event's timestamp to the paint of its row is measured.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.support.services import chromium_path
 EXCHANGES = 1000
 OPENINGS = 7
 
-# In the page: tasks over 50 ms, and when the drawing of each event was on the screen.
+# In the page: records long tasks (over 50 ms) and the time when each event was painted.
 WATCH = """() => {
   window.longTasks = [];
   new PerformanceObserver((list) => {
@@ -43,7 +43,7 @@ WATCH = """() => {
 }"""
 
 
-# In the page: scrolls up until nothing is missing; how long that took, and in how many parts.
+# In the page: scrolls up until everything is loaded; returns the time and the number of parts.
 READ = """async () => {
   const [log, entries] = ["log", "entries"].map((id) => document.getElementById(id));
   const began = performance.now();
@@ -113,7 +113,7 @@ def opening(browser: Browser, var: Path, seed: dict[str, Any]) -> None:
 
 
 def _fetch(address: str, seed: dict[str, Any]) -> tuple[float, int]:
-    """Returns milliseconds, and the bytes before compression."""
+    """Returns milliseconds, and the size in bytes before compression."""
     cookie = {"Cookie": f"sessionid={seed['cast']['alice']['cookie']}"}
     began = time.perf_counter()
     with urllib.request.urlopen(urllib.request.Request(address, headers=cookie)) as answer:

@@ -126,7 +126,7 @@ CASES = [
     Case(NULL, [pieces(chunk("One ", "None"), chunk("two.", "NULL"))]),
     Case(NULL, [pieces(chunk("One ", "FINISH_REASON_UNSPECIFIED"), chunk("two.", "stop"))]),
     *(
-        Case(CUT, [reason(word)], WHOLE, ModelTruncated, "greatest length")
+        Case(CUT, [reason(word)], WHOLE, ModelTruncated, "maximum length")
         for word in (
             "length",
             "MAX_TOKENS",
@@ -163,11 +163,11 @@ CASES = [
         [pieces(chunk("One "), chunk("two."), done=False)],
         WHOLE,
         ModelTruncated,
-        "broke off",
+        "is incomplete",
     ),
-    Case(BROKEN, [pieces(chunk("One two."), USED, done=False)], WHOLE, ModelTruncated, "broke off"),
+    Case(BROKEN, [pieces(chunk("One two."), USED, done=False)], WHOLE, ModelTruncated, "is incomplete"),
     Case(
-        BROKEN, [pieces(chunk("One two.", "null"), done=False)], WHOLE, ModelTruncated, "broke off"
+        BROKEN, [pieces(chunk("One two.", "null"), done=False)], WHOLE, ModelTruncated, "is incomplete"
     ),
     Case(
         VERIFIED,
@@ -206,7 +206,7 @@ CASES = [
         ],
     ),
     Case(ONE_JSON, [said(WHOLE, None)]),
-    Case(ONE_JSON, [said(WHOLE, "length")], WHOLE, ModelTruncated, "greatest length"),
+    Case(ONE_JSON, [said(WHOLE, "length")], WHOLE, ModelTruncated, "maximum length"),
     Case(SYSTEM, [error(400, "System role not supported"), words(WHOLE)]),
     Case(
         SYSTEM,
@@ -236,27 +236,27 @@ CASES = [
         ],
     ),
     Case(THOUGHT, [pieces(chunk(None, reasoning_content="hm"), chunk(WHOLE), chunk(None, "stop"))]),
-    Case(ONLY_THOUGHT, [stream("<think>hm")], "", ModelInvalid, "only thought"),
+    Case(ONLY_THOUGHT, [stream("<think>hm")], "", ModelInvalid, "only reasoning"),
     Case(
         ONLY_THOUGHT,
         [pieces(chunk(None, reasoning_content="hm"), chunk(None, "stop"))],
         "",
         ModelInvalid,
-        "only thought",
+        "only reasoning",
     ),
     Case(
         ONLY_THOUGHT,
         [pieces(chunk(None, reasoning="hm"), chunk("", "stop"))],
         "",
         ModelInvalid,
-        "only thought",
+        "only reasoning",
     ),
     Case(
         ONLY_THOUGHT,
         [error(400, "cannot stream"), said("<think>hm</think>")],
         "",
         ModelInvalid,
-        "only thought",
+        "only reasoning",
     ),
     Case(TOKENS, [stream("One two.", "<|im_end|>")]),
     Case(TOKENS, [stream("One two.</s>")]),
