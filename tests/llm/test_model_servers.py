@@ -165,9 +165,19 @@ CASES = [
         ModelTruncated,
         "is incomplete",
     ),
-    Case(BROKEN, [pieces(chunk("One two."), USED, done=False)], WHOLE, ModelTruncated, "is incomplete"),
     Case(
-        BROKEN, [pieces(chunk("One two.", "null"), done=False)], WHOLE, ModelTruncated, "is incomplete"
+        BROKEN,
+        [pieces(chunk("One two."), USED, done=False)],
+        WHOLE,
+        ModelTruncated,
+        "is incomplete",
+    ),
+    Case(
+        BROKEN,
+        [pieces(chunk("One two.", "null"), done=False)],
+        WHOLE,
+        ModelTruncated,
+        "is incomplete",
     ),
     Case(
         VERIFIED,
