@@ -33,29 +33,29 @@ def main() -> None:
         command += ["--project", seed["project"], "--output", str(var / "out"), "--quiet"]
         began = time.monotonic()
         process = psutil.Popen(command, cwd=ROOT, env=environment(var))
-        early, most, processor = _watch(process, var / "out")
+        early, peak, processor = _watch(process, var / "out")
         took = time.monotonic() - began
         assert process.wait() == 0
         print(
             f"  {took:.1f} s ({MESSAGES / took:.0f} a second), {processor:.1f} s of processor time; "
-            f"memory {early:.0f} MB after {EARLY}, {most:.0f} MB at most   (bar: 60 s)"
+            f"memory {early:.0f} MB after {EARLY}, {peak:.0f} MB at most   (target: 60 s)"
         )
 
 
 def _watch(process: psutil.Popen, out: Path) -> tuple[float, float, float]:
     """Returns the memory early on and its peak, in MB, and the processor time in seconds."""
-    early = most = processor = 0.0
+    early = peak = processor = 0.0
     while process.poll() is None:
         try:
             memory = process.memory_info().rss / MEBIBYTE
             processor = sum(process.cpu_times()[:2])
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             break
-        most = max(most, memory)
+        peak = max(peak, memory)
         if not early and out.exists() and out.read_bytes().count(b"\n") >= EARLY:
             early = memory
         time.sleep(0.5)
-    return early, most, processor
+    return early, peak, processor
 
 
 if __name__ == "__main__":

@@ -36,13 +36,15 @@ def main() -> None:
         visit = visited(chromium, link)
         reports = [ask(chromium, *visit) for _ in range(VISITS)]
     scores = {
-        name: statistics.median(one["categories"][name]["score"] for one in reports)
+        name: statistics.median(report["categories"][name]["score"] for report in reports)
         for name in BARS
     }
     for name, score in scores.items():
         print(f"{name:26} {score:.2f}  (bar {BARS[name]:.2f})")
     for name in ("first-contentful-paint", "largest-contentful-paint", "total-blocking-time"):
-        print(f"{name:26}", *(one["audits"][name]["displayValue"] for one in reports), sep="  ")
+        print(
+            f"{name:26}", *(report["audits"][name]["displayValue"] for report in reports), sep="  "
+        )
     sys.exit(any(scores[name] < bar for name, bar in BARS.items()))
 
 
@@ -54,7 +56,7 @@ def visited(chromium: str, link: str) -> tuple[str, str]:
         page = browser.new_page()
         page.goto(link)
         play(page)
-        cookies = [f"{one['name']}={one['value']}" for one in page.context.cookies()]
+        cookies = [f"{cookie['name']}={cookie['value']}" for cookie in page.context.cookies()]
         address = page.url
         browser.close()
     return address, "; ".join(cookies)

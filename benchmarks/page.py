@@ -74,7 +74,7 @@ def main() -> None:
 
 def prepare(var: Path) -> dict[str, Any]:
     env = environment(var)
-    told = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "tests.support.seed"],
         cwd=ROOT,
         env=env,
@@ -82,7 +82,7 @@ def prepare(var: Path) -> dict[str, Any]:
         capture_output=True,
         text=True,
     )
-    seed: dict[str, Any] = json.loads(told.stdout)
+    seed: dict[str, Any] = json.loads(process.stdout)
     fill = [sys.executable, "-m", "tests.support.long_session", seed["sessions"][0], str(EXCHANGES)]
     subprocess.run(fill, cwd=ROOT, env=env, check=True)
     return seed
@@ -106,9 +106,9 @@ def opening(browser: Browser, var: Path, seed: dict[str, Any]) -> None:
         answers = [_fetch(address, seed) for _ in range(OPENINGS)][1:]
         spent = statistics.median(ms for ms, _ in answers)
         print(f"  the server's answer  {spent:6.0f} ms, {answers[0][1]:,} bytes")
-        told = [_open(visit(browser, url, seed), address) for _ in range(OPENINGS)][1:]
+        openings = [_open(visit(browser, url, seed), address) for _ in range(OPENINGS)][1:]
         for at, name in enumerate(("first paint", "complete", "live")):
-            print(f"  {name:20} {statistics.median(one[at] for one in told):6.0f} ms")
+            print(f"  {name:20} {statistics.median(opening[at] for opening in openings):6.0f} ms")
         _read_to_the_beginning(visit(browser, url, seed), address)
 
 
@@ -147,10 +147,10 @@ def _read_to_the_beginning(page: Page, address: str) -> None:
 
 
 def _long(page: Page) -> str:
-    found = page.evaluate("longTasks")
+    tasks = page.evaluate("longTasks")
     return (
-        f"{len(found)} tasks over 50 ms, the longest {max(found):.0f} ms"
-        if found
+        f"{len(tasks)} tasks over 50 ms, the longest {max(tasks):.0f} ms"
+        if tasks
         else ("no task over 50 ms")
     )
 

@@ -46,7 +46,7 @@ def stream() -> None:
         latency(var, token, sessions)
         print("\nFrames a second: 50 connections, no pause, every event committed")
         throughput(var, token, sessions)
-        print("\nA run with one tool step, beside the time of its model: from sending to the end")
+        print("\nA run with one tool step, without the time of its model: from sending to the end")
         overhead(var, token, sessions)
 
 

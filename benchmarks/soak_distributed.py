@@ -39,7 +39,7 @@ async def loaded(folder: Path) -> AsyncIterator[tuple[Deployment, list[Follower]
 async def kills_distributed(folder: Path) -> None:
     print(f"kill -9 of servers and workers at random, {KILLS} times, {SESSIONS} sessions busy")
     chance = random.Random(20)
-    driven = []
+    recoveries = []
     async with loaded(folder) as (deployment, _):
         for _ in range(KILLS):
             await all_running(deployment.web[0], SESSIONS // 2)
@@ -49,14 +49,14 @@ async def kills_distributed(folder: Path) -> None:
             began = time.monotonic()
             await deployment.restart(process, signal.SIGKILL)
             if held:
-                driven.append(await when_driven(deployment.web[0], held) - began)
-    report("resumed after the kill of a worker, median", statistics.median(driven), " s")
-    report("resumed after the kill of a worker, worst", max(driven), " s", 20.0)
+                recoveries.append(await when_driven(deployment.web[0], held) - began)
+    report("resumed after the kill of a worker, median", statistics.median(recoveries), " s")
+    report("resumed after the kill of a worker, worst", max(recoveries), " s", 20.0)
 
 
 async def rolling(folder: Path) -> None:
     print(f"SIGTERM to servers and workers one after the other, {SESSIONS} sessions busy")
-    driven = []
+    recoveries = []
     async with loaded(folder) as (deployment, _):
         for process in deployment.processes:
             await all_running(deployment.web[0], SESSIONS // 2)
@@ -64,8 +64,8 @@ async def rolling(folder: Path) -> None:
             began = time.monotonic()
             await deployment.restart(process, signal.SIGTERM)
             if held:
-                driven.append(await when_driven(deployment.web[0], held) - began)
-    report("resumed after SIGTERM to a worker, worst", max(driven), " s", 5.0)
+                recoveries.append(await when_driven(deployment.web[0], held) - began)
+    report("resumed after SIGTERM to a worker, worst", max(recoveries), " s", 5.0)
 
 
 async def frozen(folder: Path) -> None:

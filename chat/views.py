@@ -77,16 +77,16 @@ def new_project(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_GET
 @never_cache
-def project(request: HttpRequest, project_id: UUID) -> HttpResponse:
+def project_page(request: HttpRequest, project_id: UUID) -> HttpResponse:
     user = _user(request)
-    found = access.get_project(user, project_id)
+    project = access.get_project(user, project_id)
     context = {
-        "project": found,
-        "sessions": found.sessions.all()[:100],
-        "panels": panels.load(found),
-        "can_write": _can_write(user, found),
+        "project": project,
+        "sessions": project.sessions.all()[:100],
+        "panels": panels.load(project),
+        "can_write": _can_write(user, project),
         "form": ProjectForm(),
-        **_sidebar(user, found),
+        **_sidebar(user, project),
     }
     return render(request, "chat/project.html", context)
 
@@ -108,29 +108,29 @@ def _open_session(project: Project, user: User) -> HttpResponse:
 @login_required
 @require_GET
 @never_cache
-def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
+def session_page(request: HttpRequest, session_id: UUID) -> HttpResponse:
     user = _user(request)
-    found = access.get_session(user, session_id)
+    session = access.get_session(user, session_id)
     # Before the panels: a change between the two reads also arrives as an event.
-    transcript = transcript_pages.newest(found.pk)
+    transcript = transcript_pages.newest(session.pk)
     feedback.add(transcript, user)
-    can_write = _can_write(user, found.project)
+    can_write = _can_write(user, session.project)
     context = {
-        "session": found,
-        "project": found.project,
+        "session": session,
+        "project": session.project,
         "transcript": transcript,
-        "panels": panels.load(found.project, transcript.fresh),
+        "panels": panels.load(session.project, transcript.fresh),
         "can_write": can_write,
         "examples": EXAMPLES,
         "commands": COMMANDS,
         "notice": model_notice(),
         "is_offline": not has_server(),
-        "page": _page(found, transcript, user),
+        "page": _page(session, transcript, user),
         "modules": modules("chat/session.js"),
         "statuses": labels.STATUSES,
         "priorities": Task.Priority.values,
         "kinds": labels.KINDS,
-        **_sidebar(user, found.project),
+        **_sidebar(user, session.project),
     }
     return render(request, "chat/session.html", context)
 
@@ -160,16 +160,16 @@ def _page(session: ChatSession, transcript: Transcript, user: User) -> dict[str,
 def entries(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Renders entries of the gap from `start` to `end`, which the page does not show yet."""
     user = _user(request)
-    found = access.get_session(user, session_id)
+    session = access.get_session(user, session_id)
     gap = Gap(_number(request, "start"), _number(request, "end"))
     at = _number(request, "at") if "at" in request.GET else None
-    transcript = transcript_pages.part(found.pk, gap, at=at, early="early" in request.GET)
+    transcript = transcript_pages.part(session.pk, gap, at=at, early="early" in request.GET)
     feedback.add(transcript, user)
     context = {
-        "session": found,
-        "project": found.project,
+        "session": session,
+        "project": session.project,
         "transcript": transcript,
-        "can_write": _can_write(user, found.project),
+        "can_write": _can_write(user, session.project),
     }
     is_script = "X-Part" in request.headers
     return render(request, "chat/_entries.html" if is_script else "chat/entries.html", context)
@@ -187,11 +187,11 @@ def _number(request: HttpRequest, name: str) -> int:
 @never_cache
 def where(request: HttpRequest, session_id: UUID, name: str) -> HttpResponse:
     """Returns the position in the event log of a link's target: `message-…`, `run-…`, `event-…`."""
-    found = access.get_session(_user(request), session_id)
+    session = access.get_session(_user(request), session_id)
     kind, _, key = name.partition("-")
     if kind not in ("message", "run", "event") or (kind != "event" and not _is_uuid(key)):
         raise Http404("Not found in this session.")
-    place = transcript_pages.where(found.pk, kind, key)
+    place = transcript_pages.where(session.pk, kind, key)
     if place is None:
         raise Http404("Not found in this session.")
     return JsonResponse({"seq": place[0], "run": str(place[1]) if place[1] else None})
@@ -210,8 +210,8 @@ def _is_uuid(text: str) -> bool:
 @never_cache
 def board(request: HttpRequest, project_id: UUID) -> HttpResponse:
     """Renders the panels, for an open page whose board was changed by another session."""
-    found = access.get_project(_user(request), project_id)
-    return render(request, "chat/_panels.html", {"panels": panels.load(found)})
+    project = access.get_project(_user(request), project_id)
+    return render(request, "chat/_panels.html", {"panels": panels.load(project)})
 
 
 # -- actions ---------------------------------------------------------------------------------------
@@ -223,8 +223,8 @@ Action = Callable[[ChatSession, User], Awaitable[object]]
 async def undo(request: HttpRequest, session_id: UUID) -> HttpResponseBase:
     """Undoes one change (`seq`) or all changes of a run (`run`)."""
 
-    async def action(found: ChatSession, user: User) -> None:
-        await undo_changes(found.pk, user, await sync_to_async(_seqs)(request, found))
+    async def action(session: ChatSession, user: User) -> None:
+        await undo_changes(session.pk, user, await sync_to_async(_seqs)(request, session))
 
     return await _do(request, session_id, action, "Nothing was undone")
 
@@ -233,8 +233,8 @@ async def undo(request: HttpRequest, session_id: UUID) -> HttpResponseBase:
 async def retry(request: HttpRequest, session_id: UUID) -> HttpResponseBase:
     """Retries a failed run (`run`) from where it failed, as a new run."""
 
-    async def action(found: ChatSession, user: User) -> None:
-        await rerun.retry(found.pk, _run_named(request), user)
+    async def action(session: ChatSession, user: User) -> None:
+        await rerun.retry(session.pk, _run_named(request), user)
 
     return await _do(request, session_id, action, "Nothing was started")
 
@@ -243,8 +243,8 @@ async def retry(request: HttpRequest, session_id: UUID) -> HttpResponseBase:
 async def regenerate(request: HttpRequest, session_id: UUID) -> HttpResponseBase:
     """Answers the message of a finished run (`run`) again, as a new run."""
 
-    async def action(found: ChatSession, user: User) -> None:
-        await rerun.regenerate(found.pk, _run_named(request), user)
+    async def action(session: ChatSession, user: User) -> None:
+        await rerun.regenerate(session.pk, _run_named(request), user)
 
     return await _do(request, session_id, action, "Nothing was started")
 
@@ -270,9 +270,9 @@ async def _do(
     user = await request.auser()
     if not user.is_authenticated:
         return _answer(request, session_id, 401, "You are signed out.", failed)
-    found = await sync_to_async(access.get_session)(user, session_id, Role.EDITOR)
+    session = await sync_to_async(access.get_session)(user, session_id, Role.EDITOR)
     try:
-        await action(found, user)
+        await action(session, user)
     except Refused as refused:
         return _answer(request, session_id, 409, str(refused), failed)
     return _answer(request, session_id, 200, "", "")

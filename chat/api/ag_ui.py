@@ -284,15 +284,15 @@ async def _blocks(
     disconnected in between gets all of them again.
     """
     start = await database.call(run_filter.start_of, run)
-    async with aclosing(run_filter.of_run(presence, run, start)) as told:
-        async for one in told:
-            if one.event is None:
-                if one.piece.seq is None:
+    async with aclosing(run_filter.of_run(presence, run, start)) as items:
+        async for item in items:
+            if item.event is None:
+                if item.piece.seq is None:
                     yield ": heartbeat\n\n"
                 continue
-            events = translation.feed(one.event)
-            if events and one.event["seq"] > after:
-                cursors = [None] * (len(events) - 1) + [one.event["seq"]]
+            events = translation.feed(item.event)
+            if events and item.event["seq"] > after:
+                cursors = [None] * (len(events) - 1) + [item.event["seq"]]
                 for event, seq in zip(events, cursors, strict=True):
                     yield sse.block(Piece(event.model_dump_json(by_alias=True), seq))
             if translation.is_over:

@@ -111,9 +111,9 @@ class Waiting(Response):
 
     async def wait(self) -> None:
         """Waits until the run is over or waits for approval; then fills the response."""
-        async with aclosing(run_filter.of_run(self.presence, self.run, self.after)) as told:
-            async for one in told:
-                if one.blocked:
+        async with aclosing(run_filter.of_run(self.presence, self.run, self.after)) as items:
+            async for item in items:
+                if item.blocked:
                     break
         self.status_code, self.data = await database.call(_answer, self.run.pk)
         if self.status_code == 202:
@@ -227,10 +227,10 @@ class ChatStream(ChatView):
 async def _blocks(presence: ConnectionIdentity, run: Run, after: int) -> AsyncGenerator[str, None]:
     if await database.call(_is_over, run.pk, after):
         return
-    async with aclosing(run_filter.of_run(presence, run, after)) as told:
-        async for one in told:
-            if one.event is not None or one.piece.seq is None:
-                yield sse.block(one.piece)
+    async with aclosing(run_filter.of_run(presence, run, after)) as items:
+        async for item in items:
+            if item.event is not None or item.piece.seq is None:
+                yield sse.block(item.piece)
 
 
 def _is_over(run: UUID, after: int) -> bool:
