@@ -19,6 +19,8 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from agent.support.durations import duration
+
 if TYPE_CHECKING:
     AnyPaginator = Paginator[Any]
     FormSet = BaseInlineFormSet[Any, Any, Any]
@@ -159,20 +161,8 @@ def as_json(value: Any) -> SafeString:
     return format_html("<pre>{}</pre>", text)
 
 
-def duration(time: timedelta | None) -> str:
-    """Returns `time` for people: "0.42 s", "12.3 s", "2 min 5 s"; "-" when it is not over."""
-    if time is None:
-        return "-"
-    seconds = time.total_seconds()
-    if seconds < 10:
-        return f"{seconds:.2f} s"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
-
-
 def elapsed(row: Any) -> str:
-    """Returns how long `row` took, from its `started_at` to its `finished_at`."""
+    """Returns the time from the row's `started_at` to its `finished_at`; "-" while one is missing."""
     if row.started_at is None or row.finished_at is None:
         return "-"
-    return duration(row.finished_at - row.started_at)
+    return duration((row.finished_at - row.started_at) / timedelta(milliseconds=1))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -16,7 +14,6 @@ from agent.admin.base import (
     ReadOnlyAdmin,
     ReadOnlyInline,
     as_json,
-    duration,
     elapsed,
     link_to_list,
 )
@@ -24,6 +21,7 @@ from agent.event_log.events import Phase
 from agent.exceptions import codes
 from agent.models import Approval, Event, PhaseResult, PlanRevision, PlanStep, Run
 from agent.plan import StepType
+from agent.support.durations import duration
 
 
 class PhaseInline(ReadOnlyInline):
@@ -33,7 +31,7 @@ class PhaseInline(ReadOnlyInline):
 
     @admin.display(description="took")
     def took(self, row: PhaseResult) -> str:
-        return duration(timedelta(milliseconds=row.duration_ms))
+        return duration(row.duration_ms)
 
 
 class PlanInline(ReadOnlyInline):
@@ -170,7 +168,7 @@ class PhaseResultAdmin(ReadOnlyAdmin):
 
     @admin.display(description="took", ordering="duration_ms")
     def took(self, row: PhaseResult) -> str:
-        return duration(timedelta(milliseconds=row.duration_ms))
+        return duration(row.duration_ms)
 
     @admin.display(description="result")
     def found(self, row: PhaseResult) -> SafeString:

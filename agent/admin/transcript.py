@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.safestring import SafeString, mark_safe
 
-from agent.admin.base import as_json, duration, elapsed
+from agent.admin.base import as_json, elapsed
 from agent.models import ChatSession, PlanStep, Run
 from agent.support import markdown
+from agent.support.durations import duration
 
 PER_PAGE = 20  # runs
 
@@ -67,10 +67,7 @@ def _exchange(run: Run) -> Exchange:
         run=run,
         took=elapsed(run),
         usage=_usage(run),
-        phases=[
-            (row.phase, duration(timedelta(milliseconds=row.duration_ms)))
-            for row in run.phases.all()
-        ],
+        phases=[(row.phase, duration(row.duration_ms)) for row in run.phases.all()],
         plans=[(plan, [_step(step) for step in plan.steps.all()]) for plan in run.plans.all()],
         answer=mark_safe(markdown.render(text)),
     )

@@ -79,7 +79,7 @@ class Batch:
         if settings.SAMURAI_ENGINE != "local":
             yield
             return
-await database.call(local.release_dead_leases)
+        await database.call(local.release_dead_leases)
         async with local.executing() as runner:
             sweeper = background_task(self._sweep(runner))
             try:

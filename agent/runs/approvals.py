@@ -22,6 +22,7 @@ from agent.plan import Plan
 from agent.plans import approval_policy, dry_run, estimates, parser, store, validation
 from agent.plans.dry_run import Effect
 from agent.runs import ending, runs, wake
+from agent.support.counts import count
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -222,6 +223,6 @@ def _expire(approval_id: UUID) -> Done[None]:
     if approval is None or approval.run.status != Run.Status.WAITING:
         return Done(None)
     hours = settings.SAMURAI_APPROVAL_HOURS
-    reason = f"The plan was not approved within {hours} hour{'' if hours == 1 else 's'}."
+    reason = f"The plan was not approved within {count(hours, 'hour')}."
     expired = Approval.Status.EXPIRED
     return Done(None, ending.cancel_now(approval.run, None, reason, approval_status=expired))

@@ -68,9 +68,9 @@ def test_a_transcript_tells_what_was_said_and_done_and_how_long_it_took(
     text = text_of(client, transcript(rows))
     for said in (
         "Doctors publish free slots",
-        "Took 4.20 s",
+        "Took 4.2 s",
         "1200 input, 34 output, 2 calls",
-        "<span>analyzing</span> 1.50 s",
+        "<span>analyzing</span> 1.5 s",
         "Plan 1: Plan the slots",
         "Create “Calendar”",
         "create_task · 2 min 5 s",
@@ -237,7 +237,7 @@ async def test_a_session_is_exported_as_its_log_and_as_a_text(
             log = [e.body async for e in Event.objects.filter(session=rows).order_by("seq")]
             assert events == log
         else:
-            for said in ("# The first talk", "> Doctors publish free slots", "analyzing 1.50 s"):
+            for said in ("# The first talk", "> Doctors publish free slots", "analyzing 1.5 s"):
                 assert said in text
             assert "- [succeeded] Create “Calendar” (2 min 5 s)" in text
     assert [entry.change_message async for entry in LogEntry.objects.order_by("pk")] == [
