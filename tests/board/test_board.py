@@ -286,7 +286,7 @@ def test_a_reference_that_is_nearly_right_is_answered_with_what_is_near(
     project: Project, make: Make
 ) -> None:
     task = make("SMS reminder")
-    with pytest.raises(ToolFailed, match=f"Close to it: “SMS reminder” \\({task.pk}\\)"):
+    with pytest.raises(ToolFailed, match=f"Similar titles: “SMS reminder” \\({task.pk}\\)"):
         board.find_task(project.pk, "WhatsApp reminder")
 
 

@@ -201,7 +201,7 @@ BAD: list[tuple[Any, str]] = [
     ),
     # objects
     ([step("s1", "delete_task", task="Invoices")], "step s1: task: There is no task “Invoices”"),
-    ([step("s1", "delete_task", task="reminder")], "step s1: task: “reminder” may be several"),
+    ([step("s1", "delete_task", task="reminder")], "step s1: task: “reminder” matches several"),
     ([step("s1", "delete_task", task=str(uuid4()))], "step s1: task: There is no task with the id"),
     (
         [step("s1", title="A", depends_on=["SMS reminder", "Invoices"])],
