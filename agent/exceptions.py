@@ -80,7 +80,7 @@ class ToolFailed(AgentError):
     code = "tool_failed"
 
 
-class SeveralFit(ToolFailed):
+class AmbiguousReference(ToolFailed):
     """A reference fits several objects, and only a person knows which one is meant."""
 
 

@@ -79,24 +79,24 @@ def as_placeholder(value: Any) -> Placeholder | None:
 
 
 # Where something stands in arguments: names, and indexes of lists.
-Place = tuple[str | int, ...]
+ArgumentPath = tuple[str | int, ...]
 
 
-def placeholders(value: Any) -> Iterator[tuple[Place, Placeholder]]:
+def placeholders(value: Any) -> Iterator[tuple[ArgumentPath, Placeholder]]:
     """Yields each placeholder in `value` with its place in it."""
     for place, one in _objects(value, ()):
         if (found := as_placeholder(one)) is not None:
             yield place, found
 
 
-def broken_placeholders(value: Any) -> Iterator[Place]:
+def broken_placeholders(value: Any) -> Iterator[ArgumentPath]:
     """Yields the place of each object in `value` that was to be a placeholder and is none."""
     for place, one in _objects(value, ()):
         if "$from" in one and as_placeholder(one) is None:
             yield place
 
 
-def _objects(value: Any, place: Place) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+def _objects(value: Any, place: ArgumentPath) -> Iterator[tuple[ArgumentPath, Mapping[str, Any]]]:
     """Yields the objects in `value` with their places; not what is inside of a placeholder."""
     if isinstance(value, Mapping):
         yield place, value
@@ -125,7 +125,9 @@ def fill(value: Any, results: Mapping[str, Any]) -> Any:
     return replace(value, lambda _, found: follow(results[found.step], found.path))
 
 
-def replace(value: Any, give: Callable[[Place, Placeholder], Any], place: Place = ()) -> Any:
+def replace(
+    value: Any, give: Callable[[ArgumentPath, Placeholder], Any], place: ArgumentPath = ()
+) -> Any:
     """Returns `value` with what `give` returns for each placeholder and its place."""
     if (found := as_placeholder(value)) is not None:
         return give(place, found)

@@ -84,7 +84,7 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
                 case "websocket.disconnect":
                     self._leave()
                     raise StopConsumer
-        except database.LOST:
+        except database.CONNECTION_ERRORS:
             # Nothing is lost: what was not confirmed is sent again with its client_id.
             logger.exception("The database is away; closing a connection")
             await self._close(TRY_LATER)
@@ -185,7 +185,7 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
                     self.news = self.loop.create_future()
                     await self._send_what_there_is()
                     await self.news
-            except database.LOST:
+            except database.CONNECTION_ERRORS:
                 logger.exception("The log cannot be read; closing a connection")
                 self.close_code = TRY_LATER
             await self._close(self.close_code)

@@ -21,7 +21,7 @@ from agent.llm.factory import has_server, model_notice
 MAY_SEE = "agent.view_run"
 
 
-class Panel(AdminSite):
+class SamuraiAdminSite(AdminSite):
     site_header = site_title = "Samurai Agent"
     index_title = "What the agent did and knows"
 

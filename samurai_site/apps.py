@@ -3,5 +3,5 @@
 from django.contrib.admin.apps import AdminConfig
 
 
-class PanelConfig(AdminConfig):
-    default_site = "samurai_site.admin_site.Panel"
+class SamuraiAdminConfig(AdminConfig):
+    default_site = "samurai_site.admin_site.SamuraiAdminSite"

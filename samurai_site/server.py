@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from agent.engine import process_identity
 from agent.engine.local import LocalEngine
-from samurai_site.server_lock import Place
+from samurai_site.server_lock import ServerLock
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -69,8 +69,8 @@ class Server:
 
     async def _start_engine(self) -> None:
         process_identity.settle()
-        self._place = Place()
-        await self._place.take()
+        self._lock = ServerLock()
+        await self._lock.take()
         if settings.SAMURAI_ENGINE == "local":
             self._engine = LocalEngine(serving=True)
             await self._engine.start()

@@ -20,12 +20,12 @@ from django.db import connections
 logger = logging.getLogger(__name__)
 
 # The advisory lock of servers on PostgreSQL: any number that nothing else locks there.
-PLACE = 0x53414D55
+LOCK_ID = 0x53414D55
 # Seconds between looks whether the lock is still ours; it goes with its connection.
 LOOK = 2.0
 
 
-class Place:
+class ServerLock:
     """What is held goes with the process, however that ends."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ def _lock_database() -> psycopg.Connection[Any]:
     """Shares a lock with servers that wake each other over Redis; alone, holds it alone."""
     connection = psycopg.connect(**_parameters(), autocommit=True)
     lock = "pg_try_advisory_lock_shared" if settings.REDIS_URL else "pg_try_advisory_lock"
-    row = connection.execute(f"SELECT {lock}(%s)", [PLACE]).fetchone()
+    row = connection.execute(f"SELECT {lock}(%s)", [LOCK_ID]).fetchone()
     if row == (True,):
         return connection
     connection.close()

@@ -112,7 +112,7 @@ PASSWORD_RESET_TIMEOUT = 3600
 
 INSTALLED_APPS = [
     "daphne",  # first: it replaces `runserver` with one that speaks ASGI
-    "samurai_site.apps.PanelConfig",  # the admin
+    "samurai_site.apps.SamuraiAdminConfig",  # the admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

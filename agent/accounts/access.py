@@ -36,7 +36,7 @@ def role_in(user: User | AnonymousUser, project: Project) -> Role | None:
     return Role(roles[0]) if roles else None
 
 
-def readable(pairs: Iterable[tuple[int, UUID]]) -> set[tuple[int, UUID]]:
+def viewable(pairs: Iterable[tuple[int, UUID]]) -> set[tuple[int, UUID]]:
     """Returns the pairs of user id and session id in which the user may view the session.
 
     Applies the rule of `projects_of` to many pairs with two queries. Does not check that users are

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 
 from agent.accounts.tokens import revoke
 from agent.admin import actions
-from agent.admin.base import CountedDeletion, QuickAdmin, ReadOnlyAdmin
+from agent.admin.base import CountedDeletion, LargeTableAdmin, ReadOnlyAdmin
 from agent.models import ApiToken, Feedback
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class InForceFilter(admin.SimpleListFilter):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(QuickAdmin):
+class ApiTokenAdmin(LargeTableAdmin):
     """Tokens are made by `manage.py create_token`, which alone can show the key."""
 
     list_display = ("__str__", "user", "name", "scope", "created_at", "last_used_at", "revoked_at")

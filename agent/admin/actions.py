@@ -16,7 +16,7 @@ from agent.runs import ending, rerun
 
 MAY_CHANGE = "agent.change_run"
 
-Verb = Callable[[HttpRequest, Run], None]
+RunAction = Callable[[HttpRequest, Run], None]
 
 
 def cancel(request: HttpRequest, run: Run) -> None:
@@ -35,7 +35,7 @@ def retry(request: HttpRequest, run: Run) -> None:
     note(request, run, f"Tried again as run {again.number}.")
 
 
-def on_each(request: HttpRequest, chosen: Iterable[Run], verb: Verb) -> int:
+def apply_to_each(request: HttpRequest, chosen: Iterable[Run], verb: RunAction) -> int:
     """Does it to all; returns to how many it could be done."""
     done = 0
     for run in chosen:
@@ -54,8 +54,8 @@ def person(request: HttpRequest) -> User:
 
 def note(request: HttpRequest, row: Model, text: str) -> None:
     """Tells in the history of `row` what was done to it, and by whom."""
-    note_all(request, [row], text)
+    log_changes(request, [row], text)
 
 
-def note_all(request: HttpRequest, rows: Iterable[Model], text: str) -> None:
+def log_changes(request: HttpRequest, rows: Iterable[Model], text: str) -> None:
     LogEntry.objects.log_actions(person(request).pk, rows, CHANGE, change_message=text)

@@ -44,7 +44,7 @@ class BoundedPaginator(AnyPaginator):
         return int(rows.order_by()[: self.MOST].count())
 
 
-class QuickAdmin(ModelAdmin):
+class LargeTableAdmin(ModelAdmin):
     """A list that stays quick when its table is long."""
 
     show_full_result_count = False
@@ -53,7 +53,7 @@ class QuickAdmin(ModelAdmin):
     paginator = BoundedPaginator
 
 
-class AgentsAdmin(QuickAdmin):
+class AgentRecordAdmin(LargeTableAdmin):
     """Rows that only the agent makes. They go with what they belong to, not one by one."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -70,7 +70,7 @@ class AgentsAdmin(QuickAdmin):
         return page is None or page.startswith(f"{self.opts.app_label}_{self.opts.model_name}_")
 
 
-class ReadOnlyAdmin(AgentsAdmin):
+class ReadOnlyAdmin(AgentRecordAdmin):
     """Such rows that are looked at and never edited."""
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

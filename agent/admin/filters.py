@@ -17,7 +17,7 @@ from agent.models import Memory, Project, Run
 MOST = 30  # choices; what is not among them is found by the search
 
 
-class FewFilter(admin.SimpleListFilter):
+class LimitedChoicesFilter(admin.SimpleListFilter):
     """The first of maybe many rows, and the one that is chosen."""
 
     def rows(self) -> QuerySet[Any]:
@@ -50,7 +50,7 @@ class FewFilter(admin.SimpleListFilter):
         )
 
 
-class ProjectFilter(FewFilter):
+class ProjectFilter(LimitedChoicesFilter):
     title = "project"
     parameter_name = "project__id__exact"
 
@@ -58,7 +58,7 @@ class ProjectFilter(FewFilter):
         return Project.objects.order_by("-created_at")
 
 
-class PersonFilter(FewFilter):
+class PersonFilter(LimitedChoicesFilter):
     title = "person"
     parameter_name = "created_by__id__exact"
 

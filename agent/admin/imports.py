@@ -17,14 +17,14 @@ from agent.memory import memories
 from agent.models import Memory, Project
 
 # Each line is compared with all memories of the project: more of them at once take too long.
-MOST_LINES = 500
+MAX_LINES = 500
 MOST_BYTES = 5_000_000
 
 
 class ImportForm(forms.Form):
     project = forms.ModelChoiceField(Project.objects.order_by("name"))
     file = forms.FileField(
-        help_text=f"JSON Lines, at most {MOST_LINES}: title, content, kind, category. "
+        help_text=f"JSON Lines, at most {MAX_LINES}: title, content, kind, category. "
         "What the memory says already stays as it is."
     )
 
@@ -36,8 +36,8 @@ class ImportForm(forms.Form):
             lines: list[str] = file.read().decode("utf-8-sig").splitlines()
         except UnicodeDecodeError:
             raise forms.ValidationError("The file is not UTF-8.") from None
-        if len(lines) > MOST_LINES:
-            raise forms.ValidationError(f"The file has more than {MOST_LINES} lines.")
+        if len(lines) > MAX_LINES:
+            raise forms.ValidationError(f"The file has more than {MAX_LINES} lines.")
         return lines
 
 
@@ -78,7 +78,7 @@ def take(project: Project, lines: list[str], by_id: int) -> Imported:
                 done.changes.append(change)
         return done, done.changes
 
-    return manual_changes.on_board(project.pk, work)
+    return manual_changes.apply_to_project(project.pk, work)
 
 
 def _told(lines: list[str], done: Imported) -> Iterator[tuple[int, dict[str, Any]]]:

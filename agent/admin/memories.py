@@ -96,7 +96,7 @@ class MemoryAdmin(SoftDeleteAdmin):
     @admin.action(description="Export as JSON Lines", permissions=["view"])
     def export_selected(self, request: HttpRequest, chosen: QuerySet[Memory]) -> HttpResponseBase:
         ids = list(chosen.values_list("pk", flat=True))
-        actions.note_all(request, chosen, "Exported.")
+        actions.log_changes(request, chosen, "Exported.")
         return exports.of_memories(ids)
 
     # -- pages of its own --------------------------------------------------------------------------
@@ -122,7 +122,7 @@ class MemoryAdmin(SoftDeleteAdmin):
             project, lines = form.cleaned_data["project"], form.cleaned_data["file"]
             imported = imports.take(project, lines, actions.person(request).pk)
             changed = Memory.objects.filter(pk__in=[change.id for change in imported.changes])
-            actions.note_all(request, changed, "Imported.")
+            actions.log_changes(request, changed, "Imported.")
         context = {"title": "Import memories", "form": form, "imported": imported}
         return self._page(request, "import", context)
 
@@ -144,7 +144,7 @@ class MemoryAdmin(SoftDeleteAdmin):
         if not self.has_change_permission(request, row):
             raise PermissionDenied
         number = request.POST.get("number", "")
-        change = undo.change_of(row, int(number)) if number.isdecimal() else None
+        change = undo.change_of_revision(row, int(number)) if number.isdecimal() else None
         if change is None:
             raise Http404("There is no such revision.")
 
@@ -153,7 +153,7 @@ class MemoryAdmin(SoftDeleteAdmin):
             return None, [done]
 
         try:
-            manual_changes.on_board(row.project_id, work)
+            manual_changes.apply_to_project(row.project_id, work)
         except Refused as refused:
             self.message_user(request, str(refused), messages.ERROR)
         else:

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 
-from agent.admin.base import CountedDeletion, QuickAdmin, TabularInline, link_to_list
+from agent.admin.base import CountedDeletion, LargeTableAdmin, TabularInline, link_to_list
 from agent.models import ChatSession, Membership, Memory, Project, Task
 
 
@@ -29,7 +29,7 @@ class MembershipInline(TabularInline):
 
 
 @admin.register(Project)
-class ProjectAdmin(CountedDeletion, QuickAdmin):
+class ProjectAdmin(CountedDeletion, LargeTableAdmin):
     list_display = ("name", "owner", "session_count", "open_tasks", "memory_count", "created_at")
     list_select_related = ("owner",)
     list_filter = ("created_at",)
@@ -72,7 +72,7 @@ class ProjectAdmin(CountedDeletion, QuickAdmin):
 
 
 @admin.register(Membership)
-class MembershipAdmin(QuickAdmin):
+class MembershipAdmin(LargeTableAdmin):
     list_display = ("user", "project", "role", "created_at")
     list_select_related = ("user", "project")
     list_filter = ("role", "created_at")

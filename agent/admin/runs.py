@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from agent.admin import actions
-from agent.admin.actions import Verb
+from agent.admin.actions import RunAction
 from agent.admin.base import (
     ChoiceFilter,
     ReadOnlyAdmin,
@@ -139,9 +139,11 @@ class RunAdmin(ReadOnlyAdmin):
     def retry_selected(self, request: HttpRequest, chosen: QuerySet[Run]) -> None:
         self._tell(request, chosen, actions.retry, "on their way again")
 
-    def _tell(self, request: HttpRequest, chosen: QuerySet[Run], verb: Verb, done: str) -> None:
+    def _tell(
+        self, request: HttpRequest, chosen: QuerySet[Run], verb: RunAction, done: str
+    ) -> None:
         found = list(chosen.select_related("created_by", "session__project__owner"))
-        count = actions.on_each(request, found, verb)
+        count = actions.apply_to_each(request, found, verb)
         self.message_user(request, f"{count} of {len(found)} {done}.")
 
 

@@ -26,8 +26,8 @@ from agent.admin.base import (
     BoundedPaginator,
     ChoiceFilter,
     CountedDeletion,
+    LargeTableAdmin,
     LatestFormSet,
-    QuickAdmin,
     ReadOnlyAdmin,
     ReadOnlyInline,
     as_json,
@@ -66,7 +66,7 @@ SHOWN = ("chatsession", "message", "run", "planrevision", "planstep")
 
 
 @admin.register(ChatSession)
-class ChatSessionAdmin(CountedDeletion, QuickAdmin):
+class ChatSessionAdmin(CountedDeletion, LargeTableAdmin):
     list_display = ("__str__", "project", "created_by", "latest", "read", "updated_at")
     list_select_related = ("project", "created_by")
     list_filter = (LatestStatusFilter, "updated_at", ProjectFilter, PersonFilter)
@@ -118,14 +118,14 @@ class ChatSessionAdmin(CountedDeletion, QuickAdmin):
     @admin.action(description="Cancel what is unfinished", permissions=["verb"])
     def cancel_unfinished(self, request: HttpRequest, chosen: QuerySet[ChatSession]) -> None:
         found = Run.objects.filter(session__in=chosen.values("pk"), status__in=Run.UNFINISHED)
-        count = actions.on_each(request, list(found), actions.cancel)
+        count = actions.apply_to_each(request, list(found), actions.cancel)
         self.message_user(request, f"Runs cancelled: {count}.")
 
     @admin.action(description="Retry the latest run where it failed", permissions=["verb"])
     def retry_latest(self, request: HttpRequest, chosen: QuerySet[ChatSession]) -> None:
         runs = Run.objects.select_related("created_by", "session__project__owner")
         latest = [runs.filter(session=session).order_by("-number").first() for session in chosen]
-        count = actions.on_each(request, [run for run in latest if run], actions.retry)
+        count = actions.apply_to_each(request, [run for run in latest if run], actions.retry)
         self.message_user(request, f"Runs on their way again: {count}.")
 
     @admin.action(description="Export as JSON Lines", permissions=["read"])

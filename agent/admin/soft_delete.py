@@ -11,8 +11,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from agent.admin import actions
-from agent.admin.base import AgentsAdmin
-from agent.edits.manual_changes import raise_board_version
+from agent.admin.base import AgentRecordAdmin
+from agent.edits.manual_changes import increment_board_version
 from agent.exceptions import ToolFailed
 
 
@@ -36,7 +36,7 @@ class DeletedFilter(admin.SimpleListFilter):
         return queryset.filter(deleted_at__isnull=self.value() != "yes")
 
 
-class SoftDeleteAdmin(AgentsAdmin):
+class SoftDeleteAdmin(AgentRecordAdmin):
     """Edits, deletes and restores by the functions that alone write these rows."""
 
     actions: tuple[str, ...] = ("delete_marked", "restore_marked")
@@ -56,7 +56,7 @@ class SoftDeleteAdmin(AgentsAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         self.revise(request, obj)
-        raise_board_version(obj.project_id)
+        increment_board_version(obj.project_id)
 
     @admin.action(description="Delete selected (can be restored)", permissions=["change"])
     def delete_marked(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
@@ -78,7 +78,7 @@ class SoftDeleteAdmin(AgentsAdmin):
             try:
                 with transaction.atomic():
                     function(request, row)
-                    raise_board_version(row.project_id)
+                    increment_board_version(row.project_id)
                     actions.note(request, row, f"{done}.")
             except ToolFailed as error:
                 self.message_user(request, str(error), messages.ERROR)

@@ -45,7 +45,7 @@ def same_project(task: Task, others: Iterable[Task]) -> None:
             raise ToolFailed(f"The task “{other.title}” is not in this project.")
 
 
-def allowed_parent(task: Task, parent: Task | None) -> Task | None:
+def check_parent(task: Task, parent: Task | None) -> Task | None:
     if parent is None:
         return None
     same_project(task, [parent])
@@ -78,7 +78,7 @@ def _height(task_id: UUID, parents: Mapping[UUID, UUID | None]) -> int:
     return 1 + max(below, default=0)
 
 
-def depend_on(task: Task, needed: Sequence[Task]) -> None:
+def set_dependencies(task: Task, needed: Sequence[Task]) -> None:
     same_project(task, needed)
     wanted = {other.pk: other for other in needed}
     edges = _edges.objects.filter(from_task__project_id=task.project_id)

@@ -70,7 +70,7 @@ def find_tasks(project_id: UUID, references: Iterable[str]) -> list[Task]:
     return [found[key] for key in dict.fromkeys(wanted)]
 
 
-def left_open(tasks: Collection[Task]) -> list[str]:
+def still_open_titles(tasks: Collection[Task]) -> list[str]:
     """Returns what does not fit the status of `tasks`: the titles of open subtasks of completed ones,
     and of open tasks that completed ones, and those in progress, depend on.
 
@@ -174,9 +174,9 @@ def update_task(
     if status is not None:
         task.status = rules.one_of(Task.Status.values, status, "status")
     if not isinstance(parent, Keep):
-        task.parent = rules.allowed_parent(task, parent)
+        task.parent = rules.check_parent(task, parent)
     if depends_on is not None:
-        rules.depend_on(task, depends_on)
+        rules.set_dependencies(task, depends_on)
     if position is not None:
         task.position = rules.place(task, position)
     return task, _save(task, before)
@@ -216,7 +216,7 @@ def update_tasks(
         if priority is not None:
             row.priority = rules.one_of(Task.Priority.values, priority, "priority")
         if not isinstance(parent, Keep):
-            row.parent = rules.allowed_parent(row, parent)
+            row.parent = rules.check_parent(row, parent)
         row.updated_at = timezone.now()
     pairs = zip(rows, before, tasks_json(rows), strict=True)
     changed = [(row, was, now) for row, was, now in pairs if was != now]
@@ -286,7 +286,7 @@ def _new(project_id: UUID, item: NewTask, position: int) -> Task:
         priority=rules.one_of(Task.Priority.values, item.priority, "priority"),
         position=position,
     )
-    task.parent = rules.allowed_parent(task, item.parent)
+    task.parent = rules.check_parent(task, item.parent)
     return task
 
 

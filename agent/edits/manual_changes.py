@@ -22,7 +22,7 @@ T = TypeVar("T")
 Work = Callable[[], tuple[T, Sequence[Change]]]
 
 
-async def in_session(session: UUID, user: User, work: Work[T]) -> T:
+async def apply_in_session(session: UUID, user: User, work: Work[T]) -> T:
     """Does `work`; its changes are events of the session's log. Raises what it raises, and `Refused`."""
 
     def effect() -> log.Done[T]:
@@ -33,16 +33,16 @@ async def in_session(session: UUID, user: User, work: Work[T]) -> T:
     return value
 
 
-def on_board(project: UUID, work: Work[T]) -> T:
+def apply_to_project(project: UUID, work: Work[T]) -> T:
     """Does `work`; that something changed is told by the board's version alone."""
     with transaction.atomic():
         value, changes = work()
         if changes:
-            raise_board_version(project)
+            increment_board_version(project)
     return value
 
 
-def raise_board_version(project: UUID) -> None:
+def increment_board_version(project: UUID) -> None:
     """Tells whoever compares versions to fetch the project's board again."""
     Project.objects.filter(pk=project).update(board_version=F("board_version") + 1)
 

@@ -29,10 +29,10 @@ async def undo(session: UUID, user: User, seqs: Sequence[int]) -> None:
     Raises `Refused`: `not_found` when there is no such change, `stale_change` when an object was
     changed since.
     """
-    await manual_changes.in_session(session, user, partial(_undo_told, session, user, seqs))
+    await manual_changes.apply_in_session(session, user, partial(_undo_told, session, user, seqs))
 
 
-def seqs_of_run(session: UUID, run: UUID) -> list[int]:
+def change_seqs(session: UUID, run: UUID) -> list[int]:
     """Returns the numbers of the changes that the run made."""
     changes = Event.objects.filter(session=session, run=run, type=events.EventType.CHANGE)
     return list(changes.order_by("seq").values_list("seq", flat=True))
@@ -188,7 +188,7 @@ _MEMORY = _Verbs(
 # -- from a memory's history -----------------------------------------------------------------------
 
 
-def change_of(one: Memory, number: int) -> Change | None:
+def change_of_revision(one: Memory, number: int) -> Change | None:
     """Returns what the revision with this number did; None when there is none."""
     rows = list(one.revisions.filter(number__lte=number).order_by("-number")[:2])
     if not rows or rows[0].number != number:

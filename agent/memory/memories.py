@@ -267,7 +267,7 @@ def _keep(memory: Memory, action: str, run_id: UUID | None, by_id: int | None) -
 
 
 def _entry(memory: Memory) -> SearchEntry:
-    around = said_around(memory.source_message_id)
+    around = _source_text(memory.source_message_id)
     return search_index.entry(
         project_id=memory.project_id,
         kind="memory",
@@ -277,7 +277,7 @@ def _entry(memory: Memory) -> SearchEntry:
     )
 
 
-def said_around(message_id: UUID | None) -> str:
+def _source_text(message_id: UUID | None) -> str:
     """Returns the message and the one before it in its session, each cut to its beginning."""
     message = None if message_id is None else Message.objects.filter(pk=message_id).first()
     if message is None:

@@ -130,7 +130,7 @@ class _Run:
     async def _kept(self) -> dict[str, PlanStep]:
         if self.run.attempt == 1:  # nobody has carried out anything yet
             return {}
-        return await database.call(lambda: store.done(store.latest(self.run)))
+        return await database.call(lambda: store.succeeded_steps(store.latest(self.run)))
 
     def _revision(self) -> PlanRevision:
         revision = store.latest(self.run)
@@ -184,7 +184,7 @@ class _Run:
             plan = await self.planner.again(execution.revision)
         except ModelError as error:
             details = str(error)  # what was done stays done, and is told of
-        kept = store.done(execution.revision)
+        kept = store.succeeded_steps(execution.revision)
 
         def effect() -> Done[None]:
             Run.objects.filter(pk=self.run.pk).update(replanned=True)

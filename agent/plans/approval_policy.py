@@ -17,7 +17,7 @@ from agent.tools import registry
 from agent.tools.registry import Tool
 
 # As many existing objects may change without a word; with more, nobody sees at a glance which.
-MOST_CHANGED = 5
+MAX_CHANGED = 5
 
 # Only with one of these does a message ask for a deletion, in the languages that we know. With words
 # that we do not know, one question too many is asked.
@@ -57,7 +57,7 @@ def is_harmless(run: Run, steps: Iterable[Step]) -> bool:
     return not any(tool.alters or tool.outgoing or tool.destructive for _, tool in _calls(steps))
 
 
-def why_ask(run: Run, effects: Sequence[Effect], deleted: int = 0) -> str:
+def reason_to_ask(run: Run, effects: Sequence[Effect], deleted: int = 0) -> str:
     """Returns why a person must approve first what has `effects`; "" when it may go on at once.
 
     `deleted`: objects that the run has deleted already.
@@ -124,7 +124,7 @@ def _is_wanted(run: Run, kind: str, key: UUID) -> bool:
     for name in kinds:
         rows = _MODELS[name].objects.filter(project=run.session.project_id)
         titles |= dict(rows.values_list("pk", "title"))
-    return lookup.names_exactly(message, key, titles)
+    return lookup.identifies(message, key, titles)
 
 
 def _changing(effects: Sequence[Effect]) -> str:
@@ -134,7 +134,7 @@ def _changing(effects: Sequence[Effect]) -> str:
         for change in effect.changes:
             (created if change.action == "created" else changed).add(change.id)
     number = len(changed - created)
-    return f"It changes {number} existing objects." if number > MOST_CHANGED else ""
+    return f"It changes {number} existing objects." if number > MAX_CHANGED else ""
 
 
 def _tainted(effects: Sequence[Effect]) -> str:

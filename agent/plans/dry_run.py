@@ -39,7 +39,7 @@ class Effect:
         }
 
 
-def foresee(
+def preview(
     run: Run, plan: Plan, left: Collection[str], results: Mapping[str, Any]
 ) -> tuple[Effect, ...]:
     """Returns the effect of each tool step that is `left` of `plan`; changes nothing.
@@ -73,7 +73,7 @@ def _use(run: Run, step: Step, tool: Tool, arguments: Any, known: dict[str, Any]
             known[step.id] = tool.function(call, arguments).model_dump(mode="json")
     except ToolFailed as error:
         return Effect(step, note=f"As things are, it would fail: {error}")
-    except database.LOST:
+    except database.CONNECTION_ERRORS:
         raise
     except Exception:  # a tool is foreign code: its fault is one failed step
         logger.exception("The tool %s raised when it was tried", tool.name)

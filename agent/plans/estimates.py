@@ -29,7 +29,7 @@ from django.db.models import F
 from agent.event_log.events import Phase
 from agent.models import PhaseResult, PlanStep, Run
 from agent.plan import Plan, StepType
-from agent.plans.ordering import AT_ONCE, needs
+from agent.plans.ordering import MAX_PARALLEL_STEPS, needs
 
 # With fewer there is no estimate: chance would speak.
 MIN_SAMPLES = 5
@@ -185,7 +185,7 @@ def history() -> History:
         return _kept
 
 
-def forget() -> None:
+def clear_cache() -> None:
     """Has the next question read the rows."""
     global _kept
     _kept = None
@@ -195,7 +195,7 @@ def forget() -> None:
 
 
 @dataclass(slots=True)
-class Outlook:
+class RemainingTime:
     """What is left of one run, as it goes: told of each beginning and end, it returns the metadata
     of the event that tells of it. `uses_tools` and `plan` are known when the run has come so far."""
 
@@ -300,25 +300,25 @@ class Outlook:
 
 
 def _makespan(took: Mapping[str, int], needs: Mapping[str, list[str]]) -> int:
-    """Returns when the last step ends, at most `AT_ONCE` of them at work, in the order of the plan."""
+    """Returns when the last step ends, at most `MAX_PARALLEL_STEPS` of them at work, in the order of the plan."""
     waiting = list(took)
     running: list[tuple[int, str]] = []
     clock = 0
     while waiting or running:
         open_steps = {*waiting, *(step for _, step in running)}
         ready = [step for step in waiting if open_steps.isdisjoint(needs[step])]
-        for step in ready[: AT_ONCE - len(running)]:
+        for step in ready[: MAX_PARALLEL_STEPS - len(running)]:
             heappush(running, (clock + took[step], step))
             waiting.remove(step)
         clock, _ = heappop(running)
     return clock
 
 
-def of_plan(run: Run, plan: Plan, ended: Collection[str] = ()) -> Estimate | None:
+def plan_estimate(run: Run, plan: Plan, ended: Collection[str] = ()) -> Estimate | None:
     """Returns how long `run` works from the moment that `plan` may be carried out to its end; its
     steps `ended` are over."""
     uses_tools = any(step.type == StepType.TOOL for step in plan.steps)
-    outlook = Outlook(history(), run.model, run.session.project_id, uses_tools)
+    outlook = RemainingTime(history(), run.model, run.session.project_id, uses_tools)
     outlook.skip(*(phase for phase in Phase if phase not in (Phase.EXECUTION, *_SIDE_BY_SIDE)))
     outlook.take(plan, ended)
     return outlook.left()

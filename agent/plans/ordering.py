@@ -6,10 +6,10 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from agent.plan import Step
 from agent.tools import registry
-from agent.tools.references import named_objects, open_kinds
+from agent.tools.references import kinds_of_placeholders, named_objects
 
 # Steps of one run that work at the same time.
-AT_ONCE = 8
+MAX_PARALLEL_STEPS = 8
 
 # Kind of an object and what tells it from others of its kind; None: it may be any of them.
 Touched = tuple[str, Hashable | None]
@@ -39,7 +39,7 @@ def _touched(step: Step, resolve: Resolve) -> set[Touched]:
     if tool is None:
         return set()
     named = {(kind, resolve(kind, name)) for _, kind, name in named_objects(tool, step.arguments)}
-    return named | {(kind, None) for kind in open_kinds(tool, step.arguments)}
+    return named | {(kind, None) for kind in kinds_of_placeholders(tool, step.arguments)}
 
 
 def _meet(some: set[Touched], others: set[Touched]) -> bool:

@@ -56,7 +56,7 @@ def _row(revision: PlanRevision, position: int, step: plan.Step, done: PlanStep 
     return row
 
 
-def done(revision: PlanRevision | None) -> dict[str, PlanStep]:
+def succeeded_steps(revision: PlanRevision | None) -> dict[str, PlanStep]:
     """Returns the tool steps that are carried out, by id: they stay in whatever plan comes next."""
     return {
         step.key: step

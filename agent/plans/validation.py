@@ -14,7 +14,15 @@ from uuid import UUID
 from agent.accounts.access import includes, role_in
 from agent.models import Project
 from agent.models.projects import Role
-from agent.plan import Place, Placeholder, Plan, Step, StepType, broken_placeholders, placeholders
+from agent.plan import (
+    ArgumentPath,
+    Placeholder,
+    Plan,
+    Step,
+    StepType,
+    broken_placeholders,
+    placeholders,
+)
 from agent.tools import registry, schemas
 from agent.tools.references import missing_objects
 from agent.tools.registry import Tool
@@ -108,7 +116,7 @@ def _step_problems(
         return _words_problems(step)
     tool = registry.get(step.tool)
     if tool is None:
-        known = ", ".join(sorted(tool.name for tool in registry.every()))
+        known = ", ".join(sorted(tool.name for tool in registry.all_tools()))
         what = f"there is no tool {step.tool!r}" if step.tool else "a step of type tool names one"
         return [f"{what}; there are: {known}"]
     found = tool.check(step.arguments) + _misshapen(step)
@@ -152,7 +160,7 @@ def _holder_problem(
     return ""
 
 
-def _type_problem(holder: Placeholder, place: Place, tool: Tool, plan: Plan) -> str:
+def _type_problem(holder: Placeholder, place: ArgumentPath, tool: Tool, plan: Plan) -> str:
     """Returns why what the placeholder stands for cannot stand there, as far as that is known."""
     source = _source(holder, plan)
     giver = None if source is None else registry.get(source.tool)
@@ -160,7 +168,7 @@ def _type_problem(holder: Placeholder, place: Place, tool: Tool, plan: Plan) -> 
     if giver is None or not wanted:
         return ""
     given = schemas.at(giver.spec.result, holder.path.split("."))
-    if schemas.may_become(given, wanted):
+    if schemas.compatible(given, wanted):
         return ""
     return (
         f"{holder.path!r} of {holder.step} is {schemas.phrase(given)}, and "

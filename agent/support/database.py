@@ -27,10 +27,10 @@ T = TypeVar("T")
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="database")
 
 # How long a database may be away (a restart, a fail-over) before a run gives up on it; in seconds.
-PATIENCE = 60.0
+RETRY_SECONDS = 60.0
 # What a lost connection raises, as far as Django lets us tell. An internal error is PostgreSQL's end
 # of a transaction in which a process froze.
-LOST = (OperationalError, InterfaceError, InternalError)
+CONNECTION_ERRORS = (OperationalError, InterfaceError, InternalError)
 IN_FAILED_TRANSACTION = "25P02"  # a code of PostgreSQL
 
 
@@ -38,17 +38,17 @@ async def call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
     """Runs `function`, which may be repeated when the connection is lost: reads, idempotent writes."""
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(
-        _threads, lambda: patiently(lambda: function(*args, **kwargs))
+        _threads, lambda: retry_while_unreachable(lambda: function(*args, **kwargs))
     )
 
 
-def patiently(function: Callable[[], T]) -> T:
-    """Calls `function` until the database answers, for at most `PATIENCE` seconds."""
-    give_up, pause = time.monotonic() + PATIENCE, 0.05
+def retry_while_unreachable(function: Callable[[], T]) -> T:
+    """Calls `function` until the database answers, for at most `RETRY_SECONDS` seconds."""
+    give_up, pause = time.monotonic() + RETRY_SECONDS, 0.05
     while True:
         try:
             return function()
-        except LOST as error:
+        except CONNECTION_ERRORS as error:
             connection.close()
             if time.monotonic() > give_up or _is_programmers_fault(error):
                 raise

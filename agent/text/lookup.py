@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from agent.exceptions import SeveralFit, ToolFailed
+from agent.exceptions import AmbiguousReference, ToolFailed
 from agent.text.words import same_text, stem, stems, unspaced
 
 # "the sign-up task": these words name the kind of object and are not part of its title.
@@ -29,13 +29,13 @@ def by_title(noun: str, reference: str, titles: Mapping[UUID, str]) -> UUID:
     2. the object whose title has every word of the reference. If there are several, the one whose
        title has no other word.
 
-    Raises SeveralFit for several objects, ToolFailed for none. `noun`: "task" or "memory".
+    Raises AmbiguousReference for several objects, ToolFailed for none. `noun`: "task" or "memory".
     """
     matches = _same_title(reference, titles) or _with_every_word(reference, titles)
     if len(matches) == 1:
         return matches[0]
     if matches:
-        raise SeveralFit(
+        raise AmbiguousReference(
             f"“{reference}” matches several: {_list(matches, titles)}. Use the id of one of them."
         )
     raise ToolFailed(f"There is no {noun} “{reference}” in this project.{_hint(reference, titles)}")
@@ -91,7 +91,7 @@ _GENERAL = frozenset(
 )
 
 
-def names_exactly(message: str, key: UUID, titles: Mapping[UUID, str]) -> bool:
+def identifies(message: str, key: UUID, titles: Mapping[UUID, str]) -> bool:
     """Tells whether `message` identifies the object `key` among `titles`, by its id or its title.
 
     Some words of the title are enough when no other title has them: "the SMS reminder" identifies

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from agent.board import tasks
-from agent.exceptions import SeveralFit, ToolFailed
+from agent.exceptions import AmbiguousReference, ToolFailed
 from agent.memory import memories
 from agent.plan import as_placeholder, placeholders
 from agent.tools import schemas
@@ -61,14 +61,14 @@ def missing_objects(project_id: UUID, tool: Tool, arguments: Mapping[str, Any]) 
     for place, kind, reference in named_objects(tool, arguments):
         try:
             _FIND[kind](project_id, reference)
-        except SeveralFit as error:
+        except AmbiguousReference as error:
             missing.append(f"{place}: {error} {_ASK}")
         except ToolFailed as error:
             missing.append(f"{place}: {error}")
     return missing
 
 
-def open_kinds(tool: Tool, arguments: Mapping[str, Any]) -> set[str]:
+def kinds_of_placeholders(tool: Tool, arguments: Mapping[str, Any]) -> set[str]:
     """Returns the kinds of the objects that `arguments` name by placeholders, known only later."""
     schema = _schema(tool.arguments)
     places = [place for place, _ in placeholders(arguments)]

@@ -32,7 +32,7 @@ class Result(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-async def no_report(message: str, details: str = "") -> None:
+async def ignore_progress(message: str, details: str = "") -> None:
     """Drops what a tool says of its progress."""
 
 
@@ -48,7 +48,7 @@ class ToolCall:
     key: str
     changes: list[Change] = field(default_factory=list)
     # Tells the person how far a long tool is; for `async` tools.
-    report: Callable[..., Coroutine[Any, Any, None]] = no_report
+    report: Callable[..., Coroutine[Any, Any, None]] = ignore_progress
 
     @classmethod
     def of(cls, run: Run, step: str) -> ToolCall:
@@ -183,5 +183,5 @@ def get(name: str) -> Tool | None:
     return _tools.get(name)
 
 
-def every() -> Iterable[Tool]:
+def all_tools() -> Iterable[Tool]:
     return _tools.values()

@@ -47,7 +47,7 @@ def _inside(schema: Schema, part: str | int) -> Iterator[Schema]:
         yield schema["items"]
 
 
-def may_become(sources: Sequence[Schema], targets: Sequence[Schema]) -> bool:
+def compatible(sources: Sequence[Schema], targets: Sequence[Schema]) -> bool:
     """Tells whether a value of one of `sources` can be one of `targets`, as far as types tell."""
     return any(_may_be(source, target) for source in sources for target in targets)
 

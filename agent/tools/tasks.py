@@ -223,7 +223,7 @@ def change_task_status(call: ToolCall, arguments: ChangeTaskStatus) -> TaskStatu
             "task_id": str(task.pk),
             "title": task.title,
             "status": str(task.status),
-            "still_open": board.left_open([task]),
+            "still_open": board.still_open_titles([task]),
         }
     )
 
@@ -238,7 +238,7 @@ def change_tasks_status(call: ToolCall, arguments: ChangeTasksStatus) -> TasksCh
     """Sets how far several tasks are, all the same: pending, in_progress, completed or blocked."""
     tasks = _tasks(call, arguments.tasks)
     changes = board.update_tasks(tasks=tasks, status=arguments.status)
-    return _changed(call, changes, board.left_open(tasks))
+    return _changed(call, changes, board.still_open_titles(tasks))
 
 
 class UpdateTasks(Arguments):

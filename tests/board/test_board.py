@@ -415,10 +415,10 @@ def test_a_status_is_never_refused_and_what_does_not_fit_is_told(make: Make) -> 
     design, deploy = make("Design"), make("Deploy")
     booking = make("Booking", depends_on=[design])
     make("Book a slot", parent=booking)
-    assert board.left_open([booking]) == []
+    assert board.still_open_titles([booking]) == []
     board.update_task(task=booking, status="in_progress")
-    assert board.left_open([booking, deploy]) == ["Design"]
+    assert board.still_open_titles([booking, deploy]) == ["Design"]
     board.update_task(task=booking, status="completed")
-    assert board.left_open([booking]) == ["Design", "Book a slot"]
+    assert board.still_open_titles([booking]) == ["Design", "Book a slot"]
     board.update_task(task=design, status="completed")
-    assert board.left_open([booking]) == ["Book a slot"]
+    assert board.still_open_titles([booking]) == ["Book a slot"]

@@ -342,4 +342,4 @@ def test_a_message_names_what_its_words_fit_alone(
 ) -> None:
     key = uuid4()
     titles: dict[UUID, str] = {key: title, **{uuid4(): other for other in others}}
-    assert lookup.names_exactly(message, key, titles) is exact
+    assert lookup.identifies(message, key, titles) is exact

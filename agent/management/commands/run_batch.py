@@ -115,7 +115,7 @@ def _carry_out(
         return FAILED
     except OSError as error:
         raise CommandError(f"The batch broke off: {error}", returncode=FAILED) from None
-    except database.LOST as error:
+    except database.CONNECTION_ERRORS as error:
         raise CommandError(f"The database does not answer: {error}", returncode=FAILED) from None
     finally:
         output.close(finished=finished)

@@ -38,7 +38,7 @@ class Command(BaseCommand):
         settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
         call_command("migrate", verbosity=0, interactive=False)
         make_first_project()
-        self.stdout.write(way_in(site_address(host, port)))
+        self.stdout.write(sign_in_line(site_address(host, port)))
         self.stdout.write(model_notice())
 
 
@@ -53,7 +53,7 @@ def make_first_project() -> None:
         ChatSession.objects.create(project=project, created_by=user)
 
 
-def way_in(address: str) -> str:
+def sign_in_line(address: str) -> str:
     user = owner()
     if user is None:
         return f"Sign in at {address}{reverse('sign-in')}"
