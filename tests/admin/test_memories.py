@@ -75,7 +75,7 @@ def test_a_revision_is_taken_back_as_one_of_its_own(row: Memory, client: Client)
     assert told_of(row) == ["boss: Revision 2 undone."]
     # Over a later change it is refused.
     assert (
-        "was changed since"
+        "has changed since"
         in client.post(history(row), {"number": "2"}, follow=True).content.decode()
     )
     # The first one's undoing is forgetting, and that one's undoing brings it back.

@@ -405,7 +405,7 @@ def test_several_tasks_are_deleted_at_once_and_come_back_one_by_one(
     assert [change.action for change in changes] == ["deleted", "deleted"]
     assert order() == "Booking 2"
     assert search(project.pk, "task", "booking", 5) == [tasks[2].pk]
-    with pytest.raises(ToolFailed, match="deleted already"):
+    with pytest.raises(ToolFailed, match="already deleted"):
         board.delete_tasks(tasks=tasks)
     board.restore_task(task=tasks[1])
     assert order() == "Booking 1 Booking 2"

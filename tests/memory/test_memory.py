@@ -139,10 +139,10 @@ def test_a_revision_changes_what_is_given_and_keeps_what_was(project: Project) -
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"title": " "}, "title has 1 to 200"),
-        ({"title": "x" * 201}, "title has 1 to 200"),
-        ({"content": "\x00"}, "content has 1 to 10,000"),
-        ({"content": "x" * 10_001}, "content has 1 to 10,000"),
+        ({"title": " "}, "title must have 1 to 200"),
+        ({"title": "x" * 201}, "title must have 1 to 200"),
+        ({"content": "\x00"}, "content must have 1 to 10,000"),
+        ({"content": "x" * 10_001}, "content must have 1 to 10,000"),
         ({"category": "x" * 51}, "category has 0 to 50"),
         ({"kind": "rumour"}, "not 'rumour'"),
     ],
@@ -255,4 +255,4 @@ def test_a_note_that_cannot_be_kept_does_not_cost_the_others(
     ]
     assert len(memories.consolidate(run, notes)) == 2
     assert {item.title for item in Memory.objects.all()} == {"Nowhere", "Odd"}
-    assert "a note was left out" in caplog.text
+    assert "skipped an invalid note" in caplog.text
