@@ -143,7 +143,7 @@ class _Run:
         ended = [
             step.key for step in revision.steps.all() if step.status not in PlanStep.UNFINISHED
         ]
-        self.recorder.outlook.take(store.as_plan(revision), ended)
+        self.recorder.outlook.set_plan(store.as_plan(revision), ended)
         if free or await self.recorder.append(
             effect=lambda: approvals.request_if_needed(self.run, revision)
         ):

@@ -181,7 +181,7 @@ def test_an_outlook_asks_the_database_nothing(
         }
         for phase in list(Phase)[:5]:
             outlook.phase_finished(phase)
-        outlook.take(calls(("s1", ()), ("s2", ("s1",))))
+        outlook.set_plan(calls(("s1", ()), ("s2", ("s1",))))
         started = outlook.phase_started(Phase.EXECUTION)
         assert started == {"eta_ms": 2000 + BEHIND, "slow_after_ms": SLOW_FLOOR}
         assert outlook.step_started("s1")["eta_ms"] <= 2000 + BEHIND
@@ -202,7 +202,7 @@ def test_what_passed_of_a_step_is_not_waited_for_again(
     monkeypatch.setattr(estimates, "time", SimpleNamespace(monotonic=lambda: clock.now))
     outlook = RemainingTime(estimates.history(), MODEL, session.project_id, uses_tools=True)
     outlook.skip(*list(Phase)[:5])
-    outlook.take(calls(("s1", ()), ("s2", ())))
+    outlook.set_plan(calls(("s1", ()), ("s2", ())))
     outlook.phase_started(Phase.EXECUTION)
     outlook.step_started("s1")
     clock.now = 0.4
