@@ -15,11 +15,11 @@ from agent.models import ChatSession, Membership, Memory, Project, Task
 
 
 def _count(rows: QuerySet[Any]) -> Coalesce:
-    """Counts by a subquery: joins to several tables would multiply each other's rows."""
-    counted = (
+    """Counts in a subquery, because joins to several tables multiply each other's rows."""
+    counts = (
         rows.filter(project=OuterRef("pk")).order_by().values("project").annotate(n=Count("pk"))
     )
-    return Coalesce(Subquery(counted.values("n"), output_field=IntegerField()), 0)
+    return Coalesce(Subquery(counts.values("n"), output_field=IntegerField()), 0)
 
 
 class MembershipInline(TabularInline):
@@ -63,11 +63,11 @@ class ProjectAdmin(CountedDeletion, LargeTableAdmin):
     def contents(self, project: Project) -> str:
         if project._state.adding:
             return "-"
-        linked = ((ChatSession, "Sessions"), (Task, "Tasks"), (Memory, "Memories"))
+        lists = ((ChatSession, "Sessions"), (Task, "Tasks"), (Memory, "Memories"))
         return format_html_join(
             " · ",
             "{}",
-            ((link_to_list(model, text, project__id__exact=project.pk),) for model, text in linked),
+            ((link_to_list(model, text, project__id__exact=project.pk),) for model, text in lists),
         )
 
 

@@ -69,7 +69,7 @@ def test_a_transcript_tells_what_was_said_and_done_and_how_long_it_took(
     for said in (
         "Doctors publish free slots",
         "Took 4.2 s",
-        "1200 input, 34 output, 2 calls",
+        "1200 input tokens, 34 output tokens, 2 calls",
         "<span>analyzing</span> 1.5 s",
         "Plan 1: Plan the slots",
         "Create “Calendar”",
@@ -124,7 +124,7 @@ def test_a_run_is_cancelled_and_tried_again_where_it_is_read(
     run = with_status(rows, "waiting")
     order = {"run": str(run.pk), "do": "cancel"}
     assert (
-        "Done: cancel of run 1."
+        "Run 1 was cancelled."
         in client.post(transcript(rows), order, follow=True).content.decode()
     )
     run.refresh_from_db()
@@ -134,7 +134,7 @@ def test_a_run_is_cancelled_and_tried_again_where_it_is_read(
     client.post(transcript(rows), {"run": str(run.pk), "do": "retry"})
     again = rows.runs.get(number=2)
     assert (again.retry_of, again.created_by) == (run, alice)
-    assert told_of(run) == ["boss: Tried again as run 2.", "boss: Cancelled."]
+    assert told_of(run) == ["boss: Retried as run 2.", "boss: Cancelled."]
 
 
 @pytest.mark.parametrize(
