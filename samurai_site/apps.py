@@ -1,4 +1,4 @@
-"""The admin as a Django application, with a site of our own."""
+"""Makes Django's admin use `SamuraiAdminSite`."""
 
 from django.contrib.admin.apps import AdminConfig
 

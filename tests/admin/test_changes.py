@@ -102,7 +102,9 @@ def test_what_is_deleted_here_is_found_by_the_filter_and_can_be_restored(
     rows: ChatSession, client: Client, model: Any
 ) -> None:
     row = model.objects.get()
-    assert f"Deleted 1 {model._meta.verbose_name}." in act(client, model, "delete_selected_rows", row)
+    assert f"Deleted 1 {model._meta.verbose_name}." in act(
+        client, model, "delete_selected_rows", row
+    )
     assert not model.objects.exists()
     assert rows_shown(client, model) == 0
     assert rows_shown(client, model, {"deleted": "yes"}) == 1

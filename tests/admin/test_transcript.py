@@ -124,8 +124,7 @@ def test_a_run_is_cancelled_and_tried_again_where_it_is_read(
     run = with_status(rows, "waiting")
     order = {"run": str(run.pk), "do": "cancel"}
     assert (
-        "Run 1 was cancelled."
-        in client.post(transcript(rows), order, follow=True).content.decode()
+        "Run 1 was cancelled." in client.post(transcript(rows), order, follow=True).content.decode()
     )
     run.refresh_from_db()
     assert run.status == "cancelled"
