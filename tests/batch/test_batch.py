@@ -163,7 +163,7 @@ def test_what_is_wrong_is_said_before_anything_is_started(project: Project, tmp_
         ([columns, "--project", project.pk], "no column “message”"),
         ([good, "--project", project.pk, "--output", tmp_path / "no" / "out"], "cannot be written"),
         ([good, "--project", project.pk, "--concurrency", 0], "must be at least 1"),
-        ([good, "--project", project.pk, "--timeout", "nan"], "more than 0"),
+        ([good, "--project", project.pk, "--timeout", "nan"], "greater than 0"),
     ):
         with pytest.raises(CommandError, match=said_so):
             call_command("run_batch", *map(str, arguments))

@@ -102,7 +102,7 @@ async def test_a_server_takes_its_place_again_when_postgresql_was_away(tmp_path:
             ((holder,),) = server.rows(f"SELECT pid FROM pg_locks WHERE {lock}")
             server.rows(f"SELECT pg_terminate_backend({holder})")
             await until_true(lambda: server.rows(f"SELECT 1 FROM pg_locks WHERE {lock}"))
-            await until_true(lambda: "is taken again" in server.log.read_text())
+            await until_true(lambda: "Server lock acquired again" in server.log.read_text())
             with pytest.raises(AssertionError, match="Another server is already using this PostgreSQL"):
                 second.start()
             assert server.log.read_text().count("Server lock") == 2
