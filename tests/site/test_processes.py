@@ -76,7 +76,9 @@ def test_of_servers_on_one_postgresql_all_have_redis_or_there_is_one(tmp_path: P
         try:
             alone.start()
             for refused in (second, shared[0]):
-                with pytest.raises(AssertionError, match="Another server is already using this PostgreSQL"):
+                with pytest.raises(
+                    AssertionError, match="Another server is already using this PostgreSQL"
+                ):
                     refused.start()
             alone.stop(signal.SIGKILL)
             for server in shared:
@@ -103,7 +105,9 @@ async def test_a_server_takes_its_place_again_when_postgresql_was_away(tmp_path:
             server.rows(f"SELECT pg_terminate_backend({holder})")
             await until_true(lambda: server.rows(f"SELECT 1 FROM pg_locks WHERE {lock}"))
             await until_true(lambda: "Server lock acquired again" in server.log.read_text())
-            with pytest.raises(AssertionError, match="Another server is already using this PostgreSQL"):
+            with pytest.raises(
+                AssertionError, match="Another server is already using this PostgreSQL"
+            ):
                 second.start()
             assert server.log.read_text().count("Server lock") == 2
         finally:
