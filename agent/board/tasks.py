@@ -227,10 +227,6 @@ def update_tasks(
     return [Change("task", row.pk, "updated", was, now) for row, was, now in changed]
 
 
-def change_status(*, task: Task, status: str) -> tuple[Task, Change | None]:
-    return update_task(task=task, status=status)
-
-
 def delete_task(*, task: Task) -> tuple[Task, Change]:
     """Marks the task as deleted. Its subtasks and the tasks that depend on it stay."""
     return task, delete_tasks(tasks=[task])[0]

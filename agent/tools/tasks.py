@@ -222,7 +222,7 @@ class ChangeTaskStatus(Arguments):
 @tool()
 def change_task_status(call: ToolCall, arguments: ChangeTaskStatus) -> TaskStatus:
     """Sets the status of a task: pending, in_progress, completed or blocked."""
-    task, change = board.change_status(task=_task(call, arguments.task), status=arguments.status)
+    task, change = board.update_task(task=_task(call, arguments.task), status=arguments.status)
     if change is not None:
         call.changes.append(change)
     return TaskStatus.model_validate(

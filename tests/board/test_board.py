@@ -118,7 +118,7 @@ def test_an_update_without_a_difference_is_no_change(make: Make) -> None:
     one, other = make("One"), make("Other")
     task = make("Task", depends_on=[one, other])
     assert board.update_task(task=task, title=" Task ", depends_on=[other, one])[1] is None
-    assert board.change_status(task=task, status="pending")[1] is None
+    assert board.update_task(task=task, status="pending")[1] is None
 
 
 def test_none_takes_a_task_out_of_its_parent(make: Make) -> None:

@@ -105,7 +105,7 @@ def test_what_was_changed_since_is_left_as_it_is(
 
 def test_nothing_is_undone_twice(project: Project, make: Make) -> None:
     task, created = make("Login")
-    _, updated = tasks.change_status(task=task, status="completed")
+    _, updated = tasks.update_task(task=task, status="completed")
     assert updated is not None
     undo_change(project.pk, updated)
     refused(project, updated)
