@@ -129,7 +129,7 @@ def test_a_run_is_cancelled_and_tried_again_where_it_is_read(
     run.refresh_from_db()
     assert run.status == "cancelled"
     refused = client.post(transcript(rows), order, follow=True).content.decode()
-    assert "The run has cancelled already." in refused
+    assert "The run is already over; its status is cancelled." in refused
     client.post(transcript(rows), {"run": str(run.pk), "do": "retry"})
     again = rows.runs.get(number=2)
     assert (again.retry_of, again.created_by) == (run, alice)

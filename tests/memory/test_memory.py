@@ -143,7 +143,7 @@ def test_a_revision_changes_what_is_given_and_keeps_what_was(project: Project) -
         ({"title": "x" * 201}, "title must have 1 to 200"),
         ({"content": "\x00"}, "content must have 1 to 10,000"),
         ({"content": "x" * 10_001}, "content must have 1 to 10,000"),
-        ({"category": "x" * 51}, "category has 0 to 50"),
+        ({"category": "x" * 51}, "category must have 0 to 50"),
         ({"kind": "rumour"}, "not 'rumour'"),
     ],
 )
@@ -174,7 +174,7 @@ def test_a_forgotten_memory_is_not_recalled_until_it_is_restored(
         memories.memory_json(one),
     )
     assert memories.recall(project.pk, "storage", 5) == [one]
-    with pytest.raises(ToolFailed, match="not forgotten"):
+    with pytest.raises(ToolFailed, match="not deleted"):
         memories.restore(memory=one)
     assert [action for _, action, _ in revisions(one)] == ["created", "deleted", "restored"]
 
