@@ -7,7 +7,6 @@ is read from the log. A slow viewer costs nobody anything.
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 from collections import deque
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from agent.event_log.log import Committed, Frame
 from agent.models import ChatSession
 from agent.runs import claiming
 from agent.support import database
+from agent.support.task_group import background_task
 from chat import connection_identity, wakeups
 from chat.connection_identity import ConnectionIdentity
 from chat.wakeups import News
@@ -136,10 +136,9 @@ class Feed:
 
     def _start_keepers(self) -> None:
         wakeups.start()
-        loop = asyncio.get_running_loop()
         for name, keep in (("time", self._keep_time), ("looking", self._keep_looking)):
             if name not in self._keepers or self._keepers[name].done():
-                self._keepers[name] = loop.create_task(keep(), context=contextvars.Context())
+                self._keepers[name] = background_task(keep())
 
     def leave(self, viewer: Viewer) -> None:
         where = viewer.presence

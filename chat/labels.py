@@ -10,6 +10,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from agent.support.counts import count
+from agent.support.durations import duration
+
 ENDED = ("succeeded", "failed", "skipped", "cancelled")
 # What a run is doing while a phase is the latest one at work.
 DOING = {
@@ -95,22 +98,6 @@ def milliseconds(timestamp: str) -> int:
     return (datetime.fromisoformat(timestamp) - _EPOCH) // timedelta(milliseconds=1)
 
 
-def duration(ms: int) -> str:
-    if ms < 1000:
-        return f"{ms} ms"
-    if ms < 59_950:
-        tenths = (ms + 50) // 100
-        return f"{tenths // 10}.{tenths % 10} s"
-    seconds = (ms + 500) // 1000
-    if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60} s"
-    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
-
-
-def count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
-
-
 def plain(message: str) -> str:
     """Returns `message` without the emoji in front: the page draws an icon of its own instead."""
     at = 0
@@ -163,9 +150,9 @@ def done(ms: int | None, steps: int, failed: int, tasks: int, memories: int) -> 
     """Returns e.g. "Done in 4.2 s · 3 steps, 1 failed · 2 tasks, 1 memory"."""
     parts = ["Done" if ms is None else f"Done in {duration(ms)}"]
     if steps:
-        parts.append(count(steps, "step", "steps") + (f", {failed} failed" if failed else ""))
+        parts.append(count(steps, "step") + (f", {failed} failed" if failed else ""))
     touched = [
-        *([count(tasks, "task", "tasks")] if tasks else []),
+        *([count(tasks, "task")] if tasks else []),
         *([count(memories, "memory", "memories")] if memories else []),
     ]
     return " · ".join([*parts, *([", ".join(touched)] if touched else [])])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from agent.support.durations import duration
 from chat import labels
 
 UNFINISHED = frozenset(("queued", "running", "waiting"))
@@ -28,7 +29,7 @@ class Phase:
 
     @property
     def took(self) -> str:
-        return "" if self.duration_ms is None else labels.duration(self.duration_ms)
+        return "" if self.duration_ms is None else duration(self.duration_ms)
 
     @property
     def since(self) -> str:
@@ -85,7 +86,7 @@ class Step:
         if self.started_at is None or self.finished_at is None:
             return ""
         spent = labels.milliseconds(self.finished_at) - labels.milliseconds(self.started_at)
-        return labels.duration(spent)
+        return duration(spent)
 
     @property
     def since(self) -> str:

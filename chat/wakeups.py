@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import logging
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -23,6 +22,7 @@ from redis.exceptions import RedisError
 from agent.event_log.events import EventType
 from agent.event_log.log import Committed
 from agent.runs import wake
+from agent.support.task_group import background_task
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,10 @@ class Wakeups:
         self._waiting = asyncio.Event()
         self._heard_at = float("-inf")
         self._away = False
-        self.keepers = [_task(self._keep_announcing()), _task(self._keep_hearing())]
+        self.keepers = [
+            background_task(self._keep_announcing()),
+            background_task(self._keep_hearing()),
+        ]
 
     @property
     def in_touch(self) -> bool:
@@ -134,7 +137,7 @@ class Wakeups:
             async with asyncio.timeout(PATIENCE):
                 channel = await self._layer.new_channel()
                 await self._layer.group_add(GROUP, channel)
-            hearing = _task(self._receive(channel))
+            hearing = background_task(self._receive(channel))
             await self._stay_in_touch(hearing)
         finally:
             # First: a reader that is cancelled would take leave of a Redis that does not answer.
@@ -197,10 +200,6 @@ def _packed(news: News) -> list[Any]:
 def _unpacked(packed: list[Any]) -> News:
     session, seq, project, version = packed
     return News(UUID(session), seq, (UUID(project), version) if project else None)
-
-
-def _task(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    return asyncio.get_running_loop().create_task(work, context=contextvars.Context())
 
 
 _loops: dict[asyncio.AbstractEventLoop, Wakeups] = {}

@@ -15,11 +15,12 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from agent.batch.displays import Display, Plain, plain, seconds
+from agent.batch.displays import Display, Plain, plain
 from agent.batch.inputs import Id, Item
 from agent.batch.results import Result
 from agent.event_log import log
 from agent.event_log.events import EventType
+from agent.support.durations import duration
 
 WIDEST_ID = 20  # columns
 UNKNOWN = "unknown"
@@ -89,7 +90,7 @@ class LiveDisplay(Plain):
         rows.add_column(justify="right", no_wrap=True)
         now = time.monotonic()
         for row in list(self._running.values()):
-            took = seconds(now - row.started)
+            took = duration(1000 * (now - row.started))
             rows.add_row(self._spinner, Text(row.name), Text(row.step), Text(took, style="dim"))
         return Group(self._total_bar(now), rows)
 
@@ -99,7 +100,8 @@ class LiveDisplay(Plain):
         of = "" if self.total is None else f" of {self.total}"
         bar = ProgressBar(total=self.total, completed=done, width=30)
         left = f"time left: {self._time_left(now)}"
-        line.add_row(bar, Text(f"{done}{of}"), Text(seconds(now - self.started)), Text(left))
+        elapsed = duration(1000 * (now - self.started))
+        line.add_row(bar, Text(f"{done}{of}"), Text(elapsed), Text(left))
         return line
 
     def _time_left(self, now: float) -> str:
@@ -107,7 +109,7 @@ class LiveDisplay(Plain):
         if self.total is None or self._ended == 0:
             return UNKNOWN
         left = max(self.total - self._before - self._ended, 0)
-        return seconds((now - self.started) / self._ended * left)
+        return duration(1000 * (now - self.started) / self._ended * left)
 
 
 def _step(frame: log.Frame) -> str:

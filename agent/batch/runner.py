@@ -26,7 +26,7 @@ from agent.exceptions import Refused
 from agent.models import ApprovalMode, ChatSession, Event, Project, Run
 from agent.runs import approvals, ending, runs
 from agent.support import database
-from agent.support.task_group import run_together
+from agent.support.task_group import background_task, run_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Batch:
             return
         await database.call(local.release_dead_leases)
         async with local.executing() as runner:
-            sweeper = runner.task(self._sweep(runner))
+            sweeper = background_task(self._sweep(runner))
             try:
                 yield
             finally:

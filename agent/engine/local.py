@@ -22,6 +22,7 @@ from agent.llm.base import Model
 from agent.models import Run
 from agent.runs import approvals, wake
 from agent.support import database
+from agent.support.task_group import background_task
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class LocalEngine:
         wake.register(self)
         self.runner.start()
         if self._serving or self._session:
-            self._sweeper = self.runner.task(self._sweep())
+            self._sweeper = background_task(self._sweep())
 
     async def stop(self) -> None:
         """Leaves all runs where they are and hands them over; the next process goes on at once."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import logging
 from collections.abc import Coroutine, Iterable, Iterator
 from typing import Any
@@ -30,6 +29,7 @@ from agent.runs.approvals import Parked
 from agent.runs.claiming import Claimed
 from agent.runs.recorder import Recorder
 from agent.support import database
+from agent.support.task_group import background_task
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Runner:
     # -- on its loop -------------------------------------------------------------------------------
 
     def start(self) -> None:
-        self._keeper = self.task(self._renew_leases())
+        self._keeper = background_task(self._renew_leases())
 
     async def stop(self) -> None:
         """Leaves all runs where they are and hands them over; the next process goes on at once."""
@@ -96,7 +96,7 @@ class Runner:
         if session in self._drives:
             self._rung.add(session)
             return
-        task = self.task(self._drive(session))
+        task = background_task(self._drive(session))
         self._drives[session] = task
         task.add_done_callback(lambda _: self._left(session))
 
@@ -110,10 +110,6 @@ class Runner:
         except asyncio.CancelledError:
             await self._leave(session)
             raise
-
-    def task(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        # An empty context: a task that inherits a request's keeps a thread of it alive.
-        return self._loop.create_task(coroutine, context=contextvars.Context())
 
     async def _leave(self, session: UUID) -> None:
         self._rung.discard(session)
@@ -179,7 +175,7 @@ class Runner:
     async def _carry_alone(self, claimed: Claimed) -> None:
         """In a task of its own, which may be cancelled without an end of the drive."""
         session = claimed.run.session_id
-        task = self.task(self._carry(claimed))
+        task = background_task(self._carry(claimed))
         self._carried[session] = claimed.run.pk, task
         try:
             await asyncio.wait([task])

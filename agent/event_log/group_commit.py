@@ -81,7 +81,7 @@ def commit(entries: Sequence[Entry]) -> Batch:
     """Writes all entries in one transaction; when the database refuses that, each in its own."""
     attempt = _Attempt(entries)
     try:
-        return database.patiently(attempt)
+        return database.retry_while_unreachable(attempt)
     except DatabaseError:
         if len(entries) == 1:
             raise
@@ -94,7 +94,7 @@ def commit(entries: Sequence[Entry]) -> Batch:
 
 def _commit_alone(entry: Entry) -> Batch:
     try:
-        return database.patiently(_Attempt([entry]))
+        return database.retry_while_unreachable(_Attempt([entry]))
     except DatabaseError as error:
         logger.exception("An entry of the log could not be written")
         return Batch(answers=[error])
@@ -172,7 +172,7 @@ class _Write:
             try:
                 with transaction.atomic() if self.apart else nullcontext():
                     done = entry.effect()
-            except database.LOST:
+            except database.CONNECTION_ERRORS:
                 raise  # the whole transaction is void; it is tried again
             except Exception as error:
                 if not self.apart:

@@ -7,7 +7,6 @@ what is waiting together; the database work that an event tells of commits with 
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from agent.event_log.group_commit import Batch, Done, Effect, Entry, Fence, Fram
 from agent.exceptions import Fenced, Refused
 from agent.models import Event
 from agent.support import database
+from agent.support.task_group import background_task
 
 __all__ = [
     "Committed",
@@ -132,10 +132,7 @@ class _Writer:
     def add(self, entry: Entry) -> asyncio.Future[Any]:
         self._waiting.append(entry)
         if self._task is None:
-            # An empty context: a task that inherits a request's keeps a thread of it alive.
-            self._task = asyncio.get_running_loop().create_task(
-                self._work(), context=contextvars.Context()
-            )
+            self._task = background_task(self._work())
         return entry.future
 
     def has_backlog(self) -> bool:

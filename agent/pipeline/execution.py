@@ -23,7 +23,7 @@ from agent.llm.base import StepOutcome
 from agent.models import Approval, PlanRevision, PlanStep
 from agent.plan import StepType
 from agent.plans import store
-from agent.plans.ordering import AT_ONCE, needs
+from agent.plans.ordering import MAX_PARALLEL_STEPS, needs
 from agent.plans.store import step_event
 from agent.runs.recorder import Recorder
 from agent.support import database, raw_sql
@@ -51,7 +51,7 @@ class Execution:
             key: step.result for key, step in self.steps.items() if step.status == Status.SUCCEEDED
         }
         self._needs: Mapping[str, list[str]] = {}
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(MAX_PARALLEL_STEPS)
 
     async def carry_out(self) -> None:
         """Returns when every tool step has ended; a failed one skips those that depend on it.

@@ -29,6 +29,7 @@ from agent.runs.approvals import Parked
 from agent.runs.claiming import Claimed
 from agent.runs.recorder import Finished, Recorder
 from agent.support import database, raw_sql
+from agent.support.counts import count
 from agent.support.markdown import render
 from agent.support.task_group import run_together
 
@@ -54,7 +55,7 @@ async def _say_what_was_done(claimed: Claimed, recorder: Recorder) -> None:
     done = sum(step.status == PlanStep.Status.SUCCEEDED for step in steps)
     message = "🔁 Resumed after a restart" if claimed.resumed else "🔁 Trying again"
     whole = len(steps) or len(recorder.durations)
-    what = f"{done} of {_count(whole, 'step')}" if steps else _count(whole, "phase")
+    what = f"{done} of {count(whole, 'step')}" if steps else count(whole, "phase")
     details = f"{what} {'was' if whole == 1 else 'were'} already done"
     await recorder.progress(RESUMED, message, details)
 
@@ -99,9 +100,9 @@ class _Run:
         found = await database.call(context.gather, self.run)
         details = ", ".join(
             [
-                _count(len(found.history), "message"),
-                _count(len(found.memories), "memory", "memories"),
-                _count(len(found.tasks), "open task"),
+                count(len(found.history), "message"),
+                count(len(found.memories), "memory", "memories"),
+                count(len(found.tasks), "open task"),
             ]
         )
         recalled = {"recalled": [one.title for one in found.memories]} if found.memories else {}
@@ -114,7 +115,7 @@ class _Run:
     async def _plan(self) -> Finished:
         plan = await self.planner.make()
         steps = plan.get("steps")
-        details = _count(len(steps), "step") if isinstance(steps, list) else "No steps"
+        details = count(len(steps), "step") if isinstance(steps, list) else "No steps"
         return Finished("📋 Plan created", details, {"plan": plan})
 
     async def _validate(self, raw: Any) -> Finished:
@@ -129,7 +130,7 @@ class _Run:
     async def _kept(self) -> dict[str, PlanStep]:
         if self.run.attempt == 1:  # nobody has carried out anything yet
             return {}
-        return await database.call(lambda: store.done(store.latest(self.run)))
+        return await database.call(lambda: store.succeeded_steps(store.latest(self.run)))
 
     def _revision(self) -> PlanRevision:
         revision = store.latest(self.run)
@@ -142,7 +143,7 @@ class _Run:
         ended = [
             step.key for step in revision.steps.all() if step.status not in PlanStep.UNFINISHED
         ]
-        self.recorder.outlook.take(store.as_plan(revision), ended)
+        self.recorder.outlook.set_plan(store.as_plan(revision), ended)
         if free or await self.recorder.append(
             effect=lambda: approvals.request_if_needed(self.run, revision)
         ):
@@ -163,7 +164,7 @@ class _Run:
         if not tools:
             return Finished("⚙️ Nothing to carry out", "The answer is the whole plan")
         if len(done) == len(tools):
-            return Finished("⚙️ Plan carried out", f"All of {_count(len(tools), 'step')} succeeded")
+            return Finished("⚙️ Plan carried out", f"All of {count(len(tools), 'step')} succeeded")
         return Finished("⚙️ Plan carried out in part", _tally(tools))
 
     async def _carry_out(self, revision: PlanRevision) -> Execution:
@@ -183,12 +184,12 @@ class _Run:
             plan = await self.planner.again(execution.revision)
         except ModelError as error:
             details = str(error)  # what was done stays done, and is told of
-        kept = store.done(execution.revision)
+        kept = store.succeeded_steps(execution.revision)
 
         def effect() -> Done[None]:
             Run.objects.filter(pk=self.run.pk).update(replanned=True)
             told = store.save(self.run, plan, kept)[1] if plan else []
-            number = _count(len(plan.steps) - len(kept), "step") if plan else details
+            number = count(len(plan.steps) - len(kept), "step") if plan else details
             ended = {"phase": "finished"}
             said = events.progress(self.run.pk, REPLANNING, "🔁 Planned anew", number, ended)
             return Done(None, [*told, said])
@@ -232,7 +233,7 @@ class _Run:
             changes = memories.consolidate(self.run, notes)
             return [change_event(self.recorder, change) for change in changes]
 
-        details = f"{_count(len(notes), 'note')} out of the exchange" if notes else "Nothing new"
+        details = f"{count(len(notes), 'note')} out of the exchange" if notes else "Nothing new"
         return Finished(
             "💾 Memory updated" if notes else "💾 Memory checked", details, effect=effect
         )
@@ -273,13 +274,13 @@ async def _void(awaitable: Awaitable[Any]) -> None:
 
 def _verdict(checked: Checked) -> str:
     if checked.errors:
-        number = _count(len(checked.errors), "problem")
+        number = count(len(checked.errors), "problem")
         return f"No valid plan was found; nothing is changed ({number})"
     tools = [step for step in checked.plan.steps if step.type == StepType.TOOL]
     if not tools:
         return "Nothing is changed: the answer is the whole plan"
     deleted = len(validation.destructive_steps(tools))
-    what = f"{_count(deleted, 'step')} of {len(tools)} delete" if deleted else "nothing is deleted"
+    what = f"{count(deleted, 'step')} of {len(tools)} delete" if deleted else "nothing is deleted"
     if deleted == 1:
         what = f"1 step of {len(tools)} deletes"
     return f"Every step is possible, {what}" + (", mended once" if checked.mended else "")
@@ -300,11 +301,11 @@ def _tally(tools: list[PlanStep]) -> str:
 def _summary(run: Run, steps: list[PlanStep]) -> str:
     """Returns what was done, counted from the rows and the log: "3 steps, 2 tasks, 1 memory"."""
     touched = _touched(run)
-    parts = [_count(len(steps), "step")]
+    parts = [count(len(steps), "step")]
     if tasks := sum(kind == "task" for kind, _ in touched):
-        parts.append(_count(tasks, "task"))
+        parts.append(count(tasks, "task"))
     if memories := sum(kind == "memory" for kind, _ in touched):
-        parts.append(_count(memories, "memory", "memories"))
+        parts.append(count(memories, "memory", "memories"))
     failed = sum(step.status == PlanStep.Status.FAILED for step in steps)
     return ", ".join(parts) + (f", {failed} failed" if failed else "")
 
@@ -314,7 +315,3 @@ def _touched(run: Run) -> set[tuple[str, str]]:
     bodies = ending.event_bodies(run, events.EventType.CHANGE)
     changes = [json.loads(body)["change"] for body in bodies]
     return {(change["object"], change["id"]) for change in changes}
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"

@@ -60,7 +60,7 @@ class Planner:
     async def again(self, revision: PlanRevision) -> Plan | None:
         """Returns a plan in which something else stands for what failed; None when there is none."""
         steps = list(revision.steps.all())
-        kept = store.done(revision)
+        kept = store.succeeded_steps(revision)
         reasons = [
             f"step {step.key} ({step.description}) did not succeed: {step.error}"
             for step in steps
@@ -92,7 +92,7 @@ class Planner:
 
 
 def tool_specs() -> list[ToolSpec]:
-    return [tool.spec for tool in registry.every()]
+    return [tool.spec for tool in registry.all_tools()]
 
 
 def _words_only(analysis: Analysis) -> Plan:

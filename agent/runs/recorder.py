@@ -18,7 +18,7 @@ from agent.event_log.log import Done
 from agent.llm.base import Usage
 from agent.models import PhaseResult
 from agent.plans import estimates
-from agent.plans.estimates import Outlook
+from agent.plans.estimates import RemainingTime
 from agent.runs.claiming import Claimed
 from agent.support import raw_sql
 
@@ -44,14 +44,14 @@ class Recorder:
         self.usage = usage
         self.open: list[Phase] = []  # started and not finished
         self.durations: dict[str, int] = {}  # milliseconds of each finished phase
-        self.outlook: Outlook
+        self.outlook: RemainingTime
         self._results: dict[str, Mapping[str, Any]] = {}
         self._saved_usage: Mapping[str, int] | None = None  # `usage` as it was last saved
 
     def load(self, model: str) -> None:
         """Reads back the phases that earlier claims finished. `model` names the model used now."""
         project = self.run.session.project_id
-        self.outlook = Outlook(estimates.history(), model, project)
+        self.outlook = RemainingTime(estimates.history(), model, project)
         for row in raw_sql.select(PhaseResult, "run_id = %s ORDER BY started_at, id", self.run.pk):
             self.durations[row.phase] = row.duration_ms
             self._adopt(Phase(row.phase), row.result)

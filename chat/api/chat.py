@@ -160,7 +160,7 @@ class Chat(ChatView):
             if isinstance(response, Waiting):
                 try:
                     await response.settle()
-                except database.LOST:
+                except database.CONNECTION_ERRORS:
                     logger.exception("The database is away; a run was not waited for")
                     response.become(errors.away("The run goes on; ask for it again."))
                 except asyncio.CancelledError:

@@ -45,7 +45,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         return problem(STATUS.get(error.code, 400), error.code, str(error))
     if isinstance(error, ToolFailed):
         return problem(status.HTTP_400_BAD_REQUEST, "invalid", str(error))
-    if isinstance(error, database.LOST):
+    if isinstance(error, database.CONNECTION_ERRORS):
         logger.exception("The database is away; a request was not answered")
         return away("Nothing was confirmed; try again.")
     if isinstance(error, Http404):

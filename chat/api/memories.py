@@ -135,7 +135,7 @@ class MemoryUndo(EditView):
 
         def work() -> tuple[None, list[Change]]:
             now = Memory.all_objects.select_for_update().get(pk=one.pk)
-            change = undo.change_of(now, now.revisions.latest("number").number)
+            change = undo.change_of_revision(now, now.revisions.latest("number").number)
             assert change is not None, "the last one is there"
             return None, [undo.undo_change(one.project_id, change, by_id=user.pk)]
 

@@ -63,12 +63,12 @@ class EditView(ApiView):
         """Does `work`, and tells it in the log of the session that the query names, if any."""
         named = self.query(InSession).get("session")
         if named is None:
-            return manual_changes.on_board(project, work)
+            return manual_changes.apply_to_project(project, work)
         user = user_of(self.request)
         session = access.get_session(user, named, Role.EDITOR)
         if session.project_id != project:
             raise ValidationError({"session": ["It is one of another project."]})
-        value: T = on_loop(manual_changes.in_session, session.pk, user, work)
+        value: T = on_loop(manual_changes.apply_in_session, session.pk, user, work)
         return value
 
 

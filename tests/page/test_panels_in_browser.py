@@ -237,7 +237,7 @@ def test_a_specification_is_read_and_copied(visit: Visit) -> None:
     visit.wait(lambda: page.locator("#status").inner_text() == "Copied.")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("# Patient sign-up")
-    assert "## Where it belongs" in copied
+    assert "## Project" in copied
 
 
 def test_a_deleted_task_leaves_its_undo_and_the_focus_goes_on(visit: Visit) -> None:
