@@ -1,4 +1,5 @@
-"""The words that a page says about a run. `static/chat/wording.js` says the same from the same tables.
+"""The texts that a page shows about a run. `static/chat/support/labels.js` makes the same from the
+same tables.
 
 Plain text from plain values: no rows, no markup. A change here is a change there.
 """

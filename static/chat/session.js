@@ -1,27 +1,27 @@
 // The session page: wires socket, fold, transcript, panels and composer together.
 
-import { debug } from "./debug.js";
-import { slot } from "./dom.js";
-import { localiseAll } from "./local_times.js";
-import { Fold } from "./fold.js";
-import * as arrange from "./arrange.js";
-import * as attention from "./attention.js";
-import * as composer from "./composer.js";
-import { Connection } from "./connection.js";
-import { showConnection } from "./line.js";
-import * as panels from "./panels.js";
-import * as scroll from "./scroll.js";
-import * as decisions from "./decisions.js";
-import { setUpCopying } from "./copying.js";
-import { setUpLinks } from "./links.js";
-import { setUpOlder } from "./older.js";
-import { setUpOpening } from "./opened.js";
-import * as painting from "./painting.js";
-import { elementOf } from "./render.js";
-import { setUpStowing } from "./stowing.js";
-import { learnChanges } from "./undoable.js";
-import { startClocks, tellTime } from "./times.js";
-import { line, page, unreadable } from "./wording.js";
+import { debug } from "./support/debug.js";
+import { slot } from "./support/dom.js";
+import { localiseAll } from "./support/local_times.js";
+import { Fold } from "./transcript/fold.js";
+import * as arrange from "./panels/reorder.js";
+import * as attention from "./tab_title.js";
+import * as composer from "./composer/composer.js";
+import { Connection } from "./transport/connection.js";
+import { showConnection } from "./transport/connection_status.js";
+import * as panels from "./panels/panels.js";
+import * as scroll from "./transcript/scroll.js";
+import * as decisions from "./transcript/approvals.js";
+import { setUpCopying } from "./transcript/copy_buttons.js";
+import { setUpLinks } from "./transcript/links.js";
+import { setUpOlder } from "./transcript/load_older.js";
+import { setUpOpening } from "./transcript/open_state.js";
+import * as painting from "./transcript/render_queue.js";
+import { elementOf } from "./transcript/render.js";
+import { setUpStowing } from "./transcript/lazy_details.js";
+import { learnChanges } from "./transcript/undo_state.js";
+import { startClocks, tellTime } from "./support/clocks.js";
+import { line, page, unreadable } from "./support/labels.js";
 
 const log = document.getElementById("log");
 const status = document.getElementById("status");
@@ -167,14 +167,14 @@ log.addEventListener("click", (event) => {
 
 log.addEventListener("click", async (event) => {
   const thumb = event.target.closest(".thumb");
-  if (thumb) (await import("./feedback.js")).vote(thumb, composer.complain);
+  if (thumb) (await import("./transcript/feedback.js")).vote(thumb, composer.complain);
 });
 
 log.addEventListener("submit", async (event) => {
   const group = event.target.closest(".feedback");
   if (!group) return;
   event.preventDefault();
-  (await import("./feedback.js")).comment(group, composer.complain);
+  (await import("./transcript/feedback.js")).comment(group, composer.complain);
 });
 
 // Clicks the latest button of a kind that can be seen, for a slash command.

@@ -64,7 +64,7 @@ def test_what_one_looks_at_stays_where_it_is_when_a_part_comes(long: Visit) -> N
     page = long.page
     moved = page.evaluate(
         """async () => {
-          const { fill, gaps } = await import("/static/chat/older.js");
+          const { fill, gaps } = await import("/static/chat/transcript/load_older.js");
           const log = document.getElementById("log");
           log.scrollTop = 0;
           await new Promise(requestAnimationFrame);

@@ -186,7 +186,7 @@ def change_behind(visit: Visit, **fields: str) -> Locator:
     key = page.locator(".task").first.get_attribute("data-key")
     answer = page.evaluate(
         """async ([path, body]) => {
-          const { call } = await import("/static/chat/rest.js");
+          const { call } = await import("/static/chat/support/rest.js");
           return (await call("PATCH", path, { body })).status;
         }""",
         [f"/api/tasks/{key}/", fields],

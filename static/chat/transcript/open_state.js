@@ -1,7 +1,7 @@
 // Which runs a person has opened or closed, kept by the browser: a run stays as it was left, also after
 // a reload. Runs that nobody touched are open while they work.
 
-import { page } from "./wording.js";
+import { page } from "../support/labels.js";
 
 const STORE = `samurai.opened.${page.session}`;
 const MOST = 200; // runs that are remembered, the latest touched

@@ -1,10 +1,10 @@
 // What has to be shown, gathered and drawn once before the browser paints: a burst of events costs
 // one drawing of each run that it touches. Keeps the order in which things came up.
 
-import { debug } from "./debug.js";
+import { debug } from "../support/debug.js";
 import { addLine, addNote, elementOf, showRun, showText } from "./render.js";
-import { learnChanges, showRunUndo } from "./undoable.js";
-import { unreadable } from "./wording.js";
+import { learnChanges, showRunUndo } from "./undo_state.js";
+import { unreadable } from "../support/labels.js";
 
 const log = document.getElementById("log");
 const waiting = new Map(); // by run, or by a name of its own

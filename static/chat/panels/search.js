@@ -1,8 +1,8 @@
 // What of the panels is shown: the filter of tasks, here, and the search of memories, by the server.
 
-import { slot, text } from "./dom.js";
-import { call, under } from "./rest.js";
-import { page } from "./wording.js";
+import { slot, text } from "../support/dom.js";
+import { call, under } from "../support/rest.js";
+import { page } from "../support/labels.js";
 
 const PAUSE_MS = 200; // a search begins when nothing was typed for so long
 const filter = formOf("task-filter");

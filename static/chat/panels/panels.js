@@ -1,12 +1,12 @@
 // Tasks and memories beside the transcript, kept by `change` events. What can be done with one is in
-// detail.js and arrange.js, what of them is shown in finding.js.
+// detail.js and reorder.js, what of them is shown in search.js.
 
 import * as board from "./board.js";
-import { attribute, list, picture, show, slot, text } from "./dom.js";
-import { debug } from "./debug.js";
-import * as finding from "./finding.js";
-import * as painting from "./painting.js";
-import { page, taskNote, tick } from "./wording.js";
+import { attribute, list, picture, show, slot, text } from "../support/dom.js";
+import { debug } from "../support/debug.js";
+import * as finding from "./search.js";
+import * as painting from "../transcript/render_queue.js";
+import { page, taskNote, tick } from "../support/labels.js";
 
 const root = document.getElementById("panels");
 const first = JSON.parse(document.getElementById("board").textContent);

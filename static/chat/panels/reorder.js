@@ -2,10 +2,10 @@
 // ends in one request; the `change` event that follows moves the row.
 
 import * as board from "./board.js";
-import { complain } from "./composer.js";
-import { slot } from "./dom.js";
-import { call, reason, under } from "./rest.js";
-import { page, unsaved } from "./wording.js";
+import { complain } from "../composer/composer.js";
+import { slot } from "../support/dom.js";
+import { call, reason, under } from "../support/rest.js";
+import { page, unsaved } from "../support/labels.js";
 
 const root = document.getElementById("panels");
 const status = document.getElementById("status");

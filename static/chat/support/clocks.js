@@ -2,7 +2,7 @@
 
 import { attribute, slot } from "./dom.js";
 import { localise } from "./local_times.js";
-import { duration, page } from "./wording.js";
+import { duration, page } from "./labels.js";
 
 export function time(root, name, at) {
   const node = slot(root, name);

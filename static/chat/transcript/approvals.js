@@ -1,8 +1,8 @@
 // A person's word on a plan that waits: by button or by key, and what to say when somebody else was
-// faster. The plan's editor is `editor.js`, loaded when somebody edits.
+// faster. The plan's editor is `plan_editor.js`, loaded when somebody edits.
 
-import { slot } from "./dom.js";
-import { line } from "./wording.js";
+import { slot } from "../support/dom.js";
+import { line } from "../support/labels.js";
 
 const log = document.getElementById("log");
 // The event that tells who was faster may come after the refusal.
@@ -30,7 +30,7 @@ export async function edit(run, box, { send, complain }) {
     complain("There is no connection right now; try again when the page is live.");
     return false;
   };
-  editor = await import("./editor.js");
+  editor = await import("../editor/plan_editor.js");
   editor.openEditor(run, slot(box, "run-approval"), { save, complain });
 }
 

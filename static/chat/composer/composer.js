@@ -1,12 +1,12 @@
 // Writing and sending. A message is kept in the browser until its `message` event has been seen, and
 // sent again under the same `client_id` after each reconnect: the server takes it once.
 
-import { commandOf, setUpCommands } from "./commands.js";
-import { clone, slot } from "./dom.js";
+import { commandOf, setUpCommands } from "./slash_commands.js";
+import { clone, slot } from "../support/dom.js";
 import { draft, keepDraft } from "./drafts.js";
-import { call, reason, under } from "./rest.js";
-import { time } from "./times.js";
-import { page } from "./wording.js";
+import { call, reason, under } from "../support/rest.js";
+import { time } from "../support/clocks.js";
+import { page } from "../support/labels.js";
 
 const form = document.getElementById("composer");
 const field = document.getElementById("message");

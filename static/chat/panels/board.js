@@ -1,7 +1,7 @@
 // The project's tasks and memories as this page knows them, in the order of chat/panels.py, and what
 // changed since the last message. No DOM.
 
-import { kinds, page } from "./wording.js";
+import { kinds, page } from "../support/labels.js";
 
 export const tasks = new Map();
 export const memories = new Map();

@@ -1,10 +1,10 @@
 // Addresses of a message, a run or an event: `#message-…`, `#run-…`, `#event-…`. What is not loaded yet
 // is fetched; an event without a row of its own leads to the row before it.
 
-import { gaps, fill } from "./older.js";
+import { gaps, fill } from "./load_older.js";
 import { stay } from "./scroll.js";
-import { unstow } from "./stowing.js";
-import { page } from "./wording.js";
+import { unstow } from "./lazy_details.js";
+import { page } from "../support/labels.js";
 
 const PLACE = /^(message|run|event)-([\w-]+)$/;
 

@@ -1,7 +1,7 @@
 // What the page says about its line to the server, apart from what it says about runs: one word in
 // the head always, and a banner above the composer while the line is lost.
 
-import { slot } from "./dom.js";
+import { slot } from "../support/dom.js";
 
 const chip = document.getElementById("connection");
 const banner = document.getElementById("lost");

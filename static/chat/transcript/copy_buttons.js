@@ -1,7 +1,7 @@
 // Copying to the clipboard: code, and links to a place of the page.
 
-import { copy } from "./clipboard.js";
-import { clone } from "./dom.js";
+import { copy } from "../support/clipboard.js";
+import { clone } from "../support/dom.js";
 
 const status = document.getElementById("status");
 

@@ -1,12 +1,12 @@
 // Earlier parts of a long session, fetched as HTML when one comes near them; what is still missing is a
 // gap. What one looks at stays where it is while they come.
 
-import { addCopyButtons } from "./copying.js";
-import { localiseAll } from "./local_times.js";
-import { openAllAsLeft } from "./opened.js";
-import { stow } from "./stowing.js";
-import { learnChanges } from "./undoable.js";
-import { page } from "./wording.js";
+import { addCopyButtons } from "./copy_buttons.js";
+import { localiseAll } from "../support/local_times.js";
+import { openAllAsLeft } from "./open_state.js";
+import { stow } from "./lazy_details.js";
+import { learnChanges } from "./undo_state.js";
+import { page } from "../support/labels.js";
 
 const log = document.getElementById("log");
 const entries = document.getElementById("entries");

@@ -1,9 +1,9 @@
 // Which changes can be undone: the last one of its object; and a run, while all of its are. Kept up
 // with each change, so that an event of a long session costs no more than one of a short.
 
-import { show } from "./dom.js";
-import { unstowAround } from "./stowing.js";
-import { isActive } from "./wording.js";
+import { show } from "../support/dom.js";
+import { unstowAround } from "./lazy_details.js";
+import { isActive } from "../support/labels.js";
 
 const last = new Map(); // of each object: the element of its last change
 

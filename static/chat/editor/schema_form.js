@@ -1,7 +1,7 @@
 // A form for a tool's arguments, from its JSON Schema: texts, choices, numbers, yes and no, lists, and
 // objects in them. What it cannot draw is written as JSON. Knows nothing of plans.
 
-import { spaced } from "./wording.js";
+import { spaced } from "../support/labels.js";
 
 const make = (tag, attributes = {}, ...children) => {
   const node = document.createElement(tag);

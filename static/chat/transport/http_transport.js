@@ -1,8 +1,8 @@
 // Sending without a WebSocket: each frame that a client may send, as the request that does the same.
 // One after the other, so that messages keep their order.
 
-import { call, reason, under } from "./rest.js";
-import { page } from "./wording.js";
+import { call, reason, under } from "../support/rest.js";
+import { page } from "../support/labels.js";
 
 const orders = {
   message: ({ type, ...message }) => [under("sessions", page.session, "messages"), message],

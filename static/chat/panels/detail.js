@@ -2,11 +2,11 @@
 // specification, a memory's revisions. What is saved comes back as a `change` event, like any other.
 
 import * as board from "./board.js";
-import { copy } from "./clipboard.js";
-import { attribute, clone, list, show, slot, text } from "./dom.js";
-import { call, reason, under } from "./rest.js";
-import { time } from "./times.js";
-import { page, unsaved } from "./wording.js";
+import { copy } from "../support/clipboard.js";
+import { attribute, clone, list, show, slot, text } from "../support/dom.js";
+import { call, reason, under } from "../support/rest.js";
+import { time } from "../support/clocks.js";
+import { page, unsaved } from "../support/labels.js";
 
 const root = document.getElementById("panels");
 const status = document.getElementById("status");

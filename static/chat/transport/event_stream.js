@@ -1,10 +1,10 @@
 // The second-best transport: events by Server-Sent Events, sending over plain requests. Where even a
 // stream's end tells no reason, the next transport that is tried learns it.
 
-import { debug } from "./debug.js";
-import { Posting } from "./posting.js";
-import { under } from "./rest.js";
-import { page } from "./wording.js";
+import { debug } from "../support/debug.js";
+import { Posting } from "./http_transport.js";
+import { under } from "../support/rest.js";
+import { page } from "../support/labels.js";
 
 const SILENCE_MS = 20_000; // the server is never silent for more than 15 s
 

@@ -1,9 +1,9 @@
 // Editing a plan that waits: order, arguments, what comes after what; steps dropped and added. The
 // server checks it like a model's plan; what is wrong is shown at its step. Sends and reads no frames.
 
-import { clone, slot, text } from "./dom.js";
-import { isObject, objectForm } from "./fields.js";
-import { call } from "./rest.js";
+import { clone, slot, text } from "../support/dom.js";
+import { isObject, objectForm } from "./schema_form.js";
+import { call } from "../support/rest.js";
 
 let tools = null; // each by name, as the API lists them, fetched for the first plan
 let open = null; // {run, revision, box, form, steps, sent}

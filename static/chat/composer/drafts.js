@@ -1,7 +1,7 @@
 // What is typed and not sent yet, kept by the browser for each session: a reload, a crash or a walk to
 // another session loses none of it.
 
-import { page } from "./wording.js";
+import { page } from "../support/labels.js";
 
 const STORE = `samurai.draft.${page.session}`;
 

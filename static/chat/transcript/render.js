@@ -1,12 +1,12 @@
 // Runs, changes and plain lines into the transcript's DOM. Says nothing of where they come from.
 
-import { attribute, clone, list, name, picture, show, slot, text } from "./dom.js";
-import { addCopyButtons } from "./copying.js";
-import { openAsLeft } from "./opened.js";
-import { since, time, until } from "./times.js";
+import { attribute, clone, list, name, picture, show, slot, text } from "../support/dom.js";
+import { addCopyButtons } from "./copy_buttons.js";
+import { openAsLeft } from "./open_state.js";
+import { since, time, until } from "../support/clocks.js";
 import {
   bar, duration, eta, isActive, isPhase, line, page, recalled, stepNote, stepTook, toolSteps,
-} from "./wording.js";
+} from "../support/labels.js";
 
 const entries = document.getElementById("entries");
 

@@ -1,7 +1,7 @@
 // What a person thinks of an answer, a step, or of how progress was shown: thumbs and a word on why.
 // Loaded with the first of them.
 
-import { call, reason, under } from "./rest.js";
+import { call, reason, under } from "../support/rest.js";
 
 const status = document.getElementById("status");
 

@@ -5,10 +5,10 @@
 // frame is `hello`. It has `send(frame)`, which tells whether it took the frame, and `stop()`; if it
 // likes, `handled(seq)` and `check()`, which asks for a sign of life.
 
-import { debug } from "./debug.js";
+import { debug } from "../support/debug.js";
 import { Polling } from "./polling.js";
-import { Socket } from "./socket.js";
-import { Stream } from "./stream.js";
+import { Socket } from "./websocket.js";
+import { Stream } from "./event_stream.js";
 
 const TRANSPORTS = [Socket, Stream, Polling]; // the best first
 const ATTEMPT_MS = 6_000; // a transport that says no `hello` for so long is given up

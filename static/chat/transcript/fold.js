@@ -3,7 +3,7 @@
 import {
   brief, change as changeText, decided, differences, effect, estimate, facts, isActive, plain, result,
   waitsFor,
-} from "./wording.js";
+} from "../support/labels.js";
 
 const emptyRun = (id) => ({
   run: id, said: null, status: "queued", started_at: "", phases: [], plan_revision: 0, summary: "",

@@ -1,8 +1,8 @@
 // Tells somebody who looks elsewhere: the title and the icon of the tab, and, for those who switched
 // it on, a notification when a plan waits or a long run is over.
 
-import { debug } from "./debug.js";
-import { line, page } from "./wording.js";
+import { debug } from "./support/debug.js";
+import { line, page } from "./support/labels.js";
 
 const LONG_MS = 20_000; // shorter runs are over before one has gone away
 const STORE = "samurai.notify";

@@ -1,8 +1,8 @@
 // The best transport: one WebSocket. Acknowledges what was handled and notices silence; knows nothing
 // of what a frame means.
 
-import { debug } from "./debug.js";
-import { page } from "./wording.js";
+import { debug } from "../support/debug.js";
+import { page } from "../support/labels.js";
 
 const SILENCE_MS = 20_000; // the server is never silent for more than 15 s
 const ANSWER_MS = 8_000; // what is sent is answered sooner than this, or the line is dead

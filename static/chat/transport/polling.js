@@ -1,9 +1,9 @@
 // The last resort among transports: asks for new events again and again. Reads pages of the log over
 // GET /api/sessions/<id>/events/ and sends over plain requests.
 
-import { Posting } from "./posting.js";
-import { call, under } from "./rest.js";
-import { page } from "./wording.js";
+import { Posting } from "./http_transport.js";
+import { call, under } from "../support/rest.js";
+import { page } from "../support/labels.js";
 
 const SOONEST_MS = 1_000;
 const LATEST_MS = 10_000; // while nothing happens
