@@ -37,6 +37,7 @@ check: $(VENV)/installed-dev check-page ## lint, format, types, imports, templat
 # Without npm the scripts and styles are not checked; with CI=true that is a failure.
 ifneq ($(NPM),)
 check-page: node_modules/.package-lock.json
+	node_modules/.bin/tsc
 	node_modules/.bin/stylelint "static/**/*.css"
 else ifeq ($(CI),true)
 check-page:

@@ -1,49 +1,61 @@
-// Tells somebody who looks elsewhere: the title and the icon of the tab, and, for those who switched
-// it on, a notification when a plan waits or a long run is over.
+// For a reader who looks elsewhere: the title and the icon of the tab and, where they are switched on,
+// notifications when a plan waits or a long run is over.
 
+import { showAlert } from "./support/alert.js";
 import { debug } from "./support/debug.js";
-import { line, page } from "./support/labels.js";
+import { byId } from "./support/dom.js";
+import { page } from "./support/page.js";
+import { statusLine } from "./transcript/run_labels.js";
 
-const LONG_MS = 20_000; // shorter runs are over before one has gone away
+/** @typedef {"working" | "waiting" | "done" | "failed" | ""} TabState */
+
+const LONG_RUN_MS = 20_000; // shorter runs are over before the reader has gone away
 const STORE = "samurai.notify";
-const heading = document.getElementById("title");
-const icon = document.querySelector('link[rel="icon"]');
-const button = document.getElementById("notify");
-const PREFIX = { working: "… ", waiting: "? ", done: "✓ ", failed: "✗ " };
-let unseen = ""; // how the latest run ended that ended while nobody looked
+const heading = byId("title");
+const icon = /** @type {HTMLLinkElement} */ (document.querySelector('link[rel="icon"]'));
+const button = byId("notify");
+/** @type {Record<TabState, string>} */
+const PREFIXES = { working: "… ", waiting: "? ", done: "✓ ", failed: "✗ ", "": "" };
+/** How the latest run ended that ended while nobody looked. @type {TabState} */
+let unseen = "";
 
+/**
+ * @param {Run[]} runs
+ * @returns {TabState}
+ */
 function stateOf(runs) {
   if (runs.some((run) => run.status === "waiting" && run.asks)) return "waiting";
-  if (runs.length) return "working";
-  return unseen;
+  return runs.length ? "working" : unseen;
 }
 
-// Shows what is going on with `active`, the unfinished runs.
-export function showState(active) {
-  const state = stateOf(active);
-  const title = `${PREFIX[state] ?? ""}${heading.textContent} · ${page.project}`;
+/** @param {Run[]} activeRuns */
+export function updateTab(activeRuns) {
+  const state = stateOf(activeRuns);
+  const title = `${PREFIXES[state]}${heading.textContent} · ${page.project}`;
   if (document.title !== title) document.title = title;
-  const href = icon.dataset[state || "idle"];
+  const href = icon.dataset[state || "idle"] ?? "";
   if (icon.getAttribute("href") !== href) icon.setAttribute("href", href);
 }
 
-// Hears of each event of a run.
-export function hear(frame, run) {
+/** @type {(frame: EventFrame, run: Run) => void} */
+export function handleRunEvent(frame, run) {
   if (!document.hidden) return;
-  const over = ["complete", "error"].includes(frame.type);
-  if (over) unseen = frame.type === "complete" ? "done" : "failed";
-  if (over && Date.parse(frame.timestamp) - Date.parse(run.started_at) > LONG_MS) notify(run);
+  const isOver = ["complete", "error"].includes(frame.type);
+  if (isOver) unseen = frame.type === "complete" ? "done" : "failed";
+  if (isOver && Date.parse(frame.timestamp) - Date.parse(run.started_at) > LONG_RUN_MS) notify(run);
   if (frame.type === "run" && run.status === "waiting") notify(run);
 }
 
+/** @param {Run} run */
 function notify(run) {
   if (!isOn()) return;
-  // One for each run: the next one about it takes its place.
   try {
-    const note = new Notification(heading.textContent, { body: line(run), tag: run.run });
-    note.addEventListener("click", () => {
+    // The tag makes the next notification about the run replace this one.
+    const options = { body: statusLine(run), tag: run.run };
+    const notification = new Notification(heading.textContent ?? "", options);
+    notification.addEventListener("click", () => {
       focus();
-      note.close();
+      notification.close();
     });
   } catch (error) {
     debug("no notification", error); // phones allow them to service workers only
@@ -60,30 +72,31 @@ function isOn() {
   }
 }
 
-function showSwitch() {
+function updateSwitch() {
   button.setAttribute("aria-pressed", String(isOn()));
 }
 
-async function turn(complain) {
+async function toggle() {
   const on = !isOn();
   if (on && (await Notification.requestPermission()) !== "granted") {
-    complain("The browser blocks notifications of this site; its settings can allow them.");
+    showAlert("The browser blocks notifications of this site; its settings can allow them.");
     return;
   }
   localStorage.setItem(STORE, on ? "1" : "0");
-  showSwitch();
+  updateSwitch();
 }
 
-export function setUp({ active, complain }) {
+/** @param {() => Run[]} activeRuns */
+export function setUpTab(activeRuns) {
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return;
     unseen = "";
-    showState(active());
+    updateTab(activeRuns());
   });
-  showState(active());
-  // Not there without TLS, except on this machine.
+  updateTab(activeRuns());
+  // Browsers offer notifications over TLS, and on this machine.
   if (!button || !("Notification" in window) || !isSecureContext) return;
   button.hidden = false;
-  button.addEventListener("click", () => turn(complain));
-  showSwitch();
+  button.addEventListener("click", toggle);
+  updateSwitch();
 }

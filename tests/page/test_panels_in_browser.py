@@ -186,8 +186,8 @@ def change_behind(visit: Visit, **fields: str) -> Locator:
     key = page.locator(".task").first.get_attribute("data-key")
     answer = page.evaluate(
         """async ([path, body]) => {
-          const { call } = await import("/static/chat/support/rest.js");
-          return (await call("PATCH", path, { body })).status;
+          const { request } = await import("/static/chat/support/rest.js");
+          return (await request("PATCH", path, { body })).status;
         }""",
         [f"/api/tasks/{key}/", fields],
     )

@@ -1,145 +1,125 @@
-// Writing and sending. A message is kept in the browser until its `message` event has been seen, and
-// sent again under the same `client_id` after each reconnect: the server takes it once.
+// The field for messages, and the switch whether plans need approval.
 
-import { commandOf, setUpCommands } from "./slash_commands.js";
-import { clone, slot } from "../support/dom.js";
-import { draft, keepDraft } from "./drafts.js";
-import { call, reason, under } from "../support/rest.js";
-import { time } from "../support/clocks.js";
-import { page } from "../support/labels.js";
+import { showAlert } from "../support/alert.js";
+import { byId, find, findAll } from "../support/dom.js";
+import { page } from "../support/page.js";
+import { apiPath, errorText, request } from "../support/rest.js";
+import { loadDraft, saveDraft } from "./drafts.js";
+import { addUnsent, removeUnsent, restoreUnsent, unsentMessages } from "./outbox.js";
+import { parseCommand, setUpSlashCommands } from "./slash_commands.js";
 
-const form = document.getElementById("composer");
-const field = document.getElementById("message");
-const alertBox = document.getElementById("alert");
-const outbox = document.getElementById("outbox");
-const askFirst = document.getElementById("ask-first");
-const STORE = `samurai.unsent.${page.session}`;
-let unsent = [];
-let switched = 0; // grows when it is chosen here whether plans wait
+/**
+ * @typedef {object} Options
+ * @property {(frame: ActionRequest) => boolean} send
+ * @property {() => void} onSent
+ * @property {() => {run: string, plan_revision: number} | null} waitingPlan
+ * @property {(name: string) => boolean} act
+ *   Clicks a button of the page for a slash command. Returns false when there is none.
+ */
 
-function keep() {
-  try {
-    sessionStorage.setItem(STORE, JSON.stringify(unsent));
-  } catch {
-    // Storage is full or forbidden: the messages live as long as the page.
-  }
-}
+// Missing on a viewer's page.
+const form = /** @type {HTMLFormElement | null} */ (document.getElementById("composer"));
+/** @type {HTMLTextAreaElement} */
+const field = byId("message");
+/** @type {HTMLInputElement} */
+const askFirst = byId("ask-first");
+let approvalChanges = 0; // counts the changes of the switch on this page
 
-function kept() {
-  try {
-    return JSON.parse(sessionStorage.getItem(STORE)) ?? [];
-  } catch {
-    return [];
-  }
-}
-
-// `act(name)` clicks a button of the page for a slash command; it returns false when there is none.
-export function setUp({ send, onSent, waiting, act }) {
+/** @param {Options} options */
+export function setUpComposer(options) {
   if (!form) return;
-  const seen = new Set(
-    [...document.querySelectorAll("[data-client-id]")].map((node) => node.dataset.clientId),
-  );
-  unsent = kept().filter((one) => !seen.has(one.client_id));
-  keep();
-  unsent.forEach(showBubble);
+  restoreUnsent();
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    submit({ send, onSent, waiting, act });
+    submit(options);
   });
-  setUpCommands(field, (command) => {
-    if (command.act) perform(command.act, act);
-    else write(command.before + command.after, command.before.length);
+  setUpSlashCommands(field, ({ before, after, act }) => {
+    if (act) perform(act, options.act);
+    else setMessage(before + after, before.length);
   });
+  setUpField(form);
+  askFirst.addEventListener("change", saveApproval);
+  addEventListener("focus", loadApproval);
+  document.addEventListener("visibilitychange", loadApproval);
+  for (const button of findAll(document, "[data-example]")) {
+    button.addEventListener("click", () => setMessage(button.dataset.example ?? ""));
+  }
+}
+
+/** @param {HTMLFormElement} form */
+function setUpField(form) {
   field.addEventListener("keydown", (event) => {
-    // To the plan that waits, or to the conversation: their keys work there.
-    if (event.key === "Escape") {
-      (document.querySelector(".approval:not([hidden])") ?? document.getElementById("log")).focus();
-    }
-    // `isComposing`: Enter chooses a word of an input method there.
+    // Moves the focus to the waiting plan, or to the transcript, whose keys work there.
+    if (event.key === "Escape") (find(document, ".approval:not([hidden])") ?? byId("log")).focus();
+    // While composing, Enter chooses a word of an input method.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
     form.requestSubmit();
   });
   field.addEventListener("input", () => {
-    keepDraft(field.value);
-    grow();
+    saveDraft(field.value);
+    resize();
   });
-  if (!field.value && draft()) {
-    field.value = draft();
-    grow();
-  }
-  askFirst.addEventListener("change", setApproval);
-  for (const [back, where] of [["focus", window], ["visibilitychange", document]]) {
-    where.addEventListener(back, readApproval);
-  }
-  for (const button of document.querySelectorAll("[data-example]")) {
-    button.addEventListener("click", () => write(button.dataset.example));
+  if (!field.value && loadDraft()) {
+    field.value = loadDraft();
+    resize();
   }
 }
 
 // For all messages of the session from now on, whoever sends them.
-async function setApproval() {
-  switched += 1;
+async function saveApproval() {
+  approvalChanges += 1;
   const body = { approval: askFirst.checked ? "required" : "auto" };
-  const answer = await call("PATCH", under("sessions", page.session), { body });
-  complain(answer?.ok ? "" : reason(answer, "plans are approved as before"));
-  if (!answer?.ok) askFirst.checked = !askFirst.checked;
-  switched += 1;
+  const response = await request("PATCH", apiPath("sessions", page.session), { body });
+  showAlert(response?.ok ? "" : errorText(response, "plans are approved as before"));
+  if (!response?.ok) askFirst.checked = !askFirst.checked;
+  approvalChanges += 1;
 }
 
-// Whoever comes back to the page finds what was chosen elsewhere meanwhile.
-async function readApproval() {
+// Somebody who comes back to the page sees what was changed elsewhere meanwhile.
+async function loadApproval() {
   if (document.hidden) return;
-  const before = switched;
-  const answer = await call("GET", under("sessions", page.session));
-  if (answer?.ok && switched === before) askFirst.checked = answer.body.approval === "required";
+  const changes = approvalChanges;
+  const response = await request("GET", apiPath("sessions", page.session));
+  if (response?.ok && approvalChanges === changes) {
+    askFirst.checked = response.body.approval === "required";
+  }
 }
 
+/** @type {(name: string, act: Options["act"]) => void} */
 function perform(name, act) {
-  complain("");
-  if (act(name)) write("");
-  else complain(`There is nothing to ${name === "again" ? "answer again" : name} right now.`);
+  showAlert("");
+  if (act(name)) setMessage("");
+  else showAlert(`There is nothing to ${name === "again" ? "answer again" : name} right now.`);
 }
 
-async function submit({ send, onSent, waiting, act }) {
+/** @param {Options} options */
+async function submit({ send, onSent, waitingPlan, act }) {
   const typed = field.value.trim();
-  const command = commandOf(typed);
+  const command = parseCommand(typed);
   if (command?.act) {
     perform(command.act, act);
     return;
   }
   const content = command ? (command.before + command.rest + command.after).trim() : typed;
   if (!content) return;
-  const plan = waiting();
-  const choice = plan ? await ask() : "message";
+  const plan = waitingPlan();
+  const choice = plan ? await askPurpose() : "message";
   if (choice === "") return;
-  complain("");
-  write("");
-  if (choice === "reject") send({ ...plan, type: "reject", reason: content });
-  else sendMessage(content, send);
+  showAlert("");
+  setMessage("");
+  if (plan && choice === "reject") send({ ...plan, type: "reject", reason: content });
+  else send(addUnsent(content));
   onSent();
 }
 
-function sendMessage(content, send) {
-  const one = { client_id: crypto.randomUUID?.() ?? randomUUID(), content };
-  unsent.push(one);
-  keep();
-  showBubble(one);
-  send({ type: "message", ...one });
-}
-
-// `crypto.randomUUID` is missing where a page is served without TLS to another machine.
-function randomUUID() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5");
-}
-
-// Asks what a message means while a plan waits: its rejection, a new message, or nothing yet.
-function ask() {
-  const dialog = document.getElementById("plan-waits");
+/**
+ * Asks what a message means while a plan waits: "reject", "message", or "" for neither.
+ * @returns {Promise<string>}
+ */
+function askPurpose() {
+  /** @type {HTMLDialogElement} */
+  const dialog = byId("plan-waits");
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((resolve) => {
@@ -147,49 +127,29 @@ function ask() {
   });
 }
 
-export function sendAgain(send) {
-  for (const one of unsent) send({ type: "message", ...one });
+/** @param {Options["send"]} send */
+export function resendUnsent(send) {
+  unsentMessages().forEach(send);
 }
 
-function showBubble({ client_id: id, content }) {
-  const bubble = clone("bubble");
-  bubble.dataset.pending = id;
-  slot(bubble, "said-content").textContent = content;
-  time(bubble, "said-at", "");
-  outbox.append(bubble);
+/** Puts a refused message back into the field. @param {RejectedFrame} frame */
+export function handleRefusal({ client_id: id, error }) {
+  showAlert(error);
+  const message = id ? removeUnsent(id) : null;
+  if (message) setMessage(field.value.trim() ? `${message.content}\n${field.value}` : message.content);
 }
 
-// Takes a message off the list: its event has been seen, or it was refused. Returns it.
-export function settle(id) {
-  const one = unsent.find((each) => each.client_id === id);
-  if (!one) return null;
-  unsent = unsent.filter((each) => each !== one);
-  keep();
-  outbox.querySelector(`[data-pending="${CSS.escape(id)}"]`)?.remove();
-  return one;
-}
-
-export function refused({ client_id: id, error }) {
-  complain(error);
-  const one = id ? settle(id) : null;
-  if (one) write(field.value.trim() ? `${one.content}\n${field.value}` : one.content);
-}
-
-export function complain(words) {
-  alertBox.textContent = words;
-  alertBox.hidden = !words;
-}
-
-export function write(words, caret = words.length) {
-  if (!field) return;
-  field.value = words;
-  keepDraft(words);
-  grow();
+/** @type {(text: string, caret?: number) => void} */
+export function setMessage(text, caret = text.length) {
+  if (!form) return;
+  field.value = text;
+  saveDraft(text);
+  resize();
   field.focus();
   field.setSelectionRange(caret, caret);
 }
 
-function grow() {
+function resize() {
   field.style.setProperty("height", "auto");
   field.style.setProperty("height", `${field.scrollHeight + 2}px`);
 }

@@ -1,20 +1,21 @@
-// What is typed and not sent yet, kept by the browser for each session: a reload, a crash or a walk to
-// another session loses none of it.
+// Keeps what is typed and not sent yet in the browser, for each session, so that it survives a reload,
+// a crash, or a visit to another session.
 
-import { page } from "../support/labels.js";
+import { page } from "../support/page.js";
 
 const STORE = `samurai.draft.${page.session}`;
 
-export function keepDraft(text) {
+/** @param {string} text */
+export function saveDraft(text) {
   try {
     if (text) localStorage.setItem(STORE, text);
     else localStorage.removeItem(STORE);
   } catch {
-    // Storage is full or forbidden: the draft lives as long as the page.
+    // Storage is full or forbidden: the draft is kept as long as the page lives.
   }
 }
 
-export function draft() {
+export function loadDraft() {
   try {
     return localStorage.getItem(STORE) ?? "";
   } catch {

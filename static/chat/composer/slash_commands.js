@@ -1,84 +1,101 @@
-// The slash commands: a list that opens while the field holds "/" and the beginning of a name, and
-// the sentence that a typed command stands for. `chat/commands.py` has them all.
+// The slash commands: a list that opens while the field contains "/" and the beginning of a name, and
+// the sentence that a typed command stands for. `chat/commands.py` defines them.
+
+import { announce } from "../support/alert.js";
+import { closest } from "../support/dom.js";
 
 const box = document.getElementById("commands");
-const status = document.getElementById("status");
-const options = box ? [...box.children] : [];
-let field = null;
-let onPick = null;
-let chosen = null;
+const options = box ? /** @type {HTMLElement[]} */ ([...box.children]) : [];
+/** @type {HTMLElement | null} */
+let selected = null;
 
-const shown = () => options.filter((option) => !option.hidden);
+const shownOptions = () => options.filter((option) => !option.hidden);
 
-// `pick(command)` is told {before, after, act} of what was chosen in the list.
-export function setUpCommands(textarea, pick) {
-  if (!box) return;
-  [field, onPick] = [textarea, pick];
-  field.addEventListener("input", look);
-  field.addEventListener("blur", close);
-  // Before the composer's own listener: Enter chooses here and sends there.
-  field.addEventListener("keydown", press, { capture: true });
-  box.addEventListener("pointerdown", (event) => event.preventDefault()); // the field keeps the focus
-  box.addEventListener("click", (event) => choose(event.target.closest("[data-command]")));
+/**
+ * @param {HTMLElement} option
+ * @returns {SlashCommand}
+ */
+function readOption({ dataset: { before = "", after = "", actOf = "" } }) {
+  return { before, after, act: actOf };
 }
 
-const told = ({ dataset }) => ({ before: dataset.before, after: dataset.after, act: dataset.actOf });
-
-// Returns the command that `content` begins with and what is said after it, or null.
-export function commandOf(content) {
+/**
+ * Returns the command that `content` begins with, and the text after it, or null.
+ * @param {string} content
+ */
+export function parseCommand(content) {
   const [, name, rest] = /^\/([a-z]+)(?:\s+([^]*))?$/.exec(content) ?? [];
-  const option = options.find((one) => one.dataset.command === name);
-  return option ? { ...told(option), rest: rest ?? "" } : null;
+  const option = options.find(({ dataset }) => dataset.command === name);
+  return option ? { ...readOption(option), rest: rest ?? "" } : null;
 }
 
-function look() {
-  const typed = /^\/([a-z]*)$/.exec(field.value);
-  if (!typed) {
-    close();
-    return;
+/** @type {(field: HTMLTextAreaElement, onPick: (command: SlashCommand) => void) => void} */
+export function setUpSlashCommands(field, onPick) {
+  if (!box) return;
+  const list = box;
+
+  function update() {
+    const typed = /^\/([a-z]*)$/.exec(field.value);
+    if (!typed) {
+      close();
+      return;
+    }
+    for (const option of options) option.hidden = !option.dataset.command?.startsWith(typed[1]);
+    const matches = shownOptions();
+    list.hidden = matches.length === 0;
+    select(matches[0] ?? null);
+    announce(matches.length === 1 ? "1 command" : `${matches.length} commands`);
   }
-  for (const option of options) option.hidden = !option.dataset.command.startsWith(typed[1]);
-  const found = shown();
-  box.hidden = found.length === 0;
-  mark(found[0] ?? null);
-  status.textContent = found.length === 1 ? "1 command" : `${found.length} commands`;
-}
 
-function close() {
-  box.hidden = true;
-  mark(null);
-}
+  function close() {
+    list.hidden = true;
+    select(null);
+  }
 
-function mark(option) {
-  chosen = option;
-  for (const one of options) one.setAttribute("aria-selected", String(one === option));
-  if (option) field.setAttribute("aria-activedescendant", option.id);
-  else field.removeAttribute("aria-activedescendant");
-  option?.scrollIntoView({ block: "nearest" });
-}
+  /** @param {HTMLElement | null} option */
+  function select(option) {
+    selected = option;
+    for (const other of options) other.setAttribute("aria-selected", String(other === option));
+    if (option) field.setAttribute("aria-activedescendant", option.id);
+    else field.removeAttribute("aria-activedescendant");
+    option?.scrollIntoView({ block: "nearest" });
+  }
 
-const keys = {
-  ArrowDown: () => move(1),
-  ArrowUp: () => move(-1),
-  Enter: () => choose(chosen),
-  Tab: () => choose(chosen),
-  Escape: close,
-};
+  /** @param {number} by */
+  function move(by) {
+    const matches = shownOptions();
+    const index = selected ? matches.indexOf(selected) : -1;
+    select(matches[(index + by + matches.length) % matches.length]);
+  }
 
-function press(event) {
-  if (box.hidden || event.isComposing || event.shiftKey || !Object.hasOwn(keys, event.key)) return;
-  event.preventDefault();
-  event.stopImmediatePropagation();
-  keys[event.key]();
-}
+  /** @param {HTMLElement | null} option */
+  function pick(option) {
+    if (!option) return;
+    close();
+    onPick(readOption(option));
+  }
 
-function move(by) {
-  const found = shown();
-  mark(found[(found.indexOf(chosen) + by + found.length) % found.length]);
-}
+  /** @type {Record<string, () => void>} */
+  const keys = {
+    ArrowDown: () => move(1),
+    ArrowUp: () => move(-1),
+    Enter: () => pick(selected),
+    Tab: () => pick(selected),
+    Escape: close,
+  };
 
-function choose(option) {
-  if (!option) return;
-  close();
-  onPick(told(option));
+  /** @param {KeyboardEvent} event */
+  function onKey(event) {
+    if (list.hidden || event.isComposing || event.shiftKey || !Object.hasOwn(keys, event.key)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    keys[event.key]();
+  }
+
+  field.addEventListener("input", update);
+  field.addEventListener("blur", close);
+  // Before the composer's listener: Enter picks a command here, and sends there.
+  field.addEventListener("keydown", onKey, { capture: true });
+  list.addEventListener("pointerdown", (event) => event.preventDefault()); // the field keeps the focus
+  list.addEventListener("click", (event) => pick(closest(event, "[data-command]")));
 }

@@ -1,261 +1,359 @@
-// Editing a plan that waits: order, arguments, what comes after what; steps dropped and added. The
-// server checks it like a model's plan; what is wrong is shown at its step. Sends and reads no frames.
+// Edits a plan that waits: the order of its steps, their arguments and dependencies; adds and removes
+// steps. The server checks it like a model's plan, and its problems are shown at their steps.
 
-import { clone, slot, text } from "../support/dom.js";
-import { isObject, objectForm } from "./schema_form.js";
-import { call } from "../support/rest.js";
+import { showAlert } from "../support/alert.js";
+import { clone, closest, find, findAll, setText, slot } from "../support/dom.js";
+import { isObject, withSpaces } from "../support/labels.js";
+import { request } from "../support/rest.js";
+import { schemaForm } from "./schema_form.js";
 
-let tools = null; // each by name, as the API lists them, fetched for the first plan
-let open = null; // {run, revision, box, form, steps, sent}
+/** @typedef {Omit<PlanStep, "status">} EditedStep */
+/** @typedef {{name: string, arguments: import("./schema_form.js").Schema}} Tool */
 
-export async function openEditor(run, box, { save, complain }) {
+/**
+ * @typedef {object} Editor
+ * @property {string} run
+ * @property {number} revision
+ * @property {HTMLElement} box
+ * @property {HTMLElement} form
+ * @property {EditedStep[]} steps
+ * @property {EditedStep[] | null} sent
+ */
+
+/** By name, fetched for the first plan. @type {Map<string, Tool> | null} */
+let tools = null;
+/** @type {Editor | null} */
+let current = null;
+
+/** @type {(run: Run, box: HTMLElement, save: (frame: EditPlanRequest) => boolean) => Promise<void>} */
+export async function openEditor(run, box, save) {
   await loadStyle();
-  if (!(await fetchTools())) {
-    complain("The server could not be reached; the plan cannot be edited right now.");
+  tools ??= await fetchTools();
+  if (!tools) {
+    showAlert("The server could not be reached; the plan cannot be edited right now.");
     return;
   }
-  const steps = run.steps.map(({ id, type, tool, description, arguments: given, depends_on: needs }) =>
-    structuredClone({ id, type, tool: tool || null, description, arguments: given, depends_on: needs }));
   const form = clone("editor");
-  open = { run: run.run, revision: run.plan_revision, box, form, steps, sent: null };
+  const steps = run.steps.map(editedStep);
+  const editor = { run: run.run, revision: run.plan_revision, box, form, steps, sent: null };
+  current = editor;
   slot(box, "run-editor").replaceChildren(form);
-  fillTools(form);
-  draw();
+  fillTools(form, tools);
+  render(editor);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    submit(save);
+    submit(editor, save);
   });
-  form.addEventListener("click", (event) => click(event.target.closest("[data-move]")));
-  dragging(slot(form, "editor-steps"));
-  slot(form, "editor-steps").querySelector("input")?.focus();
+  form.addEventListener("click", (event) => onClick(editor, closest(event, "[data-move]")));
+  setUpDragging(editor);
+  find(stepList(editor), "input")?.focus();
 }
 
+/**
+ * @param {Step} step
+ * @returns {EditedStep}
+ */
+function editedStep({ id, type, tool, description, arguments: values, depends_on: dependencies }) {
+  return structuredClone({
+    id, type, tool: tool || null, description, arguments: values, depends_on: dependencies,
+  });
+}
+
+/** @type {Promise<void> | null} */
 let style = null;
 
 function loadStyle() {
   style ??= new Promise((resolve) => {
     const link = document.createElement("link");
-    Object.assign(link, { rel: "stylesheet", href: new URL("./editor.css", import.meta.url) });
-    link.addEventListener("load", resolve);
-    link.addEventListener("error", resolve); // plain, and yet of use
+    const href = new URL("./editor.css", import.meta.url);
+    Object.assign(link, { rel: "stylesheet", href });
+    link.addEventListener("load", () => resolve());
+    link.addEventListener("error", () => resolve()); // the form works without its style
     document.head.append(link);
   });
   return style;
 }
 
 async function fetchTools() {
-  if (tools) return true;
-  const answer = await call("GET", "/api/tools/");
-  if (!answer?.ok) return false;
-  tools = new Map((answer.body.results ?? answer.body).map((one) => [one.name, one]));
-  return true;
+  const response = await request("GET", "/api/tools/");
+  if (!response?.ok) return null;
+  /** @type {Tool[]} */
+  const list = response.body.results ?? response.body;
+  return new Map(list.map((tool) => [tool.name, tool]));
 }
 
 export function closeEditor() {
-  open?.form.remove();
-  open?.box.focus();
-  open = null;
+  current?.form.remove();
+  current?.box.focus();
+  current = null;
 }
 
-function fillTools(form) {
+/** @type {(form: HTMLElement, tools: Map<string, Tool>) => void} */
+function fillTools(form, tools) {
+  /** @type {HTMLSelectElement} */
   const select = slot(form, "editor-tool");
-  for (const { name } of tools.values()) select.add(new Option(name.replaceAll("_", " "), name));
+  for (const { name } of tools.values()) select.add(new Option(withSpaces(name), name));
 }
 
-function submit(save) {
-  complain("");
-  for (const node of open.form.querySelectorAll('[data-slot="edit-problem"]')) node.hidden = true;
-  open.sent = structuredClone(open.steps);
-  slot(open.form, "editor-save").disabled = save({
-    type: "edit_plan", run: open.run, plan_revision: open.revision, steps: open.sent,
-  });
+/** @type {(editor: Editor, save: (frame: EditPlanRequest) => boolean) => void} */
+function submit(editor, save) {
+  showError(editor, "");
+  for (const node of findAll(editor.form, '[data-slot="edit-problem"]')) node.hidden = true;
+  const { run, revision } = editor;
+  const steps = structuredClone(editor.steps);
+  editor.sent = steps;
+  saveButton(editor).disabled = save({ type: "edit_plan", run, plan_revision: revision, steps });
 }
 
-const complain = (words) => text(open.form, "editor-error", words);
+/** @type {(editor: Editor, text: string) => void} */
+const showError = ({ form }, text) => setText(form, "editor-error", text);
 
-// -- what the server says ---------------------------------------------------------------------------
+/** @type {(editor: Editor) => HTMLButtonElement} */
+const saveButton = ({ form }) => slot(form, "editor-save");
 
-const does = (steps) =>
-  JSON.stringify(steps.map((one) => [one.id, one.description, one.arguments, one.depends_on]));
+/** @type {(editor: Editor) => HTMLElement} */
+const stepList = ({ form }) => slot(form, "editor-steps");
 
-// The run has another plan, or waits no more. Its editor closes, unless somebody else changed the plan.
-// Returns whether what was edited here is lost by that.
-export function hearOfPlan(run) {
-  if (open?.run !== run.run) return false;
-  const mine = open.sent && does(open.sent) === does(run.steps);
-  const over = !run.asks;
-  if (over || (mine && run.plan_revision > open.revision)) closeEditor();
-  else if (run.plan_revision > open.revision) tellOfOther(run);
-  return over;
+// -- replies of the server --------------------------------------------------------------------------
+
+/** A text by which two lists of steps are compared. @param {EditedStep[] | Step[]} steps */
+const contentOf = (steps) =>
+  JSON.stringify(steps.map((step) => [step.id, step.description, step.arguments, step.depends_on]));
+
+/**
+ * The run has another plan, or no longer waits. Closes its editor, unless somebody else changed the
+ * plan. Returns whether the edits made here are lost.
+ * @param {Run} run
+ */
+export function handlePlanEvent(run) {
+  if (current?.run !== run.run) return false;
+  const isNewer = run.plan_revision > current.revision;
+  const isOwn = current.sent !== null && contentOf(current.sent) === contentOf(run.steps);
+  const isOver = !run.asks;
+  if (isOver || (isOwn && isNewer)) closeEditor();
+  else if (isNewer) warnOfOther(current, run);
+  return isOver;
 }
 
-function tellOfOther(run) {
-  open.revision = run.plan_revision;
-  slot(open.form, "editor-save").disabled = false;
-  complain("Somebody else has changed the plan meanwhile. What you save now takes the place of theirs.");
+/** @type {(editor: Editor, run: Run) => void} */
+function warnOfOther(editor, run) {
+  editor.revision = run.plan_revision;
+  saveButton(editor).disabled = false;
+  showError(editor, "Somebody else has changed the plan meanwhile. What you save now takes the place of theirs.");
 }
 
-// Returns whether the refusal was about the plan that is being edited.
-export function hearRefusal({ code, error }) {
-  if (!open?.sent || !["invalid_plan", "stale_plan", "not_active"].includes(code)) return false;
-  open.sent = null;
-  slot(open.form, "editor-save").disabled = false;
-  if (code === "invalid_plan") showProblems(error);
-  else if (code === "not_active") return false;
+/** Returns whether the refusal was shown here. @param {RejectedFrame} frame */
+export function handleRefusal({ code, error }) {
+  if (!current?.sent || !["invalid_plan", "stale_plan", "not_active"].includes(code)) return false;
+  current.sent = null;
+  saveButton(current).disabled = false;
+  if (code === "invalid_plan") showProblems(current, error);
+  return code !== "not_active";
+}
+
+/**
+ * Shows each part of an error such as "step s1: title: Field required; step s2: …" at its step.
+ * @type {(editor: Editor, error: string) => void}
+ */
+function showProblems(editor, error) {
+  const others = error.split(/; (?=step |plan:)/).filter((part) => !showProblem(editor, part));
+  const text = others.map((part) => withStepNumbers(editor, part)).join("; ");
+  showError(editor, others.length ? text : "The plan cannot be carried out like this.");
+  find(editor.form, '[data-slot="edit-problem"]:not([hidden])')?.scrollIntoView({ block: "nearest" });
+}
+
+/** Returns whether a step was found for the problem. @type {(editor: Editor, part: string) => boolean} */
+function showProblem(editor, part) {
+  const [, id, problem] = /^step ([^:]+): ([^]*)$/.exec(part) ?? [];
+  const index = editor.steps.findIndex((step) => step.id === id);
+  if (index < 0) return false;
+  const row = stepList(editor).children[index];
+  const box = slot(row, "edit-problem");
+  const text = withStepNumbers(editor, problem);
+  setText(row, "edit-problem", box.hidden ? text : `${box.textContent}; ${text}`);
   return true;
 }
 
-// "step s1: title: Field required; step s2: …", each to its step.
-function showProblems(error) {
-  const rest = error.split(/; (?=step |plan:)/).filter((one) => {
-    const [, id, words] = /^step ([^:]+): ([^]*)$/.exec(one) ?? [];
-    const at = open.steps.findIndex((step) => step.id === id);
-    if (at < 0) return true;
-    const row = slot(open.form, "editor-steps").children[at];
-    const box = slot(row, "edit-problem");
-    text(row, "edit-problem", box.hidden ? named(words) : `${box.textContent}; ${named(words)}`);
-    return false;
-  });
-  complain(rest.length ? rest.map(named).join("; ") : "The plan cannot be carried out like this.");
-  open.form.querySelector('[data-slot="edit-problem"]:not([hidden])')?.scrollIntoView({ block: "nearest" });
+/** A person sees the steps' numbers, and the server names their ids. @type {(editor: Editor, text: string) => string} */
+const withStepNumbers = ({ steps }, text) =>
+  steps.reduce((result, { id }, index) => {
+    const name = new RegExp(`\\b${id.replace(/\W/g, "\\$&")}\\b`, "g");
+    return result.replace(name, `step ${index + 1}`);
+  }, text);
+
+// -- rendering --------------------------------------------------------------------------------------
+
+/** @param {Editor} editor */
+function render(editor) {
+  stepList(editor).replaceChildren(...editor.steps.map((step, index) => stepRow(editor, step, index)));
 }
 
-// Steps go by their number here, not by the id that the server knows them by.
-const named = (words) =>
-  open.steps.reduce(
-    (all, { id }, at) => all.replace(new RegExp(`\\b${id.replace(/\W/g, "\\$&")}\\b`, "g"), `step ${at + 1}`),
-    words,
-  );
-
-// -- drawing ----------------------------------------------------------------------------------------
-
-function draw() {
-  slot(open.form, "editor-steps").replaceChildren(...open.steps.map(drawStep));
-}
-
-function drawStep(step, at) {
+/** @type {(editor: Editor, step: EditedStep, index: number) => HTMLElement} */
+function stepRow(editor, step, index) {
   const row = clone("editor-step");
-  const number = at + 1;
-  text(row, "edit-number", `Step ${number}`);
-  text(row, "edit-tool", step.tool?.replaceAll("_", " ") ?? (step.type === "ask" ? "ask back" : "answer"));
-  const last = open.steps.length - 1;
-  for (const button of row.querySelectorAll("[data-move]")) {
-    button.dataset.at = at;
-    button.setAttribute("aria-label", `${button.textContent} step ${number}`);
-    button.disabled = { up: at === 0, down: at === last, drop: last === 0 }[button.dataset.move];
-  }
+  const kind = step.type === "ask" ? "ask back" : "answer";
+  setText(row, "edit-number", `Step ${index + 1}`);
+  setText(row, "edit-tool", step.tool === null ? kind : withSpaces(step.tool));
+  setUpButtons(editor, row, index);
+  /** @type {HTMLInputElement} */
   const description = slot(row, "edit-description");
   description.value = step.description;
   description.addEventListener("input", () => (step.description = description.value));
-  const tool = tools.get(step.tool);
+  const tool = tools?.get(step.tool ?? "");
   if (tool) {
-    const changed = (values) => (step.arguments = values);
-    slot(row, "edit-fields").append(objectForm(tool.arguments, step.arguments, { says, changed }));
+    /** @param {JsonObject} values */
+    const onChange = (values) => {
+      step.arguments = values;
+    };
+    const describe = (/** @type {Placeholder} */ placeholder) => placeholderText(editor, placeholder);
+    slot(row, "edit-fields").append(schemaForm(tool.arguments, step.arguments, onChange, describe));
   }
-  drawNeeds(slot(row, "edit-needs"), step, at);
+  fillDependencies(editor, slot(row, "edit-needs"), index);
   return row;
 }
 
-const numberOf = (id) => open.steps.findIndex((one) => one.id === id) + 1;
-
-function says({ $from: from, path }) {
-  const number = numberOf(from);
-  return `${path.replaceAll("_", " ")} of ${number ? `step ${number}` : "a step that is gone"}`;
+/** @type {(editor: Editor, row: HTMLElement, index: number) => void} */
+function setUpButtons(editor, row, index) {
+  const last = editor.steps.length - 1;
+  /** @type {Record<string, boolean>} */
+  const isDisabled = { up: index === 0, down: index === last, drop: last === 0 };
+  /** @type {HTMLButtonElement[]} */
+  const buttons = findAll(row, "[data-move]");
+  for (const button of buttons) {
+    button.dataset.at = String(index);
+    button.setAttribute("aria-label", `${button.textContent} step ${index + 1}`);
+    button.disabled = isDisabled[button.dataset.move ?? ""];
+  }
 }
 
-function drawNeeds(box, step, at) {
-  box.hidden = at === 0;
-  for (const [before, other] of open.steps.slice(0, at).entries()) {
+/** @typedef {import("./schema_form.js").Placeholder} Placeholder */
+
+/** @type {(editor: Editor, placeholder: Placeholder) => string} */
+function placeholderText({ steps }, { $from: source, path }) {
+  const number = steps.findIndex(({ id }) => id === source) + 1;
+  return `${withSpaces(path)} of ${number ? `step ${number}` : "a step that is gone"}`;
+}
+
+/** @type {(editor: Editor, box: HTMLElement, index: number) => void} */
+function fillDependencies({ steps }, box, index) {
+  const step = steps[index];
+  box.hidden = index === 0;
+  for (const [number, { id }] of steps.slice(0, index).entries()) {
     const label = document.createElement("label");
     const check = Object.assign(document.createElement("input"), { type: "checkbox" });
-    check.checked = step.depends_on.includes(other.id);
+    check.checked = step.depends_on.includes(id);
     check.addEventListener("change", () => {
-      const others = step.depends_on.filter((id) => id !== other.id);
-      step.depends_on = check.checked ? [...others, other.id] : others;
+      const others = step.depends_on.filter((other) => other !== id);
+      step.depends_on = check.checked ? [...others, id] : others;
     });
-    label.append(check, `step ${before + 1}`);
+    label.append(check, `step ${number + 1}`);
     box.append(label);
   }
 }
 
 // -- changing the list ------------------------------------------------------------------------------
 
-function click(button) {
+/** @type {(editor: Editor, button: HTMLElement | null) => void} */
+function onClick(editor, button) {
   if (!button) return;
-  const at = Number(button.dataset.at);
-  const { move: kind } = button.dataset;
-  if (kind === "leave") return closeEditor();
-  if (kind === "add") add(slot(open.form, "editor-tool").value);
-  else if (kind === "drop") drop(at);
-  else move(at, at + (kind === "up" ? -1 : 1));
+  const index = Number(button.dataset.at);
+  const action = button.dataset.move;
+  if (action === "leave") closeEditor();
+  else if (action === "add") addStep(editor);
+  else if (action === "drop") removeStep(editor, index);
+  else moveStep(editor, index, index + (action === "up" ? -1 : 1));
 }
 
-const sentence = (tool) => tool[0].toUpperCase() + tool.slice(1).replaceAll("_", " ");
-
-function add(tool) {
-  const ids = new Set(open.steps.map((one) => one.id));
-  let number = open.steps.length + 1;
+/** @param {Editor} editor */
+function addStep(editor) {
+  const { value: tool } = /** @type {HTMLSelectElement} */ (slot(editor.form, "editor-tool"));
+  const ids = new Set(editor.steps.map(({ id }) => id));
+  let number = editor.steps.length + 1;
   while (ids.has(`s${number}`)) number += 1;
-  open.steps.push({
-    id: `s${number}`, type: "tool", tool, description: sentence(tool), arguments: {}, depends_on: [],
+  const description = tool[0].toUpperCase() + withSpaces(tool.slice(1));
+  editor.steps.push({
+    id: `s${number}`, type: "tool", tool, description, arguments: {}, depends_on: [],
   });
-  draw();
-  slot(open.form, "editor-steps").lastElementChild.querySelector("input").focus();
+  render(editor);
+  stepList(editor).lastElementChild?.querySelector("input")?.focus();
 }
 
-function drop(at) {
-  const [{ id }] = open.steps.splice(at, 1);
-  for (const one of open.steps) one.depends_on = one.depends_on.filter((need) => need !== id);
-  draw();
-  focusOn(Math.min(at, open.steps.length - 1), "drop");
+/** @type {(editor: Editor, index: number) => void} */
+function removeStep(editor, index) {
+  const { steps } = editor;
+  const [{ id }] = steps.splice(index, 1);
+  for (const step of steps) step.depends_on = step.depends_on.filter((other) => other !== id);
+  render(editor);
+  focusOn(editor, Math.min(index, steps.length - 1), "drop");
 }
 
-function move(from, to) {
-  const [step] = open.steps.splice(from, 1);
-  open.steps.splice(to, 0, step);
-  keepOrder();
-  draw();
-  focusOn(to, to < from ? "up" : "down");
+/** @type {(editor: Editor, from: number, to: number) => void} */
+function moveStep(editor, from, to) {
+  const [step] = editor.steps.splice(from, 1);
+  editor.steps.splice(to, 0, step);
+  removeLaterDependencies(editor);
+  render(editor);
+  focusOn(editor, to, to < from ? "up" : "down");
 }
 
-// What stands before another step cannot wait for it, unless it takes a part of its result.
-function keepOrder() {
-  open.steps.forEach((step, at) => {
-    const earlier = new Set(open.steps.slice(0, at).map((one) => one.id));
-    const taken = sources(step.arguments);
-    step.depends_on = step.depends_on.filter((id) => earlier.has(id) || taken.includes(id));
+/**
+ * A step cannot depend on a later one. A dependency stays all the same where the step takes a part of
+ * the result, so that the server names the problem.
+ * @param {Editor} editor
+ */
+function removeLaterDependencies({ steps }) {
+  steps.forEach((step, index) => {
+    const earlier = new Set(steps.slice(0, index).map(({ id }) => id));
+    const sources = sourcesOf(step.arguments);
+    step.depends_on = step.depends_on.filter((id) => earlier.has(id) || sources.includes(id));
   });
 }
 
-function sources(value) {
-  if (Array.isArray(value)) return value.flatMap(sources);
+/**
+ * Returns the ids of the steps of whose results a value takes parts.
+ * @param {unknown} value
+ * @returns {string[]}
+ */
+function sourcesOf(value) {
+  if (Array.isArray(value)) return value.flatMap(sourcesOf);
   if (!isObject(value)) return [];
-  return Object.hasOwn(value, "$from") ? [value.$from] : Object.values(value).flatMap(sources);
+  return Object.hasOwn(value, "$from") ? [value.$from] : Object.values(value).flatMap(sourcesOf);
 }
 
-function focusOn(at, kind) {
-  const row = slot(open.form, "editor-steps").children[at];
-  const wanted = row.querySelector(`[data-move="${kind}"]`);
-  (wanted.disabled ? slot(row, "edit-description") : wanted).focus();
+/** @type {(editor: Editor, index: number, action: string) => void} */
+function focusOn(editor, index, action) {
+  const row = stepList(editor).children[index];
+  /** @type {HTMLButtonElement | null} */
+  const button = row.querySelector(`[data-move="${action}"]`);
+  (!button || button.disabled ? slot(row, "edit-description") : button).focus();
 }
 
-function dragging(list) {
+/** @param {Editor} editor */
+function setUpDragging(editor) {
+  const list = stepList(editor);
   let from = -1;
-  const at = (event) => [...list.children].indexOf(event.target.closest("li.editor-step"));
+  /** @param {Event} event */
+  const indexOf = (event) => {
+    const row = closest(event, "li.editor-step");
+    return row ? [...list.children].indexOf(row) : -1;
+  };
   list.addEventListener("dragstart", (event) => {
-    from = at(event);
+    from = indexOf(event);
+    if (!event.dataTransfer) return;
     event.dataTransfer.effectAllowed = "move";
     event.dataTransfer.setDragImage(list.children[from], 0, 0);
   });
   list.addEventListener("dragover", (event) => {
     if (from < 0) return;
     event.preventDefault();
-    for (const [index, row] of [...list.children].entries()) row.toggleAttribute("data-over", index === at(event));
+    for (const [index, row] of [...list.children].entries()) {
+      row.toggleAttribute("data-over", index === indexOf(event));
+    }
   });
   list.addEventListener("drop", (event) => {
     event.preventDefault();
-    const to = at(event);
-    if (from >= 0 && to >= 0 && to !== from) move(from, to);
+    const to = indexOf(event);
+    if (from >= 0 && to >= 0 && to !== from) moveStep(editor, from, to);
     from = -1;
   });
   list.addEventListener("dragend", () => {

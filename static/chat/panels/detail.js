@@ -1,189 +1,243 @@
-// One task or memory opened in its place in the panel: its fields, saved as they are left, a task's
-// specification, a memory's revisions. What is saved comes back as a `change` event, like any other.
+// One task or memory opened in its place in the panel: its fields, which are saved when they are left,
+// a task's specification, a memory's revisions. What is saved comes back as a `change` event.
 
-import * as board from "./board.js";
+import { announce } from "../support/alert.js";
 import { copy } from "../support/clipboard.js";
-import { attribute, clone, list, show, slot, text } from "../support/dom.js";
-import { call, reason, under } from "../support/rest.js";
-import { time } from "../support/clocks.js";
-import { page, unsaved } from "../support/labels.js";
+import { showTime } from "../support/clocks.js";
+import {
+  byId, clone, closest, find, findAll, findSlot, setAttribute, setList, setText, setVisible, slot,
+} from "../support/dom.js";
+import { UNSAVED } from "../support/labels.js";
+import { page } from "../support/page.js";
+import { apiPath, errorText, request } from "../support/rest.js";
+import * as board from "./board.js";
 
-const root = document.getElementById("panels");
-const status = document.getElementById("status");
-let opened = null; // {id, object, row, box, version}: what is open; one at a time
-let saving = Promise.resolve(); // one field after the other: each needs the version that the last one left
+/**
+ * @typedef {object} Detail
+ * @property {string} id
+ * @property {ObjectKind} object
+ * @property {HTMLElement} row
+ * @property {HTMLElement} box
+ * @property {string | null} version
+ */
+/** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Field */
+/** @typedef {Pick<Memory, "title" | "content" | "kind" | "category">} MemoryFields */
+/** @typedef {MemoryFields & {number: number, action: string, by: string | null, created_at: string}} Revision */
 
-const of = (one, verb) => under(one.object === "task" ? "tasks" : "memories", one.id, verb);
-const inSession = (one) => `${of(one)}?session=${page.session}`; // the change is told in its log
+const root = byId("panels");
+/** The only one that is open. @type {Detail | null} */
+let current = null;
+// Fields are saved one after the other: each needs the version that the last one left.
+let saving = Promise.resolve();
+
+/** @type {(detail: Detail, action?: string) => string} */
+const pathOf = (detail, action) =>
+  apiPath(detail.object === "task" ? "tasks" : "memories", detail.id, action);
+
+/** With the session, whose log gets the change. @param {Detail} detail */
+const savingPath = (detail) => `${pathOf(detail)}?session=${page.session}`;
 
 root.addEventListener("click", (event) => {
-  const deed = event.target.closest("[data-deed]");
-  if (deed) deeds[deed.dataset.deed](deed);
+  /** @type {HTMLButtonElement | null} */
+  const button = closest(event, "[data-deed]");
+  if (button && current) actions[button.dataset.deed ?? ""](current, button);
 });
 
 root.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape" || !opened?.row.contains(event.target)) return;
-  event.preventDefault(); // it closes this, and not the drawer around it
-  const opener = slot(opened.row, "opener");
+  const isInside = event.target instanceof Node && current?.row.contains(event.target);
+  if (event.key !== "Escape" || !current || !isInside) return;
+  event.preventDefault(); // closes the detail, and not the drawer around it
+  const opener = slot(current.row, "opener");
   close();
   opener.focus();
 });
 
-// Opens what the button belongs to, or closes it when it is open.
-export function turn(button) {
-  const row = button.closest("li");
-  const other = opened?.row !== row;
+/** Opens the row of the button, or closes it when it is open. @param {HTMLElement} button */
+export function toggleDetail(button) {
+  const row = /** @type {HTMLElement} */ (button.closest("li"));
+  const isOther = current?.row !== row;
   close();
-  if (other) open(row, button);
+  if (isOther) open(row, button);
 }
 
+/** @type {(row: HTMLElement, button: HTMLElement) => void} */
 function open(row, button) {
   const object = row.classList.contains("task") ? "task" : "memory";
   const box = clone(`${object}-detail`);
   button.setAttribute("aria-expanded", "true");
   row.append(box);
-  opened = { id: row.dataset.key, object, row, box, version: null };
-  const one = opened;
-  box.querySelector("form")?.addEventListener("change", (event) => save(one, event.target));
-  box.querySelector("form")?.addEventListener("submit", (event) => event.preventDefault());
-  slot(box, "more")?.addEventListener("toggle", readMore);
-  fill(opened, board[object === "task" ? "tasks" : "memories"].get(opened.id));
-  read(opened);
+  /** @type {Detail} */
+  const detail = { id: row.dataset.key ?? "", object, row, box, version: null };
+  current = detail;
+  const form = find(box, "form");
+  form?.addEventListener("change", (event) => save(detail, /** @type {Field} */ (event.target)));
+  form?.addEventListener("submit", (event) => event.preventDefault());
+  findSlot(box, "more")?.addEventListener("toggle", () => loadMore(detail));
+  fill(detail, (object === "task" ? board.tasks : board.memories).get(detail.id));
+  load(detail);
 }
 
 function close() {
-  if (!opened) return;
-  slot(opened.row, "opener").setAttribute("aria-expanded", "false");
-  for (const field of opened.box.querySelectorAll("[name]")) save(opened, field);
-  opened.box.remove();
-  opened = null;
+  if (!current) return;
+  slot(current.row, "opener").setAttribute("aria-expanded", "false");
+  for (const field of fieldsOf(current)) save(current, field);
+  current.box.remove();
+  current = null;
 }
 
-// An event changed the object with this id, or anything may have changed.
-export function refresh(id) {
-  if (!opened || (id && id !== opened.id)) return;
-  if (!opened.row.isConnected) opened = null;
-  else read(opened);
+/** Loads the open object again if it has this id; without an id, in any case. @param {string} [id] */
+export function refreshDetail(id) {
+  if (!current || (id && id !== current.id)) return;
+  if (!current.row.isConnected) current = null;
+  else load(current);
 }
 
-async function read(one) {
-  const answer = await call("GET", of(one));
-  if (!answer?.ok) return;
-  one.version = answer.version;
-  fill(one, answer.body);
-  if (one === opened) readMore();
+/** @param {Detail} detail */
+async function load(detail) {
+  const response = await request("GET", pathOf(detail));
+  if (!response?.ok) return;
+  detail.version = response.version;
+  fill(detail, response.body);
+  if (detail === current) loadMore(detail);
 }
 
-const isWritten = ({ value, dataset }) => "was" in dataset && value !== dataset.was;
+/**
+ * @param {Detail} detail
+ * @returns {Field[]}
+ */
+const fieldsOf = ({ box }) => findAll(box, "[name]");
 
-// Shows what is there, but never over what somebody is writing.
-function fill({ box }, object) {
+/** @param {Field} field */
+const isEdited = ({ value, dataset }) => dataset.was !== undefined && value !== dataset.was;
+
+/** Shows the values, but never over what a person is writing. @type {(detail: Detail, object: any) => void} */
+function fill(detail, object) {
   if (!object) return;
-  for (const field of box.querySelectorAll("[name]")) {
-    const kept = isWritten(field);
+  for (const field of fieldsOf(detail)) {
+    const isKept = isEdited(field);
     field.dataset.was = object[field.name] ?? "";
-    if (!kept) field.value = field.dataset.was;
+    if (!isKept) field.value = field.dataset.was ?? "";
   }
-  text(box, "detail-text", object.description ?? object.content ?? "");
+  setText(detail.box, "detail-text", object.description ?? object.content ?? "");
 }
 
 // -- saving -----------------------------------------------------------------------------------------
 
-function save(one, field) {
-  saving = saving.then(() => store(one, field));
+/** @type {(detail: Detail, field: Field) => void} */
+function save(detail, field) {
+  saving = saving.then(() => saveField(detail, field));
 }
 
-async function store(one, field, again = false) {
-  if (!isWritten(field)) return;
+/** @type {(detail: Detail, field: Field, isRetry?: boolean) => Promise<void>} */
+async function saveField(detail, field, isRetry = false) {
+  if (!isEdited(field)) return;
   const { name, value, dataset } = field;
-  const answer = await call("PATCH", inSession(one), { body: { [name]: value }, match: one.version });
-  if (answer?.status === 412 && !again) {
+  const options = { body: { [name]: value }, match: detail.version };
+  const response = await request("PATCH", savingPath(detail), options);
+  if (response?.status === 412 && !isRetry) {
     const before = dataset.was;
-    await read(one);
-    // Somebody changed something else of it: no reason to trouble anybody.
-    if (dataset.was === before) await store(one, field, true);
-    else tell(one, `Meanwhile it became “${dataset.was}”. Yours is kept here; change it again to save it.`);
-  } else if (answer?.ok) {
-    one.version = answer.version;
+    await load(detail);
+    // Somebody changed another field: this is no conflict.
+    if (dataset.was === before) await saveField(detail, field, true);
+    else showNote(detail, `Meanwhile it became “${dataset.was}”. Yours is kept here; change it again to save it.`);
+  } else if (response?.ok) {
+    detail.version = response.version;
     dataset.was = value;
-    tell(one, "Saved.");
+    showNote(detail, "Saved.");
   } else {
-    tell(one, reason(answer, unsaved));
+    showNote(detail, errorText(response, UNSAVED));
   }
 }
 
-function tell(one, words) {
-  text(one.box, "detail-note", words);
-  status.textContent = words;
+/** @type {(detail: Detail, text: string) => void} */
+function showNote(detail, text) {
+  setText(detail.box, "detail-note", text);
+  announce(text);
 }
 
-async function send(method, body) {
-  const one = opened;
-  const answer = await call(method, inSession(one), { body, match: one.version });
-  if (answer?.ok) return;
-  tell(one, reason(answer, unsaved));
-  if (answer?.status === 412) read(one);
+/** @type {(detail: Detail, method: string, body?: MemoryFields) => Promise<void>} */
+async function send(detail, method, body) {
+  const response = await request(method, savingPath(detail), { body, match: detail.version });
+  if (response?.ok) return;
+  showNote(detail, errorText(response, UNSAVED));
+  if (response?.status === 412) load(detail);
 }
 
-const deeds = {
-  delete() {
-    const next = opened.row.nextElementSibling ?? opened.row.previousElementSibling;
-    const heir = (next && slot(next, "opener")) ?? root.querySelector("[data-open]");
-    send("DELETE").then(() => heir?.focus());
+/** @type {Record<string, (detail: Detail, button: HTMLButtonElement) => Promise<void>>} */
+const actions = {
+  async delete(detail) {
+    const neighbour = detail.row.nextElementSibling ?? detail.row.previousElementSibling;
+    const opener = (neighbour && findSlot(neighbour, "opener")) ?? find(root, "[data-open]");
+    await send(detail, "DELETE");
+    opener?.focus();
   },
 
-  async copy(button) {
-    const words = await readSpecification();
-    if (words === undefined) return;
-    tell(opened, (await copy(words)) ? "Copied." : "The browser did not let it be copied.");
+  async copy(detail, button) {
+    const text = await loadSpecification(detail);
+    if (text === undefined) return;
+    showNote(detail, (await copy(text)) ? "Copied." : "The browser did not let it be copied.");
     button.focus();
   },
 
-  use(button) {
+  async use(detail, button) {
     const { title, content, kind, category } = JSON.parse(button.value);
-    send("PATCH", { title, content, kind, category });
+    await send(detail, "PATCH", { title, content, kind, category });
   },
 };
 
-// -- a task's specification, what a memory said before ----------------------------------------------
+// -- a task's specification, a memory's revisions ---------------------------------------------------
 
-function readMore() {
-  if (!slot(opened.box, "more").open) return;
-  if (opened.object === "task") readSpecification();
-  else readRevisions();
+/** @param {Detail} detail */
+function loadMore(detail) {
+  /** @type {HTMLDetailsElement} */
+  const more = slot(detail.box, "more");
+  if (!more.open) return;
+  if (detail.object === "task") loadSpecification(detail);
+  else loadRevisions(detail);
 }
 
-async function readSpecification() {
-  const body = await get("specification", "the specification was not read");
-  if (body) slot(opened.box, "specification").textContent = body.specification;
+/**
+ * @param {Detail} detail
+ * @returns {Promise<string | undefined>}
+ */
+async function loadSpecification(detail) {
+  const body = await loadPart(detail, "specification", "the specification was not read");
+  if (body) slot(detail.box, "specification").textContent = body.specification;
   return body?.specification;
 }
 
-// Returns the body of what there is under the opened one's address, while it is the opened one.
-async function get(verb, failed) {
-  const one = opened;
-  const answer = await call("GET", of(one, verb));
-  if (one !== opened) return undefined;
-  if (!answer?.ok) tell(one, reason(answer, failed));
-  return answer?.ok ? answer.body : undefined;
+/**
+ * Returns the body of the response, unless something else was opened meanwhile.
+ * @type {(detail: Detail, action: string, consequence: string) => Promise<any>}
+ */
+async function loadPart(detail, action, consequence) {
+  const response = await request("GET", pathOf(detail, action));
+  if (detail !== current) return undefined;
+  if (!response?.ok) showNote(detail, errorText(response, consequence));
+  return response?.ok ? response.body : undefined;
 }
 
-async function readRevisions() {
-  const body = await get("revisions", "its history was not read");
+/** @param {Detail} detail */
+async function loadRevisions(detail) {
+  const body = await loadPart(detail, "revisions", "its history was not read");
   if (!body) return;
-  list(opened.box, "revisions", body.results, {
-    template: "revision", key: (revision) => revision.number, fill: fillRevision,
+  const memory = board.memories.get(detail.id);
+  /** @type {Revision[]} */
+  const revisions = body.results;
+  setList(detail.box, "revisions", revisions, {
+    template: "revision", key: ({ number }) => number,
+    fill: (node, revision) => fillRevision(node, revision, memory),
   });
 }
 
-function fillRevision(node, revision) {
-  const now = board.memories.get(opened.id);
+/** @type {(node: HTMLElement, revision: Revision, memory: Memory | undefined) => void} */
+function fillRevision(node, revision, memory) {
   const { title, content, kind, category } = revision;
-  const same = now && now.title === title && now.content === content && now.kind === kind;
-  text(node, "revision-action", revision.action);
-  text(node, "revision-by", revision.by ?? "");
-  time(node, "revision-at", revision.created_at);
-  text(node, "revision-content", content === title ? title : `${title}: ${content}`);
-  show(node, "revision-use", !same);
-  attribute(slot(node, "revision-use"), "value", JSON.stringify({ title, content, kind, category }));
+  const isCurrent = memory?.title === title && memory.content === content && memory.kind === kind;
+  setText(node, "revision-action", revision.action);
+  setText(node, "revision-by", revision.by ?? "");
+  showTime(node, "revision-at", revision.created_at);
+  setText(node, "revision-content", content === title ? title : `${title}: ${content}`);
+  setVisible(node, "revision-use", !isCurrent);
+  setAttribute(findSlot(node, "revision-use"), "value", JSON.stringify({ title, content, kind, category }));
 }

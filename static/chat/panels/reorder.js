@@ -1,150 +1,192 @@
-// The order and nesting of tasks, by dragging, by keys and by buttons; and ticking them off. Each way
-// ends in one request; the `change` event that follows moves the row.
+// Changes the order and nesting of tasks by dragging, by keys and by buttons, and completes them. Each
+// way ends in one request; the `change` event that follows moves the row.
 
+import { announce, showAlert } from "../support/alert.js";
+import { byId, closest, findAll, slot } from "../support/dom.js";
+import { UNSAVED } from "../support/labels.js";
+import { page } from "../support/page.js";
+import { apiPath, errorText, request } from "../support/rest.js";
 import * as board from "./board.js";
-import { complain } from "../composer/composer.js";
-import { slot } from "../support/dom.js";
-import { call, reason, under } from "../support/rest.js";
-import { page, unsaved } from "../support/labels.js";
 
-const root = document.getElementById("panels");
-const status = document.getElementById("status");
-let dragged = null; // the id of the task under way
+/** @typedef {"up" | "down" | "in" | "out"} Direction */
+/** @typedef {{parent: string | null, next?: Task}} Place  `next`: the sibling after it. */
+/** @typedef {{row: HTMLElement, zone: "before" | "within" | "after"}} DropTarget */
 
-const rowOf = (event) => event.target.closest?.(".task");
+const root = byId("panels");
+/** The id of the task that is dragged. @type {string | null} */
+let dragged = null;
 
-export function setUp() {
-  root.addEventListener("keydown", press);
-  root.addEventListener("click", click);
-  root.addEventListener("dragstart", (event) => take(event));
-  root.addEventListener("dragover", (event) => hover(event));
-  root.addEventListener("drop", (event) => drop(event));
-  root.addEventListener("dragend", () => point(null, ""));
+/**
+ * @param {Event} event
+ * @returns {HTMLElement | null}
+ */
+const rowOf = (event) => closest(event, ".task");
+
+/** @param {HTMLElement} row */
+const keyOf = (row) => row.dataset.key ?? "";
+
+export function setUpReorder() {
+  root.addEventListener("keydown", onKey);
+  root.addEventListener("click", onClick);
+  root.addEventListener("dragstart", onDragStart);
+  root.addEventListener("dragover", onDragOver);
+  root.addEventListener("drop", onDrop);
+  root.addEventListener("dragend", () => markTarget(null));
 }
 
-async function patch(id, body, told) {
-  complain("");
-  const path = `${under("tasks", id)}?session=${page.session}`;
-  const answer = await call("PATCH", path, { body });
-  if (answer?.ok) status.textContent = told;
-  else complain(reason(answer, unsaved));
+/** @type {(id: string, body: Partial<Task>, announcement: string) => Promise<void>} */
+async function patch(id, body, announcement) {
+  showAlert("");
+  const path = `${apiPath("tasks", id)}?session=${page.session}`;
+  const response = await request("PATCH", path, { body });
+  if (response?.ok) announce(announcement);
+  else showAlert(errorText(response, UNSAVED));
 }
 
-function click(event) {
+/** @param {MouseEvent} event */
+function onClick(event) {
   const row = rowOf(event);
-  if (event.target.closest("[data-tick]")) tick(row.dataset.key);
-  const button = event.target.closest("[data-move]");
-  if (button) move(row.dataset.key, button.dataset.move);
+  if (!row) return;
+  if (closest(event, "[data-tick]")) toggleCompleted(keyOf(row));
+  const button = closest(event, "[data-move]");
+  if (button) move(keyOf(row), /** @type {Direction} */ (button.dataset.move));
 }
 
-function tick(id) {
-  const { title, status: now } = board.tasks.get(id);
-  const turned = now === "completed" ? "pending" : "completed";
-  patch(id, { status: turned }, `“${title}” is ${turned}.`);
+/** @param {string} id */
+function toggleCompleted(id) {
+  const task = board.tasks.get(id);
+  if (!task) return;
+  const status = task.status === "completed" ? "pending" : "completed";
+  patch(id, { status }, `“${task.title}” is ${status}.`);
 }
 
 // -- keys -------------------------------------------------------------------------------------------
 
-const KEYS = { ArrowUp: "up", ArrowDown: "down", ArrowRight: "in", ArrowLeft: "out" };
+/** @type {Record<string, Direction>} */
+const DIRECTIONS = { ArrowUp: "up", ArrowDown: "down", ArrowRight: "in", ArrowLeft: "out" };
 
-function press(event) {
-  if (!event.target.matches(".task [data-open]") || !Object.hasOwn(KEYS, event.key)) return;
-  const way = KEYS[event.key];
-  if (!event.altKey && !["up", "down"].includes(way)) return;
+/** @param {KeyboardEvent} event */
+function onKey(event) {
+  const row = rowOf(event);
+  const isOpener = event.target instanceof Element && event.target.matches(".task [data-open]");
+  if (!row || !isOpener || !Object.hasOwn(DIRECTIONS, event.key)) return;
+  const direction = DIRECTIONS[event.key];
+  if (!event.altKey && !["up", "down"].includes(direction)) return;
   event.preventDefault();
-  if (event.altKey) move(rowOf(event).dataset.key, way);
-  else step(rowOf(event), way);
+  if (event.altKey) move(keyOf(row), direction);
+  else focusNeighbour(row, direction);
 }
 
-// Up and down alone go from task to task.
-function step(row, way) {
-  const shown = [...row.parentElement.children].filter((one) => !one.hidden);
-  const next = shown[shown.indexOf(row) + (way === "up" ? -1 : 1)];
-  if (next) slot(next, "opener").focus();
+/** @type {(row: HTMLElement, direction: Direction) => void} */
+function focusNeighbour(row, direction) {
+  const shown = findAll(/** @type {HTMLElement} */ (row.parentElement), ":scope > :not([hidden])");
+  const neighbour = shown[shown.indexOf(row) + (direction === "up" ? -1 : 1)];
+  if (neighbour) slot(neighbour, "opener").focus();
 }
 
-// Says where a task goes: {parent, next}, the sibling that it stands before then, or null.
-const ways = {
-  up: (task, siblings, at) => at > 0 && { parent: board.parentOf(task), next: siblings[at - 1] },
-  down: (task, siblings, at) =>
-    at + 1 < siblings.length && { parent: board.parentOf(task), next: siblings[at + 2] },
-  in: (task, siblings, at) => at > 0 && { parent: siblings[at - 1].id },
-  out(task) {
-    const above = board.tasks.get(board.parentOf(task));
-    return above && { parent: board.parentOf(above), next: after(above) };
-  },
-};
+/** @param {Task} task */
+const siblingsOf = (task) => board.childrenOf(board.parentOf(task));
 
-const siblingsOf = (task) => board.within(board.parentOf(task));
-
-function after(task) {
+/** @param {Task} task */
+function nextSibling(task) {
   const siblings = siblingsOf(task);
   return siblings[siblings.indexOf(task) + 1];
 }
 
-function move(id, way) {
-  const task = board.tasks.get(id);
+/**
+ * Returns where a task goes, or null when it can go no further.
+ * @type {(task: Task, direction: Direction) => Place | null}
+ */
+function placeTowards(task, direction) {
+  const parent = board.parentOf(task);
   const siblings = siblingsOf(task);
-  const place = ways[way](task, siblings, siblings.indexOf(task));
-  if (place) put(task, place);
-  else status.textContent = `“${task.title}” can go no further that way.`;
+  const index = siblings.indexOf(task);
+  if (direction === "down") {
+    return index + 1 < siblings.length ? { parent, next: siblings[index + 2] } : null;
+  }
+  if (direction === "out") {
+    const outer = parent === null ? undefined : board.tasks.get(parent);
+    return outer ? { parent: board.parentOf(outer), next: nextSibling(outer) } : null;
+  }
+  if (index === 0) return null;
+  return direction === "up" ? { parent, next: siblings[index - 1] } : { parent: siblings[index - 1].id };
 }
 
-// With the position of another task it comes directly before that one.
+/** @type {(id: string, direction: Direction) => void} */
+function move(id, direction) {
+  const task = board.tasks.get(id);
+  if (!task) return;
+  const place = placeTowards(task, direction);
+  if (place) put(task, place);
+  else announce(`“${task.title}” can go no further that way.`);
+}
+
+/** With the position of another task, a task comes directly before it. @type {(task: Task, place: Place) => void} */
 function put(task, { parent, next }) {
-  const others = board.within(parent).filter((one) => one !== task);
-  const at = next ? others.indexOf(next) : others.length;
+  const others = board.childrenOf(parent).filter((other) => other !== task);
+  const index = next ? others.indexOf(next) : others.length;
   const position = next?.position ?? (others.at(-1)?.position ?? task.position - 1) + 1;
-  const above = board.tasks.get(parent)?.title;
-  const told = `“${task.title}” is number ${at + 1} of ${others.length + 1}`;
-  patch(task.id, { parent, position }, above ? `${told} in “${above}”.` : `${told}.`);
+  const title = parent === null ? undefined : board.tasks.get(parent)?.title;
+  const text = `“${task.title}” is number ${index + 1} of ${others.length + 1}`;
+  patch(task.id, { parent, position }, title ? `${text} in “${title}”.` : `${text}.`);
 }
 
 // -- dragging ---------------------------------------------------------------------------------------
 
-function take(event) {
+/** @param {DragEvent} event */
+function onDragStart(event) {
   const row = rowOf(event);
-  if (!row || !event.target.matches(".grip")) return;
-  dragged = row.dataset.key;
+  const isGrip = event.target instanceof Element && event.target.matches(".grip");
+  if (!row || !isGrip || !event.dataTransfer) return;
+  dragged = keyOf(row);
   event.dataTransfer.effectAllowed = "move";
-  event.dataTransfer.setData("text/plain", slot(row, "task-title").textContent);
+  event.dataTransfer.setData("text/plain", slot(row, "task-title").textContent ?? "");
   event.dataTransfer.setDragImage(row, 8, 8);
 }
 
-// The upper third of a row is before it, the lower third after it, between them is within it.
-function where(event) {
+/**
+ * The upper third of a row is before it, the lower third after it, the middle within it.
+ * @type {(event: DragEvent) => DropTarget | null}
+ */
+function targetOf(event) {
   const row = rowOf(event);
-  if (!dragged || !row || holds(dragged, row.dataset.key)) return null;
+  if (!dragged || !row || contains(dragged, keyOf(row))) return null;
   const { top, height } = row.getBoundingClientRect();
   const part = (event.clientY - top) / height;
-  return { row, place: part < 1 / 3 ? "before" : part > 2 / 3 ? "after" : "within" };
+  return { row, zone: part < 1 / 3 ? "before" : part > 2 / 3 ? "after" : "within" };
 }
 
-function holds(id, other) {
-  for (let one = other; one; one = board.parentOf(board.tasks.get(one))) if (one === id) return true;
+/** Returns whether a task is, or contains, the other one. @type {(id: string, other: string | null) => boolean} */
+function contains(id, other) {
+  for (let task = other; task; task = board.parentOf(board.tasks.get(task))) if (task === id) return true;
   return false;
 }
 
-function hover(event) {
-  const found = where(event);
-  point(found?.row ?? null, found?.place ?? "");
-  if (found) event.preventDefault();
+/** @param {DragEvent} event */
+function onDragOver(event) {
+  const target = targetOf(event);
+  markTarget(target);
+  if (target) event.preventDefault();
 }
 
-function point(row, place) {
-  for (const other of root.querySelectorAll("[data-drop]")) {
-    if (other !== row) other.removeAttribute("data-drop");
+/** @param {DropTarget | null} target */
+function markTarget(target) {
+  for (const row of findAll(root, "[data-drop]")) {
+    if (row !== target?.row) row.removeAttribute("data-drop");
   }
-  if (row) row.dataset.drop = place;
+  if (target) target.row.dataset.drop = target.zone;
 }
 
-function drop(event) {
-  const found = where(event);
-  point(null, "");
-  if (!found) return;
+/** @param {DragEvent} event */
+function onDrop(event) {
+  const target = targetOf(event);
+  markTarget(null);
+  if (!target) return;
   event.preventDefault();
-  const [task, target] = [dragged, found.row.dataset.key].map((id) => board.tasks.get(id));
+  const task = board.tasks.get(dragged ?? "");
+  const other = board.tasks.get(keyOf(target.row));
   dragged = null;
-  if (found.place === "within") put(task, { parent: target.id });
-  else put(task, { parent: board.parentOf(target), next: found.place === "before" ? target : after(target) });
+  if (!task || !other) return;
+  if (target.zone === "within") put(task, { parent: other.id });
+  else put(task, { parent: board.parentOf(other), next: target.zone === "before" ? other : nextSibling(other) });
 }

@@ -1,99 +1,116 @@
-// What of the panels is shown: the filter of tasks, here, and the search of memories, by the server.
+// What the panels show: the filter of tasks works in the page, the search in memories on the server.
 
-import { slot, text } from "../support/dom.js";
-import { call, under } from "../support/rest.js";
-import { page } from "../support/labels.js";
+import { find, setText, slot } from "../support/dom.js";
+import { page } from "../support/page.js";
+import { apiPath, request } from "../support/rest.js";
 
-const PAUSE_MS = 200; // a search begins when nothing was typed for so long
-const filter = formOf("task-filter");
-const search = formOf("memory-search");
-let hits = null; // ids of found memories, the best first; none: nothing is looked for
-let pattern = null; // what is marked in them
+const TYPING_PAUSE_MS = 200; // a search begins when nothing was typed for so long
+const filterForm = /** @type {HTMLFormElement} */ (document.querySelector("#task-filter form"));
+const searchForm = /** @type {HTMLFormElement} */ (document.querySelector("#memory-search form"));
+/** Ids of the matching memories, the best first; null without a search. @type {string[] | null} */
+let hits = null;
+/** What is marked in them. @type {RegExp | null} */
+let pattern = null;
 
-function formOf(id) {
-  return document.querySelector(`#${id} form`);
-}
+/** @param {HTMLFormElement} form */
+const detailsOf = (form) => /** @type {HTMLDetailsElement} */ (form.parentElement);
 
-const said = (form, name) => form.elements[name].value.trim().toLowerCase();
+/** @type {(form: HTMLFormElement, name: string) => string} */
+const valueOf = (form, name) =>
+  /** @type {HTMLInputElement} */ (form.elements.namedItem(name)).value.trim().toLowerCase();
 
-export function setUp(changed) {
-  filter.addEventListener("input", () => {
-    filter.parentElement.toggleAttribute("data-active", [...new FormData(filter).values()].some(Boolean));
-    changed();
+/** @param {() => void} onChange */
+export function setUpSearch(onChange) {
+  filterForm.addEventListener("input", () => {
+    const isActive = [...new FormData(filterForm).values()].some(Boolean);
+    detailsOf(filterForm).toggleAttribute("data-active", isActive);
+    onChange();
   });
   let timer = 0;
-  search.addEventListener("input", () => {
+  searchForm.addEventListener("input", () => {
     clearTimeout(timer);
-    timer = setTimeout(() => look(changed), PAUSE_MS);
+    timer = setTimeout(() => search(onChange), TYPING_PAUSE_MS);
   });
-  for (const form of [filter, search]) form.addEventListener("submit", (event) => event.preventDefault());
-  for (const form of [filter, search]) form.parentElement.addEventListener("toggle", () => turned(form));
+  for (const form of [filterForm, searchForm]) {
+    form.addEventListener("submit", (event) => event.preventDefault());
+    detailsOf(form).addEventListener("toggle", () => onToggle(form));
+  }
 }
 
-// Opened, one types at once; closed, all is shown again.
-function turned(form) {
-  if (form.parentElement.open) {
-    form.elements.text.focus();
+/** An opened form gets the focus; closing it shows everything again. @param {HTMLFormElement} form */
+function onToggle(form) {
+  if (detailsOf(form).open) {
+    find(form, '[name="text"]')?.focus();
     return;
   }
   form.reset();
   form.dispatchEvent(new Event("input"));
 }
 
-export function isWanted(task) {
-  const [words, status, priority] = ["text", "status", "priority"].map((name) => said(filter, name));
-  const whole = `${task.title}\n${task.description}`.toLowerCase();
+/** @param {Task} task */
+export function matchesFilter(task) {
+  const [words, status, priority] = ["text", "status", "priority"].map((name) => valueOf(filterForm, name));
+  const text = `${task.title}\n${task.description}`.toLowerCase();
   return (
     (!status || task.status === status) &&
     (!priority || task.priority === priority) &&
-    words.split(/\s+/).every((word) => whole.includes(word))
+    words.split(/\s+/).every((word) => text.includes(word))
   );
 }
 
-async function look(changed) {
-  const words = said(search, "text");
-  search.parentElement.toggleAttribute("data-active", Boolean(words));
+/** @param {() => void} onChange */
+async function search(onChange) {
+  const words = valueOf(searchForm, "text");
+  detailsOf(searchForm).toggleAttribute("data-active", Boolean(words));
   if (!words) {
     hits = pattern = null;
-    changed();
+    onChange();
     return;
   }
-  const path = `${under("projects", page.project_id, "memories")}?q=${encodeURIComponent(words)}`;
-  const answer = await call("GET", path);
-  if (words !== said(search, "text")) return; // something else is looked for by now
-  hits = answer?.ok ? answer.body.results.map((one) => one.id) : null;
+  const path = `${apiPath("projects", page.project_id, "memories")}?q=${encodeURIComponent(words)}`;
+  const response = await request("GET", path);
+  if (words !== valueOf(searchForm, "text")) return; // the search has changed meanwhile
+  hits = response?.ok ? response.body.results.map((/** @type {Memory} */ { id }) => id) : null;
   pattern = patternOf(words);
-  changed();
+  onChange();
 }
 
-// The search finds other forms of a word, so a mark begins where one begins and ends where it ends.
+/**
+ * The server also finds other forms of a word, so a mark covers the whole word that begins with the stem.
+ * @param {string} words
+ */
 function patternOf(words) {
   const stems = words.match(/[\p{L}\p{N}]+/gu)?.map((word) => word.replace(/(?<=....)(ing|ed|es|s)$/, ""));
   return stems ? new RegExp(`(?<![\\p{L}\\p{N}])(?:${stems.join("|")})[\\p{L}\\p{N}]*`, "giu") : null;
 }
 
-// The memories to show, of all that there are. Without the server, those that hold the words.
-export function found(all) {
-  const words = said(search, "text");
-  if (!words || pattern === null) return all;
-  if (hits === null) return all.filter((one) => `${one.title} ${one.content}`.toLowerCase().includes(words));
-  const known = new Map(all.map((one) => [one.id, one]));
-  return hits.filter((id) => known.has(id)).map((id) => known.get(id));
+/**
+ * The memories to show. Without the server, those that contain the words.
+ * @param {Memory[]} memories
+ */
+export function searchResults(memories) {
+  const words = valueOf(searchForm, "text");
+  if (!words || pattern === null) return memories;
+  if (hits === null) {
+    return memories.filter(({ title, content }) => `${title} ${content}`.toLowerCase().includes(words));
+  }
+  const known = new Map(memories.map((memory) => [memory.id, memory]));
+  return hits.flatMap((id) => known.get(id) ?? []);
 }
 
-// Sets a slot's text, with marks where it holds what is looked for.
-export function mark(root, name, value) {
+/** Sets a slot's text, with marks on the matches. @type {(root: Element, name: string, text: string) => void} */
+export function setMarkedText(root, name, text) {
   const node = slot(root, name);
-  if (node.querySelector("mark")) node.textContent = "";
-  text(root, name, value);
+  if (find(node, "mark")) node.textContent = "";
+  setText(root, name, text);
   if (!pattern) return;
-  let at = 0;
+  let end = 0;
   const parts = [];
-  for (const match of value.matchAll(pattern)) {
-    const marked = document.createElement("mark");
-    marked.textContent = match[0];
-    parts.push(value.slice(at, match.index), marked);
-    at = match.index + match[0].length;
+  for (const match of text.matchAll(pattern)) {
+    const mark = document.createElement("mark");
+    mark.textContent = match[0];
+    parts.push(text.slice(end, match.index), mark);
+    end = match.index + match[0].length;
   }
-  if (parts.length) node.replaceChildren(...parts, value.slice(at));
+  if (parts.length) node.replaceChildren(...parts, text.slice(end));
 }

@@ -1,22 +1,24 @@
-// Copies a text, also where a page is served without TLS to another machine.
+// Copies a text, also where the page is served without TLS to another machine.
 
+/** Returns whether the browser allowed it. @param {string} text */
 export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return copyOldWay(text);
+    return copyBySelection(text);
   }
 }
 
-function copyOldWay(text) {
+/** @param {string} text */
+function copyBySelection(text) {
   const field = document.createElement("textarea");
-  const held = document.activeElement;
+  const focused = /** @type {HTMLElement | null} */ (document.activeElement);
   field.value = text;
   document.body.append(field);
   field.select();
   const copied = document.execCommand("copy");
   field.remove();
-  held?.focus();
+  focused?.focus();
   return copied;
 }

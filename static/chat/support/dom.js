@@ -1,63 +1,108 @@
-// Filling the page's parts: a part is cloned from the <template> that the server rendered from the
-// same partial as the first paint, and its slots are set. Nothing here knows what a part means.
+// Fills parts of the page. A part is cloned from the <template> that the server rendered from the
+// same partial as the first paint, and its slots are set. This module does not know what a part means.
 
-export const clone = (name) =>
-  document.getElementById(`template-${name}`).content.firstElementChild.cloneNode(true);
+/**
+ * For elements that every page of a session has.
+ * @template {HTMLElement} [T=HTMLElement]
+ * @param {string} id
+ * @returns {T}
+ */
+export const byId = (id) => /** @type {T} */ (document.getElementById(id));
 
-export const slot = (root, name) => root.querySelector(`[data-slot="${name}"]`);
+/** @type {<T extends HTMLElement = HTMLElement>(root: ParentNode, selector: string) => T | null} */
+export const find = (root, selector) => root.querySelector(selector);
 
-export function show(root, name, visible) {
-  const node = slot(root, name);
-  // A viewer's page has no buttons.
-  if (node) node.toggleAttribute("hidden", !visible);
+/** @type {<T extends HTMLElement = HTMLElement>(root: ParentNode, selector: string) => T[]} */
+export const findAll = (root, selector) => Array.from(root.querySelectorAll(selector));
+
+/**
+ * Returns the element that matches and contains the event's target.
+ * @type {<T extends HTMLElement = HTMLElement>(event: Event, selector: string) => T | null}
+ */
+export const closest = ({ target }, selector) =>
+  target instanceof Element ? target.closest(selector) : null;
+
+/** @type {(name: string) => HTMLElement} */
+export function clone(name) {
+  const { content } = /** @type {HTMLTemplateElement} */ (document.getElementById(`template-${name}`));
+  return /** @type {HTMLElement} */ (content.firstElementChild?.cloneNode(true));
 }
 
-// Sets a slot's text; an empty one is hidden.
-export function text(root, name, value) {
-  const node = slot(root, name);
+/** For slots that a viewer's page lacks, such as buttons. @type {typeof find} */
+export const findSlot = (root, name) => find(root, `[data-slot="${name}"]`);
+
+/** @type {<T extends HTMLElement = HTMLElement>(root: ParentNode, name: string) => T} */
+export const slot = (root, name) => /** @type {any} */ (findSlot(root, name));
+
+/** @type {(root: ParentNode, name: string, visible: unknown) => void} */
+export const setVisible = (root, name, visible) =>
+  findSlot(root, name)?.toggleAttribute("hidden", !visible);
+
+/**
+ * Sets a slot's text. An empty slot is hidden.
+ * @param {ParentNode} root
+ * @param {string} name
+ * @param {string | number} value
+ */
+export function setText(root, name, value) {
+  const node = findSlot(root, name);
   if (!node) return;
-  if (node.textContent !== String(value)) node.textContent = value;
+  if (node.textContent !== String(value)) node.textContent = String(value);
   node.toggleAttribute("hidden", value === "");
 }
 
-export function attribute(node, name, value) {
-  if (node && node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
+/** @type {(node: Element | null, name: string, value: unknown) => void} */
+export function setAttribute(node, name, value) {
+  if (node && node.getAttribute(name) !== String(value)) node.setAttribute(name, String(value));
 }
 
-export function picture(root, name, id) {
-  attribute(slot(root, name).querySelector("use"), "href", `#${id}`);
-}
+/** @type {(root: ParentNode, name: string, icon: string) => void} */
+export const setIcon = (root, name, icon) =>
+  setAttribute(slot(root, name).querySelector("use"), "href", `#${icon}`);
 
-// Sets a node's id, by which addresses name it, or takes it away.
-export function name(node, id) {
-  if (id) attribute(node, "id", id);
+/** Sets the id that links point to. @type {(node: Element, id: string) => void} */
+export function setId(node, id) {
+  if (id) setAttribute(node, "id", id);
   else node.removeAttribute("id");
 }
 
-// Makes the children of a slot those of `items`, in order; one that is there already is kept. With
-// `grows`, items never change and none goes: only new ones are filled.
-export function list(root, name, items, { template, key, fill, grows = false }) {
+/**
+ * Makes the children of a slot those of `items`, in order. Children that are there already are kept.
+ * With `append`, items never change or disappear, so that only new ones are filled.
+ * @template Item
+ * @param {ParentNode} root
+ * @param {string} name
+ * @param {Item[]} items
+ * @param {{
+ *   template: string, key: (item: Item) => string | number, fill: (node: any, item: Item) => void,
+ *   append?: boolean,
+ * }} options
+ */
+export function setList(root, name, items, { template, key, fill, append = false }) {
   const box = slot(root, name);
-  if (grows && box.childElementCount === items.length) {
+  if (append && box.childElementCount === items.length) {
     box.toggleAttribute("hidden", items.length === 0);
     return;
   }
-  const known = new Map([...box.children].map((node) => [node.dataset.key, node]));
+  const unused = new Map(findAll(box, ":scope > *").map((node) => [node.dataset.key, node]));
   items.forEach((item, index) => {
     const id = String(key(item));
-    const old = known.get(id);
-    const node = old ?? cloneOf(template);
-    known.delete(id);
-    attribute(node, "data-key", id);
-    if (!grows || !old) fill(node, item);
+    const existing = unused.get(id);
+    const node = existing ?? cloneItem(template);
+    unused.delete(id);
+    setAttribute(node, "data-key", id);
+    if (!append || !existing) fill(node, item);
     if (box.children[index] !== node) box.insertBefore(node, box.children[index] ?? null);
   });
-  for (const node of known.values()) node.remove();
+  for (const node of unused.values()) node.remove();
   box.toggleAttribute("hidden", items.length === 0);
 }
 
-// A part of a drawing stands in its own <svg> in the template, so that it is read as a drawing.
-function cloneOf(name) {
+/**
+ * A part of a drawing stands in its own <svg> in the template, so that it is parsed as a drawing.
+ * @param {string} name
+ */
+function cloneItem(name) {
   const node = clone(name);
-  return node.localName === "svg" ? node.firstElementChild : node;
+  return /** @type {HTMLElement} */ (node.localName === "svg" ? node.firstElementChild : node);
 }

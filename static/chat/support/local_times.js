@@ -1,30 +1,36 @@
-// Times as the reader's clock tells them; the server writes UTC. Both the first paint and live parts go
-// through here, so that they read the same.
+// Shows times by the reader's clock; the server writes UTC. The first paint and live parts both use
+// this module, so that they read the same.
 
-const formats = {
+/** @type {Record<string, Intl.DateTimeFormatOptions>} */
+const options = {
   clock: { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" },
   minute: { hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
   day: { day: "numeric", month: "short" },
 };
-const format = Object.fromEntries(
-  Object.entries(formats).map(([name, parts]) => [name, new Intl.DateTimeFormat(undefined, parts)]),
+const formats = Object.fromEntries(
+  Object.entries(options).map(([name, parts]) => [name, new Intl.DateTimeFormat(undefined, parts)]),
 );
-const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+const fullFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 
-function words(date, name) {
-  if (name === "clock") return format.clock.format(date);
-  if (date.toDateString() === new Date().toDateString()) return format.minute.format(date);
-  const day = format.day.format(date);
-  return name === "day" ? day : `${day}, ${format.minute.format(date)}`;
+/** @type {(date: Date, format: string | undefined) => string} */
+function timeText(date, format) {
+  if (format === "clock") return formats.clock.format(date);
+  if (date.toDateString() === new Date().toDateString()) return formats.minute.format(date);
+  const day = formats.day.format(date);
+  return format === "day" ? day : `${day}, ${formats.minute.format(date)}`;
 }
 
+/** @param {HTMLTimeElement} node */
 export function localise(node) {
   const date = new Date(node.dateTime);
   if (Number.isNaN(date.getTime())) return;
-  node.textContent = words(date, node.dataset.format);
-  node.title = whole.format(date);
+  node.textContent = timeText(date, node.dataset.format);
+  node.title = fullFormat.format(date);
 }
 
+/** @param {ParentNode} root */
 export function localiseAll(root) {
-  for (const node of root.querySelectorAll("time[datetime]")) localise(node);
+  /** @type {NodeListOf<HTMLTimeElement>} */
+  const nodes = root.querySelectorAll("time[datetime]");
+  for (const node of nodes) localise(node);
 }

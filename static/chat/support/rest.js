@@ -1,27 +1,37 @@
-// One request to the REST API, with the site's cookie and its CSRF token.
+// Requests to the REST API, with the site's cookie and its CSRF token.
 
-// Where a session's page reads and writes by plain requests.
-export const under = (kind, id, verb = "") => `/api/${kind}/${id}/${verb ? `${verb}/` : ""}`;
+/** @type {(kind: string, id: string, action?: string) => string} */
+export const apiPath = (kind, id, action = "") => `/api/${kind}/${id}/${action ? `${action}/` : ""}`;
 
-const csrf = () => document.querySelector('[name="csrfmiddlewaretoken"]')?.value ?? "";
+function csrfToken() {
+  /** @type {HTMLInputElement | null} */
+  const field = document.querySelector('[name="csrfmiddlewaretoken"]');
+  return field?.value ?? "";
+}
 
-// Returns {ok, status, body, version}, or null when the server was not reached. `body` is null where
-// the answer is no JSON; `version` is the answer's ETag.
-export async function call(method, path, { body, match } = {}) {
-  const headers = { Accept: "application/json", "X-CSRFToken": csrf() };
+/**
+ * Returns null when the server was not reached. `match` is the version that the object must have.
+ * @param {string} method
+ * @param {string} path
+ * @param {{body?: object, match?: string | null}} [options]
+ * @returns {Promise<ApiResponse | null>}
+ */
+export async function request(method, path, { body, match } = {}) {
+  /** @type {Record<string, string>} */
+  const headers = { Accept: "application/json", "X-CSRFToken": csrfToken() };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (match) headers["If-Match"] = match;
   try {
-    const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
-    const { ok, status } = answer;
-    return { ok, status, body: await json(answer), version: answer.headers.get("ETag") };
+    const response = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
+    const { ok, status } = response;
+    return { ok, status, body: parsed(await response.text()), version: response.headers.get("ETag") };
   } catch {
     return null;
   }
 }
 
-async function json(answer) {
-  const text = await answer.text();
+/** @param {string} text */
+function parsed(text) {
   try {
     return JSON.parse(text);
   } catch {
@@ -29,11 +39,16 @@ async function json(answer) {
   }
 }
 
-// Why a request failed, for a person: DRF says `detail`, or what is wrong with each field.
-export function reason(answer, otherwise) {
-  if (answer === null) return `The server could not be reached; ${otherwise}.`;
-  const { detail, ...fields } = answer.body ?? {};
+/**
+ * Returns why a request failed: DRF's `detail`, or what is wrong with a field. Where the response gives
+ * no reason, the text names the consequence, such as "nothing was saved".
+ * @param {ApiResponse | null} response
+ * @param {string} consequence
+ */
+export function errorText(response, consequence) {
+  if (response === null) return `The server could not be reached; ${consequence}.`;
+  const { detail, ...fields } = response.body ?? {};
   if (typeof detail === "string") return detail;
   const [first] = Object.values(fields).flat();
-  return typeof first === "string" ? first : `The server refused: ${otherwise}.`;
+  return typeof first === "string" ? first : `The server refused: ${consequence}.`;
 }

@@ -1,69 +1,92 @@
-// A person's word on a plan that waits: by button or by key, and what to say when somebody else was
-// faster. The plan's editor is `plan_editor.js`, loaded when somebody edits.
+// Decisions on a plan that waits, by button or by key, and what to show when somebody else decided
+// first. The plan's editor is loaded when somebody edits.
 
-import { slot } from "../support/dom.js";
-import { line } from "../support/labels.js";
+import { showAlert } from "../support/alert.js";
+import { byId, closest, find, slot } from "../support/dom.js";
+import { statusLine } from "./run_labels.js";
 
-const log = document.getElementById("log");
-// The event that tells who was faster may come after the refusal.
-const PATIENCE_MS = 500;
+const log = byId("log");
+// The event that tells who decided first may come after the refusal.
+const REFUSAL_DELAY_MS = 500;
+const NOT_CONNECTED = "There is no connection right now; try again when the page is live.";
+/** @type {typeof import("../editor/plan_editor.js") | null} */
 let editor = null;
-let asked = null; // the run whose plan was last decided on here
+/** The run whose plan was last decided on here. @type {Run | null} */
+let lastDecided = null;
 
-const revision = (box) => Number(slot(box, "run-approval").dataset.revision);
+/** @param {HTMLElement} node */
+const planRevision = (node) => Number(slot(node, "run-approval").dataset.revision);
 
-export const frames = {
-  approve: (run, box) => ({ type: "approve", run, plan_revision: revision(box) }),
-  reject: (run, box) => ({
-    type: "reject", run, plan_revision: revision(box), reason: slot(box, "run-reason").value.trim(),
-  }),
-};
-
-export function decided(run) {
-  asked = run;
+/**
+ * Sends what a button of a run means. Returns whether it was sent.
+ * @param {string | undefined} action
+ * @param {HTMLElement} node
+ * @param {Run | undefined} run
+ * @param {(frame: ActionRequest) => boolean} send
+ */
+export function act(action, node, run, send) {
+  if (action !== "cancel") lastDecided = run ?? null;
+  const isSent = send(actionFrame(action, node));
+  if (!isSent) showAlert(NOT_CONNECTED);
+  return isSent;
 }
 
-export async function edit(run, box, { send, complain }) {
+/** @type {(action: string | undefined, node: HTMLElement) => ActionRequest} */
+function actionFrame(action, node) {
+  const { run = "" } = node.dataset;
+  if (action === "cancel") return { type: "cancel", run };
+  if (action === "approve") return { type: "approve", run, plan_revision: planRevision(node) };
+  /** @type {HTMLInputElement} */
+  const reason = slot(node, "run-reason");
+  return { type: "reject", run, plan_revision: planRevision(node), reason: reason.value.trim() };
+}
+
+/** @type {(run: Run, node: HTMLElement, send: (frame: ActionRequest) => boolean) => Promise<void>} */
+export async function editPlan(run, node, send) {
+  /** @param {EditPlanRequest} frame */
   const save = (frame) => {
-    decided(run);
-    if (send(frame)) return true;
-    complain("There is no connection right now; try again when the page is live.");
-    return false;
+    lastDecided = run;
+    const isSent = send(frame);
+    if (!isSent) showAlert(NOT_CONNECTED);
+    return isSent;
   };
   editor = await import("../editor/plan_editor.js");
-  editor.openEditor(run, slot(box, "run-approval"), { save, complain });
+  editor.openEditor(run, slot(node, "run-approval"), save);
 }
 
-export function hear(frame, run, complain) {
+/** @type {(frame: EventFrame, run: Run) => void} */
+export function handleEvent(frame, run) {
   if (!["approval", "complete", "error", "cancelled"].includes(frame.type)) return;
-  if (editor?.hearOfPlan(run)) complain(`${run.decided || line(run)}. Your changes of the plan were not saved.`);
+  if (!editor?.handlePlanEvent(run)) return;
+  showAlert(`${run.decided || statusLine(run)}. Your changes of the plan were not saved.`);
 }
 
-// Returns whether the refusal is told here.
-export function refused(frame, complain) {
-  if (editor?.hearRefusal(frame)) return true;
-  if (!asked || !["not_active", "stale_plan"].includes(frame.code)) return false;
-  const run = asked;
-  asked = null;
+/** Returns whether the refusal was shown here. @param {RejectedFrame} frame */
+export function handleRefusal(frame) {
+  if (editor?.handleRefusal(frame)) return true;
+  if (!lastDecided || !["not_active", "stale_plan"].includes(frame.code)) return false;
+  const run = lastDecided;
+  lastDecided = null;
   setTimeout(() => {
     editor?.closeEditor();
-    complain(why(frame, run));
-  }, PATIENCE_MS);
+    showAlert(refusalText(frame, run));
+  }, REFUSAL_DELAY_MS);
   return true;
 }
 
-function why({ code, error }, run) {
+/** @type {(frame: RejectedFrame, run: Run) => string} */
+function refusalText({ code, error }, run) {
   if (code === "stale_plan") return "The plan was changed a moment before; this is the new one.";
-  const told = run.decided || (run.ended ? line(run) : "");
-  return told ? `${told}, a moment before you: your word came too late and changed nothing.` : error;
+  const outcome = run.decided || (run.ended ? statusLine(run) : "");
+  return outcome ? `${outcome}, a moment before you: your word came too late and changed nothing.` : error;
 }
 
-// `A` approves, where nobody types: the key is the transcript's alone and not the whole page's.
-export function setUpKeys() {
+// `A` approves while the focus is in the transcript and not in a field.
+export function setUpApprovalKey() {
   log.addEventListener("keydown", (event) => {
-    const typing = event.target.closest("input, textarea, select");
-    if (event.key.toLowerCase() !== "a" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-    const button = log.querySelector('.approval:not([hidden]) [data-act="approve"]:enabled');
+    const isTyping = closest(event, "input, textarea, select");
+    if (event.key.toLowerCase() !== "a" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+    const button = find(log, '.approval:not([hidden]) [data-act="approve"]:enabled');
     if (!button?.checkVisibility()) return;
     event.preventDefault();
     button.click();

@@ -1,36 +1,37 @@
-// Copying to the clipboard: code, and links to a place of the page.
+// Buttons that copy code, and links to a place of the page.
 
+import { announce } from "../support/alert.js";
 import { copy } from "../support/clipboard.js";
-import { clone } from "../support/dom.js";
+import { clone, closest, findAll } from "../support/dom.js";
 
-const status = document.getElementById("status");
-
+/** @param {ParentNode} root */
 export function addCopyButtons(root) {
-  for (const code of root.querySelectorAll("pre")) {
-    if (code.parentElement.classList.contains("code")) continue;
+  for (const code of findAll(root, "pre")) {
+    if (code.parentElement?.classList.contains("code")) continue;
     const box = clone("code");
     code.before(box);
     box.prepend(code);
   }
 }
 
-async function give(button, words) {
-  tell(button, (await copy(words)) ? "Copied" : "Not copied");
-}
-
-function tell(button, word) {
+/** @type {(button: HTMLElement, text: string) => Promise<void>} */
+async function copyFrom(button, text) {
   const label = button.textContent;
-  status.textContent = button.textContent = word;
+  const result = (await copy(text)) ? "Copied" : "Not copied";
+  button.textContent = result;
+  announce(result);
   setTimeout(() => (button.textContent = label), 1500);
 }
 
-export function setUpCopying(log) {
+/** @param {HTMLElement} log */
+export function setUpCopyButtons(log) {
   addCopyButtons(log);
   log.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-copy], [data-copy-code]");
+    /** @type {HTMLAnchorElement | null} */
+    const button = closest(event, "[data-copy], [data-copy-code]");
     if (!button || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    if ("copy" in button.dataset) give(button, button.href);
-    else give(button, button.closest(".code").querySelector("pre").textContent.trimEnd());
+    const code = button.closest(".code")?.querySelector("pre")?.textContent ?? "";
+    copyFrom(button, "copy" in button.dataset ? button.href : code.trimEnd());
   });
 }

@@ -1,45 +1,62 @@
-// What a person thinks of an answer, a step, or of how progress was shown: thumbs and a word on why.
-// Loaded with the first of them.
+// Feedback on an answer, a step, or the display of progress: thumbs and a comment. Loaded with the
+// first use.
 
-import { call, reason, under } from "../support/rest.js";
+import { announce, showAlert } from "../support/alert.js";
+import { find, findAll } from "../support/dom.js";
+import { apiPath, errorText, request } from "../support/rest.js";
 
-const status = document.getElementById("status");
+/** @param {HTMLElement} group */
+const pressedThumb = (group) => find(group, '[aria-pressed="true"]');
 
-const pressed = (group) => group.querySelector('[aria-pressed="true"]');
-
+/** @type {(group: HTMLElement, thumb: HTMLElement | null) => void} */
 function press(group, thumb) {
-  for (const one of group.querySelectorAll(".thumb")) {
-    one.setAttribute("aria-pressed", String(one === thumb));
+  for (const other of findAll(group, ".thumb")) {
+    other.setAttribute("aria-pressed", String(other === thumb));
   }
 }
 
-// Shown at once, and taken back when the server does not take it.
-export async function vote(thumb, complain) {
-  const group = thumb.closest(".feedback");
-  const before = pressed(group);
+/** @param {HTMLElement} group */
+const partsOf = (group) => ({
+  details: /** @type {HTMLDetailsElement} */ (find(group, "details")),
+  summary: /** @type {HTMLElement} */ (find(group, "summary")),
+  input: /** @type {HTMLInputElement} */ (find(group, "input")),
+});
+
+/** Shows the vote at once, and takes it back when the server refuses it. @param {HTMLElement} thumb */
+export async function vote(thumb) {
+  const group = /** @type {HTMLElement} */ (thumb.closest(".feedback"));
+  const before = pressedThumb(group);
   press(group, thumb);
-  if (await send(group, complain)) {
-    const why = group.querySelector("details");
-    why.hidden = false;
-    if (thumb.dataset.value === "-1") why.open = true;
+  if (await send(group)) {
+    const { details } = partsOf(group);
+    details.hidden = false;
+    if (thumb.dataset.value === "-1") details.open = true;
   } else press(group, before);
 }
 
-export async function comment(group, complain) {
-  if (!(await send(group, complain))) return;
-  const why = group.querySelector("details");
-  why.querySelector("summary").textContent = group.querySelector("input").value || "Say why";
-  why.open = false;
-  why.querySelector("summary").focus();
+/** @param {HTMLElement} group */
+export async function comment(group) {
+  if (!(await send(group))) return;
+  const { details, summary, input } = partsOf(group);
+  summary.textContent = input.value || "Say why";
+  details.open = false;
+  summary.focus();
 }
 
-async function send(group, complain) {
-  const target = group.dataset.target || group.closest("[data-key]").dataset.key;
-  const value = Number(pressed(group).dataset.value);
-  const body = { target, value, comment: group.querySelector("input").value.trim() };
-  const { run } = group.closest("[data-run]").dataset;
-  const answer = await call("POST", under("runs", run, "feedback"), { body });
-  if (answer?.ok) status.textContent = "Thank you";
-  else complain(reason(answer, "what you think was not kept"));
-  return Boolean(answer?.ok);
+/** @param {HTMLElement} group */
+async function send(group) {
+  /** @type {HTMLElement | null} */
+  const item = group.closest("[data-key]");
+  /** @type {HTMLElement | null} */
+  const node = group.closest("[data-run]");
+  const body = {
+    target: group.dataset.target || item?.dataset.key,
+    value: Number(pressedThumb(group)?.dataset.value),
+    comment: partsOf(group).input.value.trim(),
+  };
+  const path = apiPath("runs", node?.dataset.run ?? "", "feedback");
+  const response = await request("POST", path, { body });
+  if (response?.ok) announce("Thank you");
+  else showAlert(errorText(response, "what you think was not kept"));
+  return Boolean(response?.ok);
 }

@@ -1,10 +1,18 @@
 // The runs of a session as a fold over live events, by the rules of chat/fold.py. No DOM.
 
 import {
-  brief, change as changeText, decided, differences, effect, estimate, facts, isActive, plain, result,
-  waitsFor,
+  changeSummary, changeText, decisionText, differences, effectText, estimateText, facts, resultText,
+  waitsForText, withoutEmoji,
 } from "../support/labels.js";
+import { isActive } from "./run_labels.js";
 
+/**
+ * Reads an event into its run.
+ * @template Frame
+ * @typedef {(run: Run, frame: Frame) => Change | void} Reader
+ */
+
+/** @type {(id: string) => Run} */
 const emptyRun = (id) => ({
   run: id, said: null, status: "queued", started_at: "", phases: [], plan_revision: 0, summary: "",
   steps: [], changes: [], text: "", html: "", asks: false, why: "", effects: [], estimate: "",
@@ -13,30 +21,37 @@ const emptyRun = (id) => ({
 });
 
 export class Fold {
+  /** @param {Run[]} runs */
   constructor(runs) {
     this.runs = new Map(runs.map((run) => [run.run, run]));
   }
 
-  // Returns what the event touched: {run}, {change} of a person, both for a change of a run, or {}.
+  /**
+   * Returns what the event concerns: a run, a change that a person made outside of a run, both for a
+   * change by a run, or nothing.
+   * @param {EventFrame} frame
+   * @returns {{run?: Run, change?: Change | void}}
+   */
   apply(frame) {
-    const read = readers[frame.type];
-    if (!read) return {};
+    if (!Object.hasOwn(readers, frame.type)) return {};
     if (frame.type === "change" && frame.run === null) return { change: readChange(frame) };
-    const run = this.run(frame.run);
-    run.interrupted = false; // whoever tells of it drives it
-    const change = read(run, frame);
-    if (run.ended) this.runs.delete(run.run); // its last event
-    this.count();
+    const run = this.runOf(frame);
+    run.interrupted = false; // an event shows that some process executes the run
+    const change = readers[frame.type](run, frame);
+    if (run.ended) this.runs.delete(run.run); // this was its last event
+    this.#countQueue();
     return { run, change };
   }
 
-  run(id) {
+  /** @param {EventFrame} frame */
+  runOf({ run: id }) {
     if (typeof id !== "string") throw new TypeError("an event of a run names it");
-    if (!this.runs.has(id)) this.runs.set(id, emptyRun(id));
-    return this.runs.get(id);
+    const run = this.runs.get(id) ?? emptyRun(id);
+    this.runs.set(id, run);
+    return run;
   }
 
-  count() {
+  #countQueue() {
     let before = 0;
     for (const run of this.runs.values()) {
       run.before = before;
@@ -49,93 +64,91 @@ export class Fold {
   }
 }
 
-function readChange(frame) {
-  const body = frame.change;
+/**
+ * @param {ChangeFrame} frame
+ * @returns {Change}
+ */
+function readChange({ seq, timestamp, change }) {
   return {
-    seq: frame.seq, object: body.object, id: body.id, text: changeText(body), by: body.by ?? "",
-    at: frame.timestamp, brief: brief(body), undoable: true,
+    seq, object: change.object, id: change.id, text: changeText(change), by: change.by ?? "",
+    at: timestamp, brief: changeSummary(change), undoable: true,
   };
 }
 
+/** @type {Record<string, Reader<any>>} */
 const readers = {
-  message(run, frame) {
-    const { id, author, content, client_id: clientId } = frame.message;
-    run.said = { author: author ?? "", content, at: frame.timestamp, id, client_id: clientId ?? "" };
+  /** @type {Reader<MessageFrame>} */
+  message(run, { message, timestamp }) {
+    const { id, author, content, client_id: clientId } = message;
+    run.said = { author: author ?? "", content, at: timestamp, id, client_id: clientId ?? "" };
   },
 
-  run(run, frame) {
-    if (frame.status === "running" && !run.started_at) run.started_at = frame.timestamp;
-    if (isActive(frame)) run.status = frame.status; // its last event says how it ended
+  /** @type {Reader<RunFrame>} */
+  run(run, { status, timestamp }) {
+    if (status === "running" && !run.started_at) run.started_at = timestamp;
+    if (isActive({ status })) run.status = status; // how it ended is in its last event
   },
 
+  /** @type {Reader<ProgressFrame>} */
   progress(run, frame) {
-    const told = frame.progress.metadata ?? {};
-    if ("eta_ms" in told) [run.eta_ms, run.eta_at] = [told.eta_ms, frame.timestamp];
-    const step = run.steps.find((one) => one.id === told.step_id);
-    if (!step) tell(phaseOf(run, frame), frame);
-    else if (told.phase === "started") step.slow_after_ms = told.slow_after_ms ?? null;
-    else if (!("phase" in told)) step.report = plain(frame.progress.message);
+    const metadata = frame.progress.metadata ?? {};
+    if (metadata.eta_ms !== undefined) [run.eta_ms, run.eta_at] = [metadata.eta_ms, frame.timestamp];
+    const step = run.steps.find(({ id }) => id === metadata.step_id);
+    if (!step) updatePhase(phaseOf(run, frame), frame);
+    else if (metadata.phase === "started") step.slow_after_ms = metadata.slow_after_ms ?? null;
+    else if (!("phase" in metadata)) step.report = withoutEmoji(frame.progress.message);
   },
 
+  /** @type {Reader<PlanFrame>} */
   plan(run, frame) {
     const { revision, summary, steps } = frame.plan;
     const numbers = new Map(steps.map((step, index) => [step.id, index + 1]));
     run.plan_revision = revision;
     run.summary = summary ?? "";
-    forgetTerms(run);
-    run.steps = steps.map((step) => ({
-      id: step.id,
-      number: numbers.get(step.id),
-      type: step.type,
-      description: step.description || step.tool || step.id,
-      status: step.status || "pending",
-      depends_on: step.depends_on,
-      waits_for: waitsFor(step.depends_on.map((id) => numbers.get(id)).sort((a, b) => a - b)),
-      seq: 0,
-      tool: step.tool ?? "",
-      arguments: step.arguments ?? {},
-      given: facts(step.arguments, numbers),
-      returned: [],
-      started_at: null, finished_at: null, report: "", result: "", error: "", slow_after_ms: null,
-    }));
+    clearTerms(run);
+    run.steps = steps.map((step) => newStep(step, numbers));
   },
 
-  step(run, frame) {
-    const told = frame.step;
-    const step = run.steps.find((one) => one.id === told.id);
+  /** @type {Reader<StepFrame>} */
+  step(run, { seq, step: update }) {
+    const step = run.steps.find(({ id }) => id === update.id);
     if (!step) return;
-    step.status = told.status;
-    step.seq ||= frame.seq;
-    step.returned = facts(told.result, new Map());
-    step.started_at = told.started_at;
-    step.finished_at = told.finished_at;
-    step.error = told.error ?? "";
-    step.result = result(told.result ?? null);
+    step.status = update.status;
+    step.seq ||= seq;
+    step.returned = facts(update.result, new Map());
+    step.started_at = update.started_at;
+    step.finished_at = update.finished_at;
+    step.error = update.error ?? "";
+    step.result = resultText(update.result);
   },
 
-  approval(run, frame) {
-    run.asks = frame.approval.status === "requested";
-    run.why = frame.approval.reason;
-    run.plan_revision = frame.approval.plan_revision;
-    run.decided = decided(frame.approval);
-    forgetTerms(run);
+  /** @type {Reader<ApprovalFrame>} */
+  approval(run, { approval }) {
+    run.asks = approval.status === "requested";
+    run.why = approval.reason;
+    run.plan_revision = approval.plan_revision;
+    run.decided = decisionText(approval);
+    clearTerms(run);
     if (!run.asks) return;
-    run.effects = effectsOf(run, frame.approval.effects ?? []);
-    run.estimate = estimate(frame.approval.estimate);
-    run.expires_at = frame.approval.expires_at ?? "";
+    run.effects = effectsOf(run, approval.effects ?? []);
+    run.estimate = estimateText(approval.estimate);
+    run.expires_at = approval.expires_at ?? "";
   },
 
+  /** @type {Reader<ChangeFrame>} */
   change(run, frame) {
     const change = readChange(frame);
     run.changes.push(change);
     return change;
   },
 
+  /** @type {Reader<TokenFrame>} */
   token(run, frame) {
-    // `offset` counts characters, JavaScript's strings count UTF-16 units.
+    // `offset` counts characters, but JavaScript's strings count UTF-16 units.
     run.text = Array.from(run.text).slice(0, frame.offset).join("") + frame.text;
   },
 
+  /** @type {Reader<CompleteFrame>} */
   complete(run, frame) {
     run.text = "";
     run.html = frame.message.html;
@@ -147,6 +160,7 @@ const readers = {
     end(run, "succeeded", "finished");
   },
 
+  /** @type {Reader<ErrorFrame>} */
   error(run, frame) {
     run.error = frame.error;
     run.retryable = frame.retryable;
@@ -154,6 +168,7 @@ const readers = {
     end(run, "failed", "stopped");
   },
 
+  /** @type {Reader<CancelledFrame>} */
   cancelled(run, frame) {
     run.by = frame.by;
     run.reason = frame.reason;
@@ -162,23 +177,47 @@ const readers = {
   },
 };
 
+/** @type {(run: Run, status: RunStatus, state: Phase["state"]) => void} */
 function end(run, status, state) {
   run.status = status;
   run.asks = false;
   run.ended = true;
   run.interrupted = false;
-  forgetTerms(run);
+  clearTerms(run);
   for (const phase of run.phases) if (phase.state === "running") phase.state = state;
 }
 
-const forgetTerms = (run) => Object.assign(run, { effects: [], estimate: "", expires_at: "" });
+/** Removes what was to be decided. @param {Run} run */
+const clearTerms = (run) => Object.assign(run, { effects: [], estimate: "", expires_at: "" });
 
-function effectsOf(run, told) {
+/** @type {(step: PlanStep, numbers: Map<string, number>) => Step} */
+function newStep(step, numbers) {
+  const waitsFor = step.depends_on.map((id) => numbers.get(id) ?? 0).sort((a, b) => a - b);
+  return {
+    id: step.id,
+    number: numbers.get(step.id) ?? 0,
+    type: step.type,
+    description: step.description || step.tool || step.id,
+    status: step.status || "pending",
+    depends_on: step.depends_on,
+    waits_for: waitsForText(waitsFor),
+    seq: 0,
+    tool: step.tool ?? "",
+    arguments: step.arguments ?? {},
+    given: facts(step.arguments, numbers),
+    returned: [],
+    started_at: null, finished_at: null, report: "", result: "", error: "", slow_after_ms: null,
+  };
+}
+
+/** @type {(run: Run, effects: StepEffects[]) => Effect[]} */
+function effectsOf(run, effects) {
   const numbers = new Map(run.steps.map((step) => [step.id, step.number]));
-  return told.flatMap(({ step, changes, note }) => {
+  return effects.flatMap(({ step, changes, note }) => {
     const number = numbers.get(step);
+    /** @type {Effect[]} */
     const known = changes.map((change, index) => ({
-      key: `${step}:${index + 1}`, number, action: change.action, text: effect(change),
+      key: `${step}:${index + 1}`, number, action: change.action, text: effectText(change),
       fields: differences(change),
     }));
     if (!note) return known;
@@ -186,33 +225,35 @@ function effectsOf(run, told) {
   });
 }
 
-// The line of the event's step, which each run has once.
+/** Returns the phase of the event, or adds it. @type {(run: Run, frame: ProgressFrame) => Phase} */
 function phaseOf(run, frame) {
   const { step, metadata } = frame.progress;
   const key = metadata?.step_id ? `${step}:${metadata.step_id}` : step;
-  let phase = run.phases.find((one) => one.key === key);
-  if (!phase) {
-    phase = {
-      key, step, at: frame.timestamp, seq: frame.seq, message: "", details: "", state: "noted",
-      duration_ms: null, slow_after_ms: null, recalled: [],
-    };
-    run.phases.push(phase);
-  }
+  const existing = run.phases.find((phase) => phase.key === key);
+  if (existing) return existing;
+  /** @type {Phase} */
+  const phase = {
+    key, step, at: frame.timestamp, seq: frame.seq, message: "", details: "", state: "noted",
+    duration_ms: null, slow_after_ms: null, recalled: [],
+  };
+  run.phases.push(phase);
   return phase;
 }
 
-function tell(phase, frame) {
-  const told = frame.progress.metadata ?? {};
-  phase.message = plain(frame.progress.message);
+/** @type {(phase: Phase, frame: ProgressFrame) => void} */
+function updatePhase(phase, frame) {
+  const metadata = frame.progress.metadata ?? {};
+  phase.message = withoutEmoji(frame.progress.message);
   phase.details = frame.progress.details ?? "";
-  phase.recalled = told.recalled ?? [];
-  if (told.phase === "started") {
-    Object.assign(phase, {
-      state: "running", at: frame.timestamp, duration_ms: null, slow_after_ms: told.slow_after_ms ?? null,
-    });
-  } else if (["finished", "failed"].includes(told.phase)) {
-    phase.state = told.phase;
-    phase.duration_ms = told.duration_ms ?? Date.parse(frame.timestamp) - Date.parse(phase.at);
+  phase.recalled = metadata.recalled ?? [];
+  if (metadata.phase === "started") {
+    phase.state = "running";
+    phase.at = frame.timestamp;
+    phase.duration_ms = null;
+    phase.slow_after_ms = metadata.slow_after_ms ?? null;
+  } else if (metadata.phase === "finished" || metadata.phase === "failed") {
+    phase.state = metadata.phase;
+    phase.duration_ms = metadata.duration_ms ?? Date.parse(frame.timestamp) - Date.parse(phase.at);
   } else if (phase.step === "error") {
     phase.state = "failed";
   }

@@ -1,30 +1,40 @@
-// The insides of closed runs in earlier parts, kept outside of the document until they are opened: a
-// session of a thousand runs would be half a million nodes otherwise.
+// Keeps the contents of closed runs in earlier parts outside of the document until they are opened: a
+// session of a thousand runs would have half a million nodes otherwise.
 
-const bodies = new WeakMap(); // by details
-const homes = new WeakMap(); // the details of each body that is stowed
+import { find, findAll } from "../support/dom.js";
 
-export function stow(root) {
-  for (const details of root.querySelectorAll('[data-slot="run-details"]:not([open])')) {
-    const body = details.querySelector('[data-slot="run-body"]');
+/** Detached bodies by their details. @type {WeakMap<Element, Element>} */
+const bodies = new WeakMap();
+/** The details of detached bodies. @type {WeakMap<Element, Element>} */
+const owners = new WeakMap();
+
+/** @param {ParentNode} root */
+export function detachClosed(root) {
+  for (const details of findAll(root, '[data-slot="run-details"]:not([open])')) {
+    const body = find(details, '[data-slot="run-body"]');
+    if (!body) continue;
     bodies.set(details, body);
-    homes.set(body, details);
+    owners.set(body, details);
     body.remove();
   }
 }
 
-export function unstow(details) {
+/** @param {Element} details */
+export function attach(details) {
   const body = bodies.get(details);
   if (body) details.append(body);
   bodies.delete(details);
 }
 
-// Brings the insides back that `node` is a part of.
-export function unstowAround(node) {
-  const details = homes.get(node.closest('[data-slot="run-body"]'));
-  if (details) unstow(details);
+/** Attaches the body that contains `node`. @param {Element} node */
+export function attachAround(node) {
+  const body = node.closest('[data-slot="run-body"]');
+  const details = body && owners.get(body);
+  if (details) attach(details);
 }
 
-export function setUpStowing(log) {
-  log.addEventListener("toggle", (event) => unstow(event.target), { capture: true });
+/** @param {HTMLElement} log */
+export function setUpLazyDetails(log) {
+  const onToggle = (/** @type {Event} */ event) => attach(/** @type {Element} */ (event.target));
+  log.addEventListener("toggle", onToggle, { capture: true });
 }

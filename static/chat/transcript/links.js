@@ -1,59 +1,72 @@
-// Addresses of a message, a run or an event: `#message-…`, `#run-…`, `#event-…`. What is not loaded yet
-// is fetched; an event without a row of its own leads to the row before it.
+// Follows links to a message, a run or an event: `#message-…`, `#run-…`, `#event-…`. What the page has
+// not loaded yet is fetched. An event without a row of its own leads to the row before it.
 
-import { gaps, fill } from "./load_older.js";
-import { stay } from "./scroll.js";
-import { unstow } from "./lazy_details.js";
-import { page } from "../support/labels.js";
+import { showAlert } from "../support/alert.js";
+import { find, findAll } from "../support/dom.js";
+import { page } from "../support/page.js";
+import { attach } from "./lazy_details.js";
+import { gaps, loadGap } from "./load_older.js";
+import { stopFollowing } from "./scroll.js";
 
-const PLACE = /^(message|run|event)-([\w-]+)$/;
+const ANCHOR = /^(message|run|event)-([\w-]+)$/;
 
-export function setUpLinks(complain) {
-  const follow = async () => {
-    const name = location.hash.slice(1);
-    if (!PLACE.test(name)) return;
-    stay();
-    const node = document.getElementById(name) ?? (await fetchPlace(name));
-    if (node) reveal(node);
-    else complain("What this link leads to is not in this session.");
-  };
+export function setUpLinks() {
   addEventListener("hashchange", follow);
   follow();
 }
 
-async function fetchPlace(name) {
-  const place = await whereIs(name);
-  if (!place) return null;
-  const seq = place.seq;
-  const gap = gaps().find(({ dataset }) => seq >= dataset.start && seq < dataset.end);
-  if (gap) await fill(gap, seq);
-  return document.getElementById(name) ?? rowBefore(name, place.run);
+async function follow() {
+  const anchor = location.hash.slice(1);
+  if (!ANCHOR.test(anchor)) return;
+  stopFollowing();
+  const node = document.getElementById(anchor) ?? (await loadAnchor(anchor));
+  if (node) reveal(node);
+  else showAlert("What this link leads to is not in this session.");
 }
 
-async function whereIs(name) {
+/** @param {string} anchor */
+async function loadAnchor(anchor) {
+  const place = await locate(anchor);
+  if (!place) return null;
+  const { seq } = place;
+  const gap = gaps().find(({ dataset }) => seq >= Number(dataset.start) && seq < Number(dataset.end));
+  if (gap) await loadGap(gap, seq);
+  return document.getElementById(anchor) ?? rowBefore(anchor, place.run);
+}
+
+/**
+ * @param {string} anchor
+ * @returns {Promise<{seq: number, run: string | null} | null>}
+ */
+async function locate(anchor) {
   try {
-    const answer = await fetch(`${page.where}${name}/`, { headers: { Accept: "application/json" } });
-    return answer.ok ? await answer.json() : null;
+    const response = await fetch(`${page.where}${anchor}/`, { headers: { Accept: "application/json" } });
+    return response.ok ? await response.json() : null;
   } catch {
     return null;
   }
 }
 
-function rowBefore(name, run) {
-  const box = document.getElementById(`run-${run}`);
-  if (box) unstow(box.querySelector("details"));
-  const row = document.getElementById(name);
-  if (row) return row;
-  const seq = Number(PLACE.exec(name)[2]);
-  const seqOf = ({ id }) => Number(id.slice("event-".length));
-  const rows = [...(box?.querySelectorAll('[id^="event-"]') ?? [])].filter((one) => seqOf(one) <= seq);
-  return rows.sort((a, b) => seqOf(a) - seqOf(b)).at(-1) ?? box;
+/** @type {(anchor: string, run: string | null) => HTMLElement | null} */
+function rowBefore(anchor, run) {
+  const node = document.getElementById(`run-${run}`);
+  const details = node && find(node, "details");
+  if (details) attach(details);
+  const row = document.getElementById(anchor);
+  if (row || !node) return row;
+  const seq = Number(ANCHOR.exec(anchor)?.[2]);
+  const seqOf = (/** @type {Element} */ { id }) => Number(id.slice("event-".length));
+  const rows = findAll(node, '[id^="event-"]').filter((other) => seqOf(other) <= seq);
+  return rows.sort((a, b) => seqOf(a) - seqOf(b)).at(-1) ?? node;
 }
 
+/** @param {HTMLElement} node */
 function reveal(node) {
-  for (const old of document.querySelectorAll("[data-linked]")) delete old.dataset.linked;
-  for (let box = node.closest("details"); box; box = box.parentElement.closest("details")) box.open = true;
-  if ("run" in node.dataset) node.querySelector("details").open = true;
+  for (const linked of findAll(document, "[data-linked]")) delete linked.dataset.linked;
+  for (let box = node.closest("details"); box; box = box.parentElement?.closest("details") ?? null) {
+    box.open = true;
+  }
+  if ("run" in node.dataset) find(node, "details")?.setAttribute("open", "");
   node.dataset.linked = "";
   node.scrollIntoView({ block: "center" });
   node.focus({ preventScroll: true });

@@ -1,86 +1,104 @@
-// Earlier parts of a long session, fetched as HTML when one comes near them; what is still missing is a
-// gap. What one looks at stays where it is while they come.
+// Loads earlier parts of a long session as HTML when the reader comes near them. What is still missing
+// is a gap. What the reader looks at stays in place while parts are inserted.
 
-import { addCopyButtons } from "./copy_buttons.js";
+import { byId, closest, findAll } from "../support/dom.js";
 import { localiseAll } from "../support/local_times.js";
-import { openAllAsLeft } from "./open_state.js";
-import { stow } from "./lazy_details.js";
-import { learnChanges } from "./undo_state.js";
-import { page } from "../support/labels.js";
+import { page } from "../support/page.js";
+import { addCopyButtons } from "./copy_buttons.js";
+import { detachClosed } from "./lazy_details.js";
+import { restoreOpenState } from "./open_state.js";
+import { registerChanges } from "./undo_state.js";
 
-const log = document.getElementById("log");
-const entries = document.getElementById("entries");
-const NEAR = "1200px"; // of the view: far enough that one rarely sees a gap
-const coming = new Map(); // by gap
+const log = byId("log");
+const entries = byId("entries");
+const MARGIN = "1200px"; // around the view: so far that the reader rarely sees a gap
+/** @type {Map<HTMLElement, Promise<boolean>>} */
+const loading = new Map();
 const observer = new IntersectionObserver(
-  (seen) => seen.filter((one) => one.isIntersecting).forEach(({ target }) => fill(target)),
-  { root: log, rootMargin: `${NEAR} 0px` },
+  (items) => {
+    for (const { isIntersecting, target } of items) {
+      if (isIntersecting) loadGap(/** @type {HTMLElement} */ (target));
+    }
+  },
+  { root: log, rootMargin: `${MARGIN} 0px` },
 );
 
-export const gaps = () => [...entries.querySelectorAll(":scope > .gap")];
+export const gaps = () => findAll(entries, ":scope > .gap");
 
-// Fetches a part of the gap: the one around the event `at`, or the one next to where one is. Returns
-// whether it came.
-export function fill(gap, at = null) {
-  if (!coming.has(gap)) coming.set(gap, fetchPart(gap, at).finally(() => coming.delete(gap)));
-  return coming.get(gap);
+/**
+ * Loads a part of the gap: around the event `at`, or next to where the reader is. Returns whether it
+ * was loaded.
+ * @type {(gap: HTMLElement, at?: number | null) => Promise<boolean>}
+ */
+export function loadGap(gap, at = null) {
+  const part = loading.get(gap) ?? loadPart(gap, at).finally(() => loading.delete(gap));
+  loading.set(gap, part);
+  return part;
 }
 
-async function fetchPart(gap, at) {
-  const { start, end } = gap.dataset;
-  const asked = new URLSearchParams({ start, end });
-  if (at !== null) asked.set("at", at);
-  else if (isBelow(gap)) asked.set("early", "");
+/** @type {(gap: HTMLElement, at: number | null) => Promise<boolean>} */
+async function loadPart(gap, at) {
+  const { start = "", end = "" } = gap.dataset;
+  const query = new URLSearchParams({ start, end });
+  if (at !== null) query.set("at", String(at));
+  else if (isBelow(gap)) query.set("early", "");
   try {
-    const answer = await fetch(`${page.entries}?${asked}`, { headers: { "X-Part": "1" } });
-    if (!answer.ok) return false;
-    put(gap, await answer.text());
+    const response = await fetch(`${page.entries}?${query}`, { headers: { "X-Part": "1" } });
+    if (!response.ok) return false;
+    insert(gap, await response.text());
     return true;
   } catch {
-    return false; // its link is still there to press
+    return false; // the gap's link is still there
   }
 }
 
-const middle = ({ top, bottom }) => (top + bottom) / 2;
+/** @param {Element} node */
+function middle(node) {
+  const { top, bottom } = node.getBoundingClientRect();
+  return (top + bottom) / 2;
+}
 
-const isBelow = (gap) =>
-  middle(gap.getBoundingClientRect()) > middle(log.getBoundingClientRect()) &&
-  gap.previousElementSibling !== null;
+/** @param {HTMLElement} gap */
+const isBelow = (gap) => middle(gap) > middle(log) && gap.previousElementSibling !== null;
 
-function put(gap, html) {
-  const parts = document.createElement("template");
-  parts.innerHTML = html;
-  localiseAll(parts.content);
-  addCopyButtons(parts.content);
-  openAllAsLeft(parts.content);
-  learnChanges(parts.content);
-  stow(parts.content);
-  loosen(parts.content);
+/** @type {(gap: HTMLElement, html: string) => void} */
+function insert(gap, html) {
+  const { content } = Object.assign(document.createElement("template"), { innerHTML: html });
+  localiseAll(content);
+  addCopyButtons(content);
+  restoreOpenState(content);
+  registerChanges(content);
+  detachClosed(content);
+  unbindButtons(content);
   const { top } = log.getBoundingClientRect();
-  const held = [...entries.children].find(
-    (one) => one !== gap && one.getBoundingClientRect().bottom > top,
+  const anchor = [...entries.children].find(
+    (node) => node !== gap && node.getBoundingClientRect().bottom > top,
   );
-  const before = held?.getBoundingClientRect().top;
-  log.dataset.inserting = ""; // the browser does not move the view as well
-  gap.replaceWith(parts.content);
-  if (held) log.scrollTop += held.getBoundingClientRect().top - before;
+  const before = anchor?.getBoundingClientRect().top ?? 0;
+  log.dataset.inserting = ""; // keeps the browser from moving the view as well
+  gap.replaceWith(content);
+  if (anchor) log.scrollTop += anchor.getBoundingClientRect().top - before;
   requestAnimationFrame(() => delete log.dataset.inserting);
   watchGaps();
 }
 
-// A button that names its form is looked up among all others that do, for each that comes: with
-// thousands of them, seconds. It is bound to its form when it is pressed.
-function loosen(root) {
-  for (const button of root.querySelectorAll("button[form]")) {
-    button.dataset.form = button.getAttribute("form");
+/**
+ * The browser looks up each button that names its form among all others that do, which takes seconds
+ * with thousands of them. So a button gets its form when it is pressed.
+ * @param {ParentNode} root
+ */
+function unbindButtons(root) {
+  for (const button of findAll(root, "button[form]")) {
+    button.dataset.form = button.getAttribute("form") ?? "";
     button.removeAttribute("form");
   }
 }
 
-function press(button) {
-  button.setAttribute("form", button.dataset.form);
+/** @param {HTMLButtonElement} button */
+function submitUnbound(button) {
+  button.setAttribute("form", button.dataset.form ?? "");
   delete button.dataset.form;
-  button.form.requestSubmit(button);
+  button.form?.requestSubmit(button);
 }
 
 function watchGaps() {
@@ -88,14 +106,15 @@ function watchGaps() {
   for (const gap of gaps()) observer.observe(gap);
 }
 
-export function setUpOlder() {
+export function setUpLoadOlder() {
   watchGaps();
   entries.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-form]");
-    if (button) press(button);
-    const gap = event.target.closest(".gap");
+    /** @type {HTMLButtonElement | null} */
+    const button = closest(event, "[data-form]");
+    if (button) submitUnbound(button);
+    const gap = closest(event, ".gap");
     if (!gap || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    fill(gap);
+    loadGap(gap);
   });
 }

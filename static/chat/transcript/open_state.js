@@ -1,43 +1,54 @@
-// Which runs a person has opened or closed, kept by the browser: a run stays as it was left, also after
-// a reload. Runs that nobody touched are open while they work.
+// Remembers in the browser which runs a person opened or closed, so that they stay so after a reload.
+// Runs that nobody touched are open while they work.
 
-import { page } from "../support/labels.js";
+import { closest, findAll, slot } from "../support/dom.js";
+import { page } from "../support/page.js";
 
 const STORE = `samurai.opened.${page.session}`;
-const MOST = 200; // runs that are remembered, the latest touched
-let left = read();
+const LIMIT = 200; // remembered runs, the latest touched
+let openState = load();
 
-function read() {
+/** @returns {Map<string | undefined, boolean>} */
+function load() {
   try {
-    return new Map(JSON.parse(localStorage.getItem(STORE)) ?? []);
+    return new Map(JSON.parse(localStorage.getItem(STORE) ?? "[]"));
   } catch {
     return new Map();
   }
 }
 
-export const openAsLeft = (run, otherwise) => left.get(run) ?? otherwise;
+/** @type {(run: string | undefined, fallback: boolean) => boolean} */
+export const isLeftOpen = (run, fallback) => openState.get(run) ?? fallback;
 
-export function openAllAsLeft(root) {
-  for (const node of root.querySelectorAll("[data-run]")) {
-    const details = node.querySelector('[data-slot="run-details"]');
-    details.toggleAttribute("open", openAsLeft(node.dataset.run, details.open));
+/** @param {ParentNode} root */
+export function restoreOpenState(root) {
+  for (const node of findAll(root, "[data-run]")) {
+    /** @type {HTMLDetailsElement} */
+    const details = slot(node, "run-details");
+    details.toggleAttribute("open", isLeftOpen(node.dataset.run, details.open));
   }
 }
 
-// Only a click is a person's word; the script opens and closes runs too.
-export function setUpOpening(log) {
-  openAllAsLeft(log);
+/** Listens to clicks, because the script opens and closes runs too. @param {HTMLElement} log */
+export function setUpOpenState(log) {
+  restoreOpenState(log);
   log.addEventListener("click", (event) => {
-    const details = event.target.closest("summary")?.parentElement;
-    if (details?.dataset.slot !== "run-details") return;
-    const { run } = details.closest("[data-run]").dataset;
-    left.delete(run);
-    left.set(run, !details.open); // it turns after this event
-    left = new Map([...left].slice(-MOST));
-    try {
-      localStorage.setItem(STORE, JSON.stringify([...left]));
-    } catch {
-      // Storage is full or forbidden: it is remembered as long as the page lives.
-    }
+    const details = closest(event, "summary")?.parentElement;
+    if (!(details instanceof HTMLDetailsElement) || details.dataset.slot !== "run-details") return;
+    /** @type {HTMLElement | null} */
+    const node = details.closest("[data-run]");
+    const run = node?.dataset.run;
+    openState.delete(run);
+    openState.set(run, !details.open); // the browser toggles it after this event
+    openState = new Map([...openState].slice(-LIMIT));
+    save();
   });
+}
+
+function save() {
+  try {
+    localStorage.setItem(STORE, JSON.stringify([...openState]));
+  } catch {
+    // Storage is full or forbidden: the state is kept as long as the page lives.
+  }
 }

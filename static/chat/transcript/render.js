@@ -1,234 +1,280 @@
-// Runs, changes and plain lines into the transcript's DOM. Says nothing of where they come from.
+// Renders runs, changes and plain lines in the transcript. It does not know where they come from.
 
-import { attribute, clone, list, name, picture, show, slot, text } from "../support/dom.js";
-import { addCopyButtons } from "./copy_buttons.js";
-import { openAsLeft } from "./open_state.js";
-import { since, time, until } from "../support/clocks.js";
+import { showElapsed, showRemaining, showTime } from "../support/clocks.js";
 import {
-  bar, duration, eta, isActive, isPhase, line, page, recalled, stepNote, stepTook, toolSteps,
-} from "../support/labels.js";
+  byId, clone, find, findAll, findSlot, setAttribute, setIcon, setId, setList, setText, setVisible, slot,
+} from "../support/dom.js";
+import { duration, recalledText } from "../support/labels.js";
+import { page } from "../support/page.js";
+import { addCopyButtons } from "./copy_buttons.js";
+import { isLeftOpen } from "./open_state.js";
+import {
+  eta, isActive, isPhase, phaseBar, statusLine, stepDuration, stepNote, toolSteps,
+} from "./run_labels.js";
 
-const entries = document.getElementById("entries");
+const entries = byId("entries");
 
-export const elementOf = (run) => document.getElementById(`run-${run}`);
+/** @param {string} run */
+export const runElement = (run) => document.getElementById(`run-${run}`);
 
-export function addLine(words) {
+/** @param {string} text */
+export function addPlainLine(text) {
   const node = clone("line");
-  node.textContent = words;
+  node.textContent = text;
   entries.append(node);
 }
 
-export function addNote(change) {
+/** Adds a change that a person made outside of a run. @param {Change} change */
+export function addChangeNote(change) {
   const node = clone("note");
-  node.dataset.seq = change.seq;
-  fillChange(node.firstElementChild, change);
+  node.dataset.seq = String(change.seq);
+  fillChange(/** @type {HTMLElement} */ (node.firstElementChild), change);
   entries.append(node);
 }
 
-export function showRun(run) {
-  const node = elementOf(run.run) ?? addRun(run);
-  fillSaid(node, run.said);
+/** Returns the run's element. @param {Run} run */
+export function renderRun(run) {
+  const node = runElement(run.run) ?? addRun(run);
+  fillMessage(node, run.said);
   fillHead(node, run);
   fillPlan(node, run);
   fillApproval(node, run);
   fillAnswer(node, run);
   if (node.dataset.status !== run.status) setStatus(node, run);
+  return node;
 }
 
-// Of a run that only writes on.
-export const showText = (run) => append(slot(elementOf(run.run), "run-text"), run.text);
+/** For a run of which only the answer has grown. @param {Run} run */
+export function renderAnswerText(run) {
+  const node = runElement(run.run);
+  if (node) setGrowingText(slot(node, "run-text"), run.text);
+}
 
+/** @param {Run} run */
 function addRun(run) {
   const node = clone("exchange");
   node.dataset.run = run.run;
   node.id = `run-${run.run}`;
-  attribute(slot(node, "run-link"), "href", `#run-${run.run}`);
+  setAttribute(slot(node, "run-link"), "href", `#run-${run.run}`);
   for (const button of ["run-undo", "run-retry", "run-regenerate"]) {
-    attribute(slot(node, button), "value", run.run);
+    setAttribute(findSlot(node, button), "value", run.run);
   }
   entries.append(node);
   return node;
 }
 
-// A run is open while it works and one line when it is done, unless a person has opened or closed it.
+/**
+ * A run is open while it works and one line when it is done, unless a person has opened or closed it.
+ * @type {(node: HTMLElement, run: Run) => void}
+ */
 function setStatus(node, run) {
-  const turned = isActive(run) !== isActive({ status: node.dataset.status });
+  const active = isActive(run);
+  const changed = active !== isActive({ status: node.dataset.status });
   node.dataset.status = run.status;
-  node.toggleAttribute("data-over", !isActive(run));
-  if (turned) slot(node, "run-details").toggleAttribute("open", openAsLeft(run.run, isActive(run)));
+  node.toggleAttribute("data-over", !active);
+  if (changed) slot(node, "run-details").toggleAttribute("open", isLeftOpen(run.run, active));
 }
 
-function fillSaid(node, said) {
-  show(node, "said", said !== null);
-  node.toggleAttribute("data-others", said !== null && said.author !== page.user);
-  attribute(node, "data-client-id", said?.client_id ?? "");
-  text(node, "said-author", said?.author ?? "");
+/** @type {(node: HTMLElement, message: UserMessage | null) => void} */
+function fillMessage(node, message) {
+  setVisible(node, "said", message !== null);
+  node.toggleAttribute("data-others", message !== null && message.author !== page.user);
+  setAttribute(node, "data-client-id", message?.client_id ?? "");
+  setText(node, "said-author", message?.author ?? "");
   const content = slot(node, "said-content");
-  if (said && content.textContent !== said.content) content.textContent = said.content;
-  name(slot(node, "said"), said ? `message-${said.id}` : "");
-  attribute(slot(node, "said-link"), "href", `#message-${said?.id ?? ""}`);
-  time(node, "said-at", said?.at ?? "");
+  if (message && content.textContent !== message.content) content.textContent = message.content;
+  setId(slot(node, "said"), message ? `message-${message.id}` : "");
+  setAttribute(slot(node, "said-link"), "href", `#message-${message?.id ?? ""}`);
+  showTime(node, "said-at", message?.at ?? "");
 }
 
+/** @param {Run} run */
 function markOf(run) {
   if (run.interrupted) return "interrupted";
   const failed = run.steps.some((step) => step.status === "failed");
   return run.status === "succeeded" && failed ? "partly" : run.status;
 }
 
+/** @type {(node: HTMLElement, run: Run) => void} */
 function fillHead(node, run) {
-  text(node, "run-line", line(run));
-  until(node, "run-eta", eta(run));
-  show(node, "run-resumed", run.phases.some((phase) => phase.step === "resumed"));
-  attribute(slot(node, "run-mark"), "data-mark", markOf(run));
-  picture(node, "run-mark", `mark-${markOf(run)}`);
-  since(node, "run-clock", run.status === "running" ? run.started_at : "");
-  show(node, "run-stop", isActive(run));
-  const stop = slot(node, "run-stop");
-  const word = run.status === "queued" ? "Withdraw" : "Stop";
-  if (stop && (stop.textContent !== word || !isActive(run))) {
-    stop.textContent = word;
-    stop.disabled = false;
-  }
-  list(node, "run-bar", bar(run), { template: "segment", key: (one) => one.key, fill: fillSegment });
+  setText(node, "run-line", statusLine(run));
+  showRemaining(node, "run-eta", eta(run));
+  setVisible(node, "run-resumed", run.phases.some((phase) => phase.step === "resumed"));
+  setAttribute(slot(node, "run-mark"), "data-mark", markOf(run));
+  setIcon(node, "run-mark", `mark-${markOf(run)}`);
+  showElapsed(node, "run-clock", run.status === "running" ? run.started_at : "");
+  fillStopButton(node, run);
+  setList(node, "run-bar", phaseBar(run), {
+    template: "segment", key: (segment) => segment.key, fill: fillSegment,
+  });
 }
 
+/** @type {(node: HTMLElement, run: Run) => void} */
+function fillStopButton(node, run) {
+  setVisible(node, "run-stop", isActive(run));
+  /** @type {HTMLButtonElement | null} */
+  const button = findSlot(node, "run-stop");
+  const label = run.status === "queued" ? "Withdraw" : "Stop";
+  if (!button || (button.textContent === label && isActive(run))) return;
+  button.textContent = label;
+  button.disabled = false;
+}
+
+/** @type {(rect: HTMLElement, segment: import("./run_labels.js").Segment) => void} */
 function fillSegment(rect, segment) {
-  attribute(rect, "data-step", segment.step);
-  attribute(rect, "x", segment.x);
-  attribute(rect, "width", segment.width);
-  rect.firstElementChild.textContent = segment.says;
+  setAttribute(rect, "data-step", segment.step);
+  setAttribute(rect, "x", segment.x);
+  setAttribute(rect, "width", segment.width);
+  slot(rect, "segment-says").textContent = segment.says;
 }
 
+/** @type {(node: HTMLElement, run: Run) => void} */
 function fillPlan(node, run) {
-  const checklist = toolSteps(run).length ? run.steps : [];
-  const saysAll = checklist.every((step) => run.summary.includes(step.description));
-  text(node, "run-summary", saysAll ? "" : run.summary);
-  text(node, "run-decided", run.decided);
-  list(node, "run-steps", checklist, { template: "step", key: (step) => step.id, fill: fillStep });
-  list(node, "run-phases", run.phases, {
+  const steps = toolSteps(run).length ? run.steps : [];
+  const isRepeated = steps.every((step) => run.summary.includes(step.description));
+  setText(node, "run-summary", isRepeated ? "" : run.summary);
+  setText(node, "run-decided", run.decided);
+  setList(node, "run-steps", steps, { template: "step", key: (step) => step.id, fill: fillStep });
+  setList(node, "run-phases", run.phases, {
     template: "phase", key: (phase) => phase.key, fill: fillPhase,
   });
-  list(node, "run-changes", run.changes, {
-    template: "change", key: (change) => change.seq, fill: fillChange, grows: true,
+  setList(node, "run-changes", run.changes, {
+    template: "change", key: (change) => change.seq, fill: fillChange, append: true,
   });
 }
 
+/** @type {(node: HTMLElement, run: Run) => void} */
 function fillApproval(node, run) {
-  attribute(slot(node, "run-approval"), "data-revision", run.plan_revision);
-  show(node, "run-approval", run.asks);
-  if (!run.asks) reset(slot(node, "run-approval"));
-  text(node, "run-why", run.asks ? run.why : "");
-  list(node, "run-effects", run.effects, {
+  const form = slot(node, "run-approval");
+  setAttribute(form, "data-revision", run.plan_revision);
+  setVisible(node, "run-approval", run.asks);
+  if (!run.asks) resetApproval(form);
+  setText(node, "run-why", run.asks ? run.why : "");
+  setList(node, "run-effects", run.effects, {
     template: "effect", key: (effect) => effect.key, fill: fillEffect,
   });
-  text(node, "run-estimate", run.estimate);
-  show(node, "run-expires", run.expires_at !== "");
-  time(node, "run-expires-at", run.expires_at);
+  setText(node, "run-estimate", run.estimate);
+  setVisible(node, "run-expires", run.expires_at !== "");
+  showTime(node, "run-expires-at", run.expires_at);
 }
 
-// Decided: the form is as it was, for the next plan of the run.
-function reset(box) {
-  for (const button of box.querySelectorAll(":disabled")) button.disabled = false;
-  for (const field of box.querySelectorAll("input")) field.value = "";
-  box.querySelector("details")?.removeAttribute("open");
-  slot(box, "run-editor")?.replaceChildren();
+/** Clears the form for the next plan of the run. @param {HTMLElement} form */
+function resetApproval(form) {
+  /** @type {HTMLButtonElement[]} */
+  const disabled = findAll(form, ":disabled");
+  for (const button of disabled) button.disabled = false;
+  for (const field of form.querySelectorAll("input")) field.value = "";
+  find(form, "details")?.removeAttribute("open");
+  findSlot(form, "run-editor")?.replaceChildren();
 }
 
+/** @type {(node: HTMLElement, effect: Effect) => void} */
 function fillEffect(node, effect) {
-  attribute(node, "data-action", effect.action);
-  text(node, "effect-text", effect.text);
-  text(node, "effect-step", `step ${effect.number}`);
-  list(node, "effect-fields", effect.fields, {
-    template: "difference",
-    key: ([field]) => field,
-    fill: (one, [field, old, now]) => {
-      text(one, "field-name", field);
-      text(one, "field-old", old);
-      text(one, "field-new", now);
-    },
+  setAttribute(node, "data-action", effect.action);
+  setText(node, "effect-text", effect.text);
+  setText(node, "effect-step", `step ${effect.number}`);
+  setList(node, "effect-fields", effect.fields, {
+    template: "difference", key: ([field]) => field, fill: fillDifference,
   });
 }
 
+/** @type {(node: HTMLElement, difference: Difference) => void} */
+function fillDifference(node, [field, before, after]) {
+  setText(node, "field-name", field);
+  setText(node, "field-old", before);
+  setText(node, "field-new", after);
+}
+
+/** @type {(node: HTMLElement, step: Step) => void} */
 function fillStep(node, step) {
-  name(node, step.seq ? `event-${step.seq}` : "");
-  attribute(node, "data-status", step.status);
+  setId(node, step.seq ? `event-${step.seq}` : "");
+  setAttribute(node, "data-status", step.status);
   const running = step.status === "running" && step.started_at !== null;
-  attribute(node, "data-slow-after", running ? (step.slow_after_ms ?? "") : "");
-  attribute(slot(node, "step-mark"), "data-mark", step.status);
-  attribute(slot(node, "step-mark"), "aria-label", step.status);
-  picture(node, "step-mark", `mark-${step.status}`);
-  text(node, "step-number", step.number);
-  text(node, "step-description", step.description);
-  text(node, "step-note", stepNote(step));
-  text(node, "step-tool", step.tool);
-  text(node, "step-took", stepTook(step));
-  for (const [part, facts] of [["step-given", step.given], ["step-returned", step.returned]]) {
-    list(node, part, facts, { template: "fact", key: ([field]) => field, fill: fillFact });
-  }
-  since(node, "step-clock", running ? step.started_at : "");
+  setAttribute(node, "data-slow-after", running ? (step.slow_after_ms ?? "") : "");
+  setAttribute(slot(node, "step-mark"), "data-mark", step.status);
+  setAttribute(slot(node, "step-mark"), "aria-label", step.status);
+  setIcon(node, "step-mark", `mark-${step.status}`);
+  setText(node, "step-number", step.number);
+  setText(node, "step-description", step.description);
+  setText(node, "step-note", stepNote(step));
+  setText(node, "step-tool", step.tool);
+  setText(node, "step-took", stepDuration(step));
+  setFacts(node, "step-given", step.given);
+  setFacts(node, "step-returned", step.returned);
+  showElapsed(node, "step-clock", running ? (step.started_at ?? "") : "");
 }
 
+/** @type {(node: HTMLElement, name: string, facts: Fact[]) => void} */
+const setFacts = (node, name, facts) =>
+  setList(node, name, facts, { template: "fact", key: ([field]) => field, fill: fillFact });
+
+/** @type {(node: HTMLElement, fact: Fact) => void} */
 function fillFact(node, [field, value]) {
-  text(node, "fact-name", field);
-  text(node, "fact-value", value);
+  setText(node, "fact-name", field);
+  setText(node, "fact-value", value);
 }
 
+/** @type {(node: HTMLElement, phase: Phase) => void} */
 function fillPhase(node, phase) {
-  name(node, `event-${phase.seq}`);
-  attribute(node, "data-step", phase.step);
-  attribute(node, "data-state", phase.state);
+  setId(node, `event-${phase.seq}`);
+  setAttribute(node, "data-step", phase.step);
+  setAttribute(node, "data-state", phase.state);
   const running = phase.state === "running";
-  attribute(node, "data-slow-after", running ? (phase.slow_after_ms ?? "") : "");
-  const known = isPhase(phase.step) || ["error", "resumed"].includes(phase.step);
-  picture(node, "phase-icon", `icon-${known ? phase.step : "custom"}`);
-  text(node, "phase-message", phase.message);
-  text(node, "phase-details", phase.details);
-  text(node, "phase-recalled", recalled(phase.recalled));
-  attribute(slot(node, "phase-link"), "href", `#event-${phase.seq}`);
-  time(node, "phase-at", phase.at);
-  text(node, "phase-took", phase.duration_ms === null ? "" : duration(phase.duration_ms));
-  since(node, "phase-clock", running ? phase.at : "");
+  setAttribute(node, "data-slow-after", running ? (phase.slow_after_ms ?? "") : "");
+  const hasIcon = isPhase(phase.step) || ["error", "resumed"].includes(phase.step);
+  setIcon(node, "phase-icon", `icon-${hasIcon ? phase.step : "custom"}`);
+  setText(node, "phase-message", phase.message);
+  setText(node, "phase-details", phase.details);
+  setText(node, "phase-recalled", recalledText(phase.recalled));
+  setAttribute(slot(node, "phase-link"), "href", `#event-${phase.seq}`);
+  showTime(node, "phase-at", phase.at);
+  setText(node, "phase-took", phase.duration_ms === null ? "" : duration(phase.duration_ms));
+  showElapsed(node, "phase-clock", running ? phase.at : "");
 }
 
+/** @type {(node: HTMLElement, change: Change) => void} */
 function fillChange(node, change) {
-  name(node, `event-${change.seq}`);
-  attribute(node, "data-key", change.seq);
-  attribute(node, "data-object", change.id);
-  attribute(node, "data-kind", change.object);
-  picture(node, "change-icon", `icon-${change.object}`);
-  text(node, "change-text", change.text);
-  text(node, "change-by", change.by);
-  attribute(slot(node, "change-link"), "href", `#event-${change.seq}`);
-  time(node, "change-at", change.at);
-  attribute(slot(node, "change-undo"), "value", change.seq);
-  attribute(slot(node, "change-undo"), "aria-label", `Undo: ${change.text}`);
+  setId(node, `event-${change.seq}`);
+  setAttribute(node, "data-key", change.seq);
+  setAttribute(node, "data-object", change.id);
+  setAttribute(node, "data-kind", change.object);
+  setIcon(node, "change-icon", `icon-${change.object}`);
+  setText(node, "change-text", change.text);
+  setText(node, "change-by", change.by);
+  setAttribute(slot(node, "change-link"), "href", `#event-${change.seq}`);
+  showTime(node, "change-at", change.at);
+  setAttribute(findSlot(node, "change-undo"), "value", change.seq);
+  setAttribute(findSlot(node, "change-undo"), "aria-label", `Undo: ${change.text}`);
 }
 
+/** @type {(node: HTMLElement, run: Run) => void} */
 function fillAnswer(node, run) {
-  append(slot(node, "run-text"), run.text);
+  setGrowingText(slot(node, "run-text"), run.text);
   const html = slot(node, "run-html");
   if (run.html && !html.hasChildNodes()) {
-    // Sanitised by the server (agent/markdown.py); no script runs from it under the page's policy.
+    // The server has sanitised it (agent/markdown.py), and the page's policy lets no script of it run.
     html.innerHTML = run.html;
     addCopyButtons(html);
   }
-  show(node, "run-html", run.html);
-  show(node, "run-broken", run.text && !isActive(run));
-  show(node, "run-again", run.status === "failed" && run.retryable);
-  name(slot(node, "answer"), run.answer_id ? `message-${run.answer_id}` : "");
-  attribute(slot(node, "answer-link"), "href", `#message-${run.answer_id}`);
-  show(node, "answer-actions", run.answer_id);
+  setVisible(node, "run-html", run.html);
+  setVisible(node, "run-broken", run.text && !isActive(run));
+  setVisible(node, "run-again", run.status === "failed" && run.retryable);
+  setId(slot(node, "answer"), run.answer_id ? `message-${run.answer_id}` : "");
+  setAttribute(slot(node, "answer-link"), "href", `#message-${run.answer_id}`);
+  setVisible(node, "answer-actions", run.answer_id);
 }
 
-// Text that grows at its end is not set anew: what somebody has selected in it stays selected.
-function append(node, value) {
-  const [only] = node.childNodes;
-  const old = node.textContent;
-  if (only?.nodeType === Node.TEXT_NODE && node.childNodes.length === 1 && value.startsWith(old)) {
-    if (value.length > old.length) only.appendData(value.slice(old.length));
-  } else if (old !== value) {
-    node.textContent = value;
+/**
+ * Appends where the text has only grown, so that a person's selection in it stays.
+ * @type {(node: HTMLElement, text: string) => void}
+ */
+function setGrowingText(node, text) {
+  const [first] = node.childNodes;
+  const before = node.textContent ?? "";
+  if (first instanceof Text && node.childNodes.length === 1 && text.startsWith(before)) {
+    if (text.length > before.length) first.appendData(text.slice(before.length));
+  } else if (before !== text) {
+    node.textContent = text;
   }
-  node.toggleAttribute("hidden", value === "");
+  node.toggleAttribute("hidden", text === "");
 }

@@ -1,70 +1,76 @@
-// What has to be shown, gathered and drawn once before the browser paints: a burst of events costs
-// one drawing of each run that it touches. Keeps the order in which things came up.
+// Renders once before the browser paints, whatever events came meanwhile: a burst of events costs one
+// rendering of each run that it concerns. Keeps the order in which the work was queued.
 
 import { debug } from "../support/debug.js";
-import { addLine, addNote, elementOf, showRun, showText } from "./render.js";
-import { learnChanges, showRunUndo } from "./undo_state.js";
+import { byId } from "../support/dom.js";
 import { unreadable } from "../support/labels.js";
+import { addChangeNote, addPlainLine, renderAnswerText, renderRun, runElement } from "./render.js";
+import { registerChanges, updateRunUndo } from "./undo_state.js";
 
-const log = document.getElementById("log");
-const waiting = new Map(); // by run, or by a name of its own
-let seq = 0;
-let asked = false;
+/** @typedef {(() => void) & {isWhole?: boolean}} Work */
 
-function ask() {
-  if (asked) return;
-  asked = true;
-  // A page that nobody sees is not painted, and yet it is to be right when it is read.
-  if (document.hidden) setTimeout(draw);
-  else requestAnimationFrame(draw);
+const log = byId("log");
+/** The work by its run, or by a key of its own. @type {Map<unknown, Work>} */
+const queue = new Map();
+let lastSeq = 0;
+let isScheduled = false;
+
+function schedule() {
+  if (isScheduled) return;
+  isScheduled = true;
+  // A hidden page is not painted, but it must be up to date when somebody reads it.
+  if (document.hidden) setTimeout(render);
+  else requestAnimationFrame(render);
 }
 
-// `work` is done before the next paint, once for each `key`.
-export function add(key, work) {
-  waiting.set(key, work);
-  ask();
+/** Does `work` before the next paint, once for each `key`. @type {(key: unknown, work: Work) => void} */
+export function enqueue(key, work) {
+  queue.set(key, work);
+  schedule();
 }
 
-// `onlyText`: nothing but its answer has grown.
-export function run(one, onlyText = false) {
-  const before = waiting.get(one.run);
-  const whole = !onlyText || (before ? before.whole : !elementOf(one.run));
-  const work = () => (whole ? drawRun(one) : showText(one));
-  add(one.run, Object.assign(work, { whole }));
+/** With `onlyText`, nothing but the run's answer has grown. @type {(run: Run, onlyText?: boolean) => void} */
+export function enqueueRun(run, onlyText = false) {
+  const queued = queue.get(run.run);
+  const isWhole = !onlyText || (queued ? queued.isWhole : !runElement(run.run));
+  const work = () => (isWhole ? renderWholeRun(run) : renderAnswerText(run));
+  enqueue(run.run, Object.assign(work, { isWhole }));
 }
 
-function drawRun(one) {
-  showRun(one);
-  const box = elementOf(one.run);
-  learnChanges(box, true);
-  showRunUndo(box);
+/** @param {Run} run */
+function renderWholeRun(run) {
+  const node = renderRun(run);
+  registerChanges(node, true);
+  updateRunUndo(node);
 }
 
-export const line = (words) => add(Symbol("line"), () => addLine(words));
+/** @param {string} text */
+export const enqueueLine = (text) => enqueue(Symbol("line"), () => addPlainLine(text));
 
-export const note = (change) =>
-  add(change.seq, () => {
-    addNote(change);
-    learnChanges(document.getElementById(`event-${change.seq}`).parentElement, true);
+/** @param {Change} change */
+export const enqueueNote = (change) =>
+  enqueue(change.seq, () => {
+    addChangeNote(change);
+    registerChanges(byId(`event-${change.seq}`).parentElement ?? document, true);
   });
 
-// Everything up to this event will have been drawn.
-export function seen(number) {
-  seq = number;
-  ask();
+/** The next rendering shows everything up to this event. @param {number} seq */
+export function setLastSeq(seq) {
+  lastSeq = seq;
+  schedule();
 }
 
-function draw() {
-  asked = false;
-  const works = [...waiting.values()];
-  waiting.clear();
-  for (const work of works) {
+function render() {
+  isScheduled = false;
+  const work = [...queue.values()];
+  queue.clear();
+  for (const each of work) {
     try {
-      work();
+      each();
     } catch (error) {
-      debug("cannot draw", error);
-      addLine(unreadable);
+      debug("cannot render", error);
+      addPlainLine(unreadable);
     }
   }
-  log.dataset.seq = seq;
+  log.dataset.seq = String(lastSeq);
 }

@@ -1,46 +1,47 @@
-// The view follows the transcript's end while it is at the end, and stays where it is otherwise.
+// Follows the end of the transcript while the view is at the end, and stays in place otherwise.
 
-const log = document.getElementById("log");
-const button = document.getElementById("latest");
-const NEAR = 48; // pixels from the end that still count as the end
-let following = true;
+import { byId } from "../support/dom.js";
+
+const log = byId("log");
+const button = byId("latest");
+const TOLERANCE = 48; // pixels from the end that still count as the end
+let isFollowing = true;
 let last = { top: 0, height: 0 };
 
-const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight <= NEAR;
+const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight <= TOLERANCE;
 
-function follows(whether) {
-  following = whether;
-  // What one looks at stays where it is when things above it turn out to be of another size.
-  log.toggleAttribute("data-away", !whether);
+/** @param {boolean} following */
+function setFollowing(following) {
+  isFollowing = following;
+  // Has the browser keep the view in place when something above it changes its size.
+  log.toggleAttribute("data-away", !following);
 }
 
-// The view is led elsewhere.
-export const stay = () => follows(false);
+export const stopFollowing = () => setFollowing(false);
 
-export function toEnd() {
-  follows(true);
+export function scrollToEnd() {
+  setFollowing(true);
   log.scrollTop = log.scrollHeight;
 }
 
-// Only a person scrolls up in a transcript that has not become shorter. That the end is further down
-// than it was says nothing: more may have come since the scrolling that this event tells of.
-function scrolled() {
+// A view that went up in a transcript that has not become shorter was moved by a person. A larger
+// distance to the end shows nothing: more may have come since the scrolling that this event reports.
+function onScroll() {
   const { scrollTop: top, scrollHeight: height } = log;
-  const left = top < last.top && height >= last.height;
-  follows(isAtEnd() || (following && !left));
+  const wentUp = top < last.top && height >= last.height;
+  setFollowing(isAtEnd() || (isFollowing && !wentUp));
   last = { top, height };
-  button.hidden = following;
+  button.hidden = isFollowing;
 }
 
-export function setUp() {
-  toEnd();
-  log.addEventListener("scroll", scrolled, { passive: true });
-  button.addEventListener("click", toEnd);
-  const follow = () => {
-    if (following) log.scrollTop = log.scrollHeight;
+export function setUpScroll() {
+  scrollToEnd();
+  log.addEventListener("scroll", onScroll, { passive: true });
+  button.addEventListener("click", scrollToEnd);
+  const sizes = new ResizeObserver(() => {
+    if (isFollowing) log.scrollTop = log.scrollHeight;
     else button.hidden = isAtEnd();
-  };
-  const sizes = new ResizeObserver(follow);
+  });
   for (const child of log.children) sizes.observe(child);
   sizes.observe(log);
 }

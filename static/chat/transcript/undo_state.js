@@ -1,38 +1,45 @@
-// Which changes can be undone: the last one of its object; and a run, while all of its are. Kept up
-// with each change, so that an event of a long session costs no more than one of a short.
+// Shows which changes can be undone: the last change of an object; and a run, as long as all of its
+// changes are the last ones. Updated with each change, so that a long session costs no more than a short one.
 
-import { show } from "../support/dom.js";
-import { unstowAround } from "./lazy_details.js";
-import { isActive } from "../support/labels.js";
+import { findAll, setVisible } from "../support/dom.js";
+import { attachAround } from "./lazy_details.js";
+import { isActive } from "./run_labels.js";
 
-const last = new Map(); // of each object: the element of its last change
+/** The element of each object's last change. @type {Map<string | undefined, HTMLElement>} */
+const lastChanges = new Map();
 
+/** @param {HTMLElement} node */
 const seqOf = (node) => Number(node.dataset.key);
 
-// The changes in `root` are new to the page: `live` ones are the latest, of others the server has told
-// whether they can be undone, and only a later one on the page knows better.
-export function learnChanges(root, live = false) {
-  for (const node of root.querySelectorAll(".change")) learn(node, live);
+/**
+ * Registers the changes in `root`, which are new to the page. Live changes are the latest. About the
+ * others the server knew whether they can be undone, unless the page has a later change of the object.
+ * @type {(root: ParentNode, isLive?: boolean) => void}
+ */
+export function registerChanges(root, isLive = false) {
+  for (const node of findAll(root, ".change")) register(node, isLive);
 }
 
-function learn(node, live) {
-  const known = last.get(node.dataset.object);
+/** @type {(node: HTMLElement, isLive: boolean) => void} */
+function register(node, isLive) {
+  const known = lastChanges.get(node.dataset.object);
   if (known === node) return;
-  if (live) show(node, "change-undo", true);
-  const [older, newer] = known && seqOf(known) > seqOf(node) ? [node, known] : [known, node];
-  last.set(node.dataset.object, newer);
-  if (!older) return;
-  unstowAround(older);
-  show(older, "change-undo", false);
-  showRunUndo(older.closest("[data-run]"));
+  if (isLive) setVisible(node, "change-undo", true);
+  const isOlder = known && seqOf(known) > seqOf(node);
+  lastChanges.set(node.dataset.object, isOlder ? known : node);
+  const superseded = isOlder ? node : known;
+  if (!superseded) return;
+  attachAround(superseded);
+  setVisible(superseded, "change-undo", false);
+  updateRunUndo(superseded.closest("[data-run]"));
 }
 
-export function showRunUndo(box) {
-  if (!box) return;
-  const own = [...box.querySelectorAll(".change")];
-  const standing = new Set(
-    own.filter((one) => last.get(one.dataset.object) === one).map((one) => one.dataset.object),
-  );
-  const all = own.length > 0 && own.every((one) => standing.has(one.dataset.object));
-  show(box, "run-undo", all && !isActive({ status: box.dataset.status }));
+/** @param {HTMLElement | null} run */
+export function updateRunUndo(run) {
+  if (!run) return;
+  const changes = findAll(run, ".change");
+  const last = changes.filter((node) => lastChanges.get(node.dataset.object) === node);
+  const undoable = new Set(last.map((node) => node.dataset.object));
+  const all = changes.length > 0 && changes.every((node) => undoable.has(node.dataset.object));
+  setVisible(run, "run-undo", all && !isActive({ status: run.dataset.status }));
 }

@@ -1,40 +1,49 @@
-// The page's line to the server: over which transport, when to try again, when to go back to a better
-// one. Hands every event on once and in order, and knows nothing of what it means.
-//
-// A transport is made with the position to go on after and {frame(frame), closed(code)}; its first
-// frame is `hello`. It has `send(frame)`, which tells whether it took the frame, and `stop()`; if it
-// likes, `handled(seq)` and `check()`, which asks for a sign of life.
+// The page's connection to the server. Chooses the transport, decides when to reconnect and when to
+// return to a better transport. Passes every event on once and in order, whatever the event means.
 
 import { debug } from "../support/debug.js";
-import { Polling } from "./polling.js";
-import { Socket } from "./websocket.js";
-import { Stream } from "./event_stream.js";
+import { EventStreamTransport } from "./event_stream.js";
+import { PollingTransport } from "./polling.js";
+import { WebSocketTransport } from "./websocket.js";
 
-const TRANSPORTS = [Socket, Stream, Polling]; // the best first
-const ATTEMPT_MS = 6_000; // a transport that says no `hello` for so long is given up
+/** @typedef {Transport & {rank: number, isLive: boolean}} RankedTransport */
+
+const TRANSPORTS = [WebSocketTransport, EventStreamTransport, PollingTransport]; // the best first
+const ATTEMPT_MS = 6_000; // a transport without a `hello` in this time is given up
 const LONGEST_WAIT_MS = 30_000;
-const SOONEST_PROBE_MS = 5_000;
-const LATEST_PROBE_MS = 60_000;
+const SHORTEST_PROBE_WAIT_MS = 5_000;
+const LONGEST_PROBE_WAIT_MS = 60_000;
 const SIGNED_OUT = 4401;
 const GONE = 4404;
 
-// Half of it fixed, half by chance, so that not all pages come back at the same moment.
-export function backoff(attempt, chance = Math.random()) {
+/**
+ * Half of the wait is random, so that not all pages reconnect at the same moment.
+ * @param {number} attempt
+ * @param {number} random
+ */
+export function backoff(attempt, random = Math.random()) {
   const wait = Math.min(LONGEST_WAIT_MS, 500 * 2 ** attempt);
-  return wait / 2 + (wait / 2) * chance;
+  return wait / 2 + (wait / 2) * random;
 }
 
 export class Connection {
-  #line = null; // the transport that is used or tried; `rank`: its place among TRANSPORTS
-  #better = null; // a better one that is tried beside it
-  #best = 0; // the rank to begin with
+  /** The transport that is used or tried. @type {RankedTransport | null} */
+  #transport = null;
+  /** A better transport that is tried meanwhile. @type {RankedTransport | null} */
+  #candidate = null;
+  #startRank = 0; // the transport to begin with
   #failures = 0;
   #probes = 0;
-  #ended = false;
+  #hasEnded = false;
   #timers = { attempt: 0, retry: 0, countdown: 0, probe: 0, probing: 0 };
 
-  // `onFrame(frame)`: each event once, and the frames without `seq`; `onState(state, more)` with
-  // connecting; live, its transport's title; waiting, the seconds; signed-out; gone.
+  /**
+   * @param {number} after
+   * @param {{
+   *   onFrame: (frame: ServerFrame) => void,
+   *   onState: (state: ConnectionState, detail?: string | number) => void,
+   * }} listener  `onState` gets the transport's title with "live", the seconds left with "waiting".
+   */
   constructor(after, { onFrame, onState }) {
     this.seq = after;
     this.onFrame = onFrame;
@@ -47,129 +56,158 @@ export class Connection {
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) this.tryNow();
     });
-    // A page that goes away, perhaps into the browser's cache, leaves no half-open connection.
-    addEventListener("pagehide", () => this.#drop());
+    // A page that is left, perhaps into the browser's cache, leaves no half-open connection.
+    addEventListener("pagehide", () => this.#disconnect());
     addEventListener("pageshow", (event) => {
       if (event.persisted) this.tryNow();
     });
   }
 
+  /** @param {ActionRequest} frame */
   send(frame) {
-    return this.#line?.isLive === true && this.#line.send(frame);
+    return this.#transport?.isLive === true && this.#transport.send(frame);
   }
 
-  // Connects at once where it waits, and looks after what it has where it does not.
+  // Reconnects at once when waiting; checks the transport when connected.
   tryNow() {
-    if (this.#ended) return;
-    if (!this.#line) {
+    if (this.#hasEnded) return;
+    if (!this.#transport) {
       this.#failures = 0;
-      this.#connect(this.#best);
-    } else if (this.#line.isLive) {
-      this.#line.check?.();
+      this.#connect(this.#startRank);
+    } else if (this.#transport.isLive) {
+      this.#transport.check?.();
       this.#probe(0);
     }
   }
 
+  /** @param {number} rank */
   #connect(rank) {
     this.#stopTimers();
     this.onState("connecting");
-    const line = (this.#line = this.#open(rank));
-    this.#timers.attempt = setTimeout(() => this.#closed(line, 1006), ATTEMPT_MS);
+    const transport = (this.#transport = this.#open(rank));
+    this.#timers.attempt = setTimeout(() => this.#onClose(transport, 1006), ATTEMPT_MS);
   }
 
+  /**
+   * @param {number} rank
+   * @returns {RankedTransport}
+   */
   #open(rank) {
-    const line = new TRANSPORTS[rank](this.seq, {
-      frame: (frame) => this.#read(line, frame), closed: (code) => this.#closed(line, code),
-    });
-    return Object.assign(line, { rank, isLive: false });
+    /** @type {RankedTransport} */
+    const transport = Object.assign(
+      new TRANSPORTS[rank](this.seq, {
+        onFrame: (frame) => this.#onFrame(transport, frame),
+        onClose: (code) => this.#onClose(transport, code),
+      }),
+      { rank, isLive: false },
+    );
+    return transport;
   }
 
-  #read(line, frame) {
-    if (frame.type === "hello" && !line.isLive) this.#live(line);
-    if (line !== this.#line) return;
+  /**
+   * @param {RankedTransport} transport
+   * @param {ServerFrame} frame
+   */
+  #onFrame(transport, frame) {
+    if (frame.type === "hello" && !transport.isLive) this.#onLive(transport);
+    if (transport !== this.#transport) return;
     if (!("seq" in frame) || frame.type === "resync") this.onFrame(frame);
-    else this.#event(line, frame);
+    else this.#onEvent(transport, frame);
   }
 
-  #live(line) {
-    if (line === this.#better) {
-      this.#line.stop();
-      this.#line = line;
-      this.#better = null;
+  /** @param {RankedTransport} transport */
+  #onLive(transport) {
+    if (transport === this.#candidate) {
+      this.#transport?.stop();
+      this.#transport = transport;
+      this.#candidate = null;
     }
-    if (line !== this.#line) return;
+    if (transport !== this.#transport) return;
     this.#stopTimers();
-    line.isLive = true;
-    this.#best = line.rank;
+    transport.isLive = true;
+    this.#startRank = transport.rank;
     this.#failures = 0;
-    if (line.rank === 0) this.#probes = 0;
+    if (transport.rank === 0) this.#probes = 0;
     else this.#probeLater();
-    this.onState("live", TRANSPORTS[line.rank].title);
+    this.onState("live", TRANSPORTS[transport.rank].title);
   }
 
-  #event(line, frame) {
+  /**
+   * @param {RankedTransport} transport
+   * @param {EventFrame} frame
+   */
+  #onEvent(transport, frame) {
     if (frame.seq <= this.seq) return;
     if (frame.seq > this.seq + 1) {
       debug(`event ${frame.seq} after ${this.seq}`);
-      this.#closed(line, 1006);
+      this.#onClose(transport, 1006);
       return;
     }
     this.seq = frame.seq;
-    line.handled?.(frame.seq);
+    transport.handled?.(frame.seq);
     this.onFrame(frame);
   }
 
-  #closed(line, code) {
-    line.stop();
-    if (line === this.#better) this.#worse(line);
-    if (line !== this.#line) return;
-    debug("closed", TRANSPORTS[line.rank].title, code);
-    this.#drop();
-    this.#ended = code === SIGNED_OUT || code === GONE;
-    if (this.#ended) this.onState(code === GONE ? "gone" : "signed-out");
-    // Never live and no word from the server: perhaps something between us lets only others pass.
-    else if (!line.isLive && code < 4000 && line.rank + 1 < TRANSPORTS.length) {
-      this.#connect(line.rank + 1);
+  /**
+   * @param {RankedTransport} transport
+   * @param {number} code
+   */
+  #onClose(transport, code) {
+    transport.stop();
+    if (transport === this.#candidate) this.#onProbeFailed(transport);
+    if (transport !== this.#transport) return;
+    debug("closed", TRANSPORTS[transport.rank].title, code);
+    this.#disconnect();
+    this.#hasEnded = code === SIGNED_OUT || code === GONE;
+    if (this.#hasEnded) this.onState(code === GONE ? "gone" : "signed-out");
+    // The transport never worked and the server gave no reason: perhaps a proxy lets only others pass.
+    else if (!transport.isLive && code < 4000 && transport.rank + 1 < TRANSPORTS.length) {
+      this.#connect(transport.rank + 1);
     } else {
-      if (!line.isLive) this.#best = 0;
+      if (!transport.isLive) this.#startRank = 0;
       this.#wait(backoff(this.#failures++));
     }
   }
 
+  /** @param {number} ms */
   #wait(ms) {
     const until = Date.now() + ms;
-    const tell = () => this.onState("waiting", Math.ceil(Math.max(0, until - Date.now()) / 1000));
-    tell();
-    this.#timers.countdown = setInterval(tell, 1_000);
-    this.#timers.retry = setTimeout(() => this.#connect(this.#best), ms);
+    const report = () => this.onState("waiting", Math.ceil(Math.max(0, until - Date.now()) / 1000));
+    report();
+    this.#timers.countdown = setInterval(report, 1_000);
+    this.#timers.retry = setTimeout(() => this.#connect(this.#startRank), ms);
   }
 
-  // -- back to a better transport ------------------------------------------------------------------
+  // -- return to a better transport ----------------------------------------------------------------
 
   #probeLater() {
-    const wait = Math.min(LATEST_PROBE_MS, SOONEST_PROBE_MS * 2 ** this.#probes++);
+    const wait = Math.min(LONGEST_PROBE_WAIT_MS, SHORTEST_PROBE_WAIT_MS * 2 ** this.#probes++);
     this.#timers.probe = setTimeout(() => this.#probe(0), wait);
   }
 
-  // Tries the better ones one by one while the line goes on.
+  /**
+   * Tries the better transports one by one while the current one stays in use.
+   * @param {number} rank
+   */
   #probe(rank) {
-    if (this.#better || rank >= this.#line.rank) return;
+    if (this.#candidate || rank >= (this.#transport?.rank ?? 0)) return;
     clearTimeout(this.#timers.probe);
-    const line = (this.#better = this.#open(rank));
-    this.#timers.probing = setTimeout(() => this.#closed(line, 1006), ATTEMPT_MS);
+    const transport = (this.#candidate = this.#open(rank));
+    this.#timers.probing = setTimeout(() => this.#onClose(transport, 1006), ATTEMPT_MS);
   }
 
-  #worse(line) {
+  /** @param {RankedTransport} transport */
+  #onProbeFailed(transport) {
     clearTimeout(this.#timers.probing);
-    this.#better = null;
-    if (line.rank + 1 < this.#line.rank) this.#probe(line.rank + 1);
+    this.#candidate = null;
+    if (transport.rank + 1 < (this.#transport?.rank ?? 0)) this.#probe(transport.rank + 1);
     else this.#probeLater();
   }
 
-  #drop() {
+  #disconnect() {
     this.#stopTimers();
-    for (const line of [this.#line, this.#better]) line?.stop();
-    this.#line = this.#better = null;
+    for (const transport of [this.#transport, this.#candidate]) transport?.stop();
+    this.#transport = this.#candidate = null;
   }
 
   #stopTimers() {

@@ -1,56 +1,68 @@
-// Sending without a WebSocket: each frame that a client may send, as the request that does the same.
-// One after the other, so that messages keep their order.
+// Sends without a WebSocket: each frame becomes the request that does the same. The requests go one
+// after the other, so that messages keep their order.
 
-import { call, reason, under } from "../support/rest.js";
-import { page } from "../support/labels.js";
+import { page } from "../support/page.js";
+import { apiPath, errorText, request } from "../support/rest.js";
 
-const orders = {
-  message: ({ type, ...message }) => [under("sessions", page.session, "messages"), message],
-  cancel: ({ run }) => [under("runs", run, "cancel"), {}],
-  approve: ({ type, run, ...decision }) => [under("runs", run, "approve"), decision],
-  reject: ({ type, run, ...decision }) => [under("runs", run, "reject"), decision],
-  edit_plan: ({ type, run, ...decision }) => [under("runs", run, "edit-plan"), decision],
+/** @type {Record<string, (frame: any) => [path: string, body: object]>} */
+const requests = {
+  message: ({ type, ...message }) => [apiPath("sessions", page.session, "messages"), message],
+  cancel: ({ run }) => [apiPath("runs", run, "cancel"), {}],
+  approve: ({ type, run, ...decision }) => [apiPath("runs", run, "approve"), decision],
+  reject: ({ type, run, ...decision }) => [apiPath("runs", run, "reject"), decision],
+  edit_plan: ({ type, run, ...decision }) => [apiPath("runs", run, "edit-plan"), decision],
 };
 
-export class Posting {
+export class HttpSender {
+  /** @type {Promise<void>} */
   #last = Promise.resolve();
-  #stopped = false;
+  #isStopped = false;
 
-  // `posted()` is called after each; `heard` is the transport's.
-  constructor(heard, posted = () => {}) {
-    this.heard = heard;
-    this.posted = posted;
+  /**
+   * @param {TransportListener} listener
+   * @param {() => void} onSent  Called after each request that succeeded.
+   */
+  constructor(listener, onSent = () => {}) {
+    this.listener = listener;
+    this.onSent = onSent;
   }
 
+  /** @param {ActionRequest} frame */
   send(frame) {
-    if (!Object.hasOwn(orders, frame.type)) return false;
+    if (!Object.hasOwn(requests, frame.type)) return false;
     this.#last = this.#last.then(() => this.#post(frame));
     return true;
   }
 
   stop() {
-    this.#stopped = true;
+    this.#isStopped = true;
   }
 
+  /** @param {ActionRequest} frame */
   async #post(frame) {
-    // A message is kept, and sent again over the next transport.
-    if (this.#stopped && frame.type === "message") return;
-    const [path, body] = orders[frame.type](frame);
-    const answer = await call("POST", path, { body });
-    if (this.#stopped) return;
-    if (answer?.ok) this.posted();
-    else if (answer?.status === 401) this.heard.closed(4401);
-    else if (frame.type === "message" && isAway(answer)) this.heard.closed(1006);
-    else this.#reject(frame, answer);
+    // The composer keeps messages, and sends them again over the next transport.
+    if (this.#isStopped && frame.type === "message") return;
+    const [path, body] = requests[frame.type](frame);
+    const response = await request("POST", path, { body });
+    if (this.#isStopped) return;
+    if (response?.ok) this.onSent();
+    else if (response?.status === 401) this.listener.onClose(4401);
+    else if (frame.type === "message" && isUnavailable(response)) this.listener.onClose(1006);
+    else this.#reject(frame, response);
   }
 
-  #reject(frame, answer) {
-    this.heard.frame({
-      type: "rejected", code: answer?.body?.code ?? "",
-      error: reason(answer, "nothing was changed"), client_id: frame.client_id ?? null,
+  /**
+   * @param {ActionRequest} frame
+   * @param {ApiResponse | null} response
+   */
+  #reject(frame, response) {
+    this.listener.onFrame({
+      type: "rejected", code: response?.body?.code ?? "",
+      error: errorText(response, "nothing was changed"),
+      client_id: "client_id" in frame ? frame.client_id : null,
     });
   }
 }
 
-// A message is kept and sent again when the server is back; it never counts twice.
-const isAway = (answer) => answer === null || answer.status >= 500;
+/** @param {ApiResponse | null} response */
+const isUnavailable = (response) => response === null || response.status >= 500;

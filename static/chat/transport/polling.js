@@ -1,69 +1,83 @@
-// The last resort among transports: asks for new events again and again. Reads pages of the log over
-// GET /api/sessions/<id>/events/ and sends over plain requests.
+// The last resort: asks for new events again and again. Reads pages of the log by
+// GET /api/sessions/<id>/events/, and sends by plain requests.
 
-import { Posting } from "./http_transport.js";
-import { call, under } from "../support/rest.js";
-import { page } from "../support/labels.js";
+import { page } from "../support/page.js";
+import { apiPath, request } from "../support/rest.js";
+import { HttpSender } from "./http_transport.js";
 
-const SOONEST_MS = 1_000;
-const LATEST_MS = 10_000; // while nothing happens
+const SHORTEST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 10_000; // while nothing happens
 
-export class Polling {
+/** @implements {Transport} */
+export class PollingTransport {
   static title = "by polling";
   #seq;
-  #posting;
+  #sender;
   #timer = 0;
-  #wait = SOONEST_MS;
-  #asking = false;
-  #stopped = false;
+  #wait = SHORTEST_WAIT_MS;
+  #isPolling = false;
+  #isStopped = false;
 
-  constructor(after, heard) {
+  /**
+   * @param {number} after
+   * @param {TransportListener} listener
+   */
+  constructor(after, listener) {
     this.#seq = after;
-    this.heard = heard;
-    this.#posting = new Posting(heard, () => this.#soon());
-    this.#ask(true);
+    this.listener = listener;
+    this.#sender = new HttpSender(listener, () => this.check());
+    this.#poll(true);
   }
 
+  /** @param {ActionRequest} frame */
   send(frame) {
-    return this.#posting.send(frame);
+    return this.#sender.send(frame);
   }
 
   check() {
-    this.#soon();
+    this.#wait = SHORTEST_WAIT_MS;
+    if (!this.#isPolling && !this.#isStopped) this.#poll(false);
   }
 
   stop() {
-    this.#stopped = true;
-    this.#posting.stop();
+    this.#isStopped = true;
+    this.#sender.stop();
     clearTimeout(this.#timer);
   }
 
-  #soon() {
-    this.#wait = SOONEST_MS;
-    if (!this.#asking && !this.#stopped) this.#ask(false);
-  }
-
-  async #ask(first) {
+  /** @param {boolean} isFirst */
+  async #poll(isFirst) {
     clearTimeout(this.#timer);
-    this.#asking = true;
-    const answer = await call("GET", `${under("sessions", page.session, "events")}?after=${this.#seq}`);
-    this.#asking = false;
-    if (this.#stopped) return;
-    if (answer?.status === 410) this.heard.frame({ type: "resync", ...answer.body });
-    else if (answer?.ok && Array.isArray(answer.body?.results)) this.#read(answer.body, first);
-    else this.heard.closed({ 401: 4401, 403: 4401, 404: 4404 }[answer?.status] ?? 1006);
+    this.#isPolling = true;
+    const path = `${apiPath("sessions", page.session, "events")}?after=${this.#seq}`;
+    const response = await request("GET", path);
+    this.#isPolling = false;
+    if (this.#isStopped) return;
+    if (response?.status === 410) this.listener.onFrame({ type: "resync", ...response.body });
+    else if (response?.ok && Array.isArray(response.body?.results)) this.#read(response.body, isFirst);
+    else this.listener.onClose(closeCode(response?.status));
   }
 
-  #read({ results, last_seq: lastSeq, board }, first) {
-    if (first) this.heard.frame({ type: "hello", last_seq: lastSeq, board });
-    else if (board !== undefined) this.heard.frame({ type: "board", version: board });
+  /**
+   * @param {{results: EventFrame[], last_seq: number, board?: number}} body
+   * @param {boolean} isFirst
+   */
+  #read({ results, last_seq: lastSeq, board }, isFirst) {
+    if (isFirst) this.listener.onFrame({ type: "hello", last_seq: lastSeq, board });
+    else if (board !== undefined) this.listener.onFrame({ type: "board", version: board });
     for (const frame of results) {
-      if (this.#stopped) return;
+      if (this.#isStopped) return;
       this.#seq = frame.seq;
-      this.heard.frame(frame);
+      this.listener.onFrame(frame);
     }
-    if (this.#stopped) return;
-    this.#wait = results.length ? SOONEST_MS : Math.min(LATEST_MS, this.#wait * 1.5);
-    this.#timer = setTimeout(() => this.#ask(false), this.#seq < lastSeq ? 0 : this.#wait);
+    if (this.#isStopped) return;
+    this.#wait = results.length ? SHORTEST_WAIT_MS : Math.min(LONGEST_WAIT_MS, this.#wait * 1.5);
+    this.#timer = setTimeout(() => this.#poll(false), this.#seq < lastSeq ? 0 : this.#wait);
   }
+}
+
+/** Returns the code with which a socket would have been closed. @param {number} [status] */
+function closeCode(status) {
+  if (status === 401 || status === 403) return 4401;
+  return status === 404 ? 4404 : 1006;
 }

@@ -1,69 +1,77 @@
-// The best transport: one WebSocket. Acknowledges what was handled and notices silence; knows nothing
-// of what a frame means.
+// The best transport: one WebSocket. Acknowledges the events that the page has shown, and notices
+// a dead connection. It does not know what a frame means.
 
 import { debug } from "../support/debug.js";
-import { page } from "../support/labels.js";
+import { page } from "../support/page.js";
 
 const SILENCE_MS = 20_000; // the server is never silent for more than 15 s
-const ANSWER_MS = 8_000; // what is sent is answered sooner than this, or the line is dead
+const REPLY_MS = 8_000; // the server replies to a ping sooner than this, or the connection is dead
 const ACK_EVENTS = 64;
 const ACK_MS = 1_000;
 
-export class Socket {
+/** @implements {Transport} */
+export class WebSocketTransport {
   static title = "over WebSocket";
   #socket;
-  #acked;
+  #acknowledged;
   #handled;
-  #heardAt = Date.now();
-  #timers = { ack: 0, answer: 0, watch: 0 };
+  #lastFrameAt = Date.now();
+  #timers = { ack: 0, reply: 0, watch: 0 };
 
-  constructor(after, heard) {
-    this.heard = heard;
-    this.#acked = this.#handled = after;
+  /**
+   * @param {number} after
+   * @param {TransportListener} listener
+   */
+  constructor(after, listener) {
+    this.listener = listener;
+    this.#acknowledged = this.#handled = after;
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     this.#socket = new WebSocket(`${scheme}//${location.host}${page.socket}?after=${after}`);
     this.#socket.addEventListener("message", (event) => this.#read(event.data));
-    this.#socket.addEventListener("close", (event) => heard.closed(event.code));
+    this.#socket.addEventListener("close", (event) => listener.onClose(event.code));
     this.#timers.watch = setInterval(() => {
-      if (Date.now() - this.#heardAt > SILENCE_MS) this.#lose("silence");
+      if (Date.now() - this.#lastFrameAt > SILENCE_MS) this.#fail("silence");
     }, 5_000);
   }
 
+  /** @param {ActionRequest} frame */
   send(frame) {
     if (!this.#write(frame)) return false;
     this.check();
     return true;
   }
 
-  // Asks for a sign of life: a dead line never tells that it is dead.
+  // A dead connection does not report that it is dead, so the page asks.
   check() {
     if (!this.#write({ type: "ping" })) return;
-    this.#timers.answer ||= setTimeout(() => this.#lose("no answer"), ANSWER_MS);
+    this.#timers.reply ||= setTimeout(() => this.#fail("no reply"), REPLY_MS);
   }
 
-  // The page has shown all events up to `seq`.
+  /** @param {number} seq */
   handled(seq) {
     this.#handled = seq;
-    if (seq - this.#acked >= ACK_EVENTS) this.#acknowledge();
+    if (seq - this.#acknowledged >= ACK_EVENTS) this.#acknowledge();
     else this.#timers.ack ||= setTimeout(() => this.#acknowledge(), ACK_MS);
   }
 
   stop() {
     clearTimeout(this.#timers.ack);
-    clearTimeout(this.#timers.answer);
+    clearTimeout(this.#timers.reply);
     clearInterval(this.#timers.watch);
     this.#socket.close();
   }
 
+  /** @param {string} data */
   #read(data) {
-    this.#heardAt = Date.now();
-    clearTimeout(this.#timers.answer);
-    this.#timers.answer = 0;
+    this.#lastFrameAt = Date.now();
+    clearTimeout(this.#timers.reply);
+    this.#timers.reply = 0;
     const frame = JSON.parse(data);
     debug("←", frame);
-    this.heard.frame(frame);
+    this.listener.onFrame(frame);
   }
 
+  /** @param {ClientFrame} frame */
   #write(frame) {
     if (this.#socket.readyState !== WebSocket.OPEN) return false;
     debug("→", frame);
@@ -74,11 +82,12 @@ export class Socket {
   #acknowledge() {
     clearTimeout(this.#timers.ack);
     this.#timers.ack = 0;
-    if (this.#write({ type: "ack", seq: this.#handled })) this.#acked = this.#handled;
+    if (this.#write({ type: "ack", seq: this.#handled })) this.#acknowledged = this.#handled;
   }
 
-  #lose(why) {
+  /** @param {string} why */
+  #fail(why) {
     debug("lost:", why);
-    this.heard.closed(1006);
+    this.listener.onClose(1006);
   }
 }
