@@ -137,7 +137,7 @@ function onMessage({ message }) {
   }
 }
 
-/** As `agent.runs.title_of` names a session. @param {string} content */
+/** As `agent.runs.runs.title_of` names a session. @param {string} content */
 function titleOf(content) {
   const text = content.split(/\s+/).join(" ").trim();
   const characters = Array.from(text);

@@ -1,5 +1,5 @@
 // The slash commands: a list that opens while the field contains "/" and the beginning of a name, and
-// the sentence that a typed command stands for. `chat/commands.py` defines them.
+// the sentence that a typed command stands for. `chat/slash_commands.py` defines them.
 
 import { announce } from "../support/alert.js";
 import { closest } from "../support/dom.js";

@@ -1,4 +1,4 @@
-// Texts of the page about values, such as durations, arguments and changes: chat/wording.py once more.
+// Texts of the page about values, such as durations, arguments and changes: chat/labels.py once more.
 // The tables come from the server; a change here is a change there.
 
 import { page } from "./page.js";

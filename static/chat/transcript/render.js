@@ -252,7 +252,7 @@ function fillAnswer(node, run) {
   setGrowingText(slot(node, "run-text"), run.text);
   const html = slot(node, "run-html");
   if (run.html && !html.hasChildNodes()) {
-    // The server has sanitised it (agent/markdown.py), and the page's policy lets no script of it run.
+    // The server has sanitised it (agent/support/markdown.py), and the page's policy lets no script of it run.
     html.innerHTML = run.html;
     addCopyButtons(html);
   }

@@ -1,4 +1,4 @@
-// Texts and numbers of the page about a run, as `Exchange` in chat/transcript.py and chat/wording.py.
+// Texts and numbers of the page about a run, as `Exchange` in chat/transcript.py and chat/labels.py.
 
 import { count, duration } from "../support/labels.js";
 import { page } from "../support/page.js";

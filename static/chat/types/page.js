@@ -98,7 +98,7 @@
 /** @typedef {{tasks: Task[], memories: Memory[], version: number}} Board */
 
 /**
- * @typedef {object} LabelTables  The tables of chat/wording.py.
+ * @typedef {object} LabelTables  The tables of chat/labels.py.
  * @property {Record<string, string>} doing
  * @property {Record<string, [verb: string, one: string, many: string]>} tools
  * @property {Record<ChangeAction, string>} actions
