@@ -79,7 +79,7 @@ function updateSwitch() {
 async function toggle() {
   const on = !isOn();
   if (on && (await Notification.requestPermission()) !== "granted") {
-    showAlert("The browser blocks notifications of this site; its settings can allow them.");
+    showAlert("The browser blocks notifications from this site. Allow them in its settings.");
     return;
   }
   localStorage.setItem(STORE, on ? "1" : "0");

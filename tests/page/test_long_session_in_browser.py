@@ -115,7 +115,9 @@ def test_a_link_to_nothing_says_so(long: Visit) -> None:
     page = long.page
     page.evaluate("location.hash = 'event-999999'")
     page.locator("#alert").wait_for()
-    assert "What this link leads to is not in this session." in page.locator("#alert").inner_text()
+    assert (
+        "That link points to something in another session." in page.locator("#alert").inner_text()
+    )
     long.troubles.clear()  # Chromium tells of the answer 404 itself
 
 

@@ -23,6 +23,10 @@ const form = /** @type {HTMLFormElement | null} */ (document.getElementById("com
 const field = byId("message");
 /** @type {HTMLInputElement} */
 const askFirst = byId("ask-first");
+/** Why a slash command does nothing. @type {Record<string, string>} */
+const UNAVAILABLE = {
+  stop: "Nothing is running.", undo: "There is nothing to undo.", again: "There is no answer to regenerate.",
+};
 let approvalChanges = 0; // counts the changes of the switch on this page
 
 /** @param {Options} options */
@@ -71,7 +75,7 @@ async function saveApproval() {
   approvalChanges += 1;
   const body = { approval: askFirst.checked ? "required" : "auto" };
   const response = await request("PATCH", apiPath("sessions", page.session), { body });
-  showAlert(response?.ok ? "" : errorText(response, "plans are approved as before"));
+  showAlert(response?.ok ? "" : errorText(response, "the setting was not changed"));
   if (!response?.ok) askFirst.checked = !askFirst.checked;
   approvalChanges += 1;
 }
@@ -90,7 +94,7 @@ async function loadApproval() {
 function perform(name, act) {
   showAlert("");
   if (act(name)) setMessage("");
-  else showAlert(`There is nothing to ${name === "again" ? "answer again" : name} right now.`);
+  else showAlert(UNAVAILABLE[name]);
 }
 
 /** @param {Options} options */

@@ -139,7 +139,7 @@ export function handlePlanEvent(run) {
 function warnOfOther(editor, run) {
   editor.revision = run.plan_revision;
   saveButton(editor).disabled = false;
-  showError(editor, "Somebody else has changed the plan meanwhile. What you save now takes the place of theirs.");
+  showError(editor, "Someone else edited this plan. Saving will overwrite their changes.");
 }
 
 /** Returns whether the refusal was shown here. @param {RejectedFrame} frame */
@@ -158,7 +158,7 @@ export function handleRefusal({ code, error }) {
 function showProblems(editor, error) {
   const others = error.split(/; (?=step |plan:)/).filter((part) => !showProblem(editor, part));
   const text = others.map((part) => withStepNumbers(editor, part)).join("; ");
-  showError(editor, others.length ? text : "The plan cannot be carried out like this.");
+  showError(editor, others.length ? text : "This plan is not valid.");
   find(editor.form, '[data-slot="edit-problem"]:not([hidden])')?.scrollIntoView({ block: "nearest" });
 }
 
@@ -191,7 +191,7 @@ function render(editor) {
 /** @type {(editor: Editor, step: EditedStep, index: number) => HTMLElement} */
 function stepRow(editor, step, index) {
   const row = clone("editor-step");
-  const kind = step.type === "ask" ? "ask back" : "answer";
+  const kind = step.type === "ask" ? "ask a question" : "answer";
   setText(row, "edit-number", `Step ${index + 1}`);
   setText(row, "edit-tool", step.tool === null ? kind : withSpaces(step.tool));
   setUpButtons(editor, row, index);
@@ -231,7 +231,7 @@ function setUpButtons(editor, row, index) {
 /** @type {(editor: Editor, placeholder: Placeholder) => string} */
 function placeholderText({ steps }, { $from: source, path }) {
   const number = steps.findIndex(({ id }) => id === source) + 1;
-  return `${withSpaces(path)} of ${number ? `step ${number}` : "a step that is gone"}`;
+  return `${withSpaces(path)} of ${number ? `step ${number}` : "a removed step"}`;
 }
 
 /** @type {(editor: Editor, box: HTMLElement, index: number) => void} */

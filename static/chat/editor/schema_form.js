@@ -119,7 +119,7 @@ function fieldElement(field, context) {
 
 /** A placeholder, which a value may replace. @type {(field: Field, context: Context) => HTMLElement} */
 function placeholderField({ name, value, onChange }, context) {
-  const button = element("button", { type: "button", class: "link" }, "Give a value instead");
+  const button = element("button", { type: "button", class: "link" }, "Enter a value");
   const quote = element("q", {}, context.describe(value));
   const box = element("p", { class: "holder" }, `${name}: `, quote, " ", button);
   button.addEventListener("click", () => {
@@ -139,7 +139,7 @@ function listField({ name, value, onChange }, itemSchema, context) {
   const legend = element("legend", {}, name);
   const box = element("fieldset");
   const list = element("ol");
-  const add = element("button", { type: "button" }, "Add an item");
+  const add = element("button", { type: "button" }, "Add item");
   /** @param {Record<string, unknown>[]} newItems */
   const setItems = (newItems) => {
     items = newItems;
@@ -148,8 +148,8 @@ function listField({ name, value, onChange }, itemSchema, context) {
   const render = () => {
     const rows = items.map((item, index) => {
       const form = objectForm(itemSchema, item, (values) => setItems(replaced(items, index, values)), context);
-      const remove = element("button", { type: "button", class: "link" }, "Drop");
-      remove.setAttribute("aria-label", `Drop item ${index + 1} of ${name}`);
+      const remove = element("button", { type: "button", class: "link" }, "Remove");
+      remove.setAttribute("aria-label", `Remove item ${index + 1} of ${name}`);
       remove.addEventListener("click", () => {
         setItems(items.filter((_, other) => other !== index));
         render();
@@ -210,7 +210,7 @@ function control(field) {
     try {
       field.onChange(read(field, node));
     } catch {
-      node.setCustomValidity("This is no JSON.");
+      node.setCustomValidity("Not valid JSON.");
     }
   });
   return node;

@@ -139,7 +139,7 @@ async function saveField(detail, field, isRetry = false) {
     await load(detail);
     // Somebody changed another field: this is no conflict.
     if (dataset.was === before) await saveField(detail, field, true);
-    else showNote(detail, `Meanwhile it became “${dataset.was}”. Yours is kept here; change it again to save it.`);
+    else showNote(detail, `Changed to “${dataset.was}” by someone else. Your text is kept; edit it to save.`);
   } else if (response?.ok) {
     detail.version = response.version;
     dataset.was = value;
@@ -175,7 +175,7 @@ const actions = {
   async copy(detail, button) {
     const text = await loadSpecification(detail);
     if (text === undefined) return;
-    showNote(detail, (await copy(text)) ? "Copied." : "The browser did not let it be copied.");
+    showNote(detail, (await copy(text)) ? "Copied." : "Copy failed: the browser blocked it.");
     button.focus();
   },
 
@@ -201,7 +201,7 @@ function loadMore(detail) {
  * @returns {Promise<string | undefined>}
  */
 async function loadSpecification(detail) {
-  const body = await loadPart(detail, "specification", "the specification was not read");
+  const body = await loadPart(detail, "specification", "the specification was not loaded");
   if (body) slot(detail.box, "specification").textContent = body.specification;
   return body?.specification;
 }
@@ -219,7 +219,7 @@ async function loadPart(detail, action, consequence) {
 
 /** @param {Detail} detail */
 async function loadRevisions(detail) {
-  const body = await loadPart(detail, "revisions", "its history was not read");
+  const body = await loadPart(detail, "revisions", "the history was not loaded");
   if (!body) return;
   const memory = board.memories.get(detail.id);
   /** @type {Revision[]} */

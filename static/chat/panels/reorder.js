@@ -57,7 +57,7 @@ function toggleCompleted(id) {
   const task = board.tasks.get(id);
   if (!task) return;
   const status = task.status === "completed" ? "pending" : "completed";
-  patch(id, { status }, `“${task.title}” is ${status}.`);
+  patch(id, { status }, `“${task.title}” is now ${status}.`);
 }
 
 // -- keys -------------------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ function move(id, direction) {
   if (!task) return;
   const place = placeTowards(task, direction);
   if (place) put(task, place);
-  else announce(`“${task.title}” can go no further that way.`);
+  else announce(`“${task.title}” can't be moved further in that direction.`);
 }
 
 /** With the position of another task, a task comes directly before it. @type {(task: Task, place: Place) => void} */
@@ -127,7 +127,7 @@ function put(task, { parent, next }) {
   const index = next ? others.indexOf(next) : others.length;
   const position = next?.position ?? (others.at(-1)?.position ?? task.position - 1) + 1;
   const title = parent === null ? undefined : board.tasks.get(parent)?.title;
-  const text = `“${task.title}” is number ${index + 1} of ${others.length + 1}`;
+  const text = `Moved “${task.title}” to position ${index + 1} of ${others.length + 1}`;
   patch(task.id, { parent, position }, title ? `${text} in “${title}”.` : `${text}.`);
 }
 

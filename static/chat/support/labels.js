@@ -42,7 +42,7 @@ export const waitsForText = (numbers) => (numbers.length ? `after step ${numbers
 
 /** @param {Approval} approval */
 export function decisionText({ status, by, reason }) {
-  if (status === "expired") return "Nobody decided in time";
+  if (status === "expired") return "Expired without a decision";
   if (!["approved", "rejected"].includes(status)) return "";
   const verb = status === "approved" ? "Approved" : "Rejected";
   const decision = by ? `${verb} by ${by}` : verb;
@@ -52,9 +52,22 @@ export function decisionText({ status, by, reason }) {
 /** @param {Estimate | null} [estimate] */
 export function estimateText(estimate) {
   if (!estimate) return page.words.unknown_time;
-  const [low, high] = [duration(estimate.low_ms), duration(estimate.high_ms)];
-  return low === high ? `Takes about ${low}` : `Takes about ${low} to ${high}`;
+  const [low, lowUnit] = rounded(estimate.low_ms);
+  const [high, highUnit] = rounded(estimate.high_ms);
+  if (lowUnit !== highUnit) return `About ${withUnit(low, lowUnit)} to ${withUnit(high, highUnit)}`;
+  return low === high ? `About ${withUnit(high, highUnit)}` : `About ${low} to ${high} ${highUnit}s`;
 }
+
+/** Whole seconds, from a minute on minutes, from an hour on hours. @type {(ms: number) => [number, string]} */
+function rounded(ms) {
+  const seconds = Math.max(1, Math.floor((ms + 500) / 1000));
+  if (seconds < 60) return [seconds, "second"];
+  const minutes = Math.floor((seconds + 30) / 60);
+  return minutes < 60 ? [minutes, "minute"] : [Math.floor((minutes + 30) / 60), "hour"];
+}
+
+/** @type {(number: number, unit: string) => string} */
+const withUnit = (number, unit) => count(number, unit, `${unit}s`);
 
 // -- values -----------------------------------------------------------------------------------------
 

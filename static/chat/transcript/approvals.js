@@ -8,7 +8,7 @@ import { statusLine } from "./run_labels.js";
 const log = byId("log");
 // The event that tells who decided first may come after the refusal.
 const REFUSAL_DELAY_MS = 500;
-const NOT_CONNECTED = "There is no connection right now; try again when the page is live.";
+const NOT_CONNECTED = "Not connected. Try again when the page is live.";
 /** @type {typeof import("../editor/plan_editor.js") | null} */
 let editor = null;
 /** The run whose plan was last decided on here. @type {Run | null} */
@@ -58,7 +58,7 @@ export async function editPlan(run, node, send) {
 export function handleEvent(frame, run) {
   if (!["approval", "complete", "error", "cancelled"].includes(frame.type)) return;
   if (!editor?.handlePlanEvent(run)) return;
-  showAlert(`${run.decided || statusLine(run)}. Your changes of the plan were not saved.`);
+  showAlert(`${run.decided || statusLine(run)}. Your changes to the plan were not saved.`);
 }
 
 /** Returns whether the refusal was shown here. @param {RejectedFrame} frame */
@@ -76,9 +76,9 @@ export function handleRefusal(frame) {
 
 /** @type {(frame: RejectedFrame, run: Run) => string} */
 function refusalText({ code, error }, run) {
-  if (code === "stale_plan") return "The plan was changed a moment before; this is the new one.";
+  if (code === "stale_plan") return "The plan has changed. Review the new version.";
   const outcome = run.decided || (run.ended ? statusLine(run) : "");
-  return outcome ? `${outcome}, a moment before you: your word came too late and changed nothing.` : error;
+  return outcome ? `${outcome}. Your choice had no effect.` : error;
 }
 
 // `A` approves while the focus is in the transcript and not in a field.

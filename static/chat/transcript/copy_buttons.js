@@ -17,7 +17,7 @@ export function addCopyButtons(root) {
 /** @type {(button: HTMLElement, text: string) => Promise<void>} */
 async function copyFrom(button, text) {
   const label = button.textContent;
-  const result = (await copy(text)) ? "Copied" : "Not copied";
+  const result = (await copy(text)) ? "Copied" : "Copy failed";
   button.textContent = result;
   announce(result);
   setTimeout(() => (button.textContent = label), 1500);

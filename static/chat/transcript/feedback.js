@@ -38,7 +38,7 @@ export async function vote(thumb) {
 export async function comment(group) {
   if (!(await send(group))) return;
   const { details, summary, input } = partsOf(group);
-  summary.textContent = input.value || "Say why";
+  summary.textContent = input.value || "Add a comment";
   details.open = false;
   summary.focus();
 }
@@ -56,7 +56,7 @@ async function send(group) {
   };
   const path = apiPath("runs", node?.dataset.run ?? "", "feedback");
   const response = await request("POST", path, { body });
-  if (response?.ok) announce("Thank you");
-  else showAlert(errorText(response, "what you think was not kept"));
+  if (response?.ok) announce("Feedback saved");
+  else showAlert(errorText(response, "your feedback was not saved"));
   return Boolean(response?.ok);
 }

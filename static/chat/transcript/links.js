@@ -21,7 +21,7 @@ async function follow() {
   stopFollowing();
   const node = document.getElementById(anchor) ?? (await loadAnchor(anchor));
   if (node) reveal(node);
-  else showAlert("What this link leads to is not in this session.");
+  else showAlert("That link points to something in another session.");
 }
 
 /** @param {string} anchor */

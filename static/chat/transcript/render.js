@@ -114,7 +114,7 @@ function fillStopButton(node, run) {
   setVisible(node, "run-stop", isActive(run));
   /** @type {HTMLButtonElement | null} */
   const button = findSlot(node, "run-stop");
-  const label = run.status === "queued" ? "Withdraw" : "Stop";
+  const label = run.status === "queued" ? "Remove from queue" : "Stop";
   if (!button || (button.textContent === label && isActive(run))) return;
   button.textContent = label;
   button.disabled = false;

@@ -15,9 +15,9 @@ export const isActive = (run) => ["queued", "running", "waiting"].includes(run.s
 /** @param {Run} run */
 export const toolSteps = (run) => run.steps.filter((step) => step.type === "tool");
 
-/** @param {Step[]} steps */
-const countFailed = (steps) =>
-  steps.filter((step) => ["failed", "skipped"].includes(step.status)).length;
+/** @type {(steps: Step[], ...statuses: StepStatus[]) => number} */
+const countSteps = (steps, ...statuses) =>
+  steps.filter((step) => statuses.includes(step.status)).length;
 
 /** Returns the line that says how a run stands. @param {Run} run */
 export function statusLine(run) {
@@ -39,7 +39,7 @@ export function statusLine(run) {
 }
 
 /** @param {number} before */
-const queuedText = (before) => (before ? `Queued, ${before} before it` : "Queued");
+const queuedText = (before) => (before ? `Queued (${before} ahead)` : "Queued");
 
 /** @param {Run} run */
 function runningText(run) {
@@ -59,8 +59,8 @@ function executionText(steps) {
     return `Step ${running[0].number} of ${steps.length}: ${running[0].description}`;
   }
   if (steps.length === 1) return action || steps[0].description;
-  const failed = countFailed(ended);
-  const text = action || `Carrying out ${steps.length} steps`;
+  const failed = countSteps(ended, "failed", "skipped");
+  const text = action || `Running ${steps.length} steps`;
   return `${text}, ${ended.length - failed} done${failed ? `, ${failed} failed` : ""}`;
 }
 
@@ -82,19 +82,24 @@ function cancelledText(by, reason) {
 /** @param {Run} run */
 function succeededText(run) {
   const steps = toolSteps(run);
-  const failed = countFailed(steps);
   const changed = new Map(run.changes.map((change) => [change.id, change.object]));
   const tasks = [...changed.values()].filter((kind) => kind === "task").length;
   const memories = changed.size - tasks;
   const parts = [run.duration_ms === null ? "Done" : `Done in ${duration(run.duration_ms)}`];
-  if (steps.length) {
-    parts.push(count(steps.length, "step", "steps") + (failed ? `, ${failed} failed` : ""));
-  }
+  if (steps.length) parts.push(outcomeText(steps));
   const objects = [];
   if (tasks) objects.push(count(tasks, "task", "tasks"));
   if (memories) objects.push(count(memories, "memory", "memories"));
   if (objects.length) parts.push(objects.join(", "));
   return parts.join(" · ");
+}
+
+/** @param {Step[]} steps */
+function outcomeText(steps) {
+  const [failed, skipped] = [countSteps(steps, "failed"), countSteps(steps, "skipped")];
+  const all = count(steps.length, "step", "steps");
+  if (failed) return `${failed} of ${all} failed${skipped ? `, ${skipped} skipped` : ""}`;
+  return skipped ? `${skipped} of ${all} skipped` : all;
 }
 
 /** Returns when the run will be over, in milliseconds of the server's clock, or "". @param {Run} run */

@@ -21,7 +21,7 @@ export function showConnectionState(state, detail) {
   const shown = state === "waiting" && !navigator.onLine ? "offline" : state;
   indicator.dataset.state = document.body.dataset.line = shown;
   slot(indicator, "connection-text").textContent = LABELS[shown];
-  slot(indicator, "connection-over").textContent = state === "live" ? ` ${detail}` : "";
+  indicator.title = state === "live" ? `Connected ${detail}` : "";
   slot(indicator, "connection-sign-in").hidden = state !== "signed-out";
   if (state === "waiting") showBanner(Number(detail));
   else if (state !== "connecting") hideBanner(state);
@@ -30,10 +30,10 @@ export function showConnectionState(state, detail) {
 /** @param {number} seconds */
 function showBanner(seconds) {
   disconnectedAt ||= Date.now();
-  slot(banner, "lost-next").textContent = seconds ? `Next try in ${seconds} s.` : "Trying.";
+  slot(banner, "lost-next").textContent = seconds ? `Next try in ${seconds} s.` : "Trying…";
   if (!banner.hidden || Date.now() - disconnectedAt < BANNER_DELAY_MS) return;
   banner.hidden = false;
-  announce("The line to the server is lost.");
+  announce("Disconnected.");
 }
 
 /** @param {ConnectionState} state */
@@ -41,5 +41,5 @@ function hideBanner(state) {
   disconnectedAt = 0;
   if (banner.hidden) return;
   banner.hidden = true;
-  announce(state === "live" ? "The line to the server is back." : "");
+  announce(state === "live" ? "Reconnected." : "");
 }
