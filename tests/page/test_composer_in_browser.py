@@ -67,7 +67,7 @@ def test_a_slash_lists_commands_and_keys_choose_one(visit: Visit) -> None:
     page.keyboard.type("re")
     assert listed.all_inner_texts() == [
         "/remember\nRemember something",
-        "/recall\nAsk what was decided",
+        "/recall\nAsk about a decision",
     ]
     page.keyboard.press("ArrowDown")
     active = page.locator("#message").get_attribute("aria-activedescendant")

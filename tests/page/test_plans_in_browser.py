@@ -133,7 +133,7 @@ def test_a_step_is_added_after_another(asked: Visit) -> None:
     page.get_by_label("Add a step").select_option("create task")
     page.get_by_role("button", name="Add step").click()
     added = page.locator(".editor-step").last
-    added.get_by_label("Description").fill("Create “Docs”")
+    added.get_by_label("Step description").fill("Create “Docs”")
     added.get_by_label("title *").fill("Docs")
     added.get_by_label("step 1").check()
     save(page)
@@ -241,5 +241,5 @@ def test_who_edits_a_plan_that_somebody_decides_on_is_told(asked: Visit) -> None
     asked.page.get_by_role("button", name="Approve").click()
     alert = other.page.locator("#alert")
     alert.wait_for()
-    assert alert.inner_text() == "Approved by alice. Your changes of the plan were not saved."
+    assert alert.inner_text() == "Approved by alice. Your changes to the plan were not saved."
     assert other.page.locator(".editor").count() == 0
