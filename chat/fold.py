@@ -1,6 +1,7 @@
 """A session's transcript as a fold over its log: events in, the values of `chat.transcript` out.
 
-`static/chat/fold.js` folds live events by the same rules; a page after them equals a page reloaded.
+`static/chat/transcript/fold.js` folds live events by the same rules: a page after them equals a page
+reloaded.
 """
 
 from __future__ import annotations

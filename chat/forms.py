@@ -9,7 +9,7 @@ class ProjectForm(forms.Form):
     name = forms.CharField(max_length=200)
     description = forms.CharField(
         required=False,
-        label="What is it?",
-        help_text="A few sentences; the agent reads them before every plan.",
+        label="Description",
+        help_text="A few sentences. The agent reads them before every plan.",
         widget=forms.Textarea(attrs={"rows": 4}),
     )

@@ -3,6 +3,7 @@ to its end before it sends anything there, with a warning for each. And which sc
 
 from __future__ import annotations
 
+import posixpath
 import re
 from functools import cache
 from typing import Any
@@ -37,8 +38,9 @@ def modules(entry: str) -> tuple[str, ...]:
         path = finders.find(name)
         assert isinstance(path, str), f"there is no {name}"
         with open(path) as file:
-            imported = re.findall(r'from "\./([\w.]+)"', file.read())
-        for other in (f"chat/{one}" for one in imported):
+            imported = re.findall(r'^(?:import|}) .*from "(\.[\w./]+)"', file.read(), re.MULTILINE)
+        for relative in imported:
+            other = posixpath.normpath(posixpath.join(posixpath.dirname(name), relative))
             if other not in found:
                 found[other] = None
                 add(other)

@@ -287,12 +287,10 @@ class Exchange:
         return labels.DOING.get(running[-1].step, running[-1].message)
 
     def _done(self) -> str:
-        failed = [step for step in self.tool_steps if step.status in ("failed", "skipped")]
+        statuses = [step.status for step in self.tool_steps]
         touched = {(change.object, change.id) for change in self.changes}
         tasks = sum(kind == "task" for kind, _ in touched)
-        return labels.done(
-            self.duration_ms, len(self.tool_steps), len(failed), tasks, len(touched) - tasks
-        )
+        return labels.done(self.duration_ms, statuses, tasks, len(touched) - tasks)
 
 
 @dataclass(slots=True)

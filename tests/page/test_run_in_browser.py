@@ -140,9 +140,9 @@ def test_a_burst_of_events_is_drawn_once_before_the_browser_paints(visit: Visit)
     page = visit.live()
     before, after = page.evaluate(
         """async () => {
-          const painting = await import("/static/chat/painting.js");
+          const queue = await import("/static/chat/transcript/render_queue.js");
           const count = () => document.querySelectorAll("#entries > .line").length;
-          for (let number = 0; number < 5; number++) painting.line(`x ${number}`);
+          for (let number = 0; number < 5; number++) queue.enqueueLine(`x ${number}`);
           const before = count();
           await new Promise(requestAnimationFrame);
           return [before, count()];
