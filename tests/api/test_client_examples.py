@@ -20,7 +20,10 @@ from tests.support.services import TESTS, ag_ui_path
 
 CLIENTS = DOCS["docs/clients.md"]
 ALL = dict(re.findall(r"^## (.+?)$(.*?)(?=^## |\Z)", CLIENTS, re.M | re.S))
-IN_TEST_DOCS = {"WebSocket", "Library"}  # programs with arguments: `tests/site/test_docs.py` runs them
+IN_TEST_DOCS = {
+    "WebSocket",
+    "Library",
+}  # programs with arguments: `tests/site/test_docs.py` runs them
 SECTIONS = {title: text for title, text in ALL.items() if title not in IN_TEST_DOCS}
 # What each way prints, in whatever language.
 PRINTED = {

@@ -115,7 +115,10 @@ BAD: list[tuple[Any, str]] = [
         [step("s1", "create_task", "s2"), step("s2", "create_task", "s1")],
         "its dependencies form a circle: s1 → s2 → s1",
     ),
-    ([words("s1"), step("s2", "create_task", "s1")], "step s2: depends on s1, which is part of the answer"),
+    (
+        [words("s1"), step("s2", "create_task", "s1")],
+        "step s2: depends on s1, which is part of the answer",
+    ),
     ([words("s1", "ask"), step("s2")], "step s1: a step of type ask must be the only step"),
     ([words("s1", tool="create_task")], "step s1: a step of type answer must have no tool"),
     ([words("s1", arguments={"a": 1})], "step s1: a step of type answer must have no arguments"),
