@@ -328,7 +328,7 @@ def read(body: str) -> Event:
     """Returns the event that a frame tells: one of `CLASSES`, or `Unknown`."""
     try:
         frame = json.loads(body)
-        name = frame["type"]
+        name = str(frame["type"])
     except (LookupError, TypeError, ValueError):
         return Unknown(None, name="", fields={}, broken=True)
     if name not in _readers:
@@ -341,9 +341,9 @@ def read(body: str) -> Event:
         return _unknown(name, frame, broken=True)
 
 
-def _unknown(name: Any, frame: dict[str, Any], *, broken: bool) -> Unknown:
+def _unknown(name: str, frame: dict[str, Any], *, broken: bool) -> Unknown:
     try:
         run = UUID(frame["run"])
     except (LookupError, TypeError, ValueError, AttributeError):
         run = None
-    return Unknown(run, name=str(name), fields=frame, broken=broken)
+    return Unknown(run, name=name, fields=frame, broken=broken)
