@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from agent.event_log import events
+from agent.event_log.payloads import EffectChange
 from agent.support.counts import count
 from agent.support.durations import duration
 
@@ -178,9 +180,9 @@ def waits_for(numbers: Sequence[int]) -> str:
     return f"after step {', '.join(map(str, numbers))}" if numbers else ""
 
 
-def decided(approval: Mapping[str, Any]) -> str:
+def decided(approval: events.Approval) -> str:
     """Returns who decided on a plan and how, or "" while nobody has."""
-    status, by, reason = approval["status"], approval.get("by"), approval.get("reason")
+    status, by, reason = approval.status, approval.by, approval.reason
     if status == "expired":
         return "Expired without a decision"
     if status not in ("approved", "rejected"):
@@ -190,7 +192,7 @@ def decided(approval: Mapping[str, Any]) -> str:
     return f"{who}: {reason}" if reason and status == "rejected" else who
 
 
-def estimate(estimate: Mapping[str, Any] | None) -> str:
+def estimate(estimate: Mapping[str, int] | None) -> str:
     """Returns how long a plan may take, e.g. "About 2 to 5 seconds"."""
     if estimate is None:
         return UNKNOWN_TIME
@@ -252,33 +254,33 @@ def result(value: Any) -> str:
     return f"{total} found" if isinstance(total, int) else ""
 
 
-def change(body: Mapping[str, Any]) -> str:
+def change(event: events.Change) -> str:
     """Returns e.g. "Changed task “Booking”: status in progress, priority high"."""
-    title = (body["after"] or body["before"])["title"]
-    text = f"{ACTIONS[body['action']]} {body['object']} “{title}”"
-    fields = _changed(body)
+    title = (event.after or event.before or {})["title"]
+    text = f"{ACTIONS[event.action]} {event.object} “{title}”"
+    fields = _changed(event)
     return f"{text}: {fields}" if fields else text
 
 
-def brief(body: Mapping[str, Any]) -> str:
+def brief(event: events.Change) -> str:
     """Returns e.g. "Changed: status in progress", for where the object itself is shown."""
-    fields = _changed(body)
-    return f"{ACTIONS[body['action']]}: {fields}" if fields else ACTIONS[body["action"]]
+    fields = _changed(event)
+    return f"{ACTIONS[event.action]}: {fields}" if fields else ACTIONS[event.action]
 
 
-def _changed(body: Mapping[str, Any]) -> str:
-    if body["action"] != "updated":
+def _changed(event: events.Change) -> str:
+    if event.action != "updated":
         return ""
-    before, after = body["before"] or {}, body["after"] or {}
+    before, after = event.before or {}, event.after or {}
     return ", ".join(_field(name, after) for name in FIELDS if before.get(name) != after.get(name))
 
 
-def effect(change: Mapping[str, Any]) -> str:
+def effect(change: EffectChange) -> str:
     """Returns what a step would do, e.g. "Change task “Booking”"."""
     return f"{WOULD[change['action']]} {change['object']} “{change['title']}”"
 
 
-def differences(change: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def differences(change: EffectChange) -> list[tuple[str, str, str]]:
     """Returns name, old and new text of each field that a step would change."""
     if change["action"] != "updated":
         return []

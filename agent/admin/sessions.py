@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -35,6 +34,7 @@ from agent.admin.base import (
     link_to_list,
 )
 from agent.admin.filters import LatestStatusFilter, PersonFilter, ProjectFilter, latest_status
+from agent.event_log import events
 from agent.event_log.events import EventType
 from agent.exceptions import Refused
 from agent.models import ChatSession, Event, Message, Run
@@ -250,23 +250,30 @@ class EventAdmin(ReadOnlyAdmin):
 
     @admin.display(description="text")
     def text(self, event: Event) -> str:
-        return Truncator(_main_text(json.loads(event.body))).chars(100)
+        return Truncator(_main_text(events.read(event.body))).chars(100)
 
     @admin.display(description="time")
     def time(self, event: Event) -> datetime:
-        return datetime.fromisoformat(json.loads(event.body)["timestamp"])
+        return datetime.fromisoformat(events.read(event.body).timestamp)
 
     @admin.display(description="frame")
     def frame(self, event: Event) -> SafeString:
-        return as_json(json.loads(event.body))
+        return as_json(events.read(event.body).as_json())
 
 
-def _main_text(frame: dict[str, Any]) -> str:
-    """Returns the first text of the event that describes it; "" if it has none."""
-    body = frame.get(frame["type"], frame)
-    if not isinstance(body, dict):
-        return str(body)
-    for name in ("message", "content", "summary", "response", "text", "status", "reason"):
-        if isinstance(body.get(name), str) and body[name]:
-            return str(body[name])
-    return f"{body['object']} {body['action']}" if "object" in body else ""
+def _main_text(event: events.Event) -> str:
+    """Returns the text of the event that describes it; "" if it has none."""
+    match event:
+        case events.Message(content=text) | events.Progress(message=text) | events.Token(text=text):
+            return text
+        case events.Plan(summary=text) | events.Complete(response=text) | events.Error(error=text):
+            return text
+        case (
+            events.Run(status=status) | events.Step(status=status) | events.Approval(status=status)
+        ):
+            return status
+        case events.Change(object=object, action=action):
+            return f"{object} {action}"
+        case events.Cancelled(reason=text):
+            return text
+    return ""

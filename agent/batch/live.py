@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,8 +17,7 @@ from rich.text import Text
 from agent.batch.displays import Display, Plain, plain
 from agent.batch.inputs import Id, Item
 from agent.batch.results import Result
-from agent.event_log import log
-from agent.event_log.events import EventType
+from agent.event_log import events, log
 from agent.support.durations import duration
 
 WIDEST_ID = 20  # columns
@@ -114,11 +112,9 @@ class LiveDisplay(Plain):
 
 def _step(frame: log.Frame) -> str:
     """Returns what a run does since this event, in the words of the page; "" when that is the same."""
-    if frame.type == EventType.PROGRESS:
-        told = json.loads(frame.body)["progress"]
-        if told["metadata"].get("phase", "started") != "started":
-            return ""  # what else is under way goes on
-        return f"{told['message']}  {told['details']}" if told["details"] else str(told["message"])
-    if frame.type == EventType.RUN and '"status":"queued"' in frame.body:
-        return "Queued"
-    return ""
+    match events.read(frame.body):
+        case events.Progress() as told if told.metadata.get("phase", "started") == "started":
+            return f"{told.message}  {told.details}" if told.details else told.message
+        case events.Run(status="queued"):
+            return "Queued"
+    return ""  # what else is under way goes on

@@ -51,7 +51,7 @@ def increment_board_version(project: UUID) -> None:
 
 
 def _event(change: Change, user: User) -> events.Event:
-    return events.change(
+    return events.Change(
         None,
         object=change.object,
         id=change.id,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -50,10 +49,10 @@ def _undo_events(
 
 
 def _as_change(body: str) -> Change:
-    change = json.loads(body)["change"]
-    return Change(
-        change["object"], UUID(change["id"]), change["action"], change["before"], change["after"]
-    )
+    event = events.read(body)
+    if not isinstance(event, events.Change):
+        raise Refused("not_found", "There is no such change.")
+    return Change(event.object, event.id, event.action, event.before, event.after)
 
 
 @dataclass(frozen=True, slots=True)

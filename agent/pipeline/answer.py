@@ -55,7 +55,7 @@ def _progress(recorder: Recorder, step: PlanStep, ends: bool) -> events.Event:
     if step.started_at and step.finished_at:
         took = step.finished_at - step.started_at
         metadata["duration_ms"] = round(took.total_seconds() * 1000)
-    return events.progress(recorder.run.pk, Phase.COMPLETION, step.description, "", metadata)
+    return events.Progress(recorder.run.pk, Phase.COMPLETION, step.description, "", metadata)
 
 
 class _Stream:
@@ -101,7 +101,7 @@ class _Stream:
             self.starts_over = False
             offset, self.told = self.told, len(self.written)
             text = self.written[offset:]
-            await self.recorder.append(events.token(self.recorder.run.pk, offset=offset, text=text))
+            await self.recorder.append(events.Token(self.recorder.run.pk, offset=offset, text=text))
             await self._gather()
 
     def _has_news(self) -> bool:

@@ -258,7 +258,7 @@ class Execution:
     def _progress(
         self, step: PlanStep, message: str, details: str, metadata: Mapping[str, Any]
     ) -> events.Event:
-        return events.progress(
+        return events.Progress(
             self.recorder.run.pk,
             Phase.EXECUTION,
             message,
@@ -291,7 +291,7 @@ class _Report:
 
 def change_event(recorder: Recorder, change: Any) -> events.Event:
     user = recorder.run.created_by
-    return events.change(
+    return events.Change(
         recorder.run.pk,
         object=change.object,
         id=change.id,

@@ -6,14 +6,15 @@ The phases report through the run's recorder and know nothing of sockets, engine
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable
 from dataclasses import asdict
 from typing import Any
+from uuid import UUID
 
 from agent.event_log import events
 from agent.event_log.events import Phase
 from agent.event_log.log import Done
+from agent.event_log.payloads import Answer
 from agent.exceptions import ModelError
 from agent.llm.base import Analysis, Model, Outcome
 from agent.memory import memories
@@ -191,7 +192,7 @@ class _Run:
             told = store.save(self.run, plan, kept)[1] if plan else []
             number = count(len(plan.steps) - len(kept), "step") if plan else details
             ended = {"phase": "finished"}
-            said = events.progress(self.run.pk, REPLANNING, "🔁 Planned anew", number, ended)
+            said = events.Progress(self.run.pk, REPLANNING, "🔁 Planned anew", number, ended)
             return Done(None, [*told, said])
 
         await self.recorder.append(effect=effect)
@@ -255,11 +256,15 @@ class _Run:
             run = raw_sql.get(Run, self.run.pk)
             answer = raw_sql.get(Message, run.answer_id)  # the completion phase wrote it
             ended = ending.end(run, Run.Status.SUCCEEDED)
-            last = events.complete(
+            last = events.Complete(
                 run.pk,
-                message_id=answer.pk,
-                content=answer.content,
-                html=render(answer.content),
+                response=answer.content,
+                message=Answer(
+                    id=str(answer.pk),
+                    role="assistant",
+                    content=answer.content,
+                    html=render(answer.content),
+                ),
                 usage=self.model.usage.as_json(),
                 duration_ms=ending.duration_ms(run),
             )
@@ -310,8 +315,6 @@ def _summary(run: Run, steps: list[PlanStep]) -> str:
     return ", ".join(parts) + (f", {failed} failed" if failed else "")
 
 
-def _touched(run: Run) -> set[tuple[str, str]]:
+def _touched(run: Run) -> set[tuple[str, UUID]]:
     """Returns kind and id of each object that the run changed."""
-    bodies = ending.event_bodies(run, events.EventType.CHANGE)
-    changes = [json.loads(body)["change"] for body in bodies]
-    return {(change["object"], change["id"]) for change in changes}
+    return {(change.object, change.id) for change in ending.events_of(run, events.Change)}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from agent import plan
 from agent.event_log import events
+from agent.event_log.payloads import PlannedStep
 from agent.models import PlanRevision, PlanStep, Run
 from agent.support import raw_sql
 
@@ -109,7 +111,7 @@ def as_step(step: PlanStep) -> plan.Step:
     )
 
 
-def step_json(step: PlanStep) -> dict[str, Any]:
+def step_json(step: PlanStep) -> PlannedStep:
     return {
         "id": step.key,
         "type": step.type,
@@ -122,7 +124,7 @@ def step_json(step: PlanStep) -> dict[str, Any]:
 
 
 def plan_event(revision: PlanRevision, steps: Iterable[PlanStep]) -> events.Event:
-    return events.plan(
+    return events.Plan(
         revision.run_id,
         id=revision.pk,
         revision=revision.revision,
@@ -132,12 +134,16 @@ def plan_event(revision: PlanRevision, steps: Iterable[PlanStep]) -> events.Even
 
 
 def step_event(run: UUID, step: PlanStep) -> events.Event:
-    return events.step(
+    return events.Step(
         run,
         id=step.key,
         status=step.status,
-        started_at=step.started_at,
-        finished_at=step.finished_at,
+        started_at=_time(step.started_at),
+        finished_at=_time(step.finished_at),
         result=step.result,
-        error=step.error,
+        error=step.error or None,
     )
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else events.stamp(moment)

@@ -56,7 +56,7 @@ def request_if_needed(run: Run, revision: PlanRevision) -> Done[bool]:
     Run.objects.filter(pk=run.pk).update(
         status=Run.Status.WAITING, lease_owner="", lease_until=None, claims=0
     )
-    return Done(False, [requested, events.run(run.pk, Run.Status.WAITING)])
+    return Done(False, [requested, events.Run(run.pk, Run.Status.WAITING)])
 
 
 def is_approved(revision: PlanRevision) -> bool:
@@ -87,15 +87,19 @@ def _request(approval: Approval, reason: str, effects: Sequence[Effect]) -> even
     done = store.succeeded_steps(approval.plan)
     estimate = estimates.plan_estimate(approval.run, store.as_plan(approval.plan), done)
     approval.estimate = None if estimate is None else estimate.as_json()
-    approval.expires_at = timezone.now() + timedelta(hours=settings.SAMURAI_APPROVAL_HOURS)
+    approval.expires_at = expires_at = timezone.now() + timedelta(
+        hours=settings.SAMURAI_APPROVAL_HOURS
+    )
     approval.save()
-    return events.approval(
+    return events.Approval(
         approval.run_id,
         id=approval.pk,
         status=approval.status,
         plan_revision=approval.plan.revision,
         reason=approval.reason,
-        shown=events.Shown(approval.effects, approval.estimate, approval.expires_at),
+        effects=approval.effects,
+        estimate=approval.estimate,
+        expires_at=events.stamp(expires_at),
     )
 
 

@@ -76,7 +76,9 @@ class Recorder:
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
         """The progress callback: returns once the event is committed and passed on to the viewers."""
-        await self.append(events.progress(self.run.pk, step, message, details, metadata))
+        await self.append(
+            events.Progress(self.run.pk, step, message, details, dict(metadata or {}))
+        )
 
     async def phase(
         self, phase: Phase, work: Callable[[], Awaitable[Finished]]
@@ -122,12 +124,12 @@ class Recorder:
             **self.outlook.phase_finished(phase),
             **finished.metadata,
         }
-        return events.progress(self.run.pk, phase, finished.message, finished.details, metadata)
+        return events.Progress(self.run.pk, phase, finished.message, finished.details, metadata)
 
     def failures(self, reason: str) -> list[events.Event]:
         """Returns a `failed` event for each phase that is still open, the innermost first."""
         return [
-            events.progress(
+            events.Progress(
                 self.run.pk, phase, f"❌ {_NAMES[phase]} failed", reason, {"phase": "failed"}
             )
             for phase in reversed(self.open)

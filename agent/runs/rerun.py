@@ -85,7 +85,7 @@ def _copy(former: Run, user: User) -> tuple[Run, events.Event]:
         given=former.given,
         retry_of=former,
     )
-    return run, events.run(run.pk, run.status, position=position, retry_of=former.pk)
+    return run, events.Run(run.pk, run.status, position=position, retry_of=former.pk)
 
 
 def _adopt_plan(former: Run, run: Run) -> list[events.Event]:

@@ -289,8 +289,8 @@ async def _blocks(
                     yield ": heartbeat\n\n"
                 continue
             events = translation.feed(one.event)
-            if events and one.event["seq"] > after:
-                cursors = [None] * (len(events) - 1) + [one.event["seq"]]
+            if events and one.event.seq > after:
+                cursors = [None] * (len(events) - 1) + [one.event.seq]
                 for event, seq in zip(events, cursors, strict=True):
                     yield sse.block(Piece(event.model_dump_json(by_alias=True), seq))
             if translation.is_over:

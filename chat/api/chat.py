@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import json
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -18,6 +17,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agent.event_log import events
 from agent.event_log.events import EventType
 from agent.models import ApprovalMode, ChatSession, Event, Message, Project, Run
 from agent.models.projects import Role
@@ -195,7 +195,7 @@ def _answer(run_id: UUID) -> tuple[int, dict[str, Any]]:
 def _changes(run: Run) -> list[Any]:
     told = Event.objects.filter(session=run.session_id, run=run, type=EventType.CHANGE)
     bodies = told.order_by("seq").values_list("body", flat=True)
-    return [json.loads(body)["change"] for body in bodies]
+    return [events.read(body).told() for body in bodies]
 
 
 # -- a stream --------------------------------------------------------------------------------------

@@ -118,7 +118,7 @@ def planned(*tools: str, **arguments: Any) -> list[Event]:
     started = phase(FIRST, "execution", "⚙️ Executing plan...", phase="started")
     return [
         said(FIRST, "Hi", 1),
-        events.run(FIRST, "running"),
+        events.Run(FIRST, "running"),
         story.plan(FIRST, 1, steps),
         started,
     ]
@@ -189,7 +189,7 @@ def test_what_a_plan_would_change_is_shown_before_it_is_done() -> None:
 
 
 def test_a_plan_without_a_history_says_that_its_time_is_unknown() -> None:
-    asked = events.approval(FIRST, id=FIRST, status="requested", plan_revision=1)
+    asked = events.Approval(FIRST, id=FIRST, status="requested", plan_revision=1)
     told = folded([*planned("create_task"), asked])
     assert told.exchanges[0].estimate == "No time estimate yet"
 
@@ -343,7 +343,7 @@ def test_tokens_are_read_of_unfinished_runs_only(session: ChatSession) -> None:
     for number, status in ((1, "succeeded"), (2, "running")):
         message = Message.objects.create(session=session, role="user", content="Hi")
         run = Run.objects.create(session=session, message=message, number=number, status=status)
-        told = [said(run.pk, "Hi", number), events.token(run.pk, offset=0, text="So")]
+        told = [said(run.pk, "Hi", number), events.Token(run.pk, offset=0, text="So")]
         for seq, event in enumerate(told, number * 10):
             EventRow.objects.create(
                 session=session, run=run, seq=seq, type=event.type, body=event.frame(seq)
