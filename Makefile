@@ -4,12 +4,13 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON3 ?= python3
+NPM := $(shell command -v npm)
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-input
 # Runs a command with the variables of `.env`; those of the environment win.
 WITH_ENV := $(if $(wildcard .env),$(BIN)/dotenv --file .env run --no-override --)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench soak lighthouse screenshots clean
+.PHONY: help run test check check-page bench soak lighthouse screenshots clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -25,13 +26,26 @@ run: $(VENV)/installed ## serve on http://127.0.0.1:8000 (HOST, PORT)
 test: $(VENV)/installed-dev ## run the tests (ARGS="-k words" for some of them)
 	@$(BIN)/pytest $(ARGS)
 
-check: $(VENV)/installed-dev ## check lint, format, types, imports, templates and migrations
+check: $(VENV)/installed-dev check-page ## check lint, format, types, imports, templates, migrations, scripts and styles
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/djlint templates --lint --quiet
 	$(BIN)/python manage.py makemigrations --check --dry-run
+
+# Without npm the scripts and styles are not checked; with CI=true that is a failure.
+ifneq ($(NPM),)
+check-page: node_modules/.package-lock.json
+	node_modules/.bin/tsc
+	node_modules/.bin/stylelint "static/**/*.css"
+else ifeq ($(CI),true)
+check-page:
+	@echo "npm is missing: it is needed to check scripts and styles" >&2; exit 1
+else
+check-page:
+	@echo "npm is missing: scripts and styles are not checked"
+endif
 
 bench: $(VENV)/installed-dev ## measure what has a limit (ARGS="stream batch admin page")
 	@$(BIN)/python benchmarks/run.py $(ARGS)
@@ -46,7 +60,7 @@ screenshots: $(VENV)/installed-dev ## take the pictures of docs/images; needs Ch
 	@$(BIN)/python docs/screenshot.py
 
 clean: ## remove what was installed and cached; the data in var/ stays
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) node_modules .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The target is pip and not python: a venv that broke off half-way has only the latter.
@@ -61,3 +75,7 @@ $(VENV)/installed: requirements.txt | $(BIN)/pip
 $(VENV)/installed-dev: requirements-dev.txt requirements.txt | $(BIN)/pip
 	$(PIP) install -r requirements-dev.txt
 	@touch $@ $(VENV)/installed
+
+node_modules/.package-lock.json: package.json package-lock.json
+	$(NPM) ci --no-audit --no-fund --loglevel error
+	@touch $@

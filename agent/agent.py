@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -165,9 +164,10 @@ async def _tell(session: UUID, run: UUID, after: int, callback: ProgressCallback
         return
     async for frame in follow(session, after):
         if frame.run == run and frame.type == events.EventType.PROGRESS:
-            said = json.loads(frame.body)["progress"]
+            said = events.read(frame.body)
+            assert isinstance(said, events.Progress), "the log holds what it says"
             try:
-                await callback(said["step"], said["message"], said["details"], said["metadata"])
+                await callback(said.step, said.message, said.details, said.metadata)
             except Exception:  # the caller's own code: it does not touch the run
                 logger.exception("A progress callback raised")
         if frame.run == run and frame.type in events.LAST:

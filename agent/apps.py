@@ -1,4 +1,4 @@
-"""The agent's Django application."""
+"""The Django application of the agent. Connects the queue's workers when the engine is Procrastinate."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""One change of the board or the memory, as a value."""
+"""One change of a task or memory, as a value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a tool or a person did to one object. `before` and `after` are whole objects as JSON.
+    """A change of one object. `before` and `after`: the whole object as JSON, or None.
 
     `object`: "task" or "memory"; `action`: "created", "updated", "deleted" or "restored".
     """

@@ -1,4 +1,4 @@
-"""What can go wrong in a run, by whose fault it is. Nothing here knows of HTTP or sockets."""
+"""The agent's exceptions, grouped by whose fault they are. They know nothing of HTTP or sockets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import ClassVar
 class AgentError(Exception):
     """Something went wrong."""
 
-    # The `code` of the run's `error` event, and whether trying again may help.
+    # The `code` of the run's `error` event, and whether a retry may help.
     code: ClassVar[str] = "internal"
     retryable: ClassVar[bool] = False
 
@@ -20,14 +20,14 @@ class AgentError(Exception):
 
 
 class ModelError(AgentError):
-    """The model could not answer."""
+    """The model failed to answer."""
 
     code = "model_unavailable"
     retryable = True
 
 
 class ModelUnavailable(ModelError):
-    """The model's server cannot be reached or is out of order."""
+    """The model's server is unreachable or failing."""
 
 
 class ModelTimeout(ModelError):
@@ -37,7 +37,7 @@ class ModelTimeout(ModelError):
 
 
 class RateLimited(ModelError):
-    """The model's server asks for a pause: too many requests."""
+    """The model's server is rate limiting: too many requests."""
 
     code = "rate_limited"
 
@@ -50,13 +50,13 @@ class ModelRefused(ModelError):
 
 
 class ModelInvalid(ModelError):
-    """The model's answer could not be used: it was not what was asked for."""
+    """The model's answer was invalid."""
 
     code = "model_invalid"
 
 
 class ModelTruncated(ModelError):
-    """The model's answer broke off before its end."""
+    """The model's answer was cut off."""
 
     code = "model_truncated"
 
@@ -65,7 +65,7 @@ class ModelTruncated(ModelError):
 
 
 class PlanInvalid(AgentError):
-    """The plan cannot be carried out."""
+    """The plan cannot be executed."""
 
     code = "plan_rejected"
 
@@ -75,47 +75,47 @@ class PlanInvalid(AgentError):
 
 
 class ToolFailed(AgentError):
-    """A tool could not do what it was asked. The text is for the person and for the model."""
+    """A tool cannot do what the plan asks. The message is for the person and the model."""
 
     code = "tool_failed"
 
 
-class SeveralFit(ToolFailed):
-    """A reference fits several objects, and only a person knows which one is meant."""
+class AmbiguousReference(ToolFailed):
+    """A reference matches several objects; only a person can say which one is meant."""
 
 
 # -- limits ----------------------------------------------------------------------------------------
 
 
 class BudgetExceeded(AgentError):
-    """The run used more of the model than it may."""
+    """The run exceeded its budget of model calls or tokens."""
 
     code = "budget_exceeded"
 
 
 class RunTimeout(AgentError):
-    """The run took longer than a run may take."""
+    """The run exceeded its time limit."""
 
     code = "run_timeout"
     retryable = True
 
 
 class Interrupted(AgentError):
-    """The run was started again and again without getting any further."""
+    """The run was interrupted several times without making progress."""
 
     code = "interrupted"
     retryable = True
 
 
-# -- who may go on ---------------------------------------------------------------------------------
+# -- control flow ----------------------------------------------------------------------------------
 
 
 class Fenced(Exception):
-    """The run was taken over, cancelled or finished: whoever gets this leaves at once and writes nothing."""
+    """The run was taken over, cancelled or finished. Its former worker must stop and write nothing."""
 
 
 class Refused(Exception):
-    """A request was refused and nothing was changed. `code` is the protocol's `rejected` code."""
+    """A request was rejected and changed nothing. `code` is the `code` of the protocol's `rejected`."""
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
@@ -123,5 +123,5 @@ class Refused(Exception):
 
 
 def codes(error: type[AgentError] = AgentError) -> set[str]:
-    """Returns the codes that a run may fail with."""
-    return {error.code}.union(*(codes(more) for more in error.__subclasses__()))
+    """Returns the codes with which a run may fail."""
+    return {error.code}.union(*(codes(subclass) for subclass in error.__subclasses__()))

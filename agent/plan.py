@@ -1,4 +1,4 @@
-"""A plan as a value: parsed, validated, ordered, hashed. No rows, no model, no tools' effects."""
+"""A plan as a value, with the functions that need nothing else. No database, no model, no tools."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-# More than this is not a plan that a person reads; long lists go into the tools that take a list.
+# People do not read longer plans. For many objects there are tools that take a list.
 MAX_STEPS = 20
 
 
 class StepType(StrEnum):
     TOOL = "tool"  # calls a tool
-    ANSWER = "answer"  # is answered in words, at the end
-    ASK = "ask"  # asks the person back; the answer is the question
+    ANSWER = "answer"  # is done by the answer, after all tools
+    ASK = "ask"  # asks the person a question, which is the answer of the run
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One item of a plan. An argument may be a placeholder for a part of an earlier step's result."""
+    """One item of a plan. An argument may contain placeholders for results of earlier steps."""
 
     id: str
     type: StepType
@@ -31,8 +31,8 @@ class Step:
     depends_on: tuple[str, ...] = ()
 
     @property
-    def does(self) -> list[Any]:
-        """What the step does, as JSON; the words that describe it do not count."""
+    def action(self) -> list[Any]:
+        """What the step does, as JSON: everything but its description."""
         return [self.id, self.type, self.tool, self.arguments, sorted(self.depends_on)]
 
     def as_json(self) -> dict[str, Any]:
@@ -53,9 +53,9 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """SHA-256, hexadecimal, over what the plan does."""
-        does = [step.does for step in self.steps]
-        return hashlib.sha256(json.dumps(does, sort_keys=True).encode()).hexdigest()
+        """SHA-256 in hexadecimal of the steps' actions. Summary and descriptions do not count."""
+        actions = [step.action for step in self.steps]
+        return hashlib.sha256(json.dumps(actions, sort_keys=True).encode()).hexdigest()
 
     def as_json(self) -> dict[str, Any]:
         return {"summary": self.summary, "steps": [step.as_json() for step in self.steps]}
@@ -63,14 +63,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """`{"$from": "s1", "path": "task_id"}`: a part of what step `s1` will have returned."""
+    """`{"$from": "s1", "path": "task_id"}` stands for the field `task_id` of the result of step `s1`."""
 
     step: str
     path: str
 
 
 def as_placeholder(value: Any) -> Placeholder | None:
-    """Returns what `value` stands for, or None when it stands for itself."""
+    """Returns `value` as a placeholder; None if it is not one."""
     if not isinstance(value, Mapping) or set(value) != {"$from", "path"}:
         return None
     if not isinstance(value["$from"], str) or not isinstance(value["path"], str):
@@ -78,34 +78,39 @@ def as_placeholder(value: Any) -> Placeholder | None:
     return Placeholder(value["$from"], value["path"])
 
 
-# Where something stands in arguments: names, and indexes of lists.
-Place = tuple[str | int, ...]
+# A path within arguments: the names of fields and the indexes of list items.
+ArgumentPath = tuple[str | int, ...]
 
 
-def placeholders(value: Any) -> Iterator[tuple[Place, Placeholder]]:
-    """Yields each placeholder in `value` with its place in it."""
-    for place, one in _objects(value, ()):
-        if (found := as_placeholder(one)) is not None:
-            yield place, found
+def path_text(path: ArgumentPath) -> str:
+    """Returns the path as errors show it: "tasks.0.title", or "arguments" for the whole."""
+    return ".".join(map(str, path)) or "arguments"
 
 
-def broken_placeholders(value: Any) -> Iterator[Place]:
-    """Yields the place of each object in `value` that was to be a placeholder and is none."""
-    for place, one in _objects(value, ()):
-        if "$from" in one and as_placeholder(one) is None:
-            yield place
+def placeholders(value: Any) -> Iterator[tuple[ArgumentPath, Placeholder]]:
+    """Yields each placeholder in `value` with its path."""
+    for path, item in _objects(value, ()):
+        if (placeholder := as_placeholder(item)) is not None:
+            yield path, placeholder
 
 
-def _objects(value: Any, place: Place) -> Iterator[tuple[Place, Mapping[str, Any]]]:
-    """Yields the objects in `value` with their places; not what is inside of a placeholder."""
+def broken_placeholders(value: Any) -> Iterator[ArgumentPath]:
+    """Yields the path of each object in `value` that has the key `$from` but is no placeholder."""
+    for path, item in _objects(value, ()):
+        if "$from" in item and as_placeholder(item) is None:
+            yield path
+
+
+def _objects(value: Any, path: ArgumentPath) -> Iterator[tuple[ArgumentPath, Mapping[str, Any]]]:
+    """Yields the objects in `value` with their paths, without the contents of placeholders."""
     if isinstance(value, Mapping):
-        yield place, value
+        yield path, value
         if as_placeholder(value) is None:
             for key, item in value.items():
-                yield from _objects(item, (*place, key))
+                yield from _objects(item, (*path, key))
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            yield from _objects(item, (*place, index))
+            yield from _objects(item, (*path, index))
 
 
 def follow(result: Any, path: str) -> Any:
@@ -116,39 +121,43 @@ def follow(result: Any, path: str) -> Any:
         elif isinstance(result, list) and part.isdigit():
             result = result[int(part)]
         else:
-            raise LookupError(f"there is no {part!r}")
+            raise LookupError(f"no {part!r} in the result")
     return result
 
 
 def fill(value: Any, results: Mapping[str, Any]) -> Any:
-    """Returns `value` with each placeholder replaced from `results`. Raises LookupError."""
-    return replace(value, lambda _, found: follow(results[found.step], found.path))
+    """Returns `value` with each placeholder replaced by the value in `results`. Raises LookupError."""
+    return replace(
+        value, lambda _, placeholder: follow(results[placeholder.step], placeholder.path)
+    )
 
 
-def replace(value: Any, give: Callable[[Place, Placeholder], Any], place: Place = ()) -> Any:
-    """Returns `value` with what `give` returns for each placeholder and its place."""
-    if (found := as_placeholder(value)) is not None:
-        return give(place, found)
+def replace(
+    value: Any, substitute: Callable[[ArgumentPath, Placeholder], Any], path: ArgumentPath = ()
+) -> Any:
+    """Returns `value` with each placeholder replaced by `substitute(path, placeholder)`."""
+    if (placeholder := as_placeholder(value)) is not None:
+        return substitute(path, placeholder)
     if isinstance(value, Mapping):
-        return {key: replace(item, give, (*place, key)) for key, item in value.items()}
+        return {key: replace(item, substitute, (*path, key)) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [replace(item, give, (*place, index)) for index, item in enumerate(value)]
+        return [replace(item, substitute, (*path, index)) for index, item in enumerate(value)]
     return value
 
 
 def in_order(steps: Iterable[Step]) -> list[Step]:
-    """Returns `steps` so that each comes after those that it depends on, else in the plan's order.
+    """Returns `steps` with each step after its dependencies, otherwise in the plan's order.
 
-    Steps of a circle are left out; a valid plan has none.
+    Steps that depend on each other in a circle are left out; a valid plan has none.
     """
     ordered: dict[str, Step] = {}
-    left = list(steps)
-    while ready := [step for step in left if ordered.keys() >= set(step.depends_on)]:
+    pending = list(steps)
+    while ready := [step for step in pending if ordered.keys() >= set(step.depends_on)]:
         ordered[ready[0].id] = ready[0]
-        left.remove(ready[0])
+        pending.remove(ready[0])
     return list(ordered.values())
 
 
 def answer_only(description: str = "Answer the message") -> Plan:
-    """The plan of a plain question: nothing is touched."""
+    """Returns the plan for a message that needs no tool."""
     return Plan("", (Step("s1", StepType.ANSWER, description),))

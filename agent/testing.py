@@ -1,4 +1,4 @@
-"""A model for tests: says what it was told to say, and can be held back. Part of no running product."""
+"""A scripted model for tests of the agent and of projects that embed it. Not used by the product."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from agent.llm.base import (
     Usage,
 )
 
-Turn = Any  # a value, or an exception to raise
+Turn = Any  # a return value, or an exception to raise
 
 
 class ScriptedModel:
-    """Takes its turns from queues, one for each verb; the last turn of a queue is repeated.
+    """Returns its turns from a queue per method; the last turn of a queue is repeated.
 
-    A verb that has a gate in `gates` waits for it to be set before it answers.
+    `gates`: events by method name. A method with a gate waits until the event is set.
     """
 
     name = "scripted"
@@ -38,7 +38,7 @@ class ScriptedModel:
     ) -> None:
         self.usage = Usage()
         self.gates = dict(gates or {})
-        self.asked: list[tuple[str, Any]] = []  # verb and what it was given
+        self.asked: list[tuple[str, Any]] = []  # method name and argument of each call
         self._turns = {
             "analyze": list(analyses),
             "plan": list(plans),
@@ -63,24 +63,24 @@ class ScriptedModel:
     async def answer(
         self, context: Context, analysis: Analysis, outcome: Outcome
     ) -> AsyncIterator[str]:
-        for piece in await self._turn("answer", outcome):
-            if isinstance(piece, Exception):
-                raise piece
-            if isinstance(piece, asyncio.Event):
-                await piece.wait()
+        for chunk in await self._turn("answer", outcome):
+            if isinstance(chunk, Exception):
+                raise chunk
+            if isinstance(chunk, asyncio.Event):
+                await chunk.wait()
             else:
-                yield piece
+                yield chunk
 
     async def consolidate(self, context: Context, outcome: Outcome) -> list[MemoryNote]:
         turn: list[MemoryNote] = await self._turn("consolidate", outcome)
         return turn
 
-    async def _turn(self, verb: str, given: Any) -> Any:
-        self.asked.append((verb, given))
-        if verb in self.gates:
-            await self.gates[verb].wait()
+    async def _turn(self, method: str, argument: Any) -> Any:
+        self.asked.append((method, argument))
+        if method in self.gates:
+            await self.gates[method].wait()
         self.usage.calls += 1
-        turns = self._turns[verb]
+        turns = self._turns[method]
         turn = turns.pop(0) if len(turns) > 1 else turns[0]
         if isinstance(turn, Exception):
             raise turn

@@ -58,9 +58,9 @@ def get_session(user: AnyUser, session_id: UUID, needed: Role = Role.VIEWER) -> 
     return session
 
 
-def readable(pairs: Iterable[tuple[int, UUID]]) -> set[tuple[int, UUID]]:
+def viewable(pairs: Iterable[tuple[int, UUID]]) -> set[tuple[int, UUID]]:
     """Returns the (user, session) pairs that still have read access; one query for many."""
-    return agent_access.readable(pairs)
+    return agent_access.viewable(pairs)
 
 
 def get_run(user: AnyUser, run_id: UUID, needed: Role = Role.VIEWER) -> Run:

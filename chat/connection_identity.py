@@ -47,12 +47,12 @@ def not_allowed(presences: Iterable[ConnectionIdentity]) -> dict[ConnectionIdent
     """Returns the close code of each that may not watch any more; a handful of queries for all."""
     all_of = set(presences)
     out = _logged_out({presence.login for presence in all_of})
-    readable = access.readable((presence.user, presence.session) for presence in all_of)
+    viewable = access.viewable((presence.user, presence.session) for presence in all_of)
     codes = {}
     for presence in all_of:
         if presence.login in out:
             codes[presence] = NOT_LOGGED_IN
-        elif (presence.user, presence.session) not in readable:
+        elif (presence.user, presence.session) not in viewable:
             codes[presence] = NOT_THERE
     return codes
 

@@ -25,7 +25,7 @@ from agent.models.projects import Role
 from agent.runs import approvals, ending, runs
 from agent.runs.runs import MessageRequest
 from agent.support import database
-from agent.support.detached_task import start_detached
+from agent.support.task_group import background_task
 from agent.support.token_bucket import TokenBucket
 from chat import access, feed, flow_control, frames, session_hash, snapshot
 from chat.connection_identity import NOT_LOGGED_IN, NOT_THERE, ConnectionIdentity, Login
@@ -85,7 +85,7 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
                 case "websocket.disconnect":
                     self._leave()
                     raise StopConsumer
-        except database.LOST:
+        except database.CONNECTION_ERRORS:
             # Nothing is lost: what was not confirmed is sent again with its client_id.
             logger.exception("The database is away; closing a connection")
             await self._close(TRY_LATER)
@@ -122,7 +122,7 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
         self.aside.append(frames.ephemeral("hello", **first))
         await self._set_cursor(row.last_seq)
         self.last_sent = self.clock()
-        self.sender = start_detached(self._send_all())
+        self.sender = background_task(self._send_all())
 
     async def _set_cursor(self, last_seq: int) -> None:
         asked = _after(self.scope["query_string"])
@@ -186,7 +186,7 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
                     self.news = self.loop.create_future()
                     await self._send_what_there_is()
                     await self.news
-            except database.LOST:
+            except database.CONNECTION_ERRORS:
                 logger.exception("The log cannot be read; closing a connection")
                 self.close_code = TRY_LATER
             await self._close(self.close_code)

@@ -21,7 +21,7 @@ from agent.event_log.log import Committed, Frame
 from agent.models import ChatSession
 from agent.runs import claiming
 from agent.support import database
-from agent.support.detached_task import start_detached
+from agent.support.task_group import background_task
 from chat import connection_identity, wakeups
 from chat.connection_identity import ConnectionIdentity
 from chat.wakeups import News
@@ -138,7 +138,7 @@ class Feed:
         wakeups.start()
         for name, keep in (("time", self._keep_time), ("looking", self._keep_looking)):
             if name not in self._keepers or self._keepers[name].done():
-                self._keepers[name] = start_detached(keep())
+                self._keepers[name] = background_task(keep())
 
     def leave(self, viewer: Viewer) -> None:
         where = viewer.presence

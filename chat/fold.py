@@ -1,19 +1,21 @@
 """A session's transcript as a fold over its log: events in, the values of `chat.transcript` out.
 
-`static/chat/fold.js` folds live events by the same rules; a page after them equals a page reloaded.
+`static/chat/transcript/fold.js` folds live events by the same rules: a page after them equals a page
+reloaded.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 from uuid import UUID
 
 from django.db.models import Q
 
-from agent.event_log.events import EventType
-from agent.models import Event, Run
+from agent.event_log import events
+from agent.event_log.events import Event, EventType
+from agent.event_log.payloads import StepEffect
+from agent.models import Event as EventRow
+from agent.models import Run
 from agent.runs import claiming
 from chat import labels
 from chat.transcript import Change, Effect, Exchange, Line, Phase, Said, Step, Transcript
@@ -25,7 +27,7 @@ def load(session_id: UUID, start: int = 1, end: int | None = None) -> Transcript
     Without the tokens of finished runs, whose answer is in their last event.
     """
     finished = Q(type=EventType.TOKEN) & ~Q(run__status__in=Run.UNFINISHED)
-    rows = Event.objects.filter(session_id=session_id, seq__gte=start).exclude(finished)
+    rows = EventRow.objects.filter(session_id=session_id, seq__gte=start).exclude(finished)
     told = fold(rows.order_by("seq").values_list("seq", "body").iterator(), start, end)
     # Behind the log: whoever goes on with a run says so by an event that is not in here.
     left = set(map(str, claiming.interrupted([session_id]).values()))
@@ -46,10 +48,9 @@ def fold(rows: Iterable[tuple[int, str]], start: int = 1, end: int | None = None
             break
         folding.transcript.last_seq = seq
         try:
-            folding.apply(json.loads(body))
-        except (LookupError, TypeError, ValueError, AttributeError):
-            if not folding.is_past(seq):
-                folding.transcript.entries.append(Line(labels.UNREADABLE))
+            folding.apply(seq, events.read(body))
+        except (LookupError, TypeError, ValueError, AttributeError):  # in what has no class
+            folding.give_up(seq)
     folding.finish()
     return folding.transcript
 
@@ -58,8 +59,8 @@ class _Fold:
     def __init__(self, start: int, end: int | None) -> None:
         self.transcript = Transcript()
         self.start, self.end = start, end
-        self._runs: dict[str, Exchange] = {}
-        self._changes: dict[str, Change] = {}  # the last one of each object
+        self._runs: dict[UUID, Exchange] = {}
+        self._changes: dict[UUID, Change] = {}  # the last one of each object
 
     def is_past(self, seq: int) -> bool:
         return self.end is not None and seq >= self.end
@@ -67,17 +68,25 @@ class _Fold:
     def is_over(self, seq: int) -> bool:
         return self.is_past(seq) and all(run.ended for run in self._runs.values())
 
-    def _is_wanted(self, frame: Mapping[str, Any]) -> bool:
-        if frame["run"] in self._runs:
+    def _is_wanted(self, event: Event) -> bool:
+        if event.run in self._runs:
             return True
-        begins = frame["type"] == "message" or frame.get("status") == "queued"
-        began = self.start > 1 and frame["run"] is not None and not begins
-        return not began and not self.is_past(frame["seq"])
+        begins = isinstance(event, events.Message) or (
+            isinstance(event, events.Run) and event.status == "queued"
+        )
+        began = self.start > 1 and event.run is not None and not begins
+        return not began and not self.is_past(event.seq)
 
-    def apply(self, frame: Mapping[str, Any]) -> None:
-        reader = getattr(self, f"_on_{frame['type']}", None)
-        if reader is not None and self._is_wanted(frame):
-            reader(frame)
+    def apply(self, seq: int, event: Event) -> None:
+        if isinstance(event, events.Unknown):
+            if event.broken:
+                self.give_up(seq)
+        elif self._is_wanted(event):
+            self._take(event)
+
+    def give_up(self, seq: int) -> None:
+        if not self.is_past(seq):
+            self.transcript.entries.append(Line(labels.UNREADABLE))
 
     def finish(self) -> None:
         before = 0
@@ -85,135 +94,147 @@ class _Fold:
             exchange.before = before
             before += exchange.active
 
-    def _run(self, frame: Mapping[str, Any]) -> Exchange:
-        key = frame["run"]
+    def _take(self, event: Event) -> None:
+        match event:
+            case events.Change():
+                self._take_change(event)
+            case events.OfRun():
+                self._take_of_run(self._run(event.run), event)
+
+    def _run(self, key: UUID) -> Exchange:
         if key not in self._runs:
-            if not isinstance(key, str):
-                raise TypeError("an event of a run names it")
-            self._runs[key] = Exchange(key)
+            self._runs[key] = Exchange(str(key))
             self.transcript.entries.append(self._runs[key])
         return self._runs[key]
 
-    def _on_message(self, frame: Mapping[str, Any]) -> None:
-        message = frame["message"]
-        self._run(frame).said = Said(
-            author=message["author"] or "",
-            content=message["content"],
-            at=frame["timestamp"],
-            id=message["id"],
-            client_id=message.get("client_id") or "",
-        )
-        self.transcript.fresh.clear()
+    def _take_of_run(self, run: Exchange, event: events.OfRun) -> None:
+        match event:
+            case events.Message():
+                run.said = _said(event)
+                self.transcript.fresh.clear()
+            case events.Run():
+                _take_status(run, event)
+                if event.retry_of in self._runs:
+                    self._runs[event.retry_of].retryable = False  # it is being tried again
+            case events.Progress():
+                _take_progress(run, event)
+            case events.Plan():
+                _take_plan(run, event)
+            case events.Step():
+                _take_step(run, event)
+            case events.Approval():
+                _take_approval(run, event)
+            case events.Token():
+                run.text = run.text[: event.offset] + event.text
+            case events.Complete():
+                _take_complete(run, event)
+            case events.Error():
+                run.error, run.retryable, run.text = event.error, event.retryable, event.partial
+                _end(run, "failed", "stopped")
+            case events.Cancelled():
+                run.by, run.reason, run.text = event.by, event.reason, event.partial
+                _end(run, "cancelled", "stopped")
 
-    def _on_run(self, frame: Mapping[str, Any]) -> None:
-        run, status = self._run(frame), frame["status"]
-        if status == "running" and not run.started_at:
-            run.started_at = frame["timestamp"]
-        if status in Run.UNFINISHED:  # its last event says how it ended
-            run.status = status
-        if (former := self._runs.get(frame.get("retry_of") or "")) is not None:
-            former.retryable = False  # it is being tried again
-
-    def _on_progress(self, frame: Mapping[str, Any]) -> None:
-        run, progress = self._run(frame), frame["progress"]
-        told = progress.get("metadata") or {}
-        if "eta_ms" in told:
-            run.eta_ms, run.eta_at = told["eta_ms"], frame["timestamp"]
-        step = _step(run, told.get("step_id"))
-        if step is None:
-            _tell(_phase(run, frame), frame)
-        elif told.get("phase") == "started":
-            step.slow_after_ms = told.get("slow_after_ms")
-        elif "phase" not in told:
-            step.report = labels.plain(progress["message"])
-
-    def _on_plan(self, frame: Mapping[str, Any]) -> None:
-        run, plan = self._run(frame), frame["plan"]
-        run.plan_revision, run.summary = plan["revision"], plan.get("summary") or ""
-        numbers = {step["id"]: at for at, step in enumerate(plan["steps"], 1)}
-        _forget_terms(run)
-        run.steps = [
-            Step(
-                id=step["id"],
-                seq=0,
-                tool=step.get("tool") or "",
-                arguments=step.get("arguments") or {},
-                given=labels.facts(step.get("arguments"), numbers),
-                number=numbers[step["id"]],
-                type=step["type"],
-                description=step["description"] or step.get("tool") or step["id"],
-                status=step.get("status") or "pending",
-                depends_on=step["depends_on"],
-                waits_for=labels.waits_for(sorted(numbers[key] for key in step["depends_on"])),
-            )
-            for step in plan["steps"]
-        ]
-
-    def _on_step(self, frame: Mapping[str, Any]) -> None:
-        told = frame["step"]
-        step = _step(self._run(frame), told["id"])
-        if step is None:
-            return
-        step.status, step.seq = told["status"], step.seq or frame["seq"]
-        step.returned = labels.facts(told.get("result"), {})
-        step.started_at, step.finished_at = told["started_at"], told["finished_at"]
-        step.error, step.result = told.get("error") or "", labels.result(told.get("result"))
-
-    def _on_approval(self, frame: Mapping[str, Any]) -> None:
-        run, approval = self._run(frame), frame["approval"]
-        run.asks, run.why = approval["status"] == "requested", approval["reason"]
-        run.plan_revision = approval["plan_revision"]
-        run.decided = labels.decided(approval)
-        _forget_terms(run)
-        if run.asks:
-            run.effects = _effects(run, approval.get("effects") or [])
-            run.estimate = labels.estimate(approval.get("estimate"))
-            run.expires_at = approval.get("expires_at") or ""
-
-    def _on_change(self, frame: Mapping[str, Any]) -> None:
-        body = frame["change"]
+    def _take_change(self, event: events.Change) -> None:
         change = Change(
-            seq=frame["seq"],
-            object=body["object"],
-            id=body["id"],
-            text=labels.change(body),
-            by=body["by"] or "",
-            at=frame["timestamp"],
-            brief=labels.brief(body),
+            seq=event.seq,
+            object=event.object,
+            id=str(event.id),
+            text=labels.change(event),
+            by=event.by or "",
+            at=event.timestamp,
+            brief=labels.brief(event),
         )
-        if frame["run"] is None:
+        if event.run is None:
             self.transcript.entries.append(change)
         else:
-            self._run(frame).changes.append(change)
-        if (last := self._changes.get(change.id)) is not None:
+            self._run(event.run).changes.append(change)
+        if (last := self._changes.get(event.id)) is not None:
             last.undoable = False
-        self._changes[change.id] = change
-        self.transcript.fresh[change.id] = change
+        self._changes[event.id] = self.transcript.fresh[change.id] = change
 
-    def _on_token(self, frame: Mapping[str, Any]) -> None:
-        run = self._run(frame)
-        run.text = run.text[: frame["offset"]] + frame["text"]
 
-    def _on_complete(self, frame: Mapping[str, Any]) -> None:
-        run = self._run(frame)
-        run.text, run.html = "", frame["message"]["html"]
-        run.answer_id = frame["message"]["id"]
-        run.duration_ms = frame["duration_ms"]
-        for step in run.steps:
-            if step.type != "tool" and step.status == "pending":
-                step.status = "succeeded"
-        _end(run, "succeeded", "finished")
+def _said(event: events.Message) -> Said:
+    return Said(
+        author=event.author or "",
+        content=event.content,
+        at=event.timestamp,
+        id=str(event.id),
+        client_id=str(event.client_id or ""),
+    )
 
-    def _on_error(self, frame: Mapping[str, Any]) -> None:
-        run = self._run(frame)
-        run.error, run.retryable = frame["error"], frame["retryable"]
-        run.text = frame["partial"]
-        _end(run, "failed", "stopped")
 
-    def _on_cancelled(self, frame: Mapping[str, Any]) -> None:
-        run = self._run(frame)
-        run.by, run.reason, run.text = frame["by"], frame["reason"], frame["partial"]
-        _end(run, "cancelled", "stopped")
+def _take_status(run: Exchange, event: events.Run) -> None:
+    if event.status == "running" and not run.started_at:
+        run.started_at = event.timestamp
+    if event.status in Run.UNFINISHED:  # its last event says how it ended
+        run.status = event.status
+
+
+def _take_progress(run: Exchange, event: events.Progress) -> None:
+    told = event.metadata
+    if "eta_ms" in told:
+        run.eta_ms, run.eta_at = told["eta_ms"], event.timestamp
+    step = _step(run, told.get("step_id"))
+    if step is None:
+        _tell(_phase(run, event), event)
+    elif told.get("phase") == "started":
+        step.slow_after_ms = told.get("slow_after_ms")
+    elif "phase" not in told:
+        step.report = labels.plain(event.message)
+
+
+def _take_plan(run: Exchange, event: events.Plan) -> None:
+    run.plan_revision, run.summary = event.revision, event.summary
+    numbers = {step["id"]: at for at, step in enumerate(event.steps, 1)}
+    _forget_terms(run)
+    run.steps = [
+        Step(
+            id=step["id"],
+            seq=0,
+            tool=step["tool"] or "",
+            arguments=step["arguments"],
+            given=labels.facts(step["arguments"], numbers),
+            number=numbers[step["id"]],
+            type=step["type"],
+            description=step["description"] or step["tool"] or step["id"],
+            status=step["status"],
+            depends_on=step["depends_on"],
+            waits_for=labels.waits_for(sorted(numbers[key] for key in step["depends_on"])),
+        )
+        for step in event.steps
+    ]
+
+
+def _take_step(run: Exchange, event: events.Step) -> None:
+    step = _step(run, event.id)
+    if step is None:
+        return
+    step.status, step.seq = event.status, step.seq or event.seq
+    step.returned = labels.facts(event.result, {})
+    step.started_at, step.finished_at = event.started_at, event.finished_at
+    step.error, step.result = event.error or "", labels.result(event.result)
+
+
+def _take_approval(run: Exchange, event: events.Approval) -> None:
+    run.asks, run.why = event.status == "requested", event.reason
+    run.plan_revision = event.plan_revision
+    run.decided = labels.decided(event)
+    _forget_terms(run)
+    if run.asks:
+        run.effects = _effects(run, event.effects or [])
+        run.estimate = labels.estimate(event.estimate)
+        run.expires_at = event.expires_at or ""
+
+
+def _take_complete(run: Exchange, event: events.Complete) -> None:
+    run.text, run.html = "", event.message["html"]
+    run.answer_id = event.message["id"]
+    run.duration_ms = event.duration_ms
+    for step in run.steps:
+        if step.type != "tool" and step.status == "pending":
+            step.status = "succeeded"
+    _end(run, "succeeded", "finished")
 
 
 def _end(run: Exchange, status: str, state: str) -> None:
@@ -228,12 +249,12 @@ def _forget_terms(run: Exchange) -> None:
     run.effects, run.estimate, run.expires_at = [], "", ""
 
 
-def _effects(run: Exchange, told: list[Mapping[str, Any]]) -> list[Effect]:
+def _effects(run: Exchange, told: list[StepEffect]) -> list[Effect]:
     numbers = {step.id: step.number for step in run.steps}
     return [one for of_step in told for one in _effects_of(of_step, numbers[of_step["step"]])]
 
 
-def _effects_of(told: Mapping[str, Any], number: int) -> Iterator[Effect]:
+def _effects_of(told: StepEffect, number: int) -> Iterator[Effect]:
     for at, change in enumerate(told["changes"], 1):
         yield Effect(
             key=f"{told['step']}:{at}",
@@ -242,39 +263,36 @@ def _effects_of(told: Mapping[str, Any], number: int) -> Iterator[Effect]:
             text=labels.effect(change),
             fields=labels.differences(change),
         )
-    if note := told.get("note"):
-        yield Effect(f"{told['step']}:note", number, "unknown", note, [])
+    if told["note"]:
+        yield Effect(f"{told['step']}:note", number, "unknown", told["note"], [])
 
 
 def _step(run: Exchange, key: str | None) -> Step | None:
     return next((step for step in run.steps if step.id == key), None)
 
 
-def _phase(run: Exchange, frame: Mapping[str, Any]) -> Phase:
+def _phase(run: Exchange, event: events.Progress) -> Phase:
     """Returns the line of the event's step, which each run has once."""
-    progress = frame["progress"]
-    step_id = (progress.get("metadata") or {}).get("step_id")
-    key = f"{progress['step']}:{step_id}" if step_id else progress["step"]
+    step_id = event.metadata.get("step_id")
+    key = f"{event.step}:{step_id}" if step_id else event.step
     found = next((phase for phase in run.phases if phase.key == key), None)
     if found is None:
-        found = Phase(key, progress["step"], frame["timestamp"], frame["seq"])
+        found = Phase(key, event.step, event.timestamp, event.seq)
         run.phases.append(found)
     return found
 
 
-def _tell(phase: Phase, frame: Mapping[str, Any]) -> None:
-    progress = frame["progress"]
-    told = progress.get("metadata") or {}
-    phase.message = labels.plain(progress["message"])
-    phase.details = progress.get("details") or ""
+def _tell(phase: Phase, event: events.Progress) -> None:
+    told = event.metadata
+    phase.message, phase.details = labels.plain(event.message), event.details
     phase.recalled = told.get("recalled") or []
     state = told.get("phase")
     if state == "started":
-        phase.state, phase.at, phase.duration_ms = "running", frame["timestamp"], None
+        phase.state, phase.at, phase.duration_ms = "running", event.timestamp, None
         phase.slow_after_ms = told.get("slow_after_ms")
     elif state in ("finished", "failed"):
         phase.state = state
-        spent = labels.milliseconds(frame["timestamp"]) - labels.milliseconds(phase.at)
+        spent = labels.milliseconds(event.timestamp) - labels.milliseconds(phase.at)
         phase.duration_ms = told.get("duration_ms", spent)
     elif phase.step == "error":
         phase.state = "failed"

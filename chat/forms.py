@@ -10,6 +10,6 @@ class ProjectForm(forms.Form):
     description = forms.CharField(
         required=False,
         label="Description",
-        help_text="The agent reads it before every plan.",
+        help_text="A few sentences. The agent reads them before every plan.",
         widget=forms.Textarea(attrs={"rows": 4}),
     )

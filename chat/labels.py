@@ -1,4 +1,5 @@
-"""The words that a page says about a run. `static/chat/wording.js` says the same from the same tables.
+"""The texts that a page shows about a run. `static/chat/support/labels.js` makes the same from the
+same tables.
 
 Plain text from plain values: no rows, no markup. A change here is a change there.
 """
@@ -10,16 +11,21 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from agent.event_log import events
+from agent.event_log.payloads import EffectChange
+from agent.support.counts import count
+from agent.support.durations import duration
+
 ENDED = ("succeeded", "failed", "skipped", "cancelled")
 # What a run is doing while a phase is the latest one at work.
 DOING = {
     "start": "Starting",
-    "context": "Gathering the context",
+    "context": "Gathering context",
     "analyzing": "Analyzing the request",
     "planning": "Making a plan",
     "validation": "Checking the plan",
-    "execution": "Carrying out the plan",
-    "memory": "Updating the memory",
+    "execution": "Running the plan",
+    "memory": "Updating memory",
     "completion": "Writing the answer",
 }
 # What a plan does that calls one tool alone: while it works, and what it makes, one and many.
@@ -29,9 +35,9 @@ TOOLS = {
     "update_task": ("Changing", "task", "tasks"),
     "change_task_status": ("Changing", "task", "tasks"),
     "delete_task": ("Deleting", "task", "tasks"),
-    "create_memory": ("Remembering", "thing", "things"),
+    "create_memory": ("Saving", "memory", "memories"),
     "update_memory": ("Changing", "memory", "memories"),
-    "delete_memory": ("Forgetting", "memory", "memories"),
+    "delete_memory": ("Deleting", "memory", "memories"),
 }
 ACTIONS = {
     "created": "Created",
@@ -52,7 +58,7 @@ FIELDS = {
     "priority": "priority",
     "parent": "parent task",
     "depends_on": "dependencies",
-    "position": "place on the board",
+    "position": "position",
     "content": "content",
     "kind": "kind",
     "category": "category",
@@ -65,11 +71,11 @@ STATUSES = {
 }
 # The order in which the panel shows memories.
 KINDS = ("decision", "preference", "spec", "fact", "note")
-WAITING = "The plan waits for your approval"
-GOES_ON = "Going on"
-INTERRUPTED = "Interrupted; it goes on by itself as soon as a server takes it up"
-UNKNOWN_TIME = "How long it takes is not known yet"
-UNREADABLE = "Something happened here that this page cannot show"
+WAITING = "Waiting for your approval"
+GOES_ON = "Resuming"
+INTERRUPTED = "Interrupted. It resumes automatically when a server is available."
+UNKNOWN_TIME = "No time estimate yet"
+UNREADABLE = "This event can't be shown"
 
 # What the page's script needs of the above.
 TABLES = {
@@ -95,22 +101,6 @@ def milliseconds(timestamp: str) -> int:
     return (datetime.fromisoformat(timestamp) - _EPOCH) // timedelta(milliseconds=1)
 
 
-def duration(ms: int) -> str:
-    if ms < 1000:
-        return f"{ms} ms"
-    if ms < 59_950:
-        tenths = (ms + 50) // 100
-        return f"{tenths // 10}.{tenths % 10} s"
-    seconds = (ms + 500) // 1000
-    if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60} s"
-    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
-
-
-def count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
-
-
 def plain(message: str) -> str:
     """Returns `message` without the emoji in front: the page draws an icon of its own instead."""
     at = 0
@@ -125,7 +115,7 @@ def _is_emoji(sign: str) -> bool:
 
 
 def queued(before: int) -> str:
-    return f"Queued, {before} before it" if before else "Queued"
+    return f"Queued ({before} ahead)" if before else "Queued"
 
 
 def executing(steps: Sequence[Any]) -> str:
@@ -137,9 +127,7 @@ def executing(steps: Sequence[Any]) -> str:
     running = [step for step in steps if step.status == "running"]
     if not words and len(running) == 1 and len(steps) > 1:
         return f"Step {running[0].number} of {len(steps)}: {running[0].description}"
-    text = words or (
-        steps[0].description if len(steps) == 1 else f"Carrying out {len(steps)} steps"
-    )
+    text = words or (steps[0].description if len(steps) == 1 else f"Running {len(steps)} steps")
     if len(steps) == 1:
         return text
     failed = sum(step.status in ("failed", "skipped") for step in ended)
@@ -159,16 +147,24 @@ def _length(items: Any) -> int:
     return len(items) if isinstance(items, list) else 1
 
 
-def done(ms: int | None, steps: int, failed: int, tasks: int, memories: int) -> str:
-    """Returns e.g. "Done in 4.2 s · 3 steps, 1 failed · 2 tasks, 1 memory"."""
+def done(ms: int | None, statuses: Sequence[str], tasks: int, memories: int) -> str:
+    """Returns e.g. "Done in 4.2 s · 1 of 3 steps failed · 2 tasks, 1 memory". `statuses`: the steps'."""
     parts = ["Done" if ms is None else f"Done in {duration(ms)}"]
-    if steps:
-        parts.append(count(steps, "step", "steps") + (f", {failed} failed" if failed else ""))
+    if statuses:
+        parts.append(_outcome(statuses))
     touched = [
-        *([count(tasks, "task", "tasks")] if tasks else []),
+        *([count(tasks, "task")] if tasks else []),
         *([count(memories, "memory", "memories")] if memories else []),
     ]
     return " · ".join([*parts, *([", ".join(touched)] if touched else [])])
+
+
+def _outcome(statuses: Sequence[str]) -> str:
+    failed, skipped = statuses.count("failed"), statuses.count("skipped")
+    steps = count(len(statuses), "step", "steps")
+    if failed:
+        return f"{failed} of {steps} failed" + (f", {skipped} skipped" if skipped else "")
+    return f"{skipped} of {steps} skipped" if skipped else steps
 
 
 def cancelled(by: str | None, reason: str) -> str:
@@ -184,11 +180,11 @@ def waits_for(numbers: Sequence[int]) -> str:
     return f"after step {', '.join(map(str, numbers))}" if numbers else ""
 
 
-def decided(approval: Mapping[str, Any]) -> str:
+def decided(approval: events.Approval) -> str:
     """Returns who decided on a plan and how, or "" while nobody has."""
-    status, by, reason = approval["status"], approval.get("by"), approval.get("reason")
+    status, by, reason = approval.status, approval.by, approval.reason
     if status == "expired":
-        return "Nobody decided in time"
+        return "Expired without a decision"
     if status not in ("approved", "rejected"):
         return ""
     word = "Approved" if status == "approved" else "Rejected"
@@ -196,12 +192,31 @@ def decided(approval: Mapping[str, Any]) -> str:
     return f"{who}: {reason}" if reason and status == "rejected" else who
 
 
-def estimate(told: Mapping[str, Any] | None) -> str:
-    """Returns how long a plan may take, e.g. "Takes about 2.0 s to 5.0 s"."""
-    if told is None:
+def estimate(estimate: Mapping[str, int] | None) -> str:
+    """Returns how long a plan may take, e.g. "About 2 to 5 seconds"."""
+    if estimate is None:
         return UNKNOWN_TIME
-    low, high = duration(told["low_ms"]), duration(told["high_ms"])
-    return f"Takes about {low}" if low == high else f"Takes about {low} to {high}"
+    (low, low_unit), (high, high_unit) = map(_rounded, (estimate["low_ms"], estimate["high_ms"]))
+    if low_unit != high_unit:
+        return f"About {_with_unit(low, low_unit)} to {_with_unit(high, high_unit)}"
+    return (
+        f"About {_with_unit(high, high_unit)}"
+        if low == high
+        else f"About {low} to {high} {high_unit}s"
+    )
+
+
+def _rounded(ms: int) -> tuple[int, str]:
+    """Returns a duration in whole seconds, from a minute on in minutes, from an hour on in hours."""
+    seconds = max(1, (ms + 500) // 1000)
+    if seconds < 60:
+        return seconds, "second"
+    minutes = (seconds + 30) // 60
+    return (minutes, "minute") if minutes < 60 else ((minutes + 30) // 60, "hour")
+
+
+def _with_unit(number: int, unit: str) -> str:
+    return count(number, unit, f"{unit}s")
 
 
 def facts(values: Any, numbers: Mapping[str, int]) -> list[tuple[str, str]]:
@@ -239,33 +254,33 @@ def result(value: Any) -> str:
     return f"{total} found" if isinstance(total, int) else ""
 
 
-def change(body: Mapping[str, Any]) -> str:
+def change(event: events.Change) -> str:
     """Returns e.g. "Changed task “Booking”: status in progress, priority high"."""
-    title = (body["after"] or body["before"])["title"]
-    text = f"{ACTIONS[body['action']]} {body['object']} “{title}”"
-    fields = _changed(body)
+    title = (event.after or event.before or {})["title"]
+    text = f"{ACTIONS[event.action]} {event.object} “{title}”"
+    fields = _changed(event)
     return f"{text}: {fields}" if fields else text
 
 
-def brief(body: Mapping[str, Any]) -> str:
+def brief(event: events.Change) -> str:
     """Returns e.g. "Changed: status in progress", for where the object itself is shown."""
-    fields = _changed(body)
-    return f"{ACTIONS[body['action']]}: {fields}" if fields else ACTIONS[body["action"]]
+    fields = _changed(event)
+    return f"{ACTIONS[event.action]}: {fields}" if fields else ACTIONS[event.action]
 
 
-def _changed(body: Mapping[str, Any]) -> str:
-    if body["action"] != "updated":
+def _changed(event: events.Change) -> str:
+    if event.action != "updated":
         return ""
-    before, after = body["before"] or {}, body["after"] or {}
+    before, after = event.before or {}, event.after or {}
     return ", ".join(_field(name, after) for name in FIELDS if before.get(name) != after.get(name))
 
 
-def effect(change: Mapping[str, Any]) -> str:
+def effect(change: EffectChange) -> str:
     """Returns what a step would do, e.g. "Change task “Booking”"."""
     return f"{WOULD[change['action']]} {change['object']} “{change['title']}”"
 
 
-def differences(change: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def differences(change: EffectChange) -> list[tuple[str, str, str]]:
     """Returns name, old and new text of each field that a step would change."""
     if change["action"] != "updated":
         return []

@@ -1,6 +1,6 @@
 """The panels beside a transcript: the project's tasks and memories, as values for the templates.
 
-`static/chat/board.js` and `panels.js` keep the same lists from `change` events, in the same order.
+`static/chat/panels/board.js` and `panels.js` keep the same lists from `change` events, in the same order.
 """
 
 from __future__ import annotations

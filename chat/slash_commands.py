@@ -26,8 +26,8 @@ COMMANDS = (
     Command("open", "List open tasks", "What is open?"),
     Command("remember", "Remember something", "Remember that "),
     Command("decide", "Record a decision", "We decided to "),
-    Command("recall", "Ask for a decision", "What did we decide about ", "?"),
+    Command("recall", "Ask about a decision", "What did we decide about ", "?"),
     Command("stop", "Stop the current run", act="stop"),
     Command("undo", "Undo the latest changes", act="undo"),
-    Command("again", "Answer the last message again", act="again"),
+    Command("again", "Regenerate the last answer", act="again"),
 )

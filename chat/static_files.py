@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from functools import cache
 from typing import Any
@@ -40,8 +41,9 @@ def modules(entry: str) -> tuple[str, ...]:
         path = finders.find(name)
         assert isinstance(path, str), f"no static file {name}"
         with open(path) as file:
-            imported = re.findall(r'from "\./([\w.]+)"', file.read())
-        for other in (f"chat/{file_name}" for file_name in imported):
+            imported = re.findall(r'^(?:import|}) .*from "(\.[\w./]+)"', file.read(), re.MULTILINE)
+        for relative in imported:
+            other = posixpath.normpath(posixpath.join(posixpath.dirname(name), relative))
             if other not in names:
                 names[other] = None
                 add(other)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from agent.support.durations import duration
 from chat import labels
 
 UNFINISHED = frozenset(("queued", "running", "waiting"))
@@ -28,7 +29,7 @@ class Phase:
 
     @property
     def took(self) -> str:
-        return "" if self.duration_ms is None else labels.duration(self.duration_ms)
+        return "" if self.duration_ms is None else duration(self.duration_ms)
 
     @property
     def since(self) -> str:
@@ -85,7 +86,7 @@ class Step:
         if self.started_at is None or self.finished_at is None:
             return ""
         spent = labels.milliseconds(self.finished_at) - labels.milliseconds(self.started_at)
-        return labels.duration(spent)
+        return duration(spent)
 
     @property
     def since(self) -> str:
@@ -286,12 +287,10 @@ class Exchange:
         return labels.DOING.get(running[-1].step, running[-1].message)
 
     def _done(self) -> str:
-        failed = [step for step in self.tool_steps if step.status in ("failed", "skipped")]
+        statuses = [step.status for step in self.tool_steps]
         touched = {(change.object, change.id) for change in self.changes}
         tasks = sum(kind == "task" for kind, _ in touched)
-        return labels.done(
-            self.duration_ms, len(self.tool_steps), len(failed), tasks, len(touched) - tasks
-        )
+        return labels.done(self.duration_ms, statuses, tasks, len(touched) - tasks)
 
 
 @dataclass(slots=True)

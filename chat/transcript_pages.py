@@ -5,11 +5,11 @@ What is not shown is a gap between two events. How a part is folded: `chat.fold`
 
 from __future__ import annotations
 
-import json
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from agent.event_log import events
 from agent.event_log.events import EventType
 from agent.models import Event, Run
 from chat import fold
@@ -100,7 +100,8 @@ def _know_what_came_later(session_id: UUID, told: Transcript, start: int) -> Non
     last: dict[str, int] = {}
     later = Event.objects.filter(session_id=session_id, type=EventType.CHANGE, seq__gte=start)
     for seq, body in later.order_by("seq").values_list("seq", "body").iterator():
-        last[json.loads(body)["change"]["id"]] = seq
+        if isinstance(told_later := events.read(body), events.Change):
+            last[str(told_later.id)] = seq
     notes = [entry for entry in told.entries if isinstance(entry, Change)]
     for change in [*notes, *(one for run in told.exchanges for one in run.changes)]:
         change.undoable = last.get(change.id) == change.seq

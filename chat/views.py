@@ -19,7 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from agent.accounts.access import includes, role_in
-from agent.edits.undo import seqs_of_run
+from agent.edits.undo import change_seqs
 from agent.edits.undo import undo as undo_changes
 from agent.event_log.events import now
 from agent.exceptions import Refused
@@ -253,7 +253,7 @@ def _seqs(request: HttpRequest, session: ChatSession) -> list[int]:
     seq = request.POST.get("seq", "")
     if seq.isascii() and seq.isdigit() and len(seq) < 19:
         return [int(seq)]
-    return seqs_of_run(session.pk, _run_named(request))
+    return change_seqs(session.pk, _run_named(request))
 
 
 def _run_named(request: HttpRequest) -> UUID:

@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 from agent.event_log.events import EventType
 from agent.event_log.log import Committed
 from agent.runs import wake
-from agent.support.detached_task import start_detached
+from agent.support.task_group import background_task
 
 logger = logging.getLogger(__name__)
 
@@ -69,8 +69,8 @@ class Wakeups:
         self._heard_at = float("-inf")
         self._away = False
         self.keepers = [
-            start_detached(self._keep_announcing()),
-            start_detached(self._keep_hearing()),
+            background_task(self._keep_announcing()),
+            background_task(self._keep_hearing()),
         ]
 
     @property
@@ -137,7 +137,7 @@ class Wakeups:
             async with asyncio.timeout(PATIENCE):
                 channel = await self._layer.new_channel()
                 await self._layer.group_add(GROUP, channel)
-            hearing = start_detached(self._receive(channel))
+            hearing = background_task(self._receive(channel))
             await self._stay_in_touch(hearing)
         finally:
             # First: a reader that is cancelled would take leave of a Redis that does not answer.

@@ -1,1 +1,1 @@
-"""The site: settings, the ASGI application and the top-level URLs. No behaviour of its own."""
+"""The site: settings, the ASGI application, the admin site and the top-level URLs."""

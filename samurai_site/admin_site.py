@@ -1,4 +1,4 @@
-"""The admin site: Django's, with a page that tells how the agent is set up.
+"""The admin site: Django's, with a page of the model settings.
 
 The models' pages are in `agent.admin`.
 """
@@ -17,13 +17,13 @@ from django.urls import path, reverse
 
 from agent.llm.factory import has_server, model_notice
 
-# Who sees what runs did may see how they are carried out.
-MAY_SEE = "agent.view_run"
+# The permission to see runs includes the settings with which they are executed.
+PERMISSION = "agent.view_run"
 
 
-class Panel(AdminSite):
+class SamuraiAdminSite(AdminSite):
     site_header = site_title = "Samurai Agent"
-    index_title = "What the agent did and knows"
+    index_title = "Administration"
 
     def get_urls(self) -> list[Any]:
         page = path("settings/", self.admin_view(self.settings_view), name="settings")
@@ -32,12 +32,12 @@ class Panel(AdminSite):
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         apps = super().get_app_list(request, app_label)
         for app in apps:
-            if app["app_label"] == "agent" and request.user.has_perm(MAY_SEE):
+            if app["app_label"] == "agent" and request.user.has_perm(PERMISSION):
                 app["models"].append(_entry())
         return apps
 
     def settings_view(self, request: HttpRequest) -> TemplateResponse:
-        if not request.user.has_perm(MAY_SEE):
+        if not request.user.has_perm(PERMISSION):
             raise PermissionDenied
         context = {**self.each_context(request), "title": "Model settings", "rows": rows()}
         return TemplateResponse(request, "admin/agent/settings.html", context)
@@ -55,38 +55,34 @@ def _entry() -> dict[str, Any]:
 
 
 def rows() -> list[tuple[str, str, str]]:
-    """Returns variable, meaning and value of what is set. No secret is among them, nor part of one."""
+    """Returns variable, meaning and value of each setting, without secrets or parts of them."""
     return [
-        ("", "Who answers", model_notice()),
-        (
-            "SAMURAI_MODEL",
-            "The model that is asked for",
-            settings.SAMURAI_MODEL if has_server() else "-",
-        ),
-        ("OPENAI_BASE_URL", "The model's server", _server()),
-        ("OPENAI_API_KEY", "Its key", "set" if settings.OPENAI_API_KEY else "not set"),
-        ("SAMURAI_MODEL_TIMEOUT", "One call may take", f"{settings.SAMURAI_MODEL_TIMEOUT} s"),
-        ("SAMURAI_RUN_TIMEOUT", "One run may take", f"{settings.SAMURAI_RUN_TIMEOUT} s"),
+        ("", "Model in use", model_notice()),
+        ("SAMURAI_MODEL", "Model name", settings.SAMURAI_MODEL if has_server() else "-"),
+        ("OPENAI_BASE_URL", "Model server", _server()),
+        ("OPENAI_API_KEY", "API key", "set" if settings.OPENAI_API_KEY else "not set"),
+        ("SAMURAI_MODEL_TIMEOUT", "Timeout of a call", f"{settings.SAMURAI_MODEL_TIMEOUT} s"),
+        ("SAMURAI_RUN_TIMEOUT", "Timeout of a run", f"{settings.SAMURAI_RUN_TIMEOUT} s"),
         (
             "SAMURAI_MAX_ACTIVE_RUNS",
-            "Runs at once in a process",
+            "Parallel runs per process",
             str(settings.SAMURAI_MAX_ACTIVE_RUNS),
         ),
         (
             "SAMURAI_USER_RUNS_PER_MINUTE",
-            "Messages of one person in a minute",
+            "Messages per user and minute",
             str(settings.SAMURAI_USER_RUNS_PER_MINUTE),
         ),
-        ("SAMURAI_ENGINE", "Who drives the runs", settings.SAMURAI_ENGINE),
+        ("SAMURAI_ENGINE", "Engine", settings.SAMURAI_ENGINE),
     ]
 
 
 def _server() -> str:
-    """Returns the address without what may be a secret in it: a name, a password, a query."""
+    """Returns the address without user name, password and query, which may be secret."""
     if not has_server():
         return "none"
     if not settings.OPENAI_BASE_URL:
-        return "OpenAI's"
+        return "OpenAI"
     address = urlsplit(settings.OPENAI_BASE_URL)
     host = address.netloc.rpartition("@")[2]
     return f"{address.scheme}://{host}{address.path}"

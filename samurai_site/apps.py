@@ -1,7 +1,7 @@
-"""The admin as a Django application, with a site of our own."""
+"""Makes Django's admin use `SamuraiAdminSite`."""
 
 from django.contrib.admin.apps import AdminConfig
 
 
-class PanelConfig(AdminConfig):
-    default_site = "samurai_site.admin_site.Panel"
+class SamuraiAdminConfig(AdminConfig):
+    default_site = "samurai_site.admin_site.SamuraiAdminSite"

@@ -1,7 +1,7 @@
-"""The ASGI application: Django's pages, the sockets, and the engine that runs beside them.
+"""The ASGI application: HTTP, WebSockets, and the engine in the same process.
 
-Behaves the same under every server: where there is no lifespan (Daphne), the first connection starts
-what the lifespan starts elsewhere.
+Behaves the same under every server: without the lifespan protocol (Daphne), the first connection
+starts the engine.
 """
 
 import os

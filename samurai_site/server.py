@@ -1,4 +1,4 @@
-"""What surrounds the application in a serving process: the engine's life and the limit of a request."""
+"""Wraps the ASGI application: starts and stops the engine, and limits the size of requests."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from django.core.exceptions import ImproperlyConfigured
 
 from agent.engine import process_identity
 from agent.engine.local import LocalEngine
-from samurai_site.server_lock import Place
+from samurai_site.server_lock import ServerLock
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-# Bytes of a request's body. Django spools a body to disk before it looks at who sends it.
+# Bytes of a request's body. Django spools a body to disk before it authenticates the sender.
 MAX_BODY = 2_621_440
 
 
@@ -27,13 +27,13 @@ class Server:
 
     def __init__(self, inner: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
         self._inner = inner
-        self._engine: LocalEngine | None = None  # none where workers drive
+        self._engine: LocalEngine | None = None  # None if separate workers execute runs
         self._started = False
         self._starting: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._lifespan(receive, send)
             return
         await self._start()
         if scope["type"] == "http" and (refusal := _refusal(scope)):
@@ -43,7 +43,7 @@ class Server:
                 scope, _limited(receive) if scope["type"] == "http" else receive, send
             )
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
@@ -60,7 +60,7 @@ class Server:
                 return
 
     async def _start(self) -> None:
-        """Starts the engine once; whoever comes meanwhile waits until it runs."""
+        """Starts the engine once. Concurrent callers wait until it has started."""
         if self._started:
             return
         if self._starting is None:
@@ -69,8 +69,8 @@ class Server:
 
     async def _start_engine(self) -> None:
         process_identity.tune()
-        self._place = Place()
-        await self._place.take()
+        self._lock = ServerLock()
+        await self._lock.acquire()
         if settings.SAMURAI_ENGINE == "local":
             self._engine = LocalEngine(serving=True)
             await self._engine.start()
@@ -82,12 +82,12 @@ def _refusal(scope: Scope) -> tuple[int, str] | None:
     if not length.isdigit():
         return 400, "The Content-Length is not a number."
     if int(length) > MAX_BODY:
-        return 413, f"The request is too large; {MAX_BODY} bytes is the most."
+        return 413, f"The request is too large: the limit is {MAX_BODY} bytes."
     return None
 
 
 async def _answer(send: Send, path: str, status: int, text: str) -> None:
-    """Answers in words, or to the API's callers in JSON."""
+    """Answers with plain text, or with JSON below /api/."""
     kind, body = "text/plain; charset=utf-8", text
     if path.startswith("/api/"):
         kind = "application/json"
@@ -98,13 +98,13 @@ async def _answer(send: Send, path: str, status: int, text: str) -> None:
 
 
 def _limited(receive: Receive) -> Receive:
-    """Cuts off a body that is longer than it may be, whatever its header says."""
-    left = MAX_BODY
+    """Disconnects a request whose body exceeds the limit although its Content-Length does not."""
+    remaining = MAX_BODY
 
     async def limited() -> MutableMapping[str, Any]:
-        nonlocal left
+        nonlocal remaining
         message = await receive()
-        left -= len(message.get("body", b""))
-        return {"type": "http.disconnect"} if left < 0 else message
+        remaining -= len(message.get("body", b""))
+        return {"type": "http.disconnect"} if remaining < 0 else message
 
     return limited

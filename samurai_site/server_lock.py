@@ -1,6 +1,7 @@
-"""A serving process' place among the servers of its database: taken at the start, kept until its end.
+"""The lock that limits the server processes of a database. Held from the start to the process's end.
 
-One SQLite file has one server. Those of a PostgreSQL database share it when they wake each other.
+A SQLite file allows one server. A PostgreSQL database allows several, if they can wake each other over
+Redis.
 """
 
 from __future__ import annotations
@@ -16,68 +17,69 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
-from agent.support.detached_task import start_detached
+from agent.support.task_group import background_task
 
 logger = logging.getLogger(__name__)
 
-# The advisory lock of servers on PostgreSQL: any number that nothing else locks there.
-PLACE = 0x53414D55
-# Seconds between looks whether the lock is still ours; it goes with its connection.
-LOOK = 2.0
+# The id of PostgreSQL's advisory lock: any number that no other program locks in this database.
+LOCK_ID = 0x53414D55
+# Seconds between checks of the connection that holds the lock.
+CHECK_INTERVAL = 2.0
 
 
-class Place:
-    """What is held goes with the process, however that ends."""
+class ServerLock:
+    """The operating system or PostgreSQL releases the lock when the process ends, however it ends."""
 
     def __init__(self) -> None:
-        self._held: int | psycopg.Connection[Any]
+        self._lock: int | psycopg.Connection[Any]
         self._keeper: asyncio.Task[None]
 
-    async def take(self) -> None:
-        """Raises `ImproperlyConfigured` when it is another server's."""
+    async def acquire(self) -> None:
+        """Raises `ImproperlyConfigured` if another server holds the lock."""
         if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-            self._held = _lock_file()
+            self._lock = _lock_file()
             return
-        self._held = await asyncio.to_thread(_lock_database)
-        self._keeper = start_detached(self._keep(self._held))
+        self._lock = await asyncio.to_thread(_lock_database)
+        self._keeper = background_task(self._keep(self._lock))
 
-    async def _keep(self, held: psycopg.Connection[Any]) -> None:
-        """Takes the place again when the connection that held it was lost."""
+    async def _keep(self, connection: psycopg.Connection[Any]) -> None:
+        """Acquires the lock again whenever its connection was lost."""
         lost = False
         while True:
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(CHECK_INTERVAL)
             try:
-                if held.closed:
-                    held = await asyncio.to_thread(_lock_database)
-                    logger.info("The place among the servers is taken again")
+                if connection.closed:
+                    connection = await asyncio.to_thread(_lock_database)
+                    logger.info("Server lock acquired again")
                     lost = False
                 else:
-                    await asyncio.to_thread(held.execute, "SELECT 1")
+                    await asyncio.to_thread(connection.execute, "SELECT 1")
             except (psycopg.Error, ImproperlyConfigured) as error:
-                held.close()
+                connection.close()
                 if not lost:
-                    logger.warning("The place among the servers is lost (%s); trying again", error)
+                    logger.warning("Server lock lost (%s); retrying", error)
                     lost = True
 
 
 def _lock_database() -> psycopg.Connection[Any]:
-    """Shares a lock with servers that wake each other over Redis; alone, holds it alone."""
+    """Acquires the lock: shared if servers can wake each other over Redis, otherwise exclusive."""
     connection = psycopg.connect(**_parameters(), autocommit=True)
     lock = "pg_try_advisory_lock_shared" if settings.REDIS_URL else "pg_try_advisory_lock"
-    row = connection.execute(f"SELECT {lock}(%s)", [PLACE]).fetchone()
+    row = connection.execute(f"SELECT {lock}(%s)", [LOCK_ID]).fetchone()
     if row == (True,):
         return connection
     connection.close()
     raise ImproperlyConfigured(
-        "Another server runs on this PostgreSQL database already. Servers that share one need "
-        "REDIS_URL, each of them, to wake each other: set it everywhere, or stop the other one."
+        "Another server is already using this PostgreSQL database. Servers that share a database "
+        "need REDIS_URL to wake each other: set it for each server, or stop the other server."
     )
 
 
 def _parameters() -> dict[str, Any]:
-    """Returns how Django connects, for a plain connection beside its pool."""
-    found: dict[str, Any] = connections["default"].get_connection_params()
-    return {name: found[name] for name in found if name not in ("context", "cursor_factory")}
+    """Returns Django's connection parameters, for a connection outside its pool."""
+    parameters: dict[str, Any] = connections["default"].get_connection_params()
+    excluded = ("context", "cursor_factory")
+    return {name: value for name, value in parameters.items() if name not in excluded}
 
 
 def _lock_file() -> int:
@@ -89,7 +91,7 @@ def _lock_file() -> int:
     except BlockingIOError:
         os.close(descriptor)
         raise ImproperlyConfigured(
-            "Another server runs on this SQLite database already. Stop it first, or set DATABASE_URL "
-            "to a PostgreSQL database, which several servers can share."
+            "Another server is already using this SQLite database. Stop it, or set DATABASE_URL to a "
+            "PostgreSQL database, which several servers can share."
         ) from None
     return descriptor

@@ -1,6 +1,6 @@
-"""Settings, all read from environment variables and all optional: a clone runs with nothing set.
+"""Django's settings. Everything configurable is an optional environment variable.
 
-`.env.example` explains each. A value that cannot be read stops the start with a message that names it.
+`.env.example` explains each variable. An invalid value stops the start with an error that names it.
 """
 
 import contextlib
@@ -57,24 +57,24 @@ def env_choice(name: str, default: str, choices: tuple[str, ...]) -> str:
     return value
 
 
-def kept_secret_key() -> str:
-    """Returns the key kept in `var/secret_key`, made on the first start and readable by its owner only."""
+def stored_secret_key() -> str:
+    """Returns the key in `var/secret_key`. Generates it on the first start, readable only by the owner."""
     path = VAR_DIR / "secret_key"
     if not path.exists():
-        # Written aside and linked: of two processes that start at once, both read the first one's.
-        aside = VAR_DIR / f"secret_key.{os.getpid()}"
-        with os.fdopen(os.open(aside, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+        # Linking is atomic: if two processes start at once, both use the key that was linked first.
+        temporary = VAR_DIR / f"secret_key.{os.getpid()}"
+        with os.fdopen(os.open(temporary, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(50))
         with contextlib.suppress(FileExistsError):
-            os.link(aside, path)
-        aside.unlink()
+            os.link(temporary, path)
+        temporary.unlink()
     return path.read_text().strip()
 
 
 # -- the site --------------------------------------------------------------------------------------
 
 DEBUG = env_bool("DEBUG", False)
-SECRET_KEY = env_str("SECRET_KEY") or kept_secret_key()
+SECRET_KEY = env_str("SECRET_KEY") or stored_secret_key()
 SITE_URL = env_str("SITE_URL")
 _site = urlsplit(SITE_URL)
 if SITE_URL and (_site.scheme not in ("http", "https") or not _site.hostname):
@@ -107,12 +107,12 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": ["'none'"],
     }
 }
-# The one-time sign-in link is the only token made by Django's password machinery here; in seconds.
+# Seconds for which a one-time sign-in link is valid. Nothing else uses Django's reset tokens.
 PASSWORD_RESET_TIMEOUT = 3600
 
 INSTALLED_APPS = [
-    "daphne",  # first: it replaces `runserver` with one that speaks ASGI
-    "samurai_site.apps.PanelConfig",  # the admin
+    "daphne",  # first: it replaces `runserver` with an ASGI server
+    "samurai_site.apps.SamuraiAdminConfig",  # the admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -178,7 +178,7 @@ LOGOUT_REDIRECT_URL = "sign-in"
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-# Served from the source folders, so that no `collectstatic` stands between a clone and a running page.
+# Static files are served from their source folders, so that a clone needs no `collectstatic`.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
@@ -187,7 +187,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 SAMURAI_API_REQUESTS_PER_MINUTE = env_int("SAMURAI_API_REQUESTS_PER_MINUTE", 1200, minimum=1)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        # The first one names itself when nobody is signed in: HTTP 401, and not 403.
+        # The first class determines the status without credentials: 401 here, 403 for sessions.
         "chat.api.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
@@ -206,7 +206,7 @@ REST_FRAMEWORK = {
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Samurai Agent",
-    "DESCRIPTION": "A planning-first agent: messages in, checked plans and what came of them out.",
+    "DESCRIPTION": "A planning-first agent: send messages, follow runs, approve plans.",
     "VERSION": "1",
     "SCHEMA_PATH_PREFIX": "/api/",
     "COMPONENT_SPLIT_REQUEST": True,
@@ -222,39 +222,40 @@ SPECTACULAR_SETTINGS = {
 
 # -- the database ----------------------------------------------------------------------------------
 
-STALLED_AFTER = 10.0  # seconds without a sign of life after which a process is taken for dead
+STALLED_AFTER = 10.0  # seconds without a heartbeat after which a process counts as dead
 
 
 def database() -> dict[str, Any]:
-    """Returns the default database's settings; the options are what concurrent runs need."""
+    """Returns the default database's settings, with the options that concurrent runs need."""
     url = env_str("DATABASE_URL") or f"sqlite:///{VAR_DIR / 'db.sqlite3'}"
     try:
         config: dict[str, Any] = {**dj_database_url.parse(url)}
     except (ValueError, KeyError, dj_database_url.ParseError, dj_database_url.UnknownSchemeError):
         raise ImproperlyConfigured(
-            "DATABASE_URL must be like postgresql://user@host/name."
+            "DATABASE_URL must have the form postgresql://user@host/name."
         ) from None
     if config["ENGINE"].endswith("sqlite3"):
         config["CONN_MAX_AGE"] = 60
         config["OPTIONS"] = {
-            # Django's defaults fail with "database is locked" as soon as several runs write.
+            # With Django's defaults, concurrent runs fail with "database is locked".
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         }
         config["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
     elif config["ENGINE"].endswith("postgresql"):
-        config["CONN_MAX_AGE"] = 0  # the pool keeps them; the two exclude each other
-        asked = config.get("OPTIONS", {})
+        config["CONN_MAX_AGE"] = 0  # required by the pool, which keeps the connections
+        url_options = config.get("OPTIONS", {})
         config["OPTIONS"] = {
-            **asked,
+            **url_options,
             "pool": {"min_size": 2, "max_size": 16, "timeout": 10},
-            # A process that freezes within a transaction keeps its locks, and nobody could take over.
+            # Without it, a process that freezes in a transaction keeps its locks, and no other process
+            # can take its runs over.
             "options": f"-c idle_in_transaction_session_timeout={STALLED_AFTER:.0f}s "
-            + asked.get("options", ""),
+            + url_options.get("options", ""),
         }
     else:
-        raise ImproperlyConfigured("DATABASE_URL must name a SQLite or a PostgreSQL database.")
+        raise ImproperlyConfigured("DATABASE_URL must be a SQLite or PostgreSQL database.")
     return config
 
 
@@ -262,20 +263,23 @@ DATABASES = {"default": database()}
 
 # -- several processes -----------------------------------------------------------------------------
 
-# How often a thread may ask for the interpreter, in seconds. The log's writer does a dozen times for
-# each commit: at Python's 5 ms, the slowest events of 100 busy runs took 62 ms to the client, not 44.
+# Seconds after which a thread yields the interpreter to another one. The event log's writer waits for
+# it a dozen times per commit. With Python's default of 5 ms, the slowest events of 100 busy runs
+# reached the client after 62 ms instead of 44 ms.
 SWITCH_INTERVAL = 0.0005
 
 REDIS_URL = env_str("REDIS_URL")
 if REDIS_URL and not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
-    raise ImproperlyConfigured(f"REDIS_URL must be like redis://host:6379/0, not {REDIS_URL!r}.")
+    raise ImproperlyConfigured(
+        f"REDIS_URL must have the form redis://host:6379/0, not {REDIS_URL!r}."
+    )
 if REDIS_URL:
     CHANNEL_LAYERS = {
         "default": {
-            # Pub/sub: of 500 wake-ups the other layer, with its queue of 100, dropped 125 to 399.
+            # Pub/sub, because the other layer's queue of 100 dropped 125 to 399 of 500 wake-ups.
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
             "CONFIG": {
-                # redis-py gives up on a subscription that hears nothing for 5 s, unless told so.
+                # Without it, redis-py closes a subscription that receives nothing for 5 s.
                 "hosts": [{"address": REDIS_URL, "socket_timeout": None}],
                 "prefix": "samurai",
             },
@@ -289,7 +293,7 @@ SAMURAI_ENGINE = env_choice("SAMURAI_ENGINE", "local", ("local", "procrastinate"
 OPENAI_API_KEY = env_str("OPENAI_API_KEY")
 OPENAI_BASE_URL = env_str("OPENAI_BASE_URL")
 SAMURAI_MODEL = env_str("SAMURAI_MODEL", "gpt-5-mini")
-# Seconds that one call to the model may take, all of it; and one whole run.
+# Timeouts in seconds: of one call to the model, including its answer, and of one whole run.
 SAMURAI_MODEL_TIMEOUT = env_int("SAMURAI_MODEL_TIMEOUT", 120, minimum=1)
 SAMURAI_RUN_TIMEOUT = env_int("SAMURAI_RUN_TIMEOUT", 900, minimum=1)
 SAMURAI_APPROVAL_HOURS = env_int("SAMURAI_APPROVAL_HOURS", 24, minimum=1)
@@ -300,13 +304,14 @@ if SAMURAI_ENGINE == "procrastinate":
     if not DATABASES["default"]["ENGINE"].endswith("postgresql"):
         raise ImproperlyConfigured(
             "SAMURAI_ENGINE=procrastinate needs PostgreSQL: set DATABASE_URL, "
-            "like postgresql://user@host/name."
+            "for example postgresql://user@host/name."
         )
     if not REDIS_URL:
         raise ImproperlyConfigured(
-            "SAMURAI_ENGINE=procrastinate needs Redis: set REDIS_URL, like redis://127.0.0.1:6379/0."
+            "SAMURAI_ENGINE=procrastinate needs Redis: set REDIS_URL, for example "
+            "redis://127.0.0.1:6379/0."
         )
-    # Only here: its migrations are PostgreSQL's SQL. Before `agent`, which defers jobs with it.
+    # Only with PostgreSQL, which its migrations need. Before `agent`, which defers jobs with it.
     INSTALLED_APPS.insert(INSTALLED_APPS.index("agent"), "procrastinate.contrib.django")
     PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""
     PROCRASTINATE_IMPORT_PATHS = ["agent.engine.procrastinate"]
@@ -335,7 +340,7 @@ LOGGING = {
             ("samurai_site", "INFO"),
             ("django", "WARNING"),
             ("procrastinate", "WARNING"),
-            # A traceback a second while Redis is away; `chat.wakeups` says once that it is.
+            # It logs a traceback per second while Redis is away; `chat.wakeups` logs that once.
             ("channels_redis", "CRITICAL"),
         )
     },

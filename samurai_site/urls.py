@@ -1,4 +1,4 @@
-"""The top-level addresses."""
+"""The top-level URLs."""
 
 from django.contrib import admin
 from django.urls import include, path

@@ -51,7 +51,7 @@ def quick_passwords(settings: Any) -> None:
 @pytest.fixture(autouse=True)
 def no_history() -> None:
     """What a process knows of earlier runs is of another test's rows."""
-    estimates.forget()
+    estimates.clear_cache()
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""Who may do what: project roles, access tokens and one-time sign-in links."""
+"""Project roles, access tokens and one-time sign-in links."""

@@ -1,4 +1,4 @@
-"""Who may do what in a project. Roles only; `chat/access.py` fetches objects through it."""
+"""Users' roles in projects. `chat/access.py` fetches a user's objects by these rules."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from agent.models.projects import Role
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-# A role includes those before it.
+# Each role includes the roles before it.
 ORDER = (Role.VIEWER, Role.EDITOR, Role.OWNER)
 
 
 def projects_of(user: User | AnonymousUser) -> QuerySet[Project]:
-    """Returns the projects that `user` may at least watch: own ones and memberships, nothing else."""
+    """Returns the projects that `user` may view: their own, and those they are a member of."""
     if not user.is_authenticated or not user.is_active:
         return Project.objects.none()
     member = Membership.objects.filter(user=user).values("project")
@@ -27,36 +27,37 @@ def projects_of(user: User | AnonymousUser) -> QuerySet[Project]:
 
 
 def role_in(user: User | AnonymousUser, project: Project) -> Role | None:
-    """Returns the role of `user` in `project`, or None for a stranger."""
+    """Returns the role of `user` in `project`; None if the user has none."""
     if not user.is_authenticated or not user.is_active:
         return None
     if project.owner_id == user.pk:
         return Role.OWNER
-    found = Membership.objects.filter(user=user, project=project).values_list("role", flat=True)
-    return Role(found[0]) if found else None
+    roles = Membership.objects.filter(user=user, project=project).values_list("role", flat=True)
+    return Role(roles[0]) if roles else None
 
 
-def readable(pairs: Iterable[tuple[int, UUID]]) -> set[tuple[int, UUID]]:
-    """Returns those pairs of a user's and a session's key where the user may at least watch.
+def viewable(pairs: Iterable[tuple[int, UUID]]) -> set[tuple[int, UUID]]:
+    """Returns the pairs of user id and session id in which the user may view the session.
 
-    The same rule as `projects_of`, for many at once; users are taken to be active.
+    Applies the rule of `projects_of` to many pairs with two queries. Does not check that users are
+    active.
     """
-    wanted = set(pairs)
-    rows = ChatSession.objects.filter(pk__in={session for _, session in wanted})
-    places = {
+    candidates = set(pairs)
+    rows = ChatSession.objects.filter(pk__in={session for _, session in candidates})
+    projects = {
         session: (project, owner)
         for session, project, owner in rows.values_list("pk", "project_id", "project__owner_id")
     }
     members = set(
         Membership.objects.filter(
-            project__in={project for project, _ in places.values()}
+            project__in={project for project, _ in projects.values()}
         ).values_list("user_id", "project_id")
     )
     return {
         (user, session)
-        for user, session in wanted
-        if session in places
-        and (user == places[session][1] or (user, places[session][0]) in members)
+        for user, session in candidates
+        if session in projects
+        and (user == projects[session][1] or (user, projects[session][0]) in members)
     }
 
 

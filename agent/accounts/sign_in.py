@@ -1,4 +1,4 @@
-"""One-time sign-in links: made for the owner at the start, redeemed once. No HTTP."""
+"""One-time sign-in links: `manage.py setup` creates one for the owner; it works once. No HTTP."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from django.utils.http import base36_to_int, int_to_base36
 
 
 class SignInTokens(PasswordResetTokenGenerator):
-    """Signed, good for PASSWORD_RESET_TIMEOUT seconds, and only until the user's next sign-in."""
+    """Signed tokens that expire after PASSWORD_RESET_TIMEOUT seconds or at the user's next sign-in."""
 
     key_salt = "agent.accounts.sign_in.SignInTokens"
 
     def _make_hash_value(self, user: AbstractBaseUser, timestamp: int) -> str:
-        # Django's own drops the microseconds of last_login: a link that is made and used within one
-        # second of another sign-in would work twice.
+        # Django's method drops the microseconds of last_login, so that a link created and used
+        # within one second of another sign-in would work twice.
         return f"{user.pk}{user.password}{user.last_login}{timestamp}"
 
 
@@ -24,7 +24,7 @@ _tokens = SignInTokens()
 
 
 def owner() -> User | None:
-    """Returns the one whom the link signs in: the first active superuser."""
+    """Returns the user for whom `setup` creates the link: the first active superuser."""
     return User.objects.filter(is_superuser=True, is_active=True).order_by("pk").first()
 
 
@@ -33,13 +33,13 @@ def make_token(user: User) -> str:
 
 
 def redeem(token: str) -> User | None:
-    """Returns the user whom `token` signs in, and ends it; None if it is used, old or wrong."""
+    """Returns the user of `token` and invalidates it; None if it is used, expired or invalid."""
     user = _user_of(token)
     return user if user is not None and claim(user) else None
 
 
 def claim(user: User) -> bool:
-    """Ends all links of `user` as it was read; of several callers at once only one gets True."""
+    """Invalidates all links of `user`. Returns True to only one of several concurrent callers."""
     now = timezone.now()
     unchanged = User.objects.filter(pk=user.pk, is_active=True, last_login=user.last_login)
     if unchanged.update(last_login=now) == 0:

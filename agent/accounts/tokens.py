@@ -1,4 +1,4 @@
-"""Access tokens for programs: make, look up, revoke. Only a key's digest is kept."""
+"""Access tokens for programs: create, find, revoke. The database holds a digest, never the key."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from django.db.models import QuerySet
 
-# Scanners for leaked secrets, and people, know a key of ours by this.
+# Secret scanners and people recognise a key by this prefix.
 PREFIX = "samurai_"
-# `last_used_at` is for people: one write a minute for each token is enough.
-USE_NOTED_EVERY = timedelta(minutes=1)
+# `last_used_at` informs people, so that one write per token and minute is enough.
+USE_INTERVAL = timedelta(minutes=1)
 
 
 def create_token(
     user: User, name: str = "", scope: str = ApiToken.Scope.WRITE
 ) -> tuple[ApiToken, str]:
-    """Returns the new token and its key: `samurai_` and 43 URL-safe characters, kept nowhere."""
+    """Returns the new token and its key: `samurai_` and 43 URL-safe characters, stored nowhere."""
     key = PREFIX + secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
         user=user, name=name, prefix=key[:12], digest=digest(key), scope=scope
@@ -33,7 +33,7 @@ def create_token(
 
 
 def find_token(key: str) -> ApiToken | None:
-    """Returns the token of `key` with its user; None if unknown, revoked, or of a disabled user."""
+    """Returns the token with its user; None if it is unknown or revoked, or its user is inactive."""
     if not key.startswith(PREFIX) or not key.isascii():
         return None
     token = (
@@ -42,22 +42,22 @@ def find_token(key: str) -> ApiToken | None:
         .first()
     )
     if token is not None:
-        note_use(token, timezone.now())
+        record_use(token, timezone.now())
     return token
 
 
-def note_use(token: ApiToken, now: datetime) -> None:
-    if token.last_used_at is not None and token.last_used_at > now - USE_NOTED_EVERY:
+def record_use(token: ApiToken, now: datetime) -> None:
+    if token.last_used_at is not None and token.last_used_at > now - USE_INTERVAL:
         return
     ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
     token.last_used_at = now
 
 
 def revoke(tokens: QuerySet[ApiToken]) -> int:
-    """Ends `tokens` for good; returns how many were still in force."""
+    """Revokes `tokens` for good and returns how many of them were active."""
     return tokens.filter(revoked_at=None).update(revoked_at=timezone.now())
 
 
 def digest(key: str) -> str:
-    """SHA-256, hexadecimal. A key is random enough that it needs no slow hash."""
+    """Returns SHA-256 in hexadecimal. A random key of 256 bits needs no slow hash."""
     return hashlib.sha256(key.encode()).hexdigest()

@@ -1,6 +1,6 @@
-"""The admin panel: what the agent did, said and remembers, for the people who look after it.
+"""The admin: sessions, runs, tasks and memories, for operators of the site.
 
-The log and all that the agent writes in runs is looked at, never edited.
+The event log and everything that runs write is read-only.
 """
 
 from agent.admin import accounts, board, memories, projects, runs, sessions

@@ -1,4 +1,4 @@
-"""People, their access tokens and their feedback in the admin."""
+"""Users, access tokens and feedback in the admin."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from django.http import HttpRequest
 
 from agent.accounts.tokens import revoke
 from agent.admin import actions
-from agent.admin.base import CountedDeletion, QuickAdmin, ReadOnlyAdmin
+from agent.admin.base import CountedDeletion, LargeTableAdmin, ReadOnlyAdmin
 from agent.models import ApiToken, Feedback
+from agent.support.counts import count
 
 if TYPE_CHECKING:
     BaseUserAdmin = UserAdmin[User]
@@ -25,29 +26,31 @@ admin.site.unregister(User)
 
 @admin.register(User)
 class PersonAdmin(CountedDeletion, BaseUserAdmin):
-    """Django's own page. Deleting a person takes along the projects and all that is in them."""
+    """Django's user page. Deleting a user also deletes the user's projects with all their contents."""
 
 
-class InForceFilter(admin.SimpleListFilter):
-    title = "in force"
-    parameter_name = "in_force"
+class TokenStatusFilter(admin.SimpleListFilter):
+    title = "status"
+    parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Yes"), ("no", "Revoked")]
+        return [("active", "Active"), ("revoked", "Revoked")]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         if self.value() is None:
             return queryset
-        return queryset.filter(revoked_at__isnull=self.value() == "yes")
+        return queryset.filter(revoked_at__isnull=self.value() == "active")
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(QuickAdmin):
-    """Tokens are made by `manage.py create_token`, which alone can show the key."""
+class ApiTokenAdmin(LargeTableAdmin):
+    """Access tokens can be renamed and revoked. Only `manage.py create_token` creates them, since it
+    shows the key.
+    """
 
     list_display = ("__str__", "user", "name", "scope", "created_at", "last_used_at", "revoked_at")
     list_select_related = ("user",)
-    list_filter = (InForceFilter, "scope", "last_used_at")
+    list_filter = (TokenStatusFilter, "scope", "last_used_at")
     search_fields = ("prefix", "name", "user__username")
     date_hierarchy = "created_at"
     fields = ("prefix", "user", "name", "scope", "created_at", "last_used_at", "revoked_at")
@@ -60,9 +63,9 @@ class ApiTokenAdmin(QuickAdmin):
     @admin.action(description="Revoke selected tokens", permissions=["change"])
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
         for token in queryset.filter(revoked_at=None):
-            actions.note(request, token, "Revoked.")
-        count = revoke(queryset)
-        self.message_user(request, f"Revoked: {count}.", messages.SUCCESS)
+            actions.log_change(request, token, "Revoked.")
+        number = revoke(queryset)
+        self.message_user(request, f"Revoked {count(number, 'token')}.", messages.SUCCESS)
 
 
 @admin.register(Feedback)

@@ -1,4 +1,4 @@
-"""What a team lead may do to runs in the admin: cancel and retry, each told in the admin's own log."""
+"""Cancel and retry runs from the admin. Each action is recorded in the admin's history of the object."""
 
 from __future__ import annotations
 
@@ -16,46 +16,46 @@ from agent.runs import ending, rerun
 
 MAY_CHANGE = "agent.change_run"
 
-Verb = Callable[[HttpRequest, Run], None]
+RunAction = Callable[[HttpRequest, Run], None]
 
 
 def cancel(request: HttpRequest, run: Run) -> None:
-    """Raises `Refused` for a run that is over."""
-    async_to_sync(ending.cancel)(run.session_id, run.pk, person(request), "In the admin")
-    note(request, run, "Cancelled.")
+    """Raises `Refused` if the run has ended."""
+    async_to_sync(ending.cancel)(run.session_id, run.pk, signed_in_user(request), "In the admin")
+    log_change(request, run, "Cancelled.")
 
 
 def retry(request: HttpRequest, run: Run) -> None:
-    """Has the run tried again in the name of whoever started it, whose role its plan is checked for.
+    """Retries the run for the user who started it, so that the plan is checked for that user's role.
 
-    Raises `Refused` for one that has not failed.
+    Raises `Refused` if the run has not failed.
     """
     user = run.created_by or run.session.project.owner
-    again = async_to_sync(rerun.retry)(run.session_id, run.pk, user)
-    note(request, run, f"Tried again as run {again.number}.")
+    new_run = async_to_sync(rerun.retry)(run.session_id, run.pk, user)
+    log_change(request, run, f"Retried as run {new_run.number}.")
 
 
-def on_each(request: HttpRequest, chosen: Iterable[Run], verb: Verb) -> int:
-    """Does it to all; returns to how many it could be done."""
-    done = 0
-    for run in chosen:
+def apply_to_each(request: HttpRequest, runs: Iterable[Run], action: RunAction) -> int:
+    """Applies `action` to each run. Returns the number of runs that did not refuse it."""
+    applied = 0
+    for run in runs:
         try:
-            verb(request, run)
+            action(request, run)
         except Refused:
             continue
-        done += 1
-    return done
+        applied += 1
+    return applied
 
 
-def person(request: HttpRequest) -> User:
-    assert isinstance(request.user, User), "the admin is for people who are signed in"
+def signed_in_user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User), "the admin requires a signed-in user"
     return request.user
 
 
-def note(request: HttpRequest, row: Model, text: str) -> None:
-    """Tells in the history of `row` what was done to it, and by whom."""
-    note_all(request, [row], text)
+def log_change(request: HttpRequest, row: Model, text: str) -> None:
+    """Adds `text` to the admin's history of `row`."""
+    log_changes(request, [row], text)
 
 
-def note_all(request: HttpRequest, rows: Iterable[Model], text: str) -> None:
-    LogEntry.objects.log_actions(person(request).pk, rows, CHANGE, change_message=text)
+def log_changes(request: HttpRequest, rows: Iterable[Model], text: str) -> None:
+    LogEntry.objects.log_actions(signed_in_user(request).pk, rows, CHANGE, change_message=text)

@@ -1,4 +1,4 @@
-"""What the admin's pages share: quick lists, rows that are only looked at, deletion by counting."""
+"""Base classes of the admin's pages: large tables, read-only rows, deletion with counts."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from agent.support.durations import duration
+
 if TYPE_CHECKING:
     AnyPaginator = Paginator[Any]
     FormSet = BaseInlineFormSet[Any, Any, Any]
@@ -32,33 +34,37 @@ else:
 
 
 class BoundedPaginator(AnyPaginator):
-    """Counts no further than people turn pages: behind that, a filter or the search finds a row."""
+    """Counts at most `LIMIT` rows, so that a long table is not counted for each page. People find
+    further rows by filters and search.
+    """
 
-    MOST = 10_000
+    LIMIT = 10_000
 
     @cached_property
     def count(self) -> int:
         rows: Any = self.object_list
-        return int(rows.order_by()[: self.MOST].count())
+        return int(rows.order_by()[: self.LIMIT].count())
 
 
-class QuickAdmin(ModelAdmin):
-    """A list that stays quick when its table is long."""
+class LargeTableAdmin(ModelAdmin):
+    """A list page without queries that count or sort the whole table."""
 
     show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER  # a count of the whole table for each choice
+    show_facets = admin.ShowFacets.NEVER  # facets count the whole table for each choice
     list_per_page = 50
     paginator = BoundedPaginator
 
 
-class AgentsAdmin(QuickAdmin):
-    """Rows that only the agent makes. They go with what they belong to, not one by one."""
+class AgentRecordAdmin(LargeTableAdmin):
+    """Rows that only the agent creates. They are deleted with their project or session, not one by
+    one.
+    """
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # Asked for here and, when a page deletes something that these rows belong to, from there.
+        # Django also asks when another page deletes a row to which these rows belong.
         if self._is_own_page(request):
             return False
         return super().has_delete_permission(request, obj)
@@ -68,30 +74,30 @@ class AgentsAdmin(QuickAdmin):
         return page is None or page.startswith(f"{self.opts.app_label}_{self.opts.model_name}_")
 
 
-class ReadOnlyAdmin(AgentsAdmin):
-    """Such rows that are looked at and never edited."""
+class ReadOnlyAdmin(AgentRecordAdmin):
+    """Rows that only the agent creates, and that nobody may edit."""
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 
-# Rows shown on the page of what they belong to; the list has them all.
-LATEST = 50
+# Rows of an inline. The list page shows all of them.
+MAX_INLINE = 50
 
 
 class LatestFormSet(FormSet):
-    """Cuts off a long history: a session may have thousands of runs."""
+    """Limits an inline to the latest rows: a session may have thousands of runs."""
 
     _latest: Any = None
 
     def get_queryset(self) -> Any:
-        if self._latest is None:  # kept: each form asks for it
-            self._latest = super().get_queryset()[:LATEST]
+        if self._latest is None:  # cached, since each form calls this method
+            self._latest = super().get_queryset()[:MAX_INLINE]
         return self._latest
 
 
 class ReadOnlyInline(TabularInline):
-    """The latest of such rows on the page of what they belong to."""
+    """Read-only rows on the page of the object to which they belong."""
 
     extra = 0
     can_delete = False
@@ -105,7 +111,7 @@ class ReadOnlyInline(TabularInline):
 
 
 class CountedDeletion(ModelAdmin):
-    """Says how much a deletion takes along, instead of listing each of maybe 100,000 events."""
+    """The confirmation of a deletion shows counts instead of up to 100,000 related events."""
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
@@ -127,16 +133,16 @@ class CountedDeletion(ModelAdmin):
 
 def _counts(collector: Collector) -> dict[type[models.Model], int]:
     counts = {model: len(rows) for model, rows in collector.data.items()}
-    # Rows that are reached in two ways, an event by its session and its run, are there twice.
+    # By key, because a row may be collected twice: an event by its session and by its run.
     keys: dict[type[models.Model], set[Any]] = {}
     for rows in collector.fast_deletes:
         keys.setdefault(rows.model, set()).update(rows.values_list("pk", flat=True))
-    counts.update((model, len(found)) for model, found in keys.items() if found)
+    counts.update((model, len(of_model)) for model, of_model in keys.items() if of_model)
     return counts
 
 
 class ChoiceFilter(admin.SimpleListFilter):
-    """A filter whose choices are known, so that no query has to find them."""
+    """A filter with fixed choices, which need no query."""
 
     options: Sequence[tuple[str, str]] = ()
 
@@ -149,7 +155,7 @@ class ChoiceFilter(admin.SimpleListFilter):
 
 
 def link_to_list(model: type[models.Model], text: str, **lookups: Any) -> SafeString:
-    """Returns a link to the list of those rows of `model` that `lookups` describe."""
+    """Returns a link to the list of `model`, filtered by `lookups`."""
     page = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
     return format_html('<a href="{}?{}">{}</a>', page, urlencode(lookups), text)
 
@@ -159,20 +165,8 @@ def as_json(value: Any) -> SafeString:
     return format_html("<pre>{}</pre>", text)
 
 
-def duration(time: timedelta | None) -> str:
-    """Returns `time` for people: "0.42 s", "12.3 s", "2 min 5 s"; "-" when it is not over."""
-    if time is None:
-        return "-"
-    seconds = time.total_seconds()
-    if seconds < 10:
-        return f"{seconds:.2f} s"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
-
-
 def elapsed(row: Any) -> str:
-    """Returns how long `row` took, from its `started_at` to its `finished_at`."""
+    """Returns the time from the row's `started_at` to its `finished_at`; "-" while one is missing."""
     if row.started_at is None or row.finished_at is None:
         return "-"
-    return duration(row.finished_at - row.started_at)
+    return duration((row.finished_at - row.started_at) / timedelta(milliseconds=1))

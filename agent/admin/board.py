@@ -27,7 +27,7 @@ class TaskAdmin(SoftDeleteAdmin):
         "status",
         "priority",
         "parent",
-        "needs",
+        "dependencies",
         "position",
         "created_at",
         "updated_at",
@@ -36,7 +36,7 @@ class TaskAdmin(SoftDeleteAdmin):
     readonly_fields = (
         "project",
         "parent",
-        "needs",
+        "dependencies",
         "position",
         "created_at",
         "updated_at",
@@ -44,7 +44,7 @@ class TaskAdmin(SoftDeleteAdmin):
     )
 
     @admin.display(description="depends on")
-    def needs(self, task: Task) -> str:
+    def dependencies(self, task: Task) -> str:
         return ", ".join(str(other) for other in task.depends_on.all()) or "-"
 
     def revise(self, request: HttpRequest, row: Any) -> None:
@@ -56,7 +56,7 @@ class TaskAdmin(SoftDeleteAdmin):
             priority=row.priority,
         )
 
-    def mark(self, request: HttpRequest, row: Any) -> None:
+    def delete(self, request: HttpRequest, row: Any) -> None:
         tasks.delete_task(task=row)
 
     def restore(self, request: HttpRequest, row: Any) -> None:

@@ -1,4 +1,4 @@
-"""Files that the admin hands out: a session's log or transcript, and memories. Streamed, part by part."""
+"""Exports of sessions and memories as streamed files: event logs, transcripts, JSON Lines."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ from agent.memory import memories
 from agent.models import ChatSession, Memory
 from agent.support import database
 
-CHUNK = 200  # memories read at once
+BATCH = 200  # memories per query
 FORMATS = {"jsonl": "application/x-ndjson", "md": "text/markdown"}
 
 
 def of_sessions(sessions: Iterable[ChatSession], kind: str) -> StreamingHttpResponse:
-    """Returns the logs as JSON Lines, each behind a line on its session, or what was said as Markdown."""
-    how = _log_of if kind == "jsonl" else _markdown_of
-    return _file(_joined([how(session) for session in sessions]), f"sessions.{kind}")
+    """Returns event logs as JSON Lines (`kind` "jsonl") or transcripts as Markdown ("md").
+
+    Each log begins with a line about its session.
+    """
+    export = _log_of if kind == "jsonl" else _markdown_of
+    return _file(_joined([export(session) for session in sessions]), f"sessions.{kind}")
 
 
 def of_memories(ids: Sequence[UUID]) -> StreamingHttpResponse:
@@ -40,8 +43,8 @@ def _line(value: Any) -> str:
 
 
 async def _log_of(session: ChatSession) -> AsyncIterator[str]:
-    about = {"id": str(session.pk), "title": session.title, "project": str(session.project)}
-    yield _line({"session": about})
+    header = {"id": str(session.pk), "title": session.title, "project": str(session.project)}
+    yield _line({"session": header})
     after = 0
     while frames := await log.read(session.pk, after):
         after = frames[-1].seq
@@ -56,20 +59,20 @@ async def _markdown_of(session: ChatSession) -> AsyncIterator[str]:
         yield "".join(map(transcript.as_markdown, exchanges))
 
 
-async def _joined(parts: Iterable[AsyncIterator[str]]) -> AsyncIterator[str]:
-    for several in parts:
-        async for part in several:
+async def _joined(files: Iterable[AsyncIterator[str]]) -> AsyncIterator[str]:
+    for parts in files:
+        async for part in parts:
             yield part
 
 
 async def _memories(ids: Sequence[UUID]) -> AsyncIterator[str]:
-    for start in range(0, len(ids), CHUNK):
-        yield await database.call(_memory_lines, ids[start : start + CHUNK])
+    for start in range(0, len(ids), BATCH):
+        yield await database.call(_memory_lines, ids[start : start + BATCH])
 
 
 def _memory_lines(ids: Sequence[UUID]) -> str:
-    rows = Memory.all_objects.select_related("project").in_bulk(ids)
-    found = [rows[pk] for pk in ids if pk in rows]
+    by_id = Memory.all_objects.select_related("project").in_bulk(ids)
+    rows = [by_id[pk] for pk in ids if pk in by_id]
     return "".join(
-        _line({"project": str(row.project), **memories.memory_json(row)}) for row in found
+        _line({"project": str(row.project), **memories.memory_json(row)}) for row in rows
     )

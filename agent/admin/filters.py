@@ -1,4 +1,4 @@
-"""Filters of the admin whose choices cost one short query at most."""
+"""Filters of the admin's lists. Each needs at most one short query for its choices."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from django.http import HttpRequest
 from agent.admin.base import ChoiceFilter
 from agent.models import Memory, Project, Run
 
-MOST = 30  # choices; what is not among them is found by the search
+MAX_CHOICES = 30  # people find further rows by search
 
 
-class FewFilter(admin.SimpleListFilter):
-    """The first of maybe many rows, and the one that is chosen."""
+class LimitedChoicesFilter(admin.SimpleListFilter):
+    """A filter by a related row. Offers the first `MAX_CHOICES` rows and the selected row."""
 
     def rows(self) -> QuerySet[Any]:
         raise NotImplementedError
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        found = {str(row.pk): str(row) for row in self.rows()[:MOST]}
-        chosen = str(self.used_parameters.get(str(self.parameter_name)) or "")
-        if chosen and chosen not in found:
-            found |= {str(row.pk): str(row) for row in self._of_key(chosen)}
-        return list(found.items())
+        choices = {str(row.pk): str(row) for row in self.rows()[:MAX_CHOICES]}
+        selected = str(self.used_parameters.get(str(self.parameter_name)) or "")
+        if selected and selected not in choices:
+            choices |= {str(row.pk): str(row) for row in self._with_key(selected)}
+        return list(choices.items())
 
-    def _of_key(self, key: str) -> QuerySet[Any]:
+    def _with_key(self, key: str) -> QuerySet[Any]:
         rows = self.rows()
         try:
             rows.model._meta.pk.to_python(key)
-        except Exception:  # noqa: BLE001  (each field raises its own for what is no key)
+        except Exception:  # noqa: BLE001  (each field type raises its own error for an invalid key)
             return rows.none()
         return rows.filter(pk=key)
 
@@ -42,15 +42,12 @@ class FewFilter(admin.SimpleListFilter):
         value = self.value()
         if value is None:
             return queryset
-        known = {key for key, _ in self.lookup_choices}
-        return (
-            queryset.filter(**{str(self.parameter_name): value})
-            if value in known
-            else queryset.none()
-        )
+        if value not in {key for key, _ in self.lookup_choices}:
+            return queryset.none()
+        return queryset.filter(**{str(self.parameter_name): value})
 
 
-class ProjectFilter(FewFilter):
+class ProjectFilter(LimitedChoicesFilter):
     title = "project"
     parameter_name = "project__id__exact"
 
@@ -58,7 +55,7 @@ class ProjectFilter(FewFilter):
         return Project.objects.order_by("-created_at")
 
 
-class PersonFilter(FewFilter):
+class PersonFilter(LimitedChoicesFilter):
     title = "person"
     parameter_name = "created_by__id__exact"
 
@@ -67,7 +64,7 @@ class PersonFilter(FewFilter):
 
 
 def latest_status() -> Subquery:
-    """Returns the status of a session's latest run, by the index that its runs are numbered in."""
+    """Returns the status of a session's latest run, found by the index on session and number."""
     runs = Run.objects.filter(session=OuterRef("pk")).order_by("-number")
     return Subquery(runs.values("status")[:1], output_field=models.CharField())
 
@@ -81,7 +78,9 @@ class LatestStatusFilter(ChoiceFilter):
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         value = self.value()
-        return queryset.alias(its=latest_status()).filter(its=value) if value else queryset
+        if not value:
+            return queryset
+        return queryset.alias(latest_status=latest_status()).filter(latest_status=value)
 
 
 class CategoryFilter(admin.SimpleListFilter):
@@ -89,9 +88,9 @@ class CategoryFilter(admin.SimpleListFilter):
     parameter_name = "category__exact"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        named = Memory.objects.exclude(category="").order_by("category")
-        found = named.values_list("category", flat=True).distinct()[:MOST]
-        return [(name, name) for name in found]
+        rows = Memory.objects.exclude(category="").order_by("category")
+        names = rows.values_list("category", flat=True).distinct()[:MAX_CHOICES]
+        return [(name, name) for name in names]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.filter(category=self.value()) if self.value() else queryset

@@ -1,4 +1,4 @@
-"""Memories out of a file: JSON Lines like those that the export hands out. Pages are elsewhere."""
+"""Imports memories from JSON Lines, the format of the export. The page is in `agent.admin.memories`."""
 
 from __future__ import annotations
 
@@ -16,93 +16,93 @@ from agent.exceptions import ToolFailed
 from agent.memory import memories
 from agent.models import Memory, Project
 
-# Each line is compared with all memories of the project: more of them at once take too long.
-MOST_LINES = 500
-MOST_BYTES = 5_000_000
+# Each line is compared with all memories of the project, so that more lines would take too long.
+MAX_LINES = 500
+MAX_BYTES = 5_000_000
 
 
 class ImportForm(forms.Form):
     project = forms.ModelChoiceField(Project.objects.order_by("name"))
     file = forms.FileField(
-        help_text=f"JSON Lines, at most {MOST_LINES}: title, content, kind, category. "
-        "What the memory says already stays as it is."
+        help_text=f"At most {MAX_LINES} JSON Lines with title, content, kind, category. "
+        "Memories that exist already are not changed."
     )
 
     def clean_file(self) -> list[str]:
         file = self.cleaned_data["file"]
-        if (file.size or 0) > MOST_BYTES:
-            raise forms.ValidationError(f"The file has more than {MOST_BYTES:,} bytes.")
+        if (file.size or 0) > MAX_BYTES:
+            raise forms.ValidationError(f"The file has more than {MAX_BYTES:,} bytes.")
         try:
             lines: list[str] = file.read().decode("utf-8-sig").splitlines()
         except UnicodeDecodeError:
-            raise forms.ValidationError("The file is not UTF-8.") from None
-        if len(lines) > MOST_LINES:
-            raise forms.ValidationError(f"The file has more than {MOST_LINES} lines.")
+            raise forms.ValidationError("The file must be UTF-8 text.") from None
+        if len(lines) > MAX_LINES:
+            raise forms.ValidationError(f"The file has more than {MAX_LINES} lines.")
         return lines
 
 
 @dataclass(slots=True)
-class Imported:
-    """What came of a file: `changes` by their action, and the lines that were left out, with why."""
+class ImportResult:
+    """The changes that an import made, the number of unchanged memories, and errors of skipped lines."""
 
     changes: list[Change] = field(default_factory=list)
-    known: int = 0
-    left_out: list[str] = field(default_factory=list)
+    unchanged: int = 0
+    errors: list[str] = field(default_factory=list)
 
     def count(self, action: str) -> int:
         return sum(change.action == action for change in self.changes)
 
     def __str__(self) -> str:
-        created, updated = self.count("created"), self.count("updated")
         return (
-            f"Remembered: {created}. Revised: {updated}. Known already: {self.known}. "
-            f"Left out: {len(self.left_out)}."
+            f"Created: {self.count('created')}. Updated: {self.count('updated')}. "
+            f"Unchanged: {self.unchanged}. Skipped: {len(self.errors)}."
         )
 
 
-def take(project: Project, lines: list[str], by_id: int) -> Imported:
-    """Remembers what the lines say; one that cannot be kept is left out, the others are kept."""
+def import_memories(project: Project, lines: list[str], by_id: int) -> ImportResult:
+    """Remembers the memory of each line. Skips invalid lines and imports the others."""
 
-    def work() -> tuple[Imported, list[Change]]:
-        done = Imported()
-        for number, told in _told(lines, done):
+    def work() -> tuple[ImportResult, list[Change]]:
+        result = ImportResult()
+        for number, fields in _parsed(lines, result):
             try:
                 with transaction.atomic():
-                    change = memories.remember(project_id=project.pk, by_id=by_id, **told)[1]
+                    change = memories.remember(project_id=project.pk, by_id=by_id, **fields)[1]
             except ToolFailed as error:
-                done.left_out.append(f"Line {number}: {error}")
+                result.errors.append(f"Line {number}: {error}")
                 continue
             if change is None:
-                done.known += 1
+                result.unchanged += 1
             else:
-                done.changes.append(change)
-        return done, done.changes
+                result.changes.append(change)
+        return result, result.changes
 
-    return manual_changes.on_board(project.pk, work)
+    return manual_changes.apply_to_project(project.pk, work)
 
 
-def _told(lines: list[str], done: Imported) -> Iterator[tuple[int, dict[str, Any]]]:
+def _parsed(lines: list[str], result: ImportResult) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yields number and fields of each valid line; adds the errors of other lines to `result`."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        told = _fields(line)
-        if told is None:
-            done.left_out.append(
-                f"Line {number}: it is no JSON object with the texts title, content"
+        fields = _fields(line)
+        if fields is None:
+            result.errors.append(
+                f"Line {number}: must be a JSON object with the strings title and content"
             )
         else:
-            yield number, told
+            yield number, fields
 
 
 def _fields(line: str) -> dict[str, Any] | None:
     try:
-        read = json.loads(line)
+        value = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(read, dict):
+    if not isinstance(value, dict):
         return None
-    told = {"kind": Memory.Kind.FACT.value, "category": ""} | {
-        name: read[name] for name in ("title", "content", "kind", "category") if name in read
+    fields = {"kind": Memory.Kind.FACT.value, "category": ""} | {
+        name: value[name] for name in ("title", "content", "kind", "category") if name in value
     }
-    texts = all(isinstance(value, str) for value in told.values())
-    return told if texts and {"title", "content"} <= told.keys() else None
+    valid = all(isinstance(text, str) for text in fields.values())
+    return fields if valid and {"title", "content"} <= fields.keys() else None

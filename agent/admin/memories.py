@@ -16,7 +16,7 @@ from django.template.response import TemplateResponse
 from django.urls import path
 
 from agent.admin import actions, exports, imports, revisions
-from agent.admin.base import LATEST, ChoiceFilter, LatestFormSet, ReadOnlyAdmin, ReadOnlyInline
+from agent.admin.base import MAX_INLINE, ChoiceFilter, LatestFormSet, ReadOnlyAdmin, ReadOnlyInline
 from agent.admin.filters import CategoryFilter, ProjectFilter
 from agent.admin.soft_delete import DeletedFilter, SoftDeleteAdmin
 from agent.change import Change
@@ -32,14 +32,14 @@ else:
     Form = forms.ModelForm
 
 
-MOST_FOUND = 200  # memories that a search by words finds, the best
+MAX_MATCHES = 200  # best matches of a search by words
 
 
 class RevisionInline(ReadOnlyInline):
     model = MemoryRevision
     formset = LatestFormSet
     ordering = ("-number",)
-    verbose_name_plural = f"latest revisions, at most {LATEST}"
+    verbose_name_plural = f"latest {MAX_INLINE} revisions"
     fields = ("number", "action", "title", "content", "kind", "by", "created_at")
     readonly_fields = fields
 
@@ -55,7 +55,7 @@ class MemoryAdmin(SoftDeleteAdmin):
     list_select_related = ("project",)
     list_filter = (DeletedFilter, "kind", "updated_at", CategoryFilter, ProjectFilter)
     search_fields = ("title", "content", "category", "project__name")
-    search_help_text = "Words in any form, as the agent recalls; or a part of the text"
+    search_help_text = "Finds words in any form, and parts of the text"
     date_hierarchy = "created_at"
     ordering = ("-updated_at",)
     actions = (*SoftDeleteAdmin.actions, "export_selected")
@@ -74,32 +74,31 @@ class MemoryAdmin(SoftDeleteAdmin):
     inlines = (RevisionInline,)
 
     def has_import_permission(self, request: HttpRequest) -> bool:
-        # Adding is asked for by its name: the panel itself has no page to add a memory.
+        # By the permission's name: `has_add_permission` is False, since there is no page to add one.
         return request.user.has_perms(["agent.add_memory", "agent.change_memory"])
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        found, doubled = super().get_search_results(request, queryset, search_term)
-        if not search_term.strip():
-            return found, doubled
-        return found | queryset.filter(
-            pk__in=search_index.search(None, "memory", search_term, MOST_FOUND)
-        ), doubled
+        matches, may_have_duplicates = super().get_search_results(request, queryset, search_term)
+        if search_term.strip():
+            ids = search_index.search(None, "memory", search_term, MAX_MATCHES)
+            matches |= queryset.filter(pk__in=ids)
+        return matches, may_have_duplicates
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        may = {"may_import": self.has_import_permission(request)}
-        return super().changelist_view(request, {**may, **(extra_context or {})})
+        context = {"may_import": self.has_import_permission(request), **(extra_context or {})}
+        return super().changelist_view(request, context)
 
     @admin.action(description="Export as JSON Lines", permissions=["view"])
-    def export_selected(self, request: HttpRequest, chosen: QuerySet[Memory]) -> HttpResponseBase:
-        ids = list(chosen.values_list("pk", flat=True))
-        actions.note_all(request, chosen, "Exported.")
+    def export_selected(self, request: HttpRequest, queryset: QuerySet[Memory]) -> HttpResponseBase:
+        ids = list(queryset.values_list("pk", flat=True))
+        actions.log_changes(request, queryset, "Exported.")
         return exports.of_memories(ids)
 
-    # -- pages of its own --------------------------------------------------------------------------
+    # -- further pages -----------------------------------------------------------------------------
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view
@@ -117,13 +116,14 @@ class MemoryAdmin(SoftDeleteAdmin):
         if not self.has_import_permission(request):
             raise PermissionDenied
         form = imports.ImportForm(request.POST or None, request.FILES or None)
-        imported = None
+        result = None
         if request.method == "POST" and form.is_valid():
             project, lines = form.cleaned_data["project"], form.cleaned_data["file"]
-            imported = imports.take(project, lines, actions.person(request).pk)
-            changed = Memory.objects.filter(pk__in=[change.id for change in imported.changes])
-            actions.note_all(request, changed, "Imported.")
-        context = {"title": "Import memories", "form": form, "imported": imported}
+            user = actions.signed_in_user(request)
+            result = imports.import_memories(project, lines, user.pk)
+            changed = Memory.objects.filter(pk__in=[change.id for change in result.changes])
+            actions.log_changes(request, changed, "Imported.")
+        context = {"title": "Import memories", "form": form, "result": result}
         return self._page(request, "import", context)
 
     def revisions_view(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
@@ -135,7 +135,7 @@ class MemoryAdmin(SoftDeleteAdmin):
         context = {
             "title": f"Revisions of “{row}”",
             "memory": row,
-            "revisions": revisions.shown(row),
+            "revisions": revisions.latest(row),
             "may_change": self.has_change_permission(request, row),
         }
         return self._page(request, "revisions", context)
@@ -144,26 +144,26 @@ class MemoryAdmin(SoftDeleteAdmin):
         if not self.has_change_permission(request, row):
             raise PermissionDenied
         number = request.POST.get("number", "")
-        change = undo.change_of(row, int(number)) if number.isdecimal() else None
+        change = undo.change_of_revision(row, int(number)) if number.isdecimal() else None
         if change is None:
             raise Http404("There is no such revision.")
 
         def work() -> tuple[None, list[Change]]:
-            done = undo.undo_change(row.project_id, change, by_id=actions.person(request).pk)
-            return None, [done]
+            user = actions.signed_in_user(request)
+            return None, [undo.undo_change(row.project_id, change, by_id=user.pk)]
 
         try:
-            manual_changes.on_board(row.project_id, work)
+            manual_changes.apply_to_project(row.project_id, work)
         except Refused as refused:
             self.message_user(request, str(refused), messages.ERROR)
         else:
-            actions.note(request, row, f"Revision {number} undone.")
-            self.message_user(request, f"Revision {number} is undone.", messages.SUCCESS)
+            actions.log_change(request, row, f"Undid revision {number}.")
+            self.message_user(request, f"Revision {number} was undone.", messages.SUCCESS)
         return HttpResponseRedirect(request.path)
 
     def _page(self, request: HttpRequest, name: str, context: dict[str, Any]) -> TemplateResponse:
-        whole = {**self.admin_site.each_context(request), **context}
-        return TemplateResponse(request, f"admin/agent/memory/{name}.html", whole)
+        context = {**self.admin_site.each_context(request), **context}
+        return TemplateResponse(request, f"admin/agent/memory/{name}.html", context)
 
     def revise(self, request: HttpRequest, row: Any) -> None:
         memories.revise(
@@ -175,7 +175,7 @@ class MemoryAdmin(SoftDeleteAdmin):
             by_id=request.user.pk,
         )
 
-    def mark(self, request: HttpRequest, row: Any) -> None:
+    def delete(self, request: HttpRequest, row: Any) -> None:
         memories.forget(memory=row, by_id=request.user.pk)
 
     def restore(self, request: HttpRequest, row: Any) -> None:
@@ -213,7 +213,7 @@ class EntryKindFilter(ChoiceFilter):
 
 @admin.register(SearchEntry)
 class SearchEntryAdmin(ReadOnlyAdmin):
-    """What search finds: kept by `agent.text.search_index` beside each task and memory."""
+    """The indexed text of tasks and memories, written by `agent.text.search_index`."""
 
     list_display = ("__str__", "kind", "project")
     list_select_related = ("project",)

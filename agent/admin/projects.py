@@ -10,16 +10,16 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 
-from agent.admin.base import CountedDeletion, QuickAdmin, TabularInline, link_to_list
+from agent.admin.base import CountedDeletion, LargeTableAdmin, TabularInline, link_to_list
 from agent.models import ChatSession, Membership, Memory, Project, Task
 
 
 def _count(rows: QuerySet[Any]) -> Coalesce:
-    """Counts by a subquery: joins to several tables would multiply each other's rows."""
-    counted = (
+    """Counts in a subquery, because joins to several tables multiply each other's rows."""
+    counts = (
         rows.filter(project=OuterRef("pk")).order_by().values("project").annotate(n=Count("pk"))
     )
-    return Coalesce(Subquery(counted.values("n"), output_field=IntegerField()), 0)
+    return Coalesce(Subquery(counts.values("n"), output_field=IntegerField()), 0)
 
 
 class MembershipInline(TabularInline):
@@ -29,7 +29,7 @@ class MembershipInline(TabularInline):
 
 
 @admin.register(Project)
-class ProjectAdmin(CountedDeletion, QuickAdmin):
+class ProjectAdmin(CountedDeletion, LargeTableAdmin):
     list_display = ("name", "owner", "session_count", "open_tasks", "memory_count", "created_at")
     list_select_related = ("owner",)
     list_filter = ("created_at",)
@@ -63,16 +63,16 @@ class ProjectAdmin(CountedDeletion, QuickAdmin):
     def contents(self, project: Project) -> str:
         if project._state.adding:
             return "-"
-        linked = ((ChatSession, "Sessions"), (Task, "Tasks"), (Memory, "Memories"))
+        lists = ((ChatSession, "Sessions"), (Task, "Tasks"), (Memory, "Memories"))
         return format_html_join(
             " · ",
             "{}",
-            ((link_to_list(model, text, project__id__exact=project.pk),) for model, text in linked),
+            ((link_to_list(model, text, project__id__exact=project.pk),) for model, text in lists),
         )
 
 
 @admin.register(Membership)
-class MembershipAdmin(QuickAdmin):
+class MembershipAdmin(LargeTableAdmin):
     list_display = ("user", "project", "role", "created_at")
     list_select_related = ("user", "project")
     list_filter = ("role", "created_at")

@@ -1,4 +1,4 @@
-"""What was changed in a memory, revision by revision: the difference, and the change to take back."""
+"""The revisions of a memory with their differences, as the admin shows them."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ from django.utils.safestring import SafeString
 from agent.models import Memory, MemoryRevision
 
 FIELDS = ("title", "content", "kind", "category")
-MOST = 100  # revisions on a page, the latest
+LIMIT = 100  # revisions on a page
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """One revision and what it changed, field by field."""
+class RevisionDifference:
+    """A revision and its differences from the one before: name of the field and HTML."""
 
     row: MemoryRevision
     differences: list[tuple[str, SafeString]]
 
 
-def shown(memory: Memory) -> list[Shown]:
+def latest(memory: Memory) -> list[RevisionDifference]:
     """Returns the latest revisions, newest first."""
     rows = list(
-        memory.revisions.select_related("by", "run__session").order_by("-number")[: MOST + 1]
+        memory.revisions.select_related("by", "run__session").order_by("-number")[: LIMIT + 1]
     )
     pairs = zip(rows, [*rows[1:], None], strict=True)
-    return [Shown(row, list(_differences(before, row))) for row, before in pairs][:MOST]
+    differences = [
+        RevisionDifference(row, list(_differences(before, row))) for row, before in pairs
+    ]
+    return differences[:LIMIT]
 
 
 def _differences(
@@ -43,13 +46,13 @@ def _differences(
 
 
 def difference(old: str, new: str) -> SafeString:
-    """Returns `new` with what was added and, struck out, what was removed; word by word."""
-    one, other = (re.findall(r"\s+|\w+|[^\w\s]", text) for text in (old, new))
-    matcher = SequenceMatcher(a=one, b=other, autojunk=False)
+    """Returns `new` as HTML with added words marked and removed words struck out."""
+    old_words, new_words = (re.findall(r"\s+|\w+|[^\w\s]", text) for text in (old, new))
+    matcher = SequenceMatcher(a=old_words, b=new_words, autojunk=False)
     parts: list[tuple[SafeString]] = []
-    for what, start, end, new_start, new_end in matcher.get_opcodes():
-        removed, added = "".join(one[start:end]), "".join(other[new_start:new_end])
-        if what == "equal":
+    for operation, start, end, new_start, new_end in matcher.get_opcodes():
+        removed, added = "".join(old_words[start:end]), "".join(new_words[new_start:new_end])
+        if operation == "equal":
             parts.append((format_html("{}", added),))
             continue
         if removed:

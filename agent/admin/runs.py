@@ -1,8 +1,6 @@
-"""Runs in the admin, with phases, plans, steps and approvals: what was done, how long it took."""
+"""Runs in the admin, with their phases, plans, steps and approvals."""
 
 from __future__ import annotations
-
-from datetime import timedelta
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -10,13 +8,12 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from agent.admin import actions
-from agent.admin.actions import Verb
+from agent.admin.actions import RunAction
 from agent.admin.base import (
     ChoiceFilter,
     ReadOnlyAdmin,
     ReadOnlyInline,
     as_json,
-    duration,
     elapsed,
     link_to_list,
 )
@@ -24,6 +21,8 @@ from agent.event_log.events import Phase
 from agent.exceptions import codes
 from agent.models import Approval, Event, PhaseResult, PlanRevision, PlanStep, Run
 from agent.plan import StepType
+from agent.support.counts import count
+from agent.support.durations import duration
 
 
 class PhaseInline(ReadOnlyInline):
@@ -33,7 +32,7 @@ class PhaseInline(ReadOnlyInline):
 
     @admin.display(description="took")
     def took(self, row: PhaseResult) -> str:
-        return duration(timedelta(milliseconds=row.duration_ms))
+        return duration(row.duration_ms)
 
 
 class PlanInline(ReadOnlyInline):
@@ -126,25 +125,27 @@ class RunAdmin(ReadOnlyAdmin):
 
     @admin.display(description="log")
     def log(self, run: Run) -> SafeString:
-        # The session too: the log's one index begins with it.
+        # Also filtered by session, since the event log's only index begins with it.
         of_run = {"session__id__exact": run.session_id, "run__id__exact": run.pk}
-        return link_to_list(Event, "Its events", **of_run)
+        return link_to_list(Event, "Events", **of_run)
 
-    def has_verb_permission(self, request: HttpRequest) -> bool:
+    def has_run_action_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(actions.MAY_CHANGE)
 
-    @admin.action(description="Cancel selected runs", permissions=["verb"])
-    def cancel_selected(self, request: HttpRequest, chosen: QuerySet[Run]) -> None:
-        self._tell(request, chosen, actions.cancel, "cancelled")
+    @admin.action(description="Cancel selected runs", permissions=["run_action"])
+    def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
+        self._apply(request, queryset, actions.cancel, "cancelled")
 
-    @admin.action(description="Retry selected runs that failed", permissions=["verb"])
-    def retry_selected(self, request: HttpRequest, chosen: QuerySet[Run]) -> None:
-        self._tell(request, chosen, actions.retry, "on their way again")
+    @admin.action(description="Retry selected failed runs", permissions=["run_action"])
+    def retry_selected(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
+        self._apply(request, queryset, actions.retry, "retried")
 
-    def _tell(self, request: HttpRequest, chosen: QuerySet[Run], verb: Verb, done: str) -> None:
-        found = list(chosen.select_related("created_by", "session__project__owner"))
-        count = actions.on_each(request, found, verb)
-        self.message_user(request, f"{count} of {len(found)} {done}.")
+    def _apply(
+        self, request: HttpRequest, queryset: QuerySet[Run], action: RunAction, verb: str
+    ) -> None:
+        runs = list(queryset.select_related("created_by", "session__project__owner"))
+        applied = actions.apply_to_each(request, runs, action)
+        self.message_user(request, f"{applied} of {count(len(runs), 'run')} {verb}.")
 
 
 class PhaseFilter(ChoiceFilter):
@@ -161,7 +162,7 @@ class PhaseResultAdmin(ReadOnlyAdmin):
     search_fields = ("phase", "run__session__title")
     date_hierarchy = "started_at"
     ordering = ("-id",)
-    fields = ("run", "phase", "started_at", "took", "found")
+    fields = ("run", "phase", "started_at", "took", "result_json")
     readonly_fields = fields
 
     @admin.display(description="session")
@@ -170,10 +171,10 @@ class PhaseResultAdmin(ReadOnlyAdmin):
 
     @admin.display(description="took", ordering="duration_ms")
     def took(self, row: PhaseResult) -> str:
-        return duration(timedelta(milliseconds=row.duration_ms))
+        return duration(row.duration_ms)
 
     @admin.display(description="result")
-    def found(self, row: PhaseResult) -> SafeString:
+    def result_json(self, row: PhaseResult) -> SafeString:
         return as_json(row.result)
 
 
@@ -215,13 +216,13 @@ class PlanStepAdmin(ReadOnlyAdmin):
         "type",
         "tool",
         "description",
-        "given",
+        "arguments_json",
         "depends_on",
         "status",
         "started_at",
         "finished_at",
         "took",
-        "returned",
+        "result_json",
         "error",
     )
     readonly_fields = fields
@@ -235,11 +236,11 @@ class PlanStepAdmin(ReadOnlyAdmin):
         return elapsed(step)
 
     @admin.display(description="arguments")
-    def given(self, step: PlanStep) -> SafeString:
+    def arguments_json(self, step: PlanStep) -> SafeString:
         return as_json(step.arguments)
 
     @admin.display(description="result")
-    def returned(self, step: PlanStep) -> SafeString:
+    def result_json(self, step: PlanStep) -> SafeString:
         return as_json(step.result)
 
 
@@ -265,7 +266,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
         "digest",
         "status",
         "reason",
-        "would_change",
+        "effects_json",
         "decided_by",
         "requested_at",
         "expires_at",
@@ -274,7 +275,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
     readonly_fields = fields
 
     @admin.display(description="effects")
-    def would_change(self, approval: Approval) -> SafeString:
+    def effects_json(self, approval: Approval) -> SafeString:
         return as_json(approval.effects)
 
     @admin.display(description="session")

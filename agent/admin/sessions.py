@@ -1,8 +1,7 @@
-"""Chat sessions, messages and the log of events in the admin."""
+"""Chat sessions, messages and the event log in the admin."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -22,12 +21,12 @@ from django.utils.text import Truncator
 
 from agent.admin import actions, exports, transcript
 from agent.admin.base import (
-    LATEST,
+    MAX_INLINE,
     BoundedPaginator,
     ChoiceFilter,
     CountedDeletion,
+    LargeTableAdmin,
     LatestFormSet,
-    QuickAdmin,
     ReadOnlyAdmin,
     ReadOnlyInline,
     as_json,
@@ -35,9 +34,11 @@ from agent.admin.base import (
     link_to_list,
 )
 from agent.admin.filters import LatestStatusFilter, PersonFilter, ProjectFilter, latest_status
+from agent.event_log import events
 from agent.event_log.events import EventType
 from agent.exceptions import Refused
 from agent.models import ChatSession, Event, Message, Run
+from agent.support.counts import count
 
 
 class RunInline(ReadOnlyInline):
@@ -47,7 +48,7 @@ class RunInline(ReadOnlyInline):
     ordering = ("-number",)
     fields = ("number", "status", "asked", "created_by", "took", "error_code", "created_at")
     readonly_fields = fields
-    verbose_name_plural = f"latest runs, at most {LATEST}"
+    verbose_name_plural = f"latest {MAX_INLINE} runs"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
         return super().get_queryset(request).select_related("message", "created_by")
@@ -61,17 +62,17 @@ class RunInline(ReadOnlyInline):
         return elapsed(run)
 
 
-# What a transcript shows; who may not see one of these reads none.
-SHOWN = ("chatsession", "message", "run", "planrevision", "planstep")
+# The models of a transcript. Reading it needs the permission to view all of them.
+TRANSCRIPT_MODELS = ("chatsession", "message", "run", "planrevision", "planstep")
 
 
 @admin.register(ChatSession)
-class ChatSessionAdmin(CountedDeletion, QuickAdmin):
+class ChatSessionAdmin(CountedDeletion, LargeTableAdmin):
     list_display = ("__str__", "project", "created_by", "latest", "read", "updated_at")
     list_select_related = ("project", "created_by")
     list_filter = (LatestStatusFilter, "updated_at", ProjectFilter, PersonFilter)
     search_fields = ("title", "project__name", "created_by__username")
-    search_help_text = "Titles, projects, people, and what was said"
+    search_help_text = "Finds titles, projects, users and messages"
     date_hierarchy = "updated_at"
     readonly_fields = ("project", "created_by", "log", "run_count", "created_at", "updated_at")
     fields = ("project", "title", "approval", *readonly_fields[1:])
@@ -82,9 +83,9 @@ class ChatSessionAdmin(CountedDeletion, QuickAdmin):
         return False
 
     def has_read_permission(self, request: HttpRequest) -> bool:
-        return all(request.user.has_perm(f"agent.view_{name}") for name in SHOWN)
+        return all(request.user.has_perm(f"agent.view_{name}") for name in TRANSCRIPT_MODELS)
 
-    def has_verb_permission(self, request: HttpRequest) -> bool:
+    def has_run_action_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(actions.MAY_CHANGE)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ChatSession]:
@@ -94,11 +95,11 @@ class ChatSessionAdmin(CountedDeletion, QuickAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[ChatSession], search_term: str
     ) -> tuple[QuerySet[ChatSession], bool]:
-        found, doubled = super().get_search_results(request, queryset, search_term)
-        if not search_term.strip():
-            return found, doubled
-        said = Message.objects.filter(content__icontains=search_term.strip())
-        return found | queryset.filter(pk__in=said.values("session")), doubled
+        matches, may_have_duplicates = super().get_search_results(request, queryset, search_term)
+        if search_term.strip():
+            messages = Message.objects.filter(content__icontains=search_term.strip())
+            matches |= queryset.filter(pk__in=messages.values("session"))
+        return matches, may_have_duplicates
 
     @admin.display(description="latest run")
     def latest(self, session: Any) -> str:
@@ -111,42 +112,43 @@ class ChatSessionAdmin(CountedDeletion, QuickAdmin):
 
     @admin.display(description="log")
     def log(self, session: ChatSession) -> SafeString:
-        return link_to_list(Event, f"{session.last_seq} events", session__id__exact=session.pk)
+        text = count(session.last_seq, "event")
+        return link_to_list(Event, text, session__id__exact=session.pk)
 
     # -- actions -----------------------------------------------------------------------------------
 
-    @admin.action(description="Cancel what is unfinished", permissions=["verb"])
-    def cancel_unfinished(self, request: HttpRequest, chosen: QuerySet[ChatSession]) -> None:
-        found = Run.objects.filter(session__in=chosen.values("pk"), status__in=Run.UNFINISHED)
-        count = actions.on_each(request, list(found), actions.cancel)
-        self.message_user(request, f"Runs cancelled: {count}.")
+    @admin.action(description="Cancel unfinished runs", permissions=["run_action"])
+    def cancel_unfinished(self, request: HttpRequest, queryset: QuerySet[ChatSession]) -> None:
+        runs = Run.objects.filter(session__in=queryset.values("pk"), status__in=Run.UNFINISHED)
+        cancelled = actions.apply_to_each(request, list(runs), actions.cancel)
+        self.message_user(request, f"Cancelled {count(cancelled, 'run')}.")
 
-    @admin.action(description="Retry the latest run where it failed", permissions=["verb"])
-    def retry_latest(self, request: HttpRequest, chosen: QuerySet[ChatSession]) -> None:
+    @admin.action(description="Retry the latest run if it failed", permissions=["run_action"])
+    def retry_latest(self, request: HttpRequest, queryset: QuerySet[ChatSession]) -> None:
         runs = Run.objects.select_related("created_by", "session__project__owner")
-        latest = [runs.filter(session=session).order_by("-number").first() for session in chosen]
-        count = actions.on_each(request, [run for run in latest if run], actions.retry)
-        self.message_user(request, f"Runs on their way again: {count}.")
+        latest = [runs.filter(session=session).order_by("-number").first() for session in queryset]
+        retried = actions.apply_to_each(request, [run for run in latest if run], actions.retry)
+        self.message_user(request, f"Retried {count(retried, 'run')}.")
 
     @admin.action(description="Export as JSON Lines", permissions=["read"])
-    def export_log(self, request: HttpRequest, chosen: QuerySet[ChatSession]) -> HttpResponseBase:
-        return self._export(request, chosen, "jsonl")
+    def export_log(self, request: HttpRequest, queryset: QuerySet[ChatSession]) -> HttpResponseBase:
+        return self._export(request, queryset, "jsonl")
 
     @admin.action(description="Export as Markdown", permissions=["read"])
     def export_markdown(
-        self, request: HttpRequest, chosen: QuerySet[ChatSession]
+        self, request: HttpRequest, queryset: QuerySet[ChatSession]
     ) -> HttpResponseBase:
-        return self._export(request, chosen, "md")
+        return self._export(request, queryset, "md")
 
     def _export(
         self, request: HttpRequest, chosen: Iterable[ChatSession], kind: str
     ) -> HttpResponseBase:
         sessions = list(chosen)
         for session in sessions:
-            actions.note(request, session, f"Exported ({kind}).")
+            actions.log_change(request, session, f"Exported ({kind}).")
         return exports.of_sessions(sessions, kind)
 
-    # -- pages of its own --------------------------------------------------------------------------
+    # -- further pages -----------------------------------------------------------------------------
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view
@@ -167,8 +169,8 @@ class ChatSessionAdmin(CountedDeletion, QuickAdmin):
     def transcript_view(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
         session = self._readable(request, pk)
         if request.method == "POST":
-            return self._do(request, session)
-        # The latest page at first: that is what somebody looks for.
+            return self._apply(request, session)
+        # Without a page number, the last page: it has the latest runs.
         pages = BoundedPaginator(transcript.runs_of(session), transcript.PER_PAGE)
         page = pages.get_page(request.GET.get("page") or pages.num_pages)
         context = {
@@ -177,27 +179,32 @@ class ChatSessionAdmin(CountedDeletion, QuickAdmin):
             "session": session,
             "page": page,
             "exchanges": transcript.exchanges(page.object_list),
-            "may_change": self.has_verb_permission(request),
+            "may_change": self.has_run_action_permission(request),
         }
         return TemplateResponse(request, "admin/agent/chatsession/transcript.html", context)
 
-    def _do(self, request: HttpRequest, session: ChatSession) -> HttpResponseBase:
-        if not self.has_verb_permission(request):
+    def _apply(self, request: HttpRequest, session: ChatSession) -> HttpResponseBase:
+        """Cancels or retries the run that the posted form names."""
+        if not self.has_run_action_permission(request):
             raise PermissionDenied
-        verb = {"cancel": actions.cancel, "retry": actions.retry}.get(request.POST.get("do", ""))
+        choices = {
+            "cancel": (actions.cancel, "cancelled"),
+            "retry": (actions.retry, "retried"),
+        }
+        if request.POST.get("do") not in choices:
+            raise Http404("There is no such action.")
+        action, verb = choices[request.POST["do"]]
         try:
             run = session.runs.select_related("created_by").get(pk=request.POST.get("run", ""))
         except (Run.DoesNotExist, ValidationError):
             raise Http404("There is no such run.") from None
-        if verb is None:
-            raise Http404("There is no such thing to do.")
         run.session = session
         try:
-            verb(request, run)
+            action(request, run)
         except Refused as refused:
             self.message_user(request, str(refused), messages.ERROR)
         else:
-            self.message_user(request, f"Done: {request.POST['do']} of run {run.number}.")
+            self.message_user(request, f"Run {run.number} was {verb}.")
         return HttpResponseRedirect(request.get_full_path())
 
     def export_view(self, request: HttpRequest, pk: UUID, kind: str) -> HttpResponseBase:
@@ -231,35 +238,42 @@ class TypeFilter(ChoiceFilter):
 
 @admin.register(Event)
 class EventAdmin(ReadOnlyAdmin):
-    list_display = ("seq", "type", "says", "session", "run", "time")
-    list_display_links = ("seq", "says")
+    list_display = ("seq", "type", "text", "session", "run", "time")
+    list_display_links = ("seq", "text")
     list_select_related = ("session", "run")
     list_filter = (TypeFilter,)
     search_fields = ("body", "session__title")
-    # By key, newest first: no sorting of the whole log.
+    # By primary key, newest first, so that the whole log need not be sorted.
     ordering = ("-id",)
     fields = ("session", "run", "seq", "type", "time", "frame")
     readonly_fields = fields
 
-    @admin.display(description="says")
-    def says(self, event: Event) -> str:
-        return Truncator(_gist(json.loads(event.body))).chars(100)
+    @admin.display(description="text")
+    def text(self, event: Event) -> str:
+        return Truncator(_main_text(events.read(event.body))).chars(100)
 
     @admin.display(description="time")
     def time(self, event: Event) -> datetime:
-        return datetime.fromisoformat(json.loads(event.body)["timestamp"])
+        return datetime.fromisoformat(events.read(event.body).timestamp)
 
     @admin.display(description="frame")
     def frame(self, event: Event) -> SafeString:
-        return as_json(json.loads(event.body))
+        return as_json(events.read(event.body).as_json())
 
 
-def _gist(frame: dict[str, Any]) -> str:
-    """Returns what the event says, in the words that it holds."""
-    part = frame.get(frame["type"], frame)
-    if not isinstance(part, dict):
-        return str(part)
-    for name in ("message", "content", "summary", "response", "text", "status", "reason"):
-        if isinstance(part.get(name), str) and part[name]:
-            return str(part[name])
-    return f"{part['object']} {part['action']}" if "object" in part else ""
+def _main_text(event: events.Event) -> str:
+    """Returns the text of the event that describes it; "" if it has none."""
+    match event:
+        case events.Message(content=text) | events.Progress(message=text) | events.Token(text=text):
+            return text
+        case events.Plan(summary=text) | events.Complete(response=text) | events.Error(error=text):
+            return text
+        case (
+            events.Run(status=status) | events.Step(status=status) | events.Approval(status=status)
+        ):
+            return status
+        case events.Change(object=object, action=action):
+            return f"{object} {action}"
+        case events.Cancelled(reason=text):
+            return text
+    return ""

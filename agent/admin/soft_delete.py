@@ -1,4 +1,4 @@
-"""Admin pages of what "delete" only marks: a filter finds the deleted, an action restores them."""
+"""Admin pages of soft-deleted models: a filter shows deleted rows, an action restores them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from agent.admin import actions
-from agent.admin.base import AgentsAdmin
-from agent.edits.manual_changes import raise_board_version
+from agent.admin.base import AgentRecordAdmin
+from agent.edits.manual_changes import increment_board_version
 from agent.exceptions import ToolFailed
+from agent.support.counts import count
 
 
 class DeletedFilter(admin.SimpleListFilter):
-    """Shows what is there; the deleted when asked for."""
+    """Hides deleted rows unless the filter asks for them."""
 
     title = "deleted"
     parameter_name = "deleted"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Deleted"), ("all", "Deleted or not")]
+        return [("yes", "Deleted"), ("all", "All")]
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         first, *others = super().choices(changelist)
@@ -36,10 +37,10 @@ class DeletedFilter(admin.SimpleListFilter):
         return queryset.filter(deleted_at__isnull=self.value() != "yes")
 
 
-class SoftDeleteAdmin(AgentsAdmin):
-    """Edits, deletes and restores by the functions that alone write these rows."""
+class SoftDeleteAdmin(AgentRecordAdmin):
+    """Edits, deletes and restores rows by the functions of `agent.board` and `agent.memory`."""
 
-    actions: tuple[str, ...] = ("delete_marked", "restore_marked")
+    actions: tuple[str, ...] = ("delete_selected_rows", "restore_selected_rows")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = self.model.all_objects.order_by(*self.get_ordering(request))
@@ -48,7 +49,7 @@ class SoftDeleteAdmin(AgentsAdmin):
     def revise(self, request: HttpRequest, row: Any) -> None:
         raise NotImplementedError
 
-    def mark(self, request: HttpRequest, row: Any) -> None:
+    def delete(self, request: HttpRequest, row: Any) -> None:
         raise NotImplementedError
 
     def restore(self, request: HttpRequest, row: Any) -> None:
@@ -56,32 +57,34 @@ class SoftDeleteAdmin(AgentsAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         self.revise(request, obj)
-        raise_board_version(obj.project_id)
+        increment_board_version(obj.project_id)
 
     @admin.action(description="Delete selected (can be restored)", permissions=["change"])
-    def delete_marked(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        self._each(request, queryset.filter(deleted_at=None), self.mark, "Deleted")
+    def delete_selected_rows(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        self._apply(request, queryset.filter(deleted_at=None), self.delete, "Deleted")
 
     @admin.action(description="Restore selected", permissions=["change"])
-    def restore_marked(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        self._each(request, queryset.exclude(deleted_at=None), self.restore, "Restored")
+    def restore_selected_rows(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        self._apply(request, queryset.exclude(deleted_at=None), self.restore, "Restored")
 
-    def _each(
+    def _apply(
         self,
         request: HttpRequest,
         rows: QuerySet[Any],
         function: Callable[[HttpRequest, Any], None],
-        done: str,
+        verb: str,
     ) -> None:
-        count = 0
+        applied = 0
         for row in rows:
             try:
                 with transaction.atomic():
                     function(request, row)
-                    raise_board_version(row.project_id)
-                    actions.note(request, row, f"{done}.")
+                    increment_board_version(row.project_id)
+                    actions.log_change(request, row, f"{verb}.")
             except ToolFailed as error:
                 self.message_user(request, str(error), messages.ERROR)
             else:
-                count += 1
-        self.message_user(request, f"{done}: {count}.", messages.SUCCESS)
+                applied += 1
+        name, plural = self.opts.verbose_name, self.opts.verbose_name_plural
+        text = f"{verb} {count(applied, str(name), str(plural))}."
+        self.message_user(request, text, messages.SUCCESS)

@@ -1,21 +1,22 @@
-"""A session as it is read in the admin: what was said, and what each run did and how long it took.
+"""A session's transcript for the admin: messages, and what each run did in which time.
 
-Made of rows and not of the log: it is there for runs of any age, a page of them at a time.
+Built from rows instead of the event log, so that it can be read page by page.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.safestring import SafeString, mark_safe
 
-from agent.admin.base import as_json, duration, elapsed
+from agent.admin.base import as_json, elapsed
 from agent.models import ChatSession, PlanStep, Run
 from agent.support import markdown
+from agent.support.counts import count
+from agent.support.durations import duration
 
 PER_PAGE = 20  # runs
 
@@ -67,10 +68,7 @@ def _exchange(run: Run) -> Exchange:
         run=run,
         took=elapsed(run),
         usage=_usage(run),
-        phases=[
-            (row.phase, duration(timedelta(milliseconds=row.duration_ms)))
-            for row in run.phases.all()
-        ],
+        phases=[(row.phase, duration(row.duration_ms)) for row in run.phases.all()],
         plans=[(plan, [_step(step) for step in plan.steps.all()]) for plan in run.plans.all()],
         answer=mark_safe(markdown.render(text)),
     )
@@ -81,14 +79,15 @@ def _step(step: PlanStep) -> Step:
 
 
 def _usage(run: Run) -> str:
-    told = (
-        (name, run.usage.get(f"{name}_tokens" if name != "calls" else name))
-        for name in ("input", "output", "calls")
+    counts = (
+        ("input token", run.usage.get("input_tokens")),
+        ("output token", run.usage.get("output_tokens")),
+        ("call", run.usage.get("calls")),
     )
-    return ", ".join(f"{number} {name}" for name, number in told if number)
+    return ", ".join(count(number, noun) for noun, number in counts if number)
 
 
-# -- as a text -------------------------------------------------------------------------------------
+# -- as Markdown -----------------------------------------------------------------------------------
 
 
 def heading(session: ChatSession) -> str:
@@ -96,7 +95,7 @@ def heading(session: ChatSession) -> str:
 
 
 def after(session: ChatSession, number: int) -> list[Exchange]:
-    """Returns the next few exchanges behind the run with this number."""
+    """Returns the exchanges of the next `PER_PAGE` runs after the run with this number."""
     return exchanges(runs_of(session).filter(number__gt=number)[:PER_PAGE])
 
 
@@ -106,8 +105,8 @@ def as_markdown(exchange: Exchange) -> str:
 
 def _lines(exchange: Exchange) -> Iterator[str]:
     run = exchange.run
-    who = run.message.author.get_username() if run.message.author else "somebody"
-    yield f"## {run.number}. {who}, {run.created_at:%Y-%m-%d %H:%M} UTC\n"
+    author = run.message.author.get_username() if run.message.author else "deleted user"
+    yield f"## {run.number}. {author}, {run.created_at:%Y-%m-%d %H:%M} UTC\n"
     yield "\n".join(f"> {line}" for line in run.message.content.splitlines())
     yield f"\n*{run.status}, took {exchange.took}*\n"
     if exchange.phases:
@@ -116,8 +115,8 @@ def _lines(exchange: Exchange) -> Iterator[str]:
         yield f"Plan {plan.revision}: {plan.summary}\n"
         for step in steps:
             row = step.row
-            failed = f": {row.error}" if row.error else ""
-            yield f"- [{row.status}] {row.description} ({step.took}){failed}"
+            error = f": {row.error}" if row.error else ""
+            yield f"- [{row.status}] {row.description} ({step.took}){error}"
         yield ""
     if run.error:
         yield f"**{run.error_code}**: {run.error}\n"

@@ -16,6 +16,8 @@ from agent.batch.inputs import Item, Unread
 from agent.batch.results import Result
 from agent.batch.tally import Tally
 from agent.event_log import log
+from agent.support.counts import count
+from agent.support.durations import duration
 
 
 class Display:
@@ -72,7 +74,7 @@ class Plain(Display):
             parts.append(f"{tally.before} done earlier")
         if tally.unread:
             parts.append(f"{count(tally.unread, 'line')} skipped")
-        took = seconds(time.monotonic() - self.started)
+        took = duration(1000 * (time.monotonic() - self.started))
         numbers = ", ".join(parts) or "nothing to do"
         self.note(f"{'Interrupted' if interrupted else 'Finished'} after {took}: {numbers}.")
 
@@ -126,7 +128,7 @@ class Notes(io.TextIOBase):
 
 def outcome(item: Item, result: Result) -> str:
     """Returns a line on how an input ended."""
-    text = f"{item.id}: {result['status']} in {seconds(result['duration_ms'] / 1000)}"
+    text = f"{item.id}: {result['status']} in {duration(result['duration_ms'])}"
     if result["changes"]:
         text += f", {count(len(result['changes']), 'change')}"
     if result["dry_run"] and result["ok"]:
@@ -138,18 +140,3 @@ def outcome(item: Item, result: Result) -> str:
 def plain(text: str) -> str:
     """Returns `text` as one line without control characters."""
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
-
-
-def count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def seconds(time: float) -> str:
-    """Returns "0.42 s", "12 s", "2 min 5 s" or "1 h 2 min"."""
-    if time < 10:
-        return f"{time:.2f} s"
-    if time < 60:
-        return f"{time:.0f} s"
-    if time < 3600:
-        return f"{time // 60:.0f} min {time % 60:.0f} s"
-    return f"{time // 3600:.0f} h {time % 3600 // 60:.0f} min"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,11 +14,11 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from agent.batch.displays import Display, Plain, plain, seconds
+from agent.batch.displays import Display, Plain, plain
 from agent.batch.inputs import Id, Item
 from agent.batch.results import Result
-from agent.event_log import log
-from agent.event_log.events import EventType
+from agent.event_log import events, log
+from agent.support.durations import duration
 
 WIDEST_ID = 20  # columns
 UNKNOWN = "unknown"
@@ -89,7 +88,7 @@ class LiveDisplay(Plain):
         rows.add_column(justify="right", no_wrap=True)
         now = time.monotonic()
         for row in list(self._running.values()):
-            took = seconds(now - row.started)
+            took = duration(1000 * (now - row.started))
             rows.add_row(self._spinner, Text(row.name), Text(row.step), Text(took, style="dim"))
         return Group(self._total_bar(now), rows)
 
@@ -99,7 +98,8 @@ class LiveDisplay(Plain):
         of = "" if self.total is None else f" of {self.total}"
         bar = ProgressBar(total=self.total, completed=done, width=30)
         left = f"time left: {self._time_left(now)}"
-        line.add_row(bar, Text(f"{done}{of}"), Text(seconds(now - self.started)), Text(left))
+        elapsed = duration(1000 * (now - self.started))
+        line.add_row(bar, Text(f"{done}{of}"), Text(elapsed), Text(left))
         return line
 
     def _time_left(self, now: float) -> str:
@@ -107,17 +107,14 @@ class LiveDisplay(Plain):
         if self.total is None or self._ended == 0:
             return UNKNOWN
         left = max(self.total - self._before - self._ended, 0)
-        return seconds((now - self.started) / self._ended * left)
+        return duration(1000 * (now - self.started) / self._ended * left)
 
 
 def _step(frame: log.Frame) -> str:
     """Returns what the run is doing since this event; "" when the event does not tell."""
-    if frame.type == EventType.PROGRESS:
-        progress = json.loads(frame.body)["progress"]
-        if progress["metadata"].get("phase", "started") != "started":
-            return ""
-        message, details = progress["message"], progress["details"]
-        return f"{message}  {details}" if details else str(message)
-    if frame.type == EventType.RUN and '"status":"queued"' in frame.body:
-        return "Queued"
+    match events.read(frame.body):
+        case events.Progress() as event if event.metadata.get("phase", "started") == "started":
+            return f"{event.message}  {event.details}" if event.details else event.message
+        case events.Run(status="queued"):
+            return "Queued"
     return ""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from agent import agent
 from agent.batch.inputs import Item
+from agent.event_log import events
 from agent.event_log.events import EventType
 from agent.exceptions import Refused
 from agent.models import Event, Run
@@ -23,7 +23,7 @@ def of_run(item: Item, run_id: UUID, after: int, dry_run: bool) -> Result:
     """Returns the result of a run. `after`: the position in the event log before the run."""
     run, result = Run.objects.get(pk=run_id), agent.result(run_id)
     last = _last(run, after)
-    reason = last.get("reason", "")
+    reason = last.reason if isinstance(last, events.Cancelled) else ""
     planned = dry_run and reason == DRY_RUN
     assert run.finished_at is not None, "the run is over"
     return {
@@ -36,7 +36,7 @@ def of_run(item: Item, run_id: UUID, after: int, dry_run: bool) -> Result:
         "plan": result.plan,
         "steps": list(result.steps),
         "effects": _effects(run, after) if dry_run else None,
-        "changes": _bodies(run, after, EventType.CHANGE),
+        "changes": _event_values(run, after, EventType.CHANGE),
         "usage": result.usage,
         "durations": result.durations,
         "duration_ms": round((run.finished_at - run.created_at).total_seconds() * 1000),
@@ -69,22 +69,20 @@ def _about(item: Item, dry_run: bool) -> dict[str, Any]:
     return {"id": item.id, "message": item.message, "dry_run": dry_run}
 
 
-def _last(run: Run, after: int) -> dict[str, Any]:
-    frames = _events(run, after).order_by("-seq").values_list("body", flat=True)
-    last: dict[str, Any] = json.loads(frames[0])
-    return last
+def _last(run: Run, after: int) -> events.Event:
+    return events.read(_events(run, after).order_by("-seq").values_list("body", flat=True)[0])
 
 
 def _effects(run: Run, after: int) -> Any:
     """Returns what the plan would change, from the request for approval; None without one."""
-    asked = _bodies(run, after, EventType.APPROVAL)
+    asked = _event_values(run, after, EventType.APPROVAL)
     return asked[0].get("effects") if asked else None
 
 
-def _bodies(run: Run, after: int, kind: EventType) -> list[Any]:
-    """Returns what the run's events of one type hold, in order."""
+def _event_values(run: Run, after: int, kind: EventType) -> list[dict[str, Any]]:
+    """Returns the values of the run's events of one type, in order."""
     bodies = _events(run, after).filter(type=kind).order_by("seq").values_list("body", flat=True)
-    return [json.loads(body)[kind] for body in bodies]
+    return [events.read(body).told() for body in bodies]
 
 
 def _events(run: Run, after: int) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -228,16 +227,16 @@ class Batch:
                     return
 
     async def _decide(self, run: Run, frame: log.Frame) -> None:
-        asked = json.loads(frame.body)["approval"]
-        if asked["status"] != "requested":
+        approval = events.read(frame.body)
+        if not isinstance(approval, events.Approval) or approval.status != "requested":
             return
         if self._options.dry_run:
             await self._cancel(run, results.DRY_RUN)
         elif self._options.approve:
             with contextlib.suppress(Refused):  # a user decided first
-                await approvals.approve(run.session_id, run.pk, asked["plan_revision"], self._owner)
+                await approvals.approve(run.session_id, run.pk, approval.plan_revision, self._owner)
         else:
-            await self._cancel(run, f"Approval is needed: {asked['reason']}")
+            await self._cancel(run, f"Approval is needed: {approval.reason}")
 
     async def _cancel(self, run: Run, reason: str) -> None:
         with contextlib.suppress(Refused):  # already over

@@ -1,1 +1,1 @@
-"""The task board: rules, changes and the text form of a task."""
+"""The task board: its rules, its changes, and a task as Markdown for a coding agent."""

@@ -1,6 +1,7 @@
-"""What a task may be, and where it may stand: titles, parents, dependencies, places. Writes only edges.
+"""The rules for a task's title, parent, dependencies and position.
 
-Each raises ToolFailed, in words, for what may not be.
+Each function raises ToolFailed for a value that the rule forbids. `set_dependencies` and `place` also
+write, everything else only checks.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from agent.models import Task
 from agent.text.words import storable
 
 MAX_TITLE = 200
-# Levels of tasks within tasks. Deeper than this nobody reads a board.
+# Levels of nested tasks. People do not read deeper boards.
 MAX_DEPTH = 4
-# Between the positions of neighbours: so many moves into one place that nobody makes them, and still
-# half a billion tasks in a row before JavaScript's numbers end.
+# Distance between the positions of neighbours. It leaves room for 24 moves into the same place before
+# the board is renumbered, and for half a billion tasks before positions exceed JavaScript's integers.
 GAP = 2**24
 LAST_POSITION = 2**53 - 1
 
@@ -29,13 +30,13 @@ _edges: Any = Task.depends_on.through
 def title(text: str) -> str:
     title = storable(text)
     if not 1 <= len(title) <= MAX_TITLE:
-        raise ToolFailed(f"A title has 1 to {MAX_TITLE} characters, not {len(title)}.")
+        raise ToolFailed(f"A title must have 1 to {MAX_TITLE} characters, not {len(title)}.")
     return title
 
 
 def one_of(allowed: Collection[str], value: str, name: str) -> str:
     if value not in allowed:
-        raise ToolFailed(f"The {name} is one of {', '.join(allowed)}, not {value!r}.")
+        raise ToolFailed(f"{name} must be one of {', '.join(allowed)}, not {value!r}.")
     return value
 
 
@@ -45,26 +46,26 @@ def same_project(task: Task, others: Iterable[Task]) -> None:
             raise ToolFailed(f"The task “{other.title}” is not in this project.")
 
 
-def allowed_parent(task: Task, parent: Task | None) -> Task | None:
+def check_parent(task: Task, parent: Task | None) -> Task | None:
     if parent is None:
         return None
     same_project(task, [parent])
     parents = _parents(task.project_id)
-    above = _chain(parent.pk, parents)
-    if task.pk in above:
-        raise ToolFailed(f"“{task.title}” cannot be within itself or a subtask of it.")
-    if len(above) + _height(task.pk, parents) > MAX_DEPTH:
-        raise ToolFailed(f"Tasks go at most {MAX_DEPTH} levels deep.")
+    ancestors = _chain(parent.pk, parents)
+    if task.pk in ancestors:
+        raise ToolFailed(f"“{task.title}” cannot be part of itself or of one of its subtasks.")
+    if len(ancestors) + _height(task.pk, parents) > MAX_DEPTH:
+        raise ToolFailed(f"Tasks can be nested at most {MAX_DEPTH} levels deep.")
     return parent
 
 
 def _parents(project_id: UUID) -> dict[UUID, UUID | None]:
-    """Returns each task's parent, of deleted ones too: they may be restored."""
+    """Returns the parent of each task. Includes deleted tasks, since they may be restored."""
     return dict(Task.all_objects.filter(project_id=project_id).values_list("pk", "parent_id"))
 
 
 def _chain(task_id: UUID | None, parents: Mapping[UUID, UUID | None]) -> list[UUID]:
-    """Returns the task and all tasks above it."""
+    """Returns the task and all its ancestors."""
     chain: list[UUID] = []
     while task_id is not None and task_id not in chain:
         chain.append(task_id)
@@ -73,61 +74,69 @@ def _chain(task_id: UUID | None, parents: Mapping[UUID, UUID | None]) -> list[UU
 
 
 def _height(task_id: UUID, parents: Mapping[UUID, UUID | None]) -> int:
-    """Returns the number of levels from the task down, itself included."""
+    """Returns the number of levels from the task to its deepest subtask; 1 without subtasks."""
     below = (chain.index(task_id) for key in parents if task_id in (chain := _chain(key, parents)))
     return 1 + max(below, default=0)
 
 
-def depend_on(task: Task, needed: Sequence[Task]) -> None:
+def set_dependencies(task: Task, needed: Sequence[Task]) -> None:
     same_project(task, needed)
-    wanted = {other.pk: other for other in needed}
+    tasks = {other.pk: other for other in needed}
     edges = _edges.objects.filter(from_task__project_id=task.project_id)
     pairs: list[tuple[UUID, UUID]] = list(edges.values_list("from_task_id", "to_task_id"))
-    kept = {to_id for from_id, to_id in pairs if from_id == task.pk}
-    for other in wanted.values():
-        if task.pk in _reached(other.pk, pairs):
-            raise ToolFailed(f"“{task.title}” cannot depend on “{other.title}”: that is a circle.")
-    edges.filter(from_task=task).exclude(to_task__in=wanted).delete()
+    existing = {to_id for from_id, to_id in pairs if from_id == task.pk}
+    for other in tasks.values():
+        if task.pk in _with_dependencies(other.pk, pairs):
+            raise ToolFailed(
+                f"“{task.title}” cannot depend on “{other.title}”: the dependencies form a circle."
+            )
+    edges.filter(from_task=task).exclude(to_task__in=tasks).delete()
     _edges.objects.bulk_create(
-        [_edges(from_task=task, to_task=other) for key, other in wanted.items() if key not in kept]
+        [
+            _edges(from_task=task, to_task=other)
+            for key, other in tasks.items()
+            if key not in existing
+        ]
     )
 
 
-def _reached(start: UUID, pairs: Iterable[tuple[UUID, UUID]]) -> set[UUID]:
-    """Returns `start` and all tasks that it depends on, directly or not."""
-    needs: dict[UUID, list[UUID]] = {}
+def _with_dependencies(start: UUID, pairs: Iterable[tuple[UUID, UUID]]) -> set[UUID]:
+    """Returns `start` and all tasks that it depends on, directly or indirectly."""
+    dependencies: dict[UUID, list[UUID]] = {}
     for from_id, to_id in pairs:
-        needs.setdefault(from_id, []).append(to_id)
-    reached, left = {start}, [start]
-    while left:
-        fresh = set(needs.get(left.pop(), ())) - reached
-        reached |= fresh
-        left += fresh
+        dependencies.setdefault(from_id, []).append(to_id)
+    reached, pending = {start}, [start]
+    while pending:
+        added = set(dependencies.get(pending.pop(), ())) - reached
+        reached |= added
+        pending += added
     return reached
 
 
 def others(task: Task) -> Any:
-    """Returns the other tasks of the project; the deleted keep their places."""
+    """Returns the other tasks of the project. Includes deleted tasks, which keep their positions."""
     return Task.all_objects.filter(project=task.project_id).exclude(pk=task.pk)
 
 
 def place(task: Task, position: int) -> int:
-    """Returns `position` when no task has it, else one directly before the task that has it."""
+    """Returns `position` if it is free, else a position directly before the task that has it.
+
+    Renumbers the other tasks when there is no number left between the two neighbours.
+    """
     if abs(position) > LAST_POSITION:
-        raise ToolFailed(f"A position is a number up to {LAST_POSITION}.")
-    rest = others(task)
-    if not rest.filter(position=position).exists():
+        raise ToolFailed(f"A position must be a number up to {LAST_POSITION}.")
+    other_tasks = others(task)
+    if not other_tasks.filter(position=position).exists():
         return position
-    before = rest.filter(position__lt=position).aggregate(last=Max("position"))["last"]
+    before = other_tasks.filter(position__lt=position).aggregate(last=Max("position"))["last"]
     if before is None:
         return position - GAP
     if before < task.position < position:
-        return task.position  # it stands there already
+        return task.position  # the task is already there
     if before + 1 < position:
         return int(before + position) // 2
-    # So many moves into this place that no number is left in it: all get room anew, in their order.
-    rank = rest.filter(position__lt=position).count()
-    rows = list(rest.order_by("position", "created_at", "id"))
+    rank = other_tasks.filter(position__lt=position).count()
+    rows = list(other_tasks.order_by("position", "created_at", "id"))
     for number, row in enumerate(rows):
         row.position = number * GAP
     Task.all_objects.bulk_update(rows, ["position"])

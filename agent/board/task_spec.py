@@ -1,4 +1,4 @@
-"""One task as a coding agent gets it: Markdown with all that the project knows of it. Reads only."""
+"""A task as Markdown for a coding agent: description, parts, dependencies and decisions. Reads only."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from collections.abc import Iterable, Iterator
 from agent.memory import memories
 from agent.models import Memory, Task
 
-# What a piece of work has to heed; notes and passing facts would only be read past.
+# Kinds of memories that the work must respect. Notes are left out.
 _BINDING = (Memory.Kind.DECISION, Memory.Kind.PREFERENCE, Memory.Kind.SPEC, Memory.Kind.FACT)
-# So many memories that have to do with the task are told; more hide what matters.
-MEMORIES = 8
-_UNDESCRIBED = "There is no description yet. Ask what is wanted before you start."
+# Memories in a specification. More of them hide the important ones.
+MAX_MEMORIES = 8
+_NO_DESCRIPTION = "No description yet. Ask for the requirements before you start."
 
 
 def render(task: Task) -> str:
-    """Returns the specification of `task`. What nobody said is not in it."""
+    """Returns the specification of `task`: only what people or the agent wrote, nothing made up."""
     return "\n\n".join(_parts(task)) + "\n"
 
 
 def _parts(task: Task) -> Iterator[str]:
     yield f"# {_line(task.title)}"
-    yield f"Status: {_state(task)}. Priority: {task.priority}. Id: {task.pk}"
-    yield "## What is to be done"
-    yield _nested(task.description) or _UNDESCRIBED
-    yield from _listed("Its parts", Task.objects.filter(parent=task))
-    yield from _listed("What it builds on", task.depends_on.filter(deleted_at=None), described=True)
-    yield from _listed("What waits for it", task.dependants.filter(deleted_at=None))
-    yield from _decided(task)
-    yield "## Where it belongs"
-    yield "\n".join(_place(task))
+    yield f"Status: {_status(task)}. Priority: {task.priority}. Id: {task.pk}"
+    yield "## Description"
+    yield _nested(task.description) or _NO_DESCRIPTION
+    yield from _listed("Subtasks", Task.objects.filter(parent=task))
+    yield from _listed("Depends on", task.depends_on.filter(deleted_at=None), described=True)
+    yield from _listed("Tasks that depend on it", task.dependants.filter(deleted_at=None))
+    yield from _decisions(task)
+    yield "## Project"
+    yield "\n".join(_project(task))
 
 
 def _listed(heading: str, tasks: Iterable[Task], *, described: bool = False) -> Iterator[str]:
@@ -41,39 +41,38 @@ def _listed(heading: str, tasks: Iterable[Task], *, described: bool = False) -> 
 
 def _item(task: Task, *, described: bool) -> str:
     done = "x" if task.status == Task.Status.COMPLETED else " "
-    first = task.description.strip().partition("\n")[0]
-    about = f": {first}" if described and first else ""
-    return f"- [{done}] {_line(task.title)} ({_state(task)}){about}"
+    first_line = task.description.strip().partition("\n")[0]
+    description = f": {first_line}" if described and first_line else ""
+    return f"- [{done}] {_line(task.title)} ({_status(task)}){description}"
 
 
-def _decided(task: Task) -> Iterator[str]:
-    about = f"{task.title}\n{task.description}"
-    found = [
-        one for one in memories.recall(task.project_id, about, 2 * MEMORIES) if one.kind in _BINDING
-    ]
-    if found:
-        yield "## What was decided and has to do with it"
-        yield "\n".join(f"- {_line(one.content)} ({one.kind})" for one in found[:MEMORIES])
+def _decisions(task: Task) -> Iterator[str]:
+    query = f"{task.title}\n{task.description}"
+    matches = memories.recall(task.project_id, query, 2 * MAX_MEMORIES)
+    binding = [memory for memory in matches if memory.kind in _BINDING][:MAX_MEMORIES]
+    if binding:
+        yield "## Related decisions and facts"
+        yield "\n".join(f"- {_line(memory.content)} ({memory.kind})" for memory in binding)
 
 
-def _place(task: Task) -> Iterator[str]:
+def _project(task: Task) -> Iterator[str]:
     project = task.project
-    yield f"- Project: {_line(project.name)}"
+    yield f"- Name: {_line(project.name)}"
     if project.description.strip():
-        yield f"- About the project: {_line(project.description)}"
-    above = [f"“{_line(one.title)}”" for one in _above(task)]
-    if above:
-        yield f"- Part of {', which is part of '.join(above)}"
+        yield f"- Description: {_line(project.description)}"
+    ancestors = [f"“{_line(ancestor.title)}”" for ancestor in _ancestors(task)]
+    if ancestors:
+        yield f"- This task is part of {', which is part of '.join(ancestors)}"
 
 
-def _above(task: Task) -> Iterator[Task]:
+def _ancestors(task: Task) -> Iterator[Task]:
     parent = task.parent
     while parent is not None:
         yield parent
         parent = parent.parent
 
 
-def _state(task: Task) -> str:
+def _status(task: Task) -> str:
     return str(task.status).replace("_", " ")
 
 
@@ -82,7 +81,7 @@ def _line(text: str) -> str:
 
 
 def _nested(description: str) -> str:
-    """Returns the description with its own headings below ours."""
+    """Returns the description with each heading two levels lower, below those of the document."""
     lines, in_code = [], False
     for line in description.strip().split("\n"):
         in_code ^= line.lstrip().startswith("```")

@@ -1,4 +1,4 @@
-"""The only writer of tasks. Called inside its caller's transaction; emits no events itself."""
+"""The only module that writes tasks. The caller opens the transaction and emits the events."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _edges: Any = Task.depends_on.through
 
 
 class Keep(Enum):
-    """Leaves a value as it is where None already means "none"."""
+    """The default of an argument for which None means "no parent": leave the value unchanged."""
 
     KEEP = "keep"
 
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """A task to be made. `after`: 0-based indexes of earlier items of the same list."""
+    """A task to be created. `after`: 0-based indexes of earlier items of the same list."""
 
     title: str
     description: str = ""
@@ -44,45 +44,44 @@ class NewTask:
 
 
 def find_task(project_id: UUID, reference: str) -> Task:
-    """Returns the task that `reference`, an id or a title, means. Raises ToolFailed, in words."""
+    """Returns the task with the id or title `reference`. Raises ToolFailed if there is none."""
     return find_tasks(project_id, [reference])[0]
 
 
 def find_tasks(project_id: UUID, references: Iterable[str]) -> list[Task]:
-    """The same for several; each task comes once."""
+    """Returns the tasks with these ids or titles, each once. Raises ToolFailed if one is missing."""
     ids = {reference: lookup.as_id(reference) for reference in references}
     titles: Mapping[UUID, str] = {}
     if None in ids.values():
         tasks = Task.objects.filter(project_id=project_id)
         titles = dict(tasks.values_list("pk", "title"))
-    wanted = [
+    keys = [
         task_id or lookup.by_title("task", reference, titles) for reference, task_id in ids.items()
     ]
-    places = ", ".join(["%s"] * len(wanted))
-    query = f"project_id = %s AND deleted_at IS NULL AND id IN ({places})"
-    found = {
-        task.pk: task
-        for task in (raw_sql.select(Task, query, project_id, *wanted) if wanted else ())
+    placeholders = ", ".join(["%s"] * len(keys))
+    query = f"project_id = %s AND deleted_at IS NULL AND id IN ({placeholders})"
+    by_id = {
+        task.pk: task for task in (raw_sql.select(Task, query, project_id, *keys) if keys else ())
     }
-    for key in wanted:
-        if key not in found:
+    for key in keys:
+        if key not in by_id:
             raise ToolFailed(f"There is no task with the id {key} in this project.")
-    return [found[key] for key in dict.fromkeys(wanted)]
+    return [by_id[key] for key in dict.fromkeys(keys)]
 
 
-def left_open(tasks: Collection[Task]) -> list[str]:
-    """Returns what does not fit the status of `tasks`: the titles of open subtasks of completed ones,
-    and of open tasks that completed ones, and those in progress, depend on.
+def still_open_titles(tasks: Collection[Task]) -> list[str]:
+    """Returns the titles of tasks whose open status contradicts the status of `tasks`: open subtasks
+    of completed tasks, and open dependencies of tasks that are completed or in progress.
 
-    No status is refused for it. The board follows what people say, who may know more than it; but
-    whoever sets such a status is told.
+    Such a status is accepted, because people may know more than the board. The caller reports the
+    contradiction.
     """
     keys = [task.pk for task in tasks]
-    done = Q(parent__in=keys, parent__status=Task.Status.COMPLETED)
-    begun = (Task.Status.COMPLETED, Task.Status.IN_PROGRESS)
-    needed = Q(dependants__in=keys, dependants__status__in=begun)
-    found = Task.objects.filter(done | needed, status__in=Task.OPEN).distinct()
-    return [other.title for other in found]
+    subtasks = Q(parent__in=keys, parent__status=Task.Status.COMPLETED)
+    started = (Task.Status.COMPLETED, Task.Status.IN_PROGRESS)
+    dependencies = Q(dependants__in=keys, dependants__status__in=started)
+    rows = Task.objects.filter(subtasks | dependencies, status__in=Task.OPEN).distinct()
+    return [task.title for task in rows]
 
 
 def task_json(task: Task) -> dict[str, Any]:
@@ -90,8 +89,9 @@ def task_json(task: Task) -> dict[str, Any]:
 
 
 def tasks_json(tasks: Sequence[Task]) -> list[dict[str, Any]]:
-    """Returns the tasks as `change` events tell them. Dependencies on deleted tasks are told too:
-    deleting a task changes no other one."""
+    """Returns the tasks as JSON for `change` events. Dependencies on deleted tasks are included:
+    deleting a task changes no other task.
+    """
     needed: dict[UUID, list[str]] = {task.pk: [] for task in tasks}
     pairs = _edges.objects.filter(from_task__in=needed).order_by("pk")
     for from_id, to_id in pairs.values_list("from_task_id", "to_task_id"):
@@ -130,7 +130,7 @@ def create_task(
 
 
 def create_tasks(*, project_id: UUID, items: Sequence[NewTask]) -> tuple[list[Task], list[Change]]:
-    """Makes the tasks in this order at the end of the board."""
+    """Creates the tasks in this order at the end of the board."""
     end = _end(project_id)
     tasks = [_new(project_id, item, end + index * rules.GAP) for index, item in enumerate(items)]
     edges = [
@@ -144,8 +144,9 @@ def create_tasks(*, project_id: UUID, items: Sequence[NewTask]) -> tuple[list[Ta
     needed: dict[UUID, list[str]] = {task.pk: [] for task in tasks}
     for edge in edges:
         needed[edge.from_task_id].append(str(edge.to_task_id))
-    made = [(task.pk, _json(task, needed[task.pk])) for task in tasks]
-    return tasks, [Change("task", key, "created", None, after) for key, after in made]
+    return tasks, [
+        Change("task", task.pk, "created", None, _json(task, needed[task.pk])) for task in tasks
+    ]
 
 
 def update_task(
@@ -159,9 +160,9 @@ def update_task(
     depends_on: Sequence[Task] | None = None,
     position: int | None = None,
 ) -> tuple[Task, Change | None]:
-    """Changes what is given; no change when all of it is so already.
+    """Sets the given fields. Returns None as the change if all of them have these values already.
 
-    With the `position` of another task it comes directly before that one; no other task changes.
+    If another task has the given `position`, the task is placed directly before it.
     """
     task = _locked(task)
     before = task_json(task)
@@ -174,9 +175,9 @@ def update_task(
     if status is not None:
         task.status = rules.one_of(Task.Status.values, status, "status")
     if not isinstance(parent, Keep):
-        task.parent = rules.allowed_parent(task, parent)
+        task.parent = rules.check_parent(task, parent)
     if depends_on is not None:
-        rules.depend_on(task, depends_on)
+        rules.set_dependencies(task, depends_on)
     if position is not None:
         task.position = rules.place(task, position)
     return task, _save(task, before)
@@ -185,16 +186,16 @@ def update_task(
 def move_task(
     *, task: Task, before: Task | None = None, after: Task | None = None
 ) -> tuple[Task, Change | None]:
-    """Puts the task directly before or after another one; give one of the two."""
+    """Places the task directly before or after another task. Exactly one of the two is given."""
     other = before or after
-    assert other is not None, "one of the two is given"
+    assert other is not None, "exactly one of before and after is given"
     if other.pk == task.pk:
-        raise ToolFailed(f"“{task.title}” cannot stand before or after itself.")
+        raise ToolFailed(f"“{task.title}” cannot be placed before or after itself.")
     rules.same_project(task, [other])
     position = other.position
     if before is None:
-        behind = rules.others(task).filter(position__gt=position).aggregate(next=Min("position"))
-        position = position + rules.GAP if behind["next"] is None else behind["next"]
+        later = rules.others(task).filter(position__gt=position).aggregate(next=Min("position"))
+        position = position + rules.GAP if later["next"] is None else later["next"]
     return update_task(task=task, position=position)
 
 
@@ -205,7 +206,7 @@ def update_tasks(
     priority: str | None = None,
     parent: Task | Keep | None = Keep.KEEP,
 ) -> list[Change]:
-    """Changes the same of several tasks; a change for each that was not so already."""
+    """Sets the same fields of several tasks. Returns a change for each task that differed."""
     rows: list[Task] = list(
         Task.all_objects.select_for_update().filter(pk__in=[task.pk for task in tasks])
     )
@@ -216,7 +217,7 @@ def update_tasks(
         if priority is not None:
             row.priority = rules.one_of(Task.Priority.values, priority, "priority")
         if not isinstance(parent, Keep):
-            row.parent = rules.allowed_parent(row, parent)
+            row.parent = rules.check_parent(row, parent)
         row.updated_at = timezone.now()
     pairs = zip(rows, before, tasks_json(rows), strict=True)
     changed = [(row, was, now) for row, was, now in pairs if was != now]
@@ -224,10 +225,6 @@ def update_tasks(
         [row for row, _, _ in changed], ["status", "priority", "parent", "updated_at"]
     )
     return [Change("task", row.pk, "updated", was, now) for row, was, now in changed]
-
-
-def change_status(*, task: Task, status: str) -> tuple[Task, Change | None]:
-    return update_task(task=task, status=status)
 
 
 def delete_task(*, task: Task) -> tuple[Task, Change]:
@@ -241,7 +238,7 @@ def delete_tasks(*, tasks: Sequence[Task]) -> list[Change]:
     rows: list[Task] = list(Task.all_objects.select_for_update().filter(pk__in=keys))
     for row in rows:
         if row.deleted_at is not None:
-            raise ToolFailed(f"The task “{row.title}” is deleted already.")
+            raise ToolFailed(f"The task “{row.title}” is already deleted.")
     before = tasks_json(rows)
     now = timezone.now()
     Task.all_objects.filter(pk__in=keys).update(deleted_at=now, updated_at=now)
@@ -251,7 +248,7 @@ def delete_tasks(*, tasks: Sequence[Task]) -> list[Change]:
 
 
 def restore_task(*, task: Task) -> tuple[Task, Change]:
-    """Brings a deleted task back as it was."""
+    """Restores a deleted task as it was."""
     task = _locked(task)
     if task.deleted_at is None:
         raise ToolFailed(f"The task “{task.title}” is not deleted.")
@@ -262,9 +259,9 @@ def restore_task(*, task: Task) -> tuple[Task, Change]:
 
 
 def _locked(task: Task) -> Task:
-    """Returns the task as it is now, kept from others until the transaction ends."""
-    found: Task = Task.all_objects.select_for_update().get(pk=task.pk)
-    return found
+    """Returns the task read again, with its row locked until the transaction ends."""
+    row: Task = Task.all_objects.select_for_update().get(pk=task.pk)
+    return row
 
 
 def _save(task: Task, before: Mapping[str, Any]) -> Change | None:
@@ -286,12 +283,12 @@ def _new(project_id: UUID, item: NewTask, position: int) -> Task:
         priority=rules.one_of(Task.Priority.values, item.priority, "priority"),
         position=position,
     )
-    task.parent = rules.allowed_parent(task, item.parent)
+    task.parent = rules.check_parent(task, item.parent)
     return task
 
 
 def _end(project_id: UUID) -> int:
-    """Returns the first position behind the list's end; a deleted task keeps its place."""
+    """Returns the position after the last task, deleted tasks included."""
     query = "SELECT max(position) FROM agent_task WHERE project_id = %s"
     (last,) = raw_sql.column(query, project_id)
     return 0 if last is None else last + rules.GAP
@@ -307,9 +304,9 @@ def _entry(task: Task) -> SearchEntry:
 
 
 def _dependencies(item: NewTask, index: int, tasks: Sequence[Task]) -> Iterable[Task]:
-    for place in item.after:
-        if not 0 <= place < index:
-            raise ToolFailed(f"“{item.title}” is item {index} and cannot come after {place}.")
+    for other in item.after:
+        if not 0 <= other < index:
+            raise ToolFailed(f"“{item.title}” is item {index} and cannot come after item {other}.")
     rules.same_project(tasks[index], item.depends_on)
-    earlier = [tasks[place] for place in item.after]
+    earlier = [tasks[other] for other in item.after]
     return {task.pk: task for task in [*item.depends_on, *earlier]}.values()

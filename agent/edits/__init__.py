@@ -1,1 +1,1 @@
-"""Changes that a person makes, and undoing changes."""
+"""Changes that people make outside of runs, and undo."""

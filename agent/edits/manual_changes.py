@@ -1,4 +1,4 @@
-"""What a person changes on the board or in the memory outside of a run: done, and told to viewers."""
+"""Applies a person's changes of tasks and memories outside of runs, and notifies viewers."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Database work, and the changes that it made. Like an effect it may be called again.
+# Database work that returns a value and the changes it made. It may be called again, like an effect.
 Work = Callable[[], tuple[T, Sequence[Change]]]
 
 
-async def in_session(session: UUID, user: User, work: Work[T]) -> T:
-    """Does `work`; its changes are events of the session's log. Raises what it raises, and `Refused`."""
+async def apply_in_session(session: UUID, user: User, work: Work[T]) -> T:
+    """Does `work` and appends its changes to the session's log as events.
+
+    Raises the errors of `work`, and `Refused` if the session does not exist.
+    """
 
     def effect() -> log.Done[T]:
         value, changes = work()
@@ -33,22 +36,22 @@ async def in_session(session: UUID, user: User, work: Work[T]) -> T:
     return value
 
 
-def on_board(project: UUID, work: Work[T]) -> T:
-    """Does `work`; that something changed is told by the board's version alone."""
+def apply_to_project(project: UUID, work: Work[T]) -> T:
+    """Does `work` without a session: viewers learn of the changes by the board's version."""
     with transaction.atomic():
         value, changes = work()
         if changes:
-            raise_board_version(project)
+            increment_board_version(project)
     return value
 
 
-def raise_board_version(project: UUID) -> None:
-    """Tells whoever compares versions to fetch the project's board again."""
+def increment_board_version(project: UUID) -> None:
+    """Makes viewers fetch the project's board again: they compare versions."""
     Project.objects.filter(pk=project).update(board_version=F("board_version") + 1)
 
 
 def _event(change: Change, user: User) -> events.Event:
-    return events.change(
+    return events.Change(
         None,
         object=change.object,
         id=change.id,

@@ -1,8 +1,7 @@
-"""Takes changes of the board and the memory back, as changes of their own. Erases nothing."""
+"""Undoes changes of tasks and memories by further changes. Deletes no history."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,37 +23,41 @@ if TYPE_CHECKING:
 
 
 async def undo(session: UUID, user: User, seqs: Sequence[int]) -> None:
-    """Takes back the changes that the events at `seqs` of the session's log tell: all or none.
+    """Undoes the changes in the events `seqs` of the session's log: all or none.
 
-    Raises `Refused`: `not_found` when there is no such change, `stale_change` when an object was
-    changed since.
+    Raises `Refused`: `not_found` if one of the events is no change, `stale_change` if an object was
+    changed afterwards.
     """
-    await manual_changes.in_session(session, user, partial(_undo_told, session, user, seqs))
+    await manual_changes.apply_in_session(session, user, partial(_undo_events, session, user, seqs))
 
 
-def seqs_of_run(session: UUID, run: UUID) -> list[int]:
-    """Returns the numbers of the changes that the run made."""
+def change_seqs(session: UUID, run: UUID) -> list[int]:
+    """Returns the `seq` of each change that the run made."""
     changes = Event.objects.filter(session=session, run=run, type=events.EventType.CHANGE)
     return list(changes.order_by("seq").values_list("seq", flat=True))
 
 
-def _undo_told(session_id: UUID, user: User, seqs: Sequence[int]) -> tuple[None, Sequence[Change]]:
+def _undo_events(
+    session_id: UUID, user: User, seqs: Sequence[int]
+) -> tuple[None, Sequence[Change]]:
     session = ChatSession.objects.get(pk=session_id)
     bodies = Event.objects.filter(session=session, type=events.EventType.CHANGE, seq__in=seqs)
-    told = [_as_change(body) for body in bodies.order_by("seq").values_list("body", flat=True)]
-    if not told or len(told) != len(set(seqs)):
+    changes = [_as_change(body) for body in bodies.order_by("seq").values_list("body", flat=True)]
+    if not changes or len(changes) != len(set(seqs)):
         raise Refused("not_found", "There is no such change.")
-    return None, undo_changes(session.project_id, told, by_id=user.pk)
+    return None, undo_changes(session.project_id, changes, by_id=user.pk)
 
 
 def _as_change(body: str) -> Change:
-    told = json.loads(body)["change"]
-    return Change(told["object"], UUID(told["id"]), told["action"], told["before"], told["after"])
+    event = events.read(body)
+    if not isinstance(event, events.Change):
+        raise Refused("not_found", "There is no such change.")
+    return Change(event.object, event.id, event.action, event.before, event.after)
 
 
 @dataclass(frozen=True, slots=True)
-class By:
-    """Who undoes, for the revisions of memories."""
+class _Author:
+    """The run and the person that a memory's revision names."""
 
     run_id: UUID | None
     by_id: int | None
@@ -63,22 +66,22 @@ class By:
 def undo_change(
     project_id: UUID, change: Change, *, run_id: UUID | None = None, by_id: int | None = None
 ) -> Change:
-    """Takes `change` back and returns what that changed.
+    """Undoes `change` and returns the new change.
 
-    Raises Refused: `not_found` for an object that is not (any more) in the project, `stale_change`
-    when what the change wrote was changed since.
+    Raises Refused: `not_found` if the object is not in the project, `stale_change` if a field that
+    the change wrote was changed afterwards.
     """
-    verbs = _TASK if change.object == "task" else _MEMORY
-    found = verbs.model.all_objects.filter(pk=change.id, project_id=project_id).first()
-    if found is None:
-        raise Refused("not_found", f"This {change.object} is not there any more.")
+    operations = _TASK if change.object == "task" else _MEMORY
+    row = operations.model.all_objects.filter(pk=change.id, project_id=project_id).first()
+    if row is None:
+        raise Refused("not_found", f"This {change.object} no longer exists.")
     try:
-        done = _undo(verbs, found, change, By(run_id, by_id))
+        inverse = _undo(operations, row, change, _Author(run_id, by_id))
     except ToolFailed as error:
-        raise _stale(found, str(error)) from None
-    if done is None:
-        raise _stale(found, "Nothing is left to undo.")
-    return done
+        raise _stale(row, str(error)) from None
+    if inverse is None:
+        raise _stale(row, "There is nothing left to undo.")
+    return inverse
 
 
 def undo_changes(
@@ -88,7 +91,7 @@ def undo_changes(
     run_id: UUID | None = None,
     by_id: int | None = None,
 ) -> list[Change]:
-    """Takes `changes`, given oldest first, back from the last to the first: all or none."""
+    """Undoes `changes`, given oldest first, from the last to the first: all or none."""
     with transaction.atomic():
         return [
             undo_change(project_id, change, run_id=run_id, by_id=by_id)
@@ -97,50 +100,55 @@ def undo_changes(
 
 
 @dataclass(frozen=True, slots=True)
-class _Verbs:
-    """How one kind of object is read and written."""
+class _Operations:
+    """The functions that read and write one kind of object."""
 
     model: type[Task] | type[Memory]
     json: Callable[[Any], Mapping[str, Any]]
-    delete: Callable[[Any, By], Change]
-    restore: Callable[[Any, By], Change]
-    update: Callable[[Any, Mapping[str, Any], By], Change | None]
+    delete: Callable[[Any, _Author], Change]
+    restore: Callable[[Any, _Author], Change]
+    update: Callable[[Any, Mapping[str, Any], _Author], Change | None]
 
 
-def _undo(verbs: _Verbs, found: Task | Memory, change: Change, by: By) -> Change | None:
+def _undo(
+    operations: _Operations, row: Task | Memory, change: Change, by: _Author
+) -> Change | None:
     match change.action:
         case "created" | "restored":
-            return verbs.delete(found, by)
+            return operations.delete(row, by)
         case "deleted":
-            return verbs.restore(found, by)
+            return operations.restore(row, by)
         case _:
-            return verbs.update(found, _former(found, verbs.json(found), change), by)
+            return operations.update(row, _old_values(row, operations.json(row), change), by)
 
 
-def _former(found: Task | Memory, now: Mapping[str, Any], change: Change) -> dict[str, Any]:
-    """Returns what the changed fields were, if they still are what the change made of them."""
+def _old_values(row: Task | Memory, now: Mapping[str, Any], change: Change) -> dict[str, Any]:
+    """Returns the changed fields with their values before the change.
+
+    Raises Refused if one of them no longer has the value that the change gave it.
+    """
     before, after = change.before or {}, change.after or {}
     changed = [name for name in after if not _equal(before.get(name), after[name])]
-    if found.deleted_at is not None:
-        raise _stale(found, "It is deleted.")
+    if row.deleted_at is not None:
+        raise _stale(row, "It is deleted.")
     for name in changed:
         if not _equal(now[name], after[name]):
-            raise _stale(found, f"Its {name.replace('_', ' ')} is another one now.")
+            raise _stale(row, f"Its {name.replace('_', ' ')} has a new value.")
     return {name: before[name] for name in changed}
 
 
-def _equal(one: Any, other: Any) -> bool:
-    """Lists here are sets of ids: their order says nothing."""
-    if isinstance(one, list) and isinstance(other, list):
-        return sorted(one) == sorted(other)
-    return bool(one == other)
+def _equal(left: Any, right: Any) -> bool:
+    """Compares two JSON values. Lists are sets of ids here, so that their order does not count."""
+    if isinstance(left, list) and isinstance(right, list):
+        return sorted(left) == sorted(right)
+    return bool(left == right)
 
 
-def _stale(found: Task | Memory, why: str) -> Refused:
-    return Refused("stale_change", f"“{found.title}” was changed since. {why}")
+def _stale(row: Task | Memory, reason: str) -> Refused:
+    return Refused("stale_change", f"“{row.title}” has changed since. {reason}")
 
 
-def _update_task(task: Task, fields: Mapping[str, Any], by: By) -> Change | None:
+def _update_task(task: Task, fields: Mapping[str, Any], by: _Author) -> Change | None:
     values = dict(fields)
     if values.get("parent") is not None:
         values["parent"] = _tasks(task, [values["parent"]])[0]
@@ -150,33 +158,33 @@ def _update_task(task: Task, fields: Mapping[str, Any], by: By) -> Change | None
 
 
 def _tasks(task: Task, ids: Sequence[str]) -> list[Task]:
-    """Returns the tasks with these ids; deleted ones too, a link to one is a link."""
-    found = Task.all_objects.filter(project_id=task.project_id).in_bulk(map(UUID, ids))
-    if len(found) != len(ids):
-        raise _stale(task, "A task that it was linked to is not there any more.")
-    return [found[UUID(key)] for key in ids]
+    """Returns the tasks with these ids. A task may also be linked to deleted tasks."""
+    rows = Task.all_objects.filter(project_id=task.project_id).in_bulk(map(UUID, ids))
+    if len(rows) != len(ids):
+        raise _stale(task, "A task that it was linked to no longer exists.")
+    return [rows[UUID(key)] for key in ids]
 
 
-def _update_memory(one: Memory, fields: Mapping[str, Any], by: By) -> Change | None:
-    return memories.revise(memory=one, **fields, run_id=by.run_id, by_id=by.by_id)[1]
+def _update_memory(memory: Memory, fields: Mapping[str, Any], by: _Author) -> Change | None:
+    return memories.revise(memory=memory, **fields, run_id=by.run_id, by_id=by.by_id)[1]
 
 
-def _forget(one: Memory, by: By) -> Change:
-    return memories.forget(memory=one, run_id=by.run_id, by_id=by.by_id)[1]
+def _forget(memory: Memory, by: _Author) -> Change:
+    return memories.forget(memory=memory, run_id=by.run_id, by_id=by.by_id)[1]
 
 
-def _restore(one: Memory, by: By) -> Change:
-    return memories.restore(memory=one, run_id=by.run_id, by_id=by.by_id)[1]
+def _restore(memory: Memory, by: _Author) -> Change:
+    return memories.restore(memory=memory, run_id=by.run_id, by_id=by.by_id)[1]
 
 
-_TASK = _Verbs(
+_TASK = _Operations(
     model=Task,
     json=tasks.task_json,
     delete=lambda task, by: tasks.delete_task(task=task)[1],
     restore=lambda task, by: tasks.restore_task(task=task)[1],
     update=_update_task,
 )
-_MEMORY = _Verbs(
+_MEMORY = _Operations(
     model=Memory,
     json=memories.memory_json,
     delete=_forget,
@@ -188,17 +196,17 @@ _MEMORY = _Verbs(
 # -- from a memory's history -----------------------------------------------------------------------
 
 
-def change_of(one: Memory, number: int) -> Change | None:
-    """Returns what the revision with this number did; None when there is none."""
-    rows = list(one.revisions.filter(number__lte=number).order_by("-number")[:2])
+def change_of_revision(memory: Memory, number: int) -> Change | None:
+    """Returns the change of the memory's revision `number`; None if there is no such revision."""
+    rows = list(memory.revisions.filter(number__lte=number).order_by("-number")[:2])
     if not rows or rows[0].number != number:
         return None
-    former = _said(one, rows[1]) if len(rows) > 1 else None
+    before = _revision_json(memory, rows[1]) if len(rows) > 1 else None
     action = str(rows[0].action)
-    after = None if action == "deleted" else _said(one, rows[0])
-    return Change("memory", one.pk, action, former if action != "restored" else None, after)
+    after = None if action == "deleted" else _revision_json(memory, rows[0])
+    return Change("memory", memory.pk, action, before if action != "restored" else None, after)
 
 
-def _said(one: Memory, revision: MemoryRevision) -> dict[str, Any]:
+def _revision_json(memory: Memory, revision: MemoryRevision) -> dict[str, Any]:
     names = ("title", "content", "kind", "category")
-    return {"id": str(one.pk)} | {name: getattr(revision, name) for name in names}
+    return {"id": str(memory.pk)} | {name: getattr(revision, name) for name in names}

@@ -16,7 +16,7 @@ from agent.engine.runner import Runner
 from agent.llm.base import Model
 from agent.runs import wake
 from agent.support import database
-from agent.support.detached_task import start_detached
+from agent.support.task_group import background_task
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class LocalEngine:
         wake.register(self)
         self.runner.start()
         if self._sweeps:
-            self._sweeper = start_detached(self._sweep())
+            self._sweeper = background_task(self._sweep())
 
     async def stop(self) -> None:
         """Stops all runs where they are and hands them over; another process continues at once."""

@@ -29,7 +29,7 @@ from agent.runs.approvals import Parked
 from agent.runs.claiming import Claimed
 from agent.runs.recorder import Recorder
 from agent.support import database
-from agent.support.detached_task import start_detached
+from agent.support.task_group import background_task
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Runner:
     # -- on its loop -------------------------------------------------------------------------------
 
     def start(self) -> None:
-        self._renewer = start_detached(self._renew_leases())
+        self._renewer = background_task(self._renew_leases())
 
     async def stop(self) -> None:
         """Stops all runs where they are and hands them over; another process continues at once."""
@@ -97,7 +97,7 @@ class Runner:
         if session in self._session_tasks:
             self._woken.add(session)
             return
-        task = start_detached(self._execute_session(session))
+        task = background_task(self._execute_session(session))
         self._session_tasks[session] = task
         task.add_done_callback(lambda _: self._session_ended(session))
 
@@ -178,7 +178,7 @@ class Runner:
     async def _execute_apart(self, claimed: Claimed) -> None:
         """Executes in a task of its own: cancelling that one does not end the session's task."""
         session = claimed.run.session_id
-        task = start_detached(self._execute(claimed))
+        task = background_task(self._execute(claimed))
         self._run_tasks[session] = claimed.run.pk, task
         try:
             await asyncio.wait([task])

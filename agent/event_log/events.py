@@ -1,4 +1,4 @@
-"""The vocabulary of the log: the event types, the phases, and one constructor for each event.
+"""The vocabulary of the log: the phases, and one class for each type of event, to write and to read.
 
 Values only; `agent.event_log.log` numbers and keeps them. `docs/protocol.md` describes the same for readers.
 """
@@ -6,12 +6,17 @@ Values only; `agent.event_log.log` numbers and keeps them. `docs/protocol.md` de
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from operator import attrgetter
+from typing import Any, ClassVar
 from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from agent.event_log.payloads import Answer, PlannedStep, StepEffect
 
 
 class EventType(StrEnum):
@@ -86,211 +91,259 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",",
 
 def now() -> str:
     """Returns the time as every event tells it: ISO 8601, UTC, microseconds, `Z`."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    return datetime.now(UTC).isoformat("T", "microseconds")[:-6] + "Z"
 
 
 def stamp(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    return moment.astimezone(UTC).isoformat("T", "microseconds")[:-6] + "Z"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One fact, not yet numbered. `fields` holds what its type adds; all of it JSON."""
+    """One fact of a session. A subclass is one type of event, and its fields are what the type adds.
 
-    type: EventType
+    `run`: None for what a person did outside of a run. `seq`: the number in the session's log, 0
+    before the event has one. All times are as `now` tells them. A field that was added later has a
+    default, so that older events can be read.
+    """
+
+    type: ClassVar[EventType]
+    # The field of the frame that holds what the type adds; "" when those are fields of the frame.
+    part: ClassVar[str] = ""
+
     run: UUID | None
-    fields: Mapping[str, Any]
+    _: KW_ONLY
+    seq: int = 0
     timestamp: str = field(default_factory=now)
 
+    def told(self) -> dict[str, Any]:
+        """Returns what the type adds, as JSON."""
+        kind = type(self)
+        told = dict(zip(_names[kind], _values[kind](self), strict=True))
+        for name in _ids[kind]:
+            if told[name] is not None:
+                told[name] = str(told[name])
+        return told
+
     def frame(self, seq: int) -> str:
-        """Returns the JSON text that every reader gets."""
-        body = {
-            "type": self.type,
-            **self.fields,
-            "seq": seq,
-            "run": None if self.run is None else str(self.run),
-            "timestamp": self.timestamp,
-        }
-        return _encode(body)
+        """Returns the JSON text that every reader gets of the event with the number `seq`."""
+        # The encoder gets only what the type adds: that takes three quarters of the time.
+        told = _encode(self.told())
+        told = f'"{self.part}":{told}' if self.part else told[1:-1]
+        run = "null" if self.run is None else f'"{self.run}"'
+        return f'{{"type":"{self.type}",{told},"seq":{seq},"run":{run},"timestamp":"{self.timestamp}"}}'
 
-
-def message(
-    run: UUID, *, id: UUID, role: str, author: str | None, content: str, client_id: UUID | None
-) -> Event:
-    return Event(
-        EventType.MESSAGE,
-        run,
-        {
-            "message": {
-                "id": str(id),
-                "role": role,
-                "author": author,
-                "content": content,
-                "client_id": None if client_id is None else str(client_id),
-            }
-        },
-    )
-
-
-def run(
-    run: UUID, status: str, *, position: int | None = None, retry_of: UUID | None = None
-) -> Event:
-    """`position`: 1 for the next in the queue; only when queued."""
-    fields: dict[str, Any] = {"status": status}
-    if position is not None:
-        fields["position"] = position
-    if retry_of is not None:
-        fields["retry_of"] = str(retry_of)
-    return Event(EventType.RUN, run, fields)
-
-
-def progress(
-    run: UUID,
-    step: str,
-    message: str,
-    details: str = "",
-    metadata: Mapping[str, Any] | None = None,
-) -> Event:
-    """The frame of a progress callback. `step` is a phase, `error`, or a registered step."""
-    if step not in _steps:
-        raise ValueError(f"unknown progress step {step!r}; register it with register_step")
-    timestamp = now()
-    frame = {
-        "step": str(step),
-        "message": message,
-        "details": details,
-        "timestamp": timestamp,
-        "metadata": dict(metadata or {}),
-    }
-    return Event(EventType.PROGRESS, run, {"progress": frame}, timestamp)
-
-
-def plan(
-    run: UUID, *, id: UUID, revision: int, summary: str, steps: Sequence[Mapping[str, Any]]
-) -> Event:
-    """`steps`: each with id, type, tool, description, arguments, depends_on, status."""
-    body = {"id": str(id), "revision": revision, "summary": summary, "steps": list(steps)}
-    return Event(EventType.PLAN, run, {"plan": body})
-
-
-def step(
-    run: UUID,
-    *,
-    id: str,
-    status: str,
-    started_at: datetime | None = None,
-    finished_at: datetime | None = None,
-    result: Any = None,
-    error: str = "",
-) -> Event:
-    body = {
-        "id": id,
-        "status": str(status),
-        "started_at": None if started_at is None else stamp(started_at),
-        "finished_at": None if finished_at is None else stamp(finished_at),
-        "result": result,
-        "error": error or None,
-    }
-    return Event(EventType.STEP, run, {"step": body})
+    def as_json(self) -> dict[str, Any]:
+        """Returns the frame of an event that has its number."""
+        frame: dict[str, Any] = json.loads(self.frame(self.seq))
+        return frame
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What a person who is asked about a plan is shown: see `Approval`."""
+class OfRun(Event):
+    """An event that only a run has."""
 
-    effects: Sequence[Mapping[str, Any]] = ()
-    estimate: Mapping[str, int] | None = None
-    expires_at: datetime | None = None
+    run: UUID
 
 
-def approval(
-    run: UUID,
-    *,
-    id: UUID,
-    status: str,
-    plan_revision: int,
-    reason: str = "",
-    by: str | None = None,
-    shown: Shown | None = None,
-) -> Event:
-    """`shown` belongs to the request and to nothing else."""
-    body: dict[str, Any] = {
-        "id": str(id),
-        "status": str(status),
-        "plan_revision": plan_revision,
-        "reason": reason,
-        "by": by,
-    }
-    if shown is not None:
-        body["effects"] = list(shown.effects)
-        body["estimate"] = shown.estimate
-        body["expires_at"] = None if shown.expires_at is None else stamp(shown.expires_at)
-    return Event(EventType.APPROVAL, run, {"approval": body})
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message(OfRun):
+    type = EventType.MESSAGE
+    part = "message"
+
+    id: UUID
+    role: str
+    author: str | None
+    content: str
+    client_id: UUID | None = None
 
 
-def change(
-    run: UUID | None,
-    *,
-    object: str,
-    id: UUID,
-    action: str,
-    before: Mapping[str, Any] | None,
-    after: Mapping[str, Any] | None,
-    by: str | None,
-) -> Event:
-    """A task or memory changed; `before` and `after` are whole objects, null where there is none."""
-    body = {
-        "object": object,
-        "id": str(id),
-        "action": action,
-        "before": before,
-        "after": after,
-        "by": by,
-    }
-    return Event(EventType.CHANGE, run, {"change": body})
+@dataclass(frozen=True, slots=True)
+class Run(OfRun):
+    """`position`: how many runs go before it, only when queued. `retry_of`: only of a run tried again."""
+
+    type = EventType.RUN
+
+    status: str
+    _: KW_ONLY
+    position: int | None = None
+    retry_of: UUID | None = None
+
+    def told(self) -> dict[str, Any]:
+        return {name: value for name, value in OfRun.told(self).items() if value is not None}
 
 
-def token(run: UUID, *, offset: int, text: str) -> Event:
+@dataclass(frozen=True, slots=True)
+class Progress(OfRun):
+    """The frame of a progress callback. `step` is a phase, `error`, or a registered step."""
+
+    type = EventType.PROGRESS
+    part = "progress"
+
+    step: str
+    message: str
+    details: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuses to write what nobody registered; what was written once can be read for ever."""
+        if not self.seq and self.step not in _steps:
+            raise ValueError(f"unknown progress step {self.step!r}; register it with register_step")
+
+    def told(self) -> dict[str, Any]:
+        return {**OfRun.told(self), "timestamp": self.timestamp}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan(OfRun):
+    type = EventType.PLAN
+    part = "plan"
+
+    id: UUID
+    revision: int
+    summary: str = ""
+    steps: list[PlannedStep]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step(OfRun):
+    type = EventType.STEP
+    part = "step"
+
+    id: str
+    status: str
+    started_at: str | None = None
+    finished_at: str | None = None
+    result: Any = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval(OfRun):
+    """`effects`, `estimate` and `expires_at` belong to the request and to nothing else: what a person
+    who is asked about a plan is shown."""
+
+    type = EventType.APPROVAL
+    part = "approval"
+
+    id: UUID
+    status: str
+    plan_revision: int
+    reason: str = ""
+    by: str | None = None
+    effects: list[StepEffect] | None = None
+    estimate: dict[str, int] | None = None
+    expires_at: str | None = None
+
+    def told(self) -> dict[str, Any]:
+        told = OfRun.told(self)
+        if self.effects is None:
+            del told["effects"], told["estimate"], told["expires_at"]
+        return told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change(Event):
+    """A task or memory changed; `before` and `after` are whole objects, None where there is none."""
+
+    type = EventType.CHANGE
+    part = "change"
+
+    object: str
+    id: UUID
+    action: str
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+    by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token(OfRun):
     """A piece of the answer; `offset` in characters, 0 starts the answer over."""
-    return Event(EventType.TOKEN, run, {"offset": offset, "text": text})
+
+    type = EventType.TOKEN
+
+    offset: int
+    text: str
 
 
-def complete(
-    run: UUID,
-    *,
-    message_id: UUID,
-    content: str,
-    html: str,
-    usage: Mapping[str, int],
-    duration_ms: int,
-) -> Event:
-    return Event(
-        EventType.COMPLETE,
-        run,
-        {
-            "response": content,
-            "message": {
-                "id": str(message_id),
-                "role": "assistant",
-                "content": content,
-                "html": html,
-            },
-            "usage": dict(usage),
-            "duration_ms": duration_ms,
-        },
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complete(OfRun):
+    type = EventType.COMPLETE
+
+    response: str
+    message: Answer
+    usage: dict[str, int]
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Error(OfRun):
+    type = EventType.ERROR
+
+    error: str
+    code: str
+    retryable: bool
+    partial: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled(OfRun):
+    type = EventType.CANCELLED
+
+    by: str | None
+    reason: str = ""
+    partial: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown(Event):
+    """What was read and is no event of this version; `broken`: it has the type of one."""
+
+    name: str  # the type
+    fields: dict[str, Any]
+    broken: bool
+
+    def as_json(self) -> dict[str, Any]:
+        return self.fields
+
+
+ENVELOPE = tuple(field.name for field in fields(Event))
+CLASSES: Mapping[str, type[Event]] = {
+    one.type: one
+    for one in (
+        Message, Run, Progress, Plan, Step, Approval, Change, Token, Complete, Error, Cancelled,
     )
+}  # fmt: skip
+_own = {
+    one: [field for field in fields(one) if field.name not in ENVELOPE] for one in CLASSES.values()
+}
+_names = {one: [field.name for field in own] for one, own in _own.items()}
+_ids = {one: [f.name for f in own if "UUID" in str(f.type)] for one, own in _own.items()}
+_values = {one: attrgetter(*names) for one, names in _names.items()}
+_readers = {kind: TypeAdapter[Event](one) for kind, one in CLASSES.items()}
 
 
-def error(run: UUID, *, error: str, code: str, retryable: bool, partial: str = "") -> Event:
-    fields = {"error": error, "code": code, "retryable": retryable, "partial": partial}
-    return Event(EventType.ERROR, run, fields)
+def read(body: str) -> Event:
+    """Returns the event that a frame tells: one of `CLASSES`, or `Unknown`."""
+    try:
+        frame = json.loads(body)
+        name = str(frame["type"])
+    except (LookupError, TypeError, ValueError):
+        return Unknown(None, name="", fields={}, broken=True)
+    if name not in _readers:
+        return _unknown(name, frame, broken=False)
+    try:
+        part = frame[one] if (one := CLASSES[name].part) else frame
+        told = {**part, **{name: frame[name] for name in ENVELOPE}}
+        return _readers[name].validate_python(told)
+    except (LookupError, TypeError, ValueError):
+        return _unknown(name, frame, broken=True)
 
 
-def cancelled(run: UUID, *, by: str | None, reason: str = "", partial: str = "") -> Event:
-    return Event(EventType.CANCELLED, run, {"by": by, "reason": reason, "partial": partial})
-
-
-def token_of(body: str) -> tuple[int, str]:
-    """Returns offset and text of a `token` event's frame."""
-    frame = json.loads(body)
-    return frame["offset"], frame["text"]
+def _unknown(name: str, frame: dict[str, Any], *, broken: bool) -> Unknown:
+    try:
+        run = UUID(frame["run"])
+    except (LookupError, TypeError, ValueError, AttributeError):
+        run = None
+    return Unknown(run, name=name, fields=frame, broken=broken)

@@ -81,7 +81,7 @@ def commit(entries: Sequence[Entry]) -> Batch:
     """Writes all entries in one transaction, or each in its own if the database refuses the batch."""
     attempt = _Attempt(entries)
     try:
-        return database.patiently(attempt)
+        return database.retry_while_unreachable(attempt)
     except DatabaseError:
         if len(entries) == 1:
             raise
@@ -96,7 +96,7 @@ def commit(entries: Sequence[Entry]) -> Batch:
 
 def _commit_alone(entry: Entry) -> Batch:
     try:
-        return database.patiently(_Attempt([entry]))
+        return database.retry_while_unreachable(_Attempt([entry]))
     except DatabaseError as error:
         logger.exception("Could not write an entry to the event log")
         return Batch(answers=[error])
@@ -176,7 +176,7 @@ class _Write:
             try:
                 with transaction.atomic() if self.apart else nullcontext():
                     done = entry.effect()
-            except database.LOST:
+            except database.CONNECTION_ERRORS:
                 raise  # the transaction is lost; it is repeated
             except Exception as error:
                 if not self.apart:

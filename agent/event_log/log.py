@@ -20,7 +20,7 @@ from agent.event_log.group_commit import Batch, Done, Effect, Entry, Fence, Fram
 from agent.exceptions import Fenced, Refused
 from agent.models import Event
 from agent.support import database
-from agent.support.detached_task import start_detached
+from agent.support.task_group import background_task
 
 __all__ = [
     "Committed",
@@ -131,7 +131,7 @@ class _Writer:
     def add(self, entry: Entry) -> asyncio.Future[Any]:
         self._waiting.append(entry)
         if self._task is None:
-            self._task = start_detached(self._work())
+            self._task = background_task(self._work())
         return entry.future
 
     def has_backlog(self) -> bool:

@@ -1,1 +1,1 @@
-"""What the agent remembers of a project: decisions, preferences, facts."""
+"""A project's memory: decisions, preferences, facts, specs and notes."""

@@ -1,4 +1,4 @@
-"""What is kept: projects, sessions, runs with their log, the board, the memory. Rows only, no behaviour."""
+"""The database models: projects, sessions, runs with their event log, tasks, memories. No rules."""
 
 from agent.models.accounts import ApiToken, Feedback
 from agent.models.board import Task

@@ -1,4 +1,4 @@
-"""What belongs to a person: access tokens and feedback."""
+"""Models that belong to a user: access tokens and feedback."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from agent.models.runs import Run
 
 
 class ApiToken(UUIDModel):
-    """A key for programs. Only its digest is kept: the key itself is shown once."""
+    """An access token for programs. Only the digest of its key is stored."""
 
     class Scope(models.TextChoices):
         READ = "read"
@@ -35,7 +35,7 @@ class ApiToken(UUIDModel):
 
 
 class Feedback(UUIDModel):
-    """What a person thought of a run."""
+    """A person's rating of a run."""
 
     class Value(models.IntegerChoices):
         HELPFUL = 1

@@ -1,4 +1,4 @@
-"""What several models share: a UUID key and soft deletion."""
+"""Base classes of models: UUID keys and soft deletion."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ M = TypeVar("M", bound=models.Model)
 
 
 class UUIDModel(models.Model):
-    """A row whose key may stand in an address: it cannot be guessed or counted."""
+    """A row with a key that can be used in URLs: it cannot be guessed and reveals no count."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
 
@@ -20,16 +20,16 @@ class UUIDModel(models.Model):
 
 
 class PresentManager(models.Manager[M]):
-    """Hides what was deleted."""
+    """Hides deleted rows."""
 
     def get_queryset(self) -> models.QuerySet[M]:
         return super().get_queryset().filter(deleted_at=None)
 
 
 class SoftDeleteModel(UUIDModel):
-    """A row that "delete" only marks, so that "undo" can bring it back.
+    """A row that "delete" only marks, so that "undo" can restore it.
 
-    `objects` hides the deleted ones, `all_objects` does not.
+    `objects` hides deleted rows, `all_objects` includes them.
     """
 
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -39,5 +39,5 @@ class SoftDeleteModel(UUIDModel):
 
     class Meta:
         abstract = True
-        # Foreign keys go on leading to a deleted row.
+        # Foreign keys still resolve to deleted rows.
         base_manager_name = "all_objects"

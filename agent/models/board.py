@@ -1,4 +1,4 @@
-"""The project's board."""
+"""The project's tasks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from agent.models.projects import Project
 
 
 class Task(SoftDeleteModel):
-    """An item on the project's board, for people. Never background work."""
+    """An item on the project's board, for people. Not background work."""
 
     class Status(models.TextChoices):
         PENDING = "pending"
@@ -38,7 +38,7 @@ class Task(SoftDeleteModel):
         "self", symmetrical=False, blank=True, related_name="dependants"
     )
     position = models.BigIntegerField(
-        default=0, help_text="Order on the board, ascending, with room between neighbours."
+        default=0, help_text="Order on the board, ascending, with gaps."
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -1,4 +1,4 @@
-"""The project's memory, its history and its search index."""
+"""The project's memories, their revisions, and the search index of tasks and memories."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agent.models.sessions import Message
 
 
 class Memory(SoftDeleteModel):
-    """One remembered fact."""
+    """One remembered decision, preference, fact, spec or note."""
 
     class Kind(models.TextChoices):
         DECISION = "decision"
@@ -42,7 +42,7 @@ class Memory(SoftDeleteModel):
 
 
 class MemoryRevision(UUIDModel):
-    """What a memory said after one change."""
+    """The content of a memory after one change."""
 
     class Action(models.TextChoices):
         CREATED = "created"
@@ -74,9 +74,9 @@ class MemoryRevision(UUIDModel):
 
 
 class SearchEntry(models.Model):
-    """The text of one task or memory as the full-text index reads it.
+    """The indexed text of one task or memory.
 
-    Migrations attach the index of the database at hand: FTS5 on SQLite, `tsvector` on PostgreSQL.
+    A migration adds the database's full-text index: FTS5 on SQLite, `tsvector` on PostgreSQL.
     """
 
     object_id = models.UUIDField(unique=True)
@@ -84,7 +84,7 @@ class SearchEntry(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
     body = models.TextField()
     neighbours = models.TextField(
-        blank=True, help_text="What was said around it; counts less than the body."
+        blank=True, help_text="Text of the source messages. Weighs less than the body."
     )
 
     class Meta:

@@ -1,4 +1,4 @@
-"""Projects and who may enter them."""
+"""Projects and their members."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from agent.models.base import UUIDModel
 
 
 class Role(models.TextChoices):
-    OWNER = "owner"  # everything, deleting and members too
-    EDITOR = "editor"  # sends messages, cancels, approves, undoes
-    VIEWER = "viewer"  # watches
+    OWNER = "owner"  # may do everything, including deletion and members
+    EDITOR = "editor"  # may send messages, cancel, approve and undo
+    VIEWER = "viewer"  # may only read
 
 
 class Project(UUIDModel):
-    """What the user is building; owns everything below."""
+    """What the user is building. Sessions, tasks and memories belong to it."""
 
     name = models.CharField(max_length=200)
-    description = models.TextField(blank=True, help_text="The brief that the agent reads.")
+    description = models.TextField(blank=True, help_text="The agent reads it before every plan.")
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="owned_projects"
     )
     board_version = models.PositiveBigIntegerField(
-        default=0, editable=False, help_text="Grows with each change of a task or memory."
+        default=0, editable=False, help_text="Incremented by each change of a task or memory."
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -35,7 +35,7 @@ class Project(UUIDModel):
 
 
 class Membership(models.Model):
-    """A user's role in somebody's project. The owner needs none."""
+    """A user's role in another user's project. The owner needs no membership."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(

@@ -1,4 +1,4 @@
-"""Runs, their plans, their ledger of what is finished, and the log of events."""
+"""Runs with their phases, plans, steps and approvals, and the event log."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Run(UUIDModel):
     """One attempt to answer one message."""
 
     class Status(models.TextChoices):
-        QUEUED = "queued"  # accepted, another run of the session is before it
-        RUNNING = "running"  # claimed by a driver; `lease_until` tells whether that one lives
-        WAITING = "waiting"  # parked for a person's decision, holds nothing
+        QUEUED = "queued"  # accepted; an earlier run of the session is unfinished
+        RUNNING = "running"  # claimed by a worker, which is alive until `lease_until`
+        WAITING = "waiting"  # waits for a person's approval; no worker holds it
         SUCCEEDED = "succeeded"
         FAILED = "failed"
         CANCELLED = "cancelled"
@@ -25,7 +25,9 @@ class Run(UUIDModel):
     UNFINISHED = (Status.QUEUED, Status.RUNNING, Status.WAITING)
 
     session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="runs")
-    number = models.PositiveIntegerField(help_text="1 for the session's first; the order of work.")
+    number = models.PositiveIntegerField(
+        help_text="1 for the session's first run. Runs execute in this order."
+    )
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="runs")
     answer = models.ForeignKey(
         Message, null=True, blank=True, on_delete=models.SET_NULL, related_name="answered_runs"
@@ -47,24 +49,25 @@ class Run(UUIDModel):
     counted = models.BooleanField(
         default=True,
         editable=False,
-        help_text="Counts as one of its person's messages a minute; an operator's batch does not.",
+        help_text="Counts towards the user's messages per minute. Runs of a batch do not.",
     )
     given = models.JSONField(
         default=dict,
         blank=True,
         editable=False,
-        help_text="project_context and conversation_history, when the caller brought its own",
+        help_text="project_context and conversation_history, if the caller passed them",
     )
 
     replanned = models.BooleanField(
         default=False,
         editable=False,
-        help_text="A step failed and what was left was planned anew, or tried to; once is enough.",
+        help_text="After a failed step, a new plan for the rest was attempted. At most once per run.",
     )
 
-    # The fence: raised with each claim and each cancel; a driver that holds an older one writes nothing.
+    # The fencing token: incremented by each claim and each cancellation. A worker with an older value
+    # can write nothing.
     attempt = models.PositiveIntegerField(default=0, editable=False)
-    # Claims since something was last finished or handed over; many mean that the run kills its driver.
+    # Claims since the last finished phase or hand-over. Many claims mean that the run crashes workers.
     claims = models.PositiveIntegerField(default=0, editable=False)
     lease_owner = models.CharField(max_length=200, blank=True, editable=False)
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)
@@ -78,9 +81,7 @@ class Run(UUIDModel):
     error = models.TextField(blank=True)
     error_code = models.CharField(max_length=30, blank=True)
     retryable = models.BooleanField(default=False)
-    partial = models.TextField(
-        blank=True, help_text="What was written of an answer that broke off."
-    )
+    partial = models.TextField(blank=True, help_text="The beginning of an answer that was cut off.")
 
     class Meta:
         ordering = ["session", "number"]
@@ -101,13 +102,13 @@ class Run(UUIDModel):
 
     @property
     def is_interrupted(self) -> bool:
-        """Who drove it is gone, and nobody has gone on with it yet; the next look does."""
-        driven = self.lease_until is not None and self.lease_until > timezone.now()
-        return self.status == self.Status.RUNNING and not driven
+        """The run's worker is gone, and no other worker has claimed the run yet."""
+        leased = self.lease_until is not None and self.lease_until > timezone.now()
+        return self.status == self.Status.RUNNING and not leased
 
 
 class PhaseResult(models.Model):
-    """A finished phase and what it found out; a resumed run reads it back instead of doing it again."""
+    """A finished phase and its result. A resumed run reads the result instead of repeating the phase."""
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="phases")
     phase = models.CharField(max_length=40)
@@ -126,12 +127,12 @@ class PhaseResult(models.Model):
 
 
 class PlanRevision(UUIDModel):
-    """A valid plan, never changed: a repaired, edited or new plan is another revision."""
+    """A valid plan. It is never changed: a repaired, edited or new plan is another revision."""
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="plans")
     revision = models.PositiveIntegerField()
     summary = models.TextField(blank=True)
-    digest = models.CharField(max_length=64, help_text="SHA-256 over what the plan does.")
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the steps' actions.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -145,7 +146,7 @@ class PlanRevision(UUIDModel):
 
 
 class PlanStep(models.Model):
-    """One item of a plan, and how far it is."""
+    """One step of a plan, with its status and result."""
 
     class Status(models.TextChoices):
         PENDING = "pending"
@@ -180,7 +181,7 @@ class PlanStep(models.Model):
 
 
 class Approval(UUIDModel):
-    """A run's question to a person: may this plan be carried out?"""
+    """A request for a person's approval of a plan, and the decision."""
 
     class Status(models.TextChoices):
         REQUESTED = "requested"
@@ -193,10 +194,12 @@ class Approval(UUIDModel):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.REQUESTED)
     reason = models.TextField(blank=True)
     digest = models.CharField(
-        max_length=64, blank=True, help_text="Of the plan that was shown; it stands for no other."
+        max_length=64,
+        blank=True,
+        help_text="Of the plan that was shown. The approval is valid for no other plan.",
     )
     effects = models.JSONField(
-        default=list, blank=True, help_text="What each step would change, as it was shown."
+        default=list, blank=True, help_text="The changes of each step, as shown to the person."
     )
     estimate = models.JSONField(
         null=True, blank=True, help_text="low_ms, median_ms, high_ms; null when unknown."
@@ -221,10 +224,10 @@ class Approval(UUIDModel):
 
 
 class Event(models.Model):
-    """One numbered, immutable fact in a session's log. Written by `agent.event_log.log.append` alone."""
+    """One numbered, immutable event of a session. Written only by `agent.event_log.log.append`."""
 
-    # One index alone for every event, the constraint's: each one more is a page more to write for
-    # every event of every session. Queries by run name the session too.
+    # Without indexes of the foreign keys: each index costs a page write per event. The constraint's
+    # index serves all queries, since queries by run also name the session.
     session = models.ForeignKey(
         ChatSession, on_delete=models.CASCADE, related_name="events", db_index=False
     )
@@ -233,14 +236,14 @@ class Event(models.Model):
         Run, null=True, on_delete=models.CASCADE, related_name="events", db_index=False
     )
     type = models.CharField(max_length=20)
-    body = models.TextField(help_text="The frame as it is sent, JSON.")
+    body = models.TextField(help_text="The frame as sent to clients, as JSON.")
 
     class Meta:
         ordering = ["session", "seq"]
         constraints = [models.UniqueConstraint(fields=["session", "seq"], name="one_event_per_seq")]
         indexes = [
-            # Each run looks for the latest changes, among thousands of events of other types. SQLite
-            # takes it for `type = 'change'` alone, and not for a parameter.
+            # Each run reads the latest changes among thousands of other events. SQLite uses this index
+            # only for the literal `type = 'change'`, not for a parameter.
             models.Index(
                 fields=["session", "seq"], condition=Q(type="change"), name="event_changes"
             )

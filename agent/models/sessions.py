@@ -1,4 +1,4 @@
-"""Chat sessions and what was said in them."""
+"""Chat sessions and their messages."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from agent.models.projects import Project
 
 
 class ApprovalMode(models.TextChoices):
-    """When a person is asked for approval of a plan."""
+    """When a plan needs a person's approval."""
 
-    AUTO = "auto"  # when the plan needs it
+    AUTO = "auto"  # as `approval_policy` decides
     REQUIRED = "required"  # always
 
 
 class ChatSession(UUIDModel):
-    """One thread between people and the agent, with one append-only log of events."""
+    """A conversation of people with the agent, with one append-only event log."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="sessions")
     title = models.CharField(max_length=200, blank=True)
@@ -29,7 +29,7 @@ class ChatSession(UUIDModel):
         max_length=10,
         choices=ApprovalMode.choices,
         default=ApprovalMode.AUTO,
-        help_text="For all its messages; one message may ask for more, never for less.",
+        help_text="For all messages of the session. A message may require approval, but not waive it.",
     )
     task = models.ForeignKey(
         "agent.Task",
@@ -37,15 +37,13 @@ class ChatSession(UUIDModel):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
-        help_text="What the session is about: “it”, where a message names no other task.",
+        help_text="The task that the session is about. “It” in a message means this task.",
     )
-    # Both are raised only by `agent.event_log.log` and `agent.runs.runs`, with the session's row locked.
+    # Incremented only by `agent.event_log` and `agent.runs`, with the session's row locked.
     last_seq = models.PositiveBigIntegerField(default=0, editable=False)
     run_count = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(
-        auto_now_add=True, help_text="When somebody last said something."
-    )
+    updated_at = models.DateTimeField(auto_now_add=True, help_text="Time of the latest message.")
 
     class Meta:
         ordering = ["-updated_at", "id"]
@@ -56,7 +54,7 @@ class ChatSession(UUIDModel):
 
 
 class Message(UUIDModel):
-    """What a person or the agent said."""
+    """A message of a person or of the agent."""
 
     class Author(models.TextChoices):
         USER = "user"
@@ -72,7 +70,7 @@ class Message(UUIDModel):
         null=True,
         blank=True,
         editable=False,
-        help_text="The sender's name for it, against doubles.",
+        help_text="The sender's id of the message: a repeated request creates no second message.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -54,7 +54,7 @@ def _progress(recorder: Recorder, step: PlanStep, ends: bool) -> events.Event:
     if step.started_at and step.finished_at:
         took = step.finished_at - step.started_at
         metadata["duration_ms"] = round(took.total_seconds() * 1000)
-    return events.progress(recorder.run.pk, Phase.COMPLETION, step.description, "", metadata)
+    return events.Progress(recorder.run.pk, Phase.COMPLETION, step.description, "", metadata)
 
 
 class _Stream:
@@ -100,7 +100,7 @@ class _Stream:
             self.starts_over = False
             offset, self.sent = self.sent, len(self.text)
             text = self.text[offset:]
-            await self.recorder.append(events.token(self.recorder.run.pk, offset=offset, text=text))
+            await self.recorder.append(events.Token(self.recorder.run.pk, offset=offset, text=text))
             await self._gather()
 
     def _has_unsent(self) -> bool:

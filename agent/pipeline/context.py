@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from agent.event_log import events
 from agent.llm.base import (
     COMPLETED_TASKS,
     OPEN_TASKS,
@@ -135,7 +135,8 @@ def _recent_changes(session: UUID) -> list[UUID]:
     # The type is part of the statement, not a parameter: only then SQLite uses the partial index.
     query = "SELECT body FROM agent_event WHERE session_id = %s AND type = 'change'"
     bodies = raw_sql.column(f"{query} ORDER BY seq DESC LIMIT {RECENT}", session)
-    return list(dict.fromkeys(UUID(json.loads(body)["change"]["id"]) for body in bodies))
+    told = map(events.read, bodies)
+    return list(dict.fromkeys(change.id for change in told if isinstance(change, events.Change)))
 
 
 def _briefs(tasks: Iterable[Task]) -> tuple[TaskBrief, ...]:

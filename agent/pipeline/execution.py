@@ -23,7 +23,7 @@ from agent.llm.base import StepOutcome
 from agent.models import Approval, PlanRevision, PlanStep
 from agent.plan import StepType
 from agent.plans import store
-from agent.plans.ordering import AT_ONCE, needs
+from agent.plans.ordering import MAX_PARALLEL_STEPS, needs
 from agent.plans.store import step_event
 from agent.runs.recorder import Recorder
 from agent.support import database, raw_sql
@@ -51,7 +51,7 @@ class Execution:
             key: step.result for key, step in self.steps.items() if step.status == Status.SUCCEEDED
         }
         self._needs: Mapping[str, list[str]] = {}
-        self._limit = asyncio.Semaphore(AT_ONCE)
+        self._limit = asyncio.Semaphore(MAX_PARALLEL_STEPS)
 
     async def execute(self) -> None:
         """Executes the unfinished tool steps; the steps that depend on a failed one are skipped.
@@ -267,7 +267,7 @@ class Execution:
     def _progress(
         self, step: PlanStep, message: str, details: str, metadata: Mapping[str, Any]
     ) -> events.Event:
-        return events.progress(
+        return events.Progress(
             self.recorder.run.pk,
             Phase.EXECUTION,
             message,
@@ -300,7 +300,7 @@ class _Report:
 
 def change_event(recorder: Recorder, change: Any) -> events.Event:
     user = recorder.run.created_by
-    return events.change(
+    return events.Change(
         recorder.run.pk,
         object=change.object,
         id=change.id,

@@ -6,14 +6,15 @@ The phases report through the run's recorder; they know nothing of sockets, engi
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable
 from dataclasses import asdict
 from typing import Any
+from uuid import UUID
 
 from agent.event_log import events
 from agent.event_log.events import Phase
 from agent.event_log.log import Done
+from agent.event_log.payloads import Answer
 from agent.exceptions import ModelError
 from agent.llm.base import Analysis, Model, Outcome
 from agent.memory import memories
@@ -29,6 +30,7 @@ from agent.runs.approvals import Parked
 from agent.runs.claiming import Claimed
 from agent.runs.recorder import Finished, Recorder
 from agent.support import database, raw_sql
+from agent.support.counts import count
 from agent.support.markdown import render
 from agent.support.task_group import run_together
 
@@ -53,7 +55,7 @@ async def _report_resumption(claimed: Claimed, recorder: Recorder) -> None:
     steps = [step for step in revision.steps.all() if step.tool] if revision else []
     done = sum(step.status == PlanStep.Status.SUCCEEDED for step in steps)
     message = "🔁 Resumed after a restart" if claimed.resumed else "🔁 Retrying"
-    total = _count(len(steps), "step") if steps else _count(len(recorder.durations), "phase")
+    total = count(len(steps), "step") if steps else count(len(recorder.durations), "phase")
     details = f"{done} of {total} already done" if steps else f"{total} already done"
     await recorder.progress(RESUMED, message, details)
 
@@ -98,9 +100,9 @@ class _Run:
         gathered = await database.call(context.gather, self.run)
         details = ", ".join(
             [
-                _count(len(gathered.history), "message"),
-                _count(len(gathered.memories), "memory", "memories"),
-                _count(len(gathered.tasks), "open task"),
+                count(len(gathered.history), "message"),
+                count(len(gathered.memories), "memory", "memories"),
+                count(len(gathered.tasks), "open task"),
             ]
         )
         titles = [memory.title for memory in gathered.memories]
@@ -114,7 +116,7 @@ class _Run:
     async def _plan(self) -> Finished:
         plan = await self.planner.make()
         steps = plan.get("steps")
-        details = _count(len(steps), "step") if isinstance(steps, list) else "No steps"
+        details = count(len(steps), "step") if isinstance(steps, list) else "No steps"
         return Finished("📋 Plan created", details, {"plan": plan})
 
     async def _validate(self, raw: Any) -> Finished:
@@ -129,7 +131,7 @@ class _Run:
     async def _done_steps(self) -> dict[str, PlanStep]:
         if self.run.attempt == 1:  # nothing is executed yet
             return {}
-        return await database.call(lambda: store.done(store.latest(self.run)))
+        return await database.call(lambda: store.succeeded_steps(store.latest(self.run)))
 
     def _revision(self) -> PlanRevision:
         revision = store.latest(self.run)
@@ -142,7 +144,7 @@ class _Run:
         ended = [
             step.key for step in revision.steps.all() if step.status not in PlanStep.UNFINISHED
         ]
-        self.recorder.outlook.take(store.as_plan(revision), ended)
+        self.recorder.outlook.set_plan(store.as_plan(revision), ended)
         if approved or await self.recorder.append(
             effect=lambda: approvals.request_if_needed(self.run, revision)
         ):
@@ -164,7 +166,7 @@ class _Run:
             return Finished("⚙️ No actions needed")
         if len(done) == len(tools):
             return Finished(
-                "⚙️ Plan executed", f"{len(done)} of {_count(len(tools), 'step')} succeeded"
+                "⚙️ Plan executed", f"{len(done)} of {count(len(tools), 'step')} succeeded"
             )
         return Finished("⚙️ Plan partly executed", _tally(tools))
 
@@ -185,14 +187,14 @@ class _Run:
             plan = await self.planner.replan(execution.revision)
         except ModelError as error:
             details = str(error)  # the run continues, and the answer reports the failed step
-        done = store.done(execution.revision)
+        done = store.succeeded_steps(execution.revision)
 
         def effect() -> Done[None]:
             Run.objects.filter(pk=self.run.pk).update(replanned=True)
             plan_events = store.save(self.run, plan, done)[1] if plan else []
-            text = _count(len(plan.steps) - len(done), "new step") if plan else details
+            text = count(len(plan.steps) - len(done), "new step") if plan else details
             message = "🔁 Plan revised" if plan else "🔁 Plan not revised"
-            progress = events.progress(
+            progress = events.Progress(
                 self.run.pk, REPLANNING, message, text, {"phase": "finished"}
             )
             return Done(None, [*plan_events, progress])
@@ -240,7 +242,7 @@ class _Run:
 
         if not notes:
             return Finished("💾 Memory: no changes")
-        return Finished("💾 Memory updated", _count(len(notes), "note"), effect=effect)
+        return Finished("💾 Memory updated", count(len(notes), "note"), effect=effect)
 
     async def _save_answer(self, text: str, steps: list[PlanStep]) -> Finished:
         summary = await database.call(_summary, self.run, steps)
@@ -259,11 +261,15 @@ class _Run:
             run = raw_sql.get(Run, self.run.pk)
             answer = raw_sql.get(Message, run.answer_id)  # saved by the completion phase
             ended = ending.end(run, Run.Status.SUCCEEDED)
-            last = events.complete(
+            last = events.Complete(
                 run.pk,
-                message_id=answer.pk,
-                content=answer.content,
-                html=render(answer.content),
+                response=answer.content,
+                message=Answer(
+                    id=str(answer.pk),
+                    role="assistant",
+                    content=answer.content,
+                    html=render(answer.content),
+                ),
                 usage=self.model.usage.as_json(),
                 duration_ms=ending.duration_ms(run),
             )
@@ -278,13 +284,13 @@ async def _void(awaitable: Awaitable[Any]) -> None:
 
 def _verdict(checked: Checked) -> str:
     if checked.errors:
-        return f"No valid plan found, no actions ({_count(len(checked.errors), 'problem')})"
+        return f"No valid plan found, no actions ({count(len(checked.errors), 'problem')})"
     tools = [step for step in checked.plan.steps if step.type == StepType.TOOL]
     if not tools:
         return "Only an answer, no actions"
     deletions = len(validation.destructive_steps(tools))
-    parts = [_count(len(tools), "valid step")]
-    parts += [_count(deletions, "deletion")] if deletions else []
+    parts = [count(len(tools), "valid step")]
+    parts += [count(deletions, "deletion")] if deletions else []
     parts += ["repaired once"] if checked.repaired else []
     return ", ".join(parts)
 
@@ -304,21 +310,15 @@ def _tally(tools: list[PlanStep]) -> str:
 def _summary(run: Run, steps: list[PlanStep]) -> str:
     """Returns the counts of steps and changed objects: "3 steps, 2 tasks, 1 memory"."""
     changed = _changed_objects(run)
-    parts = [_count(len(steps), "step")]
+    parts = [count(len(steps), "step")]
     if tasks := sum(kind == "task" for kind, _ in changed):
-        parts.append(_count(tasks, "task"))
+        parts.append(count(tasks, "task"))
     if memories := sum(kind == "memory" for kind, _ in changed):
-        parts.append(_count(memories, "memory", "memories"))
+        parts.append(count(memories, "memory", "memories"))
     failed = sum(step.status == PlanStep.Status.FAILED for step in steps)
     return ", ".join(parts) + (f", {failed} failed" if failed else "")
 
 
-def _changed_objects(run: Run) -> set[tuple[str, str]]:
+def _changed_objects(run: Run) -> set[tuple[str, UUID]]:
     """Returns kind and id of each object that the run changed."""
-    bodies = ending.event_bodies(run, events.EventType.CHANGE)
-    changes = [json.loads(body)["change"] for body in bodies]
-    return {(change["object"], change["id"]) for change in changes}
-
-
-def _count(number: int, singular: str, plural: str = "") -> str:
-    return f"{number} {singular if number == 1 else plural or singular + 's'}"
+    return {(change.object, change.id) for change in ending.events_of(run, events.Change)}

@@ -60,7 +60,7 @@ class Planner:
     async def replan(self, revision: PlanRevision) -> Plan | None:
         """Returns a plan that replaces the failed steps; None when the model has no other."""
         steps = list(revision.steps.all())
-        done = store.done(revision)
+        done = store.succeeded_steps(revision)
         reasons = [
             f"step {step.key} ({step.description}) did not succeed: {step.error}"
             for step in steps
@@ -92,7 +92,7 @@ class Planner:
 
 
 def tool_specs() -> list[ToolSpec]:
-    return [tool.spec for tool in registry.every()]
+    return [tool.spec for tool in registry.all_tools()]
 
 
 def _answer_only(analysis: Analysis) -> Plan:

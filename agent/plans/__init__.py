@@ -1,1 +1,1 @@
-"""Plans: parsing, validation, order, storage, approval policy, dry run and time estimates."""
+"""Plans: parsing, validation, order of steps, storage, approval policy, dry run, time estimates."""

@@ -1,6 +1,7 @@
-"""Whether a plan needs a person's word before it is carried out, and why. Asks nobody, changes nothing.
+"""Decides whether a plan needs a person's approval, and why. Requests no approval itself.
 
-What is done at once can be undone and was named by the person: everything else is shown first.
+A plan is executed without approval if its changes can be undone and are few, and if it deletes at most
+one object, which the message names.
 """
 
 from __future__ import annotations
@@ -9,18 +10,20 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from uuid import UUID
 
+from agent.change import Change
 from agent.models import ApprovalMode, Memory, Run, Task
 from agent.plan import Step, StepType, placeholders
 from agent.plans.dry_run import Effect
+from agent.support.counts import count
 from agent.text import lookup
 from agent.tools import registry
 from agent.tools.registry import Tool
 
-# As many existing objects may change without a word; with more, nobody sees at a glance which.
-MOST_CHANGED = 5
+# Existing objects that a plan may change without approval. More cannot be checked at a glance.
+MAX_CHANGED = 5
 
-# Only with one of these does a message ask for a deletion, in the languages that we know. With words
-# that we do not know, one question too many is asked.
+# A message requests a deletion only if it contains one of these words. A word that is missing here,
+# or in another language, costs an unnecessary approval.
 _DELETING = (
     r"delet|remov|forget|(?:drop|scrap)(?:s|ped|ping)?\b|eras(?:e|ing)|discard|trash|get rid|"
     r"throw(?:n|ing)? (?:\w+ ){0,4}(?:away|out)|kill\b|"  # English
@@ -42,7 +45,7 @@ _SAYS_NOT = re.compile(
     rf"{_NOT}\W+(?:\w+\W+)?(?:{_DELETING})|(?:不要|别|別|勿)\w{{0,4}}?(?:{_UNSPACED_DELETING})",
     re.I,
 )
-# By these a message tells which kind of object it means; otherwise it may be either.
+# Words by which a message says what kind of object it means; without one, it may mean either kind.
 _KINDS = {
     "task": re.compile(r"\b(?:tasks?|to-?dos?|tickets?|aufgaben?)\b", re.I),
     "memory": re.compile(r"\b(?:memory|memories|decisions?|preferences?|facts?|notes?)\b", re.I),
@@ -51,19 +54,19 @@ _MODELS: Mapping[str, type[Task] | type[Memory]] = {"task": Task, "memory": Memo
 
 
 def is_harmless(run: Run, steps: Iterable[Step]) -> bool:
-    """Tells whether `steps` need nobody's word whatever the board holds: no look at it is needed."""
-    if _asks_for_all(run):
+    """Tells whether `steps` need no approval regardless of their effects, so that no dry run is needed."""
+    if _always_asks(run):
         return False
     return not any(tool.alters or tool.outgoing or tool.destructive for _, tool in _calls(steps))
 
 
-def why_ask(run: Run, effects: Sequence[Effect], deleted: int = 0) -> str:
-    """Returns why a person must approve first what has `effects`; "" when it may go on at once.
+def reason_to_ask(run: Run, effects: Sequence[Effect], deleted: int = 0) -> str:
+    """Returns why a plan with these `effects` needs approval; "" if it needs none.
 
-    `deleted`: objects that the run has deleted already.
+    `deleted`: the number of objects that the run has already deleted.
     """
     reasons = [
-        _asks_for_all(run),
+        _always_asks(run),
         _outgoing(effects),
         _deleting(run, effects, deleted),
         _changing(effects),
@@ -72,11 +75,11 @@ def why_ask(run: Run, effects: Sequence[Effect], deleted: int = 0) -> str:
     return " ".join(filter(None, reasons))
 
 
-def _asks_for_all(run: Run) -> str:
+def _always_asks(run: Run) -> str:
     if run.approval == ApprovalMode.REQUIRED:
-        return "You asked to see the plan first."
+        return "You asked to approve the plan first."
     if run.session.approval == ApprovalMode.REQUIRED:
-        return "This session asks before every plan."
+        return "Every plan in this session needs approval."
     return ""
 
 
@@ -90,21 +93,31 @@ def _outgoing(effects: Sequence[Effect]) -> str:
     names = dict.fromkeys(
         tool.name for _, tool in _calls(effect.step for effect in effects) if tool.outgoing
     )
-    return f"It uses {', '.join(names)}, which acts outside of this project." if names else ""
+    return f"Uses {', '.join(names)}, which acts outside this project." if names else ""
 
 
 def _deleting(run: Run, effects: Sequence[Effect], deleted: int) -> str:
-    gone = [change for effect in effects for change in effect.changes if change.action == "deleted"]
+    deletions = [
+        change for effect in effects for change in effect.changes if change.action == "deleted"
+    ]
     unknown = [effect for effect in effects if _is_destructive(effect.step) and not effect.changes]
-    number = len(gone) + len(unknown)
+    number = len(deletions) + len(unknown)
     if number and number + deleted > 1:
-        return f"The plan deletes {number + deleted} objects."
+        return f"Deletes {_objects(number + deleted, deletions if not unknown else [])}."
     if unknown:
-        return "What it deletes is not known yet."
-    if gone and not _is_wanted(run, gone[0].object, gone[0].id):
-        title = (gone[0].before or {}).get("title", "")
-        return f"It deletes “{title}”, and your message does not say exactly that."
+        return "It is not yet known what the plan deletes."
+    if deletions and not _is_requested(run, deletions[0].object, deletions[0].id):
+        title = (deletions[0].before or {}).get("title", "")
+        return f"Deletes “{title}”, which your message does not clearly ask for."
     return ""
+
+
+def _objects(number: int, changes: Iterable[Change]) -> str:
+    """Returns "3 tasks" if all `changes` are of tasks, else "3 tasks or memories"."""
+    kinds = {change.object for change in changes}
+    if kinds == {"memory"}:
+        return count(number, "memory", "memories")
+    return count(number, "task") if kinds == {"task"} else f"{number} tasks or memories"
 
 
 def _is_destructive(step: Step) -> bool:
@@ -112,8 +125,8 @@ def _is_destructive(step: Step) -> bool:
     return tool is not None and tool.destructive
 
 
-def _is_wanted(run: Run, kind: str, key: UUID) -> bool:
-    """Tells whether the message says to delete something, and exactly this."""
+def _is_requested(run: Run, kind: str, key: UUID) -> bool:
+    """Tells whether the message requests the deletion of exactly this object."""
     message = run.message.content
     if not _SAYS_DELETE.search(message) or _SAYS_NOT.search(message):
         return False
@@ -124,23 +137,22 @@ def _is_wanted(run: Run, kind: str, key: UUID) -> bool:
     for name in kinds:
         rows = _MODELS[name].objects.filter(project=run.session.project_id)
         titles |= dict(rows.values_list("pk", "title"))
-    return lookup.names_exactly(message, key, titles)
+    return lookup.identifies(message, key, titles)
 
 
 def _changing(effects: Sequence[Effect]) -> str:
-    created: set[UUID] = set()
-    changed: set[UUID] = set()
-    for effect in effects:
-        for change in effect.changes:
-            (created if change.action == "created" else changed).add(change.id)
-    number = len(changed - created)
-    return f"It changes {number} existing objects." if number > MOST_CHANGED else ""
+    changes = [change for effect in effects for change in effect.changes]
+    created = {change.id for change in changes if change.action == "created"}
+    existing = {change.id: change for change in changes if change.id not in created}
+    if len(existing) <= MAX_CHANGED:
+        return ""
+    return f"Changes {_objects(len(existing), existing.values())}."
 
 
 def _tainted(effects: Sequence[Effect]) -> str:
-    """What a result says, a stored text may have said: it must not choose what is deleted or sent."""
+    """A tool's result may contain stored text, which must not choose what is deleted or sent."""
     for step, tool in _calls(effect.step for effect in effects):
         if tool.destructive or tool.outgoing:
-            for _, holder in placeholders(step.arguments):
-                return f"What {tool.name} is used on comes out of the result of {holder.step}."
+            for _, placeholder in placeholders(step.arguments):
+                return f"{tool.name} takes its arguments from the result of {placeholder.step}."
     return ""

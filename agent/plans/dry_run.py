@@ -1,6 +1,7 @@
-"""What a plan would change, found out by trying it: its tools work, and then all of it is rolled back.
+"""Finds out what a plan would change: executes its tools in a transaction and rolls it back.
 
-Tools that call out are not tried; what they do, and what needs their results, stays unknown.
+Async tools, which call other systems, are not executed. Their effects, and those of steps that need
+their results, stay unknown.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What one step would change. `note` says why that is not all, or not known."""
+    """What one step would change. `note` says why the changes are incomplete or unknown."""
 
     step: Step
     changes: tuple[Change, ...] = ()
@@ -39,50 +40,50 @@ class Effect:
         }
 
 
-def foresee(
+def preview(
     run: Run, plan: Plan, left: Collection[str], results: Mapping[str, Any]
 ) -> tuple[Effect, ...]:
-    """Returns the effect of each tool step that is `left` of `plan`; changes nothing.
+    """Returns the effect of each tool step of `plan` that is `left`, and changes nothing.
 
-    Inside a transaction. `results` holds what the steps returned that are carried out already. The
-    ids of what would be created are good within the answer only.
+    Must be called inside a transaction. `results`: what the finished steps returned, by step id. Ids
+    of objects that would be created are valid only within the returned effects.
     """
     known = dict(results)
     steps = [step for step in in_order(plan.steps) if step.id in left]
     with transaction.atomic():
-        found = tuple(_try(run, step, known) for step in steps if step.type == StepType.TOOL)
+        effects = tuple(_try(run, step, known) for step in steps if step.type == StepType.TOOL)
         transaction.set_rollback(True)
-    return found
+    return effects
 
 
 def _try(run: Run, step: Step, known: dict[str, Any]) -> Effect:
     tool = registry.get(step.tool)
     if tool is None or tool.is_async:
-        return Effect(step, note="What it does is known only when it is done.")
+        return Effect(step, note="Effects can't be previewed.")
     try:
         arguments = tool.arguments.model_validate(fill(step.arguments, known))
     except (LookupError, ValueError):
-        return Effect(step, note="What it changes depends on what the steps before it return.")
-    return _use(run, step, tool, arguments, known)
+        return Effect(step, note="Effects depend on the results of earlier steps.")
+    return _execute(run, step, tool, arguments, known)
 
 
-def _use(run: Run, step: Step, tool: Tool, arguments: Any, known: dict[str, Any]) -> Effect:
+def _execute(run: Run, step: Step, tool: Tool, arguments: Any, known: dict[str, Any]) -> Effect:
     call = ToolCall.of(run, step.id)
     try:
         with transaction.atomic():
             known[step.id] = tool.function(call, arguments).model_dump(mode="json")
     except ToolFailed as error:
-        return Effect(step, note=f"As things are, it would fail: {error}")
-    except database.LOST:
+        return Effect(step, note=f"Would fail: {error}")
+    except database.CONNECTION_ERRORS:
         raise
-    except Exception:  # a tool is foreign code: its fault is one failed step
-        logger.exception("The tool %s raised when it was tried", tool.name)
-        return Effect(step, note="As things are, it would fail.")
+    except Exception:  # tools are third-party code: an error in one fails only its step
+        logger.exception("%s raised in the dry run", tool.name)
+        return Effect(step, note="Would fail: unexpected error (see the server log).")
     return Effect(step, tuple(call.changes))
 
 
 def _difference(change: Change) -> dict[str, Any]:
-    """Returns the change with only the fields that differ, or whole where there is one side only."""
+    """Returns the change as JSON: of an update, only the fields that differ."""
     before, after = change.before, change.after
     title = str((after or before or {}).get("title", ""))
     if before is not None and after is not None:

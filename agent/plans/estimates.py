@@ -1,13 +1,13 @@
-"""How long things take: medians with a band, from the latest successful runs. None while too few tell.
+"""Estimates of durations: medians with a range, from the latest successful runs. No database writes.
 
-A question is answered by the first of these that has `MIN_SAMPLES`, from the specific to the general:
+An estimate uses the first of these groups that has `MIN_SAMPLES` samples; without one it is None.
 
-- a phase: runs of this kind (they use tools, or only answer) by this model in this project; such runs
-  by this model; all runs by this model. Only for phases that ask no model: all runs. What another
-  model needs says nothing;
-- a tool: this model in this project; this model; any model; any tool.
+- A phase: runs of the same kind (with tools, or answer only) by this model in this project; such runs
+  by this model; all runs by this model. For phases without a model call also: all runs. Runs of other
+  models say nothing about the duration of a model call.
+- A tool: its calls by this model in this project; by this model; by any model; calls of any tool.
 
-What a person was waited for is in none of these: phases and steps are timed while they work.
+Time that a run waited for a person is not included.
 """
 
 from __future__ import annotations
@@ -29,27 +29,28 @@ from django.db.models import F
 from agent.event_log.events import Phase
 from agent.models import PhaseResult, PlanStep, Run
 from agent.plan import Plan, StepType
-from agent.plans.ordering import AT_ONCE, needs
+from agent.plans.ordering import MAX_PARALLEL_STEPS, needs
 
-# With fewer there is no estimate: chance would speak.
+# Fewer samples are too random for an estimate.
 MIN_SAMPLES = 5
-# Phases that are looked at, eight a run: older runs tell of older models, servers and machines.
-LATEST = 8 * 250
-# Seconds that a process keeps `LATEST` phases; it reads when a run is taken up, never for an event.
-# Fewer are read faster, and sooner again; `FEW`, for each run: the first ones count at once.
-KEPT_FOR, FEW = 60.0, 8 * 2 * MIN_SAMPLES
-# A phase or step is slow when it takes this many times the upper end of its band; and never before
-# `SLOW_FLOOR` milliseconds, below which a busy machine is all that it tells.
+# Latest phases that are read, eight per run. Older runs used other models, servers and machines.
+MAX_PHASES = 8 * 250
+# Seconds for which a process caches `MAX_PHASES` phases. Fewer phases are cached for a shorter time;
+# up to `UNCACHED_PHASES` are read for each run, so that the first runs count at once. Rows are read
+# when a run starts, never for an event.
+CACHE_SECONDS, UNCACHED_PHASES = 60.0, 8 * 2 * MIN_SAMPLES
+# A phase or step is slow when it takes this many times the upper end of its range, but never before
+# `SLOW_FLOOR` milliseconds: shorter delays only show that the machine is busy.
 SLOW, SLOW_FLOOR = 1.5, 3_000
 
-_ASK_NO_MODEL = frozenset((Phase.START, Phase.CONTEXT, Phase.EXECUTION))
-# The others follow each other; these two work side by side, after them.
-_SIDE_BY_SIDE = (Phase.MEMORY, Phase.COMPLETION)
+_WITHOUT_MODEL = frozenset((Phase.START, Phase.CONTEXT, Phase.EXECUTION))
+# These two run at the same time, after all others. The others run one after another.
+_PARALLEL = (Phase.MEMORY, Phase.COMPLETION)
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Milliseconds: of ten runs, one is faster than `low_ms` and one slower than `high_ms`."""
+    """A duration in milliseconds. Of ten runs, one is faster than `low_ms`, one slower than `high_ms`."""
 
     low_ms: int
     median_ms: int
@@ -59,45 +60,53 @@ class Estimate:
         return asdict(self)
 
     def then(self, other: Estimate) -> Estimate:
-        """One after the other. That both are unusually slow is rarer than that one of them is."""
+        """Returns the duration of both, one after the other.
+
+        The distances from the median are not added but combined as independent deviations: both
+        are rarely slow at once.
+        """
         median = self.median_ms + other.median_ms
         below = hypot(self.median_ms - self.low_ms, other.median_ms - other.low_ms)
         above = hypot(self.high_ms - self.median_ms, other.high_ms - other.median_ms)
         return Estimate(max(0, round(median - below)), median, round(median + above))
 
     def beside(self, other: Estimate) -> Estimate:
-        """Both at the same time."""
+        """Returns the duration of both at the same time."""
         return _each(max, self, other)
 
-    def less(self, elapsed: int) -> Estimate:
-        """What is left of it after `elapsed` milliseconds."""
+    def minus(self, elapsed: int) -> Estimate:
+        """Returns the remaining duration after `elapsed` milliseconds."""
         return _each(lambda ms: max(0, ms - elapsed), self)
 
 
 def _each(function: Any, *estimates: Estimate) -> Estimate:
     """Applies `function` to the lower ends, to the medians and to the upper ends."""
-    ends = zip(*((one.low_ms, one.median_ms, one.high_ms) for one in estimates), strict=True)
-    return Estimate(*(function(*same) for same in ends))
+    values = zip(
+        *((estimate.low_ms, estimate.median_ms, estimate.high_ms) for estimate in estimates),
+        strict=True,
+    )
+    return Estimate(*(function(*args) for args in values))
 
 
 NOTHING = Estimate(0, 0, 0)
 
 
-# -- what was ------------------------------------------------------------------------------------------
+# -- past durations ------------------------------------------------------------------------------------
 
 Key = tuple[str | bool | UUID | None, ...]
 
 
 class History:
-    """Durations by what they are of. Estimates are made when they are first asked for."""
+    """Past durations by group. Computes an estimate on its first use."""
 
     def __init__(self, size: int) -> None:
-        self.old_at = time.monotonic() + (0 if size < FEW else KEPT_FOR * size / LATEST)
+        lifetime = 0 if size < UNCACHED_PHASES else CACHE_SECONDS * size / MAX_PHASES
+        self.expires_at = time.monotonic() + lifetime
         self._samples: dict[Key, list[int]] = defaultdict(list)
-        self._made: dict[Key, Estimate | None] = {}
+        self._estimates: dict[Key, Estimate | None] = {}
 
     def add_phase(
-        self, phase: str, model: str, project: UUID, uses_tools: bool, took_ms: int
+        self, phase: str, model: str, project: UUID, uses_tools: bool, duration_ms: int
     ) -> None:
         for key in (
             ("phase", phase, uses_tools, model, project),
@@ -105,26 +114,26 @@ class History:
             ("phase", phase, model),
             ("phase", phase),
         ):
-            self._samples[key].append(took_ms)
+            self._samples[key].append(duration_ms)
 
-    def add_tool(self, tool: str, model: str, project: UUID, took_ms: int) -> None:
+    def add_tool(self, tool: str, model: str, project: UUID, duration_ms: int) -> None:
         for key in (
             ("tool", tool, model, project),
             ("tool", tool, model),
             ("tool", tool),
             ("tool",),
         ):
-            self._samples[key].append(took_ms)
+            self._samples[key].append(duration_ms)
 
     def phase(
         self, phase: Phase, model: str, project: UUID, uses_tools: bool | None
     ) -> Estimate | None:
-        """`uses_tools`: None when that is not known yet."""
+        """`uses_tools`: None while it is unknown."""
         keys: list[Key] = [("phase", phase, model)]
         if uses_tools is not None:
             kind: Key = ("phase", phase, uses_tools, model)
             keys = [(*kind, project), kind, *keys]
-        if phase in _ASK_NO_MODEL:
+        if phase in _WITHOUT_MODEL:
             keys.append(("phase", phase))
         return self._first(keys)
 
@@ -134,78 +143,80 @@ class History:
         )
 
     def _first(self, keys: Iterable[Key]) -> Estimate | None:
-        return next((found for key in keys if (found := self._of(key)) is not None), None)
+        return next((estimate for key in keys if (estimate := self._of(key)) is not None), None)
 
     def _of(self, key: Key) -> Estimate | None:
-        if key not in self._made:
-            self._made[key] = _estimate(self._samples.get(key, ()))
-        return self._made[key]
+        if key not in self._estimates:
+            self._estimates[key] = _estimate(self._samples.get(key, ()))
+        return self._estimates[key]
 
 
 def _estimate(samples: Collection[int]) -> Estimate | None:
     if len(samples) < MIN_SAMPLES:
         return None
-    tenths = quantiles(samples, n=10, method="inclusive")
-    return Estimate(round(tenths[0]), round(tenths[4]), round(tenths[8]))
+    deciles = quantiles(samples, n=10, method="inclusive")
+    return Estimate(round(deciles[0]), round(deciles[4]), round(deciles[8]))
 
 
 def _load() -> History:
-    # The latest by their keys, which are in the order of writing: no index of their own is needed.
-    # A retried run has the phases of the former one; they count once.
+    # The latest by primary key, which grows in the order of writing, so that no other index is needed.
+    # Without retries: they adopt the phases of the failed run, which would count twice.
     phases = list(
         PhaseResult.objects.filter(run__status=Run.Status.SUCCEEDED, run__retry_of=None)
         .order_by("-pk")
-        .values_list("run", "phase", "run__model", "run__session__project", "duration_ms")[:LATEST]
+        .values_list("run", "phase", "run__model", "run__session__project", "duration_ms")[
+            :MAX_PHASES
+        ]
     )
     steps = PlanStep.objects.filter(type=StepType.TOOL, plan__run__in={row[0] for row in phases})
     with_tools = set(steps.values_list("plan__run", flat=True))
     history = History(len(phases))
-    for run, phase, model, project, took in phases:
-        history.add_phase(phase, model, project, run in with_tools, took)
-    done = steps.filter(status=PlanStep.Status.SUCCEEDED, started_at__lte=F("finished_at"))
-    for tool, model, project, began, ended in done.values_list(
+    for run, phase, model, project, duration_ms in phases:
+        history.add_phase(phase, model, project, run in with_tools, duration_ms)
+    succeeded = steps.filter(status=PlanStep.Status.SUCCEEDED, started_at__lte=F("finished_at"))
+    for tool, model, project, started, finished in succeeded.values_list(
         "tool", "plan__run__model", "plan__run__session__project", "started_at", "finished_at"
     ):
-        assert began is not None, "the filter compares it"
-        assert ended is not None, "likewise"
-        history.add_tool(tool, model, project, round((ended - began).total_seconds() * 1000))
+        assert started is not None, "the filter excludes null"
+        assert finished is not None, "the filter excludes null"
+        history.add_tool(tool, model, project, round((finished - started).total_seconds() * 1000))
     return history
 
 
 _lock = threading.Lock()
-_kept: History | None = None
+_cached: History | None = None
 
 
 def history() -> History:
-    """Returns what this process knows, read anew when it is old."""
-    global _kept
+    """Returns the process's cached history; reads the rows again when the cache has expired."""
+    global _cached
     with _lock:
-        if _kept is None or time.monotonic() >= _kept.old_at:
-            _kept = _load()
-        return _kept
+        if _cached is None or time.monotonic() >= _cached.expires_at:
+            _cached = _load()
+        return _cached
 
 
-def forget() -> None:
-    """Has the next question read the rows."""
-    global _kept
-    _kept = None
+def clear_cache() -> None:
+    global _cached
+    _cached = None
 
 
-# -- what is left --------------------------------------------------------------------------------------
+# -- remaining time ------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
-class Outlook:
-    """What is left of one run, as it goes: told of each beginning and end, it returns the metadata
-    of the event that tells of it. `uses_tools` and `plan` are known when the run has come so far."""
+class RemainingTime:
+    """The remaining time of one run. The run reports each start and end of a phase or step, and gets
+    the estimates for that event's metadata. `uses_tools` is None until the message is analyzed.
+    """
 
     history: History
     model: str
     project: UUID
     uses_tools: bool | None = None
-    _began: dict[str, float] = field(default_factory=dict)  # of phases and steps
-    _ended: set[str] = field(default_factory=set)
-    _tools: dict[str, str] = field(default_factory=dict)  # of the plan: the tool of each step
+    _started: dict[str, float] = field(default_factory=dict)  # phases and steps
+    _finished: set[str] = field(default_factory=set)  # phases
+    _tools: dict[str, str] = field(default_factory=dict)  # tool of each unfinished step of the plan
     _needs: Mapping[str, list[str]] | None = None  # None while there is no plan
 
     def phase_started(self, phase: Phase) -> dict[str, Any]:
@@ -213,23 +224,23 @@ class Outlook:
         return self._metadata(self._phase(phase))
 
     def phase_finished(self, phase: Phase) -> dict[str, Any]:
-        self._ended.add(phase)
+        self._finished.add(phase)
         return self._metadata()
 
     def skip(self, *phases: Phase) -> None:
-        """They were finished before."""
-        self._ended.update(phases)
+        """Excludes phases that were finished before."""
+        self._finished.update(phases)
 
     def repeat(self, *phases: Phase) -> None:
-        """They are to be done anew."""
-        self._ended.difference_update(phases)
+        """Includes phases again that the run will repeat."""
+        self._finished.difference_update(phases)
 
-    def take(self, plan: Plan, ended: Collection[str] = ()) -> None:
-        """The run carries `plan` out; its steps `ended` are over."""
+    def set_plan(self, plan: Plan, finished: Collection[str] = ()) -> None:
+        """Sets the plan that the run executes. `finished`: ids of its finished steps."""
         self._tools = {
             step.id: step.tool
             for step in plan.steps
-            if step.type == StepType.TOOL and step.id not in ended
+            if step.type == StepType.TOOL and step.id not in finished
         }
         self._needs = needs(plan.steps)
 
@@ -242,29 +253,29 @@ class Outlook:
         return self._metadata()
 
     def left(self) -> Estimate | None:
-        """Returns how long the run still works; None when that is not known of every part of it."""
-        following = [phase for phase in Phase if phase not in _SIDE_BY_SIDE]
-        parts = [self._rest(phase) for phase in following if phase not in self._ended]
-        sides = [self._rest(phase) for phase in _SIDE_BY_SIDE if phase not in self._ended]
-        if None in parts or None in sides:
+        """Returns the remaining time of the run; None if it is unknown for any part of the run."""
+        sequence = [phase for phase in Phase if phase not in _PARALLEL]
+        sequential = [self._rest(phase) for phase in sequence if phase not in self._finished]
+        parallel = [self._rest(phase) for phase in _PARALLEL if phase not in self._finished]
+        if None in sequential or None in parallel:
             return None
-        last = reduce(Estimate.beside, (side for side in sides if side), NOTHING)
-        return reduce(Estimate.then, (part for part in parts if part), NOTHING).then(last)
+        last = reduce(Estimate.beside, (part for part in parallel if part), NOTHING)
+        return reduce(Estimate.then, (part for part in sequential if part), NOTHING).then(last)
 
-    def _begin(self, what: str) -> None:
-        self._began[what] = time.monotonic()
+    def _begin(self, name: str) -> None:
+        self._started[name] = time.monotonic()
 
-    def _elapsed(self, what: str) -> int:
-        began = self._began.get(what)
-        return 0 if began is None else round((time.monotonic() - began) * 1000)
+    def _elapsed(self, name: str) -> int:
+        started = self._started.get(name)
+        return 0 if started is None else round((time.monotonic() - started) * 1000)
 
     def _metadata(self, begun: Estimate | None = None) -> dict[str, Any]:
-        found = {}
+        metadata = {}
         if (left := self.left()) is not None:
-            found["eta_ms"] = left.median_ms
+            metadata["eta_ms"] = left.median_ms
         if begun is not None:
-            found["slow_after_ms"] = max(SLOW_FLOOR, round(SLOW * begun.high_ms))
-        return found
+            metadata["slow_after_ms"] = max(SLOW_FLOOR, round(SLOW * begun.high_ms))
+        return metadata
 
     def _phase(self, phase: Phase) -> Estimate | None:
         if phase == Phase.EXECUTION and self._needs is not None:
@@ -274,51 +285,56 @@ class Outlook:
     def _rest(self, phase: Phase) -> Estimate | None:
         whole = self._phase(phase)
         if whole is None or (phase == Phase.EXECUTION and self._needs is not None):
-            return whole  # the steps count what passed of them
-        return whole.less(self._elapsed(phase))
+            return whole  # `_steps` already subtracts the elapsed time
+        return whole.minus(self._elapsed(phase))
 
     def _tool(self, step: str) -> Estimate | None:
-        """Of a step in words nothing is known but how long the whole answer takes."""
+        """Returns None for steps without a tool: the completion phase includes their time."""
         tool = self._tools.get(step)
         return None if tool is None else self.history.tool(tool, self.model, self.project)
 
     def _steps(self) -> Estimate | None:
-        """Returns how long the steps that are left take: not their sum, since they work side by side."""
-        assert self._needs is not None, "asked for when there is a plan"
+        """Returns the time until the last step ends. Steps run in parallel, so that it is no sum."""
+        assert self._needs is not None, "called only when there is a plan"
         rest = {}
         for step in list(self._tools):
             whole = self._tool(step)
             if whole is None:
                 return None
-            rest[step] = whole.less(self._elapsed(f"step:{step}"))
+            rest[step] = whole.minus(self._elapsed(f"step:{step}"))
         return Estimate(
             *(
-                _makespan({step: getattr(one, end) for step, one in rest.items()}, self._needs)
-                for end in ("low_ms", "median_ms", "high_ms")
+                _makespan(
+                    {step: getattr(estimate, name) for step, estimate in rest.items()}, self._needs
+                )
+                for name in ("low_ms", "median_ms", "high_ms")
             )
         )
 
 
-def _makespan(took: Mapping[str, int], needs: Mapping[str, list[str]]) -> int:
-    """Returns when the last step ends, at most `AT_ONCE` of them at work, in the order of the plan."""
-    waiting = list(took)
+def _makespan(durations: Mapping[str, int], needs: Mapping[str, list[str]]) -> int:
+    """Returns the time until the last step ends, if at most `MAX_PARALLEL_STEPS` run at once and
+    steps start in the order of the plan.
+    """
+    waiting = list(durations)
     running: list[tuple[int, str]] = []
     clock = 0
     while waiting or running:
         open_steps = {*waiting, *(step for _, step in running)}
         ready = [step for step in waiting if open_steps.isdisjoint(needs[step])]
-        for step in ready[: AT_ONCE - len(running)]:
-            heappush(running, (clock + took[step], step))
+        for step in ready[: MAX_PARALLEL_STEPS - len(running)]:
+            heappush(running, (clock + durations[step], step))
             waiting.remove(step)
         clock, _ = heappop(running)
     return clock
 
 
-def of_plan(run: Run, plan: Plan, ended: Collection[str] = ()) -> Estimate | None:
-    """Returns how long `run` works from the moment that `plan` may be carried out to its end; its
-    steps `ended` are over."""
+def plan_estimate(run: Run, plan: Plan, finished: Collection[str] = ()) -> Estimate | None:
+    """Returns the time that `run` needs from the approval of `plan` to its end. `finished`: ids of
+    the plan's finished steps.
+    """
     uses_tools = any(step.type == StepType.TOOL for step in plan.steps)
-    outlook = Outlook(history(), run.model, run.session.project_id, uses_tools)
-    outlook.skip(*(phase for phase in Phase if phase not in (Phase.EXECUTION, *_SIDE_BY_SIDE)))
-    outlook.take(plan, ended)
-    return outlook.left()
+    remaining = RemainingTime(history(), run.model, run.session.project_id, uses_tools)
+    remaining.skip(*(phase for phase in Phase if phase not in (Phase.EXECUTION, *_PARALLEL)))
+    remaining.set_plan(plan, finished)
+    return remaining.left()

@@ -1,4 +1,4 @@
-"""What waits for what among the steps of a plan, and how many of them work at once. Carries nothing out."""
+"""Which steps of a plan a step waits for, and how many run at once. Executes nothing."""
 
 from __future__ import annotations
 
@@ -6,32 +6,33 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from agent.plan import Step
 from agent.tools import registry
-from agent.tools.references import named_objects, open_kinds
+from agent.tools.references import kinds_of_placeholders, named_objects
 
-# Steps of one run that work at the same time.
-AT_ONCE = 8
+# Steps of one run that execute at the same time.
+MAX_PARALLEL_STEPS = 8
 
-# Kind of an object and what tells it from others of its kind; None: it may be any of them.
+# The kind and the identity of an object that a step uses. Identity None: any object of this kind.
 Touched = tuple[str, Hashable | None]
 Resolve = Callable[[str, str], Hashable | None]
 
 
 def needs(steps: Sequence[Step], resolve: Resolve = lambda _, name: name) -> dict[str, list[str]]:
-    """Returns what each step waits for: its dependencies, and the steps before it on the same object.
+    """Returns the steps that each step waits for: its dependencies, and earlier steps that use the
+    same object.
 
-    `resolve` tells which object a kind and a name mean. One that a result will name may be any of
-    its kind, so that the steps on such are kept in the order of the plan.
+    `resolve` returns the identity of the object that a kind and a name refer to. An object that a
+    placeholder refers to may be any object of its kind, so that steps using it keep the plan's order.
     """
-    found = {step.id: list(step.depends_on) for step in steps}
-    before: list[tuple[str, set[Touched]]] = []
+    waits = {step.id: list(step.depends_on) for step in steps}
+    earlier: list[tuple[str, set[Touched]]] = []
     for step in steps:
         touched = _touched(step, resolve)
-        for other, its in reversed(before):
-            if _meet(touched, its) and not _linked(found, step.id, other):
-                found[step.id].append(other)
+        for other, other_touched in reversed(earlier):
+            if _overlap(touched, other_touched) and not _linked(waits, step.id, other):
+                waits[step.id].append(other)
         if touched:
-            before.append((step.id, touched))
-    return found
+            earlier.append((step.id, touched))
+    return waits
 
 
 def _touched(step: Step, resolve: Resolve) -> set[Touched]:
@@ -39,28 +40,28 @@ def _touched(step: Step, resolve: Resolve) -> set[Touched]:
     if tool is None:
         return set()
     named = {(kind, resolve(kind, name)) for _, kind, name in named_objects(tool, step.arguments)}
-    return named | {(kind, None) for kind in open_kinds(tool, step.arguments)}
+    return named | {(kind, None) for kind in kinds_of_placeholders(tool, step.arguments)}
 
 
-def _meet(some: set[Touched], others: set[Touched]) -> bool:
+def _overlap(left: set[Touched], right: set[Touched]) -> bool:
     return any(
-        kind == kind_too and (key == key_too or key is None or key_too is None)
-        for kind, key in some
-        for kind_too, key_too in others
+        kind == other_kind and (key == other_key or key is None or other_key is None)
+        for kind, key in left
+        for other_kind, other_key in right
     )
 
 
-def _linked(needs: Mapping[str, list[str]], one: str, other: str) -> bool:
-    """Tells whether one of the two waits for the other already, directly or not."""
-    return _waits(needs, one, other) or _waits(needs, other, one)
+def _linked(waits: Mapping[str, list[str]], step: str, other: str) -> bool:
+    """Tells whether one of the two steps already waits for the other, directly or indirectly."""
+    return _reaches(waits, step, other) or _reaches(waits, other, step)
 
 
-def _waits(needs: Mapping[str, list[str]], start: str, goal: str) -> bool:
-    left, seen = [start], {start}
-    while left:
-        fresh = set(needs[left.pop()]) - seen
-        if goal in fresh:
+def _reaches(waits: Mapping[str, list[str]], start: str, goal: str) -> bool:
+    pending, seen = [start], {start}
+    while pending:
+        added = set(waits[pending.pop()]) - seen
+        if goal in added:
             return True
-        seen |= fresh
-        left += fresh
+        seen |= added
+        pending += added
     return False

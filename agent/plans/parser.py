@@ -1,4 +1,4 @@
-"""Makes a plan of raw JSON, or tells what is wrong with its form. Knows no tools and no project."""
+"""Parses a plan from JSON and reports errors of its form. Knows no tools and no project."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from agent.text.words import is_text
 
 MAX_TEXT = 2_000  # characters of a summary or a description
 MAX_ID = 40
-# Nobody writes by hand what is nested deeper, and nothing takes it.
+# Levels of nested arguments. No tool needs more.
 MAX_DEPTH = 20
-# Steps beyond this are not even looked at: whatever made them is to begin anew.
+# Steps whose errors are reported. A plan with more steps has to be rewritten anyway.
 MAX_READ = 5 * MAX_STEPS
 
 _PLAN = {"summary", "steps"}
@@ -22,12 +22,12 @@ _STEP = {"id", "type", "tool", "description", "arguments", "depends_on"}
 
 
 def parse(raw: Any) -> Plan:
-    """Returns the plan that `raw` describes. Raises `PlanInvalid` with all that is wrong with it."""
+    """Returns the plan that `raw` describes. Raises `PlanInvalid` with all errors."""
     if not isinstance(raw, Mapping):
-        raise PlanInvalid(["the plan is not an object"])
+        raise PlanInvalid(["plan: must be an object"])
     items = raw.get("steps")
     if not isinstance(items, list) or not items:
-        raise PlanInvalid(["steps: a plan has at least one step"])
+        raise PlanInvalid(["steps: must be a list of at least one step"])
     errors = [
         error
         for place, item in enumerate(items[:MAX_READ], 1)
@@ -40,13 +40,13 @@ def parse(raw: Any) -> Plan:
 
 
 def _plan_errors(raw: Mapping[str, Any], items: list[Any]) -> list[str]:
-    errors = [f"plan: there is no field {name}" for name in _unknown(raw, _PLAN)]
+    errors = [f"plan: unknown field {name}" for name in _unknown(raw, _PLAN)]
     errors += [f"summary: {text}" for text in _text_errors(raw.get("summary", ""))]
     if len(items) > MAX_STEPS:
         name = _name(MAX_STEPS + 1, items[MAX_STEPS])
         errors.append(
-            f"{name}: a plan has at most {MAX_STEPS} steps, this one {len(items)}. Put lists into "
-            "one step that takes a list"
+            f"{name}: a plan may have at most {MAX_STEPS} steps, not {len(items)}. Use a tool that "
+            "takes a list"
         )
     return errors
 
@@ -54,12 +54,12 @@ def _plan_errors(raw: Mapping[str, Any], items: list[Any]) -> list[str]:
 def _step_errors(place: int, item: Any) -> list[str]:
     name = _name(place, item)
     if not isinstance(item, Mapping):
-        return [f"{name}: is not an object"]
+        return [f"{name}: must be an object"]
     return [f"{name}: {error}" for error in _form_errors(item)]
 
 
 def _name(place: int, item: Any) -> str:
-    """Returns what a step is called in an error: its id, or its place when it has no good one."""
+    """Returns the name of a step in errors: its id, or its position if the id is invalid."""
     key = item.get("id") if isinstance(item, Mapping) else None
     return f"step {key}" if isinstance(key, str) and _is_id(key) else f"step {place}"
 
@@ -69,20 +69,20 @@ def _is_id(key: str) -> bool:
 
 
 def _form_errors(item: Mapping[str, Any]) -> Iterator[str]:
-    yield from (f"there is no field {name}" for name in _unknown(item, _STEP))
+    yield from (f"unknown field {name}" for name in _unknown(item, _STEP))
     key, needs = item.get("id"), item.get("depends_on") or []
     if not isinstance(key, str) or not _is_id(key):
-        yield f"id must be a text of 1 to {MAX_ID} characters"
+        yield f"id must be a string of 1 to {MAX_ID} characters"
     if item.get("type") not in [str(kind) for kind in StepType]:
         yield "type must be tool, answer or ask"
     if not isinstance(item.get("tool") or "", str):
         yield "tool must be the name of a tool, or null"
     yield from (f"description {text}" for text in _text_errors(item.get("description", "")))
     if not isinstance(needs, list) or not all(isinstance(need, str) for need in needs):
-        yield "depends_on must be a list of the ids of steps"
+        yield "depends_on must be a list of step ids"
     if not isinstance(item.get("arguments") or {}, Mapping):
         yield "arguments must be an object"
-    elif error := _unfit(item.get("arguments") or {}):
+    elif error := _json_error(item.get("arguments") or {}):
         yield f"arguments: {error}"
 
 
@@ -92,37 +92,37 @@ def _unknown(item: Mapping[str, Any], known: set[str]) -> list[str]:
 
 def _text_errors(value: Any) -> list[str]:
     if not isinstance(value, str):
-        return ["must be text"]
-    return [] if is_text(value) else ["holds characters that are not text"]
+        return ["must be a string"]
+    return [] if is_text(value) else ["contains invalid characters"]
 
 
-def _unfit(value: Any) -> str:
-    """Returns why `value` cannot be kept and told as JSON, or ""."""
-    left = [(value, 0)]
-    while left:
-        one, depth = left.pop()
+def _json_error(value: Any) -> str:
+    """Returns why `value` cannot be stored and sent as JSON, or ""."""
+    pending = [(value, 0)]
+    while pending:
+        part, depth = pending.pop()
         if depth > MAX_DEPTH:
             return f"nested more than {MAX_DEPTH} levels deep"
-        if isinstance(one, Mapping):
-            left += [(item, depth + 1) for pair in one.items() for item in pair]
-        elif isinstance(one, list):
-            left += [(item, depth + 1) for item in one]
-        elif error := _unfit_scalar(one):
+        if isinstance(part, Mapping):
+            pending += [(item, depth + 1) for pair in part.items() for item in pair]
+        elif isinstance(part, list):
+            pending += [(item, depth + 1) for item in part]
+        elif error := _scalar_error(part):
             return error
     return ""
 
 
-def _unfit_scalar(value: Any) -> str:
+def _scalar_error(value: Any) -> str:
     match value:
         case str():
-            return "" if is_text(value) else "a text holds characters that are not text"
+            return "" if is_text(value) else "a string contains invalid characters"
         case int():
             return "" if abs(value) < 2**63 else "a number is too large"
         case float():
             return "" if math.isfinite(value) else "a number is not finite"
         case None:
             return ""
-    return f"{type(value).__name__} is no type of JSON"
+    return f"{type(value).__name__} is not a JSON type"
 
 
 def _step(item: Mapping[str, Any]) -> Step:

@@ -1,13 +1,15 @@
-"""Plans as rows: each revision with its steps, and how far they are. Values are `agent.plan`'."""
+"""Stores plans: each revision with its steps and their status. `agent.plan` has the plan as a value."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from agent import plan
 from agent.event_log import events
+from agent.event_log.payloads import PlannedStep
 from agent.models import PlanRevision, PlanStep, Run
 from agent.support import raw_sql
 
@@ -17,15 +19,16 @@ _OF_RUN = "run_id = %s ORDER BY revision"
 def save(
     run: Run, plan: plan.Plan, kept: Mapping[str, PlanStep] | None = None
 ) -> tuple[PlanRevision, list[events.Event]]:
-    """Adds `plan`, a valid one, as the run's next revision; inside an effect. Returns it with its events.
+    """Saves the valid `plan` as the run's next revision. Returns the revision and its events.
 
-    `kept`: steps of an earlier revision, or of an earlier run, that are in it and carried out already.
+    Must be called inside an effect. `kept`: finished steps of an earlier revision or run, by id; steps
+    of `plan` with these ids adopt their results.
     """
     kept = kept or {}
-    before = raw_sql.select(PlanRevision, f"{_OF_RUN} DESC LIMIT 1", run.pk)
+    previous = raw_sql.select(PlanRevision, f"{_OF_RUN} DESC LIMIT 1", run.pk)
     revision = PlanRevision(
         run=run,
-        revision=before[0].revision + 1 if before else 1,
+        revision=previous[0].revision + 1 if previous else 1,
         summary=plan.summary,
         digest=plan.digest,
     )
@@ -35,11 +38,11 @@ def save(
     ]
     raw_sql.insert(revision)
     raw_sql.insert(*steps)
-    told = [step_event(run.pk, step) for step in steps if step.key in kept]
-    return revision, [plan_event(revision, steps), *told]
+    kept_events = [step_event(run.pk, step) for step in steps if step.key in kept]
+    return revision, [plan_event(revision, steps), *kept_events]
 
 
-def _row(revision: PlanRevision, position: int, step: plan.Step, done: PlanStep | None) -> PlanStep:
+def _row(revision: PlanRevision, position: int, step: plan.Step, kept: PlanStep | None) -> PlanStep:
     row = PlanStep(
         plan=revision,
         key=step.id,
@@ -50,14 +53,14 @@ def _row(revision: PlanRevision, position: int, step: plan.Step, done: PlanStep 
         arguments=dict(step.arguments),
         depends_on=list(step.depends_on),
     )
-    if done is not None:
-        row.status, row.result = done.status, done.result
-        row.started_at, row.finished_at = done.started_at, done.finished_at
+    if kept is not None:
+        row.status, row.result = kept.status, kept.result
+        row.started_at, row.finished_at = kept.started_at, kept.finished_at
     return row
 
 
-def done(revision: PlanRevision | None) -> dict[str, PlanStep]:
-    """Returns the tool steps that are carried out, by id: they stay in whatever plan comes next."""
+def succeeded_steps(revision: PlanRevision | None) -> dict[str, PlanStep]:
+    """Returns the tool steps that succeeded, by id. The next revision must keep them."""
     return {
         step.key: step
         for step in (revision.steps.all() if revision else ())
@@ -66,9 +69,7 @@ def done(revision: PlanRevision | None) -> dict[str, PlanStep]:
 
 
 def failed_before(revision: PlanRevision) -> list[PlanStep]:
-    """Returns the steps that failed in the plans before this one of the same run."""
-    if revision.revision == 1:
-        return []
+    """Returns the failed steps of the run's earlier revisions."""
     if revision.revision == 1:
         return []
     steps = PlanStep.objects.filter(
@@ -80,7 +81,7 @@ def failed_before(revision: PlanRevision) -> list[PlanStep]:
 
 
 def latest(run: Run) -> PlanRevision | None:
-    """Returns the run's last revision, its `steps` with it."""
+    """Returns the run's last revision with its `steps` prefetched."""
     for revision in raw_sql.select(PlanRevision, f"{_OF_RUN} DESC LIMIT 1", run.pk):
         steps: Any = revision.steps.all()
         steps._result_cache = steps_of(revision)
@@ -91,7 +92,7 @@ def latest(run: Run) -> PlanRevision | None:
 
 
 def steps_of(revision: PlanRevision) -> list[PlanStep]:
-    """Reads the steps as they are now, in order."""
+    """Reads the steps from the database, in order."""
     return raw_sql.select(PlanStep, "plan_id = %s ORDER BY position", revision.pk)
 
 
@@ -110,7 +111,7 @@ def as_step(step: PlanStep) -> plan.Step:
     )
 
 
-def step_json(step: PlanStep) -> dict[str, Any]:
+def step_json(step: PlanStep) -> PlannedStep:
     return {
         "id": step.key,
         "type": step.type,
@@ -123,7 +124,7 @@ def step_json(step: PlanStep) -> dict[str, Any]:
 
 
 def plan_event(revision: PlanRevision, steps: Iterable[PlanStep]) -> events.Event:
-    return events.plan(
+    return events.Plan(
         revision.run_id,
         id=revision.pk,
         revision=revision.revision,
@@ -133,12 +134,16 @@ def plan_event(revision: PlanRevision, steps: Iterable[PlanStep]) -> events.Even
 
 
 def step_event(run: UUID, step: PlanStep) -> events.Event:
-    return events.step(
+    return events.Step(
         run,
         id=step.key,
         status=step.status,
-        started_at=step.started_at,
-        finished_at=step.finished_at,
+        started_at=_time(step.started_at),
+        finished_at=_time(step.finished_at),
         result=step.result,
-        error=step.error,
+        error=step.error or None,
     )
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else events.stamp(moment)

@@ -22,6 +22,7 @@ from agent.plan import Plan
 from agent.plans import approval_policy, dry_run, estimates, parser, store, validation
 from agent.plans.dry_run import Effect
 from agent.runs import ending, runs, wake
+from agent.support.counts import count
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -49,13 +50,13 @@ def request_if_needed(run: Run, revision: PlanRevision) -> Done[bool]:
         return Done(True)
     run.session.refresh_from_db(fields=["approval"])
     effects = _dry_run(run, revision)
-    if not (reason := approval_policy.why_ask(run, effects, _deleted(revision))):
+    if not (reason := approval_policy.reason_to_ask(run, effects, _deleted(revision))):
         return Done(True)
     requested = _request(Approval(run=run, plan=revision), reason, effects)
     Run.objects.filter(pk=run.pk).update(
         status=Run.Status.WAITING, lease_owner="", lease_until=None, claims=0
     )
-    return Done(False, [requested, events.run(run.pk, Run.Status.WAITING)])
+    return Done(False, [requested, events.Run(run.pk, Run.Status.WAITING)])
 
 
 def is_approved(revision: PlanRevision) -> bool:
@@ -70,31 +71,35 @@ def _unfinished(revision: PlanRevision) -> list[str]:
 
 
 def _deleted(revision: PlanRevision) -> int:
-    done = map(store.as_step, store.done(revision).values())
+    done = map(store.as_step, store.succeeded_steps(revision).values())
     return len(validation.destructive_steps(done))
 
 
 def _dry_run(run: Run, revision: PlanRevision) -> tuple[Effect, ...]:
-    results = {key: step.result for key, step in store.done(revision).items()}
-    return dry_run.foresee(run, store.as_plan(revision), _unfinished(revision), results)
+    results = {key: step.result for key, step in store.succeeded_steps(revision).items()}
+    return dry_run.preview(run, store.as_plan(revision), _unfinished(revision), results)
 
 
 def _request(approval: Approval, reason: str, effects: Sequence[Effect]) -> events.Event:
     """Requests approval of the plan with these `effects`, and saves them; returns the event."""
     approval.reason, approval.digest = reason, approval.plan.digest
     approval.effects = [effect.as_json() for effect in effects]
-    done = store.done(approval.plan)
-    estimate = estimates.of_plan(approval.run, store.as_plan(approval.plan), done)
+    done = store.succeeded_steps(approval.plan)
+    estimate = estimates.plan_estimate(approval.run, store.as_plan(approval.plan), done)
     approval.estimate = None if estimate is None else estimate.as_json()
-    approval.expires_at = timezone.now() + timedelta(hours=settings.SAMURAI_APPROVAL_HOURS)
+    approval.expires_at = expires_at = timezone.now() + timedelta(
+        hours=settings.SAMURAI_APPROVAL_HOURS
+    )
     approval.save()
-    return events.approval(
+    return events.Approval(
         approval.run_id,
         id=approval.pk,
         status=approval.status,
         plan_revision=approval.plan.revision,
         reason=approval.reason,
-        shown=events.Shown(approval.effects, approval.estimate, approval.expires_at),
+        effects=approval.effects,
+        estimate=approval.estimate,
+        expires_at=events.stamp(expires_at),
     )
 
 
@@ -173,7 +178,7 @@ def _edit(user: User, steps: Sequence[Any], approval: Approval) -> list[events.E
         plan = parser.parse({"summary": approval.plan.summary, "steps": list(steps)})
     except PlanInvalid as error:
         raise Refused("invalid_plan", str(error)) from None
-    done = store.done(approval.plan)
+    done = store.succeeded_steps(approval.plan)
     problems = _changes_of_done(plan, done)
     problems += validation.problems(plan, approval.run.session.project, user, done)
     if problems:
@@ -185,11 +190,11 @@ def _edit(user: User, steps: Sequence[Any], approval: Approval) -> list[events.E
 
 def _changes_of_done(plan: Plan, done: Mapping[str, PlanStep]) -> list[str]:
     """Returns a problem for each finished step that `plan` changes or leaves out."""
-    steps = {step.id: step.does for step in plan.steps}
+    steps = {step.id: step.action for step in plan.steps}
     return [
         f"step {key}: is already executed and can't be changed"
         for key, step in done.items()
-        if steps.get(key) != store.as_step(step).does
+        if steps.get(key) != store.as_step(step).action
     ]
 
 
@@ -222,6 +227,6 @@ def _expire(approval_id: UUID) -> Done[None]:
     if approval is None or approval.run.status != Run.Status.WAITING:
         return Done(None)
     hours = settings.SAMURAI_APPROVAL_HOURS
-    reason = f"The plan was not approved within {hours} hour{'' if hours == 1 else 's'}."
+    reason = f"The plan was not approved within {count(hours, 'hour')}."
     expired = Approval.Status.EXPIRED
     return Done(None, ending.cancel_now(approval.run, None, reason, approval_status=expired))

@@ -62,7 +62,7 @@ def _claim(session: UUID, owner: str) -> Done[Claimed | None]:
             return Done(None, failures)
         if run.claims < MAX_CLAIMS:
             claimed = _take(run, owner)
-            started = [] if claimed.resumed else [events.run(run.pk, Run.Status.RUNNING)]
+            started = [] if claimed.resumed else [events.Run(run.pk, Run.Status.RUNNING)]
             return Done(claimed, [*failures, *started])
         failures += fail_now(run, Interrupted())
     return Done(None, failures)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from django.db import transaction
@@ -21,6 +21,8 @@ from agent.support import raw_sql
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+E = TypeVar("E", bound=events.Event)
+
 
 def end(run: Run, status: str, **fields: Any) -> list[events.Event]:
     """Ends `run` inside an effect; returns its `run` event. One of `events.LAST` has to follow."""
@@ -32,7 +34,7 @@ def end(run: Run, status: str, **fields: Any) -> list[events.Event]:
         setattr(run, name, value)
     raw_sql.save(run, *changes)
     wake.wake(run.session_id)
-    return [events.run(run.pk, status)]
+    return [events.Run(run.pk, status)]
 
 
 async def fail(run: Run, fence: Fence, error: AgentError, failures: Sequence[events.Event]) -> None:
@@ -46,7 +48,7 @@ def fail_now(run: Run, error: AgentError) -> list[events.Event]:
     """Fails `run` inside an effect; returns the events."""
     answer = partial_answer(run)
     steps = close_steps(run)
-    progress = events.progress(run.pk, "error", f"❌ {error}", error.code)
+    progress = events.Progress(run.pk, "error", f"❌ {error}", error.code)
     ended = end(
         run,
         Run.Status.FAILED,
@@ -55,7 +57,7 @@ def fail_now(run: Run, error: AgentError) -> list[events.Event]:
         retryable=error.retryable,
         partial=answer,
     )
-    last = events.error(
+    last = events.Error(
         run.pk, error=str(error), code=error.code, retryable=error.retryable, partial=answer
     )
     return [*steps, progress, *ended, last]
@@ -84,7 +86,7 @@ def cancel_now(
     ended = end(run, Run.Status.CANCELLED, partial=answer)
     transaction.on_commit(partial(wake.interrupt, run.session_id, run.pk))
     name = by.get_username() if by else None
-    last = events.cancelled(run.pk, by=name, reason=reason, partial=answer)
+    last = events.Cancelled(run.pk, by=name, reason=reason, partial=answer)
     return [*closed, *ended, last]
 
 
@@ -93,7 +95,7 @@ def close_approval(approval: Approval, status: str, by: User | None, reason: str
     approval.status, approval.reason = status, reason
     approval.decided_at, approval.decided_by = timezone.now(), by
     approval.save(update_fields=["status", "reason", "decided_at", "decided_by"])
-    return events.approval(
+    return events.Approval(
         approval.run_id,
         id=approval.pk,
         status=approval.status,
@@ -117,17 +119,17 @@ def close_steps(run: Run) -> list[events.Event]:
 def partial_answer(run: Run) -> str:
     """Returns the answer as far as it is in the event log. A later token may overwrite earlier ones."""
     text = ""
-    for body in event_bodies(run, events.EventType.TOKEN):
-        offset, piece = events.token_of(body)
-        text = text[:offset] + piece
+    for token in events_of(run, events.Token):
+        text = text[: token.offset] + token.text
     return text
 
 
-def event_bodies(run: Run, type: events.EventType) -> list[str]:
-    """Returns the bodies of the run's events of one type, in order."""
+def events_of(run: Run, kind: type[E]) -> list[E]:
+    """Returns the run's events of one type, in order."""
     # The type is part of the statement, not a parameter: only then SQLite uses the partial index.
-    query = f"SELECT body FROM agent_event WHERE session_id = %s AND type = '{type.value}'"
-    return raw_sql.column(f"{query} AND run_id = %s ORDER BY seq", run.session_id, run.pk)
+    query = f"SELECT body FROM agent_event WHERE session_id = %s AND type = '{kind.type}'"
+    bodies = raw_sql.column(f"{query} AND run_id = %s ORDER BY seq", run.session_id, run.pk)
+    return [event for event in map(events.read, bodies) if isinstance(event, kind)]
 
 
 def duration_ms(run: Run) -> int:

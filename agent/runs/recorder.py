@@ -18,7 +18,7 @@ from agent.event_log.log import Done
 from agent.llm.base import Usage
 from agent.models import PhaseResult
 from agent.plans import estimates
-from agent.plans.estimates import Outlook
+from agent.plans.estimates import RemainingTime
 from agent.runs.claiming import Claimed
 from agent.support import raw_sql
 
@@ -44,14 +44,14 @@ class Recorder:
         self.usage = usage
         self.open: list[Phase] = []  # started and not finished
         self.durations: dict[str, int] = {}  # milliseconds of each finished phase
-        self.outlook: Outlook
+        self.outlook: RemainingTime
         self._results: dict[str, Mapping[str, Any]] = {}
         self._saved_usage: Mapping[str, int] | None = None  # `usage` as it was last saved
 
     def load(self, model: str) -> None:
         """Reads back the phases that earlier claims finished. `model` names the model used now."""
         project = self.run.session.project_id
-        self.outlook = Outlook(estimates.history(), model, project)
+        self.outlook = RemainingTime(estimates.history(), model, project)
         for row in raw_sql.select(PhaseResult, "run_id = %s ORDER BY started_at, id", self.run.pk):
             self.durations[row.phase] = row.duration_ms
             self._adopt(Phase(row.phase), row.result)
@@ -76,7 +76,9 @@ class Recorder:
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
         """The progress callback: returns once the event is committed and passed on to the viewers."""
-        await self.append(events.progress(self.run.pk, step, message, details, metadata))
+        await self.append(
+            events.Progress(self.run.pk, step, message, details, dict(metadata or {}))
+        )
 
     async def phase(
         self, phase: Phase, work: Callable[[], Awaitable[Finished]]
@@ -122,12 +124,12 @@ class Recorder:
             **self.outlook.phase_finished(phase),
             **finished.metadata,
         }
-        return events.progress(self.run.pk, phase, finished.message, finished.details, metadata)
+        return events.Progress(self.run.pk, phase, finished.message, finished.details, metadata)
 
     def failures(self, reason: str) -> list[events.Event]:
         """Returns a `failed` event for each phase that is still open, the innermost first."""
         return [
-            events.progress(
+            events.Progress(
                 self.run.pk, phase, f"❌ {_NAMES[phase]} failed", reason, {"phase": "failed"}
             )
             for phase in reversed(self.open)

@@ -85,7 +85,7 @@ def _copy(former: Run, user: User) -> tuple[Run, events.Event]:
         given=former.given,
         retry_of=former,
     )
-    return run, events.run(run.pk, run.status, position=position, retry_of=former.pk)
+    return run, events.Run(run.pk, run.status, position=position, retry_of=former.pk)
 
 
 def _adopt_plan(former: Run, run: Run) -> list[events.Event]:
@@ -93,7 +93,7 @@ def _adopt_plan(former: Run, run: Run) -> list[events.Event]:
     old = store.latest(former)
     if old is None:
         return []
-    new, plan_events = store.save(run, store.as_plan(old), store.done(old))
+    new, plan_events = store.save(run, store.as_plan(old), store.succeeded_steps(old))
     for approval in old.approvals.filter(status=Approval.Status.APPROVED):
         Approval.objects.create(
             run=run,

@@ -89,7 +89,7 @@ def _accept(session_id: UUID, user: User, request: MessageRequest, content: str)
         given=dict(request.given),
         counted=request.counted,
     )
-    queued = events.run(run.pk, run.status, position=position)
+    queued = events.Run(run.pk, run.status, position=position)
     return Done(run, [_message_event(run, message, user), queued])
 
 
@@ -158,7 +158,7 @@ def title_of(content: str) -> str:
 
 
 def _message_event(run: Run, message: Message, user: User) -> events.Event:
-    return events.message(
+    return events.Message(
         run.pk,
         id=message.pk,
         role=message.role,

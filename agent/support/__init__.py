@@ -1,1 +1,1 @@
-"""Helpers without knowledge of agents: database access, task groups, Markdown."""
+"""Helpers that know nothing of agents: database access, task groups, Markdown, counts, durations."""

@@ -1,4 +1,4 @@
-"""Database work off the event loop: where it runs, and what a lost connection means. No queries."""
+"""Runs database work in threads, and retries it while the database is unreachable. No queries."""
 
 from __future__ import annotations
 
@@ -22,39 +22,39 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Not Django's thread-sensitive thread: everything in the process queues up on that one, and a slow
-# query there freezes every socket.
+# Not Django's thread-sensitive thread: all of the process shares that one, so that a slow query would
+# block every socket.
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="database")
 
-# How long a database may be away (a restart, a fail-over) before a run gives up on it; in seconds.
-PATIENCE = 60.0
-# What a lost connection raises, as far as Django lets us tell. An internal error is PostgreSQL's end
-# of a transaction in which a process froze.
-LOST = (OperationalError, InterfaceError, InternalError)
-IN_FAILED_TRANSACTION = "25P02"  # a code of PostgreSQL
+# Seconds for which work is retried: a database may be away for a restart or a fail-over.
+RETRY_SECONDS = 60.0
+# Errors that a lost connection raises. PostgreSQL reports an internal error when it has ended a
+# transaction in which a process froze.
+CONNECTION_ERRORS = (OperationalError, InterfaceError, InternalError)
+IN_FAILED_TRANSACTION = "25P02"  # PostgreSQL's error code
 
 
 async def call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Runs `function`, which may be repeated when the connection is lost: reads, idempotent writes."""
+    """Runs `function` in a thread. It is repeated when the connection is lost, and so must be a read or
+    an idempotent write.
+    """
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(
-        _threads, lambda: patiently(lambda: function(*args, **kwargs))
+        _threads, lambda: retry_while_unreachable(lambda: function(*args, **kwargs))
     )
 
 
-def patiently(function: Callable[[], T]) -> T:
-    """Calls `function` until the database answers, for at most `PATIENCE` seconds."""
-    give_up, pause = time.monotonic() + PATIENCE, 0.05
+def retry_while_unreachable(function: Callable[[], T]) -> T:
+    """Calls `function` until the database answers, for at most `RETRY_SECONDS`."""
+    give_up, pause = time.monotonic() + RETRY_SECONDS, 0.05
     while True:
         try:
             return function()
-        except LOST as error:
+        except CONNECTION_ERRORS as error:
             connection.close()
             if time.monotonic() > give_up or _is_programmers_fault(error):
                 raise
-            logger.warning(
-                "The database does not answer (%s); trying again in %.2f s", error, pause
-            )
+            logger.warning("Database unreachable (%s); retrying in %.2f s", error, pause)
             time.sleep(pause)
             pause = min(pause * 2, 2.0)
         finally:
@@ -62,8 +62,9 @@ def patiently(function: Callable[[], T]) -> T:
 
 
 def _is_programmers_fault(error: Exception) -> bool:
-    """SQLite says "no such table" with the same class as "the disk is away"; PostgreSQL, that a failed
-    transaction goes on, with the same one as that it ended an idle one.
+    """Tells whether a retry is useless. SQLite raises the same class for a missing table as for a
+    missing disk; PostgreSQL raises the same class for a query in a failed transaction as for an idle
+    transaction that it ended.
     """
     if getattr(error.__cause__, "sqlstate", "") == IN_FAILED_TRANSACTION:
         return True

@@ -1,4 +1,4 @@
-"""Markdown to HTML that may stand in our pages: rendered, then reduced to what is harmless."""
+"""Renders untrusted Markdown as safe HTML: renders it, then removes everything but harmless tags."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _markdown = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable(
     ["table", "strikethrough"]
 )
 
-# No images: one from another host would tell that host who reads.
+# No images: an image on another host would reveal readers to that host.
 _TAGS = {
     *("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote"),
     *("pre", "code", "em", "strong", "s", "a", "table", "thead", "tbody", "tr", "th", "td"),
@@ -17,7 +17,7 @@ _TAGS = {
 
 
 def render(text: str) -> str:
-    """Returns `text` as HTML without scripts, styles, images, or links that run code."""
+    """Returns `text` as HTML without scripts, styles, images or links that run code."""
     return nh3.clean(
         _markdown.render(text),
         tags=_TAGS,

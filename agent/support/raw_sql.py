@@ -1,7 +1,7 @@
-"""Rows that runs read and write again and again, past the ORM's compiler. Knows no model and no rule.
+"""Cached SQL for rows that runs read and write often. Takes and returns model instances like the ORM.
 
-Django builds a statement anew each time, in Python, which takes ten times as long as to carry it out;
-here each is built once. It takes and gives whole model instances, and converts as the ORM does.
+Django's ORM compiles a statement in Python for each query, which takes ten times as long as its
+execution. Here each statement is compiled once. Knows no particular model.
 """
 
 from __future__ import annotations
@@ -20,61 +20,64 @@ M = TypeVar("M", bound=Model)
 if TYPE_CHECKING:
     AnyField = Field[Any, Any]
 
-_ROWS = 50  # in one INSERT; times their columns that stays below every database's limit
+_ROWS = 50  # rows of one INSERT: with all columns, below every database's limit of parameters
 
 
 def insert(*rows: Model, on_conflict: str = "") -> None:
-    """Adds rows of one model; gives them their keys when the database makes those."""
+    """Inserts rows of one model, and sets their keys if the database generates them."""
     for start in range(0, len(rows), _ROWS):
-        part = rows[start : start + _ROWS]
-        model = type(part[0])
-        fields, head, row = _insertion(model, connection.vendor)
-        values = [_saved(fields, one, add=True) for one in part]
+        batch = rows[start : start + _ROWS]
+        model = type(batch[0])
+        fields, head, placeholders = _insertion(model, connection.vendor)
+        values = [_saved(fields, row, add=True) for row in batch]
         key = model._meta.pk
         generated = key not in fields
         tail = f" {on_conflict}" + (f" RETURNING {key.column}" if generated else "")
         with connection.cursor() as cursor:
             cursor.execute(
-                head + ",".join([row] * len(part)) + tail, list(chain.from_iterable(values))
+                head + ",".join([placeholders] * len(batch)) + tail,
+                list(chain.from_iterable(values)),
             )
             if generated:
-                for one, (made,) in zip(part, cursor.fetchall(), strict=True):
-                    one.pk = made
-        for one in part:
-            one._state.adding, one._state.db = False, connection.alias
+                for row, (new_key,) in zip(batch, cursor.fetchall(), strict=True):
+                    row.pk = new_key
+        for row in batch:
+            row._state.adding, row._state.db = False, connection.alias
 
 
 def save(row: Model, *names: str) -> None:
-    """Writes these fields of a row that is there."""
+    """Updates the fields `names` of an existing row."""
     fields, statement = _update(type(row), names)
     with connection.cursor() as cursor:
         cursor.execute(statement, [*_saved(fields, row, add=False), _key(row.pk)])
 
 
 def select(model: type[M], where: str, *values: Any) -> list[M]:
-    """Returns the rows for which `where`, SQL that may order too, holds; `values` fill its `%s`."""
+    """Returns the rows that match `where`: SQL, with ORDER BY and LIMIT if needed. `values` fill its
+    `%s`.
+    """
     names, statement, converters = _selection(model, connection.vendor)
     with connection.cursor() as cursor:
         cursor.execute(f"{statement} WHERE {where}", [_key(value) for value in values])
-        found = cursor.fetchall()
-    return [model.from_db(connection.alias, names, _read(row, converters)) for row in found]
+        rows = cursor.fetchall()
+    return [model.from_db(connection.alias, names, _read(row, converters)) for row in rows]
 
 
 def get(model: type[M], key: Any) -> M:
-    """Returns the row with this key, which must be there."""
+    """Returns the row with this key. It must exist."""
     (row,) = select(model, f"{model._meta.pk.column} = %s", key)
     return row
 
 
 def column(query: str, *values: Any) -> list[Any]:
-    """Returns the first column of what `query` finds, as the database has it."""
+    """Returns the first column of the query's rows, without conversion."""
     with connection.cursor() as cursor:
         cursor.execute(query, [_key(value) for value in values])
         return [row[0] for row in cursor.fetchall()]
 
 
 def _key(value: Any) -> Any:
-    """Returns `value` as the database at hand keeps it, if that is a UUID."""
+    """Returns a UUID in the form that the database stores, any other value unchanged."""
     if isinstance(value, UUID) and not connection.features.has_native_uuid_field:
         return value.hex
     return value
@@ -97,12 +100,12 @@ def _update(model: type[Model], names: tuple[str, ...]) -> tuple[list[AnyField],
     fields = [model._meta.get_field(name) for name in names]
     columns = ", ".join(f"{field.column} = %s" for field in fields)  # type: ignore[union-attr]
     statement = f"UPDATE {model._meta.db_table} SET {columns} WHERE {model._meta.pk.column} = %s"
-    return fields, statement  # type: ignore[return-value]  # concrete ones have columns
+    return fields, statement  # type: ignore[return-value]  # concrete fields have columns
 
 
 def _saved(fields: Sequence[AnyField], row: Model, *, add: bool) -> list[Any]:
-    here = connections[DEFAULT_DB_ALIAS]  # not the proxy of it, which looks it up each time
-    return [field.get_db_prep_save(field.pre_save(row, add), here) for field in fields]
+    database = connections[DEFAULT_DB_ALIAS]  # not `connection`, which looks it up each time
+    return [field.get_db_prep_save(field.pre_save(row, add), database) for field in fields]
 
 
 Converter = Callable[[Any, Any, Any], Any]
@@ -114,16 +117,14 @@ def _selection(
 ) -> tuple[list[str], str, list[tuple[int, Col, list[Converter]]]]:
     fields = model._meta.local_concrete_fields
     converters = []
-    for place, field in enumerate(fields):
-        column = field.get_col(
-            model._meta.db_table
-        )  # of a foreign key: with the type that it leads to
-        found = [
+    for index, field in enumerate(fields):
+        column = field.get_col(model._meta.db_table)  # a foreign key's has the type of its target
+        of_column = [
             *connection.ops.get_db_converters(column),
             *column.get_db_converters(connection),
         ]
-        if found:
-            converters.append((place, column, found))
+        if of_column:
+            converters.append((index, column, of_column))
     columns = ", ".join(str(field.column) for field in fields)
     statement = f"SELECT {columns} FROM {model._meta.db_table}"
     return [field.attname for field in fields], statement, converters
@@ -131,7 +132,7 @@ def _selection(
 
 def _read(row: Sequence[Any], converters: list[tuple[int, Col, list[Converter]]]) -> list[Any]:
     values = list(row)
-    for place, column, of_column in converters:
+    for index, column, of_column in converters:
         for convert in of_column:
-            values[place] = convert(values[place], column, connection)
+            values[index] = convert(values[index], column, connection)
     return values

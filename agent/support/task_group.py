@@ -1,8 +1,9 @@
-"""Several coroutines at once, with one error and not a group of them."""
+"""asyncio tasks: several coroutines that raise one error, and tasks that outlive their caller."""
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Coroutine
 from typing import Any
 
@@ -10,9 +11,9 @@ from agent.exceptions import Fenced
 
 
 async def run_together(*coroutines: Coroutine[Any, Any, None]) -> None:
-    """Waits for all; when one raises, the others are cancelled and its error is raised.
+    """Waits for all. When one raises, the others are cancelled and its error is raised.
 
-    `Fenced` goes before any other: whoever lost the run has nothing to report.
+    `Fenced` is raised before any other error: a run that was taken over has nothing to report.
     """
     try:
         async with asyncio.TaskGroup() as group:
@@ -21,3 +22,10 @@ async def run_together(*coroutines: Coroutine[Any, Any, None]) -> None:
     except BaseExceptionGroup as errors:
         fenced = errors.subgroup(Fenced)
         raise (fenced or errors).exceptions[0] from None
+
+
+def background_task(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Starts a task in an empty context. One that inherits a request's context keeps that request's
+    thread alive.
+    """
+    return asyncio.get_running_loop().create_task(coroutine, context=contextvars.Context())

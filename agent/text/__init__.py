@@ -1,1 +1,1 @@
-"""Words of a text: tokens and stems, finding an object by its name, the search index."""
+"""Text as words: tokens and stems, the lookup of an object by its title, the search index."""

@@ -1,4 +1,4 @@
-"""Which object a person or a model means by an id or a title. Looks at titles, never at rows."""
+"""Finds the object that an id or a title refers to. Works on titles and ids, without queries."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from agent.exceptions import SeveralFit, ToolFailed
+from agent.exceptions import AmbiguousReference, ToolFailed
 from agent.text.words import same_text, stem, stems, unspaced
 
-# "the sign-up task" names the kind of object too; that is no part of its title.
+# "the sign-up task": these words name the kind of object and are not part of its title.
 _KINDS = frozenset(map(stem, ("task", "memory", "memories", "decision", "preference", "note")))
-# So many candidates are named in an error.
-_NAMED = 5
+# Candidates that an error message names.
+_MAX_NAMED = 5
 
 
 def as_id(reference: str) -> UUID | None:
@@ -23,58 +23,59 @@ def as_id(reference: str) -> UUID | None:
 
 
 def by_title(noun: str, reference: str, titles: Mapping[UUID, str]) -> UUID:
-    """Returns the one object of `titles` that `reference` means.
+    """Returns the id of the object in `titles` that `reference` refers to:
 
-    1. the one with this title, whatever its case and the quotes around it;
-    2. the one whose title has every word of the reference, or, of several, has no other word.
+    1. the object with this title, ignoring case and quotes around it;
+    2. the object whose title has every word of the reference. If there are several, the one whose
+       title has no other word.
 
-    Raises ToolFailed when there is none or more than one. `noun`: "task" or "memory".
+    Raises AmbiguousReference for several objects, ToolFailed for none. `noun`: "task" or "memory".
     """
-    found = _same_title(reference, titles) or _with_every_word(reference, titles)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise SeveralFit(
-            f"“{reference}” may be several: {_list(found, titles)}. Name one by its id."
+    matches = _same_title(reference, titles) or _with_every_word(reference, titles)
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise AmbiguousReference(
+            f"“{reference}” matches several: {_list(matches, titles)}. Use the id of one of them."
         )
     raise ToolFailed(f"There is no {noun} “{reference}” in this project.{_hint(reference, titles)}")
 
 
 def _same_title(reference: str, titles: Mapping[UUID, str]) -> list[UUID]:
-    wanted = same_text(reference)
-    return [key for key, title in titles.items() if same_text(title) == wanted]
+    text = same_text(reference)
+    return [key for key, title in titles.items() if same_text(title) == text]
 
 
 def _with_every_word(reference: str, titles: Mapping[UUID, str]) -> list[UUID]:
-    wanted = _about(reference)
-    if not wanted:
+    words = _title_words(reference)
+    if not words:
         return []
-    words = {key: stems(title) for key, title in titles.items()}
-    found = [key for key, has in words.items() if wanted <= has]
-    exact = [key for key in found if words[key] == wanted]
-    return exact if len(exact) == 1 else found
+    stems_of = {key: stems(title) for key, title in titles.items()}
+    matches = [key for key, title_stems in stems_of.items() if words <= title_stems]
+    exact = [key for key in matches if stems_of[key] == words]
+    return exact if len(exact) == 1 else matches
 
 
-def _about(reference: str) -> frozenset[str]:
+def _title_words(reference: str) -> frozenset[str]:
     words = stems(reference)
     return words - _KINDS or words
 
 
 def _hint(reference: str, titles: Mapping[UUID, str]) -> str:
-    wanted = _about(reference)
-    near = [key for key, title in titles.items() if wanted & stems(title)]
-    return f" Close to it: {_list(near, titles)}." if near else ""
+    words = _title_words(reference)
+    similar = [key for key, title in titles.items() if words & stems(title)]
+    return f" Similar titles: {_list(similar, titles)}." if similar else ""
 
 
 def _list(keys: Iterable[UUID], titles: Mapping[UUID, str]) -> str:
-    named = [f"“{titles[key]}” ({key})" for key in keys]
-    rest = len(named) - _NAMED
-    return ", ".join(named[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    names = [f"“{titles[key]}” ({key})" for key in keys]
+    rest = len(names) - _MAX_NAMED
+    return ", ".join(names[:_MAX_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 # -- whether a message names an object -------------------------------------------------------------
 
-# What a message says of any object, and not of a certain one: verbs, numbers, how far it is.
+# Words that fit any object and identify none: verbs, kinds, numbers, statuses.
 _GENERAL = frozenset(
     map(
         stem,
@@ -90,46 +91,50 @@ _GENERAL = frozenset(
 )
 
 
-def names_exactly(message: str, key: UUID, titles: Mapping[UUID, str]) -> bool:
-    """Tells whether `message` says which of `titles`, by id or title, it means: that of `key`.
+def identifies(message: str, key: UUID, titles: Mapping[UUID, str]) -> bool:
+    """Tells whether `message` identifies the object `key` among `titles`, by its id or its title.
 
-    Words of the title are enough when they fit no other one: "the SMS reminder" names "SMS reminder
-    a day before" where there is no other reminder by SMS. "It" and "all done tasks" name nothing.
+    Some words of the title are enough when no other title has them: "the SMS reminder" identifies
+    "SMS reminder a day before" if no other title is about SMS reminders. "It" and "all done tasks"
+    identify nothing.
     """
     if str(key) in message.casefold():
         return True
-    said = {other: _said(message, title) for other, title in titles.items()}
-    if not said[key]:
+    shared = {other: _shared_words(message, title) for other, title in titles.items()}
+    if not shared[key]:
         return False
     others = [other for other in titles if other != key]
     if _in_full(titles[key], message):
-        same = same_text(titles[key])
+        text = same_text(titles[key])
         return not any(
-            said[key] < said[other] or same_text(titles[other]) == same for other in others
+            shared[key] < shared[other] or same_text(titles[other]) == text for other in others
         )
-    return not any(_has_all(titles[other], said[key]) for other in others)
+    return not any(_has_all(titles[other], shared[key]) for other in others)
 
 
-def _said(message: str, title: str) -> frozenset[str]:
-    """Returns the words of `title` that tell it from others and that `message` has."""
+def _shared_words(message: str, title: str) -> frozenset[str]:
+    """Returns the specific words of `title` that also occur in `message`."""
     text = same_text(message)
-    there = stems(message)
+    message_stems = stems(message)
     return frozenset(
-        word for word in _telling(title) if word in there or (unspaced(word) and word in text)
+        word
+        for word in _specific_words(title)
+        if word in message_stems or (unspaced(word) and word in text)
     )
 
 
 def _has_all(title: str, words: frozenset[str]) -> bool:
-    has = _telling(title)
+    title_words = _specific_words(title)
     return all(
-        word in has or (unspaced(word) and any(word in other for other in has)) for word in words
+        word in title_words or (unspaced(word) and any(word in other for other in title_words))
+        for word in words
     )
 
 
-def _telling(text: str) -> frozenset[str]:
+def _specific_words(text: str) -> frozenset[str]:
     return frozenset(word for word in stems(text) - _GENERAL if not word.isdigit())
 
 
 def _in_full(title: str, message: str) -> bool:
-    wanted = re.escape(same_text(title))
-    return re.search(rf"(?<!\w){wanted}(?!\w)", same_text(message)) is not None
+    pattern = re.escape(same_text(title))
+    return re.search(rf"(?<!\w){pattern}(?!\w)", same_text(message)) is not None

@@ -1,6 +1,6 @@
-"""The full-text index over tasks and memories: one interface over SQLite's and PostgreSQL's.
+"""The full-text index of tasks and memories: one interface to SQLite's and PostgreSQL's search.
 
-Knows texts and ids only; `agent.board.tasks` and `agent.memory.memories` tell it what to hold.
+Knows only texts and ids. `agent.board.tasks` and `agent.memory.memories` write the entries.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from agent.models import SearchEntry
 from agent.support import raw_sql
 from agent.text.words import index_text, terms
 
-# A long message has no more to say to an index than its first different words.
+# Query terms. The first 50 different words of a long message describe its subject well enough.
 MAX_TERMS = 50
 
-# Weights: the text itself 1.0, what was said around it 0.3. Of equally good ones the newer first.
+# Weights: `body` 1.0, `neighbours` 0.3. Of entries with equal rank, the newer comes first.
 _SQLITE = """
     SELECT entry.id, entry.object_id
     FROM agent_searchindex JOIN agent_searchentry entry ON entry.id = agent_searchindex.rowid
@@ -26,9 +26,9 @@ _SQLITE = """
     ORDER BY bm25(agent_searchindex, 1.0, 0.3), entry.id DESC
     LIMIT %s
 """
-# `ts_rank` does not know that a rare word tells more than a frequent one, so each word's rank is
-# weighted by its rarity in the project. Counted in a window: a join with the counts is planned as
-# if each word had one hit, and took minutes with 10,000 tasks.
+# `ts_rank` ignores how rare a word is, so each word's rank is weighted by its rarity in the project.
+# A window function counts the hits: PostgreSQL planned a join with the counts as if each word had one
+# hit, which took minutes with 10,000 tasks.
 _POSTGRESQL = """
     WITH word AS MATERIALIZED (
         SELECT DISTINCT plainto_tsquery('english', term) AS query FROM unnest(%s::text[]) AS term
@@ -51,7 +51,7 @@ _POSTGRESQL = """
 def entry(
     *, project_id: UUID, kind: str, object_id: UUID, body: str, neighbours: str = ""
 ) -> SearchEntry:
-    """Returns an object's entry, not yet in the index. `neighbours` counts less than `body`."""
+    """Returns an object's entry without saving it. Words of `neighbours` weigh less than `body`."""
     return SearchEntry(
         project_id=project_id,
         kind=kind,
@@ -62,7 +62,7 @@ def entry(
 
 
 def put(entries: Iterable[SearchEntry]) -> None:
-    """Puts the entries into the index, in the place of those that their objects had."""
+    """Adds the entries to the index. An object's new entry replaces its old one."""
     raw_sql.insert(
         *entries,
         on_conflict="ON CONFLICT (object_id) DO UPDATE"
@@ -75,23 +75,23 @@ def remove(*object_ids: UUID) -> None:
 
 
 def search(project_id: UUID | None, kind: str, text: str, limit: int) -> list[UUID]:
-    """Returns the ids of the objects that have any word of `text`, best first. Takes any text.
+    """Returns the ids of the objects that contain any word of `text`, best match first.
 
-    Without `project_id` it looks into all projects.
+    `text` may be any text. Without a `project_id`, all projects are searched.
     """
-    wanted = terms(text, MAX_TERMS)
-    if not wanted:
+    words = terms(text, MAX_TERMS)
+    if not words:
         return []
-    sql, parameters = _query(project_id, kind, wanted)
+    sql, parameters = _query(project_id, kind, words)
     return [row.object_id for row in SearchEntry.objects.raw(sql, [*parameters, limit])]
 
 
-def _query(project_id: UUID | None, kind: str, wanted: list[str]) -> tuple[str, list[Any]]:
+def _query(project_id: UUID | None, kind: str, words: list[str]) -> tuple[str, list[Any]]:
     of_project = "" if project_id is None else " AND entry.project_id = %s"
     if connection.vendor == "postgresql":
         of_kind = [kind] if project_id is None else [kind, project_id]
-        return _POSTGRESQL.replace("{of_project}", of_project), [wanted, *of_kind, *of_kind]
-    # Quoted, a term is never an operator; OR, since all terms at once are hardly ever in one text.
-    match = " OR ".join(f'"{term}"' for term in wanted)
+        return _POSTGRESQL.replace("{of_project}", of_project), [words, *of_kind, *of_kind]
+    # Quotes keep a word from being read as an operator. OR, because one text rarely has all words.
+    match = " OR ".join(f'"{word}"' for word in words)
     of_kind = [kind] if project_id is None else [kind, project_id.hex]
     return _SQLITE.replace("{of_project}", of_project), [match, *of_kind]

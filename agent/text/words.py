@@ -1,4 +1,4 @@
-"""Text as words: for the search index, and for finding what a reference means. No rows."""
+"""Splits text into words and stems, for the search index and for lookup by title. No queries."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-# Characters of one text that count. A PostgreSQL `tsvector` holds one megabyte, and the worst text
-# (every pair of signs another one) stays well below it.
+# Characters of a text that are indexed. A PostgreSQL `tsvector` holds at most one megabyte; the worst
+# text (every pair of characters is different) stays well below it.
 READ = 20_000
-# Longer "words" are keys, hashes and hostility; PostgreSQL refuses to index very long ones.
+# Characters of a word that are indexed. Longer "words" are keys and hashes, and PostgreSQL refuses
+# to index very long ones.
 LONGEST = 64
 
-# Scripts that put no spaces between words, and Hangul, which hangs particles on them.
+# Scripts that put no spaces between words, and Hangul, which attaches particles to words.
 _UNSPACED = (
     r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff"
     r"\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
@@ -22,7 +23,7 @@ _UNSPACED_RUN = re.compile(f"[{_UNSPACED}]+")
 _ACCENT = re.compile(r"[\u0300-\u036f]")
 _REFUSED = re.compile(r"[\x00\ud800-\udfff]")
 
-# Words that say how a sentence is built, not what it is about.
+# Function words: they say nothing about the subject of a sentence.
 STOP = frozenset(
     """
     a about after again all also am an and any are as at be because been before being both but by
@@ -37,57 +38,57 @@ STOP = frozenset(
 
 
 def storable(text: str) -> str:
-    """Returns `text` trimmed and without what PostgreSQL or UTF-8 refuse: NUL, lone surrogates."""
+    """Returns `text` trimmed, without characters that a database refuses: NUL, lone surrogates."""
     return _REFUSED.sub("", text).strip()
 
 
 def is_text(value: str) -> bool:
-    """Tells whether every database keeps `value`: no NUL, no half of a surrogate pair."""
+    """Tells whether every database can store `value`: it has no NUL and no lone surrogate."""
     return _REFUSED.search(value) is None
 
 
 def index_text(text: str) -> str:
-    """Returns what the index reads of `text`: its words; without spaces, every sign and pair.
+    """Returns the words of `text` to be indexed. A run of an unspaced script is split into each
+    character and each pair of adjacent characters.
 
-    Cutting those up here is what lets both databases find and rank Japanese or Chinese at all:
-    neither knows where a word ends there. Stop words are left out, since nobody looks for them and
-    they would count as length, by which a text ranks lower.
+    Neither database knows where a Japanese or Chinese word ends; without the split it could not
+    find or rank such texts. Stop words are left out: nobody searches for them, and they would
+    lower the rank of a text by making it longer.
     """
     return " ".join(piece for run in _runs(text) if run not in STOP for piece in _pieces(run))
 
 
 def terms(text: str, limit: int) -> list[str]:
-    """Returns the first `limit` different words of `text` worth looking for, without stop words."""
-    found: dict[str, None] = {}
+    """Returns the first `limit` different words of `text` to search for, without stop words."""
+    words: dict[str, None] = {}
     for run in _runs(text):
         pieces = _pairs(run) if _UNSPACED_RUN.match(run) and len(run) > 1 else [run[:LONGEST]]
-        found.update(dict.fromkeys(piece for piece in pieces if piece not in STOP))
-        if len(found) >= limit:
+        words.update(dict.fromkeys(piece for piece in pieces if piece not in STOP))
+        if len(words) >= limit:
             break
-    return list(found)[:limit]
+    return list(words)[:limit]
 
 
 def same_text(text: str) -> str:
-    """Returns `text` so that two are equal which differ only in case, spaces or the last dot.
-
-    Signs within count: "C++" is not "C#".
+    """Normalises `text`: texts that differ only in case, spaces, or punctuation around them become
+    equal. Other signs count: "C++" is not "C#".
     """
     spaced = " ".join(unicodedata.normalize("NFKC", text.casefold()).split())
     return spaced.strip(" .!\"'“”„‘’«»") or spaced
 
 
 def unspaced(word: str) -> bool:
-    """Tells whether `word` is of a script that puts no spaces between words: it may be many."""
+    """Tells whether `word` is of an unspaced script. It may then consist of several words."""
     return _UNSPACED_RUN.match(word) is not None
 
 
 def stems(text: str) -> frozenset[str]:
-    """Returns the stems of the words of `text` that say what it is about."""
+    """Returns the stems of the words of `text`, without stop words."""
     return frozenset(stem(word) for word in _runs(text) if word not in STOP)
 
 
 def stem(word: str) -> str:
-    """Returns `word` without an English ending: "booked" and "booking" are one."""
+    """Returns `word` without an English ending: "booked" and "booking" have the same stem."""
     for ending in ("ing", "ed", "es", "s", "e"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             word = word.removesuffix(ending)
@@ -96,16 +97,18 @@ def stem(word: str) -> str:
 
 
 def _runs(text: str) -> Iterator[str]:
-    """Yields the words of `text`, and the runs of unspaced scripts between them, in order."""
+    """Yields in order the words of `text` and its runs of unspaced scripts."""
     for word in _plain(text[:READ]).split():
         yield from _RUN.findall(word)
 
 
 def _plain(text: str) -> str:
-    """Returns `text` in one case, without accents, a space for each sign that is no letter."""
-    apart = unicodedata.normalize("NFKD", text.casefold())
-    whole = unicodedata.normalize("NFKC", _ACCENT.sub("", apart))
-    return "".join(sign if unicodedata.category(sign)[0] in "LMN" else " " for sign in whole)
+    """Returns `text` in lower case, without accents, with spaces instead of signs."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    composed = unicodedata.normalize("NFKC", _ACCENT.sub("", decomposed))
+    return "".join(
+        character if unicodedata.category(character)[0] in "LMN" else " " for character in composed
+    )
 
 
 def _pieces(run: str) -> list[str]:

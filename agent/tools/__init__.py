@@ -1,4 +1,4 @@
-"""The tools that a plan may use, one file for each family."""
+"""The tools that a plan may call. Importing this package registers them."""
 
 from agent.tools import memories, tasks
 

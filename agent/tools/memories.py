@@ -1,4 +1,7 @@
-"""The tools of the memory: what a plan may do with memories. The rules are `agent.memory.memories`'s."""
+"""The tools for memories. Their rules are in `agent.memory.memories`.
+
+Docstrings and field descriptions are written for the model.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
-from agent.memory import memories as memories
+from agent.memory import memories
 from agent.models import Memory
 from agent.tools.references import MemoryRef
 from agent.tools.registry import Arguments, Result, ToolCall, tool
@@ -21,15 +24,15 @@ Title = Annotated[
 Content = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=memories.MAX_CONTENT),
-    Field(description="What to remember, in whole sentences that are clear without the rest."),
+    Field(description="What to remember, in complete sentences that are clear without context."),
 ]
 Category = Annotated[
     str,
     StringConstraints(strip_whitespace=True, max_length=memories.MAX_CATEGORY),
-    Field(description="A word to sort it under, e.g. “database”."),
+    Field(description="A one-word category, e.g. “database”."),
 ]
-# As many matches of a query as are looked at to count those of the wanted kind.
-_LOOKED_AT = 500
+# Matches of a query that are read before the filter by kind.
+_MAX_MATCHES = 500
 
 
 class MemoryMade(Result):
@@ -46,24 +49,24 @@ class MemoryFound(Result):
 
 class MemoriesFound(Result):
     memories: list[MemoryFound]
-    total: int = Field(description="How many there are; `memories` holds the first of them.")
+    total: int = Field(description="Number of matches; `memories` holds the first of them.")
 
 
 class CreateMemory(Arguments):
     title: Title
     content: Content
     kind: Kind = Field(
-        description="decision: what was agreed; preference: how people like to work; fact: what is "
-        "so; spec: how the product has to behave; note: anything else."
+        description="decision: what was agreed; preference: how people like to work; fact: a fact "
+        "about the project; spec: how the product must behave; note: anything else."
     )
     category: Category = ""
 
 
 @tool()
 def create_memory(call: ToolCall, arguments: CreateMemory) -> MemoryMade:
-    """Remembers something about the project: a decision, a preference, a fact, a spec or a note.
+    """Remembers a decision, a preference, a fact, a spec or a note about the project.
 
-    What is remembered already is brought up to date instead of being remembered twice.
+    If there is a memory with the same content, or with the same title and kind, it is updated instead.
     """
     memory, change = memories.remember(
         project_id=call.project_id,
@@ -97,7 +100,7 @@ class UpdateMemory(Arguments):
 
 @tool()
 def update_memory(call: ToolCall, arguments: UpdateMemory) -> MemoryMade:
-    """Changes what a memory says: only what is given. The former text is kept as a revision."""
+    """Changes the given fields of a memory. The former text is kept as a revision."""
     memory, change = memories.revise(
         memory=memories.find_memory(call.project_id, arguments.memory),
         title=arguments.title,
@@ -113,19 +116,19 @@ def update_memory(call: ToolCall, arguments: UpdateMemory) -> MemoryMade:
 
 
 class SearchMemories(Arguments):
-    query: str = Field(description="Words to look for; an empty text for all, the newest first.")
+    query: str = Field(description="Words to search for; empty for all memories, newest first.")
     kind: Kind | None = Field(default=None, description="Only this kind.")
     limit: int = Field(default=10, ge=1, le=50)
 
 
 @tool(alters=False)
 def search_memories(call: ToolCall, arguments: SearchMemories) -> MemoriesFound:
-    """Finds what is remembered about the project, by words and kind. Changes nothing."""
-    found = _matching(call.project_id, arguments.query)
+    """Finds memories of the project by words and kind. Changes nothing."""
+    matches = _matching(call.project_id, arguments.query)
     if arguments.kind is not None:
-        found = [memory for memory in found if memory.kind == arguments.kind]
+        matches = [memory for memory in matches if memory.kind == arguments.kind]
     return MemoriesFound(
-        memories=[_found(memory) for memory in found[: arguments.limit]], total=len(found)
+        memories=[_found(memory) for memory in matches[: arguments.limit]], total=len(matches)
     )
 
 
@@ -135,7 +138,7 @@ class DeleteMemory(Arguments):
 
 @tool(destructive=True)
 def delete_memory(call: ToolCall, arguments: DeleteMemory) -> MemoryMade:
-    """Forgets one memory. A person can undo it."""
+    """Deletes one memory. A person can undo it."""
     memory, change = memories.forget(
         memory=memories.find_memory(call.project_id, arguments.memory),
         run_id=call.run_id,
@@ -147,9 +150,9 @@ def delete_memory(call: ToolCall, arguments: DeleteMemory) -> MemoryMade:
 
 def _matching(project_id: UUID, query: str) -> list[Memory]:
     if query.strip():
-        return memories.recall(project_id, query, _LOOKED_AT)
-    newest: Any = Memory.objects.filter(project_id=project_id)
-    return list(newest)
+        return memories.recall(project_id, query, _MAX_MATCHES)
+    newest_first: Any = Memory.objects.filter(project_id=project_id)
+    return list(newest_first)
 
 
 def _found(memory: Memory) -> MemoryFound:

@@ -1,4 +1,4 @@
-"""Arguments that name an object of the project, and whether they name one. Changes nothing."""
+"""Arguments that refer to a task or memory by id or title: finds and checks them. Changes nothing."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from agent.board import tasks
-from agent.exceptions import SeveralFit, ToolFailed
+from agent.exceptions import AmbiguousReference, ToolFailed
 from agent.memory import memories
 from agent.plan import as_placeholder, placeholders
 from agent.tools import schemas
 from agent.tools.registry import Arguments, Tool
 
-# The mark in a JSON schema: this text refers to a task, or a memory.
+# The JSON schema keyword of a string that refers to a "task" or a "memory".
 MARK = "x-object"
 
 TaskRef = Annotated[
@@ -36,10 +36,10 @@ MemoryRef = Annotated[
     ),
 ]
 
-# What a model does about several that fit: it must not take its pick.
+# Tells the model not to choose one of several matches itself.
 _ASK = (
-    "If the message does not say which of them, do not choose: make a plan of one step of type ask "
-    "that names them."
+    "If the message does not say which one, do not choose: make a plan of one step of type ask that "
+    "names them."
 )
 
 _FIND: Mapping[str, Callable[[UUID, str], object]] = {
@@ -49,35 +49,36 @@ _FIND: Mapping[str, Callable[[UUID, str], object]] = {
 
 
 def named_objects(tool: Tool, arguments: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yields each reference in `arguments`: its place (`tasks.0.depends_on.1`), what it refers to
-    ("task" or "memory") and its text. Placeholders name nothing yet, and an empty text nothing."""
+    """Yields each reference in `arguments`: its path ("tasks.0.depends_on.1"), its kind ("task" or
+    "memory") and its text. Skips placeholders and empty strings.
+    """
     schema = _schema(tool.arguments)
     yield from _walk(schema, schema.get("$defs", {}), arguments, ())
 
 
 def missing_objects(project_id: UUID, tool: Tool, arguments: Mapping[str, Any]) -> list[str]:
-    """Returns, in words, which objects that `arguments` name do not exist or may be several."""
-    missing = []
-    for place, kind, reference in named_objects(tool, arguments):
+    """Returns an error for each reference in `arguments` that matches no object, or several."""
+    errors = []
+    for path, kind, reference in named_objects(tool, arguments):
         try:
             _FIND[kind](project_id, reference)
-        except SeveralFit as error:
-            missing.append(f"{place}: {error} {_ASK}")
+        except AmbiguousReference as error:
+            errors.append(f"{path}: {error} {_ASK}")
         except ToolFailed as error:
-            missing.append(f"{place}: {error}")
-    return missing
+            errors.append(f"{path}: {error}")
+    return errors
 
 
-def open_kinds(tool: Tool, arguments: Mapping[str, Any]) -> set[str]:
-    """Returns the kinds of the objects that `arguments` name by placeholders, known only later."""
+def kinds_of_placeholders(tool: Tool, arguments: Mapping[str, Any]) -> set[str]:
+    """Returns the kinds of the objects that placeholders in `arguments` will refer to."""
     schema = _schema(tool.arguments)
-    places = [place for place, _ in placeholders(arguments)]
-    options = [option for place in places for option in _within(schemas.at(schema, place))]
+    paths = [path for path, _ in placeholders(arguments)]
+    options = [option for path in paths for option in _with_items(schemas.at(schema, path))]
     return {option[MARK] for option in options if MARK in option}
 
 
-def _within(options: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Yields the options, and what a list among them is a list of."""
+def _with_items(options: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yields the schemas, and the item schemas of arrays among them."""
     for option in options:
         yield option
         if isinstance(option.get("items"), Mapping):
@@ -85,12 +86,12 @@ def _within(options: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]
 
 
 def object_id(project_id: UUID, kind: str, reference: str) -> UUID | None:
-    """Returns which object `reference` means; None when it means none, or may mean several."""
+    """Returns the id of the object that `reference` refers to; None for no match, or several."""
     try:
-        found: Any = _FIND[kind](project_id, reference)
+        row: Any = _FIND[kind](project_id, reference)
     except ToolFailed:
         return None
-    key: UUID = found.pk
+    key: UUID = row.pk
     return key
 
 
@@ -100,22 +101,22 @@ def _schema(arguments: type[Arguments]) -> dict[str, Any]:
 
 
 def _walk(
-    schema: Mapping[str, Any], defs: Mapping[str, Any], value: Any, place: tuple[str, ...]
+    schema: Mapping[str, Any], defs: Mapping[str, Any], value: Any, path: tuple[str, ...]
 ) -> Iterator[tuple[str, str, str]]:
     if as_placeholder(value) is not None:
         return
     if "$ref" in schema:
         schema = defs[schema["$ref"].rpartition("/")[2]]
     if MARK in schema and isinstance(value, str) and value.strip():
-        yield ".".join(place), schema[MARK], value
+        yield ".".join(path), schema[MARK], value
     for branch in schema.get("anyOf", ()):
-        yield from _walk(branch, defs, value, place)
+        yield from _walk(branch, defs, value, path)
     for key, inner, item in _inside(schema, value):
-        yield from _walk(inner, defs, item, (*place, key))
+        yield from _walk(inner, defs, item, (*path, key))
 
 
 def _inside(schema: Mapping[str, Any], value: Any) -> Iterator[tuple[str, Mapping[str, Any], Any]]:
-    """Yields the parts of `value` that `schema` describes: name, schema and value of each."""
+    """Yields name, schema and value of each field or item of `value` that `schema` describes."""
     if isinstance(value, Mapping):
         for key, inner in schema.get("properties", {}).items():
             if key in value:

@@ -1,4 +1,4 @@
-"""What a tool is and which there are. The families beside this file register theirs on import."""
+"""The registry of tools. The modules beside this one register their tools on import."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.change import Change
 from agent.llm.base import ToolSpec
-from agent.plan import placeholders, replace
+from agent.plan import path_text, placeholders, replace
 from agent.tools import schemas
 
 if TYPE_CHECKING:
@@ -21,24 +21,26 @@ if TYPE_CHECKING:
 
 
 class Arguments(BaseModel):
-    """A tool's arguments: strictly of their types, none unknown. Field descriptions are the model's."""
+    """A tool's arguments. Types are strict and unknown fields are errors. The model reads the
+    descriptions of the fields.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_enum_values=True)
 
 
 class Result(BaseModel):
-    """What a tool returns: the JSON that later steps may take parts of."""
+    """What a tool returns. Placeholders in later steps may refer to its fields."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-async def no_report(message: str, details: str = "") -> None:
-    """Drops what a tool says of its progress."""
+async def ignore_progress(message: str, details: str = "") -> None:
+    """The default `ToolCall.report`: does nothing."""
 
 
 @dataclass(slots=True)
 class ToolCall:
-    """For whom and where a tool works. `key` is the same each time this step is tried."""
+    """The context of one tool call: project, run and user. `key` is the same in each retry of a step."""
 
     project_id: UUID
     session_id: UUID
@@ -47,12 +49,12 @@ class ToolCall:
     message_id: UUID
     key: str
     changes: list[Change] = field(default_factory=list)
-    # Tells the person how far a long tool is; for `async` tools.
-    report: Callable[..., Coroutine[Any, Any, None]] = no_report
+    # Reports the progress of a long call to the person; for `async` tools.
+    report: Callable[..., Coroutine[Any, Any, None]] = ignore_progress
 
     @classmethod
     def of(cls, run: Run, step: str) -> ToolCall:
-        """Returns the call for the step with the id `step` of the run's plan."""
+        """Returns the call for a step of the run's plan. `step`: its id."""
         return cls(
             project_id=run.session.project_id,
             session_id=run.session_id,
@@ -68,12 +70,14 @@ Function = Callable[[ToolCall, Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A function that a plan's step may call.
+    """A function that a step of a plan may call.
 
-    A plain function works on our database, inside the transaction that marks its step as done: its
-    effect happens exactly once. (Before a person is asked about a plan it is also tried, and rolled
-    back, to tell what it would change.) An `async` one calls out and may be called again after a
-    crash, with the same `ToolCall.key`.
+    A plain function works on the project's database. It is called in the transaction that marks its
+    step as succeeded, so that its effect happens exactly once. The dry run also calls it and rolls its
+    effect back.
+
+    An `async` function calls other systems. It may be called again after a crash, with the same
+    `ToolCall.key`.
     """
 
     name: str
@@ -81,11 +85,11 @@ class Tool:
     function: Function
     arguments: type[Arguments]
     result: type[Result]
-    destructive: bool  # deletes
-    outgoing: bool  # acts outside of our database, where nothing can be undone
-    alters: bool  # may change what is there already, and not only add to it or read it
-    retries: int  # times that an `async` one is tried again when it does not answer, or breaks
-    timeout: float  # seconds, each time
+    destructive: bool  # deletes objects
+    outgoing: bool  # acts outside the project's database, where nothing can be undone
+    alters: bool  # may change existing objects, not only read or create them
+    retries: int  # further attempts of an `async` tool after a timeout or an unexpected error
+    timeout: float  # seconds per attempt
 
     @property
     def is_async(self) -> bool:
@@ -96,19 +100,19 @@ class Tool:
         return _spec(self)
 
     def check(self, arguments: Mapping[str, Any]) -> list[str]:
-        """Returns what is wrong with `arguments`, phrased for a model.
+        """Returns the errors of `arguments`, phrased for a model.
 
-        An example that fits stands in for each placeholder: its own value is not known yet.
+        A valid example replaces each placeholder, whose value is not yet known.
         """
         open_places = [place for place, _ in placeholders(arguments)]
         schema = self.spec.parameters
         try:
             self.arguments.model_validate(
-                replace(arguments, lambda place, _: schemas.example(schemas.at(schema, place)))
+                replace(arguments, lambda path, _: schemas.example(schemas.at(schema, path)))
             )
         except ValidationError as error:
             return [
-                f"{'.'.join(map(str, item['loc'])) or 'arguments'}: {item['msg']}"
+                f"{path_text(item['loc'])}: {item['msg']}"
                 for item in error.errors(include_url=False)
                 if item["type"] == "extra_forbidden"
                 or not any(item["loc"][: len(place)] == place for place in open_places)
@@ -116,7 +120,7 @@ class Tool:
         return []
 
 
-@cache  # a schema takes a millisecond, and each run is told all tools
+@cache  # a schema takes a millisecond, and each run needs the schemas of all tools
 def _spec(tool: Tool) -> ToolSpec:
     return ToolSpec(
         tool.name,
@@ -130,9 +134,9 @@ _tools: dict[str, Tool] = {}
 
 
 def tool(**flags: Any) -> Callable[[Function], Function]:
-    """Registers `function(call, arguments) -> Result` under its name; its docstring is for the model.
+    """Registers the decorated `function(call, arguments) -> Result` as a tool under its name.
 
-    `flags` are those of `make`.
+    The model reads its docstring. `flags`: the keyword arguments of `make`.
     """
 
     def register(function: Function) -> Function:
@@ -153,7 +157,9 @@ def make(
 ) -> Tool:
     hints = get_type_hints(function)
     if retries and not inspect.iscoroutinefunction(function):
-        raise ValueError(f"{function.__name__} is no async tool: a transaction is not tried again")
+        raise ValueError(
+            f"{function.__name__} has retries but is not async: only async tools retry"
+        )
     arguments, result = hints[list(inspect.signature(function).parameters)[1]], hints["return"]
     return Tool(
         name=function.__name__,
@@ -171,7 +177,7 @@ def make(
 
 def add(tool: Tool) -> None:
     if tool.name in _tools:
-        raise ValueError(f"there is a tool {tool.name!r} already")
+        raise ValueError(f"a tool named {tool.name!r} is already registered")
     _tools[tool.name] = tool
 
 
@@ -183,5 +189,5 @@ def get(name: str) -> Tool | None:
     return _tools.get(name)
 
 
-def every() -> Iterable[Tool]:
+def all_tools() -> Iterable[Tool]:
     return _tools.values()

@@ -1,4 +1,4 @@
-"""Reads JSON Schemas as pydantic writes them: follows paths, names types, makes up a value that fits."""
+"""Reads JSON Schemas as pydantic writes them: follows paths, names types, creates example values."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import Any
 
 Schema = Mapping[str, Any]
 
-# Type names of JSON Schema; a whole number is a number too.
+# The types of JSON Schema. An integer is also a number.
 _ANY = frozenset(("string", "integer", "number", "boolean", "array", "object", "null"))
 
 
 def at(schema: Schema, path: Sequence[str | int]) -> list[Schema]:
-    """Returns what may stand at `path` in a value that fits `schema`; nothing when nothing may."""
-    found = list(branches(schema, schema.get("$defs", {})))
+    """Returns the schemas of the values allowed at `path`; empty if `schema` has no such path."""
+    options = list(branches(schema, schema.get("$defs", {})))
     for part in path:
-        found = [
+        options = [
             branch
-            for one in found
-            for inner in _inside(one, part)
+            for option in options
+            for inner in _inside(option, part)
             for branch in branches(inner, schema.get("$defs", {}))
         ]
-    return found
+    return options
 
 
 def branches(schema: Schema, named: Mapping[str, Schema], depth: int = 0) -> Iterator[Schema]:
-    """Yields the alternatives that `schema` stands for, without references and unions."""
-    if depth > 8:  # references that lead in a circle
+    """Yields the alternatives of `schema`, with references and unions resolved."""
+    if depth > 8:  # circular references
         return
     if "$ref" in schema:
         yield from branches(named[schema["$ref"].rpartition("/")[2]], named, depth + 1)
@@ -38,30 +38,30 @@ def branches(schema: Schema, named: Mapping[str, Schema], depth: int = 0) -> Ite
 
 
 def _inside(schema: Schema, part: str | int) -> Iterator[Schema]:
-    """Yields what stands under a name, or at a place of a list."""
+    """Yields the schema of a property, or of an array's item."""
     if str(part) in schema.get("properties", {}):
         yield schema["properties"][str(part)]
-    elif isinstance(more := schema.get("additionalProperties"), Mapping):
-        yield more
+    elif isinstance(additional := schema.get("additionalProperties"), Mapping):
+        yield additional
     elif str(part).isdecimal() and isinstance(schema.get("items"), Mapping):
         yield schema["items"]
 
 
-def may_become(sources: Sequence[Schema], targets: Sequence[Schema]) -> bool:
-    """Tells whether a value of one of `sources` can be one of `targets`, as far as types tell."""
-    return any(_may_be(source, target) for source in sources for target in targets)
+def compatible(sources: Sequence[Schema], targets: Sequence[Schema]) -> bool:
+    """Tells whether some value fits both one of `sources` and one of `targets`, by types and enums."""
+    return any(_overlap(source, target) for source in sources for target in targets)
 
 
-def _may_be(source: Schema, target: Schema) -> bool:
-    gives, takes = _types(source), _types(target)
-    if "number" in takes:
-        takes |= {"integer"}
-    if not gives & takes:
+def _overlap(source: Schema, target: Schema) -> bool:
+    source_types, target_types = _types(source), _types(target)
+    if "number" in target_types:
+        target_types |= {"integer"}
+    if not source_types & target_types:
         return False
-    of_source, of_target = _values(source), _values(target)
-    if of_source is None or of_target is None:
+    source_values, target_values = _values(source), _values(target)
+    if source_values is None or target_values is None:
         return True
-    return any(value in of_target for value in of_source)
+    return any(value in target_values for value in source_values)
 
 
 def _types(schema: Schema) -> frozenset[str]:
@@ -88,7 +88,7 @@ def _phrase(schema: Schema) -> str:
 
 
 def example(schemas: Sequence[Schema]) -> Any:
-    """Returns a value that fits one of `schemas`, with what is known of its limits."""
+    """Returns a value that fits one of `schemas`, and its limits of length or size."""
     for schema in schemas:
         for kind in ("string", "integer", "number", "boolean", "array"):
             if kind in _types(schema):

@@ -1,4 +1,7 @@
-"""The tools of the board: what a plan's step may do with tasks. The rules are `agent.board.tasks`'s."""
+"""The tools for tasks. Their rules are in `agent.board`.
+
+Docstrings and field descriptions are written for the model.
+"""
 
 from __future__ import annotations
 
@@ -26,17 +29,17 @@ Title = Annotated[
 Description = Annotated[
     str,
     StringConstraints(max_length=100_000),
-    Field(description="What has to be done and when it is done; what a coding agent would need."),
+    Field(description="What has to be done, and how to tell that it is done; for a coding agent."),
 ]
 Dependencies = Annotated[
-    list[TaskRef], Field(description="Existing tasks that have to be completed before it.")
+    list[TaskRef], Field(description="Existing tasks that must be completed before this task.")
 ]
 SeveralTasks = Annotated[
     list[TaskRef],
     Field(min_length=1, max_length=100, description="The tasks; at most 100 at once."),
 ]
-# As many matches of a query as are looked at to count those with the wanted status.
-_LOOKED_AT = 500
+# Matches of a query that are read before the filter by status.
+_MAX_MATCHES = 500
 
 
 class TaskMade(Result):
@@ -51,7 +54,10 @@ class TasksMade(Result):
 
 StillOpen = Annotated[
     list[str],
-    Field(description="Open subtasks and open tasks that it depends on, although it is so far."),
+    Field(
+        description="Subtasks and dependencies that are still open although this status says "
+        "otherwise."
+    ),
 ]
 
 
@@ -63,7 +69,7 @@ class TaskStatus(Result):
 
 
 class TasksChanged(Result):
-    """Only those that were not so already."""
+    """The tasks that changed, without those that already had the given values."""
 
     task_ids: list[str]
     titles: list[str]
@@ -79,8 +85,8 @@ class TaskFound(Result):
 
 class TasksFound(Result):
     tasks: list[TaskFound]
-    task_ids: list[str] = Field(description="Of `tasks`, for the tools that take several.")
-    total: int = Field(description="How many there are; `tasks` holds the first of them.")
+    task_ids: list[str] = Field(description="The ids of `tasks`, for tools that take several.")
+    total: int = Field(description="Number of matches; `tasks` holds the first of them.")
 
 
 class CreateTask(Arguments):
@@ -88,7 +94,7 @@ class CreateTask(Arguments):
     description: Description = ""
     priority: Priority = "medium"
     parent: TaskRef | None = Field(
-        default=None, description="The task that it is a part of: its id, or its exact title."
+        default=None, description="The parent task: its id, or its exact title."
     )
     depends_on: Dependencies = []
 
@@ -114,12 +120,12 @@ class TaskItem(Arguments):
     priority: Priority = "medium"
     parent: TaskRef | None = Field(
         default=None,
-        description="An existing task that it is a part of: its id, or its exact title.",
+        description="An existing parent task: its id, or its exact title.",
     )
     depends_on: Dependencies = []
     after: list[Annotated[int, Field(ge=0)]] = Field(
         default=[],
-        description="Items of this list that it depends on: 0-based indexes, all before its own.",
+        description="Earlier items of this list that this task depends on: 0-based indexes.",
     )
 
 
@@ -129,14 +135,14 @@ class CreateTasks(Arguments):
     @model_validator(mode="after")
     def _after_earlier_items(self) -> Self:
         for index, item in enumerate(self.tasks):
-            if any(place >= index for place in item.after):
-                raise ValueError(f"item {index} may only be after items before it, 0-based")
+            if any(other >= index for other in item.after):
+                raise ValueError(f"after of item {index} must name earlier items, 0-based")
         return self
 
 
 @tool(alters=False)
 def create_tasks(call: ToolCall, arguments: CreateTasks) -> TasksMade:
-    """Creates a whole list of tasks in this order, with the dependencies among them, at once."""
+    """Creates several tasks in the given order, with the dependencies between them."""
     items = [
         board.NewTask(
             title=item.title,
@@ -160,8 +166,7 @@ ParentRef = Annotated[
     Field(
         max_length=200,
         json_schema_extra={MARK: "task"},
-        description="The task that it becomes a part of: its id, or its exact title; "
-        "an empty text takes it out of its parent.",
+        description="The new parent task: its id, or its exact title; empty for no parent.",
     ),
 ]
 
@@ -174,7 +179,7 @@ class UpdateTask(Arguments):
     parent: ParentRef | None = None
     depends_on: list[TaskRef] | None = Field(
         default=None,
-        description="All tasks that have to be completed before it; they replace the former ones.",
+        description="All tasks that must be completed before this one; replaces the former list.",
     )
 
     @model_validator(mode="after")
@@ -189,9 +194,9 @@ class UpdateTask(Arguments):
 
 @tool()
 def update_task(call: ToolCall, arguments: UpdateTask) -> TaskMade:
-    """Changes a task's title, description, priority, parent or dependencies: only what is given.
+    """Changes the given fields of a task: title, description, priority, parent, dependencies.
 
-    For its status use change_task_status.
+    To change its status, use change_task_status.
     """
     parent, needed = arguments.parent, arguments.depends_on
     task, change = board.update_task(
@@ -209,13 +214,15 @@ def update_task(call: ToolCall, arguments: UpdateTask) -> TaskMade:
 
 class ChangeTaskStatus(Arguments):
     task: TaskRef
-    status: Status = Field(description="completed: it is done; blocked: it cannot go on for now.")
+    status: Status = Field(
+        description="completed: it is done; blocked: it cannot continue for now."
+    )
 
 
 @tool()
 def change_task_status(call: ToolCall, arguments: ChangeTaskStatus) -> TaskStatus:
-    """Sets how far a task is: pending, in_progress, completed or blocked."""
-    task, change = board.change_status(task=_task(call, arguments.task), status=arguments.status)
+    """Sets the status of a task: pending, in_progress, completed or blocked."""
+    task, change = board.update_task(task=_task(call, arguments.task), status=arguments.status)
     if change is not None:
         call.changes.append(change)
     return TaskStatus.model_validate(
@@ -223,22 +230,22 @@ def change_task_status(call: ToolCall, arguments: ChangeTaskStatus) -> TaskStatu
             "task_id": str(task.pk),
             "title": task.title,
             "status": str(task.status),
-            "still_open": board.left_open([task]),
+            "still_open": board.still_open_titles([task]),
         }
     )
 
 
 class ChangeTasksStatus(Arguments):
     tasks: SeveralTasks
-    status: Status = Field(description="completed: they are done; blocked: they cannot go on.")
+    status: Status = Field(description="completed: they are done; blocked: they cannot continue.")
 
 
 @tool()
 def change_tasks_status(call: ToolCall, arguments: ChangeTasksStatus) -> TasksChanged:
-    """Sets how far several tasks are, all the same: pending, in_progress, completed or blocked."""
+    """Sets several tasks to the same status: pending, in_progress, completed or blocked."""
     tasks = _tasks(call, arguments.tasks)
     changes = board.update_tasks(tasks=tasks, status=arguments.status)
-    return _changed(call, changes, board.left_open(tasks))
+    return _changed(call, changes, board.still_open_titles(tasks))
 
 
 class UpdateTasks(Arguments):
@@ -255,7 +262,7 @@ class UpdateTasks(Arguments):
 
 @tool()
 def update_tasks(call: ToolCall, arguments: UpdateTasks) -> TasksChanged:
-    """Gives several tasks the same priority or parent. For their status use change_tasks_status."""
+    """Sets several tasks to the same priority or parent. For the status use change_tasks_status."""
     parent = arguments.parent
     changes = board.update_tasks(
         tasks=_tasks(call, arguments.tasks),
@@ -267,19 +274,19 @@ def update_tasks(call: ToolCall, arguments: UpdateTasks) -> TasksChanged:
 
 class MoveTask(Arguments):
     task: TaskRef
-    before: TaskRef | None = Field(default=None, description="It comes directly before this one.")
-    after: TaskRef | None = Field(default=None, description="It comes directly after this one.")
+    before: TaskRef | None = Field(default=None, description="The task to place it before.")
+    after: TaskRef | None = Field(default=None, description="The task to place it after.")
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
         if (self.before is None) == (self.after is None):
-            raise ValueError("give one of before and after")
+            raise ValueError("give either before or after")
         return self
 
 
 @tool()
 def move_task(call: ToolCall, arguments: MoveTask) -> TaskMade:
-    """Moves one task to another place in the order of the board: directly before or after another."""
+    """Moves a task in the order of the board: directly before or after another task."""
     task, change = board.move_task(
         task=_task(call, arguments.task),
         before=_task(call, arguments.before) if arguments.before else None,
@@ -291,8 +298,8 @@ def move_task(call: ToolCall, arguments: MoveTask) -> TaskMade:
 
 
 class SearchTasks(Arguments):
-    query: str = Field(default="", description="Words to look for; none for the whole board.")
-    status: list[Status] = Field(default=[], description="Only these; none for all.")
+    query: str = Field(default="", description="Words to search for; empty for the whole board.")
+    status: list[Status] = Field(default=[], description="Only these statuses; empty for all.")
     limit: int = Field(default=20, ge=1, le=100)
 
 
@@ -300,15 +307,15 @@ class SearchTasks(Arguments):
 def search_tasks(call: ToolCall, arguments: SearchTasks) -> TasksFound:
     """Finds tasks by words of their title and description, and by status. Changes nothing.
 
-    Best matches first; without a query in board order.
+    Best matches first; without a query, in the order of the board.
     """
     tasks = _matching(call.project_id, arguments.query)
     if arguments.status:
         tasks = [task for task in tasks if task.status in arguments.status]
-    found = tasks[: arguments.limit]
+    page = tasks[: arguments.limit]
     return TasksFound(
-        tasks=[_found(task) for task in found],
-        task_ids=[str(task.pk) for task in found],
+        tasks=[_found(task) for task in page],
+        task_ids=[str(task.pk) for task in page],
         total=len(tasks),
     )
 
@@ -361,9 +368,9 @@ def _matching(project_id: UUID, query: str) -> list[Task]:
     tasks: Any = Task.objects.filter(project_id=project_id)
     if not query.strip():
         return list(tasks)
-    ids = search_index.search(project_id, "task", query, _LOOKED_AT)
-    found = tasks.in_bulk(ids)
-    return [found[key] for key in ids if key in found]
+    ids = search_index.search(project_id, "task", query, _MAX_MATCHES)
+    by_id = tasks.in_bulk(ids)
+    return [by_id[key] for key in ids if key in by_id]
 
 
 def _found(task: Task) -> TaskFound:

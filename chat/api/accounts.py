@@ -38,7 +38,7 @@ class Tools(ApiView):
     @operation(ToolSerializer(many=True))
     def get(self, request: Request) -> Response:
         """Lists the tools that plans can use."""
-        return Response(ToolSerializer(list(registry.every()), many=True).data)
+        return Response(ToolSerializer(list(registry.all_tools()), many=True).data)
 
 
 class TokenInput(serializers.Serializer[ApiToken]):

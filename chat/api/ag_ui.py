@@ -291,8 +291,8 @@ async def _blocks(
                     yield ": heartbeat\n\n"
                 continue
             events = translation.feed(item.event)
-            if events and item.event["seq"] > after:
-                cursors = [None] * (len(events) - 1) + [item.event["seq"]]
+            if events and item.event.seq > after:
+                cursors = [None] * (len(events) - 1) + [item.event.seq]
                 for event, seq in zip(events, cursors, strict=True):
                     yield sse.block(Piece(event.model_dump_json(by_alias=True), seq))
             if translation.is_over:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from ag_ui.core import (
     PROTOCOL_VERSION,
@@ -36,9 +37,10 @@ from ag_ui.core import (
     ToolCallStartEvent,
 )
 
+from agent.event_log import events
+from agent.event_log.events import Event
+from agent.event_log.payloads import PlannedStep
 from agent.plan import StepType
-
-Ours = dict[str, Any]
 
 # What answers an interrupt, as a form for whoever asks a person.
 ANSWER = {
@@ -67,22 +69,23 @@ class Translation:
         self._calls: set[str] = set()  # told already: a step that a crash broke off starts twice
         self._message = ""  # the text message that is open
         self._messages = 0
-        self._question: Ours | None = None
+        self._question: events.Approval | None = None
 
-    def feed(self, event: Ours) -> list[BaseEvent]:
+    def feed(self, event: Event) -> list[BaseEvent]:
         """Returns what `event` is in AG-UI's words. The last of it carries the event itself."""
-        if event["seq"] <= self.after:
+        if event.seq <= self.after:
             self._fold(event)
             return []
         told = [] if self._begun else list(self._begin())
-        told += list(self._told(event)) or [CustomEvent(name=event["type"], value=_fields(event))]
-        moment = datetime.fromisoformat(event["timestamp"]).timestamp()
+        frame = event.as_json()
+        told += list(self._told(event)) or [CustomEvent(name=frame["type"], value=_fields(frame))]
+        moment = datetime.fromisoformat(frame["timestamp"]).timestamp()
         for one in told:
             one.timestamp = round(moment * 1000)
-        told[-1].raw_event = event
+        told[-1].raw_event = frame
         return told
 
-    def _fold(self, event: Ours) -> None:
+    def _fold(self, event: Event) -> None:
         """Takes in what an earlier AG-UI run has told and closed."""
         for _ in self._told(event):
             pass
@@ -95,41 +98,41 @@ class Translation:
         )
         yield StateSnapshotEvent(snapshot=deepcopy(self._state))
 
-    def _told(self, event: Ours) -> Iterator[BaseEvent]:
-        match event["type"]:
-            case "run":
-                yield from self._run(event)
-            case "progress":
-                yield from self._progress(event["progress"])
-            case "plan":
-                yield self._set("/plan", deepcopy(event["plan"]))
-            case "step":
-                yield from self._step(event["run"], event["step"])
-            case "approval":
-                self._question = event["approval"]
-            case "token":
+    def _told(self, event: Event) -> Iterator[BaseEvent]:
+        match event:
+            case events.Run():
+                yield from self._run(event.status)
+            case events.Progress():
+                yield from self._progress(event)
+            case events.Plan():
+                yield self._set("/plan", event.told())
+            case events.Step():
+                yield from self._step(event)
+            case events.Approval():
+                self._question = event
+            case events.Token():
                 yield from self._token(event)
-            case "complete":
+            case events.Complete():
                 yield from self._complete(event)
-            case "error":
+            case events.Error():
                 yield from self._close()
-                yield RunErrorEvent(message=event["error"], code=event["code"])
+                yield RunErrorEvent(message=event.error, code=event.code)
                 self.is_over = True
-            case "cancelled":
+            case events.Cancelled():
                 yield from self._end(RunFinishedCancelledOutcome())
 
     # -- state -------------------------------------------------------------------------------------
 
-    def _run(self, event: Ours) -> Iterator[BaseEvent]:
-        yield self._set("/status", event["status"])
-        if event["status"] == "waiting" and self._question is not None:
+    def _run(self, status: str) -> Iterator[BaseEvent]:
+        yield self._set("/status", status)
+        if status == "waiting" and (question := self._question) is not None:
             asked = Interrupt(
-                id=interrupt_id(self._question["id"], self._question["plan_revision"]),
+                id=interrupt_id(question.id, question.plan_revision),
                 reason="approval",
-                message=self._question["reason"] or "May this plan be carried out?",
+                message=question.reason or "May this plan be carried out?",
                 response_schema=ANSWER,
-                expires_at=self._question.get("expires_at"),
-                metadata={name: self._question.get(name) for name in ("plan_revision", "effects")},
+                expires_at=question.expires_at,
+                metadata={"plan_revision": question.plan_revision, "effects": question.effects},
             )
             yield from self._end(RunFinishedInterruptOutcome(interrupts=[asked]))
 
@@ -145,10 +148,10 @@ class Translation:
 
     # -- phases and tools --------------------------------------------------------------------------
 
-    def _progress(self, told: Ours) -> Iterator[BaseEvent]:
+    def _progress(self, told: events.Progress) -> Iterator[BaseEvent]:
         """A phase is a step of AG-UI's; what is about a step of the plan is told by its tool call."""
-        name, phase = told["step"], told["metadata"].get("phase")
-        if "step_id" in told["metadata"]:
+        name, phase = told.step, told.metadata.get("phase")
+        if "step_id" in told.metadata:
             return
         if phase == "started":
             if name in self._steps:  # a crash broke it off, and it is begun again
@@ -162,34 +165,34 @@ class Translation:
         self._steps.remove(name)
         return StepFinishedEvent(step_name=name)
 
-    def _step(self, run: str, told: Ours) -> Iterator[BaseEvent]:
+    def _step(self, told: events.Step) -> Iterator[BaseEvent]:
         steps = (self._state["plan"] or {"steps": []})["steps"]
         for index, step in enumerate(steps):
-            if step["id"] == told["id"]:
-                yield self._set(f"/plan/steps/{index}/status", told["status"])
+            if step["id"] == told.id:
+                yield self._set(f"/plan/steps/{index}/status", told.status)
                 if step["type"] == StepType.TOOL:
-                    yield from self._call(f"{run}:{step['id']}", step, told)
+                    yield from self._call(f"{told.run}:{told.id}", step, told)
 
-    def _call(self, call: str, step: Ours, told: Ours) -> Iterator[BaseEvent]:
-        if told["status"] == "running" and call not in self._calls:
+    def _call(self, call: str, step: PlannedStep, told: events.Step) -> Iterator[BaseEvent]:
+        if told.status == "running" and call not in self._calls:
             self._calls.add(call)
-            yield ToolCallStartEvent(tool_call_id=call, tool_call_name=step["tool"])
+            yield ToolCallStartEvent(tool_call_id=call, tool_call_name=step["tool"] or "")
             yield ToolCallArgsEvent(tool_call_id=call, delta=_json(step["arguments"]))
             yield ToolCallEndEvent(tool_call_id=call)
-        elif told["status"] in ("succeeded", "failed") and call in self._calls:
-            result = told["result"] if told["status"] == "succeeded" else {"error": told["error"]}
+        elif told.status in ("succeeded", "failed") and call in self._calls:
+            result = told.result if told.status == "succeeded" else {"error": told.error}
             yield ToolCallResultEvent(
                 message_id=f"{call}:result", tool_call_id=call, content=_json(result), role="tool"
             )
 
     # -- the answer --------------------------------------------------------------------------------
 
-    def _token(self, event: Ours) -> Iterator[BaseEvent]:
-        if event["offset"] == 0:  # it starts over when a crash broke it off
+    def _token(self, event: events.Token) -> Iterator[BaseEvent]:
+        if event.offset == 0:  # it starts over when a crash broke it off
             yield from self._close_message()
-        yield from self._write(event["run"], event["text"])
+        yield from self._write(event.run, event.text)
 
-    def _write(self, run: str, text: str) -> Iterator[BaseEvent]:
+    def _write(self, run: UUID, text: str) -> Iterator[BaseEvent]:
         if not self._message:
             self._messages += 1
             self._message = f"{run}:answer:{self._messages}"
@@ -208,14 +211,18 @@ class Translation:
         for name in list(reversed(self._steps)):
             yield self._finish(name)
 
-    def _complete(self, event: Ours) -> Iterator[BaseEvent]:
+    def _complete(self, event: events.Complete) -> Iterator[BaseEvent]:
         if not self._messages:  # an answer without a token
-            yield from self._write(event["run"], event["response"])
-        used = event["usage"]
+            yield from self._write(event.run, event.response)
         usage = TokenUsage(
-            input_tokens=used.get("input_tokens"), output_tokens=used.get("output_tokens")
+            input_tokens=event.usage.get("input_tokens"),
+            output_tokens=event.usage.get("output_tokens"),
         )
-        result = {name: event[name] for name in ("response", "usage", "duration_ms")}
+        result = {
+            "response": event.response,
+            "usage": event.usage,
+            "duration_ms": event.duration_ms,
+        }
         yield from self._end(RunFinishedSuccessOutcome(), result=result, usage=[usage])
 
     def _end(self, outcome: Any, **more: Any) -> Iterator[BaseEvent]:
@@ -224,13 +231,13 @@ class Translation:
         self.is_over = True
 
 
-def interrupt_id(approval: str, plan_revision: int) -> str:
+def interrupt_id(approval: UUID, plan_revision: int) -> str:
     """Names what was shown: an answer stands for this plan and no other."""
     return f"{approval}:{plan_revision}"
 
 
-def _fields(event: Ours) -> Ours:
-    return {name: event[name] for name in event if name not in ("type", "seq", "timestamp")}
+def _fields(frame: dict[str, Any]) -> dict[str, Any]:
+    return {name: frame[name] for name in frame if name not in ("type", "seq", "timestamp")}
 
 
 def _json(value: Any) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import json
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -18,6 +17,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agent.event_log import events
 from agent.event_log.events import EventType
 from agent.models import ApprovalMode, ChatSession, Event, Message, Project, Run
 from agent.models.projects import Role
@@ -162,7 +162,7 @@ class Chat(ChatView):
             if isinstance(response, Waiting):
                 try:
                     await response.wait()
-                except database.LOST:
+                except database.CONNECTION_ERRORS:
                     logger.exception("Could not wait for a run: the database is unavailable")
                     response.replace(errors.unavailable("The run continues; ask for it again."))
                 except asyncio.CancelledError:
@@ -195,9 +195,9 @@ def _answer(run_id: UUID) -> tuple[int, dict[str, Any]]:
 
 
 def _changes(run: Run) -> list[Any]:
-    events = Event.objects.filter(session=run.session_id, run=run, type=EventType.CHANGE)
-    bodies = events.order_by("seq").values_list("body", flat=True)
-    return [json.loads(body)["change"] for body in bodies]
+    rows = Event.objects.filter(session=run.session_id, run=run, type=EventType.CHANGE)
+    bodies = rows.order_by("seq").values_list("body", flat=True)
+    return [events.read(body).told() for body in bodies]
 
 
 # -- stream ----------------------------------------------------------------------------------------

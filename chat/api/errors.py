@@ -45,7 +45,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         return problem(STATUS.get(error.code, 400), error.code, str(error))
     if isinstance(error, ToolFailed):
         return problem(status.HTTP_400_BAD_REQUEST, "invalid", str(error))
-    if isinstance(error, database.LOST):
+    if isinstance(error, database.CONNECTION_ERRORS):
         logger.exception("A request failed: the database is unavailable")
         return unavailable("Nothing was confirmed. Try again.")
     if isinstance(error, Http404):

@@ -60,7 +60,7 @@ class Follower:
                     self._given_at = self._loop.time()
                     yield piece
                 await self._news
-        except database.LOST:  # the reader comes back with its cursor
+        except database.CONNECTION_ERRORS:  # the reader comes back with its cursor
             logger.exception("The log cannot be read; ending a stream")
         finally:
             feed.here().leave(self)

@@ -137,7 +137,7 @@ class MemoryUndo(EditView):
 
         def work() -> tuple[None, list[Change]]:
             now = Memory.all_objects.select_for_update().get(pk=memory.pk)
-            change = undo.change_of(now, now.revisions.latest("number").number)
+            change = undo.change_of_revision(now, now.revisions.latest("number").number)
             assert change is not None, "the latest revision exists"
             return None, [undo.undo_change(memory.project_id, change, by_id=user.pk)]
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
 
-from agent.event_log.events import LAST, EventType
+from agent.event_log import events
+from agent.event_log.events import Cancelled, Complete, Error, EventType
 from agent.models import Event, Run
 from chat.api.event_stream import Follower, Piece
 from chat.connection_identity import ConnectionIdentity
@@ -23,7 +22,7 @@ class Told:
     """A frame on its way. `event`: the same, read, when it is of the run; `blocked`: see `of_run`."""
 
     piece: Piece
-    event: dict[str, Any] | None
+    event: events.Event | None
     blocked: bool = False
 
 
@@ -39,15 +38,18 @@ async def of_run(presence: ConnectionIdentity, run: Run, after: int) -> AsyncGen
 
     `blocked` is an event by which the run waits for a person: itself, or behind one that does.
     """
-    size, mine = 0, str(run.pk)
+    size = 0
     async with aclosing(Follower(presence, after).pieces()) as pieces:
         async for piece in pieces:
-            frame = json.loads(piece.text)
-            waits = frame["type"] == EventType.RUN and frame["status"] == Run.Status.WAITING
-            if frame.get("run") == mine and piece.seq is not None:
-                yield Told(piece, frame, waits)
-            elif waits or frame["type"] == "heartbeat":
-                yield Told(piece, None, waits)
+            event = events.read(piece.text)
+            mine = event.run == run.pk and piece.seq is not None
+            waits = isinstance(event, events.Run) and event.status == Run.Status.WAITING
+            if mine or waits or _is_heartbeat(event):
+                yield Told(piece, event if mine else None, waits)
             size += len(piece.text)
-            if (frame["type"] in LAST and frame.get("run") == mine) or size > MOST_BYTES:
+            if (mine and isinstance(event, Complete | Error | Cancelled)) or size > MOST_BYTES:
                 return
+
+
+def _is_heartbeat(event: events.Event) -> bool:
+    return isinstance(event, events.Unknown) and event.name == "heartbeat"

@@ -190,6 +190,6 @@ class SessionUndo(ApiView):
         user = user_of(request)
         session = access.get_session(user, session_id, Role.EDITOR)
         wanted = self.read(UndoInput)
-        seqs = wanted["seqs"] if "seqs" in wanted else undo.seqs_of_run(session.pk, wanted["run"])
+        seqs = wanted["seqs"] if "seqs" in wanted else undo.change_seqs(session.pk, wanted["run"])
         on_loop(undo.undo, session.pk, user, seqs)
         return Response(status=204)

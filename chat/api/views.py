@@ -62,12 +62,12 @@ class EditView(ApiView):
         """Calls `work`. If the query names a session, the changes are events of its log."""
         named = self.query(InSession).get("session")
         if named is None:
-            return manual_changes.on_board(project, work)
+            return manual_changes.apply_to_project(project, work)
         user = user_of(self.request)
         session = access.get_session(user, named, Role.EDITOR)
         if session.project_id != project:
             raise ValidationError({"session": ["The session belongs to another project."]})
-        value: T = on_loop(manual_changes.in_session, session.pk, user, work)
+        value: T = on_loop(manual_changes.apply_in_session, session.pk, user, work)
         return value
 
 

@@ -1,5 +1,5 @@
 // The project page: only its times need a script.
 
-import { localiseAll } from "./local_times.js";
+import { localiseAll } from "./support/local_times.js";
 
 localiseAll(document);

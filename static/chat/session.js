@@ -1,247 +1,295 @@
-// The session page: wires socket, fold, transcript, panels and composer together.
+// The session page: connects the transport, the fold, the transcript, the panels and the composer.
 
-import { debug } from "./debug.js";
-import { slot } from "./dom.js";
-import { localiseAll } from "./local_times.js";
-import { Fold } from "./fold.js";
-import * as arrange from "./arrange.js";
-import * as attention from "./attention.js";
-import * as composer from "./composer.js";
-import { Connection } from "./connection.js";
-import { showConnection } from "./line.js";
-import * as panels from "./panels.js";
-import * as scroll from "./scroll.js";
-import * as decisions from "./decisions.js";
-import { setUpCopying } from "./copying.js";
-import { setUpLinks } from "./links.js";
-import { setUpOlder } from "./older.js";
-import { setUpOpening } from "./opened.js";
-import * as painting from "./painting.js";
-import { elementOf } from "./render.js";
-import { setUpStowing } from "./stowing.js";
-import { learnChanges } from "./undoable.js";
-import { startClocks, tellTime } from "./times.js";
-import { line, page, unreadable } from "./wording.js";
+import * as composer from "./composer/composer.js";
+import { removeUnsent } from "./composer/outbox.js";
+import { applyChange, clearFresh, updateBoard } from "./panels/panels.js";
+import { setUpReorder } from "./panels/reorder.js";
+import { announce, showAlert } from "./support/alert.js";
+import { startClocks, syncClock } from "./support/clocks.js";
+import { debug } from "./support/debug.js";
+import { byId, closest, findAll, findSlot, slot } from "./support/dom.js";
+import { unreadable } from "./support/labels.js";
+import { localiseAll } from "./support/local_times.js";
+import { page } from "./support/page.js";
+import * as tab from "./tab_title.js";
+import * as approvals from "./transcript/approvals.js";
+import { setUpCopyButtons } from "./transcript/copy_buttons.js";
+import { Fold } from "./transcript/fold.js";
+import { setUpLazyDetails } from "./transcript/lazy_details.js";
+import { setUpLinks } from "./transcript/links.js";
+import { setUpLoadOlder } from "./transcript/load_older.js";
+import { setUpOpenState } from "./transcript/open_state.js";
+import { runElement } from "./transcript/render.js";
+import * as queue from "./transcript/render_queue.js";
+import { statusLine } from "./transcript/run_labels.js";
+import { scrollToEnd, setUpScroll } from "./transcript/scroll.js";
+import { registerChanges } from "./transcript/undo_state.js";
+import { Connection } from "./transport/connection.js";
+import { showConnectionState } from "./transport/connection_status.js";
 
-const log = document.getElementById("log");
-const status = document.getElementById("status");
+const log = byId("log");
+const title = byId("title");
 const fold = new Fold(page.runs);
-const connection = new Connection(page.last_seq, { onFrame: read, onState: showConnection });
-const send = (frame) => connection.send(frame);
-// In the list of sessions, beside this one's name: a run is active.
-const dot = document.querySelector('.side li [aria-current="page"] .dot');
+const connection = new Connection(page.last_seq, { onFrame, onState: showConnectionState });
+const send = (/** @type {ActionRequest} */ frame) => connection.send(frame);
+const sidebarEntry = document.querySelector('.side li [aria-current="page"]');
+/** Shows that a run is active. @type {HTMLElement | null | undefined} */
+const sidebarDot = sidebarEntry?.querySelector(".dot");
 
 // -- frames -----------------------------------------------------------------------------------------
 
-function read(frame) {
+/** @param {ServerFrame} frame */
+function onFrame(frame) {
   if ("seq" in frame && frame.type !== "resync") {
-    tellTime(frame.timestamp);
-    readEvent(frame);
-    painting.seen(frame.seq);
+    syncClock(frame.timestamp);
+    onEvent(frame);
+    queue.setLastSeq(frame.seq);
     return;
   }
   debug("frame", frame.type);
-  if (frame.type === "hello") startOver();
-  if (["hello", "board"].includes(frame.type)) panels.hear(frame);
-  else if (frame.type === "interrupted") readInterrupted(frame);
-  else if (frame.type === "rejected") readRefusal(frame);
-  // The log cannot serve this page's cursor: the server folds what it has.
-  else if (frame.type === "resync") location.reload();
-}
-
-// A new line: what was sent over the last one may have been lost with it.
-function startOver() {
-  composer.sendAgain(send);
-  letAct();
-}
-
-// One event that cannot be shown is a plain line; the others go on.
-function readEvent(frame) {
-  try {
-    show(frame);
-  } catch (error) {
-    debug("cannot show", frame, error);
-    painting.line(unreadable);
+  switch (frame.type) {
+    case "hello":
+      onReconnect();
+      updateBoard(frame);
+      break;
+    case "board":
+      updateBoard(frame);
+      break;
+    case "interrupted":
+      onInterrupted(frame);
+      break;
+    case "rejected":
+      onRefusal(frame);
+      break;
+    case "resync":
+      location.reload(); // the log cannot serve this page's cursor: the server folds what it has
   }
 }
 
-// Told by a server that looks at the leases: who drove the run is gone, or it is driven again.
-function readInterrupted(frame) {
+// What was sent over the former connection may have been lost with it.
+function onReconnect() {
+  composer.resendUnsent(send);
+  enableActions();
+}
+
+/** Shows an event that cannot be read as a plain line, and goes on. @param {EventFrame} frame */
+function onEvent(frame) {
+  try {
+    applyEvent(frame);
+  } catch (error) {
+    debug("cannot show", frame, error);
+    queue.enqueueLine(unreadable);
+  }
+}
+
+/** The process that executed the run is gone, or another one goes on with it. @param {InterruptedFrame} frame */
+function onInterrupted(frame) {
   const run = fold.runs.get(frame.run);
   if (!run) return;
   run.interrupted = frame.interrupted;
-  painting.run(run);
-  status.textContent = line(run);
+  queue.enqueueRun(run);
+  announce(statusLine(run));
 }
 
-function show(frame) {
-  // Something more about a run that was over when the page was made: the server folds it.
-  if (frame.run && !fold.runs.has(frame.run) && elementOf(frame.run)) {
+/** @param {EventFrame} frame */
+function applyEvent(frame) {
+  // An event of a run that was over when the page was made: the server folds it.
+  if (frame.run && !fold.runs.has(frame.run) && runElement(frame.run)) {
     location.reload();
     return;
   }
-  const queued = fold.active;
+  const activeBefore = fold.active;
   const { run, change } = fold.apply(frame);
-  if (frame.type === "message") readMessage(frame);
-  if (frame.retry_of) forgetRetry(frame.retry_of);
-  if (run) painting.run(run, frame.type === "token");
-  else if (change) painting.note(change);
-  // A run that ended moves those behind it up.
-  for (const other of queued) if (other !== run && other.status === "queued") painting.run(other);
-  if (change) panels.change(frame.change, change);
-  if (run) decisions.hear(frame, run, composer.complain);
-  if (run) announce(frame, run);
-  if (run) attention.hear(frame, run);
-  attention.showState(fold.active);
-  if (dot) dot.hidden = fold.active.length === 0;
+  if (frame.type === "message") onMessage(frame);
+  if (frame.type === "run" && frame.retry_of) hideRetry(frame.retry_of);
+  if (run) queue.enqueueRun(run, frame.type === "token");
+  else if (change) queue.enqueueNote(change);
+  // The end of a run moves up those behind it.
+  for (const other of activeBefore) {
+    if (other !== run && other.status === "queued") queue.enqueueRun(other);
+  }
+  if (frame.type === "change" && change) applyChange(frame.change, change);
+  if (run) {
+    approvals.handleEvent(frame, run);
+    announceRun(frame, run);
+    tab.handleRunEvent(frame, run);
+  }
+  tab.updateTab(fold.active);
+  if (sidebarDot) sidebarDot.hidden = fold.active.length === 0;
   document.getElementById("welcome")?.remove();
 }
 
-// A run that is being tried again is not tried a second time.
-function forgetRetry(former) {
-  const box = elementOf(former);
-  if (box && slot(box, "run-again")) slot(box, "run-again").hidden = true;
+/** Hides the button of a run that is being retried. @param {string} run */
+function hideRetry(run) {
+  const node = runElement(run);
+  const button = node && findSlot(node, "run-again");
+  if (button) button.hidden = true;
 }
 
-function readMessage({ message }) {
-  composer.settle(message.client_id);
-  panels.startAnew();
-  const title = document.getElementById("title");
+/** @param {MessageFrame} frame */
+function onMessage({ message }) {
+  removeUnsent(message.client_id);
+  clearFresh();
   if (!("untitled" in title.dataset)) return;
   delete title.dataset.untitled;
-  const name = document.querySelector('.side li [aria-current="page"] .name');
-  for (const node of [title, name]) if (node) node.textContent = titleOf(message.content);
+  for (const node of [title, sidebarEntry?.querySelector(".name")]) {
+    if (node) node.textContent = titleOf(message.content);
+  }
 }
 
-// As `agent.runs.title_of` names a session.
+/** As `agent.runs.runs.title_of` names a session. @param {string} content */
 function titleOf(content) {
-  const words = content.split(/\s+/).join(" ").trim();
-  const signs = Array.from(words);
-  return signs.length <= 60 ? words : `${signs.slice(0, 59).join("").trimEnd()}…`;
+  const text = content.split(/\s+/).join(" ").trim();
+  const characters = Array.from(text);
+  return characters.length <= 60 ? text : `${characters.slice(0, 59).join("").trimEnd()}…`;
 }
 
-function readRefusal(frame) {
-  if (!decisions.refused(frame, composer.complain)) composer.refused(frame);
-  letAct();
+/** @param {RejectedFrame} frame */
+function onRefusal(frame) {
+  if (!approvals.handleRefusal(frame)) composer.handleRefusal(frame);
+  enableActions();
 }
 
-function letAct() {
-  for (const button of document.querySelectorAll("[data-act]:disabled")) button.disabled = false;
+function enableActions() {
+  /** @type {HTMLButtonElement[]} */
+  const disabled = findAll(document, "[data-act]:disabled");
+  for (const button of disabled) button.disabled = false;
 }
 
-// Speaks at the borders of phases only; tokens and steps would never let a listener finish.
-let said = "";
-function announce(frame, run) {
-  const ends = ["complete", "error", "cancelled", "approval"].includes(frame.type);
-  const { phase: at = "started", step_id: step } = frame.progress?.metadata ?? {};
-  const phase = frame.type === "progress" && at === "started" && !step;
-  if (!ends && !phase) return;
-  const words = line(run);
-  if (words !== said) status.textContent = said = words;
+let lastAnnouncement = "";
+
+/**
+ * Speaks at the start of phases and at ends only: with tokens and steps, a screen reader never finished.
+ * @type {(frame: EventFrame, run: Run) => void}
+ */
+function announceRun(frame, run) {
+  const isEnd = ["complete", "error", "cancelled", "approval"].includes(frame.type);
+  if (!isEnd && !isPhaseStart(frame)) return;
+  const text = statusLine(run);
+  if (text === lastAnnouncement) return;
+  lastAnnouncement = text;
+  announce(text);
+}
+
+/** @param {EventFrame} frame */
+function isPhaseStart(frame) {
+  if (frame.type !== "progress") return false;
+  const { phase = "started", step_id: step } = frame.progress.metadata ?? {};
+  return phase === "started" && !step;
 }
 
 // -- buttons ----------------------------------------------------------------------------------------
 
-const acts = { cancel: (run) => ({ type: "cancel", run }), ...decisions.frames };
-
-// An earlier message is sent again as a new one: what was answered to it stays.
 log.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-edit]");
-  if (button) composer.write(slot(button.closest(".said"), "said-content").textContent);
+  editMessage(event);
+  act(event);
 });
 
-log.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-act]");
-  if (!button) return;
-  const box = button.closest("[data-run]");
-  const run = fold.runs.get(box.dataset.run);
-  composer.complain("");
-  if (button.dataset.act === "edit") {
-    decisions.edit(run, box, { send, complain: composer.complain });
-    return;
-  }
-  if (button.dataset.act !== "cancel") decisions.decided(run);
-  if (send(acts[button.dataset.act](box.dataset.run, box))) button.disabled = true;
-  else composer.complain("There is no connection right now; try again when the page is live.");
-});
+// An earlier message is sent again as a new one; its answer stays.
+/** @param {Event} event */
+function editMessage(event) {
+  /** @type {HTMLElement | null | undefined} */
+  const message = closest(event, "[data-edit]")?.closest(".said");
+  if (message) composer.setMessage(slot(message, "said-content").textContent ?? "");
+}
+
+/** @param {Event} event */
+function act(event) {
+  /** @type {HTMLButtonElement | null} */
+  const button = closest(event, "[data-act]");
+  /** @type {HTMLElement | null | undefined} */
+  const node = button?.closest("[data-run]");
+  if (!button || !node) return;
+  const run = fold.runs.get(node.dataset.run ?? "");
+  showAlert("");
+  if (button.dataset.act !== "edit") button.disabled = approvals.act(button.dataset.act, node, run, send);
+  else if (run) approvals.editPlan(run, node, send);
+}
 
 log.addEventListener("click", async (event) => {
-  const thumb = event.target.closest(".thumb");
-  if (thumb) (await import("./feedback.js")).vote(thumb, composer.complain);
+  const thumb = closest(event, ".thumb");
+  if (thumb) (await import("./transcript/feedback.js")).vote(thumb);
 });
 
 log.addEventListener("submit", async (event) => {
-  const group = event.target.closest(".feedback");
+  const group = closest(event, ".feedback");
   if (!group) return;
   event.preventDefault();
-  (await import("./feedback.js")).comment(group, composer.complain);
+  (await import("./transcript/feedback.js")).comment(group);
 });
 
-// Clicks the latest button of a kind that can be seen, for a slash command.
-const BUTTONS = {
+/** @type {Record<string, string>} */
+const COMMAND_BUTTONS = {
   stop: '[data-act="cancel"]',
   undo: 'button[form="undo"][name="run"]',
   again: 'button[form="regenerate"]',
 };
 
-function clickLatest(name) {
-  const seen = [...log.querySelectorAll(BUTTONS[name])].filter((one) => one.checkVisibility());
-  seen.at(-1)?.click();
-  return seen.length > 0;
+/** Clicks the latest visible button for a slash command. @param {string} command */
+function clickLatest(command) {
+  const visible = findAll(log, COMMAND_BUTTONS[command]).filter((button) => button.checkVisibility());
+  visible.at(-1)?.click();
+  return visible.length > 0;
 }
 
-// The plan that waits for a person, as the frames about it name it.
-function waiting() {
-  const run = fold.active.find((one) => one.status === "waiting" && one.asks);
+// The plan that waits for a decision, as the frames about it name it.
+function waitingPlan() {
+  const run = fold.active.find(({ status, asks }) => status === "waiting" && asks);
   return run ? { run: run.run, plan_revision: run.plan_revision } : null;
 }
 
-const POSTED = {
+// -- forms ------------------------------------------------------------------------------------------
+
+const FORMS = {
   undo: "nothing was undone", retry: "nothing was started", regenerate: "nothing was started",
 };
-for (const [id, failed] of Object.entries(POSTED)) {
-  document.getElementById(id)?.addEventListener("submit", (event) => post(event, failed));
+for (const [id, consequence] of Object.entries(FORMS)) {
+  document.getElementById(id)?.addEventListener("submit", (event) => post(event, consequence));
 }
 
-async function post(event, failed) {
+/** @type {(event: SubmitEvent, consequence: string) => Promise<void>} */
+async function post(event, consequence) {
   event.preventDefault();
-  const { target: form, submitter } = event;
-  const body = new FormData(form, submitter); // before the button is disabled: then it has no value
-  submitter.disabled = true;
-  composer.complain("");
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  const button = /** @type {HTMLButtonElement} */ (event.submitter);
+  const body = new FormData(form, button); // before the button is disabled: it has no value then
+  button.disabled = true;
+  showAlert("");
   try {
-    const answer = await fetch(form.action, {
-      method: "POST", body, headers: { Accept: "application/json" },
-    });
-    if (!answer.ok) composer.complain((await reasonOf(answer)) ?? `The server refused: ${failed}.`);
+    const headers = { Accept: "application/json" };
+    const response = await fetch(form.action, { method: "POST", body, headers });
+    if (!response.ok) showAlert((await detailOf(response)) ?? `The server refused: ${consequence}.`);
   } catch {
-    composer.complain(`The server could not be reached; ${failed}.`);
+    showAlert(`The server could not be reached; ${consequence}.`);
   } finally {
-    submitter.disabled = false;
+    button.disabled = false;
   }
 }
 
-async function reasonOf(answer) {
+/** @param {Response} response */
+async function detailOf(response) {
   try {
-    return (await answer.json()).detail;
+    return (await response.json()).detail;
   } catch {
     return null;
   }
 }
 
+// -- start ------------------------------------------------------------------------------------------
+
 localiseAll(document);
-startClocks(() => fold.active.map((run) => elementOf(run.run)).filter(Boolean));
-setUpStowing(log);
-setUpOpening(log);
-setUpCopying(log);
-decisions.setUpKeys();
-learnChanges(log);
-attention.setUp({ active: () => fold.active, complain: composer.complain });
-scroll.setUp();
-setUpOlder();
-setUpLinks(composer.complain);
-arrange.setUp();
-composer.setUp({ send, onSent: scroll.toEnd, waiting, act: clickLatest });
-document.getElementById("try-now").addEventListener("click", () => connection.tryNow());
+startClocks(() => fold.active.flatMap((run) => runElement(run.run) ?? []));
+setUpLazyDetails(log);
+setUpOpenState(log);
+setUpCopyButtons(log);
+approvals.setUpApprovalKey();
+registerChanges(log);
+tab.setUpTab(() => fold.active);
+setUpScroll();
+setUpLoadOlder();
+setUpLinks();
+setUpReorder();
+composer.setUpComposer({ send, onSent: scrollToEnd, waitingPlan, act: clickLatest });
+byId("try-now").addEventListener("click", () => connection.tryNow());
 connection.start();
 debug("started after event", page.last_seq);

@@ -26,7 +26,7 @@ def waiting(session: ChatSession) -> list[Run]:
 def test_selected_runs_are_cancelled_and_those_that_are_over_stay(
     waiting: list[Run], client: Client, boss: User
 ) -> None:
-    assert "2 of 3 cancelled." in act(client, Run, "cancel_selected", *waiting)
+    assert "2 of 3 runs cancelled." in act(client, Run, "cancel_selected", *waiting)
     statuses = list(Run.objects.order_by("number").values_list("status", flat=True))
     assert statuses == ["succeeded", "cancelled", "cancelled"]
     last = json.loads(Event.objects.filter(type="cancelled").latest("seq").body)

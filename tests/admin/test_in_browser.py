@@ -67,7 +67,7 @@ def test_a_team_lead_finds_reads_and_corrects_what_the_agent_did(
     page.locator("ins", has_text=str(width)).first.wait_for()
     assert fits(page)
     page.locator("button", has_text="Undo").first.click()
-    page.get_by_text("is undone.").wait_for()
+    page.get_by_text("was undone.").wait_for()
     for address in ("settings/", "agent/memory/import/", "agent/event/"):
         page.goto(f"{server.url}/admin/{address}")
         assert fits(page), address

@@ -65,17 +65,17 @@ def test_a_revision_is_taken_back_as_one_of_its_own(row: Memory, client: Client)
     memories.revise(memory=row, content="We use MySQL")
     version = Project.objects.get().board_version
     assert (
-        "Revision 2 is undone."
+        "Revision 2 was undone."
         in client.post(history(row), {"number": "2"}, follow=True).content.decode()
     )
     row.refresh_from_db()
     assert row.content == "We use PostgreSQL"
     assert MemoryRevision.objects.filter(memory=row).count() == 3
     assert Project.objects.get().board_version == version + 1
-    assert told_of(row) == ["boss: Revision 2 undone."]
+    assert told_of(row) == ["boss: Undid revision 2."]
     # Over a later change it is refused.
     assert (
-        "was changed since"
+        "has changed since"
         in client.post(history(row), {"number": "2"}, follow=True).content.decode()
     )
     # The first one's undoing is forgetting, and that one's undoing brings it back.
@@ -127,7 +127,7 @@ def test_a_file_of_memories_is_taken_in_and_what_cannot_be_kept_is_told(
         "nonsense",
         "",
     )
-    assert "Remembered: 1. Revised: 1. Known already: 1. Left out: 4." in text
+    assert "Created: 1. Updated: 1. Unchanged: 1. Skipped: 4." in text
     for number in (4, 5, 6, 7):
         assert f"Line {number}: " in text
     assert {m.content for m in Memory.objects.all()} == {"We use Redis", "We use PostgreSQL 16"}
@@ -142,7 +142,7 @@ def test_a_file_that_is_none_is_refused_as_a_whole(row: Memory, client: Client) 
     assert "more than 500 lines" in carry_in(client, row.project, *["{}"] * 501)
     file = SimpleUploadedFile("memories.jsonl", b"\xff\xfe")
     data = {"project": str(row.project_id), "file": file}
-    assert "is not UTF-8" in client.post(reverse(IMPORT), data).content.decode()
+    assert "must be UTF-8 text" in client.post(reverse(IMPORT), data).content.decode()
     assert "required" in client.post(reverse(IMPORT), {}).content.decode()
     assert Memory.objects.count() == 1
 
@@ -175,9 +175,9 @@ async def test_what_is_carried_out_can_be_carried_in_elsewhere(
 
 
 def test_every_action_is_in_the_history_of_its_row(row: Memory, client: Client) -> None:
-    act(client, Memory, "delete_marked", row)
+    act(client, Memory, "delete_selected_rows", row)
     client.post(
         page(Memory, "changelist") + "?deleted=yes",
-        {"action": "restore_marked", "_selected_action": [str(row.pk)]},
+        {"action": "restore_selected_rows", "_selected_action": [str(row.pk)]},
     )
     assert told_of(row) == ["boss: Restored.", "boss: Deleted."]

@@ -43,7 +43,7 @@ def attempts(do: Callable[[psycopg.Connection], None]) -> int:
             raise InternalError(str(error)) from error
 
     try:
-        database.patiently(once)
+        database.retry_while_unreachable(once)
     except InternalError:
         assert len(calls) == 1
     return len(calls)

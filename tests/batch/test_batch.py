@@ -158,12 +158,12 @@ def test_what_is_wrong_is_said_before_anything_is_started(project: Project, tmp_
     columns.write_text("id,text\n1,Hi\n")
     for arguments, said_so in (
         ([good, "--project", uuid.uuid4()], "There is no project"),
-        ([tmp_path / "none", "--project", project.pk], "The input cannot be read"),
-        ([tmp_path, "--project", project.pk], "is a folder"),
+        ([tmp_path / "none", "--project", project.pk], "Cannot read the input"),
+        ([tmp_path, "--project", project.pk], "is a directory"),
         ([columns, "--project", project.pk], "no column “message”"),
         ([good, "--project", project.pk, "--output", tmp_path / "no" / "out"], "cannot be written"),
-        ([good, "--project", project.pk, "--concurrency", 0], "1 is the least"),
-        ([good, "--project", project.pk, "--timeout", "nan"], "more than 0"),
+        ([good, "--project", project.pk, "--concurrency", 0], "must be at least 1"),
+        ([good, "--project", project.pk, "--timeout", "nan"], "greater than 0"),
     ):
         with pytest.raises(CommandError, match=said_so):
             call_command("run_batch", *map(str, arguments))

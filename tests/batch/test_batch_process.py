@@ -218,7 +218,7 @@ def test_a_terminal_shows_each_run_with_its_step_and_when_all_is_done(
         assert "0 of 2" in shown
         assert "time left: unknown" in shown
         second.open()
-        shown = terminal.until(lambda text: re.search(r"1 of 2 .*time left: [0-9.]+ s", text))
+        shown = terminal.until(lambda text: re.search(r"1 of 2 .*time left: [0-9.]+ m?s", text))
         first.open()
         shown = terminal.until(lambda text: "Finished after" in text)
         assert process.wait(PATIENCE) == 0

@@ -47,7 +47,7 @@ def test_a_specification_has_all_that_the_project_knows_of_a_task(project: Proje
 
 Status: pending. Priority: high. Id: {reset.pk}
 
-## What is to be done
+## Description
 
 ### Goal
 Users reset their password by email.
@@ -55,36 +55,36 @@ Users reset their password by email.
 # code
 ```
 
-## Its parts
+## Subtasks
 
 - [ ] Write the email (pending)
 
-## What it builds on
+## Depends on
 
 - [x] Sign-up (completed): By email.
 
-## What waits for it
+## Tasks that depend on it
 
 - [ ] Tell the admins (pending)
 
-## What was decided and has to do with it
+## Related decisions and facts
 
 - We send email with Postmark. (decision)
 
-## Where it belongs
+## Project
 
-- Project: Clinic
-- About the project: Patients book slots of doctors.
-- Part of “Accounts”
+- Name: Clinic
+- Description: Patients book slots of doctors.
+- This task is part of “Accounts”
 """
     )
 
 
 def test_what_nobody_said_is_not_made_up(project: Project) -> None:
     said = task_spec.render(make(project, "Ship"))
-    assert "There is no description yet" in said
-    assert "decided" not in said
-    assert "parts" not in said
+    assert "No description yet" in said
+    assert "decisions" not in said
+    assert "Subtasks" not in said
 
 
 def test_what_is_deleted_is_not_told(project: Project) -> None:

@@ -118,7 +118,7 @@ def planned(*tools: str, **arguments: Any) -> list[Event]:
     started = phase(FIRST, "execution", "⚙️ Executing plan...", phase="started")
     return [
         said(FIRST, "Hi", 1),
-        events.run(FIRST, "running"),
+        events.Run(FIRST, "running"),
         story.plan(FIRST, 1, steps),
         started,
     ]
@@ -141,12 +141,12 @@ def now(id: str, status: str) -> Event:
             "Creating 2 tasks, 0 done, 1 failed",
         ),
         (planned("create_tasks", tasks=[{}, {}, {}]), "Creating 3 tasks"),
-        (planned("delete_memory"), "Forgetting 1 memory"),
+        (planned("delete_memory"), "Deleting 1 memory"),
         (planned("its_own"), "Do 1"),
         ([*planned("its_own", "create_task"), now("2", "running")], "Step 2 of 2: Do 2"),
         (
             [*planned("its_own", "its_own"), now("1", "running"), now("2", "running")],
-            "Carrying out 2 steps, 0 done",
+            "Running 2 steps, 0 done",
         ),
     ],
 )
@@ -184,14 +184,14 @@ def test_what_a_plan_would_change_is_shown_before_it_is_done() -> None:
         (1, "Create memory “Stack”", []),
         (1, "And more.", []),
     ]
-    assert waiting.estimate == "Takes about 80 ms to 4.2 s"
+    assert waiting.estimate == "About 1 to 4 seconds"
     assert waiting.expires_at.startswith("2026-03-11")
 
 
 def test_a_plan_without_a_history_says_that_its_time_is_unknown() -> None:
-    asked = events.approval(FIRST, id=FIRST, status="requested", plan_revision=1)
+    asked = events.Approval(FIRST, id=FIRST, status="requested", plan_revision=1)
     told = folded([*planned("create_task"), asked])
-    assert told.exchanges[0].estimate == "How long it takes is not known yet"
+    assert told.exchanges[0].estimate == "No time estimate yet"
 
 
 def test_who_decided_on_a_plan_stays_with_its_run() -> None:
@@ -219,7 +219,7 @@ def test_a_run_that_nobody_drives_says_so() -> None:
 
 def test_a_failed_step_is_counted_and_marks_the_run() -> None:
     chain = run_of(whole(), CHAIN)
-    assert chain.line == "Done in 1 h 2 min · 3 steps, 2 failed · 1 task"
+    assert chain.line == "Done in 1 h 2 min · 1 of 3 steps failed, 1 skipped · 1 task"
     assert chain.mark == "partly"
     assert [step.note for step in chain.steps] == ["", "There is no such task.", "Skipped."]
 
@@ -227,7 +227,7 @@ def test_a_failed_step_is_counted_and_marks_the_run() -> None:
 def test_a_waiting_plan_asks_until_somebody_decides() -> None:
     waiting = run_of(until(ASKED, "run", status="waiting"), ASKED)
     assert (waiting.line, waiting.asks, waiting.plan_revision, waiting.why) == (
-        "The plan waits for your approval",
+        "Waiting for your approval",
         True,
         1,
         "The plan deletes 2 objects.",
@@ -246,8 +246,8 @@ def test_failures_and_cancels_are_told_in_words() -> None:
 
 def test_a_queued_run_says_how_many_are_before_it() -> None:
     told = until(QUEUED, "run", status="queued")
-    assert run_of(told, STOPPED).line == "Queued, 1 before it"
-    assert run_of(told, QUEUED).line == "Queued, 2 before it"
+    assert run_of(told, STOPPED).line == "Queued (1 ahead)"
+    assert run_of(told, QUEUED).line == "Queued (2 ahead)"
 
 
 def test_an_answer_that_starts_over_leaves_nothing_of_the_first() -> None:
@@ -343,7 +343,7 @@ def test_tokens_are_read_of_unfinished_runs_only(session: ChatSession) -> None:
     for number, status in ((1, "succeeded"), (2, "running")):
         message = Message.objects.create(session=session, role="user", content="Hi")
         run = Run.objects.create(session=session, message=message, number=number, status=status)
-        told = [said(run.pk, "Hi", number), events.token(run.pk, offset=0, text="So")]
+        told = [said(run.pk, "Hi", number), events.Token(run.pk, offset=0, text="So")]
         for seq, event in enumerate(told, number * 10):
             EventRow.objects.create(
                 session=session, run=run, seq=seq, type=event.type, body=event.frame(seq)

@@ -91,10 +91,10 @@ def test_a_run_that_went_on_beyond_its_part_is_whole_and_in_no_other(session: Ch
     told = [
         *_said(session, first, 41),
         *_said(session, second, 42),
-        events.run(first, "running"),
-        events.run(first, "cancelled"),
-        events.cancelled(first, by="alice", reason="enough"),
-        events.run(second, "running"),
+        events.Run(first, "running"),
+        events.Run(first, "cancelled"),
+        events.Cancelled(first, by="alice", reason="enough"),
+        events.Run(second, "running"),
     ]
     for seq, event in enumerate(told, session.events.count() + 1):
         Event.objects.create(
@@ -112,10 +112,10 @@ def test_a_run_that_went_on_beyond_its_part_is_whole_and_in_no_other(session: Ch
 def _said(session: ChatSession, run: UUID, number: int) -> list[events.Event]:
     message = Message.objects.create(session=session, role="user", content="Hi")
     Run.objects.create(pk=run, session=session, message=message, number=number)
-    said = events.message(
+    said = events.Message(
         run, id=message.pk, role="user", author="alice", content="Hi", client_id=None
     )
-    return [said, events.run(run, "queued", position=number - 41)]
+    return [said, events.Run(run, "queued", position=number - 41)]
 
 
 def test_what_was_changed_later_cannot_be_undone_in_an_earlier_part(session: ChatSession) -> None:
@@ -132,7 +132,7 @@ def test_a_failed_run_that_was_tried_again_is_not_offered_in_an_earlier_part(
     session: ChatSession,
 ) -> None:
     (first, *_) = fill(session.pk, 100)
-    failed = events.error(first, error="No", code="internal", retryable=True)
+    failed = events.Error(first, error="No", code="internal", retryable=True)
     Event.objects.filter(session=session, seq=EACH).update(type="error", body=failed.frame(EACH))
     gap = Gap(1, EACH + 1)
     assert transcript_pages.part(session.pk, gap).exchanges[0].retryable

@@ -375,7 +375,9 @@ async def test_a_second_server_on_one_sqlite_file_is_refused(server: ServerProce
             "sessions": [server.session, server.other_session],
         },
     )
-    with pytest.raises(AssertionError, match="Another server runs on this SQLite database"):
+    with pytest.raises(
+        AssertionError, match="Another server is already using this SQLite database"
+    ):
         second.start()
 
 

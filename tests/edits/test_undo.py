@@ -99,18 +99,18 @@ def test_what_was_changed_since_is_left_as_it_is(
     change = tasks.update_task(task=task, **first)[1]
     now = tasks.task_json(tasks.update_task(task=task, **then)[0])
     assert change is not None
-    assert "was changed since" in refused(project, change)
+    assert "has changed since" in refused(project, change)
     assert tasks.task_json(Task.objects.get(pk=task.pk)) == now
 
 
 def test_nothing_is_undone_twice(project: Project, make: Make) -> None:
     task, created = make("Login")
-    _, updated = tasks.change_status(task=task, status="completed")
+    _, updated = tasks.update_task(task=task, status="completed")
     assert updated is not None
     undo_change(project.pk, updated)
     refused(project, updated)
     deleted = undo_change(project.pk, created)
-    assert "deleted already" in refused(project, created)
+    assert "already deleted" in refused(project, created)
     restored = undo_change(project.pk, deleted)
     assert "not deleted" in refused(project, deleted)
     undo_change(project.pk, restored)

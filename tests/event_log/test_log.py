@@ -35,7 +35,7 @@ def run(session: ChatSession) -> Run:
 
 
 def said(run: Run, text: str = "hello") -> events.Event:
-    return events.progress(run.pk, "start", text)
+    return events.Progress(run.pk, "start", text)
 
 
 @sync_to_async

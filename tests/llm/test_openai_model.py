@@ -153,7 +153,7 @@ async def test_an_invalid_plan_is_returned_as_it_is_for_the_validation(server: M
 
 
 def test_every_tool_has_a_form_that_a_strict_server_takes() -> None:
-    schema, strict = plan_schema([tool.spec for tool in registry.every()])
+    schema, strict = plan_schema([tool.spec for tool in registry.all_tools()])
     assert strict
     for node in _nodes(schema):
         assert set(node) <= {
@@ -177,7 +177,7 @@ def _nodes(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
 async def test_nulls_within_a_list_of_items_are_left_out_too(server: ModelServer) -> None:
     arguments = {"tasks": [{"title": "A", "priority": None}, {"title": "B", "after": [0]}]}
     server.script([said({"steps": [{**STEP, "tool": "create_tasks", "arguments": arguments}]})])
-    tools = [tool.spec for tool in registry.every()]
+    tools = [tool.spec for tool in registry.all_tools()]
     plan = await OpenAIModel().plan(CONTEXT, ANALYZED, tools)
     tasks = plan["steps"][0]["arguments"]["tasks"]
     assert tasks == [{"title": "A"}, {"title": "B", "after": [0]}]

@@ -52,8 +52,8 @@ def test_the_latest_answer_is_made_anew(visit: Visit) -> None:
     visit.wait_for("succeeded")
     visit.say("What did we decide?")
     visit.wait_for("succeeded", "succeeded")
-    assert page.get_by_role("button", name="Answer again").count() == 1
-    page.get_by_role("button", name="Answer again").click()
+    assert page.get_by_role("button", name="Regenerate").count() == 1
+    page.get_by_role("button", name="Regenerate").click()
     visit.wait_for("succeeded", "succeeded", "succeeded")
     assert page.locator(".said:visible").count() == 2
     visit.wait(lambda: visit.shown() == visit.reloaded())
@@ -67,7 +67,7 @@ def test_a_slash_lists_commands_and_keys_choose_one(visit: Visit) -> None:
     page.keyboard.type("re")
     assert listed.all_inner_texts() == [
         "/remember\nRemember something",
-        "/recall\nAsk for a decision",
+        "/recall\nAsk about a decision",
     ]
     page.keyboard.press("ArrowDown")
     active = page.locator("#message").get_attribute("aria-activedescendant")
@@ -100,7 +100,7 @@ def test_a_typed_command_is_sent_as_the_sentence_that_it_stands_for(visit: Visit
     assert page.locator(".task").count() == 0
     visit.say("/stop")
     page.locator("#alert").wait_for()
-    assert page.locator("#alert").inner_text() == "There is nothing to stop right now."
+    assert page.locator("#alert").inner_text() == "Nothing is running."
 
 
 def test_a_session_may_ask_before_anything_is_changed(visit: Visit) -> None:
@@ -170,7 +170,7 @@ def test_who_wants_it_is_notified_of_a_plan_that_waits(visit: Visit) -> None:
     visit.say("Delete the booking task and delete the invoices task")
     visit.wait_for("succeeded", "waiting")
     assert page.evaluate("told") == [
-        ["I need: 1. booking 2. invoices", "The plan waits for your approval"]
+        ["I need: 1. booking 2. invoices", "Waiting for your approval"]
     ]
 
 

@@ -30,7 +30,7 @@ def test_a_thumb_with_a_word_on_why_is_kept_and_shown_after_a_reload(visit: Visi
     page = answered(visit)
     asked = group(page, "Was this helpful?")
     asked.get_by_role("button", name="No").click()
-    asked.get_by_label("Why?").fill("Too short")
+    asked.get_by_label("Comment").fill("Too short")
     asked.get_by_role("button", name="Save").click()
     visit.wait(lambda: kept(visit) == [("answer", -1, "Too short")])
     page.reload()
@@ -41,7 +41,7 @@ def test_a_thumb_with_a_word_on_why_is_kept_and_shown_after_a_reload(visit: Visi
 def test_a_step_and_the_display_of_progress_are_asked_about_too(visit: Visit) -> None:
     page = answered(visit)
     page.locator('[data-slot="run-details"] > summary').click()
-    group(page, "Did you know what was going on?").get_by_role("button", name="Yes").click()
+    group(page, "Was this progress view clear?").get_by_role("button", name="Yes").click()
     page.locator(".plan > li > details > summary").first.click()
     group(page, "Was this step right?").get_by_role("button", name="Yes").click()
     visit.wait(lambda: kept(visit) == [("progress", 1, ""), ("s1", 1, "")])
@@ -66,7 +66,7 @@ def test_what_could_not_be_kept_is_not_shown_as_kept(visit: Visit) -> None:
     asked = group(page, "Was this helpful?")
     asked.get_by_role("button", name="Yes").click()
     page.locator("#alert").wait_for()
-    assert "what you think was not kept" in page.locator("#alert").inner_text()
+    assert "your feedback was not saved" in page.locator("#alert").inner_text()
     assert asked.get_by_role("button", name="Yes", pressed=True).count() == 0
     visit.troubles.clear()  # Chromium tells of the request itself
 

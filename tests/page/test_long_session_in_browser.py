@@ -64,14 +64,14 @@ def test_what_one_looks_at_stays_where_it_is_when_a_part_comes(long: Visit) -> N
     page = long.page
     moved = page.evaluate(
         """async () => {
-          const { fill, gaps } = await import("/static/chat/older.js");
+          const { loadGap, gaps } = await import("/static/chat/transcript/load_older.js");
           const log = document.getElementById("log");
           log.scrollTop = 0;
           await new Promise(requestAnimationFrame);
           const held = [...document.querySelectorAll(".exchange")].find(
             (one) => one.getBoundingClientRect().bottom > log.getBoundingClientRect().top);
           const before = held.getBoundingClientRect().top;
-          await fill(gaps()[0]);
+          await loadGap(gaps()[0]);
           await new Promise(requestAnimationFrame);
           await new Promise(requestAnimationFrame);
           return Math.abs(held.getBoundingClientRect().top - before);
@@ -115,7 +115,9 @@ def test_a_link_to_nothing_says_so(long: Visit) -> None:
     page = long.page
     page.evaluate("location.hash = 'event-999999'")
     page.locator("#alert").wait_for()
-    assert "What this link leads to is not in this session." in page.locator("#alert").inner_text()
+    assert (
+        "That link points to something in another session." in page.locator("#alert").inner_text()
+    )
     long.troubles.clear()  # Chromium tells of the answer 404 itself
 
 

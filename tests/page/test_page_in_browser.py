@@ -232,10 +232,10 @@ def test_a_failed_run_is_tried_again_from_where_it_failed(
         visit.say("Tell me")
         visit.wait_for("failed")
         assert page.get_by_text("Half an", exact=True).is_visible()
-        page.get_by_role("button", name="Try again").click()
+        page.get_by_role("button", name="Retry from the failed step").click()
         visit.wait_for("failed", "succeeded")
         assert page.get_by_text("A whole answer.").is_visible()
-        assert page.get_by_role("button", name="Try again").count() == 0
+        assert page.get_by_role("button", name="Retry from the failed step").count() == 0
         assert [request.asked for request in model.requests].count("analysis") == 1
         visit.wait(lambda: visit.shown() == visit.reloaded())
     visit.context.close()
@@ -249,10 +249,10 @@ def test_a_message_behind_another_says_its_place_and_can_be_withdrawn(visit: Vis
     visit.say("Delete the booking task and delete the invoices task")
     visit.wait_for("succeeded", "waiting")
     visit.say("What is open?")
-    page.get_by_role("button", name="Send as a new message").click()
+    page.get_by_role("button", name="Send after this run").click()
     visit.wait_for("succeeded", "waiting", "queued")
-    assert page.locator('[data-slot="run-line"]').last.inner_text() == "Queued, 1 before it"
-    page.get_by_role("button", name="Withdraw").click()
+    assert page.locator('[data-slot="run-line"]').last.inner_text() == "Queued (1 ahead)"
+    page.get_by_role("button", name="Remove from queue").click()
     visit.wait_for("succeeded", "waiting", "cancelled")
 
 

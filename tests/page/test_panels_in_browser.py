@@ -46,7 +46,7 @@ def test_what_was_deleted_can_be_brought_back_where_it_was(visit: Visit) -> None
     page = with_board(visit)
     visit.say("Delete the sign-up task")
     visit.wait_for("succeeded", "succeeded")
-    gone = page.get_by_role("list", name="Deleted just now")
+    gone = page.get_by_role("list", name="Recently deleted tasks")
     assert "Deleted task “Patient sign-up”" in gone.inner_text()
     assert visit.shown() == visit.reloaded()
     gone.get_by_role("button", name="Undo").click()
@@ -71,7 +71,7 @@ def test_tasks_are_filtered_by_words_status_and_priority(visit: Visit) -> None:
     visit.say("Mark the sign-up task as in progress")
     visit.wait_for("succeeded", "succeeded")
     page.locator("#task-filter > summary").click()
-    words = page.get_by_role("searchbox", name="Words of a task")
+    words = page.get_by_role("searchbox", name="Search tasks")
     words.fill("slot free")
     assert titles(page) == ["Doctors publish free slots"]
     assert page.locator('[data-slot="tasks-count"]').inner_text() == "1 of 3"
@@ -79,7 +79,7 @@ def test_tasks_are_filtered_by_words_status_and_priority(visit: Visit) -> None:
     page.get_by_label("Status", exact=True).select_option("In progress")
     assert titles(page) == ["Patient sign-up"]
     page.get_by_label("Priority", exact=True).select_option("High")
-    assert page.get_by_text("No task is like that.").is_visible()
+    assert page.get_by_text("No matching tasks.").is_visible()
     visit.say("Create a task to write the docs")  # what comes is filtered, too
     visit.wait_for(*["succeeded"] * 3)
     assert titles(page) == []
@@ -186,8 +186,8 @@ def change_behind(visit: Visit, **fields: str) -> Locator:
     key = page.locator(".task").first.get_attribute("data-key")
     answer = page.evaluate(
         """async ([path, body]) => {
-          const { call } = await import("/static/chat/rest.js");
-          return (await call("PATCH", path, { body })).status;
+          const { request } = await import("/static/chat/support/rest.js");
+          return (await request("PATCH", path, { body })).status;
         }""",
         [f"/api/tasks/{key}/", fields],
     )
@@ -209,7 +209,7 @@ def test_who_would_write_over_anothers_words_is_told_of_them(visit: Visit) -> No
     detail = change_behind(visit, title="Theirs")
     detail.get_by_label("Title").fill("Mine")
     detail.get_by_label("Title").press("Enter")
-    told = detail.get_by_text("Meanwhile it became “Theirs”.")
+    told = detail.get_by_text("Changed to “Theirs” by someone else.")
     told.wait_for()
     assert detail.get_by_label("Title").input_value() == "Mine"
     assert ("Theirs",) in visit.server.rows("SELECT title FROM agent_task")
@@ -237,7 +237,7 @@ def test_a_specification_is_read_and_copied(visit: Visit) -> None:
     visit.wait(lambda: page.locator("#status").inner_text() == "Copied.")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("# Patient sign-up")
-    assert "## Where it belongs" in copied
+    assert "## Project" in copied
 
 
 def test_a_deleted_task_leaves_its_undo_and_the_focus_goes_on(visit: Visit) -> None:
@@ -246,7 +246,9 @@ def test_a_deleted_task_leaves_its_undo_and_the_focus_goes_on(visit: Visit) -> N
     visit.wait(lambda: len(titles(page)) == 2)
     focused = "document.activeElement.textContent"
     visit.wait(lambda: page.evaluate(focused) == "Doctors publish free slots")
-    page.get_by_role("list", name="Deleted just now").get_by_role("button", name="Undo").click()
+    page.get_by_role("list", name="Recently deleted tasks").get_by_role(
+        "button", name="Undo"
+    ).click()
     visit.wait(lambda: len(titles(page)) == 3)
     assert visit.shown() == visit.reloaded()
 
@@ -262,13 +264,13 @@ def test_a_memory_is_revised_read_back_and_forgotten(visit: Visit) -> None:
     page.keyboard.press("Tab")
     note = memory.locator('[data-slot="memory-note"]')
     visit.wait(lambda: note.text_content() == "We use Flask.")
-    detail.get_by_text("What it said before").click()
+    detail.get_by_text("History").click()
     visit.wait(lambda: detail.locator(".revisions > li").count() == 2)
-    detail.get_by_role("button", name="Say this again").click()
+    detail.get_by_role("button", name="Use this version").click()
     visit.wait(lambda: note.text_content() != "We use Flask.")
     visit.wait(lambda: detail.locator(".revisions > li").count() == 3)
-    detail.get_by_role("button", name="Forget").click()
-    gone = page.get_by_role("list", name="Forgotten just now")
+    detail.get_by_role("button", name="Delete").click()
+    gone = page.get_by_role("list", name="Recently deleted memories")
     gone.wait_for()
     assert memory.count() == 0
     assert visit.shown() == visit.reloaded()
@@ -284,14 +286,14 @@ def test_memory_is_searched_and_what_was_meant_is_marked(visit: Visit) -> None:
     visit.wait_for("succeeded", "succeeded")
     assert page.locator(".memory").count() == 2
     page.locator("#memory-search > summary").click()
-    search = page.get_by_role("searchbox", name="What to look for")
+    search = page.get_by_role("searchbox", name="Search memory")
     search.fill("testing")  # another form of the word
     visit.wait(lambda: page.locator(".memory").count() == 1)
     marks = page.locator(".memory mark").all_inner_texts()
     assert marks
     assert all(mark.lower().startswith("test") for mark in marks)
     search.fill("kubernetes")
-    page.get_by_text("Nothing about that is remembered.").wait_for()
+    page.get_by_text("No matching memories.").wait_for()
     search.fill("")
     visit.wait(lambda: page.locator(".memory").count() == 2)
     page.locator("#memory-search > summary").click()
@@ -318,12 +320,15 @@ def test_tasks_are_moved_by_keys_and_it_is_said(visit: Visit) -> None:
     page.locator(".task [data-open]").first.focus()
     page.keyboard.press("Alt+ArrowDown")
     visit.wait(lambda: titles(page) == [second, first, third])
-    assert page.locator("#status").inner_text() == f"“{first}” is number 2 of 3."
+    assert page.locator("#status").inner_text() == f"Moved “{first}” to position 2 of 3."
     assert page.evaluate("document.activeElement.textContent") == first
     page.keyboard.press("Alt+ArrowRight")
     visit.wait(lambda: levels(page) == ["1", "2", "1"])
     visit.wait(
-        lambda: page.locator("#status").inner_text() == f"“{first}” is number 1 of 1 in “{second}”."
+        lambda: (
+            page.locator("#status").inner_text()
+            == f"Moved “{first}” to position 1 of 1 in “{second}”."
+        )
     )
     page.keyboard.press("Alt+ArrowLeft")
     visit.wait(lambda: levels(page) == ["1", "1", "1"])
@@ -331,7 +336,7 @@ def test_tasks_are_moved_by_keys_and_it_is_said(visit: Visit) -> None:
     page.keyboard.press("Alt+ArrowUp")
     visit.wait(lambda: titles(page) == [first, second, third])
     page.keyboard.press("Alt+ArrowUp")
-    told = f"“{first}” can go no further that way."
+    told = f"“{first}” can't be moved further in that direction."
     visit.wait(lambda: page.locator("#status").inner_text() == told)
     page.keyboard.press("ArrowDown")
     assert page.evaluate("document.activeElement.textContent") == second

@@ -30,7 +30,7 @@ def edit(visit: Visit) -> Page:
 
 
 def save(page: Page) -> None:
-    page.get_by_role("button", name="Save the plan").click()
+    page.get_by_role("button", name="Save changes").click()
 
 
 def descriptions(page: Page) -> list[str]:
@@ -48,7 +48,7 @@ def titles(page: Page) -> list[str]:
 def test_what_the_plan_would_change_is_seen_before_it_does(asked: Visit) -> None:
     page = asked.page
     assert effects(page) == ["Delete task “Booking”", "Delete task “Invoices”"]
-    assert "Waits until" in page.locator(".terms:visible").inner_text()
+    assert "Expires" in page.locator(".terms:visible").inner_text()
     assert len(titles(page)) == 3
 
 
@@ -67,7 +67,7 @@ def test_one_key_approves_where_nobody_types(asked: Visit) -> None:
 
 def test_a_step_is_dropped_and_the_rest_is_carried_out(asked: Visit) -> None:
     page = edit(asked)
-    page.get_by_role("button", name="Drop step 2").click()
+    page.get_by_role("button", name="Remove step 2").click()
     save(page)
     asked.wait(lambda: effects(page) == ["Delete task “Booking”"])
     assert page.locator(".editor").count() == 0
@@ -130,10 +130,10 @@ def test_which_tasks_a_step_is_about_is_chosen_by_their_titles(visit: Visit) -> 
 
 def test_a_step_is_added_after_another(asked: Visit) -> None:
     page = edit(asked)
-    page.get_by_label("Another step").select_option("create task")
-    page.get_by_role("button", name="Add it").click()
+    page.get_by_label("Add a step").select_option("create task")
+    page.get_by_role("button", name="Add step").click()
     added = page.locator(".editor-step").last
-    added.get_by_label("In words").fill("Create “Docs”")
+    added.get_by_label("Step description").fill("Create “Docs”")
     added.get_by_label("title *").fill("Docs")
     added.get_by_label("step 1").check()
     save(page)
@@ -146,20 +146,20 @@ def test_a_step_is_added_after_another(asked: Visit) -> None:
 
 def test_a_list_of_tasks_is_edited_item_by_item(asked: Visit) -> None:
     page = edit(asked)
-    page.get_by_label("Another step").select_option("create tasks")
-    page.get_by_role("button", name="Add it").click()
+    page.get_by_label("Add a step").select_option("create tasks")
+    page.get_by_role("button", name="Add step").click()
     for title in ("Docs", "Tests"):
-        page.get_by_role("button", name="Add an item").click()
+        page.get_by_role("button", name="Add item").click()
         page.get_by_label("title *").last.fill(title)
-    page.get_by_role("button", name="Drop item 1").click()
+    page.get_by_role("button", name="Remove item 1").click()
     save(page)
     asked.wait(lambda: effects(page)[2:] == ["Create task “Tests”"])
 
 
 def test_what_is_wrong_is_shown_at_its_step_and_nothing_is_lost(asked: Visit) -> None:
     page = edit(asked)
-    page.get_by_label("Another step").select_option("create task")
-    page.get_by_role("button", name="Add it").click()
+    page.get_by_label("Add a step").select_option("create task")
+    page.get_by_role("button", name="Add step").click()
     added = page.locator(".editor-step").last
     added.get_by_label("title *").fill(" ")
     save(page)
@@ -174,8 +174,8 @@ def test_what_is_wrong_is_shown_at_its_step_and_nothing_is_lost(asked: Visit) ->
 
 def test_leaving_the_editor_changes_nothing(asked: Visit) -> None:
     page = edit(asked)
-    page.get_by_role("button", name="Drop step 2").click()
-    page.get_by_role("button", name="Leave it as it was").click()
+    page.get_by_role("button", name="Remove step 2").click()
+    page.get_by_role("button", name="Cancel", exact=True).click()
     assert effects(page) == ["Delete task “Booking”", "Delete task “Invoices”"]
 
 
@@ -216,20 +216,20 @@ def test_of_two_who_approve_at_once_the_second_is_told_who_was_first(asked: Visi
     other.release()
     alert = other.page.locator("#alert")
     alert.wait_for()
-    assert alert.inner_text().startswith("Approved by alice, a moment before you")
+    assert alert.inner_text().startswith("Approved by alice. Your choice had no effect.")
     assert titles(asked.page) == ["Reminders"]
 
 
 def test_who_edits_a_plan_that_somebody_else_edits_keeps_the_edits(asked: Visit) -> None:
     other = Held(asked)
     other.page.get_by_role("button", name="Edit…").click()
-    other.page.get_by_role("button", name="Drop step 1").click()
+    other.page.get_by_role("button", name="Remove step 1").click()
     page = edit(asked)
-    page.get_by_role("button", name="Drop step 2").click()
+    page.get_by_role("button", name="Remove step 2").click()
     save(page)
     told = other.page.locator('.editor [role="alert"]:visible')
     told.wait_for()
-    assert told.inner_text().startswith("Somebody else has changed the plan meanwhile.")
+    assert told.inner_text().startswith("Someone else edited this plan.")
     save(other.page)
     asked.wait(lambda: effects(page) == ["Delete task “Invoices”"])
 
@@ -241,5 +241,5 @@ def test_who_edits_a_plan_that_somebody_decides_on_is_told(asked: Visit) -> None
     asked.page.get_by_role("button", name="Approve").click()
     alert = other.page.locator("#alert")
     alert.wait_for()
-    assert alert.inner_text() == "Approved by alice. Your changes of the plan were not saved."
+    assert alert.inner_text() == "Approved by alice. Your changes to the plan were not saved."
     assert other.page.locator(".editor").count() == 0

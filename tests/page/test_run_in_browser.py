@@ -40,7 +40,7 @@ class Live:
         self.socket.send(json.dumps(frame))
 
     def begin(self) -> None:
-        self.tell(said(FIRST, "Hi", 1), events.run(FIRST, "running"))
+        self.tell(said(FIRST, "Hi", 1), events.Run(FIRST, "running"))
 
 
 def line(page: Page) -> str:
@@ -140,9 +140,9 @@ def test_a_burst_of_events_is_drawn_once_before_the_browser_paints(visit: Visit)
     page = visit.live()
     before, after = page.evaluate(
         """async () => {
-          const painting = await import("/static/chat/painting.js");
+          const queue = await import("/static/chat/transcript/render_queue.js");
           const count = () => document.querySelectorAll("#entries > .line").length;
-          for (let number = 0; number < 5; number++) painting.line(`x ${number}`);
+          for (let number = 0; number < 5; number++) queue.enqueueLine(`x ${number}`);
           const before = count();
           await new Promise(requestAnimationFrame);
           return [before, count()];
@@ -164,10 +164,10 @@ def test_code_in_an_answer_is_copied_by_a_button(visit: Visit) -> None:
 def test_what_is_selected_in_a_growing_answer_stays_selected(visit: Visit) -> None:
     live = Live(visit)
     live.begin()
-    live.tell(events.token(FIRST, offset=0, text="Some words"))
+    live.tell(events.Token(FIRST, offset=0, text="Some words"))
     live.page.locator('[data-slot="run-text"]').evaluate(
         "(box) => getSelection().setBaseAndExtent(box.firstChild, 0, box.firstChild, 4)"
     )
-    live.tell(events.token(FIRST, offset=10, text=" and more"))
+    live.tell(events.Token(FIRST, offset=10, text=" and more"))
     assert live.page.locator('[data-slot="run-text"]').inner_text() == "Some words and more"
     assert live.page.evaluate("getSelection().toString()") == "Some"

@@ -14,7 +14,7 @@ from agent.engine import local
 from agent.exceptions import ToolFailed
 from agent.models import ChatSession, PlanStep, Project, Run, Task
 from agent.pipeline import execution
-from agent.plans.ordering import AT_ONCE, needs
+from agent.plans.ordering import MAX_PARALLEL_STEPS, needs
 from agent.plans.parser import parse
 from agent.runs import runs
 from agent.runs.runs import MessageRequest
@@ -46,7 +46,7 @@ async def test_steps_that_do_not_need_each_other_are_at_work_at_the_same_time(
     session: ChatSession, alice: User
 ) -> None:
     """Each goes on only when all have begun: one after the other, they would wait for ever."""
-    all_there = asyncio.Barrier(AT_ONCE)
+    all_there = asyncio.Barrier(MAX_PARALLEL_STEPS)
 
     async def wait(call: ToolCall, given: Text) -> str:
         await all_there.wait()
@@ -54,7 +54,7 @@ async def test_steps_that_do_not_need_each_other_are_at_work_at_the_same_time(
 
     with having("wait_for_all", wait):
         steps = await carried_out(
-            session, alice, *(use(f"s{n}", "wait_for_all") for n in range(AT_ONCE))
+            session, alice, *(use(f"s{n}", "wait_for_all") for n in range(MAX_PARALLEL_STEPS))
         )
     assert {step.status for step in steps.values()} == {"succeeded"}
 
@@ -72,7 +72,7 @@ async def test_no_more_than_so_many_are_at_work_at_once(session: ChatSession, al
 
     with having("work", work):
         await carried_out(session, alice, *(use(f"s{n}", "work") for n in range(20)))
-    assert most == AT_ONCE
+    assert most == MAX_PARALLEL_STEPS
 
 
 # -- in order on the same object -------------------------------------------------------------------

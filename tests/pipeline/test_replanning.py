@@ -189,7 +189,7 @@ async def test_deletions_before_and_after_count_together(
     second = plan(use("s3", "delete_task", task="Old button"))
     order = MessageRequest("Delete the old page and the old button")
     run, _ = await carried_out(session, alice, first, second, order=order)
-    assert (await run.approvals.aget()).reason == "The plan deletes 2 objects."
+    assert (await run.approvals.aget()).reason == "Deletes 2 tasks."
 
 
 @pytest.mark.usefixtures("failing")

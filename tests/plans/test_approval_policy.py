@@ -102,7 +102,7 @@ async def test_a_deletion_that_the_message_does_not_name_exactly_waits(
     run = await outcome(
         session, alice, MessageRequest(message), use("s1", "delete_task", task=title)
     )
-    assert f"It deletes “{title}”" in await reason_of(run)
+    assert f"Deletes “{title}”" in await reason_of(run)
     assert await Task.objects.filter(title=title).aexists()
 
 
@@ -134,7 +134,7 @@ async def test_several_deletions_wait_even_when_each_is_named(
         use("s2", "delete_task", task="Invoices"),
     ]
     run = await outcome(session, alice, MessageRequest("Delete Login and Invoices"), *steps)
-    assert await reason_of(run) == "The plan deletes 2 objects."
+    assert await reason_of(run) == "Deletes 2 tasks."
 
 
 async def test_changes_of_five_tasks_are_made_at_once_and_of_six_wait(
@@ -149,7 +149,7 @@ async def test_changes_of_five_tasks_are_made_at_once_and_of_six_wait(
     assert run.status == "succeeded"
     again = [{**step, "arguments": {**step["arguments"], "status": "blocked"}} for step in steps]
     run = await outcome(session, alice, MessageRequest("No, all are blocked"), *again)
-    assert await reason_of(run) == "It changes 6 existing objects."
+    assert await reason_of(run) == "Changes 6 tasks."
 
 
 async def test_creating_many_is_not_changing_any(session: ChatSession, alice: User) -> None:
@@ -168,7 +168,7 @@ async def test_an_outgoing_tool_waits_for_a_word(session: ChatSession, alice: Us
         run = await outcome(
             session, alice, MessageRequest("Mail it"), use("s1", "send_mail", text="Hello")
         )
-        assert await reason_of(run) == "It uses send_mail, which acts outside of this project."
+        assert await reason_of(run) == "Uses send_mail, which acts outside this project."
         assert sent == []
         async with local.executing(ScriptedModel()):
             await approvals.approve(session.pk, run.pk, 1, alice)
@@ -183,7 +183,7 @@ async def test_what_a_result_says_deletes_nothing_without_a_word(
     found = use("s1", "search_tasks", query="login")
     gone = use("s2", "delete_task", "s1", task=result_of("s1", "tasks.0.task_id"))
     run = await outcome(session, alice, MessageRequest("Delete the login task"), found, gone)
-    assert await reason_of(run) == "What delete_task is used on comes out of the result of s1."
+    assert await reason_of(run) == "delete_task takes its arguments from the result of s1."
 
 
 async def test_a_session_can_be_set_to_ask_before_every_plan(
@@ -194,7 +194,7 @@ async def test_a_session_can_be_set_to_ask_before_every_plan(
     run = await outcome(
         session, alice, MessageRequest("Do it", approval="auto"), create("s1", "Login")
     )
-    assert await reason_of(run) == "This session asks before every plan."
+    assert await reason_of(run) == "Every plan in this session needs approval."
 
 
 async def test_a_plan_of_words_alone_is_asked_about_only_where_that_was_wanted(
@@ -266,11 +266,11 @@ async def test_what_cannot_be_known_before_is_said_to_be_unknown(
         await outcome(session, alice, MessageRequest("Do it", approval="required"), *steps)
     kept = await Approval.objects.aget()
     assert kept.effects == [
-        {"step": "s1", "changes": [], "note": "What it does is known only when it is done."},
+        {"step": "s1", "changes": [], "note": "Effects can't be previewed."},
         {
             "step": "s2",
             "changes": [],
-            "note": "What it changes depends on what the steps before it return.",
+            "note": "Effects depend on the results of earlier steps.",
         },
     ]
 
@@ -342,4 +342,4 @@ def test_a_message_names_what_its_words_fit_alone(
 ) -> None:
     key = uuid4()
     titles: dict[UUID, str] = {key: title, **{uuid4(): other for other in others}}
-    assert lookup.names_exactly(message, key, titles) is exact
+    assert lookup.identifies(message, key, titles) is exact

@@ -16,7 +16,7 @@ from agent.llm.base import Analysis
 from agent.models import ChatSession, Message, PhaseResult, PlanStep, Project, Run
 from agent.plan import Plan, Step, StepType
 from agent.plans import estimates, store
-from agent.plans.estimates import SLOW_FLOOR, Estimate, Outlook, of_plan
+from agent.plans.estimates import SLOW_FLOOR, Estimate, RemainingTime, plan_estimate
 from agent.runs import runs
 from agent.testing import ScriptedModel
 from tests.support.scripted_runs import create, log_of, plan, process
@@ -84,10 +84,10 @@ BEHIND = 3000
 
 def test_while_few_runs_tell_nothing_is_estimated(session: ChatSession) -> None:
     runs = ran(session, times=estimates.MIN_SAMPLES - 1)
-    assert of_plan(runs[0], ONE) is None
+    assert plan_estimate(runs[0], ONE) is None
     ran(session, times=1)
-    estimates.forget()
-    assert median(of_plan(runs[0], ONE)) == 1000 + BEHIND
+    estimates.clear_cache()
+    assert median(plan_estimate(runs[0], ONE)) == 1000 + BEHIND
 
 
 def test_only_runs_that_succeeded_tell_and_a_retried_one_is_not_counted_twice(
@@ -96,7 +96,7 @@ def test_only_runs_that_succeeded_tell_and_a_retried_one_is_not_counted_twice(
     (run,) = ran(session, times=1)
     ran(session, status=Run.Status.FAILED)
     ran(session, retry_of=run)
-    assert of_plan(run, ONE) is None
+    assert plan_estimate(run, ONE) is None
 
 
 def test_the_band_holds_what_is_usual(session: ChatSession) -> None:
@@ -115,7 +115,7 @@ def test_the_project_counts_before_the_model_and_the_model_before_all(
     ran(other, tools={"create_task": 5000, "search_tasks": 70})
     assert median(estimates.history().tool("create_task", MODEL, project.pk)) == 5000
     ran(session, tools={"create_task": 1000})
-    estimates.forget()
+    estimates.clear_cache()
     history = estimates.history()
     assert median(history.tool("create_task", MODEL, project.pk)) == 1000
     assert median(history.tool("create_task", MODEL, other.project_id)) == 5000
@@ -127,7 +127,7 @@ def test_the_project_counts_before_the_model_and_the_model_before_all(
 def test_what_another_model_takes_says_nothing(session: ChatSession) -> None:
     ran(session, model="offline")
     (run,) = ran(session, times=1)
-    assert of_plan(run, ONE) is None
+    assert plan_estimate(run, ONE) is None
     history = estimates.history()
     assert history.phase(Phase.PLANNING, MODEL, session.project_id, True) is None
     assert history.phase(Phase.CONTEXT, MODEL, session.project_id, True) is not None
@@ -156,7 +156,7 @@ def test_steps_that_work_side_by_side_are_not_summed(
     session: ChatSession, wanted: Plan, took: int
 ) -> None:
     runs = [*ran(session), *ran(session, tools={})]
-    assert median(of_plan(runs[0], wanted)) == took + BEHIND
+    assert median(plan_estimate(runs[0], wanted)) == took + BEHIND
 
 
 def test_changes_of_the_same_task_follow_each_other(session: ChatSession) -> None:
@@ -165,7 +165,7 @@ def test_changes_of_the_same_task_follow_each_other(session: ChatSession) -> Non
     mark = Step(
         "s2", StepType.TOOL, "", "change_task_status", {"task": "Login", "status": "blocked"}
     )
-    assert median(of_plan(runs[0], Plan("", (rename, mark)))) == 2000 + BEHIND
+    assert median(plan_estimate(runs[0], Plan("", (rename, mark)))) == 2000 + BEHIND
 
 
 def test_an_outlook_asks_the_database_nothing(
@@ -173,7 +173,7 @@ def test_an_outlook_asks_the_database_nothing(
 ) -> None:
     ran(session)
     monkeypatch.setattr(estimates, "time", SimpleNamespace(monotonic=lambda: 0.0))
-    outlook = Outlook(estimates.history(), MODEL, session.project_id, uses_tools=True)
+    outlook = RemainingTime(estimates.history(), MODEL, session.project_id, uses_tools=True)
     with django_assert_num_queries(0):
         assert outlook.phase_started(Phase.START) == {
             "eta_ms": 600 + BEHIND,
@@ -181,7 +181,7 @@ def test_an_outlook_asks_the_database_nothing(
         }
         for phase in list(Phase)[:5]:
             outlook.phase_finished(phase)
-        outlook.take(calls(("s1", ()), ("s2", ("s1",))))
+        outlook.set_plan(calls(("s1", ()), ("s2", ("s1",))))
         started = outlook.phase_started(Phase.EXECUTION)
         assert started == {"eta_ms": 2000 + BEHIND, "slow_after_ms": SLOW_FLOOR}
         assert outlook.step_started("s1")["eta_ms"] <= 2000 + BEHIND
@@ -200,9 +200,9 @@ def test_what_passed_of_a_step_is_not_waited_for_again(
     ran(session)
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(estimates, "time", SimpleNamespace(monotonic=lambda: clock.now))
-    outlook = Outlook(estimates.history(), MODEL, session.project_id, uses_tools=True)
+    outlook = RemainingTime(estimates.history(), MODEL, session.project_id, uses_tools=True)
     outlook.skip(*list(Phase)[:5])
-    outlook.take(calls(("s1", ()), ("s2", ())))
+    outlook.set_plan(calls(("s1", ()), ("s2", ())))
     outlook.phase_started(Phase.EXECUTION)
     outlook.step_started("s1")
     clock.now = 0.4
@@ -214,7 +214,7 @@ def test_what_passed_of_a_step_is_not_waited_for_again(
 
 def test_slow_is_what_takes_far_longer_than_usual(session: ChatSession) -> None:
     ran(session, phases={**PHASES, Phase.ANALYZING: 8000})
-    outlook = Outlook(estimates.history(), MODEL, session.project_id)
+    outlook = RemainingTime(estimates.history(), MODEL, session.project_id)
     assert outlook.phase_started(Phase.ANALYZING)["slow_after_ms"] == 12_000
 
 
@@ -226,7 +226,7 @@ async def test_a_run_tells_when_it_will_be_done_as_soon_as_earlier_ones_tell(
     for _ in range(estimates.MIN_SAMPLES):
         await process(model, project, session)
     assert {metadata.get("eta_ms") for metadata in await _metadata(session)} == {None, 0}
-    estimates.forget()
+    estimates.clear_cache()
     fresh = await ChatSession.objects.acreate(project=project)
     await process(model, project, fresh)
     told = await _metadata(fresh)
@@ -243,7 +243,7 @@ async def test_an_answer_in_words_tells_when_it_will_be_done_too(
     model = ScriptedModel(analyses=[Analysis("question", "A question", needs_tools=False)])
     for _ in range(estimates.MIN_SAMPLES):
         await process(model, project, session)
-    estimates.forget()
+    estimates.clear_cache()
     fresh = await ChatSession.objects.acreate(project=project)
     await process(model, project, fresh)
     told = await _metadata(fresh)
@@ -264,7 +264,7 @@ async def test_who_is_asked_about_a_plan_is_told_how_long_it_takes(
     model = ScriptedModel(plans=[plan(create("s1", "Login"))])
     for _ in range(estimates.MIN_SAMPLES):
         await process(model, project, session)
-    estimates.forget()
+    estimates.clear_cache()
     asking = await ChatSession.objects.acreate(project=project)
     async with local.executing(model, {asking.pk}):
         run = await runs.start(asking.pk, alice, runs.MessageRequest("Do it", approval="required"))

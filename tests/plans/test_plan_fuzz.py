@@ -99,7 +99,7 @@ def invalid_plans(project: Project, user: User) -> list[Any]:
 
 def test_the_hostile_plans_fit_the_schema_of_a_plan() -> None:
     """But for those that call a tool where the schema knows only words."""
-    schema, strict = plan_schema([tool.spec for tool in registry.every()])
+    schema, strict = plan_schema([tool.spec for tool in registry.all_tools()])
     assert strict
     judge = Draft202012Validator(schema)
     fitting = [raw for raw in hostile_plans(200) if judge.is_valid(raw)]
@@ -127,7 +127,7 @@ def calls(name: str) -> list[dict[str, Any]]:
 
 
 def test_the_calls_of_every_tool_are_written_down() -> None:
-    assert set(VALID) == {tool.name for tool in registry.every()}
+    assert set(VALID) == {tool.name for tool in registry.all_tools()}
 
 
 @pytest.mark.parametrize("name", sorted(VALID))

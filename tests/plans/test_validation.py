@@ -86,41 +86,44 @@ def test_a_plan_that_can_be_carried_out_has_no_problems(
 
 SEARCH = step("s1", "search_tasks", query="x")
 BAD: list[tuple[Any, str]] = [
-    ({}, "steps: a plan has at least one step"),
-    ({"steps": {}}, "steps: a plan has at least one step"),
-    ({"steps": []}, "steps: a plan has at least one step"),
-    ({"steps": [words("s1")], "hash": "x"}, "plan: there is no field 'hash'"),
-    ({"steps": [words("s1")], "summary": 7}, "summary: must be text"),
-    ([7], "step 1: is not an object"),
-    ([{"type": "answer"}], "step 1: id must be a text of 1 to 40 characters"),
+    ({}, "steps: must be a list of at least one step"),
+    ({"steps": {}}, "steps: must be a list of at least one step"),
+    ({"steps": []}, "steps: must be a list of at least one step"),
+    ({"steps": [words("s1")], "hash": "x"}, "plan: unknown field 'hash'"),
+    ({"steps": [words("s1")], "summary": 7}, "summary: must be a string"),
+    ([7], "step 1: must be an object"),
+    ([{"type": "answer"}], "step 1: id must be a string of 1 to 40 characters"),
     ([words(" s1")], "step 1: id must be"),
     ([words("x" * 41)], "step 1: id must be"),
     ([words("s1", "shell")], "step s1: type must be tool, answer or ask"),
-    ([words("s1", status="succeeded")], "step s1: there is no field 'status'"),
-    ([words("s1", description=None)], "step s1: description must be text"),
-    ([words("s1", description="\0")], "step s1: description holds characters that are not text"),
+    ([words("s1", status="succeeded")], "step s1: unknown field 'status'"),
+    ([words("s1", description=None)], "step s1: description must be a string"),
+    ([words("s1", description="\0")], "step s1: description contains invalid characters"),
     ([words("s1", depends_on="s1")], "step s1: depends_on must be a list"),
     ([words("s1", depends_on=[{}])], "step s1: depends_on must be a list"),
     ([{**step("s1"), "arguments": []}, words("s2", tool=3)], "step s2: tool must be the name"),
     ([{**step("s1"), "arguments": "title"}], "step s1: arguments must be an object"),
-    ([step("s1", title="\ud800")], "step s1: arguments: a text holds characters"),
+    ([step("s1", title="\ud800")], "step s1: arguments: a string contains invalid characters"),
     ([step("s1", title=float("nan"))], "step s1: arguments: a number is not finite"),
     ([step("s1", title=10**400)], "step s1: arguments: a number is too large"),
-    ([step("s1", title={1, 2})], "step s1: arguments: set is no type of JSON"),
-    ([step(f"s{n}") for n in range(1, 22)], "step s21: a plan has at most 20 steps, this one 21"),
+    ([step("s1", title={1, 2})], "step s1: arguments: set is not a JSON type"),
+    ([step(f"s{n}") for n in range(1, 22)], "step s21: a plan may have at most 20 steps, not 21"),
     ([step("s1"), step("s1")], "step s1: this id is used more than once"),
     ([step("s1", "create_task", "s9")], "step s1: depends on s9, which is not a step"),
-    ([step("s1", "create_task", "s1")], "step s1: depends on s1, which is itself"),
+    ([step("s1", "create_task", "s1")], "step s1: depends on s1, which is the step itself"),
     (
         [step("s1", "create_task", "s2"), step("s2", "create_task", "s1")],
-        "depends on itself in a circle: s1 → s2 → s1",
+        "its dependencies form a circle: s1 → s2 → s1",
     ),
-    ([words("s1"), step("s2", "create_task", "s1")], "step s2: depends on s1, which is said at"),
-    ([words("s1", "ask"), step("s2")], "step s1: a question back is the only step of its plan"),
-    ([words("s1", tool="create_task")], "step s1: a step of type answer has no tool"),
-    ([words("s1", arguments={"a": 1})], "step s1: a step of type answer has no arguments"),
-    ([step("s1", "drop_database")], "step s1: there is no tool 'drop_database'; there are: "),
-    ([{**step("s1"), "tool": None}], "step s1: a step of type tool names one; there are: "),
+    (
+        [words("s1"), step("s2", "create_task", "s1")],
+        "step s2: depends on s1, which is part of the answer",
+    ),
+    ([words("s1", "ask"), step("s2")], "step s1: a step of type ask must be the only step"),
+    ([words("s1", tool="create_task")], "step s1: a step of type answer must have no tool"),
+    ([words("s1", arguments={"a": 1})], "step s1: a step of type answer must have no arguments"),
+    ([step("s1", "drop_database")], "step s1: there is no tool 'drop_database'; use one of: "),
+    ([{**step("s1"), "tool": None}], "step s1: tool is missing; use one of: "),
     ([step("s1", title=7)], "step s1: title: Input should be a valid string"),
     ([step("s1", priority="high")], "step s1: title: Field required"),
     ([step("s1", title="A", priority="urgent")], "step s1: priority: Input should be 'low'"),
@@ -132,16 +135,16 @@ BAD: list[tuple[Any, str]] = [
     ),
     (
         [step("s1", title=result_of("s9", "x"))],
-        "step s1: title: takes from s9, which is not a step",
+        "step s1: title: refers to s9, which is not a step",
     ),
-    ([step("s1", title=result_of("s1", "title"))], "step s1: title: takes from the step itself"),
+    ([step("s1", title=result_of("s1", "title"))], "step s1: title: refers to the step itself"),
     (
         [SEARCH, step("s2", title=result_of("s1", "tasks.0.title"))],
-        "step s2: title: takes from s1, which must stand in depends_on",
+        "step s2: title: refers to s1, which must be in depends_on",
     ),
     (
         [words("s1"), step("s2", title=result_of("s1", "text"))],
-        "step s2: title: takes from s1, which must stand in depends_on",
+        "step s2: title: refers to s1, which must be in depends_on",
     ),
     (
         [SEARCH, step("s2", "create_task", "s1", title=result_of("s1", "nowhere"))],
@@ -157,7 +160,7 @@ BAD: list[tuple[Any, str]] = [
     ),
     (
         [SEARCH, step("s2", "create_task", "s1", title=result_of("s1", "total"))],
-        "step s2: title: 'total' of s1 is integer, and string is wanted",
+        "step s2: title: expected string, but 'total' of s1 is integer",
     ),
     (
         [
@@ -169,7 +172,7 @@ BAD: list[tuple[Any, str]] = [
                 tasks=[{"title": "A", "depends_on": [result_of("s1", "tasks")]}],
             ),
         ],
-        "step s2: tasks.0.depends_on.0: 'tasks' of s1 is array, and string is wanted",
+        "step s2: tasks.0.depends_on.0: expected string, but 'tasks' of s1 is array",
     ),
     (
         [
@@ -182,18 +185,18 @@ BAD: list[tuple[Any, str]] = [
                 status=result_of("s1", "tasks.0.priority"),
             ),
         ],
-        "step s2: status: 'tasks.0.priority' of s1 is low|medium|high, and pending|",
+        "step s2: status: expected pending|in_progress|completed|blocked, but 'tasks.0.priority' of",
     ),
     (
         [SEARCH, step("s2", "create_task", "s1", title={"$from": "s1"})],
-        'step s2: title: a placeholder is exactly {"$from"',
+        'step s2: title: a placeholder must be exactly {"$from"',
     ),
     (
         [
             SEARCH,
             step("s2", "create_tasks", "s1", tasks=[{"$from": "s1", "path": "tasks", "x": 1}]),
         ],
-        "step s2: tasks.0: a placeholder is exactly",
+        "step s2: tasks.0: a placeholder must be exactly",
     ),
     (
         [step("s1"), step("s2", "update_task", "s1", task=result_of("s1", "task_id"))],
@@ -201,7 +204,7 @@ BAD: list[tuple[Any, str]] = [
     ),
     # objects
     ([step("s1", "delete_task", task="Invoices")], "step s1: task: There is no task “Invoices”"),
-    ([step("s1", "delete_task", task="reminder")], "step s1: task: “reminder” may be several"),
+    ([step("s1", "delete_task", task="reminder")], "step s1: task: “reminder” matches several"),
     ([step("s1", "delete_task", task=str(uuid4()))], "step s1: task: There is no task with the id"),
     (
         [step("s1", title="A", depends_on=["SMS reminder", "Invoices"])],
@@ -269,7 +272,7 @@ def test_who_may_only_watch_may_have_nothing_changed(project: Project, bob: User
     Membership.objects.create(project=project, user=bob, role="viewer")
     for user in (bob, None):
         (error,) = errors([step("s1"), words("s2")], project, user)
-        assert error == "step s1: the person may not change anything in this project"
+        assert error == "step s1: the user has no permission to change this project"
     assert errors([words("s1")], project, bob) == []
 
 

@@ -35,7 +35,7 @@ def begun(session: ChatSession, status: str, lease: timedelta | None) -> Run:
         status=status,
         lease_until=timezone.now() + lease if lease else None,
     )
-    body = events.run(run.pk, status).frame(1)
+    body = events.Run(run.pk, status).frame(1)
     Event.objects.create(session=session, seq=1, run=run, type="run", body=body)
     return run
 

@@ -11,14 +11,18 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
+from uuid import UUID
 
 import pytest
 from django.db.models import TextChoices
+from typing_extensions import is_typeddict
 
 from agent import exceptions
-from agent.event_log.events import LAST, EventType, Phase
+from agent.event_log.events import CLASSES, ENVELOPE, LAST, Event, EventType, Phase
 from agent.models import Approval, ApprovalMode, Memory, PlanStep, Run, Task
 from agent.plan import MAX_STEPS, StepType
 from agent.runs import runs
@@ -135,6 +139,44 @@ def of_type(sent: Frames, kind: str) -> Frames:
 def test_every_type_of_event_has_its_section() -> None:
     assert set(EVENTS) == {str(kind) for kind in EventType}
     assert {str(kind) for kind in LAST} <= code_spans(section(PROTOCOL, "Events").split("###")[0])
+
+
+# How a table names the types of a class. An id within a larger object is text in the class.
+NAMES = {str: {"text", "UUID"}, UUID: {"UUID"}, int: {"whole number"}, bool: {"true or false"}}
+
+
+def fields_of(kind: type[Event]) -> Iterator[tuple[str, Any]]:
+    """Yields the place in its frame and the type of each field that a type of event adds."""
+    hints, prefix = get_type_hints(kind), f"{kind.part}." if kind.part else ""
+    for field in fields(kind):
+        if field.name not in ENVELOPE:
+            yield from parts(f"{prefix}{field.name}", hints[field.name])
+    if kind.type == EventType.PROGRESS:  # a callback's frame has one of its own
+        yield "progress.timestamp", str
+
+
+def parts(place: str, hint: Any) -> Iterator[tuple[str, Any]]:
+    (hint,) = {*get_args(hint)} - {NoneType} if NoneType in get_args(hint) else {hint}
+    several = get_origin(hint) is list
+    inner = get_args(hint)[0] if several else hint
+    if not is_typeddict(inner):
+        yield place, hint
+        return
+    for name, part in get_type_hints(inner).items():
+        yield from parts(f"{place}{'[]' if several else ''}.{name}", part)
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_the_table_of_an_event_has_the_fields_of_its_class(kind: str) -> None:
+    types = dict(fields_of(CLASSES[kind]))
+    covered = set()
+    for row in rows(EVENTS[kind].partition("\nA **task**")[0]):
+        cell, name = row[0].strip("`"), row[1].removesuffix(" or null")
+        place = next(place for place in types if cell == place or cell.startswith(f"{place}."))
+        covered.add(place)
+        if cell == place:
+            assert name in NAMES.get(types[place], {name}), cell
+    assert covered == set(types)
 
 
 def test_every_frame_that_a_client_may_send_has_its_section_and_fields() -> None:

@@ -20,7 +20,7 @@ from agent.event_log.log import Committed, Frame
 from agent.runs import wake
 from chat import wakeups
 from chat.wakeups import News, Wakeups
-from samurai_site.server_lock import PLACE
+from samurai_site.server_lock import LOCK_ID
 from tests.support.server import ROOT, ServerProcess, environment, new_database, seeded
 
 POSTGRESQL = "postgresql://nobody@127.0.0.1:1/none"
@@ -41,7 +41,7 @@ REDIS = "redis://127.0.0.1:1/0"
             {"SAMURAI_ENGINE": "procrastinate", "DATABASE_URL": POSTGRESQL},
             "needs Redis: set REDIS_URL",
         ),
-        ({"REDIS_URL": "127.0.0.1:6379"}, "REDIS_URL must be like redis://"),
+        ({"REDIS_URL": "127.0.0.1:6379"}, "REDIS_URL must have the form redis://"),
         ({"SAMURAI_MAX_ACTIVE_RUNS": "0"}, "SAMURAI_MAX_ACTIVE_RUNS must be 1 or more"),
     ],
 )
@@ -76,7 +76,9 @@ def test_of_servers_on_one_postgresql_all_have_redis_or_there_is_one(tmp_path: P
         try:
             alone.start()
             for refused in (second, shared[0]):
-                with pytest.raises(AssertionError, match="Another server runs on this PostgreSQL"):
+                with pytest.raises(
+                    AssertionError, match="Another server is already using this PostgreSQL"
+                ):
                     refused.start()
             alone.stop(signal.SIGKILL)
             for server in shared:
@@ -90,7 +92,7 @@ def test_of_servers_on_one_postgresql_all_have_redis_or_there_is_one(tmp_path: P
 
 @pytest.mark.postgresql
 async def test_a_server_takes_its_place_again_when_postgresql_was_away(tmp_path: Path) -> None:
-    lock = f"locktype = 'advisory' AND objid = {PLACE}"
+    lock = f"locktype = 'advisory' AND objid = {LOCK_ID}"
     lock += " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     with new_database() as url:
         seed = seeded(tmp_path, DATABASE_URL=url)
@@ -102,10 +104,12 @@ async def test_a_server_takes_its_place_again_when_postgresql_was_away(tmp_path:
             ((holder,),) = server.rows(f"SELECT pid FROM pg_locks WHERE {lock}")
             server.rows(f"SELECT pg_terminate_backend({holder})")
             await until_true(lambda: server.rows(f"SELECT 1 FROM pg_locks WHERE {lock}"))
-            await until_true(lambda: "is taken again" in server.log.read_text())
-            with pytest.raises(AssertionError, match="Another server runs on this PostgreSQL"):
+            await until_true(lambda: "Server lock acquired again" in server.log.read_text())
+            with pytest.raises(
+                AssertionError, match="Another server is already using this PostgreSQL"
+            ):
                 second.start()
-            assert server.log.read_text().count("The place among the servers") == 2
+            assert server.log.read_text().count("Server lock") == 2
         finally:
             server.stop(signal.SIGKILL)
             second.stop(signal.SIGKILL)

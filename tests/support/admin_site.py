@@ -67,7 +67,7 @@ WORDS: dict[type[Model], str] = {
 
 def write_log(run: Run) -> None:
     happened = [
-        events.message(
+        events.Message(
             run.pk,
             id=run.message_id,
             role="user",
@@ -75,16 +75,16 @@ def write_log(run: Run) -> None:
             content="Doctors publish free slots",
             client_id=None,
         ),
-        events.run(run.pk, "running"),
-        events.progress(run.pk, "analyzing", "🧠 Analyzing your request..."),
-        events.plan(run.pk, id=run.pk, revision=1, summary="", steps=[]),
-        events.step(run.pk, id="s1", status="running"),
-        events.change(
+        events.Run(run.pk, "running"),
+        events.Progress(run.pk, "analyzing", "🧠 Analyzing your request..."),
+        events.Plan(run.pk, id=run.pk, revision=1, summary="", steps=[]),
+        events.Step(run.pk, id="s1", status="running"),
+        events.Change(
             run.pk, object="task", id=run.pk, action="created", before=None, after={}, by=None
         ),
-        events.token(run.pk, offset=0, text="Done"),
-        events.error(run.pk, error="It broke", code="internal", retryable=False),
-        events.cancelled(run.pk, by="alice"),
+        events.Token(run.pk, offset=0, text="Done"),
+        events.Error(run.pk, error="It broke", code="internal", retryable=False),
+        events.Cancelled(run.pk, by="alice"),
     ]
     Event.objects.bulk_create(
         Event(session=run.session, seq=seq, run=run, type=event.type, body=event.frame(seq))

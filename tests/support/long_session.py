@@ -75,18 +75,19 @@ ANSWER = """Answer %d, with **some** Markdown:
 
 def _events(run: Any, html: str, task: UUID) -> Iterator[Any]:
     from agent.event_log import events
+    from agent.event_log.payloads import Answer
 
     key, said = run.pk, run.message
-    yield events.message(
+    yield events.Message(
         key, id=said.pk, role="user", author="alice", content=said.content, client_id=None
     )
-    yield events.run(key, "queued", position=0)
-    yield events.run(key, "running")
+    yield events.Run(key, "queued", position=0)
+    yield events.Run(key, "running")
     for name in PHASES:
-        yield events.progress(key, name, f"{name} began", "", {"phase": "started"})
+        yield events.Progress(key, name, f"{name} began", "", {"phase": "started"})
         if name == "planning":
             step = {"id": "s1", "type": "tool", "tool": "create_task", "description": "Do it"}
-            yield events.plan(
+            yield events.Plan(
                 key,
                 id=uuid4(),
                 revision=1,
@@ -97,7 +98,7 @@ def _events(run: Any, html: str, task: UUID) -> Iterator[Any]:
             )
         if name == "execution" and run.number % 3 == 0:
             fields = {"title": f"Task {run.number}", "status": "pending", "priority": "medium"}
-            yield events.change(
+            yield events.Change(
                 key,
                 object="task",
                 id=task,
@@ -107,15 +108,16 @@ def _events(run: Any, html: str, task: UUID) -> Iterator[Any]:
                 by="alice",
             )
         elif name == "execution":
-            yield events.step(key, id="s1", status="succeeded")
+            yield events.Step(key, id="s1", status="succeeded")
         told = {"phase": "finished", "duration_ms": 10 * len(name)}
-        yield events.progress(key, name, f"{name} is over", "Some details of it", told)
-    yield events.run(key, "succeeded")
-    yield events.complete(
+        yield events.Progress(key, name, f"{name} is over", "Some details of it", told)
+    yield events.Run(key, "succeeded")
+    yield events.Complete(
         key,
-        message_id=run.answer.pk,
-        content=run.answer.content,
-        html=html,
+        response=run.answer.content,
+        message=Answer(
+            id=str(run.answer.pk), role="assistant", content=run.answer.content, html=html
+        ),
         usage={"input_tokens": 1, "output_tokens": 1, "calls": 1},
         duration_ms=1234,
     )

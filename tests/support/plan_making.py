@@ -76,7 +76,7 @@ class Maker:
 
     def plan(self) -> dict[str, Any]:
         """Returns a plan that fits the plan's schema, hostile in all that the schema cannot say."""
-        schema, _ = schemas.plan_schema([tool.spec for tool in registry.every()])
+        schema, _ = schemas.plan_schema([tool.spec for tool in registry.all_tools()])
         step = schema["properties"]["steps"]["items"]
         steps = [
             self.value(step, schema["$defs"])

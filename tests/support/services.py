@@ -18,7 +18,7 @@ import psycopg
 import pytest
 import redis
 
-TESTS = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 
@@ -84,12 +84,12 @@ def ag_ui_path() -> str | None:
 
 @cache
 def _of_npm() -> Path:
-    """Returns where npm installs the packages of the tests, beside them, when first asked for."""
-    folder, npm = TESTS / "node_modules", shutil.which("npm")
+    """Returns the folder of the packages in package.json; installs them when they are missing."""
+    folder, npm = ROOT / "node_modules", shutil.which("npm")
     there = all((folder / name).exists() for name in ("axe-core", "@ag-ui/client"))
     if not there and npm is not None:
-        quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--loglevel", "error"]
-        subprocess.run([npm, "install", *quiet], cwd=TESTS, check=False, timeout=120)
+        command = [npm, "ci", "--no-audit", "--no-fund", "--loglevel", "error"]
+        subprocess.run(command, cwd=ROOT, check=False, timeout=120)
     return folder
 
 

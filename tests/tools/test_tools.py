@@ -266,7 +266,7 @@ def test_memories_are_updated_searched_and_deleted(call: ToolCall, use: Use) -> 
 def test_a_tool_that_finds_nothing_to_work_on_fails_in_words(call: ToolCall, use: Use) -> None:
     use("create_tasks", tasks=[{"title": "SMS reminder"}, {"title": "Email reminder"}])
     for name, arguments, said in (
-        ("delete_task", {"task": "reminder"}, "may be several"),
+        ("delete_task", {"task": "reminder"}, "matches several"),
         ("delete_task", {"task": "Invoices"}, "There is no task"),
         ("create_task", {"title": "New", "parent": "Invoices"}, "There is no task"),
         ("update_task", {"task": "SMS reminder", "depends_on": ["SMS reminder"]}, "circle"),
@@ -320,7 +320,7 @@ def test_references_to_nothing_or_to_several_are_told_before_anything_runs(
     assert missing_objects(project.pk, tool("update_task"), good) == []
     bad = {"task": "reminder", "parent": "Invoices", "depends_on": ["Email reminder"]}
     first, second = missing_objects(project.pk, tool("update_task"), bad)
-    assert first.startswith("task: “reminder” may be several: “SMS reminder” (")
+    assert first.startswith("task: “reminder” matches several: “SMS reminder” (")
     assert "type ask" in first  # the model is not to take its pick
     assert "type ask" not in second
     assert second.startswith("parent: There is no task “Invoices”")

@@ -1,4 +1,4 @@
-"""`manage.py create_token USER`: makes an access token and prints its key, this once."""
+"""`manage.py create_token USER`: creates an access token and prints its key."""
 
 from typing import Any
 
@@ -11,17 +11,17 @@ from agent.models import ApiToken
 
 class Command(BaseCommand):
     help = (
-        "Makes an access token for USER. The last word of the output is the key, shown only once."
+        "Creates an access token for USER. The last word of the output is the key, shown only once."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("user", metavar="USER", help="the user's name")
-        parser.add_argument("--name", default="", help="what the token is for")
+        parser.add_argument("user", metavar="USER", help="the username")
+        parser.add_argument("--name", default="", help="a label, to tell tokens apart")
         parser.add_argument(
             "--scope",
             choices=ApiToken.Scope.values,
             default=ApiToken.Scope.WRITE,
-            help="what it may do (default: write)",
+            help="read: read only; write: everything the user may do (default: write)",
         )
 
     def handle(self, *args: Any, user: str, name: str, scope: str, **options: Any) -> None:
@@ -29,6 +29,6 @@ class Command(BaseCommand):
         if owner is None:
             raise CommandError(f"There is no active user {user!r}.")
         if len(name) > 100:
-            raise CommandError("A token's name has at most 100 characters.")
+            raise CommandError("--name must have at most 100 characters.")
         _, key = create_token(owner, name, scope)
-        self.stdout.write(f"Token of {user}, to {scope}, shown only this once: {key}")
+        self.stdout.write(f"Token of {user} (scope: {scope}), shown only once: {key}")

@@ -1,4 +1,4 @@
-"""`manage.py run_batch INPUT --project P`: carries out many messages, and keeps what came of each."""
+"""`manage.py run_batch INPUT --project P`: runs many messages and writes a result for each."""
 
 from __future__ import annotations
 
@@ -30,48 +30,51 @@ FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 
 class Command(BaseCommand):
     help = (
-        "Carries out the messages of INPUT (JSON Lines, CSV with a header, or a message a line) in a "
-        "project. What came of each is a line of JSON. Ends with 0 when all went well, 1 when some did "
-        "not, 2 when it was called wrongly, 130 when it was interrupted."
+        "Runs the messages of INPUT (JSON Lines, CSV with a header, or one message per line) in a "
+        "project and writes one JSON line for each. Exit code: 0 if all succeeded, 1 if some failed, "
+        "2 for wrong arguments, 130 if interrupted."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("input", metavar="INPUT", help="a file, or - for the standard input")
-        parser.add_argument("--project", required=True, help="its id, or its exact name")
+        parser.add_argument("input", metavar="INPUT", help="a file, or - for standard input")
+        parser.add_argument("--project", required=True, help="the project's id or exact name")
         parser.add_argument(
             "--output",
             metavar="FILE",
-            help="append results to FILE, and leave out what it holds (default: standard output)",
+            help="append results to FILE and skip inputs that it already contains "
+            "(default: standard output)",
         )
         parser.add_argument(
-            "--concurrency", type=_number, default=8, help="runs at once (default: 8)"
+            "--concurrency", type=_number, default=8, help="number of parallel runs (default: 8)"
         )
         parser.add_argument(
             "--session",
             choices=["one", "each"],
             default="each",
-            help="one new session for all, or one for each (default: each)",
+            help="one new session for all messages, or one for each (default: each)",
         )
         parser.add_argument(
             "--approve",
             choices=["never", "always"],
             default="never",
-            help="what to do with a plan that needs approval: cancel its run, or approve it "
+            help="if a plan needs approval: cancel the run (never) or approve it (always) "
             "(default: never)",
         )
         parser.add_argument(
-            "--fail-fast", action="store_true", help="begin nothing more once something failed"
+            "--fail-fast", action="store_true", help="start no more runs after a failure"
         )
         parser.add_argument(
             "--timeout", type=_seconds, metavar="SECONDS", help="cancel a run that takes longer"
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="plan only; the runs end as cancelled"
+            "--dry-run", action="store_true", help="only plan; the runs end as cancelled"
         )
-        how = parser.add_mutually_exclusive_group()
-        how.add_argument("--quiet", action="store_true", help="tell only what goes wrong")
-        how.add_argument(
-            "--json-events", action="store_true", help="every event to standard error, as JSON"
+        progress = parser.add_mutually_exclusive_group()
+        progress.add_argument("--quiet", action="store_true", help="print errors only")
+        progress.add_argument(
+            "--json-events",
+            action="store_true",
+            help="print every event to standard error, as JSON",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -80,12 +83,12 @@ class Command(BaseCommand):
             total = _total(file, options["input"])
             display = _display(total, options)
             output = _output(options, display)
-            code = _carry_out(project, file, output, display, options)
+            code = _run(project, file, output, display, options)
         if code:
             sys.exit(code)
 
 
-def _carry_out(
+def _run(
     project: Project,
     file: int,
     output: outputs.Output,
@@ -93,8 +96,8 @@ def _carry_out(
     options: dict[str, Any],
 ) -> int:
     stopped = threading.Event()
-    read = inputs.read(options["input"], inputs.lines(file, stopped))
-    how = Options(
+    items = inputs.read(options["input"], inputs.lines(file, stopped))
+    batch_options = Options(
         concurrency=options["concurrency"],
         one_session=options["session"] == "one",
         approve=options["approve"] == "always",
@@ -102,7 +105,7 @@ def _carry_out(
         timeout=options["timeout"],
         dry_run=options["dry_run"],
     )
-    batch = Batch(project, read, output, display, how, stopped)
+    batch = Batch(project, items, output, display, batch_options, stopped)
     sys.setswitchinterval(settings.SWITCH_INTERVAL)
     finished = False
     try:
@@ -111,12 +114,13 @@ def _carry_out(
     except inputs.Unreadable as error:
         raise CommandError(str(error), returncode=WRONG_USE) from None
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the exit
+        # The interpreter flushes standard output at exit, which would raise again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OSError as error:
-        raise CommandError(f"The batch broke off: {error}", returncode=FAILED) from None
-    except database.LOST as error:
-        raise CommandError(f"The database does not answer: {error}", returncode=FAILED) from None
+        raise CommandError(f"The batch failed: {error}", returncode=FAILED) from None
+    except database.CONNECTION_ERRORS as error:
+        raise CommandError(f"Database unreachable: {error}", returncode=FAILED) from None
     finally:
         output.close(finished=finished)
     display.summary(batch.tally, interrupted=not finished)
@@ -126,44 +130,47 @@ def _carry_out(
 
 
 async def _until_a_signal(batch: Batch) -> bool:
-    """Returns whether the batch came to its end; a second signal ends the process at once."""
+    """Returns True if the batch finished, False if a signal stopped it.
+
+    The handlers are removed at the first signal, so that a second one ends the process at once.
+    """
     loop = asyncio.get_running_loop()
-    working = loop.create_task(batch.run())
+    task = loop.create_task(batch.run())
 
     def stop() -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
-        working.cancel()
+        task.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     try:
-        await working
+        await task
     except asyncio.CancelledError:
         return False
     return True
 
 
-# -- what the arguments name -----------------------------------------------------------------------
+# -- arguments -------------------------------------------------------------------------------------
 
 
 def _project(name: str) -> Project:
     projects = Project.objects.select_related("owner")
     try:
         with contextlib.suppress(ValueError):
-            if found := projects.filter(pk=UUID(name)).first():
-                return found
-        named = list(projects.filter(name=name))
+            if project := projects.filter(pk=UUID(name)).first():
+                return project
+        matches = list(projects.filter(name=name))
     except DatabaseError as error:
         raise _wrong(
             f"The database is not ready ({error}): run `manage.py migrate` first."
         ) from None
-    if not named:
+    if not matches:
         raise _wrong(f"There is no project {name!r}.")
-    if len(named) > 1:
-        ids = ", ".join(str(project.pk) for project in named)
-        raise _wrong(f"There are {len(named)} projects {name!r}; take the id of one: {ids}.")
-    return named[0]
+    if len(matches) > 1:
+        ids = ", ".join(str(project.pk) for project in matches)
+        raise _wrong(f"There are {len(matches)} projects named {name!r}; use an id: {ids}.")
+    return matches[0]
 
 
 @contextlib.contextmanager
@@ -174,9 +181,9 @@ def _opened(name: str) -> Iterator[int]:
     try:
         file = os.open(name, os.O_RDONLY)
         if stat.S_ISDIR(os.fstat(file).st_mode):
-            raise IsADirectoryError(f"{name} is a folder")
+            raise IsADirectoryError(f"{name} is a directory")
     except OSError as error:
-        raise _wrong(f"The input cannot be read: {error}.") from None
+        raise _wrong(f"Cannot read the input: {error}.") from None
     try:
         yield file
     finally:
@@ -184,13 +191,13 @@ def _opened(name: str) -> Iterator[int]:
 
 
 def _total(file: int, name: str) -> int | None:
-    """Counts the inputs of a file, which can be read twice; of a pipe it is not known."""
+    """Returns the number of inputs in a file; None for a pipe, which can be read only once."""
     if not stat.S_ISREG(os.fstat(file).st_mode):
         return None
     start = os.lseek(file, 0, os.SEEK_CUR)
     try:
-        read = inputs.read(name, inputs.lines(file, threading.Event()))
-        return sum(isinstance(one, inputs.Item) for one in read)
+        items = inputs.read(name, inputs.lines(file, threading.Event()))
+        return sum(isinstance(item, inputs.Item) for item in items)
     except inputs.Unreadable as error:
         raise _wrong(str(error)) from None
     finally:
@@ -216,7 +223,7 @@ def _display(total: int | None, options: dict[str, Any]) -> displays.Display:
 def _output(options: dict[str, Any], display: displays.Display) -> outputs.Output:
     name = options["output"]
     if name is None and sys.stdout.isatty():
-        # On the terminal that shows the progress too: between what that one draws.
+        # The terminal also shows the progress, so that the display prints the results.
         return outputs.Output(lambda line: display.out(line.decode().rstrip("\n")))
     if name is None:
         return outputs.stream_output(sys.stdout.buffer)
@@ -226,14 +233,14 @@ def _output(options: dict[str, Any], display: displays.Display) -> outputs.Outpu
             return outputs.stream_output(path.open("wb"))
         return outputs.KeptOutput(path, dry_run=options["dry_run"])
     except OSError as error:
-        raise _wrong(f"The output cannot be written: {error}.") from None
+        raise _wrong(f"Cannot write the output: {error}.") from None
     except outputs.Unusable as error:
         raise _wrong(str(error)) from None
 
 
 @contextlib.contextmanager
 def _log_to(display: displays.Display) -> Iterator[None]:
-    """Has the program's log told by the display, which it would tear otherwise."""
+    """Redirects the agent's log to the display. Direct output to the terminal would disturb it."""
     handlers = [
         handler
         for handler in logging.getLogger("agent").handlers
@@ -250,14 +257,14 @@ def _log_to(display: displays.Display) -> Iterator[None]:
 def _number(text: str) -> int:
     number = int(text)
     if number < 1:
-        raise argparse.ArgumentTypeError("1 is the least")
+        raise argparse.ArgumentTypeError("must be at least 1")
     return number
 
 
 def _seconds(text: str) -> float:
     number = float(text)
     if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError("it must be more than 0")
+        raise argparse.ArgumentTypeError("must be greater than 0")
     return number
 
 

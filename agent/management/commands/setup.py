@@ -1,4 +1,4 @@
-"""`manage.py setup`: makes the site ready to be served, and says how to get in. Safe to repeat."""
+"""`manage.py setup`: prepares the database and prints a sign-in link. Safe to repeat."""
 
 import os
 from typing import Any
@@ -20,40 +20,41 @@ SAMPLE_BRIEF = (
     "A web app for a small clinic: patients sign up, book and cancel appointments; doctors publish "
     "their free slots. Change this brief to your own project's, or start a new project beside it."
 )
-# A server that listens on all addresses is reached from its own machine by this one.
-REACHED_AT = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
+# The address in the link for a server that listens on all addresses.
+LOCAL_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 
 
 class Command(BaseCommand):
     help = (
-        "Migrates; on the first start makes the owner and a sample project. Prints a sign-in link."
+        "Migrates the database, creates the owner and a sample project on the first start, and prints "
+        "a sign-in link."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         host, port = os.environ.get("HOST", ""), os.environ.get("PORT", "")
-        parser.add_argument("--host", default=host or "127.0.0.1", help="where the server listens")
-        parser.add_argument("--port", default=port or "8000", help="likewise")
+        parser.add_argument("--host", default=host or "127.0.0.1", help="the server's host")
+        parser.add_argument("--port", default=port or "8000", help="the server's port")
 
     def handle(self, *args: Any, host: str, port: str, **options: Any) -> None:
         settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
         call_command("migrate", verbosity=0, interactive=False)
-        make_first_project()
-        self.stdout.write(way_in(site_address(host, port)))
+        create_first_project()
+        self.stdout.write(sign_in_line(site_address(host, port)))
         self.stdout.write(model_notice())
 
 
-def make_first_project() -> None:
-    """Makes the owner, a project and a session on the first start: when there is no user at all."""
+def create_first_project() -> None:
+    """Creates the owner, a sample project and a session, unless there are users already."""
     with transaction.atomic():
         if User.objects.exists():
             return
-        # Without a password: until one is set, the one-time link is the only way in.
+        # Without a password: until one is set, the owner signs in by one-time links.
         user = User.objects.create_superuser("owner")
         project = Project.objects.create(name=SAMPLE_NAME, description=SAMPLE_BRIEF, owner=user)
         ChatSession.objects.create(project=project, created_by=user)
 
 
-def way_in(address: str) -> str:
+def sign_in_line(address: str) -> str:
     user = owner()
     if user is None:
         return f"Sign in at {address}{reverse('sign-in')}"
@@ -62,9 +63,9 @@ def way_in(address: str) -> str:
 
 
 def site_address(host: str, port: str) -> str:
-    """Returns the address without a closing slash: SITE_URL, or where the server listens."""
+    """Returns the site's address without a trailing slash: SITE_URL, or the server's host and port."""
     if settings.SITE_URL:
         site = urlsplit(settings.SITE_URL)
         return f"{site.scheme}://{site.netloc}"
-    name = REACHED_AT.get(host, host)
+    name = LOCAL_ADDRESS.get(host, host)
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"

@@ -1,0 +1,47 @@
+"""The JSON objects inside of events, as types. A reader gets them as they stand in the frame."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ConfigDict, with_config
+from typing_extensions import TypedDict  # on Python 3.11 pydantic does not read `typing`'s
+
+_open = with_config(ConfigDict(extra="allow"))  # what a later version adds stays in it
+
+
+@_open
+class PlannedStep(TypedDict):
+    id: str
+    type: str
+    tool: str | None
+    description: str
+    arguments: dict[str, Any]
+    depends_on: list[str]
+    status: str
+
+
+@_open
+class EffectChange(TypedDict):
+    object: str
+    id: str
+    action: str
+    title: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+@_open
+class StepEffect(TypedDict):
+    """What a step of a plan would change. `note`: why that is not known, or that it would fail."""
+
+    step: str
+    changes: list[EffectChange]
+    note: str
+
+
+class Answer(TypedDict):
+    id: str
+    role: str
+    content: str
+    html: str

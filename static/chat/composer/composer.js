@@ -1,0 +1,159 @@
+// The field for messages, and the switch whether plans need approval.
+
+import { showAlert } from "../support/alert.js";
+import { byId, find, findAll } from "../support/dom.js";
+import { page } from "../support/page.js";
+import { apiPath, errorText, request } from "../support/rest.js";
+import { loadDraft, saveDraft } from "./drafts.js";
+import { addUnsent, removeUnsent, restoreUnsent, unsentMessages } from "./outbox.js";
+import { parseCommand, setUpSlashCommands } from "./slash_commands.js";
+
+/**
+ * @typedef {object} Options
+ * @property {(frame: ActionRequest) => boolean} send
+ * @property {() => void} onSent
+ * @property {() => {run: string, plan_revision: number} | null} waitingPlan
+ * @property {(name: string) => boolean} act
+ *   Clicks a button of the page for a slash command. Returns false when there is none.
+ */
+
+// Missing on a viewer's page.
+const form = /** @type {HTMLFormElement | null} */ (document.getElementById("composer"));
+/** @type {HTMLTextAreaElement} */
+const field = byId("message");
+/** @type {HTMLInputElement} */
+const askFirst = byId("ask-first");
+/** Why a slash command does nothing. @type {Record<string, string>} */
+const UNAVAILABLE = {
+  stop: "Nothing is running.", undo: "There is nothing to undo.", again: "There is no answer to regenerate.",
+};
+let approvalChanges = 0; // counts the changes of the switch on this page
+
+/** @param {Options} options */
+export function setUpComposer(options) {
+  if (!form) return;
+  restoreUnsent();
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    submit(options);
+  });
+  setUpSlashCommands(field, ({ before, after, act }) => {
+    if (act) perform(act, options.act);
+    else setMessage(before + after, before.length);
+  });
+  setUpField(form);
+  askFirst.addEventListener("change", saveApproval);
+  addEventListener("focus", loadApproval);
+  document.addEventListener("visibilitychange", loadApproval);
+  for (const button of findAll(document, "[data-example]")) {
+    button.addEventListener("click", () => setMessage(button.dataset.example ?? ""));
+  }
+}
+
+/** @param {HTMLFormElement} form */
+function setUpField(form) {
+  field.addEventListener("keydown", (event) => {
+    // Moves the focus to the waiting plan, or to the transcript, whose keys work there.
+    if (event.key === "Escape") (find(document, ".approval:not([hidden])") ?? byId("log")).focus();
+    // While composing, Enter chooses a word of an input method.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
+  field.addEventListener("input", () => {
+    saveDraft(field.value);
+    resize();
+  });
+  if (!field.value && loadDraft()) {
+    field.value = loadDraft();
+    resize();
+  }
+}
+
+// For all messages of the session from now on, whoever sends them.
+async function saveApproval() {
+  approvalChanges += 1;
+  const body = { approval: askFirst.checked ? "required" : "auto" };
+  const response = await request("PATCH", apiPath("sessions", page.session), { body });
+  showAlert(response?.ok ? "" : errorText(response, "the setting was not changed"));
+  if (!response?.ok) askFirst.checked = !askFirst.checked;
+  approvalChanges += 1;
+}
+
+// Somebody who comes back to the page sees what was changed elsewhere meanwhile.
+async function loadApproval() {
+  if (document.hidden) return;
+  const changes = approvalChanges;
+  const response = await request("GET", apiPath("sessions", page.session));
+  if (response?.ok && approvalChanges === changes) {
+    askFirst.checked = response.body.approval === "required";
+  }
+}
+
+/** @type {(name: string, act: Options["act"]) => void} */
+function perform(name, act) {
+  showAlert("");
+  if (act(name)) setMessage("");
+  else showAlert(UNAVAILABLE[name]);
+}
+
+/** @param {Options} options */
+async function submit({ send, onSent, waitingPlan, act }) {
+  const typed = field.value.trim();
+  const command = parseCommand(typed);
+  if (command?.act) {
+    perform(command.act, act);
+    return;
+  }
+  const content = command ? (command.before + command.rest + command.after).trim() : typed;
+  if (!content) return;
+  const plan = waitingPlan();
+  const choice = plan ? await askPurpose() : "message";
+  if (choice === "") return;
+  showAlert("");
+  setMessage("");
+  if (plan && choice === "reject") send({ ...plan, type: "reject", reason: content });
+  else send(addUnsent(content));
+  onSent();
+}
+
+/**
+ * Asks what a message means while a plan waits: "reject", "message", or "" for neither.
+ * @returns {Promise<string>}
+ */
+function askPurpose() {
+  /** @type {HTMLDialogElement} */
+  const dialog = byId("plan-waits");
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true });
+  });
+}
+
+/** @param {Options["send"]} send */
+export function resendUnsent(send) {
+  unsentMessages().forEach(send);
+}
+
+/** Puts a refused message back into the field. @param {RejectedFrame} frame */
+export function handleRefusal({ client_id: id, error }) {
+  showAlert(error);
+  const message = id ? removeUnsent(id) : null;
+  if (message) setMessage(field.value.trim() ? `${message.content}\n${field.value}` : message.content);
+}
+
+/** @type {(text: string, caret?: number) => void} */
+export function setMessage(text, caret = text.length) {
+  if (!form) return;
+  field.value = text;
+  saveDraft(text);
+  resize();
+  field.focus();
+  field.setSelectionRange(caret, caret);
+}
+
+function resize() {
+  field.style.setProperty("height", "auto");
+  field.style.setProperty("height", `${field.scrollHeight + 2}px`);
+}

@@ -1,0 +1,243 @@
+// One task or memory opened in its place in the panel: its fields, which are saved when they are left,
+// a task's specification, a memory's revisions. What is saved comes back as a `change` event.
+
+import { announce } from "../support/alert.js";
+import { copy } from "../support/clipboard.js";
+import { showTime } from "../support/clocks.js";
+import {
+  byId, clone, closest, find, findAll, findSlot, setAttribute, setList, setText, setVisible, slot,
+} from "../support/dom.js";
+import { UNSAVED } from "../support/labels.js";
+import { page } from "../support/page.js";
+import { apiPath, errorText, request } from "../support/rest.js";
+import * as board from "./board.js";
+
+/**
+ * @typedef {object} Detail
+ * @property {string} id
+ * @property {ObjectKind} object
+ * @property {HTMLElement} row
+ * @property {HTMLElement} box
+ * @property {string | null} version
+ */
+/** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Field */
+/** @typedef {Pick<Memory, "title" | "content" | "kind" | "category">} MemoryFields */
+/** @typedef {MemoryFields & {number: number, action: string, by: string | null, created_at: string}} Revision */
+
+const root = byId("panels");
+/** The only one that is open. @type {Detail | null} */
+let current = null;
+// Fields are saved one after the other: each needs the version that the last one left.
+let saving = Promise.resolve();
+
+/** @type {(detail: Detail, action?: string) => string} */
+const pathOf = (detail, action) =>
+  apiPath(detail.object === "task" ? "tasks" : "memories", detail.id, action);
+
+/** With the session, whose log gets the change. @param {Detail} detail */
+const savingPath = (detail) => `${pathOf(detail)}?session=${page.session}`;
+
+root.addEventListener("click", (event) => {
+  /** @type {HTMLButtonElement | null} */
+  const button = closest(event, "[data-deed]");
+  if (button && current) actions[button.dataset.deed ?? ""](current, button);
+});
+
+root.addEventListener("keydown", (event) => {
+  const isInside = event.target instanceof Node && current?.row.contains(event.target);
+  if (event.key !== "Escape" || !current || !isInside) return;
+  event.preventDefault(); // closes the detail, and not the drawer around it
+  const opener = slot(current.row, "opener");
+  close();
+  opener.focus();
+});
+
+/** Opens the row of the button, or closes it when it is open. @param {HTMLElement} button */
+export function toggleDetail(button) {
+  const row = /** @type {HTMLElement} */ (button.closest("li"));
+  const isOther = current?.row !== row;
+  close();
+  if (isOther) open(row, button);
+}
+
+/** @type {(row: HTMLElement, button: HTMLElement) => void} */
+function open(row, button) {
+  const object = row.classList.contains("task") ? "task" : "memory";
+  const box = clone(`${object}-detail`);
+  button.setAttribute("aria-expanded", "true");
+  row.append(box);
+  /** @type {Detail} */
+  const detail = { id: row.dataset.key ?? "", object, row, box, version: null };
+  current = detail;
+  const form = find(box, "form");
+  form?.addEventListener("change", (event) => save(detail, /** @type {Field} */ (event.target)));
+  form?.addEventListener("submit", (event) => event.preventDefault());
+  findSlot(box, "more")?.addEventListener("toggle", () => loadMore(detail));
+  fill(detail, (object === "task" ? board.tasks : board.memories).get(detail.id));
+  load(detail);
+}
+
+function close() {
+  if (!current) return;
+  slot(current.row, "opener").setAttribute("aria-expanded", "false");
+  for (const field of fieldsOf(current)) save(current, field);
+  current.box.remove();
+  current = null;
+}
+
+/** Loads the open object again if it has this id; without an id, in any case. @param {string} [id] */
+export function refreshDetail(id) {
+  if (!current || (id && id !== current.id)) return;
+  if (!current.row.isConnected) current = null;
+  else load(current);
+}
+
+/** @param {Detail} detail */
+async function load(detail) {
+  const response = await request("GET", pathOf(detail));
+  if (!response?.ok) return;
+  detail.version = response.version;
+  fill(detail, response.body);
+  if (detail === current) loadMore(detail);
+}
+
+/**
+ * @param {Detail} detail
+ * @returns {Field[]}
+ */
+const fieldsOf = ({ box }) => findAll(box, "[name]");
+
+/** @param {Field} field */
+const isEdited = ({ value, dataset }) => dataset.was !== undefined && value !== dataset.was;
+
+/** Shows the values, but never over what a person is writing. @type {(detail: Detail, object: any) => void} */
+function fill(detail, object) {
+  if (!object) return;
+  for (const field of fieldsOf(detail)) {
+    const isKept = isEdited(field);
+    field.dataset.was = object[field.name] ?? "";
+    if (!isKept) field.value = field.dataset.was ?? "";
+  }
+  setText(detail.box, "detail-text", object.description ?? object.content ?? "");
+}
+
+// -- saving -----------------------------------------------------------------------------------------
+
+/** @type {(detail: Detail, field: Field) => void} */
+function save(detail, field) {
+  saving = saving.then(() => saveField(detail, field));
+}
+
+/** @type {(detail: Detail, field: Field, isRetry?: boolean) => Promise<void>} */
+async function saveField(detail, field, isRetry = false) {
+  if (!isEdited(field)) return;
+  const { name, value, dataset } = field;
+  const options = { body: { [name]: value }, match: detail.version };
+  const response = await request("PATCH", savingPath(detail), options);
+  if (response?.status === 412 && !isRetry) {
+    const before = dataset.was;
+    await load(detail);
+    // Somebody changed another field: this is no conflict.
+    if (dataset.was === before) await saveField(detail, field, true);
+    else showNote(detail, `Changed to “${dataset.was}” by someone else. Your text is kept; edit it to save.`);
+  } else if (response?.ok) {
+    detail.version = response.version;
+    dataset.was = value;
+    showNote(detail, "Saved.");
+  } else {
+    showNote(detail, errorText(response, UNSAVED));
+  }
+}
+
+/** @type {(detail: Detail, text: string) => void} */
+function showNote(detail, text) {
+  setText(detail.box, "detail-note", text);
+  announce(text);
+}
+
+/** @type {(detail: Detail, method: string, body?: MemoryFields) => Promise<void>} */
+async function send(detail, method, body) {
+  const response = await request(method, savingPath(detail), { body, match: detail.version });
+  if (response?.ok) return;
+  showNote(detail, errorText(response, UNSAVED));
+  if (response?.status === 412) load(detail);
+}
+
+/** @type {Record<string, (detail: Detail, button: HTMLButtonElement) => Promise<void>>} */
+const actions = {
+  async delete(detail) {
+    const neighbour = detail.row.nextElementSibling ?? detail.row.previousElementSibling;
+    const opener = (neighbour && findSlot(neighbour, "opener")) ?? find(root, "[data-open]");
+    await send(detail, "DELETE");
+    opener?.focus();
+  },
+
+  async copy(detail, button) {
+    const text = await loadSpecification(detail);
+    if (text === undefined) return;
+    showNote(detail, (await copy(text)) ? "Copied." : "Copy failed: the browser blocked it.");
+    button.focus();
+  },
+
+  async use(detail, button) {
+    const { title, content, kind, category } = JSON.parse(button.value);
+    await send(detail, "PATCH", { title, content, kind, category });
+  },
+};
+
+// -- a task's specification, a memory's revisions ---------------------------------------------------
+
+/** @param {Detail} detail */
+function loadMore(detail) {
+  /** @type {HTMLDetailsElement} */
+  const more = slot(detail.box, "more");
+  if (!more.open) return;
+  if (detail.object === "task") loadSpecification(detail);
+  else loadRevisions(detail);
+}
+
+/**
+ * @param {Detail} detail
+ * @returns {Promise<string | undefined>}
+ */
+async function loadSpecification(detail) {
+  const body = await loadPart(detail, "specification", "the specification was not loaded");
+  if (body) slot(detail.box, "specification").textContent = body.specification;
+  return body?.specification;
+}
+
+/**
+ * Returns the body of the response, unless something else was opened meanwhile.
+ * @type {(detail: Detail, action: string, consequence: string) => Promise<any>}
+ */
+async function loadPart(detail, action, consequence) {
+  const response = await request("GET", pathOf(detail, action));
+  if (detail !== current) return undefined;
+  if (!response?.ok) showNote(detail, errorText(response, consequence));
+  return response?.ok ? response.body : undefined;
+}
+
+/** @param {Detail} detail */
+async function loadRevisions(detail) {
+  const body = await loadPart(detail, "revisions", "the history was not loaded");
+  if (!body) return;
+  const memory = board.memories.get(detail.id);
+  /** @type {Revision[]} */
+  const revisions = body.results;
+  setList(detail.box, "revisions", revisions, {
+    template: "revision", key: ({ number }) => number,
+    fill: (node, revision) => fillRevision(node, revision, memory),
+  });
+}
+
+/** @type {(node: HTMLElement, revision: Revision, memory: Memory | undefined) => void} */
+function fillRevision(node, revision, memory) {
+  const { title, content, kind, category } = revision;
+  const isCurrent = memory?.title === title && memory.content === content && memory.kind === kind;
+  setText(node, "revision-action", revision.action);
+  setText(node, "revision-by", revision.by ?? "");
+  showTime(node, "revision-at", revision.created_at);
+  setText(node, "revision-content", content === title ? title : `${title}: ${content}`);
+  setVisible(node, "revision-use", !isCurrent);
+  setAttribute(findSlot(node, "revision-use"), "value", JSON.stringify({ title, content, kind, category }));
+}

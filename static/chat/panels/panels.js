@@ -1,0 +1,165 @@
+// Tasks and memories beside the transcript, updated by `change` events. Actions on one object are in
+// detail.js and reorder.js, filter and search in search.js.
+
+import { debug } from "../support/debug.js";
+import {
+  byId, closest, findSlot, setAttribute, setIcon, setList, setText, setVisible, slot,
+} from "../support/dom.js";
+import { taskNote, tickLabel } from "../support/labels.js";
+import { page } from "../support/page.js";
+import { enqueue } from "../transcript/render_queue.js";
+import * as board from "./board.js";
+import { matchesFilter, searchResults, setMarkedText, setUpSearch } from "./search.js";
+
+const root = byId("panels");
+/** @type {Board} */
+const firstBoard = JSON.parse(byId("board").textContent ?? "");
+let version = firstBoard.version; // of the board that was loaded last
+let wantedVersion = version; // the latest that a frame named
+/** Changes that came while the board was being loaded. @type {BoardChange[] | null} */
+let missed = null;
+/** Loaded when something is opened. @type {typeof import("./detail.js") | null} */
+let detail = null;
+board.replace(firstBoard);
+
+root.addEventListener("click", async (event) => {
+  const button = closest(event, "[data-open]");
+  if (!button) return;
+  detail ??= await import("./detail.js");
+  detail.toggleDetail(button);
+});
+
+/** After a new message, what changed before it is no longer marked as new. */
+export function clearFresh() {
+  board.fresh.clear();
+  enqueue("panels", renderPanels);
+}
+
+/** @type {(body: BoardChange, change: Change) => void} */
+export function applyChange(body, change) {
+  missed?.push(body);
+  board.apply(body);
+  board.fresh.set(body.id, change);
+  enqueue("panels", renderPanels);
+  enqueue(`detail ${body.id}`, () => detail?.refreshDetail(body.id));
+}
+
+function renderPanels() {
+  const focused = /** @type {HTMLElement | null} */ (document.activeElement);
+  renderTasks();
+  renderMemories();
+  // A row that was moved in the document loses the focus.
+  if (focused !== document.activeElement && root.contains(focused)) focused?.focus({ preventScroll: true });
+}
+
+function renderTasks() {
+  const rows = board.tree();
+  const titles = new Map(rows.map(({ task }) => [task.id, task.title]));
+  const shown = rows.filter(({ task }) => matchesFilter(task)).length;
+  setList(root, "tasks", rows, {
+    template: "task", key: (row) => row.task.id, fill: (node, row) => fillTask(node, row, titles),
+  });
+  renderDeleted("tasks-gone", "task");
+  setVisible(root, "tasks-none", rows.length === 0);
+  setVisible(root, "tasks-unmatched", rows.length > 0 && shown === 0);
+  const open = rows.filter(({ task }) => task.status !== "completed").length;
+  setText(root, "tasks-count", shown < rows.length ? `${shown} of ${rows.length}` : `${open} open`);
+}
+
+function renderMemories() {
+  const rows = searchResults(board.sortedMemories());
+  setList(root, "memories", rows, { template: "memory", key: ({ id }) => id, fill: fillMemory });
+  renderDeleted("memories-gone", "memory");
+  const all = board.memories.size;
+  setVisible(root, "memories-none", all === 0);
+  setVisible(root, "memories-unmatched", all > 0 && rows.length === 0);
+  setText(root, "memories-count", rows.length < all ? `${rows.length} of ${all}` : all);
+}
+
+/** @type {(name: string, object: ObjectKind) => void} */
+function renderDeleted(name, object) {
+  setList(root, name, board.deleted(object), {
+    template: "gone", key: ({ id }) => id, fill: fillDeleted,
+  });
+}
+
+/** @type {(node: HTMLElement, row: {task: Task, level: number}, titles: Map<string, string>) => void} */
+function fillTask(node, { task, level }, titles) {
+  setAttribute(node, "data-status", task.status);
+  setAttribute(node, "aria-level", level);
+  node.toggleAttribute("hidden", !matchesFilter(task));
+  setIcon(node, "task-box", `box-${task.status}`);
+  const button = findSlot(node, "task-tick");
+  if (button) setAttribute(button, "aria-label", tickLabel(task));
+  else setAttribute(slot(node, "task-box"), "aria-label", task.status);
+  setText(node, "task-title", task.title);
+  setText(node, "task-note", taskNote(task, titles));
+  fillFresh(node, "task", board.fresh.get(task.id));
+}
+
+/** @type {(node: HTMLElement, memory: Memory) => void} */
+function fillMemory(node, memory) {
+  setText(node, "memory-kind", memory.kind);
+  setMarkedText(node, "memory-title", memory.title);
+  setMarkedText(node, "memory-note", memory.content === memory.title ? "" : memory.content);
+  fillFresh(node, "memory", board.fresh.get(memory.id));
+}
+
+/** @type {(node: HTMLElement, name: ObjectKind, change: Change | undefined) => void} */
+function fillFresh(node, name, change) {
+  node.toggleAttribute("data-fresh", Boolean(change));
+  setVisible(node, `${name}-fresh`, change);
+  setText(node, `${name}-brief`, change?.brief ?? "");
+  slot(node, `${name}-brief`).removeAttribute("hidden");
+  fillUndo(findSlot(node, `${name}-undo`), change);
+}
+
+/** @type {(node: HTMLElement, change: Change) => void} */
+function fillDeleted(node, change) {
+  setText(node, "gone-text", change.text);
+  fillUndo(findSlot(node, "gone-undo"), change);
+}
+
+/** @type {(button: HTMLElement | null, change: Change | undefined) => void} */
+function fillUndo(button, change) {
+  setAttribute(button, "value", change?.seq ?? "");
+  setAttribute(button, "aria-label", `Undo: ${change?.text ?? ""}`);
+}
+
+/**
+ * Loads the board again when another session changed it, perhaps while this page was disconnected: the
+ * events are in that session's log. `hello` and `board` frames carry the current version.
+ * @param {HelloFrame | BoardFrame} frame
+ */
+export async function updateBoard(frame) {
+  wantedVersion = (frame.type === "hello" ? frame.board : frame.version) ?? wantedVersion;
+  if (missed) return; // the loading that is under way compares the version again at its end
+  let next;
+  do {
+    next = wantedVersion;
+  } while (version !== next && (await loadBoard(next)) && wantedVersion !== next);
+}
+
+/** @param {number} next */
+async function loadBoard(next) {
+  missed = [];
+  try {
+    const response = await fetch(page.board, { headers: { Accept: "text/html" } });
+    if (!response.ok) throw new TypeError(`the board's status was ${response.status}`);
+    const template = document.createElement("template");
+    template.innerHTML = await response.text();
+    board.replace(JSON.parse(template.content.getElementById("board")?.textContent ?? ""));
+    missed.forEach(board.apply);
+    version = next;
+    renderPanels();
+    detail?.refreshDetail();
+    return true;
+  } catch (error) {
+    debug("the board could not be loaded", error); // the next frame with a version tries again
+    return false;
+  } finally {
+    missed = null;
+  }
+}
+
+setUpSearch(renderPanels);

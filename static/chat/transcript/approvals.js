@@ -1,0 +1,94 @@
+// Decisions on a plan that waits, by button or by key, and what to show when somebody else decided
+// first. The plan's editor is loaded when somebody edits.
+
+import { showAlert } from "../support/alert.js";
+import { byId, closest, find, slot } from "../support/dom.js";
+import { statusLine } from "./run_labels.js";
+
+const log = byId("log");
+// The event that tells who decided first may come after the refusal.
+const REFUSAL_DELAY_MS = 500;
+const NOT_CONNECTED = "Not connected. Try again when the page is live.";
+/** @type {typeof import("../editor/plan_editor.js") | null} */
+let editor = null;
+/** The run whose plan was last decided on here. @type {Run | null} */
+let lastDecided = null;
+
+/** @param {HTMLElement} node */
+const planRevision = (node) => Number(slot(node, "run-approval").dataset.revision);
+
+/**
+ * Sends what a button of a run means. Returns whether it was sent.
+ * @param {string | undefined} action
+ * @param {HTMLElement} node
+ * @param {Run | undefined} run
+ * @param {(frame: ActionRequest) => boolean} send
+ */
+export function act(action, node, run, send) {
+  if (action !== "cancel") lastDecided = run ?? null;
+  const isSent = send(actionFrame(action, node));
+  if (!isSent) showAlert(NOT_CONNECTED);
+  return isSent;
+}
+
+/** @type {(action: string | undefined, node: HTMLElement) => ActionRequest} */
+function actionFrame(action, node) {
+  const { run = "" } = node.dataset;
+  if (action === "cancel") return { type: "cancel", run };
+  if (action === "approve") return { type: "approve", run, plan_revision: planRevision(node) };
+  /** @type {HTMLInputElement} */
+  const reason = slot(node, "run-reason");
+  return { type: "reject", run, plan_revision: planRevision(node), reason: reason.value.trim() };
+}
+
+/** @type {(run: Run, node: HTMLElement, send: (frame: ActionRequest) => boolean) => Promise<void>} */
+export async function editPlan(run, node, send) {
+  /** @param {EditPlanRequest} frame */
+  const save = (frame) => {
+    lastDecided = run;
+    const isSent = send(frame);
+    if (!isSent) showAlert(NOT_CONNECTED);
+    return isSent;
+  };
+  editor = await import("../editor/plan_editor.js");
+  editor.openEditor(run, slot(node, "run-approval"), save);
+}
+
+/** @type {(frame: EventFrame, run: Run) => void} */
+export function handleEvent(frame, run) {
+  if (!["approval", "complete", "error", "cancelled"].includes(frame.type)) return;
+  if (!editor?.handlePlanEvent(run)) return;
+  showAlert(`${run.decided || statusLine(run)}. Your changes to the plan were not saved.`);
+}
+
+/** Returns whether the refusal was shown here. @param {RejectedFrame} frame */
+export function handleRefusal(frame) {
+  if (editor?.handleRefusal(frame)) return true;
+  if (!lastDecided || !["not_active", "stale_plan"].includes(frame.code)) return false;
+  const run = lastDecided;
+  lastDecided = null;
+  setTimeout(() => {
+    editor?.closeEditor();
+    showAlert(refusalText(frame, run));
+  }, REFUSAL_DELAY_MS);
+  return true;
+}
+
+/** @type {(frame: RejectedFrame, run: Run) => string} */
+function refusalText({ code, error }, run) {
+  if (code === "stale_plan") return "The plan has changed. Review the new version.";
+  const outcome = run.decided || (run.ended ? statusLine(run) : "");
+  return outcome ? `${outcome}. Your choice had no effect.` : error;
+}
+
+// `A` approves while the focus is in the transcript and not in a field.
+export function setUpApprovalKey() {
+  log.addEventListener("keydown", (event) => {
+    const isTyping = closest(event, "input, textarea, select");
+    if (event.key.toLowerCase() !== "a" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+    const button = find(log, '.approval:not([hidden]) [data-act="approve"]:enabled');
+    if (!button?.checkVisibility()) return;
+    event.preventDefault();
+    button.click();
+  });
+}

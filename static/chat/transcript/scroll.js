@@ -1,0 +1,47 @@
+// Follows the end of the transcript while the view is at the end, and stays in place otherwise.
+
+import { byId } from "../support/dom.js";
+
+const log = byId("log");
+const button = byId("latest");
+const TOLERANCE = 48; // pixels from the end that still count as the end
+let isFollowing = true;
+let last = { top: 0, height: 0 };
+
+const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight <= TOLERANCE;
+
+/** @param {boolean} following */
+function setFollowing(following) {
+  isFollowing = following;
+  // Has the browser keep the view in place when something above it changes its size.
+  log.toggleAttribute("data-away", !following);
+}
+
+export const stopFollowing = () => setFollowing(false);
+
+export function scrollToEnd() {
+  setFollowing(true);
+  log.scrollTop = log.scrollHeight;
+}
+
+// A view that went up in a transcript that has not become shorter was moved by a person. A larger
+// distance to the end shows nothing: more may have come since the scrolling that this event reports.
+function onScroll() {
+  const { scrollTop: top, scrollHeight: height } = log;
+  const wentUp = top < last.top && height >= last.height;
+  setFollowing(isAtEnd() || (isFollowing && !wentUp));
+  last = { top, height };
+  button.hidden = isFollowing;
+}
+
+export function setUpScroll() {
+  scrollToEnd();
+  log.addEventListener("scroll", onScroll, { passive: true });
+  button.addEventListener("click", scrollToEnd);
+  const sizes = new ResizeObserver(() => {
+    if (isFollowing) log.scrollTop = log.scrollHeight;
+    else button.hidden = isAtEnd();
+  });
+  for (const child of log.children) sizes.observe(child);
+  sizes.observe(log);
+}

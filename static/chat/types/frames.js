@@ -1,0 +1,171 @@
+// Types of the protocol's frames, as docs/protocol.md describes them. No page loads this file: the
+// compiler reads it, and its types are known in all scripts.
+
+// -- values in several frames -----------------------------------------------------------------------
+
+/** @typedef {"queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled"} RunStatus */
+/** @typedef {"pending" | "running" | "succeeded" | "failed" | "skipped" | "cancelled"} StepStatus */
+/** @typedef {"created" | "updated" | "deleted" | "restored"} ChangeAction */
+/** @typedef {"task" | "memory"} ObjectKind */
+/** @typedef {Record<string, unknown>} JsonObject */
+
+/**
+ * @typedef {object} Task
+ * @property {string} id
+ * @property {string} title
+ * @property {string} description
+ * @property {"pending" | "in_progress" | "completed" | "blocked"} status
+ * @property {"low" | "medium" | "high"} priority
+ * @property {string | null} parent
+ * @property {string[]} depends_on
+ * @property {number} position
+ */
+
+/**
+ * @typedef {object} Memory
+ * @property {string} id
+ * @property {string} title
+ * @property {string} content
+ * @property {string} kind
+ * @property {string} category
+ */
+
+/**
+ * @typedef {object} PlanStep
+ * @property {string} id
+ * @property {"tool" | "answer" | "ask"} type
+ * @property {string | null} tool
+ * @property {string} description
+ * @property {JsonObject} arguments
+ * @property {string[]} depends_on
+ * @property {StepStatus} status
+ */
+
+/**
+ * @typedef {object} PlannedChange
+ * @property {ObjectKind} object
+ * @property {string} id
+ * @property {ChangeAction} action
+ * @property {string} title
+ * @property {JsonObject | null} before
+ * @property {JsonObject | null} after
+ */
+
+/** @typedef {{step: string, changes: PlannedChange[], note: string}} StepEffects */
+/** @typedef {{low_ms: number, median_ms: number, high_ms: number}} Estimate */
+
+/**
+ * @typedef {object} Approval
+ * @property {string} id
+ * @property {"requested" | "approved" | "rejected" | "expired"} status
+ * @property {number} plan_revision
+ * @property {string} reason
+ * @property {string | null} by
+ * @property {StepEffects[]} [effects]
+ * @property {Estimate | null} [estimate]
+ * @property {string} [expires_at]
+ */
+
+/**
+ * @typedef {object} BoardChange  The body of a `change` event.
+ * @property {ObjectKind} object
+ * @property {string} id
+ * @property {ChangeAction} action
+ * @property {any} before  A Task or Memory, or null.
+ * @property {any} after  A Task or Memory, or null.
+ * @property {string | null} by
+ */
+
+/**
+ * @typedef {object} ProgressMetadata
+ * @property {"started" | "finished" | "failed"} [phase]
+ * @property {number} [duration_ms]
+ * @property {string[]} [recalled]
+ * @property {string} [step_id]
+ * @property {number} [eta_ms]
+ * @property {number} [slow_after_ms]
+ */
+
+// -- events -----------------------------------------------------------------------------------------
+
+/** @typedef {{seq: number, run: string, timestamp: string}} RunEventFields */
+
+/**
+ * @typedef {RunEventFields & {type: "message", message: {
+ *   id: string, role: "user", author: string, content: string, client_id: string | null,
+ * }}} MessageFrame
+ */
+/** @typedef {RunEventFields & {type: "run", status: RunStatus, position?: number, retry_of?: string}} RunFrame */
+/**
+ * @typedef {RunEventFields & {type: "progress", progress: {
+ *   step: string, message: string, details: string, timestamp: string, metadata: ProgressMetadata,
+ * }}} ProgressFrame
+ */
+/**
+ * @typedef {RunEventFields & {type: "plan", plan: {
+ *   id: string, revision: number, summary: string, steps: PlanStep[],
+ * }}} PlanFrame
+ */
+/**
+ * @typedef {RunEventFields & {type: "step", step: {
+ *   id: string, status: StepStatus, started_at: string | null, finished_at: string | null,
+ *   result: JsonObject | null, error: string | null,
+ * }}} StepFrame
+ */
+/** @typedef {RunEventFields & {type: "approval", approval: Approval}} ApprovalFrame */
+/**
+ * @typedef {Omit<RunEventFields, "run"> & {
+ *   type: "change", run: string | null, change: BoardChange,
+ * }} ChangeFrame
+ */
+/** @typedef {RunEventFields & {type: "token", offset: number, text: string}} TokenFrame */
+/**
+ * @typedef {RunEventFields & {type: "complete", response: string, message: {
+ *   id: string, role: "assistant", content: string, html: string,
+ * }, usage: {input_tokens: number, output_tokens: number, calls: number}, duration_ms: number}} CompleteFrame
+ */
+/**
+ * @typedef {RunEventFields & {
+ *   type: "error", error: string, code: string, retryable: boolean, partial: string,
+ * }} ErrorFrame
+ */
+/**
+ * @typedef {RunEventFields & {
+ *   type: "cancelled", by: string | null, reason: string, partial: string,
+ * }} CancelledFrame
+ */
+/**
+ * @typedef {MessageFrame | RunFrame | ProgressFrame | PlanFrame | StepFrame | ApprovalFrame
+ *   | ChangeFrame | TokenFrame | CompleteFrame | ErrorFrame | CancelledFrame} EventFrame
+ */
+
+// -- frames that are in no log ----------------------------------------------------------------------
+
+/** @typedef {{type: "hello", last_seq: number, board?: number}} HelloFrame */
+/** @typedef {{type: "heartbeat", timestamp: string}} HeartbeatFrame */
+/** @typedef {{type: "board", project?: string, version: number}} BoardFrame */
+/** @typedef {{type: "interrupted", run: string, interrupted: boolean}} InterruptedFrame */
+/** @typedef {{type: "rejected", code: string, error: string, client_id: string | null}} RejectedFrame */
+/** @typedef {{type: "resync", seq: number, snapshot: JsonObject}} ResyncFrame */
+/**
+ * @typedef {HelloFrame | HeartbeatFrame | BoardFrame | InterruptedFrame | RejectedFrame
+ *   | ResyncFrame} ControlFrame
+ */
+/** @typedef {EventFrame | ControlFrame} ServerFrame */
+
+// -- what a client sends ----------------------------------------------------------------------------
+
+/** @typedef {{type: "message", content: string, client_id: string}} MessageRequest */
+/** @typedef {{type: "cancel", run: string}} CancelRequest */
+/** @typedef {{type: "approve", run: string, plan_revision: number}} ApproveRequest */
+/** @typedef {{type: "reject", run: string, plan_revision: number, reason: string}} RejectRequest */
+/**
+ * @typedef {{type: "edit_plan", run: string, plan_revision: number,
+ *   steps: Omit<PlanStep, "status">[]}} EditPlanRequest
+ */
+/** @typedef {{type: "ack", seq: number}} AckRequest */
+/** @typedef {{type: "ping"}} PingRequest */
+/**
+ * @typedef {MessageRequest | CancelRequest | ApproveRequest | RejectRequest | EditPlanRequest} ActionRequest
+ */
+/** @typedef {ActionRequest | AckRequest | PingRequest} ClientFrame */

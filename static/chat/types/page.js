@@ -1,0 +1,153 @@
+// Types of the values that the page's scripts share. No page loads this file: the compiler reads it,
+// and its types are known in all scripts.
+
+/** @typedef {[name: string, value: string]} Fact  A field of a step's arguments or result. */
+/** @typedef {[name: string, before: string, after: string]} Difference */
+
+/** @typedef {{author: string, content: string, at: string, id: string, client_id: string}} UserMessage */
+
+/**
+ * @typedef {object} Phase
+ * @property {string} key
+ * @property {string} step
+ * @property {string} at
+ * @property {number} seq
+ * @property {string} message
+ * @property {string} details
+ * @property {"noted" | "running" | "finished" | "failed" | "stopped"} state
+ * @property {number | null} duration_ms
+ * @property {number | null} slow_after_ms
+ * @property {string[]} recalled
+ */
+
+/**
+ * @typedef {object} Step
+ * @property {string} id
+ * @property {number} number
+ * @property {PlanStep["type"]} type
+ * @property {string} description
+ * @property {StepStatus} status
+ * @property {string[]} depends_on
+ * @property {string} waits_for
+ * @property {number} seq  Of the first event about it, 0 before that.
+ * @property {string} tool
+ * @property {JsonObject} arguments
+ * @property {Fact[]} given
+ * @property {Fact[]} returned
+ * @property {string | null} started_at
+ * @property {string | null} finished_at
+ * @property {string} report
+ * @property {string} result
+ * @property {string} error
+ * @property {number | null} slow_after_ms
+ */
+
+/**
+ * @typedef {object} Change
+ * @property {number} seq
+ * @property {ObjectKind} object
+ * @property {string} id
+ * @property {string} text
+ * @property {string} by
+ * @property {string} at
+ * @property {string} brief
+ * @property {boolean} undoable
+ */
+
+/**
+ * @typedef {object} Effect  A change that a step of the plan would make.
+ * @property {string} key
+ * @property {number | undefined} number
+ * @property {ChangeAction | "unknown"} action
+ * @property {string} text
+ * @property {Difference[]} fields
+ */
+
+/**
+ * @typedef {object} Run  A message with its run, as `Exchange` in chat/transcript.py.
+ * @property {string} run
+ * @property {UserMessage | null} said
+ * @property {RunStatus} status
+ * @property {string} started_at
+ * @property {Phase[]} phases
+ * @property {number} plan_revision
+ * @property {string} summary
+ * @property {Step[]} steps
+ * @property {Change[]} changes
+ * @property {string} text
+ * @property {string} html
+ * @property {boolean} asks
+ * @property {string} why
+ * @property {Effect[]} effects
+ * @property {string} estimate
+ * @property {string} expires_at
+ * @property {string} decided
+ * @property {string} answer_id
+ * @property {string} reason
+ * @property {string | null} by
+ * @property {string} error
+ * @property {boolean} retryable
+ * @property {number | null} eta_ms
+ * @property {string} eta_at
+ * @property {boolean} interrupted
+ * @property {number | null} duration_ms
+ * @property {number} before
+ * @property {boolean} ended
+ */
+
+/** @typedef {{tasks: Task[], memories: Memory[], version: number}} Board */
+
+/**
+ * @typedef {object} LabelTables  The tables of chat/labels.py.
+ * @property {Record<string, string>} doing
+ * @property {Record<string, [verb: string, one: string, many: string]>} tools
+ * @property {Record<ChangeAction, string>} actions
+ * @property {Record<ChangeAction, string>} would
+ * @property {Record<string, string>} fields
+ * @property {Record<string, string>} statuses
+ * @property {string[]} kinds
+ * @property {string} waiting
+ * @property {string} goes_on
+ * @property {string} interrupted
+ * @property {string} unknown_time
+ * @property {string} unreadable
+ */
+
+/**
+ * @typedef {object} PageData  What the server gives the page's scripts to start from.
+ * @property {string} session
+ * @property {string} user
+ * @property {string} project
+ * @property {string} project_id
+ * @property {string} socket
+ * @property {string} entries
+ * @property {string} where
+ * @property {string} board
+ * @property {number} last_seq
+ * @property {string} now
+ * @property {Run[]} runs
+ * @property {Change[]} fresh
+ * @property {LabelTables} words
+ */
+
+/**
+ * @typedef {object} ApiResponse
+ * @property {boolean} ok
+ * @property {number} status
+ * @property {any} body  Null when the response is not JSON.
+ * @property {string | null} version  The ETag.
+ */
+
+/** @typedef {{onFrame: (frame: ServerFrame) => void, onClose: (code: number) => void}} TransportListener */
+
+/**
+ * @typedef {object} Transport  A way to receive frames after a position. Its first frame is `hello`.
+ * @property {(frame: ActionRequest) => boolean} send  Returns whether the transport took the frame.
+ * @property {() => void} stop
+ * @property {(seq: number) => void} [handled]  The page has shown all events up to `seq`.
+ * @property {() => void} [check]  Asks the server for a sign of life.
+ */
+
+/** @typedef {"connecting" | "live" | "waiting" | "signed-out" | "gone"} ConnectionState */
+
+/** @typedef {{before: string, after: string, act: string}} SlashCommand */
