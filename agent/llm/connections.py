@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 from base64 import b64encode
 from collections.abc import AsyncGenerator
 from urllib.parse import unquote, urlsplit
-from weakref import WeakKeyDictionary
 
 import httpx2
 from openai import AsyncOpenAI, DefaultAioHttpClient, Timeout
 
 from agent.exceptions import ModelRefused
 from agent.llm.errors import Server
+from agent.support.per_loop import PerLoop
 
 # Seconds until a server that does not take connections counts as away.
 CONNECT = 10.0
 
-_Kept = tuple[AsyncOpenAI, AsyncGenerator[None, None]]
-_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], _Kept]] = (
-    WeakKeyDictionary()
-)
+_Clients = dict[tuple[str, str], tuple[AsyncOpenAI, AsyncGenerator[None, None]]]
+_clients: PerLoop[_Clients] = PerLoop(dict)
 
 
 async def client_of(server: Server) -> AsyncOpenAI:
     """Returns this loop's client for `server`."""
-    of_loop = _clients.setdefault(asyncio.get_running_loop(), {})
+    of_loop = _clients.here()
     place = (server.base_url, server.key)
     if place not in of_loop:
         client = _client(server)
@@ -37,18 +34,17 @@ async def client_of(server: Server) -> AsyncOpenAI:
 
 async def close_clients() -> None:
     """Closes this loop's clients now; whoever ends a loop by `asyncio.run` need not."""
-    for _, keeper in _clients.pop(asyncio.get_running_loop(), {}).values():
+    for _, keeper in (_clients.drop() or {}).values():
         await keeper.aclose()
 
 
 async def _close_at_the_end(client: AsyncOpenAI) -> AsyncGenerator[None, None]:
     """Stays suspended: a loop that ends closes its generators, and with this one the client."""
-    loop = asyncio.get_running_loop()
     try:
         yield
     finally:
         # The client's connections hold the loop: kept, neither would ever be freed.
-        _clients.pop(loop, None)
+        _clients.drop()
         await client.close()
 
 
