@@ -1,4 +1,4 @@
-"""Flow control: how far a connection may run ahead of what its client has handled."""
+"""Limits of a connection: events that its client has not acknowledged, and frames that it may send."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import deque
 
 MAX_EVENTS = 1024
 MAX_BYTES = 1_048_576
-PATIENCE = 30.0  # seconds that a full window may stay full
+PATIENCE = 30.0  # seconds that the window may stay full, or that sending one frame may take
 
 
 class Window:

@@ -12,7 +12,6 @@ from weakref import WeakValueDictionary
 
 from django.conf import settings
 
-from agent import agent
 from agent.batch import results
 from agent.batch.displays import Display
 from agent.batch.inputs import Item, Unread
@@ -21,6 +20,7 @@ from agent.batch.tally import Tally
 from agent.engine import local
 from agent.engine.runner import Runner, log_database_errors
 from agent.event_log import events, log
+from agent.event_log.follower import follow
 from agent.exceptions import Refused
 from agent.models import ApprovalMode, ChatSession, Event, Project, Run
 from agent.runs import approvals, ending, runs
@@ -231,7 +231,7 @@ class Batch:
 
     async def _watch(self, item: Item, run: Run, after: int) -> None:
         """Follows the run to its end, and decides on its plan."""
-        async with contextlib.aclosing(agent.follow(run.session_id, after)) as frames:
+        async with contextlib.aclosing(follow(run.session_id, after)) as frames:
             async for frame in frames:
                 if frame.run != run.pk:
                     continue

@@ -101,17 +101,17 @@ def _session(project: Project, named: UUID | None, client_id: UUID | None) -> Ch
 
 
 class Waiting(Response):
-    """Stands for the answer until the run is over; nothing is held for it but a place in the feed."""
+    """Stands for the answer until the run is over; only a viewer in the feed is held for it."""
 
-    def __init__(self, presence: ConnectionIdentity, run: Run, after: int) -> None:
+    def __init__(self, identity: ConnectionIdentity, run: Run, after: int) -> None:
         super().__init__()
-        self.presence, self.run, self.after = presence, run, after
+        self.identity, self.run, self.after = identity, run, after
 
     async def settle(self) -> None:
         """Waits for the end of the run, or until it waits for a person; then is the answer."""
-        async with aclosing(run_filter.of_run(self.presence, self.run, self.after)) as told:
-            async for one in told:
-                if one.blocked:
+        async with aclosing(run_filter.of_run(self.identity, self.run, self.after)) as frames:
+            async for frame in frames:
+                if frame.blocked:
                     break
         self.status_code, self.data = await database.call(_answer, self.run.pk)
         if self.status_code == 202:
@@ -147,8 +147,8 @@ class Chat(ChatView):
         if session.runs.filter(status=Run.Status.WAITING, number__lte=run.number).exists():
             status, shown = _answer(run.pk)
             return Response(shown, status, headers={"Location": f"/api/runs/{run.pk}/"})
-        presence = sse.presence_of(request, session)
-        return let_go(Waiting(presence, run, run_filter.start_of(run)))
+        identity = sse.identity_of(request, session)
+        return let_go(Waiting(identity, run, run_filter.start_of(run)))
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
@@ -217,17 +217,17 @@ class ChatStream(ChatView):
         had = sse.cursor_of(request)
         session, run = self.accept(project_id)
         after = max(run_filter.start_of(run), min(had, session.last_seq))
-        presence = sse.presence_of(request, session)
-        return sse.stream(request, _blocks(presence, run, after))
+        identity = sse.identity_of(request, session)
+        return sse.stream(request, _blocks(identity, run, after))
 
 
-async def _blocks(presence: ConnectionIdentity, run: Run, after: int) -> AsyncGenerator[str, None]:
+async def _blocks(identity: ConnectionIdentity, run: Run, after: int) -> AsyncGenerator[str, None]:
     if await database.call(_is_over, run.pk, after):
         return
-    async with aclosing(run_filter.of_run(presence, run, after)) as told:
-        async for one in told:
-            if one.event is not None or one.piece.seq is None:
-                yield sse.block(one.piece)
+    async with aclosing(run_filter.of_run(identity, run, after)) as found:
+        async for item in found:
+            if item.event is not None or item.frame.seq is None:
+                yield sse.block(item.frame.body, item.frame.seq)
 
 
 def _is_over(run: UUID, after: int) -> bool:

@@ -13,48 +13,34 @@ from rest_framework.request import Request
 
 from agent.models import ChatSession
 from chat import feed
+from chat.api import event_stream
 from chat.api.authentication import login_of, user_of
-from chat.api.event_stream import Follower, Piece
 from chat.api.views import let_go, on_loop
 from chat.connection_identity import ConnectionIdentity
-from chat.consumers import MAX_CONNECTIONS
 from chat.flow_control import MAX_BYTES
 
-# A stream ends here and its reader comes back. That bounds what lies about for a reader that stalls:
-# Daphne takes whatever it is given, whether that is read or not.
+# A stream ends after this much, and its client comes back. That bounds what lies unread for a client
+# that stalls: Daphne buffers whatever it is given.
 MAX_EVENTS = 1000
 MAX_SECONDS = 600.0
 MAX_POSITION = 2**63 - 1
 
 
 class EventStreamRenderer(JSONRenderer):
-    """Stands for `Accept: text/event-stream`; a stream writes itself."""
+    """Lets DRF accept `text/event-stream`; `stream` makes the response."""
 
     media_type = "text/event-stream"
     format = "event-stream"
 
 
-def block(piece: Piece) -> str:
-    """Returns a frame as it stands on the stream. Its JSON is one line."""
-    cursor = "" if piece.seq is None else f"id: {piece.seq}\n"
-    return f"{cursor}data: {piece.text}\n\n"
-
-
-async def in_portions(pieces: AsyncGenerator[Piece, None]) -> AsyncGenerator[Piece, None]:
-    """Ends after so many events, bytes or seconds."""
-    clock = asyncio.get_running_loop().time
-    over_at, events, size = clock() + MAX_SECONDS, 0, 0
-    async with aclosing(pieces):
-        async for piece in pieces:
-            yield piece
-            events += piece.seq is not None
-            size += len(piece.text.encode())
-            if events >= MAX_EVENTS or size >= MAX_BYTES or clock() >= over_at:
-                return
+def block(text: str, seq: int | None) -> str:
+    """Returns a frame as it stands on the stream. Its JSON is one line; `seq` is the cursor after it."""
+    cursor = "" if seq is None else f"id: {seq}\n"
+    return f"{cursor}data: {text}\n\n"
 
 
 def cursor_of(request: Request) -> int:
-    """Returns the last position that the reader has: `Last-Event-ID`, or else `?after=`."""
+    """Returns the last position that the client has: `Last-Event-ID`, or else `?after=`."""
     text = request.headers.get("Last-Event-ID") or request.query_params.get("after", "0")
     known = text.isascii() and text.isdigit() and len(text) < 20
     if not known or int(text) > MAX_POSITION:
@@ -63,12 +49,12 @@ def cursor_of(request: Request) -> int:
 
 
 def require_place(request: Request) -> None:
-    """Raises `Throttled` when this person follows too much at once. Asked before anything is changed."""
-    if on_loop(_count, user_of(request).pk) >= MAX_CONNECTIONS:
+    """Raises `Throttled` when this person has too many connections. Call it before anything is changed."""
+    if on_loop(_count, user_of(request).pk) >= feed.MAX_CONNECTIONS:
         raise Throttled(wait=5, detail="Too many streams at once.")
 
 
-def presence_of(request: Request, session: ChatSession) -> ConnectionIdentity:
+def identity_of(request: Request, session: ChatSession) -> ConnectionIdentity:
     return ConnectionIdentity(login_of(request), session.pk, session.project_id)
 
 
@@ -76,16 +62,22 @@ async def _count(user: int) -> int:
     return feed.here().count_of(user)
 
 
-async def blocks(presence: ConnectionIdentity, after: int) -> AsyncGenerator[str, None]:
-    pieces = in_portions(Follower(presence, after).pieces())
-    async with aclosing(pieces):
-        async for piece in pieces:
-            yield block(piece)
+async def blocks(identity: ConnectionIdentity, after: int) -> AsyncGenerator[str, None]:
+    """Yields the session's frames; ends after `MAX_EVENTS`, `MAX_BYTES` or `MAX_SECONDS`."""
+    clock = asyncio.get_running_loop().time
+    over_at, events, size = clock() + MAX_SECONDS, 0, 0
+    async with aclosing(event_stream.frames(identity, after)) as frames:
+        async for frame in frames:
+            yield block(frame.body, frame.seq)
+            events += frame.seq is not None
+            size += frame.size
+            if events >= MAX_EVENTS or size >= MAX_BYTES or clock() >= over_at:
+                return
 
 
 def stream(request: Request, blocks: AsyncGenerator[str, None]) -> HttpResponseBase:
     response: HttpResponseBase
-    if request.method == "HEAD":  # nobody would take the body, for as long as it comes
+    if request.method == "HEAD":  # has no body to stream
         response = HttpResponse(content_type=EventStreamRenderer.media_type)
     else:
         response = StreamingHttpResponse(blocks, content_type=EventStreamRenderer.media_type)

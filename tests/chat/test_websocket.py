@@ -14,7 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from agent.runs.runs import MAX_QUEUE
-from chat.consumers import MAX_CONNECTIONS
+from chat.feed import MAX_CONNECTIONS
 from chat.flow_control import MAX_BYTES, MAX_EVENTS, PATIENCE, Window
 from tests.support.model_server import Gate, ModelServer, by_schema, held, said
 from tests.support.server import ServerProcess, is_last, receive, say, send, until, watching

@@ -26,7 +26,7 @@ from agent.event_log.events import CLASSES, ENVELOPE, LAST, Event, EventType, Ph
 from agent.models import Approval, ApprovalMode, Memory, PlanStep, Run, Task
 from agent.plan import MAX_STEPS, StepType
 from agent.runs import runs
-from chat import consumers, flow_control, frames, snapshot
+from chat import consumers, feed, flow_control, frames, snapshot, viewer
 from tests.support.documents import (
     DOCS,
     agent_errors,
@@ -290,12 +290,12 @@ def test_the_limits_are_those_of_the_code() -> None:
         flow_control.MAX_EVENTS,
         flow_control.MAX_BYTES,
         round(flow_control.PATIENCE),
-        consumers.MAX_CONNECTIONS,
+        feed.MAX_CONNECTIONS,
         15,
         snapshot.MESSAGES,
     ]
     assert told == [f"{limit:,}" for limit in limits]
-    assert consumers.HEARTBEAT < 15
+    assert viewer.HEARTBEAT < 15
 
 
 # -- settings and commands -------------------------------------------------------------------------
