@@ -130,7 +130,8 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
     async def _handle(self, viewer: SocketViewer, frame: frames.ClientFrame) -> None:
         match frame:
             case frames.AckFrame():
-                viewer.acknowledge(frame.seq)
+                if viewer.acknowledge(frame.seq):
+                    self.bucket.give_back()  # the protocol asks for this frame, so it is free
             case frames.PingFrame():
                 viewer.heartbeat()
             case _:

@@ -27,11 +27,14 @@ class Window:
         if self._full_since is None and self.is_full:
             self._full_since = now
 
-    def acknowledged(self, seq: int) -> None:
+    def acknowledged(self, seq: int) -> bool:
+        """Forgets the events up to `seq`; tells whether there were any."""
+        before = len(self._open)
         while self._open and self._open[0][0] <= seq:
             self._bytes -= self._open.popleft()[1]
         if not self.is_full:
             self._full_since = None
+        return len(self._open) < before
 
     def is_too_slow(self, now: float) -> bool:
         return self._full_since is not None and now - self._full_since > PATIENCE
@@ -51,3 +54,7 @@ class Bucket:
             return False
         self._left -= 1
         return True
+
+    def give_back(self) -> None:
+        """Undoes a `take`."""
+        self._left += 1

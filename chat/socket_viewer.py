@@ -44,9 +44,11 @@ class SocketViewer(Viewer):
             self._sender.cancel()
         feed.here().leave(self)
 
-    def acknowledge(self, seq: int) -> None:
-        self.window.acknowledged(seq)
+    def acknowledge(self, seq: int) -> bool:
+        """Opens the window up to `seq`; tells whether that is any further."""
+        is_further = self.window.acknowledged(seq)
         self.wake()
+        return is_further
 
     def tick(self, now: float) -> None:
         is_stuck = self._sending_since and now - self._sending_since > flow_control.PATIENCE

@@ -400,6 +400,25 @@ def test_the_example_of_a_program_works(real_server: ServerProcess, tmp_path: Pa
     assert out.endswith("Done, with **sign-up** on the board.\n")
 
 
+def test_the_example_of_a_program_gets_through_a_long_session(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    fill = [
+        sys.executable,
+        "-m",
+        "tests.support.long_session",
+        server.session,
+        "480",
+    ]  # 10,080 events
+    subprocess.run(fill, cwd=ROOT, env=server.env, check=True)
+    (source,) = examples(section(README, "Use it from a program"), "python")
+    key = server.cast["alice"]["token"]
+    out = run_example(source, server, tmp_path, server.session, key, "Hello")
+    assert "🎉 Processing complete!" in out
+    # A connection that is closed on the way would have been opened again.
+    assert server.log.read_text().count("[accepted]") == 1
+
+
 def test_the_example_of_the_library_works(real_server: ServerProcess, tmp_path: Path) -> None:
     (source,) = examples(section(CLIENTS, "Library"), "python")
     out = run_example(source, real_server, tmp_path)
