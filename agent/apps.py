@@ -10,8 +10,10 @@ class AgentConfig(AppConfig):
     def ready(self) -> None:
         from django.conf import settings
 
+        from agent.event_log import log, recent_events
         from agent.runs import wake
 
+        log.listen(recent_events.on_commit)
         if settings.SAMURAI_ENGINE == "procrastinate":
             from agent.engine.procrastinate import Workers
 

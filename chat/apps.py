@@ -16,4 +16,4 @@ class ChatConfig(AppConfig):
         log.listen(feed.on_commit)
         if settings.REDIS_URL:
             log.listen(wakeups.on_commit)
-            wakeups.listen(feed.on_news)
+            wakeups.listen(feed.on_announcement)

@@ -1,4 +1,4 @@
-"""Who a connection is, and whether that one may still watch. Looks many up at once."""
+"""Whose connection it is, and whether that person may still watch: checked for all connections at once."""
 
 from __future__ import annotations
 
@@ -20,19 +20,22 @@ NOT_THERE = 4404
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """How a person came in: by a cookie (`session_key`) or by a token. `seal` changes with the password."""
+    """How a person signed in: by a cookie (`session_key`) or by a token.
+
+    `session_hash` changes with the password, which ends the cookie's login.
+    """
 
     user: int
     name: str
     session_key: str = ""
     token: UUID | None = None
-    seal: str = ""
+    session_hash: str = ""
     may_write: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionIdentity:
-    """A login that watches one session."""
+    """A login and the session that it watches."""
 
     login: Login
     session: UUID
@@ -43,17 +46,17 @@ class ConnectionIdentity:
         return self.login.user
 
 
-def not_allowed(presences: Iterable[ConnectionIdentity]) -> dict[ConnectionIdentity, int]:
+def not_allowed(identities: Iterable[ConnectionIdentity]) -> dict[ConnectionIdentity, int]:
     """Returns the close code of each that may not watch any more; a handful of queries for all."""
-    all_of = set(presences)
-    out = _logged_out({presence.login for presence in all_of})
-    viewable = access.viewable((presence.user, presence.session) for presence in all_of)
+    everybody = set(identities)
+    logged_out = _logged_out({identity.login for identity in everybody})
+    viewable = access.viewable((identity.user, identity.session) for identity in everybody)
     codes = {}
-    for presence in all_of:
-        if presence.login in out:
-            codes[presence] = NOT_LOGGED_IN
-        elif (presence.user, presence.session) not in viewable:
-            codes[presence] = NOT_THERE
+    for identity in everybody:
+        if identity.login in logged_out:
+            codes[identity] = NOT_LOGGED_IN
+        elif (identity.user, identity.session) not in viewable:
+            codes[identity] = NOT_THERE
     return codes
 
 
@@ -75,13 +78,13 @@ def _logged_out(logins: set[Login]) -> set[Login]:
             pk__in={login.token for login in logins if login.token}, revoked_at=None
         ).values_list("pk", flat=True)
     )
-    return {login for login in logins if not _holds(login, people, keys, tokens)}
+    return {login for login in logins if not _is_valid(login, people, keys, tokens)}
 
 
-def _holds(login: Login, people: dict[int, User], keys: set[str], tokens: set[UUID]) -> bool:
+def _is_valid(login: Login, people: dict[int, User], keys: set[str], tokens: set[UUID]) -> bool:
     person = people.get(login.user)
     if person is None:
         return False
     if login.token is not None:
         return login.token in tokens
-    return login.session_key in keys and login.seal == person.get_session_auth_hash()
+    return login.session_key in keys and login.session_hash == person.get_session_auth_hash()

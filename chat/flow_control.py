@@ -1,4 +1,4 @@
-"""Flow control: how far a connection may run ahead of what its client has handled."""
+"""Limits of a connection: events that its client has not acknowledged, and frames that it may send."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import deque
 
 MAX_EVENTS = 1024
 MAX_BYTES = 1_048_576
-PATIENCE = 30.0  # seconds that a full window may stay full
+PATIENCE = 30.0  # seconds that the window may stay full, or that sending one frame may take
 
 
 class Window:
@@ -27,11 +27,14 @@ class Window:
         if self._full_since is None and self.is_full:
             self._full_since = now
 
-    def acknowledged(self, seq: int) -> None:
+    def acknowledged(self, seq: int) -> bool:
+        """Forgets the events up to `seq`; tells whether there were any."""
+        before = len(self._open)
         while self._open and self._open[0][0] <= seq:
             self._bytes -= self._open.popleft()[1]
         if not self.is_full:
             self._full_since = None
+        return len(self._open) < before
 
     def is_too_slow(self, now: float) -> bool:
         return self._full_since is not None and now - self._full_since > PATIENCE

@@ -1,4 +1,4 @@
-"""What a client may send over a WebSocket: parsed, or refused with the protocol's code."""
+"""The frames that a client may send over a WebSocket, and how frames that are in no log are written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Revision = Annotated[StrictInt, Field(ge=1, le=2**31 - 1)]
 
 
 class ClientFrame(BaseModel):
-    """Fields that we do not know are ignored."""
+    """Unknown fields are ignored."""
 
 
 class MessageFrame(ClientFrame):
@@ -94,23 +94,23 @@ def parse(frame: dict[str, Any]) -> ClientFrame:
 
 
 def client_id_of(frame: dict[str, Any]) -> str | None:
-    """Returns the sender's name for a frame, when it has one, for the `rejected` frame."""
+    """Returns the `client_id` to repeat in a `rejected` frame, if this frame has a usable one."""
     client_id = frame.get("client_id")
     return client_id if isinstance(client_id, str) and len(client_id) <= 64 else None
 
 
 def interruption(before: UUID | None, now: UUID | None) -> list[str]:
-    """Returns the frames that tell which run is interrupted `now`, when it was `before`."""
+    """Returns the frames that lead from `before`, the interrupted run so far, to `now`."""
     if before == now:
         return []
-    told = ((before, False), (now, True))
+    changes = ((before, False), (now, True))
     return [
-        ephemeral("interrupted", run=str(run), interrupted=is_so)
-        for run, is_so in told
+        ephemeral("interrupted", run=str(run), interrupted=is_interrupted)
+        for run, is_interrupted in changes
         if run is not None
     ]
 
 
 def ephemeral(kind: str, **fields: Any) -> str:
-    """Returns the JSON text of a frame that is in no log. Lone surrogates of a client are escaped."""
+    """Returns the JSON text of a frame that is in no log: ASCII, so that lone surrogates are escaped."""
     return json.dumps({"type": kind, **fields}, allow_nan=False, separators=(",", ":"))

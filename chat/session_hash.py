@@ -1,4 +1,7 @@
-"""Who opens a WebSocket: its origin, its cookie or its token. Decides nothing about sessions."""
+"""Who opens a WebSocket, by its origin and its cookie or token.
+
+Which sessions that person may see, `chat.access` decides.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ def headers_of(scope: Mapping[str, Any]) -> dict[str, str]:
 
 
 def is_welcome(scope: Mapping[str, Any], headers: Headers) -> bool:
-    """Tells whether a page of ours, or no page at all, opens the socket, under a name of ours."""
+    """Tells whether the host is ours, and the socket is opened by a page of this site or by no page."""
     host = headers.get("host", "")
     domain, _ = split_domain_port(host)
     if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
@@ -37,7 +40,7 @@ def is_welcome(scope: Mapping[str, Any], headers: Headers) -> bool:
 
 
 def _is_ours(origin: str, scheme: str, host: str) -> bool:
-    """Compares scheme, host and port, all three; a page on another port is another site."""
+    """Compares scheme, host and port: a page on another port is another site."""
     if origin in settings.CSRF_TRUSTED_ORIGINS:
         return True
     try:
@@ -53,16 +56,16 @@ def _is_ours(origin: str, scheme: str, host: str) -> bool:
 
 
 def _scheme(scope: Mapping[str, Any], headers: Headers) -> str:
-    """Returns http or https, as the person's browser sees it."""
+    """Returns the scheme that the browser uses, which a proxy may have ended."""
     if settings.SECURE_PROXY_SSL_HEADER:
         name, value = settings.SECURE_PROXY_SSL_HEADER
-        told = headers.get(name.removeprefix("HTTP_").replace("_", "-").lower(), "")
-        return "https" if told.split(",")[0].strip() == value else "http"
+        sent = headers.get(name.removeprefix("HTTP_").replace("_", "-").lower(), "")
+        return "https" if sent.split(",")[0].strip() == value else "http"
     return "https" if scope.get("scheme") in ("wss", "https") else "http"
 
 
 def login_of(headers: Headers) -> Login | None:
-    """Returns who comes with these headers; a cookie counts only from a page of ours. Reads rows."""
+    """Returns the login of these headers. A cookie counts only with an origin, which was checked before."""
     kind, _, key = headers.get("authorization", "").partition(" ")
     if kind.lower() == "token":
         return _by_token(key.strip())
@@ -97,5 +100,5 @@ def _by_cookie(cookies: str) -> Login | None:
         user=user.pk,
         name=user.get_username(),
         session_key=morsel.value,
-        seal=user.get_session_auth_hash(),
+        session_hash=user.get_session_auth_hash(),
     )

@@ -1,4 +1,4 @@
-"""The state of a session at once, for a reader whose cursor the log cannot serve."""
+"""The state of a session: its `hello`, and the whole of it for a client whose cursor is beyond the end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MESSAGES = 200  # the latest ones
 
 
 def hello(session: ChatSession) -> dict[str, Any]:
-    """Returns what the first frame of a connection says."""
+    """Returns the fields of the first frame of a connection."""
     active = (
         session.runs.filter(status__in=[Run.Status.RUNNING, Run.Status.WAITING])
         .order_by("number")
@@ -30,7 +30,7 @@ def hello(session: ChatSession) -> dict[str, Any]:
 
 
 def greeting(session: UUID) -> tuple[ChatSession, dict[str, Any]]:
-    """Returns the session with its project, and its `hello`."""
+    """Returns the session with its project, and the fields of its `hello`."""
     row = ChatSession.objects.select_related("project").get(pk=session)
     return row, hello(row)
 
@@ -57,5 +57,7 @@ def snapshot(session: UUID) -> tuple[int, dict[str, Any]]:
             )
         ],
         "tasks": [task_json(task) for task in Task.objects.filter(project=row.project_id)],
-        "memories": [memory_json(one) for one in Memory.objects.filter(project=row.project_id)],
+        "memories": [
+            memory_json(memory) for memory in Memory.objects.filter(project=row.project_id)
+        ],
     }

@@ -1,7 +1,7 @@
-"""Tells other processes over Redis how far each log is, and which runs were cancelled; hears them too.
+"""Wake-ups between processes over Redis: how far each session's log is, and which runs were cancelled.
 
-Never the data: who hears reads the log. Whatever is lost here is found by the looks at the database,
-so an outage of Redis costs time and nothing else. Without REDIS_URL nothing of this exists.
+They carry no events: the process that receives one reads the log. What is lost is found by the looks at
+the database, so an outage of Redis costs time and nothing else. Without REDIS_URL there are none.
 """
 
 from __future__ import annotations
@@ -22,21 +22,24 @@ from redis.exceptions import RedisError
 from agent.event_log.events import EventType
 from agent.event_log.log import Committed
 from agent.runs import wake
+from agent.support.per_loop import PerLoop
 from agent.support.task_group import background_task
 
 logger = logging.getLogger(__name__)
 
 GROUP = "wakeups"
 PATIENCE = 2.0  # seconds that one command to Redis may take
-PING = 1.0  # seconds between messages to ourselves, which prove that the subscription lives
-SILENCE = 3.5  # seconds without any message after which it does not
-GAP = 0.01  # seconds between two announcements; what comes meanwhile goes with the next
+PING = (
+    1.0  # seconds between messages to this process itself, which prove that the subscription works
+)
+SILENCE = 3.5  # seconds without any message after which it counts as broken
+GAP = 0.01  # seconds between two messages; commits in between go into the next one
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0  # seconds before subscribing again
-AWAY = (RedisError, OSError)  # among the latter is TimeoutError
+AWAY = (RedisError, OSError)  # a TimeoutError is an OSError
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class Announcement:
     """How far a session's log is; `board`: (project, version) when that changed too."""
 
     session: UUID
@@ -44,53 +47,53 @@ class News:
     board: tuple[UUID, int] | None
 
 
-Hearer = Callable[[News], None]
-_hearers: list[Hearer] = []
+Listener = Callable[[Announcement], None]
+_listeners: list[Listener] = []
 
 
-def listen(hearer: Hearer) -> None:
-    """Has `hearer` called, on the event loop, with what other processes committed."""
-    _hearers.append(hearer)
+def listen(listener: Listener) -> None:
+    """Has `listener` called, on the event loop, with what other processes committed."""
+    _listeners.append(listener)
 
 
-def unlisten(hearer: Hearer) -> None:
-    _hearers.remove(hearer)
+def unlisten(listener: Listener) -> None:
+    _listeners.remove(listener)
 
 
 class Wakeups:
-    """One event loop's announcements and its one subscription."""
+    """Sends the wake-ups of one event loop, and receives those of other processes by one subscription."""
 
     def __init__(self) -> None:
         self._me = uuid4().hex
         self._layer = get_channel_layer()
-        self._news: dict[UUID, News] = {}
+        self._announced: dict[UUID, Announcement] = {}  # the latest of each session
         self._cancelled: set[tuple[UUID, UUID]] = set()
-        self._waiting = asyncio.Event()
-        self._heard_at = float("-inf")
+        self._waiting = asyncio.Event()  # set when there is something to send
+        self._received_at = float("-inf")
         self._away = False
-        self.keepers = [
+        self.tasks = [
             background_task(self._keep_announcing()),
-            background_task(self._keep_hearing()),
+            background_task(self._keep_receiving()),
         ]
 
     @property
     def in_touch(self) -> bool:
-        """Tells whether the subscription has heard anything lately."""
-        return asyncio.get_running_loop().time() - self._heard_at < SILENCE
+        """Tells whether the subscription has received anything lately."""
+        return asyncio.get_running_loop().time() - self._received_at < SILENCE
 
     async def stop(self) -> None:
-        for keeper in self.keepers:
-            keeper.cancel()
-        await asyncio.wait(self.keepers)
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.wait(self.tasks)
 
     # -- announcing --------------------------------------------------------------------------------
 
     def add(self, committed: Committed) -> None:
-        """Only notes it: the latest of a session is what counts."""
+        """Notes what to announce. It replaces an earlier announcement of the session."""
         session, board = committed.session, committed.board
-        if board is None and (noted := self._news.get(session)) is not None:
-            board = noted.board
-        self._news[session] = News(session, committed.frames[-1].seq, board)
+        if board is None and (earlier := self._announced.get(session)) is not None:
+            board = earlier.board
+        self._announced[session] = Announcement(session, committed.frames[-1].seq, board)
         for frame in committed.frames:
             if frame.type == EventType.CANCELLED and frame.run is not None:
                 self._cancelled.add((session, frame.run))
@@ -100,14 +103,14 @@ class Wakeups:
         while True:
             await self._waiting.wait()
             self._waiting.clear()
-            news, self._news = self._news, {}
+            announced, self._announced = self._announced, {}
             cancelled, self._cancelled = self._cancelled, set()
             try:
                 await self._send(
-                    news=[_packed(item) for item in news.values()],
+                    news=[_packed(item) for item in announced.values()],
                     cancelled=[[session.hex, run.hex] for session, run in cancelled],
                 )
-            except AWAY as error:  # not kept: others find it in the database
+            except AWAY as error:  # dropped: other processes find it in the database
                 self._lost(error)
             await asyncio.sleep(GAP)
 
@@ -115,62 +118,62 @@ class Wakeups:
         async with asyncio.timeout(PATIENCE):
             await self._layer.group_send(GROUP, {"from": self._me, **content})
 
-    # -- hearing -----------------------------------------------------------------------------------
+    # -- receiving -----------------------------------------------------------------------------------
 
-    async def _keep_hearing(self) -> None:
+    async def _keep_receiving(self) -> None:
         pause = FIRST_PAUSE
         while True:
             began = asyncio.get_running_loop().time()
             try:
-                await self._hear()
+                await self._subscribe()
             except AWAY as error:
                 self._lost(error)
-            if self._heard_at > began:
+            if self._received_at > began:
                 pause = FIRST_PAUSE
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    async def _hear(self) -> None:
-        """Subscribes and hears until Redis is away. Raises one of `AWAY`."""
-        hearing = None
+    async def _subscribe(self) -> None:
+        """Subscribes, and receives until Redis is away. Raises one of `AWAY`."""
+        receiving = None
         try:
             async with asyncio.timeout(PATIENCE):
                 channel = await self._layer.new_channel()
                 await self._layer.group_add(GROUP, channel)
-            hearing = background_task(self._receive(channel))
-            await self._stay_in_touch(hearing)
+            receiving = background_task(self._receive(channel))
+            await self._stay_in_touch(receiving)
         finally:
-            # First: a reader that is cancelled would take leave of a Redis that does not answer.
+            # First: a cancelled reader would try to unsubscribe from a Redis that does not answer.
             await self._forget_connections()
-            if hearing is not None:
-                hearing.cancel()
+            if receiving is not None:
+                receiving.cancel()
 
-    async def _stay_in_touch(self, hearing: asyncio.Task[None]) -> None:
+    async def _stay_in_touch(self, receiving: asyncio.Task[None]) -> None:
         clock = asyncio.get_running_loop().time
         began = clock()
-        while not hearing.done():
+        while not receiving.done():
             await self._send()
             await asyncio.sleep(PING)
-            if clock() - max(self._heard_at, began) > SILENCE:
+            if clock() - max(self._received_at, began) > SILENCE:
                 raise TimeoutError("the subscription is silent")
-        hearing.result()
+        receiving.result()
 
     async def _receive(self, channel: str) -> None:
         while True:
             try:
                 message = await self._layer.receive(channel)
-                self._heard_at = asyncio.get_running_loop().time()
+                self._received_at = asyncio.get_running_loop().time()
                 self._back()
                 if message["from"] != self._me:
                     self._pass_on(message)
-            except (KeyError, TypeError, ValueError):  # of another version, or a stranger's
+            except (KeyError, TypeError, ValueError):  # sent by another version or program
                 logger.warning("A message over Redis could not be understood", exc_info=True)
 
     def _pass_on(self, message: dict[str, Any]) -> None:
         for packed in message.get("news", ()):
-            news = _unpacked(packed)
-            for hearer in _hearers:
-                hearer(news)
+            announced = _unpacked(packed)
+            for listener in _listeners:
+                listener(announced)
         for session, run in message.get("cancelled", ()):
             wake.interrupt(UUID(session), UUID(run))
 
@@ -179,7 +182,7 @@ class Wakeups:
             async with asyncio.timeout(PATIENCE):
                 await self._layer.flush()
 
-    # -- telling the operator, once ----------------------------------------------------------------
+    # -- warning the operator, once ----------------------------------------------------------------
 
     def _lost(self, error: Exception) -> None:
         if not self._away:
@@ -192,29 +195,29 @@ class Wakeups:
             logger.info("Redis is back")
 
 
-def _packed(news: News) -> list[Any]:
-    project, version = news.board or (None, 0)
-    return [news.session.hex, news.seq, project.hex if project else "", version]
+def _packed(announced: Announcement) -> list[Any]:
+    project, version = announced.board or (None, 0)
+    return [announced.session.hex, announced.seq, project.hex if project else "", version]
 
 
-def _unpacked(packed: list[Any]) -> News:
+def _unpacked(packed: list[Any]) -> Announcement:
     session, seq, project, version = packed
-    return News(UUID(session), seq, (UUID(project), version) if project else None)
+    return Announcement(UUID(session), seq, (UUID(project), version) if project else None)
 
 
-_loops: dict[asyncio.AbstractEventLoop, Wakeups] = {}
+def _started() -> Wakeups:
+    wakeups = Wakeups()
+    # Its tasks refer to the loop, which cancels them when it ends.
+    wakeups.tasks[0].add_done_callback(lambda _: _wakeups.drop())
+    return wakeups
+
+
+_wakeups = PerLoop(_started)
 
 
 def start() -> Wakeups | None:
-    """Starts the wake-ups of the running event loop, if that was not done; None without Redis."""
-    if not settings.REDIS_URL:
-        return None
-    loop = asyncio.get_running_loop()
-    if loop not in _loops:
-        wakeups = _loops[loop] = Wakeups()
-        # Until the loop ends, which cancels them.
-        wakeups.keepers[0].add_done_callback(lambda _: _loops.pop(loop, None))
-    return _loops[loop]
+    """Returns the wake-ups of the running event loop, started; None without Redis."""
+    return _wakeups.here() if settings.REDIS_URL else None
 
 
 def on_commit(committed: Committed) -> None:

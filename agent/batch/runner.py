@@ -12,7 +12,6 @@ from weakref import WeakValueDictionary
 
 from django.conf import settings
 
-from agent import agent
 from agent.batch import results
 from agent.batch.displays import Display
 from agent.batch.inputs import Item, Unread
@@ -20,6 +19,7 @@ from agent.batch.outputs import Output
 from agent.batch.tally import Tally
 from agent.engine import local, sweep
 from agent.event_log import events, log
+from agent.event_log.follower import follow
 from agent.exceptions import Refused
 from agent.models import ApprovalMode, ChatSession, Event, Project, Run
 from agent.runs import approvals, ending, runs
@@ -216,7 +216,7 @@ class Batch:
 
     async def _watch(self, item: Item, run: Run, after: int) -> None:
         """Follows the run to its end, and approves its plan or not."""
-        async with contextlib.aclosing(agent.follow(run.session_id, after)) as frames:
+        async with contextlib.aclosing(follow(run.session_id, after)) as frames:
             async for frame in frames:
                 if frame.run != run.pk:
                     continue

@@ -71,7 +71,7 @@ class Admission:
             if self._runs > 2 * HALF_LIFE:
                 self._runs, self._cpu = self._runs // 2, self._cpu / 2
         else:
-            self._bucket.tokens += 1
+            self._bucket.give_back()
         self._active -= 1
 
     def _measure(self) -> None:

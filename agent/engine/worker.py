@@ -5,10 +5,8 @@ Defines no task: Procrastinate imports this module before tasks can be defined.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterable
-from weakref import WeakKeyDictionary
 
 import psycopg
 from procrastinate import App
@@ -18,6 +16,7 @@ from procrastinate.manager import JobManager
 
 from agent.engine import process_identity
 from agent.engine.local import LocalEngine
+from agent.support.per_loop import PerLoop
 
 logger = logging.getLogger(__name__)
 
@@ -26,17 +25,21 @@ RUNS = "runs"  # the queue of sessions to execute
 # jobs and a shutdown wait for as long.
 HOLD = 0.5
 
-_engines: WeakKeyDictionary[asyncio.AbstractEventLoop, LocalEngine] = WeakKeyDictionary()
+
+def _new_engine() -> LocalEngine:
+    process_identity.tune()
+    return LocalEngine(serving=False)
+
+
+_engines = PerLoop(_new_engine)
 
 
 async def engine() -> LocalEngine:
     """Returns this worker's engine, which the first call starts."""
-    loop = asyncio.get_running_loop()
-    if loop not in _engines:
-        process_identity.tune()
-        _engines[loop] = LocalEngine(serving=False)
-        await _engines[loop].start()
-    return _engines[loop]
+    if (engine := _engines.find()) is None:
+        engine = _engines.here()
+        await engine.start()
+    return engine
 
 
 class WorkerJobManager(JobManager):

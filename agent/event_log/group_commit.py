@@ -49,12 +49,17 @@ Effect = Callable[[], Done[T]]
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A committed event as readers get it."""
+    """A committed event as readers get it. `size`: bytes of its body."""
 
     seq: int
     type: str
     run: UUID | None
     body: str
+    size: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Once, and not for each viewer.
+        object.__setattr__(self, "size", len(self.body.encode()))
 
 
 @dataclass(slots=True)

@@ -13,13 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
 from agent.event_log import events
 from agent.event_log.group_commit import Batch, Done, Effect, Entry, Fence, Frame, commit
 from agent.exceptions import Fenced, Refused
 from agent.models import Event
 from agent.support import database
+from agent.support.per_loop import PerLoop
 from agent.support.task_group import background_task
 
 __all__ = [
@@ -76,7 +76,7 @@ async def append(
     raises; then nothing of this call is in the database.
     """
     entry = Entry(session, new, fence, effect, asyncio.get_running_loop().create_future())
-    return await _writer().add(entry)
+    return await _writers.here().add(entry)
 
 
 async def append_for_user(session: UUID, effect: Effect[Any], *, missing: str = "Run") -> Any:
@@ -91,7 +91,7 @@ async def append_for_user(session: UUID, effect: Effect[Any], *, missing: str = 
 
 def has_backlog() -> bool:
     """Tells whether so many effects wait that running runs are delayed."""
-    return _writer().has_backlog()
+    return _writers.here().has_backlog()
 
 
 async def read(session: UUID, after: int, limit: int = 500) -> list[Frame]:
@@ -197,11 +197,4 @@ class _Writer:
                 entry.future.set_result(answer)
 
 
-_writers: WeakKeyDictionary[asyncio.AbstractEventLoop, _Writer] = WeakKeyDictionary()
-
-
-def _writer() -> _Writer:
-    loop = asyncio.get_running_loop()
-    if (writer := _writers.get(loop)) is None:
-        writer = _writers[loop] = _Writer()
-    return writer
+_writers = PerLoop(_Writer)

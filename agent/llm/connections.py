@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from base64 import b64encode
 from collections.abc import AsyncGenerator
 from urllib.parse import unquote, urlsplit
-from weakref import WeakKeyDictionary
 
 import httpx2
 from openai import AsyncOpenAI, DefaultAioHttpClient, Timeout
 
 from agent.exceptions import ModelRefused
 from agent.llm.errors import Server
+from agent.support.per_loop import PerLoop
 
 CONNECT_TIMEOUT = 10.0  # seconds
 
-_Kept = tuple[AsyncOpenAI, AsyncGenerator[None, None]]
-_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], _Kept]] = (
-    WeakKeyDictionary()
-)
+_Clients = dict[tuple[str, str], tuple[AsyncOpenAI, AsyncGenerator[None, None]]]
+_clients: PerLoop[_Clients] = PerLoop(dict)
 
 
 async def client_of(server: Server) -> AsyncOpenAI:
     """Returns this loop's client for `server`."""
-    of_loop = _clients.setdefault(asyncio.get_running_loop(), {})
+    of_loop = _clients.here()
     place = (server.base_url, server.key)
     if place not in of_loop:
         client = _client(server)
@@ -36,18 +33,17 @@ async def client_of(server: Server) -> AsyncOpenAI:
 
 async def close_clients() -> None:
     """Closes this loop's clients now. `asyncio.run` closes them by itself."""
-    for _, closer in _clients.pop(asyncio.get_running_loop(), {}).values():
+    for _, closer in (_clients.drop() or {}).values():
         await closer.aclose()
 
 
 async def _close_with_loop(client: AsyncOpenAI) -> AsyncGenerator[None, None]:
     """Stays suspended. A loop that ends closes its async generators, and this one closes the client."""
-    loop = asyncio.get_running_loop()
     try:
         yield
     finally:
         # The client's connections refer to the loop: a client kept here would keep the loop alive.
-        _clients.pop(loop, None)
+        _clients.drop()
         await client.close()
 
 

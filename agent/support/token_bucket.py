@@ -25,3 +25,7 @@ class TokenBucket:
             return False
         self.tokens -= 1
         return True
+
+    def give_back(self) -> None:
+        """Undoes a `take`."""
+        self.tokens += 1

@@ -27,7 +27,6 @@ from chat import access
 from chat.api import run_filter, sse
 from chat.api.ag_ui_events import Translation
 from chat.api.authentication import user_of
-from chat.api.event_stream import Piece
 from chat.api.events import Cursor
 from chat.api.schema import operation, stream_of
 from chat.api.sessions import start_in
@@ -214,11 +213,11 @@ class AgUi(ApiView):
     def _stream(self, alias: Alias, after: int) -> HttpResponseBase:
         session = access.get_session(user_of(self.request), alias.session_id)
         assert alias.run is not None, "of a run"
-        presence = sse.presence_of(self.request, session)
+        identity = sse.identity_of(self.request, session)
         threads = _aliases(self.request, Alias.Kind.THREAD).filter(session=session)
         thread = threads.values_list("name", flat=True)[0]
         translation = Translation(thread, alias.name, alias.after)
-        blocks = _blocks(presence, alias.run, translation, after)
+        blocks = _blocks(identity, alias.run, translation, after)
         return sse.stream(self.request, blocks)
 
 
@@ -276,7 +275,7 @@ def _last_user_message(asked: RunAgentInput) -> str:
 
 
 async def _blocks(
-    presence: ConnectionIdentity, run: Run, translation: Translation, after: int
+    identity: ConnectionIdentity, run: Run, translation: Translation, after: int
 ) -> AsyncGenerator[str, None]:
     """Translates the run's events from its start, and yields those after `after`.
 
@@ -284,16 +283,16 @@ async def _blocks(
     disconnected in between gets all of them again.
     """
     start = await database.call(run_filter.start_of, run)
-    async with aclosing(run_filter.of_run(presence, run, start)) as items:
+    async with aclosing(run_filter.of_run(identity, run, start)) as items:
         async for item in items:
             if item.event is None:
-                if item.piece.seq is None:
+                if item.frame.seq is None:
                     yield ": heartbeat\n\n"
                 continue
             events = translation.feed(item.event)
             if events and item.event.seq > after:
                 cursors = [None] * (len(events) - 1) + [item.event.seq]
                 for event, seq in zip(events, cursors, strict=True):
-                    yield sse.block(Piece(event.model_dump_json(by_alias=True), seq))
+                    yield sse.block(event.model_dump_json(by_alias=True), seq)
             if translation.is_over:
                 return

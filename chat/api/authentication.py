@@ -58,5 +58,5 @@ def login_of(request: Request) -> Login:
         user.pk,
         user.get_username(),
         session_key=request.session.session_key or "",
-        seal=user.get_session_auth_hash(),
+        session_hash=user.get_session_auth_hash(),
     )

@@ -105,15 +105,15 @@ def _session(project: Project, named: UUID | None, client_id: UUID | None) -> Ch
 class Waiting(Response):
     """The response before the run is over. Waiting for it takes no thread."""
 
-    def __init__(self, presence: ConnectionIdentity, run: Run, after: int) -> None:
+    def __init__(self, identity: ConnectionIdentity, run: Run, after: int) -> None:
         super().__init__()
-        self.presence, self.run, self.after = presence, run, after
+        self.identity, self.run, self.after = identity, run, after
 
     async def wait(self) -> None:
         """Waits until the run is over or waits for approval; then fills the response."""
-        async with aclosing(run_filter.of_run(self.presence, self.run, self.after)) as items:
-            async for item in items:
-                if item.blocked:
+        async with aclosing(run_filter.of_run(self.identity, self.run, self.after)) as frames:
+            async for frame in frames:
+                if frame.blocked:
                     break
         self.status_code, self.data = await database.call(_answer, self.run.pk)
         if self.status_code == 202:
@@ -149,8 +149,8 @@ class Chat(ChatView):
         if session.runs.filter(status=Run.Status.WAITING, number__lte=run.number).exists():
             status, shown = _answer(run.pk)
             return Response(shown, status, headers={"Location": f"/api/runs/{run.pk}/"})
-        presence = sse.presence_of(request, session)
-        return let_go(Waiting(presence, run, run_filter.start_of(run)))
+        identity = sse.identity_of(request, session)
+        return let_go(Waiting(identity, run, run_filter.start_of(run)))
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
@@ -220,17 +220,17 @@ class ChatStream(ChatView):
         cursor = sse.cursor_of(request)
         session, run = self.accept(project_id)
         after = max(run_filter.start_of(run), min(cursor, session.last_seq))
-        presence = sse.presence_of(request, session)
-        return sse.stream(request, _blocks(presence, run, after))
+        identity = sse.identity_of(request, session)
+        return sse.stream(request, _blocks(identity, run, after))
 
 
-async def _blocks(presence: ConnectionIdentity, run: Run, after: int) -> AsyncGenerator[str, None]:
+async def _blocks(identity: ConnectionIdentity, run: Run, after: int) -> AsyncGenerator[str, None]:
     if await database.call(_is_over, run.pk, after):
         return
-    async with aclosing(run_filter.of_run(presence, run, after)) as items:
+    async with aclosing(run_filter.of_run(identity, run, after)) as items:
         async for item in items:
-            if item.event is not None or item.piece.seq is None:
-                yield sse.block(item.piece)
+            if item.event is not None or item.frame.seq is None:
+                yield sse.block(item.frame.body, item.frame.seq)
 
 
 def _is_over(run: UUID, after: int) -> bool:

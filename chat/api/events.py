@@ -61,7 +61,7 @@ class SessionEvents(ApiView):
         after = sse.cursor_of(request)
         if isinstance(request.accepted_renderer, sse.EventStreamRenderer):
             sse.require_place(request)
-            blocks = sse.blocks(sse.presence_of(request, session), after)
+            blocks = sse.blocks(sse.identity_of(request, session), after)
             return sse.stream(request, blocks)
         if after > session.last_seq:
             return _gone(session)

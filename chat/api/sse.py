@@ -13,11 +13,10 @@ from rest_framework.request import Request
 
 from agent.models import ChatSession
 from chat import feed
+from chat.api import event_stream
 from chat.api.authentication import login_of, user_of
-from chat.api.event_stream import Follower, Piece
 from chat.api.views import let_go, on_loop
 from chat.connection_identity import ConnectionIdentity
-from chat.consumers import MAX_CONNECTIONS
 from chat.flow_control import MAX_BYTES
 
 # At one of these limits a stream ends and its client reconnects. That limits the memory for a stalled
@@ -34,23 +33,10 @@ class EventStreamRenderer(JSONRenderer):
     format = "event-stream"
 
 
-def block(piece: Piece) -> str:
-    """Returns the stream's block for a frame, whose JSON is one line."""
-    cursor = "" if piece.seq is None else f"id: {piece.seq}\n"
-    return f"{cursor}data: {piece.text}\n\n"
-
-
-async def in_portions(pieces: AsyncGenerator[Piece, None]) -> AsyncGenerator[Piece, None]:
-    """Ends at the limit of events, bytes or seconds."""
-    clock = asyncio.get_running_loop().time
-    over_at, events, size = clock() + MAX_SECONDS, 0, 0
-    async with aclosing(pieces):
-        async for piece in pieces:
-            yield piece
-            events += piece.seq is not None
-            size += len(piece.text.encode())
-            if events >= MAX_EVENTS or size >= MAX_BYTES or clock() >= over_at:
-                return
+def block(text: str, seq: int | None) -> str:
+    """Returns the block of a frame, whose JSON is one line. `seq` is the cursor after it."""
+    cursor = "" if seq is None else f"id: {seq}\n"
+    return f"{cursor}data: {text}\n\n"
 
 
 def cursor_of(request: Request) -> int:
@@ -64,11 +50,11 @@ def cursor_of(request: Request) -> int:
 
 def require_place(request: Request) -> None:
     """Raises `Throttled` when the user has too many streams. To be called before any change."""
-    if on_loop(_count, user_of(request).pk) >= MAX_CONNECTIONS:
+    if on_loop(_count, user_of(request).pk) >= feed.MAX_CONNECTIONS:
         raise Throttled(wait=5, detail="Too many open streams.")
 
 
-def presence_of(request: Request, session: ChatSession) -> ConnectionIdentity:
+def identity_of(request: Request, session: ChatSession) -> ConnectionIdentity:
     return ConnectionIdentity(login_of(request), session.pk, session.project_id)
 
 
@@ -76,11 +62,17 @@ async def _count(user: int) -> int:
     return feed.here().count_of(user)
 
 
-async def blocks(presence: ConnectionIdentity, after: int) -> AsyncGenerator[str, None]:
-    pieces = in_portions(Follower(presence, after).pieces())
-    async with aclosing(pieces):
-        async for piece in pieces:
-            yield block(piece)
+async def blocks(identity: ConnectionIdentity, after: int) -> AsyncGenerator[str, None]:
+    """Yields the session's frames; ends after `MAX_EVENTS`, `MAX_BYTES` or `MAX_SECONDS`."""
+    clock = asyncio.get_running_loop().time
+    over_at, events, size = clock() + MAX_SECONDS, 0, 0
+    async with aclosing(event_stream.frames(identity, after)) as frames:
+        async for frame in frames:
+            yield block(frame.body, frame.seq)
+            events += frame.seq is not None
+            size += frame.size
+            if events >= MAX_EVENTS or size >= MAX_BYTES or clock() >= over_at:
+                return
 
 
 def stream(request: Request, blocks: AsyncGenerator[str, None]) -> HttpResponseBase:

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from chat.api.sse import MAX_EVENTS
-from chat.consumers import MAX_CONNECTIONS
+from chat.feed import MAX_CONNECTIONS
 from tests.support.api_client import client, page_client, streaming, until
 from tests.support.server import ServerProcess, say, send, watching
 

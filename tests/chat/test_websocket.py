@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import json
 import signal
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -14,10 +16,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from agent.runs.runs import MAX_QUEUE
-from chat.consumers import MAX_CONNECTIONS
+from chat.feed import MAX_CONNECTIONS
 from chat.flow_control import MAX_BYTES, MAX_EVENTS, PATIENCE, Window
 from tests.support.model_server import Gate, ModelServer, by_schema, held, said
-from tests.support.server import ServerProcess, is_last, receive, say, send, until, watching
+from tests.support.server import ROOT, ServerProcess, is_last, receive, say, send, until, watching
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 
@@ -180,6 +182,27 @@ async def test_a_flood_of_frames_is_rejected_and_others_notice_nothing(
         codes = {(await receive(flood))["code"] for _ in range(150)}
         assert "rate_limited" in codes
         assert (await say(good, "Hello"))[-1]["type"] == "complete"
+
+
+def fill_session(server: ServerProcess, exchanges: int) -> None:
+    command = [sys.executable, "-m", "tests.support.long_session", server.session, str(exchanges)]
+    subprocess.run(command, cwd=ROOT, env=server.env, check=True)
+
+
+async def test_acknowledgements_count_as_frames_only_when_they_acknowledge_nothing_new(
+    server: ServerProcess,
+) -> None:
+    fill_session(server, 50)
+    async with watching(server) as socket:
+        frames = [await receive(socket) for _ in range(1_024)]
+        for frame in frames:
+            await socket.send(json.dumps({"type": "ack", "seq": frame["seq"]}))
+        frames += [await receive(socket) for _ in range(50 * 21 - 1_024)]
+        for _ in range(150):
+            await socket.send(json.dumps({"type": "ack", "seq": 1}))
+        refused = await receive(socket)
+    assert seqs(frames) == list(range(1, 50 * 21 + 1))
+    assert (refused["type"], refused["code"]) == ("rejected", "rate_limited")
 
 
 async def close_code(server: ServerProcess, **how: Any) -> int:

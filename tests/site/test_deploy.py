@@ -20,7 +20,7 @@ from django.utils import timezone
 from agent.models import ChatSession, Run
 from agent.runs import claiming, runs
 from agent.runs.runs import MessageRequest
-from chat.consumers import HEARTBEAT
+from chat.viewer import HEARTBEAT
 from samurai_site.server import MAX_BODY
 from tests.support.documents import DOCS, examples, makefile_reads, rows, section, settings_read
 from tests.support.server import ROOT

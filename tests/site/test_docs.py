@@ -26,7 +26,7 @@ from agent.event_log.events import CLASSES, ENVELOPE, LAST, Event, EventType, Ph
 from agent.models import Approval, ApprovalMode, Memory, PlanStep, Run, Task
 from agent.plan import MAX_STEPS, StepType
 from agent.runs import runs
-from chat import consumers, flow_control, frames, snapshot
+from chat import consumers, feed, flow_control, frames, snapshot, viewer
 from tests.support.documents import (
     DOCS,
     agent_errors,
@@ -290,12 +290,12 @@ def test_the_limits_are_those_of_the_code() -> None:
         flow_control.MAX_EVENTS,
         flow_control.MAX_BYTES,
         round(flow_control.PATIENCE),
-        consumers.MAX_CONNECTIONS,
+        feed.MAX_CONNECTIONS,
         15,
         snapshot.MESSAGES,
     ]
     assert told == [f"{limit:,}" for limit in limits]
-    assert consumers.HEARTBEAT < 15
+    assert viewer.HEARTBEAT < 15
 
 
 # -- settings and commands -------------------------------------------------------------------------
@@ -398,6 +398,25 @@ def test_the_example_of_a_program_works(real_server: ServerProcess, tmp_path: Pa
     out = run_example(source, real_server, tmp_path, real_server.other_session, key, "Hello")
     assert "🧠 Analyzing your request..." in out
     assert out.endswith("Done, with **sign-up** on the board.\n")
+
+
+def test_the_example_of_a_program_gets_through_a_long_session(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    fill = [
+        sys.executable,
+        "-m",
+        "tests.support.long_session",
+        server.session,
+        "480",
+    ]  # 10,080 events
+    subprocess.run(fill, cwd=ROOT, env=server.env, check=True)
+    (source,) = examples(section(README, "Use it from a program"), "python")
+    key = server.cast["alice"]["token"]
+    out = run_example(source, server, tmp_path, server.session, key, "Hello")
+    assert "🎉 Processing complete!" in out
+    # A connection that is closed on the way would have been opened again.
+    assert server.log.read_text().count("[accepted]") == 1
 
 
 def test_the_example_of_the_library_works(real_server: ServerProcess, tmp_path: Path) -> None:

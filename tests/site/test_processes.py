@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from agent.event_log.events import EventType
 from agent.event_log.log import Committed, Frame
 from agent.runs import wake
 from chat import wakeups
-from chat.wakeups import News, Wakeups
+from chat.wakeups import Announcement, Wakeups
 from samurai_site.server_lock import LOCK_ID
 from tests.support.server import ROOT, ServerProcess, environment, new_database, seeded
 
@@ -131,8 +133,8 @@ def redis_layer(settings: Any) -> None:
 
 
 @pytest.fixture
-def heard() -> Iterator[list[News]]:
-    found: list[News] = []
+def heard() -> Iterator[list[Announcement]]:
+    found: list[Announcement] = []
     wakeups.listen(found.append)
     yield found
     wakeups.unlisten(found.append)
@@ -167,7 +169,7 @@ async def until_true(reached: Any) -> None:
 @pytest.mark.redis
 @pytest.mark.usefixtures("redis_layer")
 async def test_one_process_hears_how_far_another_is_and_what_it_cancelled(
-    heard: list[News],
+    heard: list[Announcement],
 ) -> None:
     listener, session, run, project = Listener(), uuid4(), uuid4(), uuid4()
     wake.register(listener)
@@ -180,7 +182,7 @@ async def test_one_process_hears_how_far_another_is_and_what_it_cancelled(
         one.add(committed(session, 3, EventType.CANCELLED, run=run))
         await until_true(lambda: listener.interrupted)
         # What came together is told together, the latest of it; and nobody hears himself.
-        assert heard == [News(session, 3, (project, 7))]
+        assert heard == [Announcement(session, 3, (project, 7))]
         assert listener.interrupted == [(session, run)]
     finally:
         wake.unregister(listener)
@@ -191,12 +193,16 @@ async def test_one_process_hears_how_far_another_is_and_what_it_cancelled(
 @pytest.mark.redis
 @pytest.mark.usefixtures("redis_layer")
 def test_an_event_loop_that_ends_leaves_nothing_behind() -> None:
+    loops: list[weakref.ref[asyncio.AbstractEventLoop]] = []
+
     async def commit() -> None:
+        loops.append(weakref.ref(asyncio.get_running_loop()))
         wakeups.on_commit(committed(uuid4(), 1))
         assert wakeups.start() is wakeups.start()
 
     asyncio.run(commit())
-    assert wakeups._loops == {}
+    gc.collect()
+    assert loops[0]() is None
 
 
 async def test_without_redis_nothing_of_it_exists(settings: Any) -> None:

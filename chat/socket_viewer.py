@@ -1,0 +1,93 @@
+"""What goes out over a WebSocket: notices, and events as far as the client's window lets them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from agent.support import database
+from agent.support.task_group import background_task
+from chat import feed, flow_control
+from chat.connection_identity import ConnectionIdentity
+from chat.flow_control import Window
+from chat.viewer import Viewer
+
+logger = logging.getLogger(__name__)
+
+TOO_SLOW = 4408
+TRY_LATER = 4503
+# Events in a row before others get a turn on the event loop.
+TURN = 64
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class SocketViewer(Viewer):
+    """Sends from one task, so that frames never overtake each other."""
+
+    def __init__(self, identity: ConnectionIdentity, after: int, send: Send) -> None:
+        super().__init__(identity, after)
+        self.window = Window()
+        self._asgi_send = send
+        self._sending_since = 0.0  # 0: no frame is being sent
+        self._sender: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begins to send. The viewer has been greeted."""
+        self._sender = background_task(self._send_all())
+
+    def stop(self) -> None:
+        if self._sender is not None:
+            self._sender.cancel()
+        feed.here().leave(self)
+
+    def acknowledge(self, seq: int) -> bool:
+        """Opens the window up to `seq`; tells whether that is any further."""
+        is_further = self.window.acknowledged(seq)
+        self.wake()
+        return is_further
+
+    def tick(self, now: float) -> None:
+        is_stuck = self._sending_since and now - self._sending_since > flow_control.PATIENCE
+        if is_stuck or self.window.is_too_slow(now):
+            self.expel(TOO_SLOW)
+        else:
+            super().tick(now)
+
+    async def _send_all(self) -> None:
+        with contextlib.suppress(OSError, RuntimeError):  # the connection is gone
+            try:
+                while self.close_code is None:
+                    self.expect_news()
+                    await self._send_what_there_is()
+                    await self.news
+            except database.CONNECTION_ERRORS:
+                logger.exception("The log cannot be read; closing a connection")
+                self.close_code = TRY_LATER
+            feed.here().leave(self)
+            await self._asgi_send({"type": "websocket.close", "code": self.close_code})
+
+    async def _send_what_there_is(self) -> None:
+        sent = 0
+        while self.close_code is None:
+            while self.notices:
+                await self._send(self.notices.popleft().body)
+            if self.window.is_full:
+                return
+            if (frame := self.take()) is None:
+                if not await self.read():
+                    return
+                continue
+            self.window.sent(frame.seq, frame.size, self.loop.time())
+            await self._send(frame.body)
+            sent += 1
+            if sent % TURN == 0:
+                await asyncio.sleep(0)
+
+    async def _send(self, text: str) -> None:
+        self.sent_at = self._sending_since = self.loop.time()
+        await self._asgi_send({"type": "websocket.send", "text": text})
+        self._sending_since = 0.0

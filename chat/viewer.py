@@ -1,0 +1,97 @@
+"""A person's connection that follows a session: over a WebSocket, or as a stream over HTTP."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from agent.event_log.events import now as timestamp
+from agent.event_log.follower import Follower
+from agent.support import database
+from chat import frames, snapshot
+from chat.connection_identity import ConnectionIdentity
+
+HEARTBEAT = 14.0  # seconds without a frame; the protocol promises one at least every 15
+# Notices that are kept for a client that does not read; the oldest are dropped.
+MAX_NOTICES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A frame that is in no log. `seq`: the client's cursor after it, for the one that moves that."""
+
+    type: str
+    body: str
+    seq: int | None = None
+    run: Literal[None] = None  # a notice is of no run, also where it names one
+
+    @property
+    def size(self) -> int:
+        return len(self.body)  # it is ASCII
+
+
+class Viewer(Follower):
+    """Follows the log for a client, and queues the notices that go between the events.
+
+    Until `greet` is done nothing but `hello` and `resync` is queued.
+    """
+
+    def __init__(self, identity: ConnectionIdentity, after: int) -> None:
+        super().__init__(identity.session, after)
+        self.identity = identity
+        self.notices: deque[Notice] = deque(maxlen=MAX_NOTICES)
+        self.sent_at = self.loop.time()  # the last frame
+        self.close_code: int | None = None  # set when this viewer may not go on
+        self._board_version: int | None = None  # none before `hello`
+        self._interrupted: UUID | None = None  # the run that the client knows as interrupted
+
+    async def greet(self) -> None:
+        """Queues `hello`, and `resync` when the cursor is beyond the log's end."""
+        row, hello = await database.call(snapshot.greeting, self.session)
+        self._board_version = row.project.board_version
+        self.reach(row.last_seq)
+        self.notify("hello", **hello)
+        if self.cursor > row.last_seq:
+            self.cursor, state = await database.call(snapshot.snapshot, self.session)
+            body = frames.ephemeral("resync", seq=self.cursor, snapshot=state)
+            self.notices.append(Notice("resync", body, self.cursor))
+
+    def notify(self, kind: str, **fields: Any) -> None:
+        self.notices.append(Notice(kind, frames.ephemeral(kind, **fields)))
+        self.wake()
+
+    def heartbeat(self) -> None:
+        self.notify("heartbeat", timestamp=timestamp())
+
+    # -- called by the feed; none may block --------------------------------------------------------
+
+    def board_changed(self, project: UUID, version: int, *, seen: bool) -> None:
+        """The project's board or memory changed. `seen`: by events of the viewer's own session."""
+        if self._board_version is None or version <= self._board_version:
+            return
+        self._board_version = version
+        if not seen:
+            self.notify("board", project=str(project), version=version)
+
+    def interrupted(self, run: UUID | None) -> None:
+        """`run` is the session's run that was begun and that no process executes now, if there is one."""
+        if self._board_version is None or run == self._interrupted:
+            return
+        bodies = frames.interruption(self._interrupted, run)
+        self.notices.extend(Notice("interrupted", body) for body in bodies)
+        self._interrupted = run
+        self.wake()
+
+    def tick(self, now: float) -> None:
+        """Time has passed; `now` is on the event loop's clock."""
+        is_greeted = self._board_version is not None
+        if is_greeted and not self.notices and now - self.sent_at > HEARTBEAT:
+            self.heartbeat()
+
+    def expel(self, code: int) -> None:
+        """The client may not watch any more, or reads too slowly; `code` is the close code."""
+        if self.close_code is None:
+            self.close_code = code
+            self.wake()
