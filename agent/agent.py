@@ -63,9 +63,9 @@ class PlanningFirstAgent:
         The run is like any other: it is in the session's event log, and viewers see it live.
         `progress_callback(step, message, details, metadata)` is called for each progress event after
         its commit; a callback that raises, hangs or is slow does not affect the run. The model gets
-        `project_context` in addition to the stored description; `conversation_history` (`role`, `content`, oldest
-        first) replaces the stored one. Without `session_id` a new session is created. Raises `Refused`
-        for an invalid message; a failed run returns a result with `error` and `code`.
+        `project_context` in addition to the stored description; `conversation_history` (`role`,
+        `content`, oldest first) replaces the stored one. Without `session_id` a new session is created.
+        Raises `Refused` for an invalid message; a failed run returns a result with `error` and `code`.
         """
         session = await database.call(_session, project_id, session_id)
         request = runs.MessageRequest(
@@ -107,10 +107,10 @@ async def _report(session: UUID, run: UUID, after: int, callback: ProgressCallba
     async with aclosing(follow(session, after)) as frames:
         async for frame in frames:
             if frame.run == run and frame.type == events.EventType.PROGRESS:
-                said = events.read(frame.body)
-                assert isinstance(said, events.Progress), "the log holds what it says"
+                event = events.read(frame.body)
+                assert isinstance(event, events.Progress), "the frame has its type"
                 try:
-                    await callback(said.step, said.message, said.details, said.metadata)
+                    await callback(event.step, event.message, event.details, event.metadata)
                 except Exception:  # the caller's code: it must not affect the run
                     logger.exception("A progress callback failed")
             if frame.run == run and frame.type in events.LAST:
