@@ -5,50 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from agent.llm.base import Analysis, Context, MemoryBrief, Outcome, StepOutcome
-from agent.llm.offline.steps import STATUS_WORDS, Draft
-from agent.llm.offline.titles import clean, cut
-from agent.llm.offline.wishes import Recall
-from agent.llm.offline.words import about, words
+from agent.llm.base import Context, Outcome, StepOutcome
+from agent.llm.offline.drafting import Draft
+from agent.llm.offline.revising import SAY
+from agent.llm.offline.vocabulary import STATUS_NAMES
 
-_WORDS_OF_QUESTIONS = (
-    "which what who whom whose when where why how do does did can could should shall will would "
-    "must may have has had use used using go going still again ever"
-)
-_ASKING = frozenset(_WORDS_OF_QUESTIONS.split())
-SAY = "Say: "  # begins the description of the step that holds what the answer tells besides
-HONEST = (
-    "I can't do that: I am the built-in offline planner, a set of rules for English and not a language "
-    "model. "
-    "For example you can say “Create a task to test the login flow” or "
-    "“Remember that we test on Firefox”."
-)
-HELP = """I am the built-in offline planner: a set of rules, not a language model. You can say:
-
-- “Create a task to test the login flow”, or “I need: 1. sign-up 2. login”
-- “Users should be able to reset their password by email”, “Break sign-up down into: form, email”
-- “Mark the login task as done”, “Set it to high priority”, “Rename it to …”, “Delete it”
-- “Mark all login tasks as done”, “Delete all completed tasks”
-- “The reminder depends on booking”, “Make it a subtask of booking”, “Move it to the top”
-- “What is open?”, “What should I do next?”, “What depends on booking?”, “Find tasks about login”
-- “We decided to use PostgreSQL”, “Remember that we test on Firefox”
-- “What did we decide about the database?”, “Forget …”
-"""
 _UNDO = "You can undo that beside the change."
 
 
-def answer(context: Context, analysis: Analysis, outcome: Outcome, draft: Draft) -> Iterator[str]:
+def answer(context: Context, outcome: Outcome, draft: Draft) -> Iterator[str]:
     """Yields the answer in lines, each with its line end."""
-    blocks = list(_blocks(context, analysis, outcome, draft))
+    blocks = list(_blocks(context, outcome, draft))
     for number, block in enumerate(blocks):
         lines = block.strip("\n").split("\n")
         yield from (f"{line}\n" for line in lines[:-1])
         yield lines[-1] + ("\n\n" if number < len(blocks) - 1 else "\n")
 
 
-def _blocks(context: Context, analysis: Analysis, outcome: Outcome, draft: Draft) -> Iterator[str]:
-    if question := outcome.question or analysis.question:
-        yield question
+def _blocks(context: Context, outcome: Outcome, draft: Draft) -> Iterator[str]:
+    if draft.question or draft.refusal or outcome.question:
+        yield draft.question.markdown if draft.question else draft.refusal or outcome.question
         return
     tools = [step for step in outcome.steps if step.type == "tool"]
     said = [
@@ -56,63 +32,17 @@ def _blocks(context: Context, analysis: Analysis, outcome: Outcome, draft: Draft
         for step in outcome.steps
         if step.description.startswith(SAY)
     ]
-    yield from _asides(draft, alone=not tools)
+    made = draft.made
+    if not tools:
+        yield from made.talk
     yield from _done(tools, context)
-    yield from (recalled(recall, context) for recall in draft.recalls)
-    yield from draft.facts
-    if tools or said:
-        yield from said or not_understood(draft.not_understood)
-    elif analysis.needs_tools:
+    yield from made.facts
+    if tools or not made.steps:
+        yield from made.notes
+    if said:
+        yield from said
+    elif made.steps and not tools:
         yield "I found no way to do that, so nothing was changed. Please say it in other words."
-    else:
-        yield from _told(draft)
-
-
-def _told(draft: Draft) -> Iterator[str]:
-    """What there is to tell when no tool was used."""
-    yield from draft.questions
-    yield from draft.notes
-    if draft.not_understood:
-        alone = not (draft.questions or draft.notes or _says_something(draft))
-        yield HONEST if alone else not_understood(draft.not_understood)[0]
-    elif not (draft.questions or draft.notes or _says_something(draft)):
-        yield HONEST
-
-
-def _says_something(draft: Draft) -> bool:
-    return bool(draft.recalls or draft.facts or draft.asides)
-
-
-def not_understood(texts: list[str]) -> list[str]:
-    """Returns one paragraph that names every part that was not understood, or nothing."""
-    if not texts:
-        return []
-    quoted = ", ".join(f"“{cut(clean(text), 120)}”" for text in texts[:5])
-    more = f" and {len(texts) - 5} more" if len(texts) > 5 else ""
-    return [
-        f"I did not understand {quoted}{more}: I work by rules. To keep something, say “Remember "
-        f"that …”; "
-        "for the board, say for example “Create a task to …”."
-    ]
-
-
-def _asides(draft: Draft, *, alone: bool) -> Iterator[str]:
-    kinds = {aside.kind for aside in draft.asides}
-    if "help" in kinds:
-        yield HELP
-    elif "greeting" in kinds and alone:
-        yield (
-            "Hello! Tell me what you are building, what is to be done and what you have decided; "
-            "I keep the board and the memory."
-        )
-    elif "thanks" in kinds and alone:
-        yield "You're welcome!"
-    if "project" in kinds:
-        quiet = alone and not (draft.recalls or draft.facts or draft.questions)
-        more = (
-            " What is to be done? Say for example “I need: 1. sign-up 2. login”." if quiet else ""
-        )
-        yield f"Good to know what you are building.{more}"
 
 
 # -- what the steps did ----------------------------------------------------------------------------
@@ -196,7 +126,7 @@ def _quoted(titles: list[str]) -> str:
 
 def _status(arguments: dict[str, Any], result: dict[str, Any], context: Context) -> str:
     status = result.get("status", arguments.get("status", ""))
-    line = f"“{result.get('title', '')}” is now {STATUS_WORDS.get(status, status)}."
+    line = f"“{result.get('title', '')}” is now {STATUS_NAMES.get(status, status)}."
     return line + _still_open(result)
 
 
@@ -217,7 +147,7 @@ def _several(done: str) -> Write:
         if not titles:
             return "That is so already; no task was changed."
         count = "1 task" if len(titles) == 1 else f"{len(titles)} tasks"
-        words = STATUS_WORDS.get(arguments.get("status", ""), "")
+        words = STATUS_NAMES.get(arguments.get("status", ""), "")
         head = done.format(count, words)
         if priority := arguments.get("priority"):
             head = f"Set {count} to {priority} priority"
@@ -265,7 +195,7 @@ def _listed(arguments: dict[str, Any], result: dict[str, Any], context: Context)
     kind = (
         "open "
         if len(statuses) == 3
-        else f"{STATUS_WORDS.get(statuses[0], '')} "
+        else f"{STATUS_NAMES.get(statuses[0], '')} "
         if len(statuses) == 1
         else ""
     )
@@ -283,7 +213,7 @@ def _listed(arguments: dict[str, Any], result: dict[str, Any], context: Context)
 
 
 def _state(task: dict[str, Any]) -> str:
-    status = str(STATUS_WORDS.get(task["status"], task["status"]))
+    status = str(STATUS_NAMES.get(task["status"], task["status"]))
     return status + (
         f", {task['priority']} priority" if task.get("priority") in ("high", "low") else ""
     )
@@ -326,50 +256,3 @@ _WRITERS: dict[str, Write] = {
     "delete_memory": _forgotten,
     "search_memories": _memories,
 }
-
-
-# -- what is in memory -----------------------------------------------------------------------------
-
-
-def recalled(recall: Recall, context: Context) -> str:
-    """Answers a question to the memory by quoting it, or says that it holds nothing."""
-    every = tuple(
-        {memory.id: memory for memory in (*context.memories, *context.recent_memories)}.values()
-    )
-    if recall.kind == "?":
-        found = matching(_asked_about(recall.topic), every)[:3]
-        return f"In memory I find:\n\n{_quotes(found)}" if found else HONEST
-    kinds = [memory for memory in every if recall.kind in ("", memory.kind)]
-    if not recall.topic:
-        words = f"{recall.kind}s" if recall.kind else "memories"
-        return (
-            f"The {words} that I find:\n\n{_quotes(kinds[:10])}"
-            if kinds
-            else f"I find no {words} for that."
-        )
-    found = matching(recall.topic, tuple(kinds)) or matching(recall.topic, every)
-    if found:
-        head = f"What I remember about “{recall.topic}”:"
-        return f"{head}\n\n{_quotes(found[:5])}"
-    nothing = f"I find nothing about “{recall.topic}” in memory."
-    near = [memory for memory in kinds if recall.kind][:3]
-    return f"{nothing} The nearest that I have:\n\n{_quotes(near)}" if near else nothing
-
-
-def _asked_about(question: str) -> str:
-    """Returns the words of `question` that name what it is about."""
-    return " ".join(word for word in words(question) if word not in _ASKING)
-
-
-def matching(topic: str, memories: tuple[MemoryBrief, ...]) -> list[MemoryBrief]:
-    """Returns the memories about `topic`, best first."""
-    scores = [(about(topic, f"{memory.title} {memory.content}"), memory) for memory in memories]
-    scores = [(score, memory) for score, memory in scores if score >= 0.34]
-    return [memory for _, memory in sorted(scores, key=lambda pair: -pair[0])]
-
-
-def _quotes(memories: list[MemoryBrief]) -> str:
-    return "\n>\n".join(
-        "> " + memory.content.strip().replace("\n", "\n> ") + f" *({memory.kind})*"
-        for memory in memories
-    )

@@ -1,0 +1,265 @@
+"""Patterns of words and gaps, and what they match. A match accounts for every word of its clause.
+
+A pattern is words with spaces between them:
+
+- `mark|set`: one of them; `to_do`: two words in a row;
+- `[the|a]`: may be missing, and may hold several words;
+- `<delete>`: one of the words that stand under this name in `NAMED`;
+- `{task}`: a gap, whose name tells what may fill it (`_GAPS`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+
+from agent.llm.offline import vocabulary
+from agent.llm.offline.tokens import Token
+from agent.words import STOP
+
+Tokens = tuple[Token, ...]
+Gaps = Mapping[str, Tokens]
+
+_TASK = "task|ticket|todo|to-do|to_do|card|issue"
+NAMED = {
+    "create": "create|add|make|open|i_need|we_need",
+    "task": _TASK,
+    "tasks": "tasks|tickets|todos|to-dos|to_dos|cards|issues",
+    "set": "mark|set|change|move|put|switch",
+    "delete": "delete|remove|drop|discard|erase|get_rid_of",
+    "show": "show|list|display|give",
+    "what_is": "what_is|what's|whats|what_are",
+    "we": "we|i|we've|i've|we_have|i_have|the_team|our_team",
+    "often": "also|now|just|finally|all|already|both|really|strongly",
+    "board": "to_the_board|on_the_board|to_the_list|on_the_list|to_the_backlog|to_my_list|to_our_list",
+    "memory": "memory|memories|decision|decisions|preference|preferences|fact|facts|note|notes",
+}
+# A title has at most 200 characters; so many words of it fill a gap.
+_LONGEST_NAME = 40
+_LONGEST_LABEL = 3
+# No name begins with these: they are what is left of a question or a condition.
+_NO_NAME = frozenset(
+    """
+    what which who whose why how when where whether if unless not to of is are was as by and or with
+    should could would will there nothing nobody no
+    """.split()  # noqa: SIM905  (quoted words are harder to read)
+)
+_ASKING_WORDS = frozenset(["what", "which", "who", "whose", "why"])
+_NO_LABEL = STOP | frozenset(
+    """
+    another new second first third next last similar same duplicate recurring daily weekly monthly
+    repeating sub subtask parent main whole single every any following task tasks me us
+    """.split()  # noqa: SIM905
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    ways: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Maybe:
+    nodes: tuple[_Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    name: str
+
+
+_Node = _Words | _Maybe | _Gap
+
+
+def matches(pattern: str, tokens: Tokens) -> list[Gaps]:
+    """Returns each way in which `pattern` is the whole of `tokens`, those with short gaps first."""
+    nodes = _nodes(pattern)
+    if not tokens or not _may_begin(nodes, tokens[0]):
+        return []
+    return [gaps for end, gaps in _match(nodes, tokens, 0) if end == len(tokens)]
+
+
+def begins(pattern: str, tokens: Tokens) -> int:
+    """Returns how many of `tokens` `pattern` takes from their start, at most; 0 when it fits none."""
+    nodes = _nodes(pattern)
+    if not tokens or not _may_begin(nodes, tokens[0]):
+        return 0
+    return max((end for end, _ in _match(nodes, tokens, 0)), default=0)
+
+
+@cache
+def gap_names(pattern: str) -> frozenset[str]:
+    return frozenset(
+        part[1:-1] for part in pattern.replace("[", " ").replace("]", " ").split() if part[0] == "{"
+    )
+
+
+# -- patterns --------------------------------------------------------------------------------------
+
+
+@cache
+def _nodes(pattern: str) -> tuple[_Node, ...]:
+    stack: list[list[_Node]] = [[]]
+    for part in pattern.replace("[", " [ ").replace("]", " ] ").split():
+        if part == "[":
+            stack.append([])
+        elif part == "]":
+            inner = _Maybe(tuple(stack.pop()))
+            stack[-1].append(inner)
+        elif part.startswith("{"):
+            stack[-1].append(_Gap(part[1:-1]))
+        else:
+            stack[-1].append(_Words(_ways(part)))
+    (nodes,) = stack
+    return tuple(nodes)
+
+
+def _ways(part: str) -> tuple[tuple[str, ...], ...]:
+    words = part
+    for name, meant in NAMED.items():
+        words = words.replace(f"<{name}>", meant)
+    ways = (tuple(way.split("_")) for way in words.split("|"))
+    return tuple(sorted(ways, key=len, reverse=True))
+
+
+def _may_begin(nodes: Sequence[_Node], token: Token) -> bool:
+    firsts = _firsts(tuple(nodes))
+    return firsts is None or token.key in firsts
+
+
+@cache
+def _firsts(nodes: tuple[_Node, ...]) -> frozenset[str] | None:
+    """Returns the words that may come first; None when a gap may."""
+    found: set[str] = set()
+    for node in nodes:
+        match node:
+            case _Gap():
+                return None
+            case _Words(ways):
+                return frozenset(found | {way[0] for way in ways})
+            case _Maybe(inner):
+                firsts = _firsts(inner)
+                if firsts is None:
+                    return None
+                found |= firsts
+    return frozenset(found)
+
+
+# -- matching --------------------------------------------------------------------------------------
+
+
+def _match(nodes: Sequence[_Node], tokens: Tokens, at: int) -> Iterator[tuple[int, Gaps]]:
+    """Yields where `nodes` may end when they begin `at`, with what fills their gaps."""
+    if not nodes:
+        yield at, {}
+        return
+    node, rest = nodes[0], nodes[1:]
+    match node:
+        case _Words(ways):
+            for way in ways:
+                if _stands(way, tokens, at):
+                    yield from _match(rest, tokens, at + len(way))
+        case _Maybe(inner):
+            yield from _match((*inner, *rest), tokens, at)
+            yield from _match(rest, tokens, at)
+        case _Gap(name):
+            for end in _GAPS[name](tokens, at, not rest):
+                for last, gaps in _match(rest, tokens, end):
+                    yield last, {name: tokens[at:end], **gaps}
+
+
+def _stands(way: Sequence[str], tokens: Tokens, at: int) -> bool:
+    return all(
+        at + place < len(tokens) and tokens[at + place].key == word
+        for place, word in enumerate(way)
+    )
+
+
+# -- gaps: each yields where it may end ------------------------------------------------------------
+
+_Ends = Callable[[Tokens, int, bool], Iterator[int]]
+
+
+def _name(tokens: Tokens, at: int, is_last: bool, longest: int = _LONGEST_NAME) -> Iterator[int]:
+    if at >= len(tokens) or not tokens[at].is_word or tokens[at].key in _NO_NAME:
+        return
+    stop = min(len(tokens), at + longest)
+    for end in range(at + 1, stop + 1):
+        last = tokens[end - 1]
+        if last.items or last.key in _ASKING_WORDS:
+            return
+        if last.is_word and (end == len(tokens) or not is_last):
+            yield end
+
+
+def _label(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
+    """A short name without little words: "login" in "add a login task"."""
+    for end in _name(tokens, at, is_last, _LONGEST_LABEL):
+        if not any(
+            token.key in _NO_LABEL or token.key in vocabulary.LISTED for token in tokens[at:end]
+        ):
+            yield end
+
+
+def _person(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
+    for end in _name(tokens, at, is_last, 2):
+        if not tokens[at].key.endswith("ing"):
+            yield end
+
+
+def _quotation(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
+    if at < len(tokens) and tokens[at].quoted:
+        yield at + 1
+
+
+def _text(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
+    """Free words: to the end of the clause, or as few as may be when something follows."""
+    if at >= len(tokens) or not tokens[at].is_word or tokens[at].items:
+        return
+    if is_last:
+        yield len(tokens)
+        return
+    yield from range(at + 1, min(len(tokens), at + _LONGEST_NAME) + 1)
+
+
+def _statement(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
+    if at < len(tokens) and tokens[at].key in ("we", "i", "our", "my", "the", "all", "every"):
+        yield from _text(tokens, at, is_last)
+
+
+def _items(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
+    if at < len(tokens) and tokens[at].is_word and is_last:
+        yield len(tokens)
+
+
+def _one_of(said: Mapping[str, object], tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
+    for end in (at + 2, at + 1):
+        if end <= len(tokens) and key_of(tokens[at:end]) in said:
+            yield end
+
+
+def _number(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
+    if at < len(tokens) and (tokens[at].key in vocabulary.NUMBER or tokens[at].key.isdecimal()):
+        yield at + 1
+
+
+def key_of(tokens: Sequence[Token]) -> str:
+    """Returns the words as the vocabulary has them."""
+    return " ".join(token.key for token in tokens)
+
+
+_GAPS: Mapping[str, _Ends] = {
+    **dict.fromkeys(("task", "tasks", "on", "parent", "other", "topic", "memory", "who"), _name),
+    **dict.fromkeys(("title", "text", "what", "old", "new"), _text),
+    "items": _items,
+    "label": _label,
+    "person": _person,
+    "quotation": _quotation,
+    "statement": _statement,
+    "status": partial(_one_of, vocabulary.STATUS),
+    "state": partial(_one_of, vocabulary.STATE),
+    "listed": partial(_one_of, vocabulary.LISTED),
+    "priority": partial(_one_of, vocabulary.PRIORITY),
+    "number": _number,
+}
