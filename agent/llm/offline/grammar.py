@@ -53,6 +53,7 @@ class Intent(StrEnum):
     # They are only answered.
     TALK = "talk"
     PROJECT = "project"
+    REFUSE = "refuse"  # nobody may take it for another form
     REASON = "reason"  # why, after a command; it is not kept
 
 
@@ -70,6 +71,9 @@ class Form:
 _I = Intent
 
 CREATING = (
+    Form("<create> [a|an] [new] <task> for {person} to {text}", _I.REFUSE, "Create a task for Bob to review the docs",
+         answer="Tasks have no assignee, so I can't tell what “for” means here. Say “Create a task to …”, and add a note "
+         "with the name."),
     Form("<create> [me|us] [a|an|one|another|the] [new] [{priority} [priority|prio]] <task> [<board>]"
          " [to|for|called|named|titled|about|:] {title}", _I.CREATE, "Create a task to test the login flow"),
     Form("new <task> [<board>] [to|for|called|named|about|:] {title}", _I.CREATE, "New task: buy a domain"),
@@ -90,8 +94,10 @@ CREATING = (
     Form("{who} should|must|can|need_to be_able_to : {items}", _I.REQUIRE, "Users should be able to: sign up, log in"),
     Form("{who} should|must|need_to be_able_to {title}", _I.REQUIRE,
          "Users should be able to reset their password by email"),
-    Form("<create> [a|an] [new] subtask|sub-task of|for|under|in|to {parent} called|named|: {title}", _I.SUBTASK,
+    Form("<create> [a|an] [new] subtask|sub-task of|for|under|in|to {parent} called|named|to|: {title}", _I.SUBTASK,
          "Create a subtask of {task}: write the tests"),
+    Form("<create> [a|an] [new] subtask|sub-task [called|named] {quotation} to|for|of|under {parent}", _I.SUBTASK,
+         "Add a subtask “read the law” to {task}"),
     Form("<create> [a|an] [new] subtask|sub-task [called|named|to|:] {title}", _I.SUBTASK,
          "Create a task to pay by card, then add a subtask to ask for the address"),
     Form("add|create {title} as [a] subtask of|to|under {parent}", _I.SUBTASK, "Add “check the logs” as a subtask of {task}"),
@@ -118,9 +124,9 @@ DETAILS = (
 
 CHANGING = (
     Form("set|change [the] status of|for {tasks} [back] to|as {status}", _I.STATUS, "Set the status of {task} to blocked"),
+    Form("set|change {tasks} status [back] to {status}", _I.STATUS, "Change {task} status to blocked"),
     Form("set|mark as {status} [:] {tasks}", _I.STATUS, "Mark as done: {task}"),
     Form("<set> {tasks} [back] [as|to|:] [being] {status} [now|again]", _I.STATUS, "Mark {task} as done"),
-    Form("set|change {tasks} status [back] to {status}", _I.STATUS, "Change {task} status to blocked"),
     Form("complete|finish|close|resolve|check_off|tick_off {tasks}", _I.STATUS, "Finish {task}", "completed"),
     Form("start|begin [working_on|work_on|with|on] {tasks} [now]", _I.STATUS, "Start working on {task}", "in_progress"),
     Form("block|pause {tasks}", _I.STATUS, "Block {task}", "blocked"),
@@ -133,8 +139,9 @@ CHANGING = (
     Form("it's|that's [now|already] {state} [now]", _I.STATUS, "Start {task}. It's done"),
     Form("{tasks} is|are [now|already] {state} [now]", _I.STATUS, "{task} is in progress"),
     Form("set|change [the] priority|prio of|for {tasks} to {priority}", _I.PRIORITY, "Set the priority of {task} to low"),
-    Form("<set>|make|give|flag {tasks} [to|as|a] {priority} [priority|prio]", _I.PRIORITY, "Set {task} to high priority"),
+    Form("mark|set|change|make|give|flag {tasks} [to|as|a] {priority} [priority|prio]", _I.PRIORITY, "Set {task} to high priority"),
     Form("prioritize|prioritise {tasks}", _I.PRIORITY, "Prioritize {task}", "high"),
+    Form("{tasks} is|are [a] subtask|subtasks|part of {parent}", _I.NEST, "{task} is part of {other}"),
     Form("{tasks} is|are [now] {priority} [priority|prio]", _I.PRIORITY, "{task} is urgent"),
     Form("{tasks} has|have [now] [a] {priority} priority|prio", _I.PRIORITY, "{task} has low priority"),
     Form("rename {task} [to|as|into] : {title}", _I.RENAME, "Rename {task}: The new name"),
@@ -177,8 +184,8 @@ REMEMBERING = (
          "We switched from Bootstrap to Tailwind"),
     Form("<we> [<often>] replaced {old} with|by {new}", _I.SWITCH, "We replaced Jenkins with GitHub Actions"),
     Form("<we> [<often>] decided|agreed|opted against|not_to [use|using] {old}", _I.DECIDE, "We decided not to use Redis", "not"),
-    Form("<we> no_longer use|support|need {old}", _I.DECIDE, "We no longer use Docker", "not"),
-    Form("<we> do_not|don't use|support|need {old} anymore|any_more|any_longer", _I.DECIDE, "We don't use Sass anymore", "not"),
+    Form("<we> no_longer use {old}", _I.DECIDE, "We no longer use Docker", "not"),
+    Form("<we> do_not|don't use {old} anymore|any_more|any_longer", _I.DECIDE, "We don't use Sass anymore", "not"),
     Form("<we> [<often>] decided|agreed|settled|opted to|that|on|for|upon [use|go_with|take] {what}",
          _I.DECIDE, "We decided to use PostgreSQL"),
     Form("<we> [<often>] chose|chosen|picked|selected {what}", _I.DECIDE, "We chose Stripe for payments"),
@@ -191,7 +198,7 @@ REMEMBERING = (
     Form("we'd|i'd|we_would|i_would rather|prefer [to] {what}", _I.PREFER, "I'd rather write the tests first"),
     Form("preference : {what}", _I.PREFER, "Preference: tabs over spaces"),
     Form("[my|our] preference is [to|that] {what}", _I.PREFER, "My preference is small pull requests"),
-    Form("<we> always|never|usually|normally|generally {what}", _I.PREFER, "We always review pull requests"),
+    Form("[<we>] always|never|usually|normally|generally {what}", _I.PREFER, "We always review pull requests", "habit"),
     Form("update|change|correct [the] <memory> [about|on|of] {memory} to [:] {text}", _I.REVISE,
          "Change the memory {memory} to: We ship on Mondays"),
     Form("<delete>|forget [the|my|our] <memory> [about|on|of|called|that|:] {memory}", _I.FORGET, "Delete the memory {memory}"),
@@ -221,6 +228,8 @@ ASKING = (
     Form("<show> [me|us] [all] [of] [the|my|our] <tasks> [<board>]", _I.LIST, "List all tasks", _OPEN),
     Form("<show> [me|us] [the|my|our] board|backlog|list|todo_list|to-do_list", _I.LIST, "Show me the board", _OPEN),
     Form("<what_is> on [the|my|our] board|backlog|list|todo_list|to-do_list|plate", _I.LIST, "What's on the board?", _OPEN),
+    Form("<what_is> the status|state [of] [the|our] [project|board]", _I.LIST, "What is the status of the project?", _OPEN),
+    Form("is|are everything|all_tasks [already] {listed}", _I.LIST, "Is everything done?", _OPEN),
     Form("what do we|i [still] have|need to do [now]", _I.LIST, "What do we still have to do?", _OPEN),
     Form("what [still] needs to be done [now]", _I.LIST, "What needs to be done?", _OPEN),
     Form("is|are anything|something|any_tasks|any_task [still|currently] {listed} [now|right_now]", _I.LIST,
@@ -236,6 +245,7 @@ ASKING = (
     Form("do_we_have|do_i_have|is_there|are_there [already] [a|any] <task>|<tasks> about|for|on|to {topic}", _I.FIND,
          "Is there a task about invoices?"),
     Form("<show>|find [me|us] [all] [the|my|our] {label} <tasks>", _I.FIND, "List the login tasks"),
+    Form("search|search_for|find|look_for {topic}", _I.FIND, "Search for invoices"),
     Form("what|which <tasks> are|have [a] {priority} [priority|prio]", _I.URGENT, "Which tasks are high priority?"),
     Form("<what_is> [most] urgent|important", _I.URGENT, "What is urgent?", "high"),
     Form("<show> [me|us] [all] [the|my|our] {priority} [priority|prio] <tasks>", _I.URGENT, "List the high priority tasks"),
@@ -246,7 +256,7 @@ ASKING = (
     Form("what|which <task> is|comes|should_i_do|should_we_do next|first", _I.NEXT, "Which task is next?"),
     Form("what does {task} depend_on|wait_for|need", _I.NEEDS, "What does {task} depend on?"),
     Form("what|which <task>|<tasks> does {task} depend_on|wait_for|need", _I.NEEDS, "Which tasks does {task} depend on?"),
-    Form("what is|are blocking {task}|what_blocks", _I.NEEDS, "What is blocking {task}?"),
+    Form("what is|are blocking {task}", _I.NEEDS, "What is blocking {task}?"),
     Form("<what_is> {task} waiting_for|blocked_by", _I.NEEDS, "What is {task} waiting for?"),
     Form("what blocks {task}", _I.NEEDS, "What blocks {task}?"),
     Form("why is {task} [still] blocked|waiting|stuck", _I.NEEDS, "Why is {task} blocked?"),
@@ -298,6 +308,7 @@ TALKING = (
     Form("how does this|it work", _I.HELP, "How does this work?"),
     Form("hello|hi|hey|good_morning|good_afternoon|good_evening|greetings [there|again|all|everyone]", _I.TALK, "Hello",
          answer=_HELLO),
+    Form("how are you [today|doing]", _I.TALK, "How are you?", answer="Ready. What is to be done?"),
     Form("thanks|thank_you|thx|many_thanks [again|you] [a_lot|so_much|very_much]", _I.TALK, "Thank you", answer="You're welcome!"),
     Form("ok|okay|great|good|cool|perfect|nice|fine|awesome|excellent|well_done|good_job|got_it|alright [work|job]",
          _I.TALK, "Perfect", answer="Good."),
@@ -312,7 +323,13 @@ TALKING = (
 )  # fmt: skip
 
 # "Forget it" and "never mind" before "forget …" and "never …".
-FORMS = (*TALKING, *CREATING, *REMEMBERING, *CHANGING, *DELETING, *ASKING, *ASKING_MEMORY)
+# A form that begins with a name comes last: the name might take the words of another one.
+FORMS = tuple(
+    sorted(
+        (*TALKING, *CREATING, *REMEMBERING, *CHANGING, *DELETING, *ASKING, *ASKING_MEMORY),
+        key=lambda form: form.pattern.startswith("{"),
+    )
+)
 QUESTIONS = frozenset(
     {
         *(_I.LIST, _I.FIND, _I.URGENT, _I.NEXT, _I.NEEDS, _I.NEEDED_BY, _I.PARTS, _I.ABOUT),

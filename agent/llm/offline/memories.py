@@ -16,6 +16,7 @@ from agent.words import same_text, stems
 
 MAX_CONTENT = 10_000
 _MAX_TITLE = 100
+_SUBJECT = re.compile(r"(?:we|i|the team|our team) ", re.I)
 _REASON = re.compile(
     r",? (?:because|since|so that|as it|as we|due to|in order to)\b|[;(]|, (?:which|as)\b", re.I
 )
@@ -62,6 +63,8 @@ def statement(form: Form, gaps: Gaps, said: str, message: str) -> Statement:
     if form.value == "not":
         return Statement(_title(f"not {old}"), sentence(said), kind, _short(old))
     what = free_text(gaps["what"], message)
+    if form.value == "habit":
+        return Statement(_title(_SUBJECT.sub("", said)), sentence(said), kind)
     new, _, old = _INSTEAD.sub("\0", what, count=1).partition("\0")
     return Statement(_title(new), sentence(said), kind, _short(old), _short(new))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from agent.llm.base import COMPLETED_TASKS, OPEN_TASKS, Context, MemoryBrief, TaskBrief
@@ -102,6 +103,12 @@ def accounts_for(name: str, title: str) -> bool:
     return all(word in _TELLING_NOTHING or stem(word) in there for word in words(name))
 
 
+def _spelled_together(title: str) -> str:
+    """Adds the words written as one: "sign-up" is "signup" too."""
+    said = words(title)
+    return " ".join([title, *(left + right for left, right in pairwise(said))])
+
+
 class Board:
     """The tasks by name. `chosen`: what the person picked for a name that fitted several."""
 
@@ -125,7 +132,7 @@ class Board:
 
     # -- one task
 
-    def one(self, name: Tokens, but: Iterable[Entry] = (), among: Sequence[str] = EVERY) -> Entry:
+    def one(self, name: Tokens, but: Iterable[Entry] = (), among: Sequence[str] = OPEN) -> Entry:
         """Returns the task that is meant, none of `but`. Raises Unclear or NotFound."""
         found = self._named(_text(name), tuple(but), among, _is_quoted(name))
         self.last = (found,)
@@ -147,6 +154,10 @@ class Board:
             raise Unclear(name, found)
         return found[0]
 
+    def fits(self, name: Tokens) -> bool:
+        """Tells whether some task is called like that."""
+        return bool(self._fitting(_text(name), (), OPEN))
+
     def _fitting(self, name: str, but: Sequence[Entry], among: Sequence[str]) -> list[Entry]:
         """Returns the tasks that fit: of this message, else of `among`, else of all."""
         others = [entry for entry in self.entries.values() if entry not in but]
@@ -157,8 +168,8 @@ class Board:
             [entry for entry in others if entry.status in among],
             others,
         )
-        for pool in pools:
-            titles = {entry.key: entry.title for entry in pool}
+        for pool, write in (*((pool, str) for pool in pools), (others, _spelled_together)):
+            titles = {entry.key: write(entry.title) for entry in pool}
             found = [key for key in fitting(name, titles) if accounts_for(name, titles[key])]
             if found:
                 return [self.entries[key] for key in found]
@@ -219,13 +230,14 @@ class Board:
         """Returns the tasks that are meant: one, several by name, or a group. Raises as `one` does."""
         but = tuple(but)
         if _is_quoted(names):
-            found = Found((self.one(names, but, among),))
+            found = Found((self.one(names, but, OPEN if among == EVERY else among),))
         else:
             found = self._group(_text(names), among, but) or self._listed(names, among, but)
         self.last = found.entries
         return found
 
     def _listed(self, names: Tokens, among: Sequence[str], but: Sequence[Entry]) -> Found:
+        among = OPEN if among == EVERY else among
         parts = _apart(names)
         if len(parts) > 1:
             whole = self._fitting(_text(names), but, among)

@@ -13,7 +13,7 @@ from agent.llm.offline.grammar import FORMS, Form, Intent
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>&#|~])")
 _UNQUOTABLE = re.compile(r"[“”\"\n]")
-_UNLISTED = frozenset({Intent.TALK, Intent.REASON, Intent.HELP, Intent.PROJECT})
+_UNLISTED = frozenset({Intent.TALK, Intent.REASON, Intent.HELP, Intent.PROJECT, Intent.REFUSE})
 
 
 def plain(text: str) -> str:

@@ -93,6 +93,8 @@ class PlanMaker:
     def _create(self, gaps: Gaps) -> None:
         if "title" in gaps:
             task = titles.new_task(gaps["title"], self.message)
+            if self.clause.intent == Intent.ANOTHER:
+                titles.no_pronoun(gaps["title"], self.message)
         else:
             task = NewTask(titles.capitalised(text_of(gaps["label"], self.message)))
         self._add_task(task, PRIORITY[key_of(gaps["priority"])] if "priority" in gaps else "")
@@ -114,7 +116,10 @@ class PlanMaker:
             )
 
     def _subtask(self, gaps: Gaps) -> None:
-        task = titles.new_task(gaps["title"], self.message)
+        if "quotation" in gaps:
+            task = NewTask(titles.title(gaps["quotation"], self.message))
+        else:
+            task = titles.new_task(gaps["title"], self.message)
         parent = (
             self.board.one(gaps["parent"]) if "parent" in gaps else self.board.one(words_of("it"))
         )
@@ -149,6 +154,11 @@ class PlanMaker:
     def _add_task(self, task: NewTask, priority: str = "", parent: Entry | None = None) -> None:
         if self._is_there(task.title):
             return
+        if task.order and self.board.fits(task.order):
+            raise Refused(
+                f"Is “{task.title}” to depend on another task, or is that its title? Say “… that depends on "
+                "…”, or put the title into quotes."
+            )
         needed = self.board.several(task.on, but=()).entries if task.on else ()
         parent = self.board.one(task.parent) if task.parent else parent
         arguments: dict[str, Any] = {"title": task.title}
@@ -514,7 +524,7 @@ class PlanMaker:
     # -- questions
 
     def _list(self, gaps: Gaps) -> None:
-        said = key_of(gaps["listed"]) if "listed" in gaps else self.clause.form.value
+        said = self.clause.form.value or key_of(gaps["listed"])
         self.steps.add(
             "search_tasks", "List the tasks", {"status": list(LISTED[said]), "limit": _LIMIT}
         )
@@ -571,6 +581,9 @@ class PlanMaker:
     def _help(self, gaps: Gaps) -> None:
         self.made.talk.append(questions.help_text(self.context))
 
+    def _refuse(self, gaps: Gaps) -> None:
+        raise Refused(self.clause.form.answer)
+
     def _project(self, gaps: Gaps) -> None:
         self.made.talk.append(questions.ABOUT_PROJECT)
 
@@ -610,6 +623,7 @@ _HANDLERS: Mapping[Intent, Callable[[PlanMaker, Gaps], None]] = {
     _I.CHANGED: PlanMaker._changed,
     _I.HELP: PlanMaker._help,
     _I.TALK: PlanMaker._talk,
+    _I.REFUSE: PlanMaker._refuse,
     _I.PROJECT: PlanMaker._project,
 }
 

@@ -16,6 +16,7 @@ _BEFORE = tuple(
     tuple(said.split())
     for said in (
         *(
+            "actually",
             "please",
             "kindly",
             "just",
@@ -65,6 +66,8 @@ _BEFORE = tuple(
             "finally",
             "lastly",
             "first",
+            "second",
+            "third",
             "after that",
             "afterwards",
         ),
@@ -78,7 +81,7 @@ _THEN = frozenset(
     [("then",), ("finally",), ("lastly",), ("after", "that"), ("afterwards",), ("next",)]
 )
 _POLITE = frozenset([("could", "you"), ("can", "you"), ("would", "you"), ("will", "you")])
-_JOINS = frozenset([",", ";", "and", "then", "but", "(", ")", "–", "-", "—", "&"])
+_JOINS = frozenset([",", ";", "and", "then", "but", "–", "-", "—", "&"])
 _AFTER_COMMAND = frozenset(
     {Intent.DELETE, Intent.STATUS, Intent.PRIORITY, Intent.MOVE, Intent.FORGET, Intent.RELEASE}
 )
@@ -112,6 +115,7 @@ class Unread:
     said: str
     understood: str = ""
     asks: bool = False
+    is_order: bool = False  # but for the question mark
 
     @property
     def rest(self) -> str:
@@ -130,8 +134,9 @@ def read(message: str) -> Reading:
     unread: list[Unread] = []
     try:
         for sentence in sentences(message):
+            asks = sentence.asks and not _is_polite(sentence.tokens)
             for part, after in _parts(sentence):
-                found = _clause(part, sentence.asks, after, message)
+                found = _clause(part, asks, after, message)
                 if isinstance(found, Clause) and not _is_lonely(found, clauses):
                     clauses.append(found)
                 else:
@@ -189,6 +194,8 @@ def _is_cut(
     tokens: Tokens, start: int, join: int, place: int, ends: Sequence[tuple[int, int]]
 ) -> bool:
     joining = {token.key for token in tokens[join:place]}
+    if _is_passed_over(tokens[start:join]):
+        return False
     for end, _ in (*ends[:3], ends[-1]):
         form = _form_of(tokens[join:end])
         if form is None:
@@ -200,19 +207,26 @@ def _is_cut(
             return False
         if before is not None and before.intent in _LISTS:
             return "then" in joining or _starts_then(tokens[place:end])
-        return not (form.intent in _WEAK and joining == {"and"})
+        is_free = before is None or before.intent not in QUESTIONS
+        return not (form.intent in _WEAK and joining == {"and"} and is_free)
     return False
 
 
+def _is_passed_over(tokens: Tokens) -> bool:
+    return max(_beginnings(tokens)) >= len(tokens)
+
+
 def _form_of(tokens: Tokens) -> Form | None:
-    found = _match(_without_joins(tokens), asks=None)
+    found = _match(_without_joins(tokens))
     return found[0] if found else None
 
 
 def _without_joins(tokens: Tokens) -> Tokens:
     while tokens and (tokens[0].key in _JOINS or not tokens[0].is_word):
         tokens = tokens[1:]
-    while tokens and (tokens[-1].key in _JOINS or not tokens[-1].is_word):
+    while tokens and (
+        tokens[-1].key in _JOINS or not (tokens[-1].is_word or tokens[-1].key == ")")
+    ):
         tokens = tokens[:-1]
     return tokens
 
@@ -231,38 +245,39 @@ def _starts_then(tokens: Tokens) -> bool:
 
 def _clause(tokens: Tokens, asks: bool, after: bool, message: str) -> Clause | Unread:
     tokens = _without_joins(tokens)
-    found = _match(tokens, asks)
+    found = _match(tokens)
     if found is None:
         return _unread(tokens, asks, message)
+    if asks and found[0].intent not in QUESTIONS:
+        return Unread(text_of(tokens, message), asks=True, is_order=True)
     form, ways, matched = found
     return Clause(form, tuple(ways), text_of(matched, message), after)
 
 
-def _match(tokens: Tokens, asks: bool | None) -> tuple[Form, list[Gaps], Tokens] | None:
-    """Returns the first form that is all of `tokens`, but for words that may be passed over.
-
-    A question fits only forms that ask, unless it is a polite order. `asks` None: either.
-    """
-    for begin, is_polite in _beginnings(tokens):
+def _match(tokens: Tokens) -> tuple[Form, list[Gaps], Tokens] | None:
+    """Returns the first form that is all of `tokens`, but for words that may be passed over."""
+    for begin in _beginnings(tokens):
         for end in _endings(tokens[begin:]):
             rest = tokens[begin : begin + end]
             for form in FORMS:
-                if asks and not is_polite and form.intent not in QUESTIONS:
-                    continue
                 if ways := matches(form.pattern, rest):
                     return form, ways, rest
     return None
 
 
-def _beginnings(tokens: Tokens) -> Iterator[tuple[int, bool]]:
+def _is_polite(tokens: Tokens) -> bool:
+    """Tells whether the sentence asks for something to be done: "could you …?"."""
+    return any(_begins_with(tokens[at:], words) for at in _beginnings(tokens) for words in _POLITE)
+
+
+def _beginnings(tokens: Tokens) -> Iterator[int]:
     """Yields where the clause may begin, words that are passed over left out one by one."""
-    at, is_polite = 0, False
+    at = 0
     while True:
-        yield at, is_polite
+        yield at
         passed = next((words for words in _BEFORE if _begins_with(tokens[at:], words)), None)
         if passed is None:
             return
-        is_polite = is_polite or passed in _POLITE
         at += len(passed)
         while at < len(tokens) and not tokens[at].is_word:
             at += 1
@@ -295,7 +310,7 @@ def _ends_with(tokens: Tokens, words: Sequence[str]) -> bool:
 def _unread(tokens: Tokens, asks: bool, message: str) -> Unread:
     """Says how far the form that takes the most words of it gets."""
     most = 0
-    for begin, _ in _beginnings(tokens):
+    for begin in _beginnings(tokens):
         taken = max(
             (begins(form.pattern, tokens[begin:]) for form in FORMS if _is_closed(form)), default=0
         )

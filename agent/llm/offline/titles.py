@@ -14,7 +14,22 @@ MAX_TITLE = 200
 _ARTICLE = re.compile(r"(?:the|an?) (?=\S)", re.IGNORECASE)
 _EDGES = " \t.,;:!-–—•"
 # Where one of these stands, something is said beside the title.
-_APART = frozenset(("which", "unless", "otherwise", "whereas", "then", "but", "assigned", ":", ";"))
+_APART = frozenset(
+    (
+        "depends",
+        "depend",
+        "depending",
+        "which",
+        "unless",
+        "otherwise",
+        "whereas",
+        "then",
+        "but",
+        "assigned",
+        ":",
+        ";",
+    )
+)
 _SAYS_MORE = frozenset(
     ("depends", "depend", "blocks", "needs", "requires", "waits", "comes", "belongs")
 )
@@ -60,6 +75,7 @@ class NewTask:
     on: Tokens = ()
     parent: Tokens = ()
     tells_date: bool = False
+    order: Tokens = ()  # what is said to come before or after it, in its title
 
 
 def new_task(tokens: Tokens, message: str) -> NewTask:
@@ -70,12 +86,23 @@ def new_task(tokens: Tokens, message: str) -> NewTask:
         gaps = ways[0]
         task = new_task(gaps["title"], message)
         return _with_detail(task, form.intent, gaps, message)
-    return NewTask(title(tokens, message), tells_date=any(token.key in _DATES for token in tokens))
+    tells_date = any(token.key in _DATES for token in tokens)
+    return NewTask(title(tokens, message), tells_date=tells_date, order=_order(tokens))
 
 
 def item_task(item: str) -> NewTask:
     """The same for an item of a list."""
     return new_task(_trimmed(words_of(item)), item)
+
+
+def _order(tokens: Tokens) -> Tokens:
+    for at, token in enumerate(tokens[1:], 1):
+        if token.key in ("after", "before", "once", "until"):
+            rest = [
+                one for one in tokens[at + 1 :] if one.key not in ("is", "are", "done", "finished")
+            ]
+            return tuple(rest)
+    return ()
 
 
 def _trimmed(tokens: Tokens) -> Tokens:
@@ -112,6 +139,14 @@ def title(tokens: Tokens, message: str) -> str:
     return _checked(capitalised(without_article(text_of(tokens, message).strip(_EDGES))))
 
 
+def no_pronoun(tokens: Tokens, message: str) -> None:
+    """Raises Misread when the title speaks of another one: "one to test it"."""
+    for at, token in enumerate(tokens):
+        if token.key in ("it", "them", "these", "those"):
+            hint = f"Please say what “{token.text}” is."
+            raise Misread(text_of(tokens[:at], message), text_of(tokens[at:], message), hint)
+
+
 def free_text(tokens: Tokens, message: str) -> str:
     """Returns what was said, without the quotes around it."""
     if len(tokens) == 1 and tokens[0].quoted:
@@ -128,6 +163,8 @@ def _checked(text: str) -> str:
 
 def _more(tokens: Tokens) -> int | None:
     """Returns where something begins that may say more than the title does."""
+    if tokens[0].quoted:
+        return 1
     for at, token in enumerate(tokens):
         behind = tokens[at + 1].key if at + 1 < len(tokens) else ""
         beyond = tokens[at + 2].key if at + 2 < len(tokens) else ""

@@ -50,6 +50,8 @@ AREAS = (
          "Tasks have no assignee. Names can be written down as a note of the task."),
     Area(f"{_DATE_WORDS}|by monday|by friday|until monday|until friday|next week|next month|this week",
          "Tasks have no dates. What comes first is said by their order, their priority and what depends on what."),
+    Area("since|changelog|history|yesterday|log", "I don't know when something changed. Each session holds what was changed in "
+         "it, and the admin lists all changes with their times, under Events."),
     Area("undo|revert|roll back|rollback|take back|take it back|restore",
          "Each change has an Undo button beside it, in the conversation and in the panels, and `/undo` takes the latest "
          "message back."),
@@ -103,6 +105,9 @@ class Refusal:
     def of_unread(self, clauses: Sequence[Clause], unread: Sequence[Unread]) -> str:
         """Names the parts that fit no form."""
         first = unread[0]
+        if first.is_order:
+            order = quoted_offer(first.said)
+            return f"With a question mark I take that for a question, and have no answer. {NOTHING} As an order: {order}."
         area = _area(first.rest) or _area(first.said)
         understood = [clause.said for clause in clauses]
         understood += [one.understood for one in unread if one.understood]
@@ -158,12 +163,19 @@ _USUAL = (
 def _from_words(unread: Unread) -> Iterator[str]:
     """Yields the words that were said, in the forms that keep them."""
     said = _DROPPED.sub("", unread.said).strip(" .!?")
-    first = next(iter(words(said)), "")
-    if unread.asks or len(said.split()) < 2 or unread.understood:
+    first = said.split()[0].casefold().replace("’", "'") if said else ""
+    if (
+        unread.asks
+        or len(said.split()) < 2
+        or unread.understood
+        or first in ("don't", "do", "if", "not", "-")
+    ):
         return
-    if first not in _NO_ORDER:
+    if first == "remember":
+        yield f"Create a task {said.partition(' ')[2]}"
+    elif first not in _NO_ORDER and not {"task", "tasks", "done"} & {*words(said)}:
         yield f"Create a task to {said[:1].lower()}{said[1:]}"
-    else:
+    elif first in _NO_ORDER:
         yield f"Remember that {said[:1].lower() if not said.startswith('I ') else 'I'}{said[1:]}"
 
 

@@ -12,9 +12,9 @@ _STATUS = {
     "blocked": ("blocked", "on hold", "on-hold", "stuck"),
 }
 _PRIORITY = {
-    "high": ("high", "urgent", "top", "critical", "highest", "important"),
-    "medium": ("medium", "normal"),
-    "low": ("low", "lowest"),
+    "high": ("high", "urgent", "critical", "highest", "important", "high-priority", "top-priority"),
+    "medium": ("medium", "normal", "medium-priority"),
+    "low": ("low", "lowest", "low-priority"),
 }
 STATUS = {said: status for status, names in _STATUS.items() for said in names}
 PRIORITY = {said: priority for priority, names in _PRIORITY.items() for said in names}
