@@ -7,20 +7,21 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from agent.board import tasks as board
-from agent.engine import local
+from agent import board, decisions, engine, runs
 from agent.llm.base import COMPLETED_TASKS, Revise
 from agent.models import ChatSession, Project, Run, Task
-from agent.runs import approvals, runs
+from agent.pipeline import PlanningFirstAgent
 from agent.testing import ScriptedModel
-from tests.support.scripted_runs import make_tasks, plan, use
+from chat.views import EXAMPLES
+from tests.test_approval import make_tasks, use
+from tests.test_pipeline import plan
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 async def said(session: ChatSession, user: User, message: str) -> Run:
     """Returns the run of `message` when it waits or is over."""
-    run = await runs.start(session.pk, user, runs.MessageRequest(message))
+    run = await runs.start(session.pk, user, runs.Order(message))
     return await settled(run)
 
 
@@ -52,14 +53,14 @@ async def test_many_tasks_are_deleted_once_a_person_has_seen_which(
 ) -> None:
     made = await make_tasks(project, *(f"Old {n}" for n in range(COMPLETED_TASKS + 5)), "New")
     await complete(made[:-1])
-    async with local.executing():
+    async with engine.driving():
         run = await said(session, alice, "Delete all completed tasks")
         assert run.status == Run.Status.WAITING
         asked = await run.approvals.aget()
         shown = [change["title"] for effect in asked.effects for change in effect["changes"]]
         assert sorted(shown) == sorted(f"Old {n}" for n in range(COMPLETED_TASKS + 5))
         assert len(await titles()) == COMPLETED_TASKS + 6
-        await approvals.approve(session.pk, run.pk, 1, alice)
+        await decisions.approve(session.pk, run.pk, 1, alice)
         await run.arefresh_from_db()
         run = await settled(run)
     assert run.status == Run.Status.SUCCEEDED
@@ -71,7 +72,7 @@ async def test_when_several_tasks_fit_the_person_is_asked_and_nothing_changes(
     session: ChatSession, alice: User, project: Project
 ) -> None:
     await make_tasks(project, "Login page", "Test the login")
-    async with local.executing():
+    async with engine.driving():
         run = await said(session, alice, "Mark the login task as done")
     asked = await answer_of(run)
     assert "Login page" in asked
@@ -98,7 +99,7 @@ async def test_a_model_that_names_several_is_told_which_and_to_ask_instead(
     }
     wrong = use("s1", "change_task_status", task="the login task", status="completed")
     model = ScriptedModel(plans=[plan(wrong), asks])
-    async with local.executing(model):
+    async with engine.driving(PlanningFirstAgent(model)):
         await said(session, alice, "Mark the login task as done")
     revise = [given for verb, given in model.asked if verb == "plan"][1]
     assert isinstance(revise, Revise)
@@ -109,28 +110,35 @@ async def test_a_model_that_names_several_is_told_which_and_to_ask_instead(
     assert len(await titles(status="pending")) == 2
 
 
-async def test_prose_is_on_the_board_as_a_specification(
+async def test_the_first_click_makes_its_tasks_and_their_dependency(
     session: ChatSession, alice: User, project: Project
 ) -> None:
-    async with local.executing():
-        await said(
-            session,
-            alice,
-            "Doctors should be able to publish free slots, and patients must be able to book them. "
-            "Booking takes at most two clicks.",
-        )
-    publish, book = [task async for task in Task.objects.prefetch_related("depends_on")]
-    assert publish.title == "Doctors can publish free slots"
-    assert [needed.pk for needed in book.depends_on.all()] == [publish.pk]
-    assert book.description.startswith("Goal: Patients can book free slots.")
-    assert "Constraints:\n- Booking takes at most two clicks." in book.description
+    async with engine.driving():
+        for example in EXAMPLES:
+            run = await said(session, alice, example)
+            assert run.status == Run.Status.SUCCEEDED
+            assert "Which one do you mean" not in await answer_of(run)
+    booking = await Task.objects.aget(title="Patients book and cancel a slot")
+    needed = booking.depends_on.values_list("title", flat=True)
+    assert [title async for title in needed] == ["Doctors publish free slots"]
+
+
+async def test_a_question_back_is_answered_by_a_number_after_a_restart(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    await make_tasks(project, "Login page", "Test the login")
+    async with engine.driving():
+        await said(session, alice, "Mark the login task as done")
+    async with engine.driving():
+        await said(session, alice, "the second one")
+    assert await titles(status="completed") == ["Test the login"]
 
 
 async def test_the_order_of_the_board_is_changed_by_a_message(
     session: ChatSession, alice: User, project: Project
 ) -> None:
     await make_tasks(project, "Login", "Slots", "Docs")
-    async with local.executing():
+    async with engine.driving():
         await said(session, alice, "Move the docs before slots")
         assert await titles() == ["Login", "Docs", "Slots"]
         await said(session, alice, "Move slots to the top, then mark login and the docs as done")

@@ -229,6 +229,10 @@ class Board:
     ) -> Found:
         """Returns the tasks that are meant: one, several by name, or a group. Raises as `one` does."""
         but = tuple(but)
+        place = next((at for at, token in enumerate(names) if at and token.key in ("except", "but")), None)
+        if place is not None:
+            left_out = self.several(names[place + 1 :], among, but).entries
+            return self.several(names[:place], among, (*but, *left_out))
         if _is_quoted(names):
             found = Found((self.one(names, but, OPEN if among == EVERY else among),))
         else:
