@@ -75,14 +75,18 @@ CREATING = (
          answer="Tasks have no assignee, so I can't tell what “for” means here. Say “Create a task to …”, and add a note "
          "with the name."),
     Form("<create> [me|us] [a|an|one|another|the] [new] [{priority} [priority|prio]] <task> [<board>]"
-         " [to|for|called|named|titled|about|:] {title}", _I.CREATE, "Create a task to test the login flow"),
-    Form("new <task> [<board>] [to|for|called|named|about|:] {title}", _I.CREATE, "New task: buy a domain"),
+         " [to|called|named|titled|about|:] {title}", _I.CREATE, "Create a task to test the login flow"),
+    Form("<create> [me|us] [a|an|one|another|the] [new] [{priority} [priority|prio]] <task> [<board>] for {purpose}", _I.CREATE,
+         "Create a task for the landing page"),
+    Form("new <task> [<board>] [to|called|named|about|:] {title}", _I.CREATE, "New task: buy a domain"),
     Form("task|todo|to-do : {title}", _I.CREATE, "Todo: call the clinic"),
     Form("<create> [a|an] [new] [{priority} [priority|prio]] {label} <task> [<board>]", _I.CREATE, "Add a payment task"),
     Form("add|put {title} to|on|onto the|our|my board|backlog|list|tasks", _I.CREATE, "Put a privacy page on the board"),
-    Form("one|another|another_one [new] [<task>] to|for|called|named {title}", _I.ANOTHER,
+    Form("one|another|another_one [new] [<task>] to|called|named {title}", _I.ANOTHER,
          "Create a task to draft the schema, then one to build the API"),
-    Form("a|another [new] <task> [to|for|called|named|:] {title}", _I.ANOTHER,
+    Form("one|a|another|another_one [new] [<task>] for {purpose}", _I.ANOTHER,
+         "Create a task for the logo and one for the colours"),
+    Form("a|another [new] <task> [to|called|named|:] {title}", _I.ANOTHER,
          "Create a task to rent a server and a task to order a phone"),
     Form("<create> [me|us] [the|these|this] [following] [{number}] [new] <tasks> [<board>] [for|to] [:] {items}",
          _I.CREATE_ALL, "Create tasks: sign-up page, login page and logout button"),
@@ -245,7 +249,7 @@ ASKING = (
     Form("do_we_have|do_i_have|is_there|are_there [already] [a|any] <task>|<tasks> about|for|on|to {topic}", _I.FIND,
          "Is there a task about invoices?"),
     Form("<show>|find [me|us] [all] [the|my|our] {label} <tasks>", _I.FIND, "List the login tasks"),
-    Form("search|search_for|find|look_for {topic}", _I.FIND, "Search for invoices"),
+    Form("search|search_for|find|look_for {query}", _I.FIND, "Search for invoices"),
     Form("what|which <tasks> are|have [a] {priority} [priority|prio]", _I.URGENT, "Which tasks are high priority?"),
     Form("<what_is> [most] urgent|important", _I.URGENT, "What is urgent?", "high"),
     Form("<show> [me|us] [all] [the|my|our] {priority} [priority|prio] <tasks>", _I.URGENT, "List the high priority tasks"),
@@ -271,7 +275,7 @@ ASKING = (
     Form("is|are {task} {state} [yet|already|now]", _I.ABOUT, "Is {task} done?"),
     Form("how far is|are {task}", _I.ABOUT, "How far is {task}?"),
     Form("tell me [more|something] about {task}", _I.ABOUT, "Tell me about {task}"),
-    Form("show|describe [me] {task}", _I.ABOUT, "Show {task}"),
+    Form("show [me] {task}", _I.ABOUT, "Show {task}"),
 )  # fmt: skip
 
 ASKING_MEMORY = (

@@ -38,20 +38,34 @@ NAMED = {
 # A title has at most 200 characters; so many words of it fill a gap.
 _LONGEST_NAME = 40
 _LONGEST_LABEL = 3
-# No name begins with these: they are what is left of a question or a condition.
-_NO_NAME = frozenset(
-    """
-    what which who whose why how when where whether if unless not to of is are was as by and or with
-    should could would will there nothing nobody no
-    """.split()  # noqa: SIM905  (quoted words are harder to read)
+
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# No name begins with these: they are what is left of a question, a condition or an order.
+_NO_NAME = _set(
+    "when where how whether if unless to of is are was as by and or with should could would will there "
+    "nothing nobody make let"
 )
-_ASKING_WORDS = frozenset(["what", "which", "who", "whose", "why"])
-_NO_LABEL = STOP | frozenset(
-    """
-    another new second first third next last similar same duplicate recurring daily weekly monthly
-    repeating sub subtask parent main whole single every any following task tasks me us
-    """.split()  # noqa: SIM905
+_NEVER_IN_NAME = _set("what which who whose why no not longer doesn't don't never")
+# With "of" or a quotation behind it, one of these is something of a task, and no task.
+_PARTS = _set(
+    "status state priority prio title name description dependency memory memories decision decisions "
+    "preference preferences fact facts note notes subtasks sub-tasks parts"
 )
+_OF = _set("of for about on from between called")
+# A single task is called by none of these.
+_NO_TASK = _set(
+    "tasks tickets todos items board backlog list project memory memories notes facts decisions "
+    "preferences everything anything something"
+)
+_NO_LABEL = STOP | _set(
+    "another new second first third next last similar same duplicate recurring daily weekly monthly "
+    "repeating sub subtask parent main whole single every any following task tasks me us priority prio"
+)
+_NO_TEXT = _set("of for from under in mind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,21 +198,48 @@ _Ends = Callable[[Tokens, int, bool], Iterator[int]]
 def _name(tokens: Tokens, at: int, is_last: bool, longest: int = _LONGEST_NAME) -> Iterator[int]:
     if at >= len(tokens) or not tokens[at].is_word or tokens[at].key in _NO_NAME:
         return
-    stop = min(len(tokens), at + longest)
-    for end in range(at + 1, stop + 1):
+    if _is_part(tokens, at):
+        return
+    for end in range(at + 1, min(len(tokens), at + longest) + 1):
         last = tokens[end - 1]
-        if last.items or last.key in _ASKING_WORDS:
+        if (
+            last.items
+            or last.key in _NEVER_IN_NAME
+            or key_of(tokens[end - 1 : end + 1]) == "status to"
+        ):
             return
         if last.is_word and (end == len(tokens) or not is_last):
             yield end
 
 
+def _is_part(tokens: Tokens, at: int) -> bool:
+    """Tells whether "the status of …" stands there, or "the memory “…”"."""
+    at += tokens[at].key in ("the", "my", "our")
+    behind = tokens[at + 1] if at + 1 < len(tokens) else None
+    return (
+        tokens[at : at + 1] != ()
+        and tokens[at].key in _PARTS
+        and (behind is not None and (behind.quoted or behind.key in _OF))
+    )
+
+
+def _task(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
+    for end in _name(tokens, at, is_last):
+        if tokens[end - 1].key not in _NO_TASK:
+            yield end
+
+
+def _query(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
+    for end in _name(tokens, at, is_last):
+        if not any(token.key in ("task", "tasks") for token in tokens[at:end]):
+            yield end
+
+
 def _label(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
     """A short name without little words: "login" in "add a login task"."""
+    no_label = (_NO_LABEL, vocabulary.LISTED, vocabulary.PRIORITY)
     for end in _name(tokens, at, is_last, _LONGEST_LABEL):
-        if not any(
-            token.key in _NO_LABEL or token.key in vocabulary.LISTED for token in tokens[at:end]
-        ):
+        if not any(token.key in words for words in no_label for token in tokens[at:end]):
             yield end
 
 
@@ -221,6 +262,21 @@ def _text(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
         yield len(tokens)
         return
     yield from range(at + 1, min(len(tokens), at + _LONGEST_NAME) + 1)
+
+
+def _title(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
+    """Free words; a quotation at their start is the whole title."""
+    if at < len(tokens) and tokens[at].quoted:
+        yield from (at + 1 for _ in range(1) if not is_last or at + 1 == len(tokens))
+    elif at < len(tokens) and tokens[at].key not in _NO_TEXT:
+        yield from _text(tokens, at, is_last)
+
+
+def _purpose(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
+    """A title behind "for": in "for Bob to …" there is a person."""
+    person = any(token.key == "to" for token in tokens[at + 1 : at + 3])
+    if at < len(tokens) and not (person and not tokens[at].key.endswith("ing")):
+        yield from _title(tokens, at, is_last)
 
 
 def _statement(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
@@ -250,8 +306,12 @@ def key_of(tokens: Sequence[Token]) -> str:
 
 
 _GAPS: Mapping[str, _Ends] = {
-    **dict.fromkeys(("task", "tasks", "on", "parent", "other", "topic", "memory", "who"), _name),
-    **dict.fromkeys(("title", "text", "what", "old", "new"), _text),
+    **dict.fromkeys(("tasks", "on", "topic", "memory", "who"), _name),
+    **dict.fromkeys(("task", "parent", "other"), _task),
+    **dict.fromkeys(("text", "old", "new"), _text),
+    **dict.fromkeys(("title", "what"), _title),
+    "purpose": _purpose,
+    "query": _query,
     "items": _items,
     "label": _label,
     "person": _person,

@@ -229,7 +229,9 @@ class Board:
     ) -> Found:
         """Returns the tasks that are meant: one, several by name, or a group. Raises as `one` does."""
         but = tuple(but)
-        place = next((at for at, token in enumerate(names) if at and token.key in ("except", "but")), None)
+        place = next(
+            (at for at, token in enumerate(names) if at and token.key in ("except", "but")), None
+        )
         if place is not None:
             left_out = self.several(names[place + 1 :], among, but).entries
             return self.several(names[:place], among, (*but, *left_out))
@@ -402,5 +404,8 @@ def _mentioned(context: Context, entries: Mapping[str, Entry]) -> tuple[Entry, .
         return (entries[context.focus.id],)
     last = context.history[-1] if context.history else None
     text = _OFFER.sub("", last.content) if last and last.role == "assistant" else ""
-    spoken = tuple(entry for entry in entries.values() if f"“{entry.title}”" in text)
+    said = f" {' '.join(words(text))} "
+    spoken = tuple(
+        entry for entry in entries.values() if f" {' '.join(words(entry.title))} " in said
+    )
     return spoken or tuple(entries[brief.id] for brief in context.recent_tasks[:1])

@@ -91,10 +91,10 @@ class PlanMaker:
     # -- new tasks
 
     def _create(self, gaps: Gaps) -> None:
-        if "title" in gaps:
-            task = titles.new_task(gaps["title"], self.message)
+        if title := gaps.get("title") or gaps.get("purpose"):
+            task = titles.new_task(title, self.message)
             if self.clause.intent == Intent.ANOTHER:
-                titles.no_pronoun(gaps["title"], self.message)
+                titles.no_pronoun(task.title)
         else:
             task = NewTask(titles.capitalised(text_of(gaps["label"], self.message)))
         self._add_task(task, PRIORITY[key_of(gaps["priority"])] if "priority" in gaps else "")
@@ -530,7 +530,7 @@ class PlanMaker:
         )
 
     def _find(self, gaps: Gaps) -> None:
-        query = self._said(gaps.get("topic") or gaps["label"])
+        query = self._said(gaps.get("topic") or gaps.get("query") or gaps["label"])
         arguments: dict[str, Any] = {"query": query, "limit": _LIMIT}
         if "listed" in gaps:
             arguments["status"] = list(LISTED[key_of(gaps["listed"])])

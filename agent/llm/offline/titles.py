@@ -139,12 +139,13 @@ def title(tokens: Tokens, message: str) -> str:
     return _checked(capitalised(without_article(text_of(tokens, message).strip(_EDGES))))
 
 
-def no_pronoun(tokens: Tokens, message: str) -> None:
+def no_pronoun(title: str) -> None:
     """Raises Misread when the title speaks of another one: "one to test it"."""
+    tokens = words_of(title)
     for at, token in enumerate(tokens):
         if token.key in ("it", "them", "these", "those"):
             hint = f"Please say what “{token.text}” is."
-            raise Misread(text_of(tokens[:at], message), text_of(tokens[at:], message), hint)
+            raise Misread(text_of(tokens[:at], title), text_of(tokens[at:], title), hint)
 
 
 def free_text(tokens: Tokens, message: str) -> str:
