@@ -7,10 +7,11 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from agent import board, decisions, engine, runs
+from agent.board import tasks as board
+from agent.engine import local
 from agent.llm.base import COMPLETED_TASKS, Revise
 from agent.models import ChatSession, Project, Run, Task
-from agent.pipeline import PlanningFirstAgent
+from agent.runs import approvals, runs
 from agent.testing import ScriptedModel
 from chat.views import EXAMPLES
 from tests.test_approval import make_tasks, use
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 async def said(session: ChatSession, user: User, message: str) -> Run:
     """Returns the run of `message` when it waits or is over."""
-    run = await runs.start(session.pk, user, runs.Order(message))
+    run = await runs.start(session.pk, user, runs.MessageRequest(message))
     return await settled(run)
 
 
@@ -53,14 +54,14 @@ async def test_many_tasks_are_deleted_once_a_person_has_seen_which(
 ) -> None:
     made = await make_tasks(project, *(f"Old {n}" for n in range(COMPLETED_TASKS + 5)), "New")
     await complete(made[:-1])
-    async with engine.driving():
+    async with local.executing():
         run = await said(session, alice, "Delete all completed tasks")
         assert run.status == Run.Status.WAITING
         asked = await run.approvals.aget()
         shown = [change["title"] for effect in asked.effects for change in effect["changes"]]
         assert sorted(shown) == sorted(f"Old {n}" for n in range(COMPLETED_TASKS + 5))
         assert len(await titles()) == COMPLETED_TASKS + 6
-        await decisions.approve(session.pk, run.pk, 1, alice)
+        await approvals.approve(session.pk, run.pk, 1, alice)
         await run.arefresh_from_db()
         run = await settled(run)
     assert run.status == Run.Status.SUCCEEDED
@@ -72,7 +73,7 @@ async def test_when_several_tasks_fit_the_person_is_asked_and_nothing_changes(
     session: ChatSession, alice: User, project: Project
 ) -> None:
     await make_tasks(project, "Login page", "Test the login")
-    async with engine.driving():
+    async with local.executing():
         run = await said(session, alice, "Mark the login task as done")
     asked = await answer_of(run)
     assert "Login page" in asked
@@ -99,7 +100,7 @@ async def test_a_model_that_names_several_is_told_which_and_to_ask_instead(
     }
     wrong = use("s1", "change_task_status", task="the login task", status="completed")
     model = ScriptedModel(plans=[plan(wrong), asks])
-    async with engine.driving(PlanningFirstAgent(model)):
+    async with local.executing(model):
         await said(session, alice, "Mark the login task as done")
     revise = [given for verb, given in model.asked if verb == "plan"][1]
     assert isinstance(revise, Revise)
@@ -113,7 +114,7 @@ async def test_a_model_that_names_several_is_told_which_and_to_ask_instead(
 async def test_the_first_click_makes_its_tasks_and_their_dependency(
     session: ChatSession, alice: User, project: Project
 ) -> None:
-    async with engine.driving():
+    async with local.executing():
         for example in EXAMPLES:
             run = await said(session, alice, example)
             assert run.status == Run.Status.SUCCEEDED
@@ -127,9 +128,9 @@ async def test_a_question_back_is_answered_by_a_number_after_a_restart(
     session: ChatSession, alice: User, project: Project
 ) -> None:
     await make_tasks(project, "Login page", "Test the login")
-    async with engine.driving():
+    async with local.executing():
         await said(session, alice, "Mark the login task as done")
-    async with engine.driving():
+    async with local.executing():
         await said(session, alice, "the second one")
     assert await titles(status="completed") == ["Test the login"]
 
@@ -138,7 +139,7 @@ async def test_the_order_of_the_board_is_changed_by_a_message(
     session: ChatSession, alice: User, project: Project
 ) -> None:
     await make_tasks(project, "Login", "Slots", "Docs")
-    async with engine.driving():
+    async with local.executing():
         await said(session, alice, "Move the docs before slots")
         assert await titles() == ["Login", "Docs", "Slots"]
         await said(session, alice, "Move slots to the top, then mark login and the docs as done")

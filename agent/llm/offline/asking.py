@@ -9,8 +9,8 @@ from agent.llm.base import MESSAGE_CHARACTERS, Context, MemoryBrief
 from agent.llm.offline.names import Entry, accounts_for, words
 from agent.llm.offline.offers import offer, plain
 from agent.llm.offline.vocabulary import NUMBER, ORDINAL, STATUS_NAMES
-from agent.naming import fitting
-from agent.words import same_text
+from agent.text.lookup import fitting
+from agent.text.words import same_text
 
 _BEGINNING = "Several "
 _ENDING = "Answer with a number or a title."

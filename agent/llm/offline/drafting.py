@@ -14,7 +14,7 @@ from agent.llm.offline.reading import Clause, Unread, read
 from agent.llm.offline.steps import MAX_STEPS
 from agent.llm.offline.titles import Misread
 from agent.llm.offline.unsupported import NOTHING, TOO_LONG, Refusal
-from agent.words import same_text
+from agent.text.words import same_text
 
 _STATEMENTS = frozenset(
     {Intent.REMEMBER, Intent.DECIDE, Intent.SWITCH, Intent.PREFER, Intent.PROJECT}

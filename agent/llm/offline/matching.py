@@ -16,7 +16,7 @@ from functools import cache, partial
 
 from agent.llm.offline import vocabulary
 from agent.llm.offline.tokens import Token
-from agent.words import STOP
+from agent.text.words import STOP
 
 Tokens = tuple[Token, ...]
 Gaps = Mapping[str, Tokens]

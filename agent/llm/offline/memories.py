@@ -12,7 +12,7 @@ from agent.llm.offline.matching import Gaps, Tokens, matches
 from agent.llm.offline.names import NotFound, find_memory
 from agent.llm.offline.titles import capitalised, cut, free_text, sentence, without_article
 from agent.llm.offline.tokens import text_of, words_of
-from agent.words import same_text, stems
+from agent.text.words import same_text, stems
 
 MAX_CONTENT = 10_000
 _MAX_TITLE = 100

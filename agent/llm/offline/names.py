@@ -20,8 +20,8 @@ from agent.llm.offline.vocabulary import (
     ORDINAL,
     PRIORITY,
 )
-from agent.naming import fitting
-from agent.words import same_text, stem
+from agent.text.lookup import fitting
+from agent.text.words import same_text, stem
 
 # So many candidates are listed in a question.
 LISTED_AT_MOST = 8

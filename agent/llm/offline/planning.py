@@ -25,7 +25,7 @@ from agent.llm.offline.vocabulary import (
     STATUS,
     STATUS_NAMES,
 )
-from agent.words import same_text
+from agent.text.words import same_text
 
 _LIMIT = 50  # of a list in an answer
 NO_DATES = "Tasks have no dates and repeat nothing: what was said of a time is in the title only."

@@ -11,8 +11,8 @@ from agent.llm.offline.drafting import draft
 from agent.llm.offline.names import accounts_for
 from agent.llm.offline.reading import read
 from agent.llm.offline.steps import answer_step
-from agent.plans import placeholders
-from agent.words import stems
+from agent.plan import placeholders
+from agent.text.words import stems
 
 SAY = "Say: "  # begins the description of a step that holds what the answer tells
 NO_BETTER_PLAN = (
