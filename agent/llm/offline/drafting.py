@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.llm.base import Context
 from agent.llm.offline.asking import Question, rounds
-from agent.llm.offline.grammar import QUESTIONS, Intent
+from agent.llm.offline.grammar import QUESTIONS, STATEMENTS
 from agent.llm.offline.names import NotFound, Unclear
 from agent.llm.offline.planning import Made, PlanMaker, Refused
 from agent.llm.offline.reading import Clause, Unread, read
-from agent.llm.offline.steps import MAX_STEPS
 from agent.llm.offline.titles import Misread
-from agent.llm.offline.unsupported import NOTHING, TOO_LONG, Refusal
+from agent.llm.offline.unsupported import TOO_LONG, Refusal
 from agent.text.words import same_text
-
-_STATEMENTS = frozenset(
-    {Intent.REMEMBER, Intent.DECIDE, Intent.SWITCH, Intent.PREFER, Intent.PROJECT}
-)
 
 
 @dataclass(slots=True)
@@ -31,70 +26,62 @@ class Draft:
     refusal: str = ""
 
 
-def draft(context: Context, added: str = "") -> Draft:
+def draft(context: Context, added: str = "", left_out: Sequence[str] = ()) -> Draft:
     """Returns what becomes of the context's message, or of the one that it completes by an answer.
 
-    `added`: a command that comes on top, from a person who wants another plan.
+    `added`, `left_out`: what a person who wants another plan adds to the message, and takes from it.
     """
     message, chosen = "", {}
-    last: Draft | None = None
+    last = Draft("unsupported")
     for one in rounds(context):
-        said = one.context.message
-        asked = last.question if last else None
+        asked = last.question
         # What a number means is told by the question as it was asked.
-        if asked and asked.markdown == one.asked and (picked := asked.pick(said)):
+        picked = asked.pick(one.context.message) if asked and asked.markdown == one.asked else None
+        if asked and picked:
             chosen[same_text(asked.name)] = picked
         else:
-            message, chosen = said, {}
+            message, chosen = one.context.message, {}
         last = _draft(one.context, message, chosen)
-    if added:
-        return _draft(context, f"{message}\n\n{added}", chosen)
-    assert last is not None, "there is at least the message itself"
+    if added or left_out:
+        return _draft(context, f"{message}\n\n{added}", chosen, left_out)
     return last
 
 
-def _draft(context: Context, message: str, chosen: Mapping[str, str]) -> Draft:
+def _draft(
+    context: Context, message: str, chosen: Mapping[str, str], left_out: Sequence[str] = ()
+) -> Draft:
     reading = read(message)
     if reading.too_long:
         return Draft("unsupported", refusal=TOO_LONG)
     refusal = Refusal(lambda text: _works(replace(context, history=()), text))
     if reading.unread or not reading.clauses:
-        return Draft(
-            "unsupported",
-            refusal=refusal.of_unread(reading.clauses, reading.unread or (Unread(message),)),
-        )
-    maker = PlanMaker(context, message, chosen)
+        unread = reading.unread or (Unread(message),)
+        return Draft("unsupported", refusal=refusal.of_unread(reading.clauses, unread))
+    maker = PlanMaker(context, message, chosen, left_out)
     try:
-        made = maker.make(reading.clauses)
+        return Draft(_intent(reading.clauses), maker.make(reading.clauses))
     except Unclear as error:
         return Draft("command", question=Question(error.name, error.candidates, error.more))
     except Misread as error:
-        text = refusal.of_rest(maker.clause.said, error.understood, error.rest, error.hint)
-        return Draft("unsupported", refusal=text)
+        return Draft("unsupported", refusal=refusal.of_rest(maker.clause.said, error))
     except (NotFound, Refused) as error:
         return Draft("unsupported", refusal=refusal.of_clause(maker.clause.said, str(error)))
-    if len(made.steps) > MAX_STEPS:
-        text = f"That is too much for one plan. {NOTHING} Please send it in smaller parts."
-        return Draft("unsupported", refusal=text)
-    return Draft(_intent(reading.clauses), made)
 
 
 def _works(context: Context, text: str) -> bool:
     """Tells whether `text` would be carried out; what is offered has to."""
     reading = read(text)
-    if reading.unread or not reading.clauses:
-        return False
     try:
         PlanMaker(context, text, {}).make(reading.clauses)
     except (Unclear, NotFound, Misread, Refused):
         return False
-    return True
+    return bool(reading.clauses) and not reading.unread
 
 
-def _intent(clauses: tuple[Clause, ...]) -> str:
-    intents = {clause.intent for clause in clauses}
-    if intents <= {Intent.TALK}:
+def _intent(clauses: Sequence[Clause]) -> str:
+    intents = {clause.intent for clause in clauses} - {"talk"}
+    if not intents:
         return "greeting"
-    if intents - {Intent.TALK} <= _STATEMENTS:
+    if intents <= STATEMENTS:
         return "statement"
-    return "question" if intents <= QUESTIONS else "command"
+    return "question" if intents <= QUESTIONS | {"help"} else "command"

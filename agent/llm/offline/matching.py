@@ -4,13 +4,12 @@ A pattern is words with spaces between them:
 
 - `mark|set`: one of them; `to_do`: two words in a row;
 - `[the|a]`: may be missing, and may hold several words;
-- `<delete>`: one of the words that stand under this name in `NAMED`;
 - `{task}`: a gap, whose name tells what may fill it (`_GAPS`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -21,23 +20,8 @@ from agent.text.words import STOP
 Tokens = tuple[Token, ...]
 Gaps = Mapping[str, Tokens]
 
-_TASK = "task|ticket|todo|to-do|to_do|card|issue"
-NAMED = {
-    "create": "create|add|make|open|i_need|we_need",
-    "task": _TASK,
-    "tasks": "tasks|tickets|todos|to-dos|to_dos|cards|issues",
-    "set": "mark|set|change|move|put|switch",
-    "delete": "delete|remove|drop|discard|erase|get_rid_of",
-    "show": "show|list|display|give",
-    "what_is": "what_is|what's|whats|what_are",
-    "we": "we|i|we've|i've|we_have|i_have|the_team|our_team",
-    "often": "also|now|just|finally|all|already|both|really|strongly",
-    "board": "to_the_board|on_the_board|to_the_list|on_the_list|to_the_backlog|to_my_list|to_our_list",
-    "memory": "memory|memories|decision|decisions|preference|preferences|fact|facts|note|notes",
-}
 # A title has at most 200 characters; so many words of it fill a gap.
 _LONGEST_NAME = 40
-_LONGEST_LABEL = 3
 
 
 def _set(text: str) -> frozenset[str]:
@@ -51,7 +35,7 @@ _NO_NAME = _set(
 )
 _NEVER_IN_NAME = _set("what which who whose why no not longer doesn't don't never")
 # With "of" or a quotation behind it, one of these is something of a task, and no task.
-_PARTS = _set(
+_FIELDS = _set(
     "status state priority prio title name description dependency memory memories decision decisions "
     "preference preferences fact facts note notes subtasks sub-tasks parts"
 )
@@ -61,11 +45,11 @@ _NO_TASK = _set(
     "tasks tickets todos items board backlog list project memory memories notes facts decisions "
     "preferences everything anything something"
 )
-_NO_LABEL = STOP | _set(
+_NO_LABEL = {*STOP, *vocabulary.LISTED, *vocabulary.PRIORITY} | _set(
     "another new second first third next last similar same duplicate recurring daily weekly monthly "
     "repeating sub subtask parent main whole single every any following task tasks me us priority prio"
 )
-_NO_TEXT = _set("of for from under in mind")
+_NO_TITLE = _set("of for from under in mind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,25 +72,17 @@ _Node = _Words | _Maybe | _Gap
 
 def matches(pattern: str, tokens: Tokens) -> list[Gaps]:
     """Returns each way in which `pattern` is the whole of `tokens`, those with short gaps first."""
-    nodes = _nodes(pattern)
-    if not tokens or not _may_begin(nodes, tokens[0]):
-        return []
-    return [gaps for end, gaps in _match(nodes, tokens, 0) if end == len(tokens)]
+    return [gaps for end, gaps in _from_start(pattern, tokens) if end == len(tokens)]
 
 
 def begins(pattern: str, tokens: Tokens) -> int:
     """Returns how many of `tokens` `pattern` takes from their start, at most; 0 when it fits none."""
-    nodes = _nodes(pattern)
-    if not tokens or not _may_begin(nodes, tokens[0]):
-        return 0
-    return max((end for end, _ in _match(nodes, tokens, 0)), default=0)
+    return max((end for end, _ in _from_start(pattern, tokens)), default=0)
 
 
-@cache
-def gap_names(pattern: str) -> frozenset[str]:
-    return frozenset(
-        part[1:-1] for part in pattern.replace("[", " ").replace("]", " ").split() if part[0] == "{"
-    )
+def key_of(tokens: Sequence[Token]) -> str:
+    """Returns the words as the vocabulary has them."""
+    return " ".join(token.key for token in tokens)
 
 
 # -- patterns --------------------------------------------------------------------------------------
@@ -124,22 +100,10 @@ def _nodes(pattern: str) -> tuple[_Node, ...]:
         elif part.startswith("{"):
             stack[-1].append(_Gap(part[1:-1]))
         else:
-            stack[-1].append(_Words(_ways(part)))
+            ways = (tuple(way.split("_")) for way in part.split("|"))
+            stack[-1].append(_Words(tuple(sorted(ways, key=len, reverse=True))))
     (nodes,) = stack
     return tuple(nodes)
-
-
-def _ways(part: str) -> tuple[tuple[str, ...], ...]:
-    words = part
-    for name, meant in NAMED.items():
-        words = words.replace(f"<{name}>", meant)
-    ways = (tuple(way.split("_")) for way in words.split("|"))
-    return tuple(sorted(ways, key=len, reverse=True))
-
-
-def _may_begin(nodes: Sequence[_Node], token: Token) -> bool:
-    firsts = _firsts(tuple(nodes))
-    return firsts is None or token.key in firsts
 
 
 @cache
@@ -163,7 +127,14 @@ def _firsts(nodes: tuple[_Node, ...]) -> frozenset[str] | None:
 # -- matching --------------------------------------------------------------------------------------
 
 
-def _match(nodes: Sequence[_Node], tokens: Tokens, at: int) -> Iterator[tuple[int, Gaps]]:
+def _from_start(pattern: str, tokens: Tokens) -> Iterator[tuple[int, Gaps]]:
+    nodes = _nodes(pattern)
+    firsts = _firsts(nodes)
+    if tokens and (firsts is None or tokens[0].key in firsts):
+        yield from _match(nodes, tokens, 0)
+
+
+def _match(nodes: tuple[_Node, ...], tokens: Tokens, at: int) -> Iterator[tuple[int, Gaps]]:
     """Yields where `nodes` may end when they begin `at`, with what fills their gaps."""
     if not nodes:
         yield at, {}
@@ -172,137 +143,100 @@ def _match(nodes: Sequence[_Node], tokens: Tokens, at: int) -> Iterator[tuple[in
     match node:
         case _Words(ways):
             for way in ways:
-                if _stands(way, tokens, at):
+                if tuple(token.key for token in tokens[at : at + len(way)]) == way:
                     yield from _match(rest, tokens, at + len(way))
         case _Maybe(inner):
             yield from _match((*inner, *rest), tokens, at)
             yield from _match(rest, tokens, at)
         case _Gap(name):
-            for end in _GAPS[name](tokens, at, not rest):
-                for last, gaps in _match(rest, tokens, end):
-                    yield last, {name: tokens[at:end], **gaps}
+            if at < len(tokens):
+                for end in _GAPS[name](tokens, at, not rest):
+                    for last, gaps in _match(rest, tokens, end):
+                        yield last, {name: tokens[at:end], **gaps}
 
 
-def _stands(way: Sequence[str], tokens: Tokens, at: int) -> bool:
-    return all(
-        at + place < len(tokens) and tokens[at + place].key == word
-        for place, word in enumerate(way)
-    )
-
-
-# -- gaps: each yields where it may end ------------------------------------------------------------
+# -- gaps: each yields where it may end when it begins `at` ----------------------------------------
 
 _Ends = Callable[[Tokens, int, bool], Iterator[int]]
 
 
 def _name(tokens: Tokens, at: int, is_last: bool, longest: int = _LONGEST_NAME) -> Iterator[int]:
-    if at >= len(tokens) or not tokens[at].is_word or tokens[at].key in _NO_NAME:
-        return
-    if _is_part(tokens, at):
+    if not tokens[at].is_word or tokens[at].key in _NO_NAME or _is_field(tokens, at):
         return
     for end in range(at + 1, min(len(tokens), at + longest) + 1):
         last = tokens[end - 1]
-        if (
-            last.items
-            or last.key in _NEVER_IN_NAME
-            or key_of(tokens[end - 1 : end + 1]) == "status to"
-        ):
+        is_over = last.key in _NEVER_IN_NAME or key_of(tokens[end - 1 : end + 1]) == "status to"
+        if last.items or is_over:
             return
         if last.is_word and (end == len(tokens) or not is_last):
             yield end
 
 
-def _is_part(tokens: Tokens, at: int) -> bool:
+def _is_field(tokens: Tokens, at: int) -> bool:
     """Tells whether "the status of …" stands there, or "the memory “…”"."""
     at += tokens[at].key in ("the", "my", "our")
-    behind = tokens[at + 1] if at + 1 < len(tokens) else None
-    return (
-        tokens[at : at + 1] != ()
-        and tokens[at].key in _PARTS
-        and (behind is not None and (behind.quoted or behind.key in _OF))
-    )
+    behind = tokens[at + 1 : at + 2]
+    return any(token.quoted or token.key in _OF for token in behind) and tokens[at].key in _FIELDS
+
+
+def _name_without(
+    words: Container[str], longest: int, tokens: Tokens, at: int, is_last: bool
+) -> Iterator[int]:
+    for end in _name(tokens, at, is_last, longest):
+        if not any(token.key in words for token in tokens[at:end]):
+            yield end
 
 
 def _task(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
-    for end in _name(tokens, at, is_last):
-        if tokens[end - 1].key not in _NO_TASK:
-            yield end
-
-
-def _query(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
-    for end in _name(tokens, at, is_last):
-        if not any(token.key in ("task", "tasks") for token in tokens[at:end]):
-            yield end
-
-
-def _label(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
-    """A short name without little words: "login" in "add a login task"."""
-    no_label = (_NO_LABEL, vocabulary.LISTED, vocabulary.PRIORITY)
-    for end in _name(tokens, at, is_last, _LONGEST_LABEL):
-        if not any(token.key in words for words in no_label for token in tokens[at:end]):
-            yield end
+    return (end for end in _name(tokens, at, is_last) if tokens[end - 1].key not in _NO_TASK)
 
 
 def _person(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
-    for end in _name(tokens, at, is_last, 2):
-        if not tokens[at].key.endswith("ing"):
-            yield end
+    return (end for end in _name(tokens, at, is_last, 2) if not tokens[at].key.endswith("ing"))
 
 
 def _quotation(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
-    if at < len(tokens) and tokens[at].quoted:
-        yield at + 1
+    return iter([at + 1] if tokens[at].quoted else [])
 
 
 def _text(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
     """Free words: to the end of the clause, or as few as may be when something follows."""
-    if at >= len(tokens) or not tokens[at].is_word or tokens[at].items:
-        return
-    if is_last:
-        yield len(tokens)
-        return
-    yield from range(at + 1, min(len(tokens), at + _LONGEST_NAME) + 1)
+    if not tokens[at].is_word or tokens[at].items:
+        return iter(())
+    end = min(len(tokens), at + _LONGEST_NAME)
+    return iter([len(tokens)] if is_last else range(at + 1, end + 1))
 
 
 def _title(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
     """Free words; a quotation at their start is the whole title."""
-    if at < len(tokens) and tokens[at].quoted:
-        yield from (at + 1 for _ in range(1) if not is_last or at + 1 == len(tokens))
-    elif at < len(tokens) and tokens[at].key not in _NO_TEXT:
-        yield from _text(tokens, at, is_last)
+    if tokens[at].quoted:
+        return iter([at + 1] if not is_last or at + 1 == len(tokens) else [])
+    return iter(()) if tokens[at].key in _NO_TITLE else _text(tokens, at, is_last)
 
 
 def _purpose(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
     """A title behind "for": in "for Bob to …" there is a person."""
     person = any(token.key == "to" for token in tokens[at + 1 : at + 3])
-    if at < len(tokens) and not (person and not tokens[at].key.endswith("ing")):
-        yield from _title(tokens, at, is_last)
+    is_title = not person or tokens[at].key.endswith("ing")
+    return _title(tokens, at, is_last) if is_title else iter(())
 
 
 def _statement(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
-    if at < len(tokens) and tokens[at].key in ("we", "i", "our", "my", "the", "all", "every"):
-        yield from _text(tokens, at, is_last)
+    begins_one = tokens[at].key in ("we", "i", "our", "my", "the", "all", "every")
+    return _text(tokens, at, is_last) if begins_one else iter(())
 
 
 def _items(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
-    if at < len(tokens) and tokens[at].is_word and is_last:
-        yield len(tokens)
+    return iter([len(tokens)] if tokens[at].is_word and is_last else [])
 
 
 def _one_of(said: Mapping[str, object], tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
-    for end in (at + 2, at + 1):
-        if end <= len(tokens) and key_of(tokens[at:end]) in said:
-            yield end
+    return (at + size for size in (2, 1) if key_of(tokens[at : at + size]) in said)
 
 
 def _number(tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
-    if at < len(tokens) and (tokens[at].key in vocabulary.NUMBER or tokens[at].key.isdecimal()):
-        yield at + 1
-
-
-def key_of(tokens: Sequence[Token]) -> str:
-    """Returns the words as the vocabulary has them."""
-    return " ".join(token.key for token in tokens)
+    is_one = tokens[at].key in vocabulary.NUMBER or tokens[at].key.isdecimal()
+    return iter([at + 1] if is_one else [])
 
 
 _GAPS: Mapping[str, _Ends] = {
@@ -311,9 +245,9 @@ _GAPS: Mapping[str, _Ends] = {
     **dict.fromkeys(("text", "old", "new"), _text),
     **dict.fromkeys(("title", "what"), _title),
     "purpose": _purpose,
-    "query": _query,
+    "query": partial(_name_without, ("task", "tasks"), _LONGEST_NAME),
+    "label": partial(_name_without, _NO_LABEL, 3),
     "items": _items,
-    "label": _label,
     "person": _person,
     "quotation": _quotation,
     "statement": _statement,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.llm.base import MemoryBrief
-from agent.llm.offline.grammar import REMEMBERING, Form, Intent
+from agent.llm.offline.grammar import REMEMBERING, STATEMENTS, Form
 from agent.llm.offline.matching import Gaps, Tokens, matches
 from agent.llm.offline.names import NotFound, find_memory
 from agent.llm.offline.titles import capitalised, cut, free_text, sentence, without_article
@@ -25,7 +25,6 @@ _INSTEAD = re.compile(r",? (?:instead of|rather than|in place of|and not|not) ",
 _VALUE = re.compile(
     r"\b(at|is|are|costs?|takes?|until|from|by|after|version|has|have)( \w+)? [\d.,:]*\d\b", re.I
 )
-_STATED = frozenset({Intent.DECIDE, Intent.SWITCH, Intent.PREFER})
 # "We test on Firefox" is how people work; "we have two doctors" is a fact.
 _NO_PRACTICE = frozenset(
     """
@@ -52,12 +51,12 @@ class Statement:
 
 def statement(form: Form, gaps: Gaps, said: str, message: str) -> Statement:
     """Returns what the clause `said` of `message` states."""
-    if form.intent == Intent.REMEMBER:
+    if form.intent == "remember":
         inner = gaps.get("text") or gaps["statement"]
         return _inner(free_text(inner, message))
-    kind = "preference" if form.intent == Intent.PREFER else "decision"
+    kind = "preference" if form.intent == "prefer" else "decision"
     old = free_text(gaps["old"], message) if "old" in gaps else ""
-    if form.intent == Intent.SWITCH:
+    if form.intent == "switch":
         new = free_text(gaps["new"], message)
         return Statement(_title(new), sentence(said), kind, _short(old), _short(new))
     if form.value == "not":
@@ -72,7 +71,7 @@ def statement(form: Form, gaps: Gaps, said: str, message: str) -> Statement:
 def _inner(said: str) -> Statement:
     tokens = words_of(said)
     for form in REMEMBERING:
-        if form.intent in _STATED and (ways := matches(form.pattern, tokens)):
+        if form.intent in STATEMENTS - {"remember"} and (ways := matches(form.pattern, tokens)):
             return statement(form, ways[0], said, said)
     if _is_practice(tokens):
         return Statement(_title(text_of(tokens[1:], said)), sentence(said), "preference")
@@ -95,12 +94,6 @@ def _title(text: str) -> str:
 
 
 # -- what is remembered already --------------------------------------------------------------------
-
-
-def known(stated: Statement, memories: Sequence[MemoryBrief]) -> MemoryBrief | None:
-    """Returns the memory that says the same already."""
-    wanted = same_text(stated.content)
-    return next((memory for memory in memories if same_text(memory.content) == wanted), None)
 
 
 def outdated(
@@ -135,13 +128,3 @@ def renewed(stated: Statement, memory: MemoryBrief) -> Statement:
         old.sub(lambda _: stated.new, text) for text in (memory.title, memory.content)
     )
     return Statement(title, content, memory.kind)
-
-
-def matching(topic: str, memories: Sequence[MemoryBrief]) -> list[MemoryBrief]:
-    """Returns the memories that speak of all of `topic`."""
-    wanted = stems(topic)
-    return [
-        memory
-        for memory in memories
-        if wanted and wanted <= stems(f"{memory.title} {memory.content}")
-    ]

@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterator
 
 from agent.llm.base import Context, TaskBrief
-from agent.llm.offline.grammar import FORMS, Form, Intent
+from agent.llm.offline.grammar import FORMS, Form
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>&#|~])")
 _UNQUOTABLE = re.compile(r"[“”\"\n]")
-_UNLISTED = frozenset({Intent.TALK, Intent.REASON, Intent.HELP, Intent.PROJECT, Intent.REFUSE})
+_UNLISTED = frozenset(("talk", "reason", "help", "project", "refuse"))
 
 
 def plain(text: str) -> str:
@@ -31,7 +31,7 @@ def quoted_offer(text: str) -> str:
 
 def listed_forms() -> Iterator[Form]:
     """Yields the forms that the help lists: the first of each intent."""
-    seen: set[Intent] = set(_UNLISTED)
+    seen: set[str] = set(_UNLISTED)
     for form in FORMS:
         if form.intent not in seen:
             seen.add(form.intent)

@@ -2,56 +2,39 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 
-from agent.llm.offline.grammar import DETAILS, Intent
+from agent.llm.offline.grammar import DETAILS, Form
 from agent.llm.offline.matching import Gaps, Tokens, key_of, matches
 from agent.llm.offline.tokens import text_of, words_of
 from agent.llm.offline.vocabulary import PRIORITY
 
 MAX_TITLE = 200
-_ARTICLE = re.compile(r"(?:the|an?) (?=\S)", re.IGNORECASE)
 _EDGES = " \t.,;:!-–—•"
 # Where one of these stands, something is said beside the title.
 _APART = frozenset(
-    (
-        "depends",
-        "depend",
-        "depending",
-        "which",
-        "unless",
-        "otherwise",
-        "whereas",
-        "then",
-        "but",
-        "assigned",
-        ":",
-        ";",
-    )
+    "depends depend depending which unless otherwise whereas then but assigned : ;".split()  # noqa: SIM905
 )
-_SAYS_MORE = frozenset(
-    ("depends", "depend", "blocks", "needs", "requires", "waits", "comes", "belongs")
-)
+_SAYS_MORE = frozenset(("blocks", "needs", "requires", "waits", "comes", "belongs"))
 # Behind a comma or an "and", one of these begins another clause.
 _BEGINS_MORE = frozenset(
-    """
-    that who whose it they this these those he she we i you one another because since except without
-    also not after before once until when while if so assign remind notify tell let inform due asap
-    """.split()  # noqa: SIM905  (quoted words are harder to read)
+    (
+        "that who whose it they this these those he she we i you one another because since except "
+        "without also not after before once until when while if so assign remind notify tell let due"
+    ).split()
 )
 _ORDERS = frozenset(
-    """
-    mark set put move assign give link rename delete remove start finish schedule prioritize make add
-    """.split()  # noqa: SIM905
+    (
+        "mark set put move assign give link rename delete remove start finish schedule prioritize make"
+    ).split()
 )
 _PRONOUNS = frozenset(("it", "this", "that", "them", "these", "those", "him", "her"))
 _DATES = frozenset(
-    """
-    today tomorrow tonight monday tuesday wednesday thursday friday saturday sunday mondays fridays week
-    month january february march april june july august september october november december deadline
-    due daily weekly monthly yearly
-    """.split()  # noqa: SIM905
+    (
+        "today tomorrow tonight monday tuesday wednesday thursday friday saturday sunday week month "
+        "january february march april june july august september october november december deadline "
+        "due daily weekly monthly yearly nightly"
+    ).split()
 )
 
 
@@ -75,129 +58,111 @@ class NewTask:
     on: Tokens = ()
     parent: Tokens = ()
     tells_date: bool = False
-    order: Tokens = ()  # what is said to come before or after it, in its title
+    order: Tokens = ()  # what its title says to come before or after it
 
 
 def new_task(tokens: Tokens, message: str) -> NewTask:
     """Returns the task that `tokens` of `message` ask for. Raises Misread."""
     for form in DETAILS:
-        if not (ways := matches(form.pattern, tokens)):
-            continue
-        gaps = ways[0]
-        task = new_task(gaps["title"], message)
-        return _with_detail(task, form.intent, gaps, message)
+        if ways := matches(form.pattern, tokens):
+            return _with_detail(new_task(ways[0]["title"], message), form, ways[0], message)
     tells_date = any(token.key in _DATES for token in tokens)
     return NewTask(title(tokens, message), tells_date=tells_date, order=_order(tokens))
 
 
 def item_task(item: str) -> NewTask:
     """The same for an item of a list."""
-    return new_task(_trimmed(words_of(item)), item)
-
-
-def _order(tokens: Tokens) -> Tokens:
-    for at, token in enumerate(tokens[1:], 1):
-        if token.key in ("after", "before", "once", "until"):
-            rest = [
-                one for one in tokens[at + 1 :] if one.key not in ("is", "are", "done", "finished")
-            ]
-            return tuple(rest)
-    return ()
-
-
-def _trimmed(tokens: Tokens) -> Tokens:
+    tokens = words_of(item)
     while tokens and not tokens[-1].is_word and tokens[-1].key != ")":
         tokens = tokens[:-1]
-    return tokens
+    return new_task(tokens, item)
 
 
-def _with_detail(task: NewTask, intent: Intent, gaps: Gaps, message: str) -> NewTask:
-    match intent:
-        case Intent.PRIORITY:
+def _with_detail(task: NewTask, form: Form, gaps: Gaps, message: str) -> NewTask:
+    match form.intent:
+        case "priority":
             return replace(task, priority=PRIORITY[key_of(gaps["priority"])])
-        case Intent.DEPEND:
+        case "depend":
             return replace(task, on=gaps["on"])
-        case Intent.NEST:
+        case "nest":
             return replace(task, parent=gaps["parent"])
-        case Intent.DESCRIBE:
+        case "describe":
             return replace(task, description=free_text(gaps["text"], message))
     return task
 
 
+def _order(tokens: Tokens) -> Tokens:
+    for at, token in enumerate(tokens):
+        if at and token.key in ("after", "before", "once", "until"):
+            said = ("is", "are", "done", "finished")
+            return tuple(one for one in tokens[at + 1 :] if one.key not in said)
+    return ()
+
+
 def title(tokens: Tokens, message: str) -> str:
     """Returns the title that `tokens` of `message` are. Raises Misread."""
+    text = text_of(tokens, message)
     if len(tokens) == 1 and tokens[0].quoted:
-        return _checked(capitalised(" ".join(tokens[0].text.split())))
+        return _checked(" ".join(tokens[0].text.split()))
     if tokens and (tokens[0].key == "-" or tokens[0].items):
-        raise Misread("", text_of(tokens, message), "I take lists of one level.")
+        raise Misread("", text, "I take lists of one level.")
     place = _more(tokens)
     if place is not None:
-        rest = tokens[place:]
-        whole = text_of(tokens, message).replace('"', "'")
+        whole = text.replace('"', "'")
         hint = f"If all of it is the title, put it into quotes: “{whole}”."
-        raise Misread(text_of(tokens[:place], message).strip(_EDGES), text_of(rest, message), hint)
-    return _checked(capitalised(without_article(text_of(tokens, message).strip(_EDGES))))
+        raise Misread(text_of(tokens[:place], message), text_of(tokens[place:], message), hint)
+    return _checked(without_article(text.strip(_EDGES)))
 
 
-def no_pronoun(title: str) -> None:
-    """Raises Misread when the title speaks of another one: "one to test it"."""
-    tokens = words_of(title)
-    for at, token in enumerate(tokens):
-        if token.key in ("it", "them", "these", "those"):
-            hint = f"Please say what “{token.text}” is."
-            raise Misread(text_of(tokens[:at], title), text_of(tokens[at:], title), hint)
+def without_pronoun(task: NewTask) -> NewTask:
+    """Returns `task`. Raises Misread when its title speaks of another one: "one to test it"."""
+    before, _, behind = f" {task.title} ".partition(" it ")
+    if behind or any(f" {word} " in before for word in ("them", "these", "those")):
+        raise Misread("", task.title, "Please say in its title what “it” is.")
+    return task
 
 
 def free_text(tokens: Tokens, message: str) -> str:
     """Returns what was said, without the quotes around it."""
-    if len(tokens) == 1 and tokens[0].quoted:
-        return tokens[0].text
-    return text_of(tokens, message)
+    is_quoted = len(tokens) == 1 and tokens[0].quoted
+    return tokens[0].text if is_quoted else text_of(tokens, message)
 
 
 def _checked(text: str) -> str:
     if not 1 <= len(text) <= MAX_TITLE or not any(map(str.isalnum, text)):
         what = f"A title has 1 to {MAX_TITLE} characters, with a letter or a number in it."
         raise Misread("", text[:60] or "the title", what)
-    return text
+    return capitalised(text)
 
 
 def _more(tokens: Tokens) -> int | None:
     """Returns where something begins that may say more than the title does."""
     if tokens[0].quoted:
         return 1
-    for at, token in enumerate(tokens):
-        behind = tokens[at + 1].key if at + 1 < len(tokens) else ""
-        beyond = tokens[at + 2].key if at + 2 < len(tokens) else ""
-        joins = token.key in (",", "and", "(")
-        if token.key in _APART or token.key.startswith("@"):
+    keys = [token.key for token in tokens] + ["", "", ""]
+    for at in range(len(tokens)):
+        if keys[at] in _APART or keys[at].startswith("@"):
             return at
-        if token.key in ("that", "it") and behind in _SAYS_MORE:
+        if keys[at] in ("that", "it") and keys[at + 1] in _SAYS_MORE:
             return at
-        if joins and (behind in _BEGINS_MORE or (behind in _ORDERS and beyond in _PRONOUNS)):
+        is_order = keys[at + 1] in _ORDERS and keys[at + 2] in _PRONOUNS
+        if keys[at] in (",", "and", "(") and (keys[at + 1] in _BEGINS_MORE or is_order):
             return at + 1
-        if token.key in ("priority", "prio") and _is_priority(tokens, at):
+        if keys[at] in ("priority", "prio") and {*keys[max(at - 1, 0) : at + 3]} & {*PRIORITY}:
             return max(at - 2, 1)
     if len(tokens) > 1 and tokens[-1].key in _PRONOUNS:
         return len(tokens) - 1
     return _behind_comma(tokens)
 
 
-def _is_priority(tokens: Tokens, at: int) -> bool:
-    return any(token.key in PRIORITY for token in tokens[max(at - 1, 0) : at + 3])
-
-
 def _behind_comma(tokens: Tokens) -> int | None:
     """Returns what stands behind a comma that enumerates nothing: "milk, eggs and bread" does."""
     commas = [at for at, token in enumerate(tokens) if token.key == ","]
-    if not commas:
-        return None
-    pieces = [
-        tokens[at + 1 : end] for at, end in zip(commas, [*commas[1:], len(tokens)], strict=True)
-    ]
-    joins = any(token.key in ("and", "or", "&") for token in pieces[-1])
-    short = all(1 <= sum(token.is_word for token in piece) <= 4 for piece in pieces)
-    return None if joins and short else commas[0] + 1
+    ends = [*commas[1:], len(tokens)]
+    pieces = [tokens[at + 1 : end] for at, end in zip(commas, ends, strict=False)]
+    is_short = all(1 <= sum(token.is_word for token in piece) <= 4 for piece in pieces)
+    joins = any(token.key in ("and", "or", "&") for piece in pieces[-1:] for token in piece)
+    return commas[0] + 1 if commas and not (is_short and joins) else None
 
 
 # -- texts -----------------------------------------------------------------------------------------
@@ -205,14 +170,13 @@ def _behind_comma(tokens: Tokens) -> int | None:
 
 def capitalised(text: str) -> str:
     """Returns `text` with a capital first letter; names such as "iPhone" stay as they are."""
-    if len(text) > 1 and text[0].islower() and text[1].isupper():
-        return text
-    return text[:1].upper() + text[1:]
+    is_name = text[:1].islower() and text[1:2].isupper()
+    return text if is_name else text[:1].upper() + text[1:]
 
 
 def without_article(text: str) -> str:
-    match = _ARTICLE.match(text)
-    return text[match.end() :] if match else text
+    first, _, rest = text.partition(" ")
+    return rest if rest and first.casefold() in ("the", "a", "an") else text
 
 
 def cut(text: str, limit: int) -> str:

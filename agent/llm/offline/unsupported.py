@@ -10,7 +10,7 @@ from agent.llm.offline.grammar import FORMS
 from agent.llm.offline.names import words
 from agent.llm.offline.offers import plain, quoted_offer
 from agent.llm.offline.reading import Clause, Unread
-from agent.llm.offline.titles import cut
+from agent.llm.offline.titles import Misread, cut
 
 NOTHING = "Nothing was changed."
 HONEST = (
@@ -129,18 +129,21 @@ class Refusal:
         parts = [why, NOTHING, *([area.answer] if area else [])]
         return " ".join(parts)
 
-    def of_rest(self, clause: str, understood: str, rest: str, hint: str) -> str:
+    def of_rest(self, clause: str, error: Misread) -> str:
         """Names what is left over of a clause behind what was understood."""
-        area = _area(rest)
-        head = clause[: clause.find(rest)].strip(" ,;") if rest in clause else understood
+        head = (
+            clause[: clause.find(error.rest)].strip(" ,;")
+            if error.rest in clause
+            else error.understood
+        )
+        rest = f"“{_short(error.rest)}”"
         begin = (
-            f"I understood “{_short(head)}”, but not “{_short(rest)}”."
+            f"I understood “{_short(head)}”, but not {rest}."
             if head
-            else f"I did not understand “{_short(rest)}”."
+            else f"I did not understand {rest}."
         )
-        return " ".join(
-            [begin, NOTHING, *([area.answer] if area else []), *([hint] if hint else [])]
-        )
+        area = _area(error.rest)
+        return " ".join([begin, NOTHING, *([area.answer] if area else []), error.hint]).strip()
 
     def _examples(self, unread: Unread) -> list[str]:
         """Returns two sentences that work, those nearest to what was said first."""
