@@ -16,6 +16,7 @@ from agent.llm.offline.reading import read
 from agent.llm.offline.tokens import words_of
 from agent.management.commands.setup import SAMPLE_BRIEF, SAMPLE_NAME
 from chat.views import EXAMPLES
+from tests.documents import DOCS
 from tests.offline_board import Project
 from tests.test_offline_groups import BOARD
 from tests.test_offline_model import FULL, analysed, answered, planned
@@ -77,6 +78,13 @@ async def test_what_is_offered_works_in_every_project(context: Context) -> None:
     for text in (*offered, *EXAMPLES):
         draft = drafting.draft(replace(context, message=text))
         assert (text, draft.refusal, draft.question) == (text, "", None)
+
+
+def test_the_docs_list_every_form() -> None:
+    names = {"task": "“Login page”", "other": "“Sign-up”", "memory": "“Hosting”"}
+    forms = [form for form in (*FORMS, *DETAILS) if form.intent != "refuse"]
+    listed = {line.removeprefix("- ") for line in DOCS["docs/offline.md"].splitlines()}
+    assert {form.example.format_map(names) for form in forms} <= listed
 
 
 # -- what new users said, and what was once made of it ---------------------------------------------
