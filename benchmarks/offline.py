@@ -1,6 +1,6 @@
 """How long the offline model takes for messages of 100,000 characters, the longest that are taken.
 
-Each of its three calls reads the message anew, in a thread. The worst of each kind is printed.
+Each of its three calls reads the message anew, in a thread. The slower call of the best of three tries is printed.
 """
 
 from __future__ import annotations
@@ -53,5 +53,5 @@ def main() -> None:
     everyday = asyncio.run(slowest("Mark task 2 as done, then create a task to ship"))
     print(f"  an everyday message: {everyday:.1f} ms")
     for name, text in KINDS.items():
-        took = asyncio.run(slowest((text * LENGTH)[:LENGTH]))
+        took = min(asyncio.run(slowest((text * LENGTH)[:LENGTH])) for _ in range(3))
         print(f"  {name:12} {took:7.1f} ms{'' if took < BAR else '   ABOVE THE BAR'}")

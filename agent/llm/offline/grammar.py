@@ -247,7 +247,7 @@ _DELETING = """
 delete:
   <delete>|clear {tasks} [from_the_board|from_the_list|from_the_backlog] -> Delete {task}
 reason:
-  because|since {text} -> Delete {task} because nobody wants it
+  because {text} -> Delete {task} because nobody wants it
   [the] {who} [has|have] dropped|cancelled|canceled|rejected it|them|that -> Drop {task}, Anna rejected it
   we|i|they|nobody no_longer|don't|do_not need|needs|want|wants it|them|that <anymore> \
       -> Delete {task}, we don't need it anymore
@@ -331,9 +331,9 @@ decided:
   what|which {topic} do|are we|i use|using -> Which framework do we use?
   did we|i [ever] decide [on|about|to|to_use|that] {topic} -> Did we decide on a queue?
 known:
-  what do|did you|we|i know|remember|have [of|about|on|regarding] {topic} -> What do you know about tests?
+  what do|did you|we|i know|remember|have about|on|regarding {topic} -> What do you know about tests?
   do you remember|know [anything|something] [about] {topic} -> Do you remember anything about caching?
-  what do you|we know|remember -> What do you remember?
+  what do you|we know|remember <now> -> What do you remember?
   <what_is> in [the|your|our] memory -> What is in memory?
   <show> <all> memory|memories -> Show the memories
 known preference:

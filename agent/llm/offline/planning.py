@@ -153,6 +153,8 @@ class PlanMaker:
 
     def _items(self, tokens: Tokens) -> list[NewTask]:
         items = tokens[0].items or tuple(_comma_items(tokens, self.message))
+        if len(items) == 1 and not tokens[0].items:
+            raise Misread("", items[0], "A list has commas, or an item on each line.")
         if len(items) > MAX_STEPS * LONGEST_LIST:
             raise Refused(
                 f"A list of {len(items)} items is too long for one plan. Send smaller parts."
@@ -280,6 +282,8 @@ class PlanMaker:
     def do_rename(self, gaps: Gaps) -> None:
         entry = self.board.one(gaps["task"])
         title = titles.title(gaps["title"], self.message)
+        if not gaps["title"][0].quoted and {"and", "to"} <= {token.key for token in gaps["title"]}:
+            raise Misread("", title, "Please put the new title into quotes.")
         self._update(entry, f"Rename “{entry.title}” to “{title}”", title=title)
         entry.title = title
 

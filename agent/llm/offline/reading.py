@@ -129,7 +129,7 @@ def _places(tokens: Tokens) -> list[tuple[int, int]]:
         begin = at
         while at < len(tokens) and tokens[at].key in _JOINS:
             at += 1
-        if begin < at < len(tokens) or tokens[begin].key in ("because", "since"):
+        if begin < at < len(tokens) or tokens[begin].key == "because":
             places.append((begin, at))
         at = max(at, begin + 1)
     return places

@@ -37,6 +37,9 @@ _DATES = frozenset(
     ).split()
 )
 
+_NO_TITLE = _DATES | {"list", "the", "next", "this", "on", "by", "for"}
+_MANY = frozenset(("each", "every", "all", "any"))
+
 
 class Misread(Exception):
     """Words that are no part of a title, and of nothing else that is understood."""
@@ -106,6 +109,8 @@ def title(tokens: Tokens, message: str) -> str:
         return _checked(" ".join(tokens[0].text.split()))
     if tokens and (tokens[0].key == "-" or tokens[0].items):
         raise Misread("", text, "I take lists of one level.")
+    if {token.key for token in tokens} <= _NO_TITLE or tokens[0].key in _MANY:
+        raise Misread("", text, "Please say what is to be done, one task at a time.")
     place = _more(tokens)
     if place is not None:
         whole = text.replace('"', "'")
@@ -140,6 +145,8 @@ def _more(tokens: Tokens) -> int | None:
     if tokens[0].quoted:
         return 1
     keys = [token.key for token in tokens] + ["", "", ""]
+    if keys.count("(") != keys.count(")"):
+        return keys.index("(") if "(" in keys else keys.index(")")
     for at in range(len(tokens)):
         if keys[at] in _APART or keys[at].startswith("@"):
             return at

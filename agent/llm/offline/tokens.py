@@ -22,7 +22,7 @@ _HEADED = re.compile(r"(?P<head>[^:\n]*:)\s+(?P<list>[-*•]\s+\S.*|1[.)]\s+\S.*
 _NUMBER = re.compile(r"(?:^|(?<=\s))(?P<number>\d{1,3})[.)]\s+(?=\S)")
 _MARK = re.compile(r"(?<=\s)(?:[-*•]|1[.)])\s+(?=\S)")
 _SENTENCE_END = re.compile(r"[.!?](?:\s+|$)")
-# So many words and signs of a message are read. What is longer is no command, and takes long.
+# So many words, signs and lines of lists are read. What is longer is no command, and takes long.
 MOST = 5_000
 _ABBREVIATIONS = frozenset(["dr", "mr", "mrs", "ms", "st", "vs", "e.g", "i.e", "etc", "approx"])
 _BREAKS = frozenset(["!", "?", "…", "\n"])
@@ -148,6 +148,8 @@ class _Cutter:
         if not self.items:
             self.indent, self.began = indent, start
         # An item within an item keeps its mark: nobody may take it for one beside it.
+        if len(self.items) == MOST:
+            raise TooLong
         self.items.append(("- " if indent > self.indent else "") + match["item"].strip())
 
     def _inline(self, line: str, start: int, marks: Sequence[re.Match[str]]) -> None:

@@ -21,7 +21,7 @@ TOO_LONG = (
     f"The message has more words than I read at once. {NOTHING} Please send it in smaller parts; a list "
     "may have an item on each line."
 )
-_READ = 60  # words of a clause that are looked at
+_READ = 500  # characters of a clause that are looked at
 _DATE_WORDS = (
     "due|deadline|deadlines|tomorrow|postpone|defer|reschedule|snooze|overdue|calendar|today"
 )
@@ -176,15 +176,15 @@ def _from_words(unread: Unread) -> Iterator[str]:
         return
     if first == "remember":
         yield f"Create a task {said.partition(' ')[2]}"
-    elif first not in _NO_ORDER and not {"task", "tasks", "done"} & {*words(said)}:
+    elif first in _NO_ORDER or "'" in first or {"is", "are", "needs"} & {*words(said)}:
+        yield f"Remember that {said[:1].lower() if not said.startswith('I') else 'I'}{said[1:]}"
+    elif not {"task", "tasks", "done"} & {*words(said)}:
         yield f"Create a task to {said[:1].lower()}{said[1:]}"
-    elif first in _NO_ORDER:
-        yield f"Remember that {said[:1].lower() if not said.startswith('I ') else 'I'}{said[1:]}"
 
 
 def _nearest(said: str) -> list[str]:
     """Returns the examples of the forms that have the most words in common with `said`."""
-    there = set(words(said)[:_READ]) - _LITTLE
+    there = set(words(said[:_READ])) - _LITTLE
     scored = []
     for place, form in enumerate(FORMS):
         common = there & set(words(form.example))
@@ -194,7 +194,7 @@ def _nearest(said: str) -> list[str]:
 
 
 def _area(text: str) -> Area | None:
-    said = f" {' '.join(words(text)[:_READ])} "
+    said = f" {' '.join(words(text[:_READ]))} "
     return next((area for area in AREAS if area.is_in(said)), None)
 
 
