@@ -1,6 +1,7 @@
 """How long the offline model takes for messages of 100,000 characters, the longest that are taken.
 
-Each of its three calls reads the message anew, in a thread. The slower call of the best of three tries is printed.
+Each of its calls reads the message anew, in a thread. The slower one of the best of three tries is
+printed.
 """
 
 from __future__ import annotations

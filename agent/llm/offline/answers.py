@@ -168,7 +168,7 @@ def _listed(arguments: dict[str, Any], result: dict[str, Any], context: Context)
 
 def _state(task: dict[str, Any]) -> str:
     more = f", {task['priority']} priority" if task.get("priority") in ("high", "low") else ""
-    return STATUS_NAMES.get(task["status"], task["status"]) + more
+    return f"{STATUS_NAMES[task['status']]}{more}"
 
 
 def _memories(arguments: dict[str, Any], result: dict[str, Any], context: Context) -> str:

@@ -115,7 +115,7 @@ class Board:
         self.order = [brief.id for brief in context.tasks]
         self.own: list[Entry] = []  # what this message makes, in order
         self.last: tuple[Entry, ...] = ()  # what this message named last
-        self.cut = OPEN if len(context.tasks) >= OPEN_TASKS else ()
+        self.cut: tuple[str, ...] = OPEN if len(context.tasks) >= OPEN_TASKS else ()
         self.cut += ("completed",) if len(context.completed) >= COMPLETED_TASKS else ()
         self._before = self._mentioned(context)
 

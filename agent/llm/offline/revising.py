@@ -15,8 +15,8 @@ NO_BETTER_PLAN = (
 )
 _READ = 500  # characters of a reason
 _WITHOUT = re.compile(
-    r"(?:but |just |do it |the same |everything )*(?:without|not|no|skip|leave out|omit|except|don['’]t|do not)"
-    r"(?: (?:create|add|delete|remove|mark|do))? (?P<what>.+)",
+    r"(?:but |just |do it |the same |everything )*(?:without|not|no|skip|leave out|omit|except"
+    r"|don['’]t|do not)(?: (?:create|add|delete|remove|mark|do))? (?P<what>.+)",
     re.I,
 )
 _COMMAS = re.compile(r",? and |, ")
