@@ -14,8 +14,7 @@ from agent.models import ChatSession, Project, Run, Task
 from agent.runs import approvals, runs
 from agent.testing import ScriptedModel
 from chat.views import EXAMPLES
-from tests.test_approval import make_tasks, use
-from tests.test_pipeline import plan
+from tests.support.scripted_runs import make_tasks, plan, use
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from agent.llm.base import MESSAGE_CHARACTERS, Context, MemoryBrief
 from agent.llm.offline.names import Entry, accounts_for, words
 from agent.llm.offline.offers import offer, plain
-from agent.llm.offline.vocabulary import NUMBER, ORDINAL, STATUS_NAMES
+from agent.llm.offline.vocabulary import NUMBER, ORDINAL, STATUS_NAMES, word_set
 from agent.text.lookup import fitting
 from agent.text.words import same_text
 
@@ -16,24 +16,7 @@ _BEGINNING = "Several "
 _ENDING = "Answer with a number or a title."
 # So many questions in a row may belong to one message.
 _ROUNDS = 5
-_PASSED = frozenset(
-    (
-        "the",
-        "one",
-        "ones",
-        "number",
-        "no",
-        "task",
-        "memory",
-        "please",
-        "i",
-        "mean",
-        "meant",
-        "option",
-        "it",
-        "s",
-    )
-)
+_PASSED = word_set("the one ones number no task memory please i mean meant option it s")
 
 
 @dataclass(frozen=True, slots=True)

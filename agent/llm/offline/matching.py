@@ -15,6 +15,7 @@ from functools import cache, partial
 
 from agent.llm.offline import vocabulary
 from agent.llm.offline.tokens import Token
+from agent.llm.offline.vocabulary import word_set
 from agent.text.words import STOP
 
 Tokens = tuple[Token, ...]
@@ -24,32 +25,28 @@ Gaps = Mapping[str, Tokens]
 _LONGEST_NAME = 40
 
 
-def _set(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
 # No name begins with these: they are what is left of a question, a condition or an order.
-_NO_NAME = _set(
+_NO_NAME = word_set(
     "when where how whether if unless to of is are was as by and or with should could would will there "
     "nothing nobody make let"
 )
-_NEVER_IN_NAME = _set("what which who whose why no not longer doesn't don't never")
+_NEVER_IN_NAME = word_set("what which who whose why no not longer doesn't don't never")
 # With "of" or a quotation behind it, one of these is something of a task, and no task.
-_FIELDS = _set(
+_FIELDS = word_set(
     "status state priority prio title name description dependency memory memories decision decisions "
     "preference preferences fact facts note notes subtasks sub-tasks parts"
 )
-_OF = _set("of for about on from between called")
+_OF = word_set("of for about on from between called")
 # A single task is called by none of these.
-_NO_TASK = _set(
+_NO_TASK = word_set(
     "tasks tickets todos items board backlog list project memory memories notes facts decisions "
     "preferences everything anything something"
 )
-_NO_LABEL = {*STOP, *vocabulary.LISTED, *vocabulary.PRIORITY} | _set(
+_NO_LABEL = {*STOP, *vocabulary.LISTED, *vocabulary.PRIORITY} | word_set(
     "another new second first third next last similar same duplicate recurring daily weekly monthly "
     "repeating sub subtask parent main whole single every any following task tasks me us priority prio"
 )
-_NO_TITLE = _set("of for from under in mind")
+_NO_TITLE = word_set("of for from under in mind")
 
 
 @dataclass(frozen=True, slots=True)

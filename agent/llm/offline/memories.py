@@ -12,6 +12,7 @@ from agent.llm.offline.matching import Gaps, Tokens, matches
 from agent.llm.offline.names import NotFound, find_memory
 from agent.llm.offline.titles import capitalised, cut, free_text, sentence, without_article
 from agent.llm.offline.tokens import text_of, words_of
+from agent.llm.offline.vocabulary import word_set
 from agent.text.words import same_text, stems
 
 MAX_CONTENT = 10_000
@@ -26,11 +27,9 @@ _VALUE = re.compile(
     r"\b(at|is|are|costs?|takes?|until|from|by|after|version|has|have)( \w+)? [\d.,:]*\d\b", re.I
 )
 # "We test on Firefox" is how people work; "we have two doctors" is a fact.
-_NO_PRACTICE = frozenset(
-    """
-    are am were was have had has will can could should shall must may might need want did do don't
-    cannot can't know think believe got met sold lost
-    """.split()  # noqa: SIM905  (quoted words are harder to read)
+_NO_PRACTICE = word_set(
+    "are am were was have had has will can could should shall must may might need want did do "
+    "don't cannot can't know think believe got met sold lost"
 )
 # What a decision says besides its subject.
 _OF_DECIDING = stems(

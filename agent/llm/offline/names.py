@@ -13,7 +13,7 @@ from typing import Any
 
 from agent.llm.base import COMPLETED_TASKS, OPEN_TASKS, Context, MemoryBrief, TaskBrief
 from agent.llm.offline.matching import Tokens
-from agent.llm.offline.vocabulary import EVERY, LISTED, OPEN, ORDINAL, PRIORITY
+from agent.llm.offline.vocabulary import EVERY, LISTED, OPEN, ORDINAL, PRIORITY, word_set
 from agent.text.lookup import fitting
 from agent.text.words import same_text, stem
 
@@ -21,19 +21,17 @@ from agent.text.words import same_text, stem
 _LISTED = 8
 _WORD = re.compile(r"[^\W_]+")
 _OFFER = re.compile(r"\[[^\]]*\]\(#say\)")  # an example in an answer, which names nothing
-_TELLING_NOTHING = frozenset(
-    (
-        "a an the this that these those my our of for to in on at by with about and called named task "
-        "tasks ticket todo item memory decision preference note fact s"
-    ).split()
+_TELLING_NOTHING = word_set(
+    "a an the this that these those my our of for to in on at by with about and called named task "
+    "tasks ticket todo item memory decision preference note fact s"
 )
 _IT = frozenset(
     ("it", "that", "this", "that task", "this task", "that one", "this one", "the task")
 )
 _THEM = frozenset(("them", "these", "those", "both", "these tasks", "those tasks", "both tasks"))
-_PLURAL = frozenset(("tasks", "tickets", "todos", "items", "things", "cards", "issues"))
+_PLURAL = word_set("tasks tickets todos items things cards issues")
 _ALL = frozenset(("all", "every", "everything"))
-_ABOUT = frozenset(("about", "for", "on", "with", "regarding"))
+_ABOUT = word_set("about for on with regarding")
 _OF_GROUPS = _ALL | _PLURAL | {"of", "the", "my", "our", "that", "is", "are", "task"}
 
 

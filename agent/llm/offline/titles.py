@@ -7,34 +7,26 @@ from dataclasses import dataclass, replace
 from agent.llm.offline.grammar import DETAILS, Form
 from agent.llm.offline.matching import Gaps, Tokens, key_of, matches
 from agent.llm.offline.tokens import text_of, words_of
-from agent.llm.offline.vocabulary import PRIORITY
+from agent.llm.offline.vocabulary import PRIORITY, word_set
 
 MAX_TITLE = 200
 _EDGES = " \t.,;:!-–—•"
 # Where one of these stands, something is said beside the title.
-_APART = frozenset(
-    "depends depend depending which unless otherwise whereas then but assigned : ;".split()  # noqa: SIM905
-)
-_SAYS_MORE = frozenset(("blocks", "needs", "requires", "waits", "comes", "belongs"))
+_APART = word_set("depends depend depending which unless otherwise whereas then but assigned : ;")
+_SAYS_MORE = word_set("blocks needs requires waits comes belongs")
 # Behind a comma or an "and", one of these begins another clause.
-_BEGINS_MORE = frozenset(
-    (
-        "that who whose it they this these those he she we i you one another because since except "
-        "without also not after before once until when while if so assign remind notify tell let due"
-    ).split()
+_BEGINS_MORE = word_set(
+    "that who whose it they this these those he she we i you one another because since except "
+    "without also not after before once until when while if so assign remind notify tell let due"
 )
-_ORDERS = frozenset(
-    (
-        "mark set put move assign give link rename delete remove start finish schedule prioritize make"
-    ).split()
+_ORDERS = word_set(
+    "mark set put move assign give link rename delete remove start finish schedule prioritize make"
 )
-_PRONOUNS = frozenset(("it", "this", "that", "them", "these", "those", "him", "her"))
-_DATES = frozenset(
-    (
-        "today tomorrow tonight monday tuesday wednesday thursday friday saturday sunday week month "
-        "january february march april june july august september october november december deadline "
-        "due daily weekly monthly yearly nightly"
-    ).split()
+_PRONOUNS = word_set("it this that them these those him her")
+_DATES = word_set(
+    "today tomorrow tonight monday tuesday wednesday thursday friday saturday sunday week month "
+    "january february march april june july august september october november december deadline "
+    "due daily weekly monthly yearly nightly"
 )
 
 _NO_TITLE = _DATES | {"list", "the", "next", "this", "on", "by", "for"}

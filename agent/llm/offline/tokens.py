@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from agent.llm.offline.vocabulary import word_set
+
 _QUOTES = (
     r"“[^“”]*”|\"[^\"\n]*\"|«[^«»]*»|„[^„“”]*[“”]|`[^`\n]*`"
     r"|(?<!\w)'[^'\n]*'(?!\w)|‘[^‘’\n]*’(?!\w)"
@@ -24,7 +26,7 @@ _MARK = re.compile(r"(?<=\s)(?:[-*•]|1[.)])\s+(?=\S)")
 _SENTENCE_END = re.compile(r"[.!?](?:\s+|$)")
 # So many words, signs and lines of lists are read. What is longer is no command, and takes long.
 MOST = 5_000
-_ABBREVIATIONS = frozenset(["dr", "mr", "mrs", "ms", "st", "vs", "e.g", "i.e", "etc", "approx"])
+_ABBREVIATIONS = word_set("dr mr mrs ms st vs e.g i.e etc approx")
 _BREAKS = frozenset(["!", "?", "…", "\n"])
 
 

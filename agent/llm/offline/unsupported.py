@@ -10,6 +10,7 @@ from agent.llm.offline.names import words
 from agent.llm.offline.offers import plain, quoted_offer
 from agent.llm.offline.reading import Clause, Unread
 from agent.llm.offline.titles import Misread, cut
+from agent.llm.offline.vocabulary import word_set
 
 NOTHING = "Nothing was changed."
 HONEST = (
@@ -68,17 +69,13 @@ AREAS = tuple(
 )
 _DROPPED = re.compile(r"[\"“”\n]")
 # A clause that begins with one of these is no order, and makes no task.
-_NO_ORDER = frozenset(
-    """
-    i we you he she it they this that these those the a an my our your his her their there is are was
-    what which who why how when where do does did can could should would will if every don't do not no
-    never nobody nothing maybe yes
-    """.split()  # noqa: SIM905  (quoted words are harder to read)
+_NO_ORDER = word_set(
+    "i we you he she it they this that these those the a an my our your his her their there is "
+    "are was what which who why how when where do does did can could should would will if every "
+    "don't do not no never nobody nothing maybe yes"
 )
-_LITTLE = frozenset(
-    """
-    to the a an of for on in is are it me my our we i what which do all and or about with as be
-    """.split()  # noqa: SIM905
+_LITTLE = word_set(
+    "to the a an of for on in is are it me my our we i what which do all and or about with as be"
 )
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+
+def word_set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 OPEN = ("pending", "in_progress", "blocked")
 EVERY = (*OPEN, "completed")
 

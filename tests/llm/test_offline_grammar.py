@@ -16,10 +16,10 @@ from agent.llm.offline.reading import read
 from agent.llm.offline.tokens import words_of
 from agent.management.commands.setup import SAMPLE_BRIEF, SAMPLE_NAME
 from chat.views import EXAMPLES
-from tests.documents import DOCS
-from tests.offline_board import Project
-from tests.test_offline_groups import BOARD
-from tests.test_offline_model import FULL, analysed, answered, planned
+from tests.llm.test_offline_groups import BOARD
+from tests.support.documents import DOCS
+from tests.support.offline_answers import FULL, analysed, answered, planned
+from tests.support.offline_board import Project
 
 NAMES = {"task": "“Login page”", "other": "“Stripe checkout”", "memory": "“Database”"}
 EMPTY = Context(message="", project_name="New")
