@@ -9,6 +9,8 @@ from typing import Any, Protocol
 # So many tasks at most stand in a context; where there are as many, the board may hold more.
 OPEN_TASKS = 100
 COMPLETED_TASKS = 20
+# Characters of an earlier message that stand in a context; a longer one is cut.
+MESSAGE_CHARACTERS = 4_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -315,6 +315,21 @@ def test_an_example_fills_the_field(visit: Visit) -> None:
     assert page.locator("textarea").first.input_value() == "What is open?"
 
 
+def test_a_title_in_a_question_back_is_clicked_also_after_a_reload(visit: Visit) -> None:
+    page = visit.live()
+    visit.say("Tasks: Login page, Test the login")
+    visit.wait_for("succeeded")
+    visit.say("Mark the login task as done")
+    visit.wait_for("succeeded", "succeeded")
+    page.reload()
+    page.locator(".prose").get_by_role("link", name="Test the login").click()
+    assert page.locator("#message").input_value() == "Test the login"
+    page.locator("#message").press("Enter")
+    visit.wait_for("succeeded", "succeeded", "succeeded")
+    done = page.locator('[data-status="completed"] [data-slot="task-title"]')
+    assert done.all_inner_texts() == ["Test the login"]
+
+
 def test_on_a_phone_nothing_is_cut_off_and_the_panels_open(
     browser: Browser, server: ServerProcess
 ) -> None:
