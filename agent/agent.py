@@ -1,4 +1,4 @@
-"""The agent as a library: `PlanningFirstAgent` carries out a message in this process, without a server."""
+"""The agent as a library: `PlanningFirstAgent` executes a message in this process, without a server."""
 
 from __future__ import annotations
 
@@ -23,15 +23,14 @@ from agent.support import database
 
 logger = logging.getLogger(__name__)
 
-# Seconds that a slow callback may still be called after the end of the run.
-PATIENCE = 5.0
+CALLBACK_TIMEOUT = 5.0  # seconds that a slow callback may continue after the end of the run
 
 ProgressCallback = Callable[..., Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class AgentResult:
-    """What came of a message. `durations`: milliseconds of each phase; `usage`: tokens and calls."""
+    """The result of a message. `durations`: milliseconds of each phase; `usage`: tokens and calls."""
 
     run: UUID
     status: str
@@ -45,7 +44,7 @@ class AgentResult:
 
 
 class PlanningFirstAgent:
-    """Answers messages with `model`, or with the one that the settings choose."""
+    """Answers messages with `model`, or with the model of the settings."""
 
     def __init__(self, model: Model | None = None) -> None:
         self.model = model or open_model()
@@ -59,14 +58,14 @@ class PlanningFirstAgent:
         conversation_history: list[dict[str, str]] | None = None,
         progress_callback: ProgressCallback | None = None,
     ) -> AgentResult:
-        """Carries out `message` in this process, without a server, and returns what came of it.
+        """Executes `message` in this process, without a server, and returns the result.
 
-        The message is a run like any other: it is in the session's log, and viewers see it live.
-        `progress_callback(step, message, details, metadata)` is called with each progress step after
-        its commit; one that raises, hangs or is slow never touches the run. `project_context` is
-        given to the model beside the stored brief; `conversation_history` (`role`, `content`, oldest
-        first) replaces the stored one. Without `session_id` a new session is opened. Raises `Refused`
-        for a message that cannot be accepted; a run that fails is a result with its `error` and `code`.
+        The run is like any other: it is in the session's event log, and viewers see it live.
+        `progress_callback(step, message, details, metadata)` is called for each progress event after
+        its commit; a callback that raises, hangs or is slow does not affect the run. The model gets
+        `project_context` in addition to the stored description; `conversation_history` (`role`, `content`, oldest
+        first) replaces the stored one. Without `session_id` a new session is created. Raises `Refused`
+        for an invalid message; a failed run returns a result with `error` and `code`.
         """
         session = await database.call(_session, project_id, session_id)
         request = runs.MessageRequest(
@@ -76,23 +75,23 @@ class PlanningFirstAgent:
                 "conversation_history": conversation_history or [],
             },
         )
-        async with local.executing(self.model, session.pk):
+        async with local.executing(self.model, {session.pk}):
             run = await runs.start(session.pk, session.project.owner, request)
             await _watch(run, session.last_seq, progress_callback)
         return await database.call(result, run.pk)
 
 
 async def _watch(run: Run, after: int, callback: ProgressCallback | None) -> None:
-    """Waits for the end of `run` and calls `callback` meanwhile."""
-    teller = asyncio.create_task(_tell(run.session_id, run.pk, after, callback))
+    """Waits for the end of `run`, and calls `callback` meanwhile."""
+    reporting = asyncio.create_task(_report(run.session_id, run.pk, after, callback))
     try:
         async with aclosing(follow(run.session_id, after)) as frames:
             async for frame in frames:
                 if frame.run == run.pk and frame.type in events.LAST:
                     break
-        await asyncio.wait([teller], timeout=PATIENCE)
+        await asyncio.wait([reporting], timeout=CALLBACK_TIMEOUT)
     finally:
-        teller.cancel()
+        reporting.cancel()
 
 
 def _session(project_id: UUID, session_id: UUID | None) -> ChatSession:
@@ -102,7 +101,7 @@ def _session(project_id: UUID, session_id: UUID | None) -> ChatSession:
     return ChatSession.objects.select_related("project__owner").get(pk=session_id, project=project)
 
 
-async def _tell(session: UUID, run: UUID, after: int, callback: ProgressCallback | None) -> None:
+async def _report(session: UUID, run: UUID, after: int, callback: ProgressCallback | None) -> None:
     if callback is None:
         return
     async with aclosing(follow(session, after)) as frames:
@@ -112,14 +111,14 @@ async def _tell(session: UUID, run: UUID, after: int, callback: ProgressCallback
                 assert isinstance(said, events.Progress), "the log holds what it says"
                 try:
                     await callback(said.step, said.message, said.details, said.metadata)
-                except Exception:  # the caller's own code: it does not touch the run
-                    logger.exception("A progress callback raised")
+                except Exception:  # the caller's code: it must not affect the run
+                    logger.exception("A progress callback failed")
             if frame.run == run and frame.type in events.LAST:
                 return
 
 
 def result(run_id: UUID) -> AgentResult:
-    """Returns what came of a run, read from its rows."""
+    """Returns the result of a run, from its rows."""
     run = Run.objects.select_related("answer").get(pk=run_id)
     revision = store.latest(run)
     steps = outcomes(revision.steps.all()) if revision else ()

@@ -1,1 +1,1 @@
-"""Measurements, each beside what it is compared with. Nothing here asserts a time."""
+"""Measurements, each next to its baseline or target. Nothing here asserts a time."""

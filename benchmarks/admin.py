@@ -1,6 +1,6 @@
-"""How long the admin's pages take with 100,000 events, in the process: a part of `make bench`.
+"""Measures the admin's pages with 100,000 events, in-process: a part of `make bench`.
 
-By itself: `.venv/bin/python benchmarks/admin.py`, with DATABASE_URL on another database.
+Alone: `.venv/bin/python benchmarks/admin.py`, with DATABASE_URL for another database.
 """
 
 from __future__ import annotations
@@ -40,26 +40,34 @@ def main() -> None:
 
 
 def fill() -> None:
-    """Rows of every kind, as 2,500 runs leave them."""
+    """Creates the rows of 2,500 runs."""
     from django.contrib.auth.models import User
-    from django.utils import timezone
 
-    from agent.models import (
-        ChatSession,
-        Event,
-        Memory,
-        Message,
-        PhaseResult,
-        PlanRevision,
-        PlanStep,
-        Project,
-        Run,
-        Task,
-    )
+    from agent.models import Project
 
-    now = timezone.now()
     boss = User.objects.create_superuser("boss")
     projects = Project.objects.bulk_create(Project(name=f"P{n}", owner=boss) for n in range(50))
+    _fill_board(projects)
+    runs = _make_runs(projects, boss)
+    _fill_runs(runs)
+    _fill_events(runs)
+
+
+def _fill_board(projects: list[Any]) -> None:
+    from agent.models import Memory, Task
+
+    Task.objects.bulk_create(Task(project=projects[n % 50], title=f"T{n}") for n in range(5000))
+    Memory.objects.bulk_create(
+        Memory(project=projects[n % 50], title=f"M{n}", content="We use it") for n in range(2000)
+    )
+
+
+def _make_runs(projects: list[Any], boss: Any) -> list[Any]:
+    from django.utils import timezone
+
+    from agent.models import ChatSession, Message, Run
+
+    now = timezone.now()
     sessions = ChatSession.objects.bulk_create(
         ChatSession(
             project=projects[n % 50],
@@ -71,11 +79,11 @@ def fill() -> None:
         for n in range(SESSIONS)
     )
     messages = Message.objects.bulk_create(
-        Message(session=one, role="user", author=boss, content=f"Please do the thing {n} " * 10)
-        for one in sessions
+        Message(session=session, role="user", author=boss, content=f"Please do the thing {n} " * 10)
+        for session in sessions
         for n in range(RUNS)
     )
-    runs = Run.objects.bulk_create(
+    return Run.objects.bulk_create(
         Run(
             session=message.session,
             number=index % RUNS + 1,
@@ -87,8 +95,13 @@ def fill() -> None:
         )
         for index, message in enumerate(messages)
     )
+
+
+def _fill_runs(runs: list[Any]) -> None:
+    from agent.models import PhaseResult, PlanRevision, PlanStep
+
     PhaseResult.objects.bulk_create(
-        PhaseResult(run=run, phase=phase, started_at=now, duration_ms=20)
+        PhaseResult(run=run, phase=phase, started_at=run.started_at, duration_ms=20)
         for run in runs
         for phase in ("start", "context", "analyzing", "planning", "validation", "execution")
     )
@@ -98,10 +111,11 @@ def fill() -> None:
         for plan in plans
         for n in range(2)
     )
-    Task.objects.bulk_create(Task(project=projects[n % 50], title=f"T{n}") for n in range(5000))
-    Memory.objects.bulk_create(
-        Memory(project=projects[n % 50], title=f"M{n}", content="We use it") for n in range(2000)
-    )
+
+
+def _fill_events(runs: list[Any]) -> None:
+    from agent.models import Event
+
     body = '{"type":"run","status":"running","timestamp":"2026-11-23T00:57:08.130791Z"}'
     Event.objects.bulk_create(
         (
@@ -141,7 +155,7 @@ def measure() -> None:
     pages |= {
         "events, the last page to be had": pages["list of events"] + "?p=200",
         "events of one session": pages["list of events"] + f"?session__id__exact={session.pk}",
-        "sessions, by what was said": sessions + "?q=the+thing+3",
+        "sessions, search in messages": sessions + "?q=the+thing+3",
         "sessions whose latest run failed": sessions + "?latest=failed",
         "memories, by words": pages["list of memories"] + "?q=used",
         "a session": reverse("admin:agent_chatsession_change", args=[session.pk]),

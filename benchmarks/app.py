@@ -1,6 +1,6 @@
-"""The product's application with an agent that only reports: PACE_EVENTS times, PACE_PAUSE seconds apart.
+"""The product's application with runs that only report: PACE_EVENTS events, PACE_PAUSE seconds apart.
 
-Everything else (log, engine, feed, socket) is the product's own. Never used outside `make bench`.
+Everything else (event log, engine, feed, socket) is the product's own. Only for `make bench`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A bare ASGI WebSocket application: sends FRAMES frames of a progress event's size, then closes.
 
 At `/burst` each connection gets its frames in one go. At `/broadcast` all connections get each frame
-before anybody gets the next one, as viewers of one run do.
+before the next one is sent, as viewers of one run do.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""How long `manage.py run_batch` takes for 1,000 messages with the offline model, and its memory.
+"""Measures time and memory of `manage.py run_batch` with 1,000 messages and the offline model.
 
-A part of `make bench`; by itself: `.venv/bin/python benchmarks/batch.py`.
+A part of `make bench`; alone: `.venv/bin/python benchmarks/batch.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import psutil  # noqa: E402  (the path first)
 from tests.support.server import environment, seeded  # noqa: E402
 
 MESSAGES = 1000
-EARLY = 200  # results after which the memory is looked at first
+EARLY = 200  # results before the first measurement of the memory
 MEBIBYTE = 1_048_576
 
 
@@ -33,29 +33,29 @@ def main() -> None:
         command += ["--project", seed["project"], "--output", str(var / "out"), "--quiet"]
         began = time.monotonic()
         process = psutil.Popen(command, cwd=ROOT, env=environment(var))
-        early, most, processor = _watch(process, var / "out")
+        early, peak, processor = _watch(process, var / "out")
         took = time.monotonic() - began
         assert process.wait() == 0
         print(
             f"  {took:.1f} s ({MESSAGES / took:.0f} a second), {processor:.1f} s of processor time; "
-            f"memory {early:.0f} MB after {EARLY}, {most:.0f} MB at most   (bar: 60 s)"
+            f"memory {early:.0f} MB after {EARLY}, {peak:.0f} MB at most   (target: 60 s)"
         )
 
 
 def _watch(process: psutil.Popen, out: Path) -> tuple[float, float, float]:
-    """Returns the memory after a while and at most, in MB, and the seconds of processor time."""
-    early = most = processor = 0.0
+    """Returns the memory early on and its peak, in MB, and the processor time in seconds."""
+    early = peak = processor = 0.0
     while process.poll() is None:
         try:
             memory = process.memory_info().rss / MEBIBYTE
             processor = sum(process.cpu_times()[:2])
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             break
-        most = max(most, memory)
+        peak = max(peak, memory)
         if not early and out.exists() and out.read_bytes().count(b"\n") >= EARLY:
             early = memory
         time.sleep(0.5)
-    return early, most, processor
+    return early, peak, processor
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Asks Lighthouse about the session page with a real transcript: `make lighthouse`.
+"""Runs Lighthouse on the session page with a real transcript: `make lighthouse`.
 
-Needs npm, which fetches Lighthouse, and Chromium. Ends with 1 when a score is below its bar. What else
-the machine does shows in a score, so each is the median of three visits.
+Needs npm, to fetch Lighthouse, and Chromium. Exits with 1 when a score is below its target. Other load
+of the machine lowers a score, so each is the median of three visits.
 """
 
 from __future__ import annotations
@@ -36,25 +36,27 @@ def main() -> None:
         visit = visited(chromium, link)
         reports = [ask(chromium, *visit) for _ in range(VISITS)]
     scores = {
-        name: statistics.median(one["categories"][name]["score"] for one in reports)
+        name: statistics.median(report["categories"][name]["score"] for report in reports)
         for name in BARS
     }
     for name, score in scores.items():
         print(f"{name:26} {score:.2f}  (bar {BARS[name]:.2f})")
     for name in ("first-contentful-paint", "largest-contentful-paint", "total-blocking-time"):
-        print(f"{name:26}", *(one["audits"][name]["displayValue"] for one in reports), sep="  ")
+        print(
+            f"{name:26}", *(report["audits"][name]["displayValue"] for report in reports), sep="  "
+        )
     sys.exit(any(scores[name] < bar for name, bar in BARS.items()))
 
 
 def visited(chromium: str, link: str) -> tuple[str, str]:
-    """Signs in and talks; returns the session's address and the visitor's cookies."""
+    """Signs in and sends messages; returns the session's URL and the cookies."""
     with sync_playwright() as playwright:
         options = ["--no-sandbox", "--disable-gpu"]
         browser = playwright.chromium.launch(executable_path=chromium, args=options)
         page = browser.new_page()
         page.goto(link)
         play(page)
-        cookies = [f"{one['name']}={one['value']}" for one in page.context.cookies()]
+        cookies = [f"{cookie['name']}={cookie['value']}" for cookie in page.context.cookies()]
         address = page.url
         browser.close()
     return address, "; ".join(cookies)

@@ -1,7 +1,7 @@
-"""`make bench ARGS=page`: how fast the session page opens and shows, in Chromium on this machine.
+"""`make bench ARGS=page`: measures the session page in Chromium on this machine.
 
-A session of 2,000 messages and 21,000 events is opened and read to its beginning; then a run reports at
-a pace, and the time from an event's timestamp to its row being painted is measured.
+A session of 2,000 messages and 21,000 events is opened and scrolled to its beginning. Then a run
+reports events, and the time from an event's timestamp to the paint of its row is measured.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.support.services import chromium_path
 EXCHANGES = 1000
 OPENINGS = 7
 
-# In the page: tasks over 50 ms, and when the drawing of each event was on the screen.
+# In the page: records long tasks (over 50 ms) and the time when each event was painted.
 WATCH = """() => {
   window.longTasks = [];
   new PerformanceObserver((list) => {
@@ -43,7 +43,7 @@ WATCH = """() => {
 }"""
 
 
-# In the page: scrolls up until nothing is missing; how long that took, and in how many parts.
+# In the page: scrolls up until everything is loaded; returns the time and the number of parts.
 READ = """async () => {
   const [log, entries] = ["log", "entries"].map((id) => document.getElementById(id));
   const began = performance.now();
@@ -74,7 +74,7 @@ def main() -> None:
 
 def prepare(var: Path) -> dict[str, Any]:
     env = environment(var)
-    told = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "tests.support.seed"],
         cwd=ROOT,
         env=env,
@@ -82,7 +82,7 @@ def prepare(var: Path) -> dict[str, Any]:
         capture_output=True,
         text=True,
     )
-    seed: dict[str, Any] = json.loads(told.stdout)
+    seed: dict[str, Any] = json.loads(process.stdout)
     fill = [sys.executable, "-m", "tests.support.long_session", seed["sessions"][0], str(EXCHANGES)]
     subprocess.run(fill, cwd=ROOT, env=env, check=True)
     return seed
@@ -106,14 +106,14 @@ def opening(browser: Browser, var: Path, seed: dict[str, Any]) -> None:
         answers = [_fetch(address, seed) for _ in range(OPENINGS)][1:]
         spent = statistics.median(ms for ms, _ in answers)
         print(f"  the server's answer  {spent:6.0f} ms, {answers[0][1]:,} bytes")
-        told = [_open(visit(browser, url, seed), address) for _ in range(OPENINGS)][1:]
+        openings = [_open(visit(browser, url, seed), address) for _ in range(OPENINGS)][1:]
         for at, name in enumerate(("first paint", "complete", "live")):
-            print(f"  {name:20} {statistics.median(one[at] for one in told):6.0f} ms")
+            print(f"  {name:20} {statistics.median(opening[at] for opening in openings):6.0f} ms")
         _read_to_the_beginning(visit(browser, url, seed), address)
 
 
 def _fetch(address: str, seed: dict[str, Any]) -> tuple[float, int]:
-    """Returns milliseconds, and the bytes before compression."""
+    """Returns milliseconds, and the size in bytes before compression."""
     cookie = {"Cookie": f"sessionid={seed['cast']['alice']['cookie']}"}
     began = time.perf_counter()
     with urllib.request.urlopen(urllib.request.Request(address, headers=cookie)) as answer:
@@ -147,10 +147,10 @@ def _read_to_the_beginning(page: Page, address: str) -> None:
 
 
 def _long(page: Page) -> str:
-    found = page.evaluate("longTasks")
+    tasks = page.evaluate("longTasks")
     return (
-        f"{len(found)} tasks over 50 ms, the longest {max(found):.0f} ms"
-        if found
+        f"{len(tasks)} tasks over 50 ms, the longest {max(tasks):.0f} ms"
+        if tasks
         else ("no task over 50 ms")
     )
 

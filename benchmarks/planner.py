@@ -1,7 +1,7 @@
-"""The product's application with a model that takes its time and tells how much. Only for `make bench`.
+"""The product's application with a model of known duration. Only for `make bench`.
 
-Everything else is the product's own. The time that the model took, in microseconds, is in the `usage`
-of the `complete` event, as its input tokens; what memory and answer take at once counts once.
+Everything else is the product's own. The model reports its time, in microseconds, as the input tokens
+of the `complete` event's `usage`. Concurrent calls (memory and answer) count once.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ WORDS, PAUSE = 10, 0.005  # of the answer, and seconds between them
 
 
 class SlowModel:
-    """Makes a plan of one step: it creates a task, or changes the one that is there."""
+    """Plans one step, which creates a task or changes the existing one."""
 
     name = "slow"
 
@@ -88,9 +88,9 @@ class SlowModel:
         return []
 
 
-def _planning(**how: Any) -> LocalEngine:
-    return LocalEngine(**how, model=SlowModel())
+def _engine(**options: Any) -> LocalEngine:
+    return LocalEngine(**options, model=SlowModel())
 
 
-server.LocalEngine = _planning  # type: ignore[misc, assignment]
+server.LocalEngine = _engine  # type: ignore[misc, assignment]
 application = product

@@ -1,8 +1,8 @@
-"""`make bench`: how fast an agent's callback reaches a browser, beside a bare ASGI application; what a
-run takes beside its model, and what else has a bar. `ARGS="stream page"` measures some of it.
+"""`make bench`: measures everything with a performance target; `ARGS="stream page"` selects parts.
 
-Real server processes under the same uvicorn, real WebSocket clients in this process, SQLite, every
-event committed. Machines are noisy: rounds alternate, and the ratio of their medians is what counts.
+The time from an agent's callback to a client is compared with a bare ASGI application: real server
+processes under the same uvicorn, real WebSocket clients in this process, SQLite, every event committed.
+Machines are noisy, so rounds alternate, and the ratio of their medians counts.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def stream() -> None:
         latency(var, token, sessions)
         print("\nFrames a second: 50 connections, no pause, every event committed")
         throughput(var, token, sessions)
-        print("\nA run with one tool step, beside the time of its model: from sending to the end")
+        print("\nA run with one tool step, without the time of its model: from sending to the end")
         overhead(var, token, sessions)
 
 
 def admin() -> None:
-    # In a process of its own: this one's Django has another database.
+    # In another process, since Django uses another database in this one.
     print("\nThe admin's pages with 100,000 events, in the process", flush=True)
     subprocess.run([sys.executable, str(ROOT / "benchmarks" / "admin.py")], check=True)
 
@@ -66,7 +66,7 @@ MEASURED = {
 
 
 def _prepare(var: Path) -> tuple[str, list[str]]:
-    """Fills a fresh database with a person and sessions; returns the token and the sessions."""
+    """Fills a new database with a user and sessions; returns the token and the sessions."""
     os.environ.update(environment(var))
     os.environ["DJANGO_SETTINGS_MODULE"] = "samurai_site.settings"
     import django
@@ -92,8 +92,8 @@ def _prepare(var: Path) -> tuple[str, list[str]]:
 
 
 @dataclass
-class Seen:
-    """What one client saw."""
+class ClientResult:
+    """The events that one client received."""
 
     delays: list[float] = field(default_factory=list)  # milliseconds
     seqs: list[int] = field(default_factory=list)
@@ -104,8 +104,10 @@ def latency(var: Path, token: str, sessions: list[str]) -> None:
     for _ in range(ROUNDS):
         with server(var, "benchmarks.app", PACE_EVENTS="20", PACE_PAUSE="0.05") as port:
             seen = asyncio.run(_watch_all(port, token, sessions))
-        delays = sorted(delay for one in seen for delay in one.delays)
-        whole = all(one.seqs == list(range(one.seqs[0], one.seqs[0] + 24)) for one in seen)
+        delays = sorted(delay for result in seen for delay in result.delays)
+        whole = all(
+            result.seqs == list(range(result.seqs[0], result.seqs[0] + 24)) for result in seen
+        )
         p50, p99 = delays[len(delays) // 2], delays[len(delays) * 99 // 100]
         rounds.append((p50, p99))
         print(
@@ -118,15 +120,15 @@ def latency(var: Path, token: str, sessions: list[str]) -> None:
     )
 
 
-async def _watch_all(port: int, token: str, sessions: list[str]) -> list[Seen]:
+async def _watch_all(port: int, token: str, sessions: list[str]) -> list[ClientResult]:
     ready = asyncio.Barrier(len(sessions))
     return list(
         await asyncio.gather(*(_watch(port, token, session, ready) for session in sessions))
     )
 
 
-async def _watch(port: int, token: str, session: str, ready: asyncio.Barrier) -> Seen:
-    seen = Seen()
+async def _watch(port: int, token: str, session: str, ready: asyncio.Barrier) -> ClientResult:
+    seen = ClientResult()
     last = await _last_seq(port, token, session)
     async with _connect(port, token, session, after=last) as socket:
         await socket.recv()  # hello
@@ -152,7 +154,7 @@ EVENTS = "1000"
 
 
 def throughput(var: Path, token: str, sessions: list[str]) -> None:
-    """A run that 50 people watch, and 50 runs that one each watches, beside the bare application."""
+    """Measures one run with 50 viewers and 50 runs with one viewer, next to the bare application."""
     rates: dict[str, list[float]] = {}
     for _ in range(ROUNDS):
         with server(var, "benchmarks.bare", FRAMES=EVENTS) as port:
@@ -193,9 +195,9 @@ async def _count_bare(port: int, path: str) -> float:
 
 
 async def _count_ours(port: int, token: str, sessions: list[str]) -> float:
-    """Each session gets one message; every connection counts until the run's end."""
+    """Sends one message per session; every connection counts events until the run's end."""
     ready = asyncio.Barrier(len(sessions))
-    message = _message()  # the same client_id from all viewers of a session: one run
+    message = _message()  # one client_id for all viewers of a session, so that one run starts
 
     async def one(session: str) -> tuple[int, float, float]:
         last = await _last_seq(port, token, session)
@@ -231,17 +233,19 @@ def _rate(counted: list[tuple[int, float, float]]) -> float:
 # -- overhead ------------------------------------------------------------------------------------------
 
 RUNS = 40  # of each kind
-BAR = 30.0  # milliseconds
+TARGET = 30.0  # milliseconds
 
 
 def overhead(var: Path, token: str, sessions: list[str]) -> None:
-    """What a run takes that its model does not: a step that only adds, and one that is tried before."""
+    """Measures the time of a run without its model's, for a step that adds and one that needs a dry run."""
     with server(var, "benchmarks.planner") as port:
         for name, content in (("creates a task", "Create"), ("changes a task", "Change")):
             took = sorted(asyncio.run(_one_by_one(port, token, sessions[0], content)))
             median, p90 = statistics.median(took), took[len(took) * 9 // 10]
-            verdict = "" if median < BAR else ", ABOVE IT"
-            print(f"  {name}: median {median:.1f} ms, p90 {p90:.1f} ms (bar {BAR:g} ms{verdict})")
+            verdict = "" if median < TARGET else ", ABOVE IT"
+            print(
+                f"  {name}: median {median:.1f} ms, p90 {p90:.1f} ms (bar {TARGET:g} ms{verdict})"
+            )
 
 
 async def _one_by_one(port: int, token: str, session: str, content: str) -> list[float]:
@@ -253,7 +257,7 @@ async def _one_by_one(port: int, token: str, session: str, content: str) -> list
 
 
 async def _beside_model(socket: Any, content: str) -> float:
-    """Returns the milliseconds of one run without those of its model."""
+    """Returns the milliseconds of one run without its model's."""
     began = time.perf_counter()
     await socket.send(_message(content))
     while True:

@@ -1,7 +1,7 @@
-"""`make soak`: kills, stops and loads a real server at length, and measures how long things take.
+"""`make soak`: kills, stops and loads a real server for a long time, and measures its recovery.
 
-The outcomes are those of `tests/engine/test_durability.py`, with more of everything; the times are measured
-here alone. Ends with 1 when anything was lost, doubled or out of order; a missed bar is only printed.
+It checks the same outcomes as `tests/engine/test_durability.py`, with more repetitions. Exits with 1 when
+an event was lost, duplicated or out of order; a missed target is only printed.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import at_once, judging, soak_apart  # noqa: E402  (the path first, for all of these)
-from benchmarks.judging import first_words, judge, report  # noqa: E402
+from benchmarks import burst, reporting, soak_distributed  # noqa: E402  (the path first, for all of these)
+from benchmarks.reporting import first_words, judge, report  # noqa: E402
 from tests.support.durability import (  # noqa: E402
     add_sessions,
     all_running,
@@ -42,20 +42,20 @@ _numbers = count(1)
 
 def main() -> None:
     scenarios = [kills, stops, second_process, first_word, many]
-    if soak_apart.possible:
-        scenarios += soak_apart.SCENARIOS
+    if soak_distributed.possible:
+        scenarios += soak_distributed.SCENARIOS
     else:
-        print("Left out: several processes. Set TEST_DATABASE_URL and TEST_REDIS_URL.")
+        print("Skipped: several processes. Set TEST_DATABASE_URL and TEST_REDIS_URL.")
     for scenario in scenarios:
         if not sys.argv[1:] or scenario.__name__ in sys.argv[1:]:
             with tempfile.TemporaryDirectory() as folder:
                 asyncio.run(scenario(Path(folder)))
-    sys.exit(bool(judging.found))
+    sys.exit(bool(reporting.damage_found))
 
 
 @contextmanager
 def serving(folder: Path, pause: tuple[float, float]) -> Iterator[ServerProcess]:
-    """A server on a database of its own, with a model that takes `pause` for each call."""
+    """Starts a server with its own database and a model that takes `pause` seconds for each call."""
     var = folder / f"server{next(_numbers)}"
     seed = seeded(var)
     with ModelServer(thinking(pause)) as model:
@@ -73,7 +73,7 @@ def serving(folder: Path, pause: tuple[float, float]) -> Iterator[ServerProcess]
             server.stop(signal.SIGKILL)
 
 
-# -- trouble ---------------------------------------------------------------------------------------
+# -- crashes ---------------------------------------------------------------------------------------
 
 SOON = (0.1, 0.5)  # seconds that a call of the model takes
 
@@ -90,13 +90,18 @@ async def kills(folder: Path) -> None:
                     await asyncio.sleep(chance.uniform(0.0, 1.5))
                     recoveries.append(await kill_and_start(server))
             judge(server, followers)
-    report("runs in flight, the fewest", min(one.in_flight for one in recoveries), "")
+    report("runs in flight, minimum", min(recovery.in_flight for recovery in recoveries), "")
     report(
-        "the new process starts up in, median",
-        statistics.median(one.down for one in recoveries),
+        "start of the new process, median",
+        statistics.median(recovery.down for recovery in recoveries),
         " s",
     )
-    report("all driven again, from then, worst", max(one.driven for one in recoveries), " s", 1.0)
+    report(
+        "all runs resumed after that, worst",
+        max(recovery.driven for recovery in recoveries),
+        " s",
+        1.0,
+    )
 
 
 async def stops(folder: Path) -> None:
@@ -112,9 +117,12 @@ async def stops(folder: Path) -> None:
                     took.append(time.monotonic() - began)
                     recoveries.append(await start_again(server))
             judge(server, followers)
-    report("the process has ended after, worst", max(took), " s", 3.0)
+    report("end of the process, worst", max(took), " s", 3.0)
     report(
-        "all driven again, from the start, worst", max(one.driven for one in recoveries), " s", 1.0
+        "all runs resumed after the start, worst",
+        max(recovery.driven for recovery in recoveries),
+        " s",
+        1.0,
     )
 
 
@@ -150,9 +158,9 @@ async def first_word(folder: Path) -> None:
 async def many(folder: Path) -> None:
     print("Many runs at once in one process, model calls of 2 s; each counted from its start")
     alone = 0.0
-    for number in at_once.NUMBERS:
-        with serving(folder, at_once.LONG) as server:
-            alone = await at_once.measure(server, server, number, alone)
+    for number in burst.NUMBERS:
+        with serving(folder, burst.LONG) as server:
+            alone = await burst.measure(server, server, number, alone)
 
 
 if __name__ == "__main__":

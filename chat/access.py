@@ -1,7 +1,7 @@
-"""The one door to a user's objects, for pages, programs and sockets alike.
+"""The only way to a user's objects, for pages, the API and sockets.
 
-What is not there and what is somebody else's raise the same `Http404`; a role too low for something
-that the user may see raises `PermissionDenied`.
+A missing object and one without access raise the same `Http404`. A role that is too low for the action
+raises `PermissionDenied`.
 """
 
 from __future__ import annotations
@@ -34,15 +34,16 @@ def projects(user: AnyUser) -> QuerySet[Project]:
 def get_project(user: AnyUser, project_id: UUID, needed: Role = Role.VIEWER) -> Project:
     project = projects_of(user).filter(pk=project_id).first()
     if project is None:
-        raise Http404("There is no such project.")
+        raise Http404("Project not found.")
     _require(user, project, needed)
     return project
 
 
 def latest_writable(user: AnyUser) -> Project | None:
     """Returns the newest project in which the user may send messages."""
-    found = projects_of(user).order_by("-created_at")
-    return next((one for one in found if includes(role_in(user, one), Role.EDITOR)), None)
+    newest = projects_of(user).order_by("-created_at")
+    editable = (row for row in newest if includes(role_in(user, row), Role.EDITOR))
+    return next(editable, None)
 
 
 def sessions(user: AnyUser) -> QuerySet[ChatSession]:
@@ -52,13 +53,13 @@ def sessions(user: AnyUser) -> QuerySet[ChatSession]:
 def get_session(user: AnyUser, session_id: UUID, needed: Role = Role.VIEWER) -> ChatSession:
     session = sessions(user).filter(pk=session_id).first()
     if session is None:
-        raise Http404("There is no such session.")
+        raise Http404("Session not found.")
     _require(user, session.project, needed)
     return session
 
 
 def viewable(pairs: Iterable[tuple[int, UUID]]) -> set[tuple[int, UUID]]:
-    """Returns those (user, session) that may still be watched; for many connections at once."""
+    """Returns the (user, session) pairs that still have read access; one query for many."""
     return agent_access.viewable(pairs)
 
 
@@ -69,35 +70,35 @@ def get_run(user: AnyUser, run_id: UUID, needed: Role = Role.VIEWER) -> Run:
         .first()
     )
     if run is None:
-        raise Http404("There is no such run.")
+        raise Http404("Run not found.")
     _require(user, run.session.project, needed)
     return run
 
 
 def get_task(user: AnyUser, task_id: UUID, needed: Role = Role.VIEWER) -> Task:
-    found: Task = _get_of_project(Task.objects, "task", user, task_id, needed)
-    return found
+    task: Task = _get_of_project(Task.objects, "task", user, task_id, needed)
+    return task
 
 
 def get_memory(user: AnyUser, memory_id: UUID, needed: Role = Role.VIEWER) -> Memory:
-    found: Memory = _get_of_project(Memory.objects, "memory", user, memory_id, needed)
-    return found
+    memory: Memory = _get_of_project(Memory.objects, "memory", user, memory_id, needed)
+    return memory
 
 
 def get_memory_or_forgotten(user: AnyUser, memory_id: UUID, needed: Role = Role.VIEWER) -> Memory:
-    """The same for a memory whose history is asked for, or that may be restored."""
-    found: Memory = _get_of_project(Memory.all_objects, "memory", user, memory_id, needed)
-    return found
+    """Like `get_memory`, but also returns a deleted memory, for its history and its undo."""
+    memory: Memory = _get_of_project(Memory.all_objects, "memory", user, memory_id, needed)
+    return memory
 
 
 def _get_of_project(rows: Manager[Row], kind: str, user: AnyUser, key: UUID, needed: Role) -> Row:
-    found = rows.filter(pk=key, project__in=projects_of(user)).select_related("project").first()
-    if found is None:
-        raise Http404(f"There is no such {kind}.")
-    _require(user, found.project, needed)
-    return found
+    row = rows.filter(pk=key, project__in=projects_of(user)).select_related("project").first()
+    if row is None:
+        raise Http404(f"{kind.capitalize()} not found.")
+    _require(user, row.project, needed)
+    return row
 
 
 def _require(user: AnyUser, project: Project, needed: Role) -> None:
     if not includes(role_in(user, project), needed):
-        raise PermissionDenied(f"This needs the role of {needed.label.lower()} in the project.")
+        raise PermissionDenied(f"This needs the role {needed.label.lower()} in the project.")

@@ -1,5 +1,7 @@
-"""Compresses pages, scripts and styles on their way out. Not the API's answers, whose ETags programs
-compare, and not streams, which would wait until there is enough of them."""
+"""Compresses pages, scripts and styles.
+
+Not the API's responses, since clients compare their ETags, and not streams, which would be delayed.
+"""
 
 from __future__ import annotations
 

@@ -25,9 +25,9 @@ from agent.models.projects import Role
 from agent.runs import approvals, ending, runs
 from agent.runs.runs import MessageRequest
 from agent.support import database
+from agent.support.token_bucket import TokenBucket
 from chat import access, feed, frames, session_hash
 from chat.connection_identity import NOT_LOGGED_IN, NOT_THERE, ConnectionIdentity, Login
-from chat.flow_control import Bucket
 from chat.socket_viewer import TRY_LATER, SocketViewer
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
 
     def __init__(self) -> None:
         self.clock = asyncio.get_running_loop().time
-        self.bucket = Bucket(burst=BURST, rate=RATE, now=self.clock())
+        self.bucket = TokenBucket(burst=BURST, rate=RATE, now=self.clock())
         self.viewer: SocketViewer | None = None  # while the session is watched
 
     async def dispatch(self, message: dict[str, Any]) -> None:
@@ -168,11 +168,11 @@ def _editor_of(identity: ConnectionIdentity) -> User:
     try:
         access.get_session(person, identity.session, Role.EDITOR)
     except Http404:
-        raise Refused("not_found", "There is no such session.") from None
+        raise Refused("not_found", "Session not found.") from None
     except PermissionDenied as error:
         raise Refused("forbidden", str(error)) from None
     if not identity.login.may_write:
-        raise Refused("forbidden", "This token may only read.")
+        raise Refused("forbidden", "This token is read-only.")
     return person
 
 

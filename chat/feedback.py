@@ -1,4 +1,4 @@
-"""What a person thought of the runs on a page, put beside what is folded from the log."""
+"""Adds a user's feedback to the runs of a transcript. It is not in the event log."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from agent.models import Feedback
 from chat.transcript import Opinion, Transcript
 
 
-def add(told: Transcript, user: User) -> None:
-    runs = {run.run: run for run in told.exchanges}
+def add(transcript: Transcript, user: User) -> None:
+    runs = {run.run: run for run in transcript.exchanges}
     for row in Feedback.objects.filter(user=user, run__in=list(runs)):
         run, opinion = runs[str(row.run_id)], Opinion(row.value, row.comment)
         run.opinions[row.target] = opinion

@@ -38,23 +38,3 @@ class Window:
 
     def is_too_slow(self, now: float) -> bool:
         return self._full_since is not None and now - self._full_since > PATIENCE
-
-
-class Bucket:
-    """A token bucket: `burst` at once, `rate` a second in the long run."""
-
-    def __init__(self, *, burst: int, rate: float, now: float) -> None:
-        self._burst, self._rate = burst, rate
-        self._left, self._at = float(burst), now
-
-    def take(self, now: float) -> bool:
-        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
-        self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
-
-    def give_back(self) -> None:
-        """Undoes a `take`."""
-        self._left += 1

@@ -1,4 +1,4 @@
-"""What the interfaces keep for programs. The agent's own rows are in `agent.models`."""
+"""Models for the API's clients. The agent's own are in `agent.models`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from agent.models import ChatSession, Run
 
 
 class KeptAnswer(models.Model):
-    """The answer to a request with an `Idempotency-Key`, for when it is sent again."""
+    """The stored response to a request with an `Idempotency-Key`."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=255)
@@ -28,7 +28,7 @@ class KeptAnswer(models.Model):
 
 
 class Alias(models.Model):
-    """A person's own name for a session (a thread) or a run, as AG-UI's clients give them."""
+    """An AG-UI client's own name for a session (thread) or a run."""
 
     class Kind(models.TextChoices):
         THREAD = "thread"

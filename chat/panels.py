@@ -1,4 +1,4 @@
-"""The two panels beside a transcript: the project's tasks and memories, as values for the templates.
+"""The panels beside a transcript: the project's tasks and memories, as values for the templates.
 
 `static/chat/panels/board.js` and `panels.js` keep the same lists from `change` events, in the same order.
 """
@@ -10,19 +10,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.board import tasks as board
-from agent.memory import memories as memory
+from agent.memory.memories import memory_json
 from agent.models import Memory, Project, Task
 from chat import labels
 from chat.transcript import Change
 
-# By id: the last change of each object that changed after the last message.
+# By id: the last change of each object that has changed since the last message.
 Fresh = Mapping[str, Change]
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A line of a panel. `label`: a task's status, a memory's kind; `level`: of tasks within tasks,
-    1 for the outermost; `tick`: the name of its button."""
+    """A line of a panel. `label`: a task's status or a memory's kind; `level`: 1 for a top-level task;
+    `tick`: the label of the button that completes the task.
+    """
 
     id: str
     title: str
@@ -35,8 +36,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Panels:
-    """`gone`: what was deleted after the last message, by kind. `board` is the JSON that the page's
-    script goes on with."""
+    """Both panels. `gone_…`: deletions since the last message; `board`: JSON for the page's script."""
 
     tasks: list[Item]
     memories: list[Item]
@@ -49,14 +49,14 @@ class Panels:
 def load(project: Project, fresh: Fresh | None = None) -> Panels:
     fresh = fresh or {}
     tasks = _tree(board.tasks_json(list(Task.objects.filter(project=project))))
-    memories = [memory.memory_json(one) for one in Memory.objects.filter(project=project)]
+    memories = [memory_json(row) for row in Memory.objects.filter(project=project)]
     memories.sort(key=_memory_order)
     titles = {task["id"]: task["title"] for task, _ in tasks}
-    here = {*titles, *(one["id"] for one in memories)}
-    gone = [change for key, change in fresh.items() if key not in here]
+    present = {*titles, *(item["id"] for item in memories)}
+    gone = [change for key, change in fresh.items() if key not in present]
     return Panels(
         tasks=[_task(task, level, titles, fresh) for task, level in tasks],
-        memories=[_memory(one, fresh) for one in memories],
+        memories=[_memory(item, fresh) for item in memories],
         open=sum(task["status"] != "completed" for task, _ in tasks),
         gone_tasks=[change for change in gone if change.object == "task"],
         gone_memories=[change for change in gone if change.object == "memory"],
@@ -69,18 +69,18 @@ def load(project: Project, fresh: Fresh | None = None) -> Panels:
 
 
 def _tree(tasks: list[dict[str, Any]]) -> list[tuple[dict[str, Any], int]]:
-    """Returns the tasks with their levels, each followed by those within it."""
+    """Returns the tasks with their levels, each followed by its subtasks."""
     known = {task["id"] for task in tasks}
-    within: dict[str | None, list[dict[str, Any]]] = {}
+    children: dict[str | None, list[dict[str, Any]]] = {}
     for task in sorted(tasks, key=_task_order):
         parent = task["parent"] if task["parent"] in known else None
-        within.setdefault(parent, []).append(task)
+        children.setdefault(parent, []).append(task)
 
     def walk(parent: str | None, level: int) -> list[tuple[dict[str, Any], int]]:
         return [
-            one
-            for task in within.get(parent, [])
-            for one in [(task, level), *walk(task["id"], level + 1)]
+            entry
+            for task in children.get(parent, [])
+            for entry in [(task, level), *walk(task["id"], level + 1)]
         ]
 
     return walk(None, 1)
@@ -90,10 +90,11 @@ def _task_order(task: Mapping[str, Any]) -> tuple[bool, int, str]:
     return task["status"] == "completed", task["position"], task["id"]
 
 
-def _memory_order(one: Mapping[str, Any]) -> tuple[int, str, str]:
+def _memory_order(memory: Mapping[str, Any]) -> tuple[int, str, str]:
     kinds = labels.KINDS
-    rank = kinds.index(one["kind"]) if one["kind"] in kinds else len(kinds)
-    return rank, one["title"].lower(), one["id"]
+    kind = memory["kind"]
+    rank = kinds.index(kind) if kind in kinds else len(kinds)
+    return rank, memory["title"].lower(), memory["id"]
 
 
 def _task(task: Mapping[str, Any], level: int, titles: dict[str, str], fresh: Fresh) -> Item:
@@ -108,7 +109,7 @@ def _task(task: Mapping[str, Any], level: int, titles: dict[str, str], fresh: Fr
     )
 
 
-def _memory(one: Mapping[str, Any], fresh: Fresh) -> Item:
-    # A title that says it all needs no second line.
-    note = "" if one["content"] == one["title"] else one["content"]
-    return Item(one["id"], one["title"], one["kind"], note, fresh.get(one["id"]))
+def _memory(memory: Mapping[str, Any], fresh: Fresh) -> Item:
+    key, title, content = memory["id"], memory["title"], memory["content"]
+    note = "" if content == title else content
+    return Item(key, title, memory["kind"], note, fresh.get(key))

@@ -1,7 +1,7 @@
-"""The slash commands of the composer: short ways to write what people say often.
+"""The slash commands of the composer: shortcuts for frequent messages.
 
-A command is a sentence with a gap, sent as the message that it makes, or the click of a button that
-the page has (`act`). The model never sees a slash.
+A command inserts a sentence with a gap, or clicks a button of the page (`act`). The model gets the
+sentence, never the command.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 class Command:
     name: str
     does: str
-    before: str = ""  # the sentence as far as the gap
+    before: str = ""  # the sentence up to the gap
     after: str = ""
     act: str = ""  # "stop", "undo" or "again", instead of a sentence
 

@@ -1,5 +1,4 @@
-"""WhiteNoise under ASGI: answers with whole files. Ours are small, and Django reads a file's iterator
-to its end before it sends anything there, with a warning for each. And which scripts a script needs."""
+"""Static files: WhiteNoise under ASGI, and the modules that a script imports."""
 
 from __future__ import annotations
 
@@ -14,36 +13,40 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # has no types
+    """Sends files as a whole. Under ASGI, Django would read a streamed file completely anyway, and warn."""
+
     @staticmethod
     def serve(static_file: Any, request: HttpRequest) -> HttpResponse:
-        found = static_file.get_response(request.method, request.META)
+        whole = static_file.get_response(request.method, request.META)
         body = b""
-        if found.file is not None:
-            with found.file:
-                body = found.file.read()
-        response = HttpResponse(body, status=int(found.status))
-        del response["Content-Type"]  # WhiteNoise names its own
-        for name, value in found.headers:
+        if whole.file is not None:
+            with whole.file:
+                body = whole.file.read()
+        response = HttpResponse(body, status=int(whole.status))
+        del response["Content-Type"]  # WhiteNoise sets its own
+        for name, value in whole.headers:
             response[name] = value
         return response
 
 
 @cache
 def modules(entry: str) -> tuple[str, ...]:
-    """Returns the scripts that `entry` imports, directly or not, so that a page can name them at once
-    instead of letting the browser find them one after the other."""
-    found: dict[str, None] = {}
+    """Returns the scripts that `entry` imports, directly or not.
+
+    A page names them all, so that the browser loads them at once instead of one after the other.
+    """
+    names: dict[str, None] = {}
 
     def add(name: str) -> None:
         path = finders.find(name)
-        assert isinstance(path, str), f"there is no {name}"
+        assert isinstance(path, str), f"no static file {name}"
         with open(path) as file:
             imported = re.findall(r'^(?:import|}) .*from "(\.[\w./]+)"', file.read(), re.MULTILINE)
         for relative in imported:
             other = posixpath.normpath(posixpath.join(posixpath.dirname(name), relative))
-            if other not in found:
-                found[other] = None
+            if other not in names:
+                names[other] = None
                 add(other)
 
     add(entry)
-    return tuple(found)
+    return tuple(names)

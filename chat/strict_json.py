@@ -1,4 +1,4 @@
-"""JSON from strangers: read, or refused, with what JSON allows and no database or reader of ours does."""
+"""Parses untrusted JSON, and refuses values that JSON allows but our database or clients do not."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ def read(text: str | bytes) -> Any:
     """Returns the value that `text` holds. Raises `Refused`: `invalid_json`, `invalid_frame`."""
     try:
         value = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError):  # not JSON, or nested or long beyond reason
-        raise Refused("invalid_json", "This is not valid JSON.") from None
+    except (
+        ValueError,
+        RecursionError,
+    ):  # not JSON, nested too deeply, or a number that is too long
+        raise Refused("invalid_json", "Not valid JSON.") from None
     _check(value)
     return value
 
 
 def _check(value: Any, depth: int = 0) -> None:
     if depth > MAX_DEPTH:
-        raise Refused("invalid_frame", f"This is nested more than {MAX_DEPTH} deep.")
+        raise Refused("invalid_frame", f"The JSON is nested more than {MAX_DEPTH} levels deep.")
     if isinstance(value, str) and not is_text(value):
-        raise Refused("invalid_frame", "This holds characters that are not text.")
+        raise Refused("invalid_frame", "The JSON contains characters that are not text.")
     if isinstance(value, int | float) and not -MAX_NUMBER <= value <= MAX_NUMBER:
-        raise Refused("invalid_frame", "This holds a number that is too large.")
+        raise Refused("invalid_frame", "The JSON contains a number that is too large.")
     inside = [*value, *value.values()] if isinstance(value, dict) else value
     if isinstance(inside, list):
         for item in inside:

@@ -12,10 +12,10 @@ urlpatterns: list[URLPattern] = [
     # Where browsers look for it when a page, like the admin's, names none.
     path("favicon.ico", RedirectView.as_view(url="/static/chat/favicon.svg")),
     path("projects/", views.new_project, name="new-project"),
-    path("projects/<uuid:project_id>/", views.project, name="project"),
+    path("projects/<uuid:project_id>/", views.project_page, name="project"),
     path("projects/<uuid:project_id>/sessions/", views.new_session, name="new-session"),
     path("projects/<uuid:project_id>/board/", views.board, name="board"),
-    path("sessions/<uuid:session_id>/", views.session, name="session"),
+    path("sessions/<uuid:session_id>/", views.session_page, name="session"),
     path("sessions/<uuid:session_id>/entries/", views.entries, name="entries"),
     path("sessions/<uuid:session_id>/where/<str:name>/", views.where, name="where"),
     path("sessions/<uuid:session_id>/undo/", views.undo, name="undo"),

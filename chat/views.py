@@ -1,4 +1,4 @@
-"""The pages. Objects come through `chat.access`; what a session shows is folded by `chat.fold`."""
+"""The pages. Objects come from `chat.access`, and a session's transcript from its event log."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from agent.accounts.access import includes, role_in
 from agent.edits.undo import change_seqs
-from agent.edits.undo import undo as take_back
+from agent.edits.undo import undo as undo_changes
 from agent.event_log.events import now
 from agent.exceptions import Refused
 from agent.llm.factory import has_server, model_notice
@@ -33,8 +33,8 @@ from chat.slash_commands import COMMANDS
 from chat.static_files import modules
 from chat.transcript import Gap, Transcript
 
-# Sessions of a project in the sidebar: of the one that is open, and of each other one.
-SHOWN, SHOWN_OF_OTHERS = 30, 4
+# Sessions in the sidebar: of the open project, and of each other one.
+MAX_SESSIONS, MAX_SESSIONS_OF_OTHERS = 30, 4
 
 EXAMPLES = (
     "I need: 1. patient sign-up with email verification 2. doctors publish free slots "
@@ -45,7 +45,7 @@ EXAMPLES = (
 
 
 def _user(request: HttpRequest) -> User:
-    """For views behind a sign-in."""
+    """Returns the user of a view that requires a login."""
     return cast(User, request.user)
 
 
@@ -77,16 +77,16 @@ def new_project(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_GET
 @never_cache
-def project(request: HttpRequest, project_id: UUID) -> HttpResponse:
+def project_page(request: HttpRequest, project_id: UUID) -> HttpResponse:
     user = _user(request)
-    found = access.get_project(user, project_id)
+    project = access.get_project(user, project_id)
     context = {
-        "project": found,
-        "sessions": found.sessions.all()[:100],
-        "panels": panels.load(found),
-        "can_write": _can_write(user, found),
+        "project": project,
+        "sessions": project.sessions.all()[:100],
+        "panels": panels.load(project),
+        "can_write": _can_write(user, project),
         "form": ProjectForm(),
-        **_sidebar(user, found),
+        **_sidebar(user, project),
     }
     return render(request, "chat/project.html", context)
 
@@ -99,7 +99,7 @@ def new_session(request: HttpRequest, project_id: UUID) -> HttpResponse:
 
 
 def _open_session(project: Project, user: User) -> HttpResponse:
-    """Opens the project's empty session again rather than leaving empty ones about."""
+    """Opens the user's empty session of the project again, if there is one."""
     empty = project.sessions.filter(last_seq=0, created_by=user).first()
     opened = empty or ChatSession.objects.create(project=project, created_by=user)
     return redirect("session", opened.pk)
@@ -108,35 +108,35 @@ def _open_session(project: Project, user: User) -> HttpResponse:
 @login_required
 @require_GET
 @never_cache
-def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
+def session_page(request: HttpRequest, session_id: UUID) -> HttpResponse:
     user = _user(request)
-    found = access.get_session(user, session_id)
-    # The log first: what changes between the two reads comes again as an event.
-    told = transcript_pages.newest(found.pk)
-    feedback.add(told, user)
-    can_write = _can_write(user, found.project)
+    session = access.get_session(user, session_id)
+    # Before the panels: a change between the two reads also arrives as an event.
+    transcript = transcript_pages.newest(session.pk)
+    feedback.add(transcript, user)
+    can_write = _can_write(user, session.project)
     context = {
-        "session": found,
-        "project": found.project,
-        "transcript": told,
-        "panels": panels.load(found.project, told.fresh),
+        "session": session,
+        "project": session.project,
+        "transcript": transcript,
+        "panels": panels.load(session.project, transcript.fresh),
         "can_write": can_write,
         "examples": EXAMPLES,
         "commands": COMMANDS,
         "notice": model_notice(),
         "is_offline": not has_server(),
-        "page": _page(found, told, user),
+        "page": _page(session, transcript, user),
         "modules": modules("chat/session.js"),
         "statuses": labels.STATUSES,
         "priorities": Task.Priority.values,
         "kinds": labels.KINDS,
-        **_sidebar(user, found.project),
+        **_sidebar(user, session.project),
     }
     return render(request, "chat/session.html", context)
 
 
-def _page(session: ChatSession, told: Transcript, user: User) -> dict[str, Any]:
-    """Returns what the page's script starts from."""
+def _page(session: ChatSession, transcript: Transcript, user: User) -> dict[str, Any]:
+    """Returns the values that the page's script starts with."""
     return {
         "session": str(session.pk),
         "user": user.get_username(),
@@ -146,10 +146,10 @@ def _page(session: ChatSession, told: Transcript, user: User) -> dict[str, Any]:
         "entries": reverse("entries", args=[session.pk]),
         "where": reverse("where", args=[session.pk, "x"])[: -len("x/")],
         "board": reverse("board", args=[session.project_id]),
-        "last_seq": told.last_seq,
+        "last_seq": transcript.last_seq,
         "now": now(),
-        "runs": told.unfinished_as_json(),
-        "fresh": [asdict(change) for change in told.fresh.values()],
+        "runs": transcript.unfinished_as_json(),
+        "fresh": [asdict(change) for change in transcript.fresh.values()],
         "words": labels.TABLES,
     }
 
@@ -158,18 +158,18 @@ def _page(session: ChatSession, told: Transcript, user: User) -> dict[str, Any]:
 @require_GET
 @never_cache
 def entries(request: HttpRequest, session_id: UUID) -> HttpResponse:
-    """A part of the session that its page does not show yet: of the gap from `start` to `end`."""
+    """Renders entries of the gap from `start` to `end`, which the page does not show yet."""
     user = _user(request)
-    found = access.get_session(user, session_id)
+    session = access.get_session(user, session_id)
     gap = Gap(_number(request, "start"), _number(request, "end"))
     at = _number(request, "at") if "at" in request.GET else None
-    told = transcript_pages.part(found.pk, gap, at=at, early="early" in request.GET)
-    feedback.add(told, user)
+    transcript = transcript_pages.part(session.pk, gap, at=at, early="early" in request.GET)
+    feedback.add(transcript, user)
     context = {
-        "session": found,
-        "project": found.project,
-        "transcript": told,
-        "can_write": _can_write(user, found.project),
+        "session": session,
+        "project": session.project,
+        "transcript": transcript,
+        "can_write": _can_write(user, session.project),
     }
     is_script = "X-Part" in request.headers
     return render(request, "chat/_entries.html" if is_script else "chat/entries.html", context)
@@ -186,14 +186,14 @@ def _number(request: HttpRequest, name: str) -> int:
 @require_GET
 @never_cache
 def where(request: HttpRequest, session_id: UUID, name: str) -> HttpResponse:
-    """Where in the log the part is that shows `name`, the end of an address: `run-…`, `event-…`."""
-    found = access.get_session(_user(request), session_id)
+    """Returns the position in the event log of a link's target: `message-…`, `run-…`, `event-…`."""
+    session = access.get_session(_user(request), session_id)
     kind, _, key = name.partition("-")
     if kind not in ("message", "run", "event") or (kind != "event" and not _is_uuid(key)):
-        raise Http404("There is no such place.")
-    place = transcript_pages.where(found.pk, kind, key)
+        raise Http404("Not found in this session.")
+    place = transcript_pages.where(session.pk, kind, key)
     if place is None:
-        raise Http404("There is no such place.")
+        raise Http404("Not found in this session.")
     return JsonResponse({"seq": place[0], "run": str(place[1]) if place[1] else None})
 
 
@@ -209,44 +209,44 @@ def _is_uuid(text: str) -> bool:
 @require_GET
 @never_cache
 def board(request: HttpRequest, project_id: UUID) -> HttpResponse:
-    """The two panels alone, for a page that is open while another session changes them."""
-    found = access.get_project(_user(request), project_id)
-    return render(request, "chat/_panels.html", {"panels": panels.load(found)})
+    """Renders the panels, for an open page whose board was changed by another session."""
+    project = access.get_project(_user(request), project_id)
+    return render(request, "chat/_panels.html", {"panels": panels.load(project)})
 
 
-# -- what a page asks for beside the socket --------------------------------------------------------
+# -- actions ---------------------------------------------------------------------------------------
 
-Verb = Callable[[ChatSession, User], Awaitable[object]]
+Action = Callable[[ChatSession, User], Awaitable[object]]
 
 
 @require_POST
 async def undo(request: HttpRequest, session_id: UUID) -> HttpResponseBase:
-    """Takes back one change (`seq`) or all changes of a run (`run`)."""
+    """Undoes one change (`seq`) or all changes of a run (`run`)."""
 
-    async def verb(found: ChatSession, user: User) -> None:
-        await take_back(found.pk, user, await sync_to_async(_seqs)(request, found))
+    async def action(session: ChatSession, user: User) -> None:
+        await undo_changes(session.pk, user, await sync_to_async(_seqs)(request, session))
 
-    return await _do(request, session_id, verb, "Nothing was undone")
+    return await _do(request, session_id, action, "Nothing was undone")
 
 
 @require_POST
 async def retry(request: HttpRequest, session_id: UUID) -> HttpResponseBase:
-    """Goes on with a failed run (`run`) where it failed, as a new run."""
+    """Retries a failed run (`run`) from where it failed, as a new run."""
 
-    async def verb(found: ChatSession, user: User) -> None:
-        await rerun.retry(found.pk, _run_named(request), user)
+    async def action(session: ChatSession, user: User) -> None:
+        await rerun.retry(session.pk, _run_named(request), user)
 
-    return await _do(request, session_id, verb, "Nothing was started")
+    return await _do(request, session_id, action, "Nothing was started")
 
 
 @require_POST
 async def regenerate(request: HttpRequest, session_id: UUID) -> HttpResponseBase:
-    """Answers the message of a finished run (`run`) anew, as a new run."""
+    """Answers the message of a finished run (`run`) again, as a new run."""
 
-    async def verb(found: ChatSession, user: User) -> None:
-        await rerun.regenerate(found.pk, _run_named(request), user)
+    async def action(session: ChatSession, user: User) -> None:
+        await rerun.regenerate(session.pk, _run_named(request), user)
 
-    return await _do(request, session_id, verb, "Nothing was started")
+    return await _do(request, session_id, action, "Nothing was started")
 
 
 def _seqs(request: HttpRequest, session: ChatSession) -> list[int]:
@@ -260,17 +260,19 @@ def _run_named(request: HttpRequest) -> UUID:
     try:
         return UUID(request.POST.get("run", ""))
     except ValueError:
-        raise BadRequest("Name a run, or a change by its seq.") from None
+        raise BadRequest("Give a run or the seq of a change.") from None
 
 
-async def _do(request: HttpRequest, session_id: UUID, verb: Verb, failed: str) -> HttpResponseBase:
-    """Answers a script in JSON and a plain form with a page; `failed` is the title of a refusal."""
+async def _do(
+    request: HttpRequest, session_id: UUID, action: Action, failed: str
+) -> HttpResponseBase:
+    """Responds to a script in JSON and to a form with a page. `failed` is the title of a refusal."""
     user = await request.auser()
     if not user.is_authenticated:
         return _answer(request, session_id, 401, "You are signed out.", failed)
-    found = await sync_to_async(access.get_session)(user, session_id, Role.EDITOR)
+    session = await sync_to_async(access.get_session)(user, session_id, Role.EDITOR)
     try:
-        await verb(found, user)
+        await action(session, user)
     except Refused as refused:
         return _answer(request, session_id, 409, str(refused), failed)
     return _answer(request, session_id, 200, "", "")
@@ -287,7 +289,7 @@ def _answer(
     return JsonResponse({"detail": detail} if detail else {"ok": True}, status=status)
 
 
-# -- what pages share ------------------------------------------------------------------------------
+# -- shared ----------------------------------------------------------------------------------------
 
 
 def _can_write(user: User, project: Project) -> bool:
@@ -301,11 +303,11 @@ def _sidebar(user: User, current: Project | None) -> dict[str, Any]:
         is_active=Exists(unfinished)
     )
     others = access.projects(user).prefetch_related(
-        Prefetch("sessions", latest[:SHOWN_OF_OTHERS], to_attr="latest")
+        Prefetch("sessions", latest[:MAX_SESSIONS_OF_OTHERS], to_attr="latest")
     )
     listed = list(others.order_by("-created_at"))
-    for one in listed:
-        if current is not None and one.pk == current.pk:
-            one.latest = list(latest.filter(project=one)[:SHOWN])
-    listed.sort(key=lambda one: current is None or one.pk != current.pk)
+    for row in listed:
+        if current is not None and row.pk == current.pk:
+            row.latest = list(latest.filter(project=row)[:MAX_SESSIONS])
+    listed.sort(key=lambda row: current is None or row.pk != current.pk)
     return {"projects": listed}

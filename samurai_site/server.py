@@ -68,7 +68,7 @@ class Server:
         await asyncio.shield(self._starting)
 
     async def _start_engine(self) -> None:
-        process_identity.settle()
+        process_identity.tune()
         self._lock = ServerLock()
         await self._lock.acquire()
         if settings.SAMURAI_ENGINE == "local":

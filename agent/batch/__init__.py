@@ -1,1 +1,1 @@
-"""Many messages carried out by one command: reads inputs, follows their runs, keeps what came of them."""
+"""Executes many messages with one command: reads inputs, follows their runs, writes the results."""

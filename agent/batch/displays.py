@@ -1,6 +1,6 @@
-"""What a person, or a program, sees of a batch while it works; all of it on the standard error.
+"""The displays of a batch, all on the standard error: quiet, plain lines, or JSON.
 
-The live one for terminals is `agent.batch.live`.
+The live display for terminals is `agent.batch.live`.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from agent.support.durations import duration
 
 
 class Display:
-    """Shows nothing but what went wrong: `--quiet`."""
+    """Shows only failures: `--quiet`."""
 
     def __init__(self, total: int | None) -> None:
-        """`total`: how many inputs there are; None when that is not known before their end."""
+        """`total`: the number of inputs; None when it is unknown."""
         self.total = total
         self.started = time.monotonic()
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
-        """For as long as the batch works."""
+        """Shows the display within the block."""
         yield
 
     def out(self, line: str) -> None:
-        """Writes a whole line between what is shown."""
+        """Writes a line."""
         print(line, file=sys.stderr, flush=True)
 
     def note(self, text: str) -> None:
-        """Tells what has to be told, such as a line of the program's log."""
+        """Shows a text, such as a line of the program's log."""
         self.out(plain(text))
 
     def began(self, item: Item) -> None:
-        """The item's turn has come."""
+        """The item is being executed."""
 
     def event(self, item: Item, frame: log.Frame) -> None:
         """The item's run has a new event."""
@@ -52,17 +52,17 @@ class Display:
             self.note(outcome(item, result))
 
     def unread(self, line: Unread) -> None:
-        self.note(f"Line {line.line} is left out: {line.why}.")
+        self.note(f"Line {line.line} skipped: {line.reason}.")
 
     def done_before(self, number: int) -> None:
-        """So many inputs were done by an earlier start."""
+        """`number` inputs were done by an earlier invocation."""
 
     def summary(self, tally: Tally, interrupted: bool) -> None:
-        """Says what came of all."""
+        """Shows the numbers of the whole batch."""
 
 
 class Plain(Display):
-    """A line for each input that ended."""
+    """Shows a line for each input that ended."""
 
     def ended(self, item: Item, result: Result, handled: int) -> None:
         of = "" if self.total is None else f"/{self.total}"
@@ -71,34 +71,34 @@ class Plain(Display):
     def summary(self, tally: Tally, interrupted: bool) -> None:
         parts = [f"{number} {status}" for status, number in sorted(tally.ended.items())]
         if tally.before:
-            parts.append(f"{tally.before} done before")
+            parts.append(f"{tally.before} done earlier")
         if tally.unread:
-            parts.append(f"{count(tally.unread, 'line')} left out")
+            parts.append(f"{count(tally.unread, 'line')} skipped")
         took = duration(1000 * (time.monotonic() - self.started))
-        said = ", ".join(parts) or "nothing to do"
-        self.note(f"{'Interrupted' if interrupted else 'Finished'} after {took}: {said}.")
+        numbers = ", ".join(parts) or "nothing to do"
+        self.note(f"{'Interrupted' if interrupted else 'Finished'} after {took}: {numbers}.")
 
 
 class JsonEvents(Display):
-    """Every event and note as a line of JSON: `--json-events`."""
+    """Shows every event and note as a line of JSON: `--json-events`."""
 
     def note(self, text: str) -> None:
-        self._tell(note=text)
+        self._write(note=text)
 
     def event(self, item: Item, frame: log.Frame) -> None:
         # The frame is JSON already.
         self.out(f'{{"id": {json.dumps(item.id)}, "event": {frame.body}}}')
 
     def ended(self, item: Item, result: Result, handled: int) -> None:
-        """The last event told it; only a refused input has none."""
+        """Shows a refusal. Other ends are in the run's last event."""
         if result["run"] is None:
-            self._tell(id=item.id, refused={"code": result["code"], "error": result["error"]})
+            self._write(id=item.id, refused={"code": result["code"], "error": result["error"]})
 
     def unread(self, line: Unread) -> None:
-        self._tell(unread={"line": line.line, "error": line.why})
+        self._write(unread={"line": line.line, "error": line.reason})
 
     def summary(self, tally: Tally, interrupted: bool) -> None:
-        self._tell(
+        self._write(
             summary={
                 **tally.ended,
                 "done_before": tally.before,
@@ -107,12 +107,12 @@ class JsonEvents(Display):
             }
         )
 
-    def _tell(self, **what: object) -> None:
-        self.out(json.dumps(what))
+    def _write(self, **fields: object) -> None:
+        self.out(json.dumps(fields))
 
 
 class Notes(io.TextIOBase):
-    """A stream whose lines become notes of a display: for the program's log."""
+    """A stream for the program's log, which shows its lines as notes."""
 
     def __init__(self, display: Display) -> None:
         self._display = display
@@ -123,20 +123,20 @@ class Notes(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Nothing is kept back."""
+        """Nothing is buffered."""
 
 
 def outcome(item: Item, result: Result) -> str:
-    """Returns one line on how an input ended."""
-    said = f"{item.id}: {result['status']} in {duration(result['duration_ms'])}"
+    """Returns a line on how an input ended."""
+    text = f"{item.id}: {result['status']} in {duration(result['duration_ms'])}"
     if result["changes"]:
-        said += f", {count(len(result['changes']), 'change')}"
+        text += f", {count(len(result['changes']), 'change')}"
     if result["dry_run"] and result["ok"]:
         steps = result["plan"]["steps"] if result["plan"] else []
-        return f"{said}, planned {count(len(steps), 'step')}"
-    return said if result["error"] is None else f"{said}: {result['error']}"
+        return f"{text}, planned {count(len(steps), 'step')}"
+    return text if result["error"] is None else f"{text}: {result['error']}"
 
 
 def plain(text: str) -> str:
-    """Returns `text` as one line that does nothing to a terminal."""
+    """Returns `text` as one line without control characters."""
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)

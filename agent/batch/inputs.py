@@ -1,4 +1,4 @@
-"""The inputs of a batch, read one by one from a file or a pipe. Starts nothing and keeps no results."""
+"""Reads the inputs of a batch one by one from a file or a pipe. Executes nothing."""
 
 from __future__ import annotations
 
@@ -21,19 +21,18 @@ from agent.text.words import is_text
 
 MAX_ID = 200  # characters
 DELIMITERS = ",;\t"
-# Seconds between looks whether to stop, while a pipe has nothing to read.
-LOOK = 0.2
+POLL_INTERVAL = 0.2  # seconds between checks whether to stop, while a pipe has no data
 
 Id = str | int
 
 
 class Unreadable(Exception):
-    """The whole input makes no sense. The text is for the person."""
+    """The input as a whole is invalid. The text is for the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One message to carry out. `session`: one that is there, when the input names it."""
+    """One message. `session`: the existing session that the input names, if any."""
 
     line: int
     id: Id
@@ -47,16 +46,16 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A line that is no input, and why."""
+    """An invalid line, and why."""
 
     line: int
-    why: str
+    reason: str
 
 
 def key_of(id: Id, message: str) -> str:
-    """Returns what tells an input from all others; one with another text is another input."""
-    said = json.dumps([id, message]).encode()
-    return hashlib.blake2b(said, digest_size=16).hexdigest()
+    """Returns the key that identifies an input by its id and message."""
+    text = json.dumps([id, message]).encode()
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
 # -- lines -----------------------------------------------------------------------------------------
@@ -65,33 +64,33 @@ def key_of(id: Id, message: str) -> str:
 def lines(file: int, stopped: threading.Event) -> Iterator[str]:
     """Yields the lines of an open file or pipe until its end, or until `stopped` is set.
 
-    What is not UTF-8 comes as halves of surrogate pairs, which no message may hold.
+    Invalid UTF-8 becomes lone surrogates, which are refused in messages.
     """
     rest = b""
     while not stopped.is_set():
-        if not select.select([file], [], [], LOOK)[0]:
+        if not select.select([file], [], [], POLL_INTERVAL)[0]:
             continue
-        piece = os.read(file, 65_536)
-        if not piece:
+        data = os.read(file, 65_536)
+        if not data:
             yield from [_text(rest)] if rest else []
             return
-        *whole, rest = (rest + piece).split(b"\n")
-        yield from map(_text, whole)
+        *complete, rest = (rest + data).split(b"\n")
+        yield from map(_text, complete)
 
 
 def _text(line: bytes) -> str:
     return line.removesuffix(b"\r").decode("utf-8", "surrogateescape")
 
 
-def read(name: str, told: Iterable[str]) -> Iterator[Item | Unread]:
-    """Yields what the lines say. Raises `Unreadable`. `name`, the file's, helps to tell the format."""
-    numbered = enumerate(told, 1)
+def read(name: str, lines: Iterable[str]) -> Iterator[Item | Unread]:
+    """Yields the inputs in `lines`. `name` is the file's, for its format. Raises `Unreadable`."""
+    numbered = enumerate(lines, 1)
     start = next(((number, line) for number, line in numbered if line.strip("\ufeff \t")), None)
     if start is None:
         return
     first = start[1].removeprefix("\ufeff")
-    whole = chain([(start[0], first)], numbered)
-    yield from _without_doubles(_reader(name, first)(whole))
+    rest = chain([(start[0], first)], numbered)
+    yield from _without_duplicates(_reader(name, first)(rest))
 
 
 Numbered = Iterable[tuple[int, str]]
@@ -99,7 +98,7 @@ Reader = Callable[[Numbered], Iterator[Item | Unread]]
 
 
 def _reader(name: str, first: str) -> Reader:
-    """Returns the reader of the format that the name ends in or, failing that, the first line shows."""
+    """Returns the reader for the name's extension, or else for the format of the first line."""
     by_name: dict[str, Reader] = {
         ".jsonl": _json_lines,
         ".ndjson": _json_lines,
@@ -114,13 +113,13 @@ def _reader(name: str, first: str) -> Reader:
     return _csv_rows if _delimiter(first) else _plain_lines
 
 
-def _without_doubles(read: Iterable[Item | Unread]) -> Iterator[Item | Unread]:
+def _without_duplicates(read: Iterable[Item | Unread]) -> Iterator[Item | Unread]:
     seen: dict[Id, int] = {}
-    for one in read:
-        if isinstance(one, Item) and (before := seen.setdefault(one.id, one.line)) != one.line:
-            yield Unread(one.line, f"the id {one.id!r} was in line {before} already")
+    for item in read:
+        if isinstance(item, Item) and (first := seen.setdefault(item.id, item.line)) != item.line:
+            yield Unread(item.line, f"duplicate id {item.id!r}, first in line {first}")
         else:
-            yield one
+            yield item
 
 
 # -- formats ---------------------------------------------------------------------------------------
@@ -139,12 +138,12 @@ def _json_lines(numbered: Numbered) -> Iterator[Item | Unread]:
         try:
             fields = json.loads(line)
         except (ValueError, RecursionError) as error:
-            yield Unread(number, f"it is not JSON: {error}")
+            yield Unread(number, f"invalid JSON: {error}")
             continue
         if isinstance(fields, dict):
             yield _item(number, fields)
         else:
-            yield Unread(number, "it is not a JSON object")
+            yield Unread(number, "not a JSON object")
 
 
 def _csv_rows(numbered: Numbered) -> Iterator[Item | Unread]:
@@ -156,19 +155,19 @@ def _csv_rows(numbered: Numbered) -> Iterator[Item | Unread]:
             started = started or number
             yield line + "\n"
 
-    told = texts()
-    header = next(told)
+    rows_text = texts()
+    header = next(rows_text)
     delimiter = _delimiter(header)
     if not delimiter:
         raise Unreadable("The header of the CSV has no column “message”.")
     names = _cells(header, delimiter)
-    rows = csv.reader(told, delimiter=delimiter, strict=True)
+    rows = csv.reader(rows_text, delimiter=delimiter, strict=True)
     while True:
         started = 0
         try:
             row = next(rows, None)
         except csv.Error as error:
-            yield Unread(started, f"it is not CSV: {error}")
+            yield Unread(started, f"invalid CSV: {error}")
             continue
         if row is None:
             return
@@ -178,12 +177,12 @@ def _csv_rows(numbered: Numbered) -> Iterator[Item | Unread]:
 
 def _row(number: int, names: list[str], row: list[str]) -> Item | Unread:
     if len(row) > len(names):
-        return Unread(number, f"it has {len(row)} cells and the header {len(names)}")
+        return Unread(number, f"{len(row)} cells, but {len(names)} columns")
     return _item(number, {name: cell for name, cell in zip(names, row, strict=False) if cell})
 
 
 def _delimiter(header: str) -> str:
-    """Returns what separates the columns of a header that has one called `message`; else ""."""
+    """Returns the delimiter of a header with a column `message`, or ""."""
     return next((sign for sign in DELIMITERS if "message" in _cells(header, sign)), "")
 
 
@@ -199,15 +198,15 @@ def _item(number: int, fields: dict[str, Any]) -> Item | Unread:
     if id is None:
         id = str(number)
     if not _is_id(id):
-        return Unread(number, f"its id is not a whole number or a text of 1 to {MAX_ID} characters")
+        return Unread(number, f"the id has to be an integer or a text of 1 to {MAX_ID} characters")
     if not isinstance(message, str):
-        return Unread(number, "it has no text “message”")
+        return Unread(number, "no text “message”")
     try:
         return Item(number, id, checked_content(message), _session(session))
     except Refused as refused:
         return Unread(number, str(refused))
     except ValueError:
-        return Unread(number, "its session is not the id of a session")
+        return Unread(number, "the session is not a UUID")
 
 
 def _is_id(id: Any) -> bool:

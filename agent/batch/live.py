@@ -1,4 +1,4 @@
-"""The live display of a batch on a terminal: a total bar, and a line for each run on its way."""
+"""The live display of a batch on a terminal: a progress bar, and a line for each current run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ UNKNOWN = "unknown"
 
 @dataclass(slots=True)
 class Running:
-    """One line."""
+    """A line of the display."""
 
     name: str
     step: str = "Starting"
@@ -34,7 +34,7 @@ class Running:
 
 
 class LiveDisplay(Plain):
-    """Draws a few times a second what the events told last; nothing moves that did not happen."""
+    """Draws the latest events a few times a second."""
 
     def __init__(self, total: int | None, console: Console) -> None:
         super().__init__(total)
@@ -60,15 +60,15 @@ class LiveDisplay(Plain):
     def out(self, line: str) -> None:
         self._console.out(line, highlight=False)
 
-    # -- what happens ------------------------------------------------------------------------------
+    # -- events -----------------------------------------------------------------------------------
 
     def began(self, item: Item) -> None:
         self._running[item.id] = Running(plain(str(item.id)))
 
     def event(self, item: Item, frame: log.Frame) -> None:
-        said = _step(frame)
-        if said and item.id in self._running:
-            self._running[item.id].step = plain(said)
+        step = _step(frame)
+        if step and item.id in self._running:
+            self._running[item.id].step = plain(step)
 
     def ended(self, item: Item, result: Result, handled: int) -> None:
         del self._running[item.id]
@@ -78,7 +78,7 @@ class LiveDisplay(Plain):
     def done_before(self, number: int) -> None:
         self._before = number
 
-    # -- how it looks ------------------------------------------------------------------------------
+    # -- drawing -----------------------------------------------------------------------------------
 
     def _drawing(self) -> Group:
         rows = Table.grid(padding=(0, 1))
@@ -103,7 +103,7 @@ class LiveDisplay(Plain):
         return line
 
     def _time_left(self, now: float) -> str:
-        """Estimates by what this start has done; unknown before it has done anything."""
+        """Estimates from the inputs that this invocation has executed."""
         if self.total is None or self._ended == 0:
             return UNKNOWN
         left = max(self.total - self._before - self._ended, 0)
@@ -111,10 +111,10 @@ class LiveDisplay(Plain):
 
 
 def _step(frame: log.Frame) -> str:
-    """Returns what a run does since this event, in the words of the page; "" when that is the same."""
+    """Returns what the run is doing since this event; "" when the event does not tell."""
     match events.read(frame.body):
-        case events.Progress() as told if told.metadata.get("phase", "started") == "started":
-            return f"{told.message}  {told.details}" if told.details else told.message
+        case events.Progress() as event if event.metadata.get("phase", "started") == "started":
+            return f"{event.message}  {event.details}" if event.details else event.message
         case events.Run(status="queued"):
             return "Queued"
-    return ""  # what else is under way goes on
+    return ""

@@ -1,4 +1,4 @@
-"""What came of each input, as JSON Lines: appended as each ends, and read back by the next start."""
+"""The results as JSON Lines: appended when an input ends, and read back by the next invocation."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from agent.batch.inputs import Item, key_of
 
 
 class Unusable(Exception):
-    """Nothing can be appended to this file. The text is for the person."""
+    """The file can't be appended to. The text is for the user."""
 
 
 class Output:
-    """Where results go. Nothing is kept by it: another start does everything again."""
+    """An output that is not kept: another invocation executes all inputs again."""
 
     keeps = False
 
     def __init__(self, write: Callable[[bytes], Any]) -> None:
-        self.batch = uuid4()  # what the ids of this batch's sessions and messages are made of
+        self.batch = uuid4()  # the ids of sessions and messages derive from it
         self._write = write
 
     def has(self, item: Item) -> bool | None:
-        """Returns None for an input that is to do, else whether it went well."""
+        """Returns None for an input without a result, else whether the result is ok."""
         return None
 
     def add(self, result: Mapping[str, Any]) -> None:
         self._write((json.dumps(result, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
     def close(self, *, finished: bool) -> None:
-        """`finished`: no run is on its way that another start has to come back to."""
+        """`finished`: no run is left for another invocation to continue."""
 
 
 class KeptOutput(Output):
-    """A file that another start goes on with.
+    """A file that another invocation continues.
 
-    A second file beside it, there while a batch is under way, names the batch: from it come the ids of
-    sessions and messages, so that a run which was started and not yet written is found and not doubled.
+    While a batch is unfinished, a second file holds its id. The ids of sessions and messages derive
+    from it, so that a run whose result was not written is found again instead of started twice.
     """
 
     keeps = True
@@ -71,7 +71,7 @@ class KeptOutput(Output):
         self._file.close()
 
     def _append(self, line: bytes) -> None:
-        # No fsync: what the machine's failure takes from here is in the database, and is found by its id.
+        # No fsync: a result lost in a crash is still in the database, and its run is found by its id.
         self._file.write(line)
         self._file.flush()
 
@@ -79,21 +79,21 @@ class KeptOutput(Output):
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Unusable(f"Another batch writes to {self._path}.") from None
+            raise Unusable(f"Another batch is writing to {self._path}.") from None
 
     def _read_back(self) -> None:
-        """Learns what is done; mends a last line that a crash broke off."""
+        """Reads the results, and removes a last line that a crash cut off."""
         self._file.seek(0)
-        whole = 0  # bytes that are complete lines
+        complete = 0  # bytes of complete lines
         for number, line in enumerate(self._file, 1):
             if not line.endswith(b"\n"):
                 break
-            self._learn(number, line)
-            whole += len(line)
-        # A torn line is dropped: its run is found by its id, and told whole.
-        self._file.truncate(whole)
+            self._read_line(number, line)
+            complete += len(line)
+        # The run of an incomplete line is found by its id, and reported again.
+        self._file.truncate(complete)
 
-    def _learn(self, number: int, line: bytes) -> None:
+    def _read_line(self, number: int, line: bytes) -> None:
         try:
             result = json.loads(line)
             key, ok, dry_run = (
@@ -106,8 +106,8 @@ class KeptOutput(Output):
                 f"{self._path}, line {number}, is not a result of this command."
             ) from None
         if dry_run is not self._dry_run:
-            kind = "a dry run" if dry_run else "no dry run"
-            raise Unusable(f"{self._path} holds the results of {kind}: take another file.")
+            kind = "dry runs" if dry_run else "runs that are not dry"
+            raise Unusable(f"{self._path} holds results of {kind}. Use another file.")
         self._done[key] = ok is True
 
     def _known_batch(self, is_new: bool) -> UUID:
@@ -115,7 +115,7 @@ class KeptOutput(Output):
             try:
                 return UUID(self._name.read_text().strip())
             except ValueError:
-                pass  # broken off before the first run was started
+                pass  # a crash before the first run was started
         batch = uuid4()
         with self._name.open("w") as file:
             file.write(str(batch))

@@ -1,4 +1,4 @@
-"""What is told of one input: its run as it ended, or why there is none. One line of the output each."""
+"""The result of one input, a line of the output: how its run ended, or why it was refused."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from agent.models import Event, Run
 
 Result = Mapping[str, Any]
 
-# The reason of a dry run's cancelling: such a run ended as it should.
-DRY_RUN = "A dry run: planned, and nothing carried out."
+# The reason with which dry runs are cancelled. They count as succeeded.
+DRY_RUN = "Dry run: planned only, nothing executed."
 
 
 def of_run(item: Item, run_id: UUID, after: int, dry_run: bool) -> Result:
-    """Reads it from the rows; `after`: where in the log of the session the run begins."""
-    run, told = Run.objects.get(pk=run_id), agent.result(run_id)
+    """Returns the result of a run. `after`: the position in the event log before the run."""
+    run, result = Run.objects.get(pk=run_id), agent.result(run_id)
     last = _last(run, after)
     reason = last.reason if isinstance(last, events.Cancelled) else ""
     planned = dry_run and reason == DRY_RUN
-    assert run.finished_at is not None, "its last event was read"
+    assert run.finished_at is not None, "the run is over"
     return {
         **_about(item, dry_run),
-        "status": told.status,
-        "ok": told.status == Run.Status.SUCCEEDED or planned,
+        "status": result.status,
+        "ok": result.status == Run.Status.SUCCEEDED or planned,
         "session": str(run.session_id),
         "run": str(run.pk),
-        "response": told.answer,
-        "plan": told.plan,
-        "steps": list(told.steps),
+        "response": result.answer,
+        "plan": result.plan,
+        "steps": list(result.steps),
         "effects": _effects(run, after) if dry_run else None,
-        "changes": _told(run, after, EventType.CHANGE),
-        "usage": told.usage,
-        "durations": told.durations,
+        "changes": _event_values(run, after, EventType.CHANGE),
+        "usage": result.usage,
+        "durations": result.durations,
         "duration_ms": round((run.finished_at - run.created_at).total_seconds() * 1000),
-        "error": None if planned else told.error or reason or None,
-        "code": told.code or None,
+        "error": None if planned else result.error or reason or None,
+        "code": result.code or None,
     }
 
 
@@ -74,17 +74,17 @@ def _last(run: Run, after: int) -> events.Event:
 
 
 def _effects(run: Run, after: int) -> Any:
-    """Returns what the plan would change, as the question to a person told it; None when it did not."""
-    asked = _told(run, after, EventType.APPROVAL)
+    """Returns what the plan would change, from the request for approval; None without one."""
+    asked = _event_values(run, after, EventType.APPROVAL)
     return asked[0].get("effects") if asked else None
 
 
-def _told(run: Run, after: int, kind: EventType) -> list[dict[str, Any]]:
-    """Returns what the run's events of one type tell, in order."""
+def _event_values(run: Run, after: int, kind: EventType) -> list[dict[str, Any]]:
+    """Returns the values of the run's events of one type, in order."""
     bodies = _events(run, after).filter(type=kind).order_by("seq").values_list("body", flat=True)
     return [events.read(body).told() for body in bodies]
 
 
 def _events(run: Run, after: int) -> Any:
-    # From `after` on: the log's one index is by session and place, and a session may be long.
+    # From `after` on, by the index of session and position: a session's event log may be long.
     return Event.objects.filter(session=run.session_id, seq__gt=after, run=run)

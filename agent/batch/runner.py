@@ -1,4 +1,4 @@
-"""Carries the inputs of a batch out, a few at once. Reads no files and draws nothing."""
+"""Executes the inputs of a batch, a few at a time. Reads no files and displays nothing itself."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ from agent.batch.displays import Display
 from agent.batch.inputs import Item, Unread
 from agent.batch.outputs import Output
 from agent.batch.tally import Tally
-from agent.engine import local
-from agent.engine.runner import Runner, log_database_errors
+from agent.engine import local, sweep
 from agent.event_log import events, log
 from agent.event_log.follower import follow
 from agent.exceptions import Refused
 from agent.models import ApprovalMode, ChatSession, Event, Project, Run
 from agent.runs import approvals, ending, runs
 from agent.support import database
-from agent.support.task_group import background_task, run_together
+from agent.support.task_group import run_together
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a batch is carried out. `timeout`: seconds for one input, from its start."""
+    """The options of a batch. `timeout`: seconds for one input, from its start."""
 
     concurrency: int = 8
     one_session: bool = False
@@ -41,7 +40,7 @@ class Options:
 
 
 class Batch:
-    """One start of the command."""
+    """One invocation of the command."""
 
     def __init__(
         self,
@@ -52,48 +51,34 @@ class Batch:
         options: Options,
         stopped: threading.Event,
     ) -> None:
-        """`stopped` is set when nothing more is read: reading has a thread of its own."""
+        """`stopped` is set when reading, which has a thread of its own, is to end."""
         self.tally = Tally()
         self._stopped = stopped
         self._project, self._owner = project, project.owner
         self._read, self._output, self._display, self._options = read, output, display, options
         self._reading = asyncio.Lock()
-        # Those who are in a session or wait for their turn there; gone when nobody is left.
+        # The sessions with inputs in progress. An entry disappears when nothing refers to its lock.
         self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     async def run(self) -> None:
-        """Cancelled, it hands over the runs that are on their way, or cancels them when no other
-        start will find them again."""
+        """Executes all inputs. Cancelled, it hands over the current runs; without a kept output, no
+        other invocation could find them, and it cancels them.
+        """
         try:
-            async with self._driving():
+            async with self._executing():
                 await run_together(*(self._work() for _ in range(self._options.concurrency)))
         finally:
             self._stopped.set()
 
-    # -- driving -----------------------------------------------------------------------------------
-
     @contextlib.asynccontextmanager
-    async def _driving(self) -> AsyncIterator[None]:
-        """Drives here what is started here, unless workers do."""
+    async def _executing(self) -> AsyncIterator[None]:
+        """Executes the batch's runs in this process, unless workers do."""
         if settings.SAMURAI_ENGINE != "local":
             yield
             return
-        await database.call(local.release_dead_leases)
-        async with local.executing() as runner:
-            sweeper = background_task(self._sweep(runner))
-            try:
-                yield
-            finally:
-                sweeper.cancel()
-
-    async def _sweep(self, runner: Runner) -> None:
-        """Takes up what an earlier start, or a server that is gone, left in the sessions at hand."""
-        while True:
-            await asyncio.sleep(local.SWEEP)
-            with log_database_errors("look for work"):
-                for session in await database.call(local.pending_sessions):
-                    if session in self._turns and not runner.is_executing(session):
-                        runner.begin(session)
+        await database.call(sweep.release_dead_leases)
+        async with local.executing(sessions=self._turns):
+            yield
 
     # -- inputs ------------------------------------------------------------------------------------
 
@@ -101,20 +86,20 @@ class Batch:
         while (item := await self._next()) is not None:
             session = self._session_of(item)
             async with self._turn(session):
-                if self._enough():
+                if self._has_stopped():
                     return
                 self._display.began(item)
-                self._tell(item, await self._carry_out(item, session))
+                self._report(item, await self._execute(item, session))
 
-    def _tell(self, item: Item, result: results.Result) -> None:
+    def _report(self, item: Item, result: results.Result) -> None:
         self._output.add(result)
         self.tally.ended[str(result["status"])] += 1
         self.tally.bad += not result["ok"]
         self._display.ended(item, result, self.tally.handled)
 
     async def _next(self) -> Item | None:
-        async with self._reading:  # one at a time, so that their order stays
-            while not self._enough():
+        async with self._reading:  # one at a time, so that the order stays
+            while not self._has_stopped():
                 read = await asyncio.to_thread(next, self._read, None)
                 if read is None:
                     break
@@ -122,17 +107,17 @@ class Batch:
                     self.tally.unread += 1
                     self._display.unread(read)
                 elif (known := self._output.has(read)) is not None:
-                    self._count_before(known)
+                    self._count_earlier(known)
                 else:
                     return read
         return None
 
-    def _count_before(self, ok: bool) -> None:
+    def _count_earlier(self, ok: bool) -> None:
         self.tally.before += 1
         self.tally.bad_before += not ok
         self._display.done_before(self.tally.before)
 
-    def _enough(self) -> bool:
+    def _has_stopped(self) -> bool:
         return self._options.fail_fast and bool(self.tally.bad or self.tally.unread)
 
     def _session_of(self, item: Item) -> UUID:
@@ -143,21 +128,21 @@ class Batch:
 
     @contextlib.asynccontextmanager
     async def _turn(self, session: UUID) -> AsyncIterator[None]:
-        """One input of a session after the other, in their order; so its queue never gets long."""
+        """Executes the inputs of a session one after the other, so that its queue stays short."""
         lock = self._turns.setdefault(session, asyncio.Lock())
         async with lock:
             yield
 
     # -- one input ---------------------------------------------------------------------------------
 
-    async def _carry_out(self, item: Item, session: UUID) -> results.Result:
+    async def _execute(self, item: Item, session: UUID) -> results.Result:
         try:
             after = await database.call(self._cursor, item, session)
             run = await self._start(item, session, after)
         except Refused as refused:
             return results.of_refusal(item, session, refused, self._options.dry_run)
         try:
-            async with self._limit(run):
+            async with self._time_limit(run):
                 await self._watch(item, run, after)
             return await self._result(item, run, after)
         except asyncio.CancelledError:
@@ -165,20 +150,20 @@ class Batch:
             raise
 
     async def _leave(self, item: Item, run: Run, after: int) -> None:
-        """Cancels the run when no other start will find it again, and tells what came of it."""
+        """Cancels and reports the run if no other invocation could find it."""
         if not self._output.keeps:
             await self._cancel(run, "The batch was interrupted.")
-            self._tell(item, await self._result(item, run, after))
+            self._report(item, await self._result(item, run, after))
 
     async def _result(self, item: Item, run: Run, after: int) -> results.Result:
         return await database.call(results.of_run, item, run.pk, after, self._options.dry_run)
 
     def _cursor(self, item: Item, session_id: UUID) -> int:
-        """Opens the session if there is none; returns the place in its log before the item's run."""
+        """Creates the session if it does not exist; returns the position in its event log before the run."""
         if item.session is not None:
             session = ChatSession.objects.filter(pk=session_id, project=self._project).first()
             if session is None:
-                raise Refused("not_found", f"There is no session {session_id} in this project.")
+                raise Refused("not_found", f"Session {session_id} not found in this project.")
         else:
             session, _ = ChatSession.objects.get_or_create(
                 pk=session_id, defaults={"project": self._project, "created_by": self._owner}
@@ -191,7 +176,7 @@ class Batch:
         return Event.objects.filter(session=session, run=known).earliest("seq").seq - 1
 
     async def _start(self, item: Item, session: UUID, after: int) -> Run:
-        """Starts the item's run, or returns the one that an earlier start of the command started."""
+        """Starts the item's run, or returns the run of an earlier invocation."""
         request = runs.MessageRequest(
             content=item.message,
             client_id=self._client_id(item),
@@ -203,7 +188,7 @@ class Batch:
             return await asyncio.shield(starting)
         except asyncio.CancelledError:
             await asyncio.wait([starting])
-            if starting.exception() is None:  # it is committed nevertheless
+            if starting.exception() is None:  # committed despite the cancellation
                 await self._leave(item, starting.result(), after)
             raise
 
@@ -214,15 +199,15 @@ class Batch:
         return ApprovalMode.REQUIRED if self._options.dry_run else ApprovalMode.AUTO
 
     @contextlib.asynccontextmanager
-    async def _limit(self, run: Run) -> AsyncIterator[None]:
-        """Cancels the run when it takes too long."""
+    async def _time_limit(self, run: Run) -> AsyncIterator[None]:
+        """Cancels the run when it exceeds the timeout."""
 
-        async def cancel_late(timeout: float) -> None:
+        async def cancel_after(timeout: float) -> None:
             await asyncio.sleep(timeout)
-            await self._cancel(run, f"It took longer than {timeout:g} s.")
+            await self._cancel(run, f"The run took longer than {timeout:g} s.")
 
         timeout = self._options.timeout
-        limit = asyncio.create_task(cancel_late(timeout)) if timeout else None
+        limit = asyncio.create_task(cancel_after(timeout)) if timeout else None
         try:
             yield
         finally:
@@ -230,7 +215,7 @@ class Batch:
                 limit.cancel()
 
     async def _watch(self, item: Item, run: Run, after: int) -> None:
-        """Follows the run to its end, and decides on its plan."""
+        """Follows the run to its end, and approves its plan or not."""
         async with contextlib.aclosing(follow(run.session_id, after)) as frames:
             async for frame in frames:
                 if frame.run != run.pk:
@@ -242,17 +227,17 @@ class Batch:
                     return
 
     async def _decide(self, run: Run, frame: log.Frame) -> None:
-        asked = events.read(frame.body)
-        if not isinstance(asked, events.Approval) or asked.status != "requested":
+        approval = events.read(frame.body)
+        if not isinstance(approval, events.Approval) or approval.status != "requested":
             return
         if self._options.dry_run:
             await self._cancel(run, results.DRY_RUN)
         elif self._options.approve:
-            with contextlib.suppress(Refused):  # a person was faster
-                await approvals.approve(run.session_id, run.pk, asked.plan_revision, self._owner)
+            with contextlib.suppress(Refused):  # a user decided first
+                await approvals.approve(run.session_id, run.pk, approval.plan_revision, self._owner)
         else:
-            await self._cancel(run, f"It needs approval: {asked.reason}")
+            await self._cancel(run, f"Approval is needed: {approval.reason}")
 
     async def _cancel(self, run: Run, reason: str) -> None:
-        with contextlib.suppress(Refused):  # it is over already
+        with contextlib.suppress(Refused):  # already over
             await ending.cancel(run.session_id, run.pk, self._owner, reason)

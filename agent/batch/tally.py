@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Tally:
-    """How many inputs came to what. `before`: those that an earlier start had done."""
+    """The numbers of inputs by outcome. `before`: done by an earlier invocation."""
 
     ended: Counter[str] = field(default_factory=Counter)  # by status
-    bad: int = 0  # of these, those that did not go well
+    bad: int = 0  # of these, not ok
     before: int = 0
     bad_before: int = 0
     unread: int = 0

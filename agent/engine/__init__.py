@@ -1,1 +1,1 @@
-"""Executes runs: which one, in which process, how many at once."""
+"""Executes runs: which run, in which process, how many at once."""

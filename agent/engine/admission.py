@@ -1,8 +1,8 @@
-"""How fast new runs are taken up: no faster than this process can carry them through. Knows no run.
+"""Limits how fast runs start in this process, by the processor time that runs take. Knows no run.
 
-Most of a run is waiting for a model, so that hundreds fit into a process. But what hundreds do when
-they begin at the same moment takes seconds, and comes back at once behind each of their calls: then
-each waits for all others at every step. So new ones wait for their turn instead.
+A run mostly waits for a model, so hundreds fit into a process. But the start of a run takes processor
+time, and hundreds that start together delay each other's every step for seconds. So runs start one
+after the other, at a rate that the processor can sustain.
 """
 
 from __future__ import annotations
@@ -10,24 +10,26 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-# So many may begin at once, after a while in which fewer did; and at first, when a process takes over
-# from one that is gone.
-BURST, AT_FIRST = 6, 20
-# Of one processor, what runs may take on the average. Nearer to all of it, each step waits for many.
-SHARE = 0.64
-# Seconds of the processor that a run takes, until it is measured; and the most that is believed, for
-# what the process does beside a few runs is counted as theirs.
-COST, MOST = 0.05, 0.06
-# How many runs that assumption is worth; and over how many it is measured, about: each counts half as
-# much after as many more.
-ASSUMED, MEMORY = 32, 512
-# Seconds until one that was held up by a crowd asks again.
-AGAIN = 0.05
+from agent.support.token_bucket import TokenBucket
+
+# Runs that may start at once: after a quiet while, and in a new process, which may take over from one
+# that is gone.
+BURST, INITIAL_BURST = 6, 20
+# The share of one processor that runs may use on average. With more, steps queue for the processor.
+CPU_SHARE = 0.64
+# Processor seconds for a run: the estimate before any is measured, and an upper bound of the measured
+# value, which includes the work of the process beside its runs.
+CPU_PER_RUN, MAX_CPU_PER_RUN = 0.05, 0.06
+# How many runs the estimate weighs as, and after how many runs an old one weighs half.
+PRIOR_RUNS, HALF_LIFE = 32, 512
+RETRY_AFTER = 0.05  # seconds until the next check while there is a backlog
 
 
 class Admission:
-    """A bucket of runs that may begin. `is_crowded` tells whether those under way wait for each other:
-    then nothing begins, and what waited for the crowd to go begins at the pace, not at once.
+    """Runs start by a token bucket whose rate follows the measured cost of a run.
+
+    `has_backlog` tells whether running runs wait for each other's writes: then no run starts, and
+    afterwards runs start one by one instead of in a burst.
     """
 
     def __init__(
@@ -36,49 +38,48 @@ class Admission:
         clock: Callable[[], float] = time.monotonic,
         processor: Callable[[], float] = time.process_time,
     ) -> None:
-        self._is_crowded, self._clock, self._processor = has_backlog, clock, processor
-        self._left, self._at = float(AT_FIRST), clock()
-        self._spent, self._runs, self._seen = ASSUMED * COST, ASSUMED, processor()
+        self._has_backlog, self._clock, self._processor = has_backlog, clock, processor
+        self._cpu, self._runs, self._measured_at = PRIOR_RUNS * CPU_PER_RUN, PRIOR_RUNS, processor()
         self._active = 0
+        self._bucket = TokenBucket(burst=BURST, rate=self.rate, now=clock(), tokens=INITIAL_BURST)
 
     @property
     def rate(self) -> float:
         """Runs a second."""
-        return SHARE / min(self._spent / self._runs, MOST)
+        return CPU_SHARE / min(self._cpu / self._runs, MAX_CPU_PER_RUN)
 
     def pause(self) -> float:
-        """Returns the seconds until the next run may begin, or one may ask again; 0 for now."""
-        now = self._clock()
-        refilled = min(float(BURST), self._left + (now - self._at) * self.rate)
-        self._left = max(self._left, refilled)
-        self._at = now
-        if self._is_crowded():
-            self._left = min(self._left, 1.0)
-            return AGAIN
-        return (1 - self._left) / self.rate if self._left < 1 else 0.0
+        """Returns the seconds until the next run may start, or until the next check; 0 for now."""
+        bucket = self._bucket
+        bucket.rate = self.rate
+        bucket.refill(self._clock())
+        if self._has_backlog():
+            bucket.tokens = min(bucket.tokens, 1.0)
+            return RETRY_AFTER
+        return max(0.0, 1 - bucket.tokens) / bucket.rate
 
     def begin(self) -> None:
-        self._left -= 1
+        self._bucket.tokens -= 1
         self._measure()
         self._active += 1
 
     def end(self, *, used: bool) -> None:
-        """The run is over; not `used`: there was none."""
+        """Call once after each `begin`. `used`: there was a run to execute."""
         if used:
             self._measure()
             self._runs += 1
-            if self._runs > 2 * MEMORY:
-                self._runs, self._spent = self._runs // 2, self._spent / 2
+            if self._runs > 2 * HALF_LIFE:
+                self._runs, self._cpu = self._runs // 2, self._cpu / 2
         else:
-            self._left += 1
+            self._bucket.give_back()
         self._active -= 1
 
     def _measure(self) -> None:
-        """Counts what the processor did for the runs under way.
+        """Adds the processor time since the last measurement, if runs were active.
 
-        A run counts at its end alone: where many are under way and none has ended, it seems to take
-        much, and fewer begin.
+        A run is counted only when it ends. While many are active and none has ended, a run seems
+        expensive, and fewer start.
         """
-        seen, self._seen = self._seen, self._processor()
-        if self._active:  # otherwise there was none until now to take anything
-            self._spent += self._seen - seen
+        before, self._measured_at = self._measured_at, self._processor()
+        if self._active:
+            self._cpu += self._measured_at - before

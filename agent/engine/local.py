@@ -1,38 +1,31 @@
-"""The local engine: runs are driven where they were accepted, by this process' own event loop.
-
-It is only a doorbell around `agent.engine.runner`: the rows say what there is to do.
-"""
+"""The local engine: the process that accepts a message also executes its run, on its own event loop."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
 from functools import partial
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
-from django.utils import timezone
 
-from agent.engine import process_identity
-from agent.engine.runner import Runner, log_database_errors
+from agent.engine import sweep
+from agent.engine.runner import Runner
 from agent.llm.base import Model
-from agent.models import Run
-from agent.runs import approvals, wake
+from agent.runs import wake
 from agent.support import database
 from agent.support.task_group import background_task
 
 logger = logging.getLogger(__name__)
 
-SWEEP = 2.0  # seconds between looks for work that nobody drives
-
 
 class LocalEngine:
-    """Rings the driver of one event loop. With `serving` it takes on whatever nobody drives.
+    """Executes runs on one event loop.
 
-    With `session` it drives that one alone, and takes it on whenever nobody else does.
+    With `serving`, a sweep also finds the pending sessions of others, dead processes' leases and
+    expired approvals. With `sessions`, the engine executes these sessions only, and sweeps them too.
     """
 
     def __init__(
@@ -40,11 +33,11 @@ class LocalEngine:
         *,
         serving: bool,
         model: Model | None = None,
-        session: UUID | None = None,
+        sessions: Container[UUID] | None = None,
     ) -> None:
-        self.runner = Runner(model, session)
+        self.runner = Runner(model, sessions)
         self._serving = serving
-        self._session = session
+        self._sweeps = serving or sessions is not None
         self._sweeper: asyncio.Task[None] | None = None
 
     def wake(self, session: UUID) -> None:
@@ -56,11 +49,11 @@ class LocalEngine:
     async def start(self) -> None:
         wake.register(self)
         self.runner.start()
-        if self._serving or self._session:
+        if self._sweeps:
             self._sweeper = background_task(self._sweep())
 
     async def stop(self) -> None:
-        """Leaves all runs where they are and hands them over; the next process goes on at once."""
+        """Stops all runs where they are and hands them over; another process continues at once."""
         wake.unregister(self)
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -68,60 +61,27 @@ class LocalEngine:
 
     async def _sweep(self) -> None:
         while True:
-            with log_database_errors("look for work"):
+            with sweep.log_database_errors("look for work"):
                 if self._serving:
                     await _take_over()
-                    await expire_approvals()
-                for session in await database.call(pending_sessions):
+                    await sweep.expire_approvals()
+                for session in await database.call(sweep.pending_sessions):
                     if not self.runner.is_executing(session):
                         self.runner.begin(session)
-            await asyncio.sleep(SWEEP)
+            await asyncio.sleep(sweep.INTERVAL)
 
 
 async def _take_over() -> None:
-    if freed := await database.call(release_dead_leases):
-        logger.info("Took over %d runs of a process that is gone", freed)
-
-
-async def expire_approvals() -> None:
-    """Ends the runs whose plan nobody decided on in time."""
-    for session, approval in await database.call(approvals.overdue):
-        await approvals.expire(session, approval)
-
-
-def release_dead_leases() -> int:
-    """Ends the leases of processes of this host that are gone; returns how many."""
-    held = Run.objects.filter(status=Run.Status.RUNNING, lease_until__gt=timezone.now())
-    dead = [
-        owner
-        for owner in held.exclude(lease_owner="").values_list("lease_owner", flat=True).distinct()
-        if process_identity.is_dead(owner)
-    ]
-    return held.filter(lease_owner__in=dead).update(lease_until=None) if dead else 0
-
-
-def pending_sessions() -> list[UUID]:
-    """Returns the sessions with unfinished work that no living driver holds and no person delays."""
-    now = timezone.now()
-    of_session = Run.objects.filter(session=OuterRef("session"))
-    held = of_session.filter(
-        Q(status=Run.Status.RUNNING, lease_until__gt=now) | Q(status=Run.Status.WAITING)
-    )
-    open_runs = Run.objects.filter(status__in=[Run.Status.QUEUED, Run.Status.RUNNING])
-    return list(
-        open_runs.filter(~Exists(held)).order_by().values_list("session", flat=True).distinct()
-    )
+    if released := await database.call(sweep.release_dead_leases):
+        logger.info("Took over %d runs from dead processes", released)
 
 
 @contextlib.asynccontextmanager
 async def executing(
-    model: Model | None = None, session: UUID | None = None
+    model: Model | None = None, sessions: Container[UUID] | None = None
 ) -> AsyncIterator[Runner]:
-    """An engine for as long as the block lasts, that drives what this process starts.
-
-    With `session` it drives only, and all, that is to do there.
-    """
-    engine = LocalEngine(serving=False, model=model, session=session)
+    """Executes this process's runs within the block; with `sessions`, all runs of these and no others."""
+    engine = LocalEngine(serving=False, model=model, sessions=sessions)
     await engine.start()
     try:
         yield engine.runner

@@ -1,4 +1,4 @@
-"""This process: how it works, and who it is, in a way that another one on the same host can check."""
+"""This process: its interpreter settings, and an identity that other processes of the host can check."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ from pathlib import Path
 
 from django.conf import settings
 
-# Objects more than were freed, after which garbage is looked for among the young ones.
-GARBAGE = 10_000
+GC_THRESHOLD = 10_000  # new objects between collections of the youngest generation
 
 
-def settle() -> None:
-    """Makes the process fit for many runs, when all that it needs is loaded."""
+def tune() -> None:
+    """Sets the interpreter up for many concurrent runs. To be called when all modules are loaded."""
     sys.setswitchinterval(settings.SWITCH_INTERVAL)
-    # What is loaded stays. Looking through all of it for garbage stopped every run for 150 to 500 ms.
+    # Loaded modules are exempt: collecting through all of them stopped every run for 150 to 500 ms.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(GARBAGE, 20, 20)
+    gc.set_threshold(GC_THRESHOLD, 20, 20)
 
 
 @functools.cache
 def owner() -> str:
-    """Returns `host:pid:start` of this process; `start` tells it from a later one with the same pid."""
+    """Returns this process as `host:pid:start`; `start` differs when the pid is used again."""
     return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
 
 
@@ -37,12 +36,12 @@ _numbers = itertools.count(1)
 
 
 def new_owner() -> str:
-    """Returns an owner that nobody else is, in this process too: `host:pid:start:number`."""
+    """Returns an owner that is unique also within this process: `host:pid:start:number`."""
     return f"{owner()}:{next(_numbers)}"
 
 
 def is_dead(name: str) -> bool:
-    """Tells whether `name`, an owner, was in a process of this host that is gone. Unsure: False."""
+    """Tells whether the owner `name` belongs to a dead process of this host; False when unsure."""
     host, pid, started, *_ = name.split(":")
     if host != socket.gethostname() or not pid.isdigit():
         return False
@@ -50,9 +49,9 @@ def is_dead(name: str) -> bool:
 
 
 def _started(pid: int) -> str:
-    """Returns when the process was started, in the kernel's clock ticks; "" when there is none."""
+    """Returns the start time of the process in the kernel's clock ticks; "" when it does not exist."""
     try:
-        # The second field is the program's name in brackets, and may hold anything.
+        # The second field, the program's name in parentheses, may itself contain spaces.
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (FileNotFoundError, ProcessLookupError):
         return _alive_without_proc(pid)

@@ -1,11 +1,12 @@
-"""The Procrastinate engine: workers drive, woken by jobs that commit with what they are about.
+"""The Procrastinate engine: workers execute runs, woken by jobs that commit together with the run.
 
-Imported with SAMURAI_ENGINE=procrastinate only. A job is a ring and nothing else: it may be lost or
-come twice. Procrastinate does not fence its rows, so that `sweep` looks at ours again and again.
+Imported only with SAMURAI_ENGINE=procrastinate. A job is just a wake-up: it may be lost or come twice.
+Procrastinate does not fence its job rows, which is why the sweep relies on the runs' rows alone.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from uuid import UUID
 
@@ -19,33 +20,33 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.manager import JobManager
 
 from agent.engine import worker
-from agent.engine.local import expire_approvals, pending_sessions
+from agent.engine.sweep import expire_approvals, pending_sessions
 from agent.engine.worker import RUNS
 from agent.models import Run
 from agent.support import database, raw_sql
 
 logger = logging.getLogger(__name__)
 
-SWEEP = "sweep"  # one of its own: workers that are busy with runs do not fetch from it
+SWEEP = "sweep"  # a queue of its own, for a small worker: workers at their limit fetch no jobs
 
-# Of our own, on Django's connection: the application's is another one in a worker.
+# On Django's connection, so that a job joins the current transaction; a worker's app has another one.
 _jobs = JobManager(DjangoConnector())
 
 
 class Workers:
-    """Rings for the workers, whatever process they are in."""
+    """Wakes workers in other processes."""
 
     def wake(self, session: UUID) -> None:
         _defer(session)
 
     def interrupt(self, session: UUID, run: UUID) -> None:
-        """A worker hears of it over Redis, or when it renews its lease."""
+        """Nothing to do: workers are told over Redis, or notice when they renew the lease."""
 
 
 def _defer(session: UUID, once: str | None = None) -> None:
-    """Defers inside the current transaction, if there is one. Of jobs with `once` one waits at most."""
+    """Defers a job within the current transaction. At most one job with the same `once` is queued."""
     job = tasks.configure_task(
-        name="drive",
+        name="execute_session",
         job_manager=_jobs,
         queue=RUNS,
         lock=_lock(session),
@@ -58,7 +59,7 @@ def _defer(session: UUID, once: str | None = None) -> None:
         raise
     except ConnectorException as error:
         if isinstance(error.__cause__, psycopg.OperationalError | psycopg.InterfaceError):
-            raise OperationalError(str(error.__cause__)) from error  # what callers try again
+            raise OperationalError(str(error.__cause__)) from error  # which callers retry
         raise
 
 
@@ -67,7 +68,7 @@ def _lock(session: UUID) -> str:
 
 
 def _priority(session: UUID) -> int:
-    """The more runs a person has, the later the next: who has one does not wait for all of them."""
+    """Returns a lower priority for users with more runs, so that one user's runs don't block others."""
     unfinished = Run.objects.filter(status__in=[Run.Status.QUEUED, Run.Status.RUNNING])
     users = unfinished.filter(session=session).order_by("number").values("created_by")[:1]
     return -unfinished.filter(created_by=users).count()
@@ -76,47 +77,46 @@ def _priority(session: UUID) -> int:
 # -- in a worker -----------------------------------------------------------------------------------
 
 
-@app.task(name="drive", queue=RUNS)
-async def drive(session: str) -> None:
-    """Drives a session until there is nothing to drive; a shutdown hands over what it has begun."""
+@app.task(name="execute_session", queue=RUNS)
+async def execute_session(session: str) -> None:
+    """Executes the session's runs until none is left; a shutdown hands over the current one."""
     engine = await worker.engine()
-    await engine.runner.drive(UUID(session))
+    await engine.runner.execute(UUID(session))
 
 
-@app.periodic(cron="* * * * * */2")  # every two seconds: they are the sixth field
+@app.periodic(cron="* * * * * */2")  # every two seconds: seconds are the sixth field
 @app.task(name="sweep", queue=SWEEP, queueing_lock=SWEEP)
 async def sweep(timestamp: int) -> None:
-    """Wakes the sessions that nobody drives, and ends what nobody decided on in time.
+    """Wakes pending sessions and cancels runs whose approval has expired.
 
-    Without a `lock`: a worker that dies here holds none.
+    Without a `lock`, which a worker that dies during the sweep would keep.
     """
-    await _bury_stalled_jobs()
+    await _fail_stalled_jobs()
     await expire_approvals()
-    await database.call(_wake_undriven)
+    await database.call(_wake_pending)
 
 
-async def _bury_stalled_jobs() -> None:
-    """Ends the jobs of workers that are gone or frozen: they hold the locks of their sessions.
+async def _fail_stalled_jobs() -> None:
+    """Ends the jobs of dead or frozen workers, which hold the locks of their sessions.
 
-    They are not tried again as they are: a worker that comes back deletes by the job's id.
+    The jobs are not retried: a worker that wakes up again would delete the retried job by its id.
     """
     manager = app.job_manager
     for job in await manager.get_stalled_jobs(seconds_since_heartbeat=settings.STALLED_AFTER):
-        logger.warning("A worker left %s", job.call_string)
+        logger.warning("A dead or frozen worker left %s", job.call_string)
         await manager.finish_job(job, status=jobs.Status.FAILED, delete_job=True)
 
 
-_RUNG = "SELECT lock FROM procrastinate_jobs WHERE queue_name = %s AND status IN ('todo', 'doing')"
+_QUEUED_LOCKS = (
+    "SELECT lock FROM procrastinate_jobs WHERE queue_name = %s AND status IN ('todo', 'doing')"
+)
 
 
-def _wake_undriven() -> None:
-    """Rings where no ring is on its way: one that waits, or that a worker has and is about to drive."""
+def _wake_pending() -> None:
+    """Defers a job for each pending session that has none."""
     sessions = pending_sessions()
-    rung = set(raw_sql.column(_RUNG, RUNS)) if sessions else ()
+    locks = set(raw_sql.column(_QUEUED_LOCKS, RUNS)) if sessions else ()
     for session in sessions:
-        if _lock(session) in rung:
-            continue
-        try:
-            _defer(session, once=_lock(session))
-        except AlreadyEnqueued:
-            continue
+        if _lock(session) not in locks:
+            with contextlib.suppress(AlreadyEnqueued):
+                _defer(session, once=_lock(session))

@@ -1,7 +1,7 @@
-"""Drives runs on one event loop: claims them, carries them on, keeps their leases, leaves them.
+"""Executes runs on one event loop: claims them, executes them, renews their leases, hands them over.
 
-Both engines drive with it; what is to be driven, they are told by others. The rows say what there is
-to do: a session may be woken at any time, for nothing too.
+Both engines use it, and decide which sessions to wake. The rows say what there is to do: waking a
+session that has nothing to do is harmless.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Container, Coroutine, Iterable
 from typing import Any
 from uuid import UUID
 
-import django.db
 from django.conf import settings
 
 from agent.engine import process_identity
 from agent.engine.admission import Admission
 from agent.engine.concurrency import ConcurrencyLimit
+from agent.engine.sweep import log_database_errors
 from agent.event_log import log
 from agent.exceptions import AgentError, Fenced, RunTimeout
 from agent.llm.base import Model
@@ -33,29 +33,29 @@ from agent.support.task_group import background_task
 
 logger = logging.getLogger(__name__)
 
-# Seconds between renewals of the leases, which are `claiming.LEASE` long. A run that was taken away where
-# no message tells of it (a cancel in another process) is left after as long.
-RENEW = 1.0
-HAND_OVER = 2.0  # seconds that a shutdown waits for its runs to leave
+# Seconds between renewals of the leases, which last `claiming.LEASE`. A renewal also notices runs that
+# were taken away without a wake-up, such as those cancelled by another process.
+RENEWAL_INTERVAL = 1.0
+STOP_TIMEOUT = 2.0  # seconds that a shutdown waits for its runs to stop
 
 
 class Runner:
-    """Drives one run of each session that it was woken for, at most SAMURAI_MAX_ACTIVE_RUNS at once.
+    """Executes one run per woken session at a time, at most SAMURAI_MAX_ACTIVE_RUNS in all.
 
-    With `session` it minds that one alone.
+    With `sessions` it ignores all other sessions.
     """
 
-    def __init__(self, model: Model | None = None, session: UUID | None = None) -> None:
+    def __init__(self, model: Model | None = None, sessions: Container[UUID] | None = None) -> None:
         self._model = model
-        self._session = session
-        # Its own, not the process's: of two drivers in one process, each would take what the other has.
+        self._sessions = sessions
+        # Not the process's: two runners of a process must not claim each other's runs.
         self._owner = process_identity.new_owner()
         self._loop = asyncio.get_running_loop()
         self.limit = ConcurrencyLimit(settings.SAMURAI_MAX_ACTIVE_RUNS, Admission(log.has_backlog))
-        self._drives: dict[UUID, asyncio.Task[None]] = {}
-        self._carried: dict[UUID, tuple[UUID, asyncio.Task[None]]] = {}  # session: run and its task
-        self._rung: set[UUID] = set()
-        self._keeper: asyncio.Task[None] | None = None
+        self._session_tasks: dict[UUID, asyncio.Task[None]] = {}
+        self._run_tasks: dict[UUID, tuple[UUID, asyncio.Task[None]]] = {}  # by session: run, task
+        self._woken: set[UUID] = set()  # sessions woken while their task runs
+        self._renewer: asyncio.Task[None] | None = None
 
     # -- from any thread ---------------------------------------------------------------------------
 
@@ -70,162 +70,151 @@ class Runner:
     # -- on its loop -------------------------------------------------------------------------------
 
     def start(self) -> None:
-        self._keeper = background_task(self._renew_leases())
+        self._renewer = background_task(self._renew_leases())
 
     async def stop(self) -> None:
-        """Leaves all runs where they are and hands them over; the next process goes on at once."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-        self._rung.clear()
-        sessions = list(self._drives)
-        await _end([*self._drives.values(), *(task for _, task in self._carried.values())])
+        """Stops all runs where they are and hands them over; another process continues at once."""
+        if self._renewer is not None:
+            self._renewer.cancel()
+        self._woken.clear()
+        sessions = list(self._session_tasks)
+        run_tasks = [task for _, task in self._run_tasks.values()]
+        await _cancel([*self._session_tasks.values(), *run_tasks])
         await database.call(self._hand_over, sessions)
 
     def _hand_over(self, sessions: Iterable[UUID]) -> None:
         claiming.hand_over(self._owner)
-        for session in sessions:  # there may be another driver in this process
+        for session in sessions:  # this process may have another runner
             wake.wake(session)
 
     def is_executing(self, session: UUID) -> bool:
-        return session in self._drives
+        return session in self._session_tasks
 
     def begin(self, session: UUID) -> None:
-        """Drives what there is to drive in `session`."""
-        if self._session not in (None, session):
+        """Starts executing the session's runs; returns at once."""
+        if self._sessions is not None and session not in self._sessions:
             return
-        if session in self._drives:
-            self._rung.add(session)
+        if session in self._session_tasks:
+            self._woken.add(session)
             return
-        task = background_task(self._drive(session))
-        self._drives[session] = task
-        task.add_done_callback(lambda _: self._left(session))
+        task = background_task(self._execute_session(session))
+        self._session_tasks[session] = task
+        task.add_done_callback(lambda _: self._session_ended(session))
 
-    async def drive(self, session: UUID) -> None:
-        """The same until nothing is left to drive; cancelled, it hands over what it has begun."""
+    async def execute(self, session: UUID) -> None:
+        """Executes the session's runs until none is left; cancelled, hands over the current run."""
         self.begin(session)
         try:
-            while (task := self._drives.get(session)) is not None:
+            while (task := self._session_tasks.get(session)) is not None:
                 await asyncio.wait([task])
-                await asyncio.sleep(0)  # what the task's end calls may begin anew
+                await asyncio.sleep(0)  # lets `_session_ended` start a woken session again
         except asyncio.CancelledError:
             await self._leave(session)
             raise
 
     async def _leave(self, session: UUID) -> None:
-        self._rung.discard(session)
-        _, carrying = self._carried.get(session, (None, None))
-        await _end([task for task in (self._drives.get(session), carrying) if task is not None])
-        # Whatever it is by now: a claim that was on its way was waited for.
+        self._woken.discard(session)
+        _, run_task = self._run_tasks.get(session, (None, None))
+        tasks = [self._session_tasks.get(session), run_task]
+        await _cancel([task for task in tasks if task is not None])
+        # In the session, not by run: a claim that was in progress has been committed meanwhile.
         await database.call(claiming.hand_over, self._owner, session)
 
-    def _left(self, session: UUID) -> None:
-        del self._drives[session]
-        if session in self._rung:  # rung between the last look and the end
-            self._rung.discard(session)
+    def _session_ended(self, session: UUID) -> None:
+        del self._session_tasks[session]
+        if session in self._woken:
+            self._woken.discard(session)
             self.begin(session)
 
     def _interrupt(self, session: UUID, run: UUID) -> None:
-        carried, task = self._carried.get(session, (None, None))
-        if carried == run and task is not None:
+        current, task = self._run_tasks.get(session, (None, None))
+        if current == run and task is not None:
             task.cancel()
 
     async def _renew_leases(self) -> None:
         while True:
-            await asyncio.sleep(RENEW)
-            held = {run: session for session, (run, _) in self._carried.items()}
+            await asyncio.sleep(RENEWAL_INTERVAL)
+            held = {run: session for session, (run, _) in self._run_tasks.items()}
             if not held:
                 continue
             with log_database_errors("renew the leases"):
                 for run in await database.call(claiming.renew_leases, self._owner, list(held)):
                     self._interrupt(held[run], run)
 
-    # -- driving -----------------------------------------------------------------------------------
+    # -- executing ---------------------------------------------------------------------------------
 
-    async def _drive(self, session: UUID) -> None:
-        """Carries on the session's runs, one after the other, until there is nothing to drive."""
-        while await self._has_slot(session):
+    async def _execute_session(self, session: UUID) -> None:
+        """Executes the session's runs, one after the other, until there is none to claim."""
+        while await self._admit(session):
             claimed = None
-            self._rung.discard(session)  # whatever was rung for until now, the claim sees
+            self._woken.discard(session)  # the claim sees everything committed until now
             try:
                 claimed = await self._claim(session)
                 if claimed is None:
                     return
-                await self._carry_alone(claimed)
+                await self._execute_apart(claimed)
             finally:
                 self.limit.release(used=claimed is not None)
+
+    async def _admit(self, session: UUID) -> bool:
+        """Waits for a place below the limit; False when the session has nothing to execute."""
+        if self.limit.try_acquire():
+            return True
+        pending, user = await database.call(claiming.next_user, session)
+        if pending:
+            await self.limit.acquire(user)
+        return pending
 
     async def _claim(self, session: UUID) -> Claimed | None:
         claim = self._loop.create_task(claiming.claim(session, self._owner))
         try:
             return await asyncio.shield(claim)
         except asyncio.CancelledError:
-            # Otherwise it is committed behind the hand-over, and nobody drives the run for a while.
-            await asyncio.wait([claim], timeout=HAND_OVER)
+            # Otherwise the claim commits after the hand-over, and the run stays unexecuted until its
+            # lease ends.
+            await asyncio.wait([claim], timeout=STOP_TIMEOUT)
             raise
 
-    async def _has_slot(self, session: UUID) -> bool:
-        """Takes a slot, waiting for it; not when there is nothing to drive. Nothing is claimed yet."""
-        if self.limit.try_acquire():
-            return True
-        found, user = await database.call(claiming.next_user, session)
-        if found:
-            await self.limit.take(user)
-        return found
-
-    async def _carry_alone(self, claimed: Claimed) -> None:
-        """In a task of its own, which may be cancelled without an end of the drive."""
+    async def _execute_apart(self, claimed: Claimed) -> None:
+        """Executes in a task of its own: cancelling that one does not end the session's task."""
         session = claimed.run.session_id
-        task = background_task(self._carry(claimed))
-        self._carried[session] = claimed.run.pk, task
+        task = background_task(self._execute(claimed))
+        self._run_tasks[session] = claimed.run.pk, task
         try:
             await asyncio.wait([task])
         finally:
-            del self._carried[session]
+            del self._run_tasks[session]
 
-    async def _carry(self, claimed: Claimed) -> None:
-        """The one `try` on top of a run: whatever happens becomes its end, or leaves it to another."""
+    async def _execute(self, claimed: Claimed) -> None:
+        """The one `try` on top of a run: every error ends it, unless it was taken away or parked."""
         model = self._model or open_model()
         model.usage.set(claimed.run.usage)
         recorder = Recorder(claimed, model.usage)
         try:
-            await _in_time(phases.execute(model, claimed, recorder))
+            await _within_timeout(phases.execute(model, claimed, recorder))
         except (Fenced, Parked):
             return
         except AgentError as error:
-            await self._fail(claimed, recorder, error)
+            await _fail(claimed, recorder, error)
         except Exception:
-            logger.exception("Run %s raised", claimed.run.pk)
-            await self._fail(
-                claimed, recorder, AgentError("Something went wrong inside the agent.")
-            )
-
-    async def _fail(self, claimed: Claimed, recorder: Recorder, error: AgentError) -> None:
-        with contextlib.suppress(Fenced):
-            await ending.fail(claimed.run, claimed.fence, error, recorder.failures(str(error)))
+            logger.exception("Run %s failed with an unexpected error", claimed.run.pk)
+            await _fail(claimed, recorder, AgentError("An unexpected error occurred."))
 
 
-async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
-    tasks = list(tasks)
+async def _fail(claimed: Claimed, recorder: Recorder, error: AgentError) -> None:
+    with contextlib.suppress(Fenced):
+        await ending.fail(claimed.run, claimed.fence, error, recorder.failures(str(error)))
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     if tasks:
-        await asyncio.wait(tasks, timeout=HAND_OVER)
+        await asyncio.wait(tasks, timeout=STOP_TIMEOUT)
 
 
-@contextlib.contextmanager
-def log_database_errors(what: str) -> Iterator[None]:
-    """A keeper of the engine goes on when the database can do it again, however late.
-
-    Whatever it says: without its keepers, a process would drive nothing any more and seem well.
-    """
-    try:
-        yield
-    except django.db.Error:
-        logger.exception("The engine could not %s; it tries again", what)
-
-
-async def _in_time(work: Coroutine[Any, Any, None]) -> None:
-    """Awaits `work` for as long as a driver may work on one run. Raises `RunTimeout`."""
+async def _within_timeout(work: Coroutine[Any, Any, None]) -> None:
+    """Awaits `work` for at most SAMURAI_RUN_TIMEOUT seconds. Raises `RunTimeout`."""
     try:
         async with asyncio.timeout(settings.SAMURAI_RUN_TIMEOUT) as limit:
             await work

@@ -1,6 +1,6 @@
-"""What a worker drives with, and how many jobs it takes: as many as it can begin.
+"""The engine of a Procrastinate worker, which fetches only as many jobs as it can start.
 
-Knows no task: Procrastinate imports it before tasks can be made.
+Defines no task: Procrastinate imports this module before tasks can be defined.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from agent.support.per_loop import PerLoop
 
 logger = logging.getLogger(__name__)
 
-RUNS = "runs"  # the queue of sessions to drive
-# Seconds that a worker without room waits before it takes the next job nevertheless: that one may be
-# something else, and a shutdown waits for as long.
+RUNS = "runs"  # the queue of sessions to execute
+# Seconds that a worker at its limit waits before it fetches a job anyway. Short, since other kinds of
+# jobs and a shutdown wait for as long.
 HOLD = 0.5
 
 
 def _new_engine() -> LocalEngine:
-    process_identity.settle()
+    process_identity.tune()
     return LocalEngine(serving=False)
 
 
@@ -35,22 +35,22 @@ _engines = PerLoop(_new_engine)
 
 
 async def engine() -> LocalEngine:
-    """Returns the engine of this worker, started."""
-    if (found := _engines.find()) is None:
-        found = _engines.here()
-        await found.start()
-    return found
+    """Returns this worker's engine, which the first call starts."""
+    if (engine := _engines.find()) is None:
+        engine = _engines.here()
+        await engine.start()
+    return engine
 
 
-class WorkersJobs(JobManager):
-    """Leaves the rings for which this worker has no room to other workers, and to later.
+class WorkerJobManager(JobManager):
+    """Fetches run jobs only while this worker can start runs; other workers may fetch them meanwhile.
 
-    A job that it has may be gone: while it was frozen, another worker ended it.
+    Tolerates that a job was ended by another worker, which happens after this process was frozen.
     """
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
         if queues is None or RUNS in queues:
-            await (await engine()).runner.limit.room(HOLD)
+            await (await engine()).runner.limit.wait_for_room(HOLD)
         return await super().fetch_job(queues, worker_id)
 
     async def finish_job_by_id_async(self, job_id: int, status: Status, delete_job: bool) -> None:
@@ -59,8 +59,8 @@ class WorkersJobs(JobManager):
         except ConnectorException as error:
             if not isinstance(error.__cause__, psycopg.errors.RaiseException):
                 raise
-            logger.warning("Job %d was ended by another worker", job_id)
+            logger.warning("Another worker has already ended job %d", job_id)
 
 
 def on_app_ready(app: App) -> None:
-    app.job_manager = WorkersJobs(app.connector)
+    app.job_manager = WorkerJobManager(app.connector)

@@ -1,6 +1,6 @@
-"""One transaction of the log: what waits together is fenced, done, numbered and inserted, on one thread.
+"""The group commit: checks fences, runs effects, numbers and inserts events in one transaction.
 
-When that is, and who hears of it, `agent.event_log.log` says; nobody else calls this.
+Only `agent.event_log.log` calls it, on one thread, and decides when, and whom to notify.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """Who writes: the driver that claimed `run` as its attempt number `attempt`."""
+    """The right to write for `run`, held by the claim that made it attempt number `attempt`."""
 
     run: UUID
     attempt: int
@@ -36,20 +36,20 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[T]):
-    """What an effect did: a value for its caller, and the events that tell of it."""
+    """The result of an effect: a value for its caller, and its events."""
 
     value: T
     events: Sequence[events.Event] = ()
 
 
-# Database work that commits together with events. It may be called again, when another one of its
-# transaction raises or the connection is lost before the commit, so it changes nothing but the database.
+# Database work that commits together with events. It may be called again: when another effect of the
+# transaction fails, or the connection is lost before the commit. So it may change only the database.
 Effect = Callable[[], Done[T]]
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A committed event as it is sent. `size`: bytes of its body."""
+    """A committed event as readers get it. `size`: bytes of its body."""
 
     seq: int
     type: str
@@ -64,7 +64,7 @@ class Frame:
 
 @dataclass(slots=True)
 class Entry:
-    """What one call of `append` has to be written, and where its answer goes."""
+    """One call of `append`, and the future of its result."""
 
     session: UUID
     events: Sequence[events.Event]
@@ -75,7 +75,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Batch:
-    """What one transaction wrote: an answer for each entry, the frames, the boards that changed."""
+    """The outcome of one transaction: a result for each entry, the frames, the changed boards."""
 
     answers: list[Any] = field(default_factory=list)  # a value, or the exception to raise
     frames: dict[UUID, list[Frame]] = field(default_factory=dict)
@@ -83,46 +83,48 @@ class Batch:
 
 
 def commit(entries: Sequence[Entry]) -> Batch:
-    """Writes all entries in one transaction; when the database refuses that, each in its own."""
+    """Writes all entries in one transaction, or each in its own if the database refuses the batch."""
     attempt = _Attempt(entries)
     try:
         return database.retry_while_unreachable(attempt)
     except DatabaseError:
         if len(entries) == 1:
             raise
-    logger.warning("A batch of %d was refused; writing its entries one by one", len(entries))
-    whole = Batch()
+    logger.warning(
+        "The database refused a batch of %d entries; writing them one by one", len(entries)
+    )
+    total = Batch()
     for entry in entries:
-        _extend(whole, _commit_alone(entry))
-    return whole
+        _extend(total, _commit_alone(entry))
+    return total
 
 
 def _commit_alone(entry: Entry) -> Batch:
     try:
         return database.retry_while_unreachable(_Attempt([entry]))
     except DatabaseError as error:
-        logger.exception("An entry of the log could not be written")
+        logger.exception("Could not write an entry to the event log")
         return Batch(answers=[error])
 
 
-def _extend(whole: Batch, part: Batch) -> None:
-    whole.answers += part.answers
-    whole.boards |= part.boards
+def _extend(total: Batch, part: Batch) -> None:
+    total.answers += part.answers
+    total.boards |= part.boards
     for session, frames in part.frames.items():
-        whole.frames.setdefault(session, []).extend(frames)
+        total.frames.setdefault(session, []).extend(frames)
 
 
 class _Attempt:
-    """One batch, written until it is known to be in; a commit whose answer was lost counts once."""
+    """Writes one batch, also when repeated after a lost connection: a commit is never done twice."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = entries
-        self.unsure: Batch | None = None
+        self.unconfirmed: Batch | None = None
 
     def __call__(self) -> Batch:
-        if self.unsure is not None and _is_there(self.unsure):
-            return self.unsure
-        self.unsure = None
+        if self.unconfirmed is not None and _is_committed(self.unconfirmed):
+            return self.unconfirmed
+        self.unconfirmed = None
         try:
             return self._write(apart=False)
         except _EffectRaised:
@@ -131,15 +133,15 @@ class _Attempt:
     def _write(self, *, apart: bool) -> Batch:
         with transaction.atomic():
             batch = _Write(self.entries, apart=apart).all()
-            self.unsure = batch  # from here on the commit may have happened
+            self.unconfirmed = batch  # from here on the commit may have happened
         return batch
 
 
 class _EffectRaised(Exception):
-    """All is rolled back, for the others to be done again without it."""
+    """An effect failed: the transaction is rolled back and repeated with savepoints."""
 
 
-def _is_there(batch: Batch) -> bool:
+def _is_committed(batch: Batch) -> bool:
     for session, frames in batch.frames.items():
         return Event.objects.filter(
             session_id=session, seq=frames[0].seq, body=frames[0].body
@@ -148,8 +150,10 @@ def _is_there(batch: Batch) -> bool:
 
 
 class _Write:
-    """The inside of the transaction. Effects that raise undo only themselves when they are `apart`,
-    each in a savepoint; that costs as much as all else of an event, so it is not done at first.
+    """The inside of the transaction.
+
+    With `apart`, each effect has its own savepoint, so that one failure does not roll back the others.
+    Savepoints double the cost, so this is only the second attempt.
     """
 
     def __init__(self, entries: Sequence[Entry], *, apart: bool) -> None:
@@ -161,38 +165,38 @@ class _Write:
 
     def all(self) -> Batch:
         for entry in self.entries:
-            self.batch.answers.append(self._one(entry))
+            self.batch.answers.append(self._write(entry))
         if self.batch.frames:
             _insert(self.batch.frames)
             _raise_last_seq({session: self.last_seq[session] for session in self.batch.frames})
             self._raise_board_versions()
         return self.batch
 
-    def _one(self, entry: Entry) -> Any:
+    def _write(self, entry: Entry) -> Any:
         if not self._may_write(entry):
             return Fenced()
-        told: list[events.Event] = list(entry.events)
+        new: list[events.Event] = list(entry.events)
         value = None
         if entry.effect is not None:
             try:
                 with transaction.atomic() if self.apart else nullcontext():
                     done = entry.effect()
             except database.CONNECTION_ERRORS:
-                raise  # the whole transaction is void; it is tried again
+                raise  # the transaction is lost; it is repeated
             except Exception as error:
                 if not self.apart:
                     raise _EffectRaised from error
-                return error  # the caller's: it is raised there
+                return error  # raised at the caller
             self._forget_attempts(entry.session)
-            value, told = done.value, [*told, *done.events]
-        self._number(entry.session, told)
+            value, new = done.value, [*new, *done.events]
+        self._number(entry.session, new)
         return value
 
     def _forget_attempts(self, session: UUID) -> None:
-        """An effect may have claimed or ended runs of its session: they are looked up again."""
-        for other in self.entries:
-            if other.fence is not None and other.session == session:
-                self.attempts.pop(other.fence.run, None)
+        """Has the attempts of a session's runs read again: an effect may have claimed or ended them."""
+        for entry in self.entries:
+            if entry.fence is not None and entry.session == session:
+                self.attempts.pop(entry.fence.run, None)
 
     def _may_write(self, entry: Entry) -> bool:
         if entry.session not in self.last_seq:
@@ -204,8 +208,8 @@ class _Write:
             self.attempts.update(_attempts_of({run}))
         return self.attempts.get(run) == entry.fence.attempt
 
-    def _number(self, session: UUID, told: Iterable[events.Event]) -> None:
-        for event in told:
+    def _number(self, session: UUID, new: Iterable[events.Event]) -> None:
+        for event in new:
             self.last_seq[session] += 1
             seq = self.last_seq[session]
             frame = Frame(seq, event.type.value, event.run, event.frame(seq))
@@ -227,48 +231,47 @@ class _Write:
 
 
 def _lock_sessions(ids: set[UUID]) -> tuple[dict[UUID, UUID], dict[UUID, int]]:
-    """Locks the sessions, in the order of their ids; returns the project of each that is there, and
-    the last number given in it.
+    """Locks the sessions in the order of their ids; returns their projects and last numbers.
+
+    Deleted sessions are missing in the result.
     """
     lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
     query = "SELECT id, project_id, last_seq FROM agent_chatsession WHERE id IN {} ORDER BY id"
-    found = _found(query + lock, ids)
-    projects = {session: UUID(str(project)) for session, project, _ in found}
-    return projects, {session: last_seq for session, _, last_seq in found}
+    rows = _select(query + lock, ids)
+    projects = {session: UUID(str(project)) for session, project, _ in rows}
+    return projects, {session: last_seq for session, _, last_seq in rows}
 
 
 def _attempts_of(runs: set[UUID]) -> dict[UUID, int]:
-    found = _found("SELECT id, attempt FROM agent_run WHERE id IN {}", runs)
-    return dict(found)
+    return dict(_select("SELECT id, attempt FROM agent_run WHERE id IN {}", runs))
 
 
-# The statements below go past the ORM: they are most of what an event costs.
+# Raw SQL, since these statements make up most of the cost of an event.
 
 
-def _found(query: str, ids: set[UUID]) -> list[tuple[Any, ...]]:
-    """Returns the rows that `query` has for `ids`; the first column is which one it is."""
+def _select(query: str, ids: set[UUID]) -> list[tuple[Any, ...]]:
+    """Returns the rows of `query` for `ids`. Its first column is the id."""
     if not ids:
         return []
-    key = _key_maker()
-    of_key = {key(value): value for value in ids}
+    to_key = _key_function()
+    of_key = {to_key(value): value for value in ids}
     with connection.cursor() as cursor:
         cursor.execute(query.format(f"({','.join(['%s'] * len(of_key))})"), list(of_key))
-        return [(of_key[found], *others) for found, *others in cursor.fetchall()]
+        return [(of_key[key], *others) for key, *others in cursor.fetchall()]
 
 
-def _key_maker() -> Callable[[UUID], UUID | str]:
-    """Returns what makes of a UUID what the database at hand keeps of it."""
+def _key_function() -> Callable[[UUID], UUID | str]:
+    """Returns a function that converts a UUID to the form that the database stores."""
     if connection.features.has_native_uuid_field:
         return lambda value: value
     return lambda value: value.hex
 
 
-# Rows for one INSERT; 5 parameters each stay far below every database's limit.
-_ROWS = 1000
+_ROWS = 1000  # per INSERT: with 5 parameters each, far below every database's limit
 
 
 def _insert(frames: dict[UUID, list[Frame]]) -> None:
-    key = _key_maker()
+    key = _key_function()
     rows = [
         (key(session), frame.seq, frame.run and key(frame.run), frame.type, frame.body)
         for session, of_session in frames.items()
@@ -277,7 +280,7 @@ def _insert(frames: dict[UUID, list[Frame]]) -> None:
     with connection.cursor() as cursor:
         for start in range(0, len(rows), _ROWS):
             part = rows[start : start + _ROWS]
-            # One statement for many rows: each statement costs a turn at the interpreter's lock.
+            # One statement for many rows: each statement releases and retakes the interpreter lock.
             cursor.execute(
                 "INSERT INTO agent_event (session_id, seq, run_id, type, body) VALUES "
                 + ",".join(["(%s,%s,%s,%s,%s)"] * len(part)),
@@ -286,7 +289,7 @@ def _insert(frames: dict[UUID, list[Frame]]) -> None:
 
 
 def _raise_last_seq(last: dict[UUID, int]) -> None:
-    key = _key_maker()
+    key = _key_function()
     of_key = {key(session): seq for session, seq in sorted(last.items())}
     with connection.cursor() as cursor:
         cursor.execute(
@@ -301,7 +304,7 @@ def _raise_board_version(project: UUID) -> int:
         cursor.execute(
             "UPDATE agent_project SET board_version = board_version + 1 WHERE id = %s "
             "RETURNING board_version",
-            [_key_maker()(project)],
+            [_key_function()(project)],
         )
         row = cursor.fetchone()
     return int(row[0])

@@ -1,7 +1,7 @@
-"""The log of a session: the one door by which events get in, and how they are read.
+"""The event log of a session: `append` is the only way to write events, `read` returns them.
 
-An event is committed before anybody hears of it. All runs of a process share one writer, which commits
-what is waiting together; the database work that an event tells of commits with it, or not at all.
+An event is committed before any listener sees it. All runs of an event loop share one writer, which
+commits waiting entries together. Database work commits together with its events, or not at all.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What one commit added to one session's log. `board`: (project, version) when that changed too."""
+    """The events that one commit added to a session. `board`: (project, version) if the board changed."""
 
     session: UUID
     frames: Sequence[Frame]
@@ -54,7 +54,7 @@ _listeners: list[Listener] = []
 
 
 def listen(listener: Listener) -> None:
-    """Has `listener` called, on the event loop that appended, after each commit. It must not block."""
+    """Calls `listener` after each commit, on the event loop that appended. It must not block."""
     _listeners.append(listener)
 
 
@@ -69,11 +69,11 @@ async def append(
     fence: Fence | None = None,
     effect: Effect[Any] | None = None,
 ) -> Any:
-    """Appends `new`, then what `effect` tells, to the log of `session`; returns the effect's value.
+    """Appends `new` and the events of `effect`, which runs in the same transaction; returns its value.
 
-    Returns when all of it is committed and told to the listeners. Raises `Fenced` when the run of
-    `fence` has another driver by now or is over (and when the session is gone), and whatever the
-    effect raises; then nothing of this call is in the database.
+    Returns after the commit and the calls of the listeners. Raises `Fenced` when another process has
+    claimed the run of `fence`, the run is over or the session was deleted, and whatever the effect
+    raises; then nothing of this call is in the database.
     """
     entry = Entry(session, new, fence, effect, asyncio.get_running_loop().create_future())
     return await _writers.here().add(entry)
@@ -90,7 +90,7 @@ async def append_for_user(session: UUID, effect: Effect[Any], *, missing: str = 
 
 
 def has_backlog() -> bool:
-    """Tells whether more changes wait than fit well into one commit: those under way wait for them."""
+    """Tells whether so many effects wait that running runs are delayed."""
     return _writers.here().has_backlog()
 
 
@@ -108,18 +108,17 @@ def read_now(session: UUID, after: int, limit: int) -> list[Frame]:
     return [Frame(*row) for row in rows]
 
 
-# One thread, so that commits follow each other; its connection is its own.
+# One thread with a connection of its own, so that commits happen one after the other.
 _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="log-writer")
 
-# Under load, how long to gather what commits together; in seconds. Alone, an event never waits.
+# Seconds to gather more entries before the next commit, under load. A single event never waits.
 GATHER = 0.003
-# How many effects at most in one commit: each is worth dozens of events, which wait for it.
-EFFECTS = 24
-# How many of them at most are of no run under way, such as a message: many that come at once wait for
-# those that are, and not the other way round.
-NEW = 12
-# So many effects that wait are a crowd.
-CROWD = 24
+# At most 24 effects in a batch: each takes as long as dozens of events, which wait for it.
+MAX_EFFECTS = 24
+# At most 12 effects of a batch may come from outside a running run (new messages), so that a burst of
+# messages can't delay running ones.
+MAX_OUTSIDE_EFFECTS = 12
+BACKLOG = 24  # waiting effects
 
 
 class _Writer:
@@ -136,7 +135,7 @@ class _Writer:
         return entry.future
 
     def has_backlog(self) -> bool:
-        return sum(entry.effect is not None for entry in self._waiting) > CROWD
+        return sum(entry.effect is not None for entry in self._waiting) > BACKLOG
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
@@ -145,51 +144,52 @@ class _Writer:
                 entries = self._next_batch()
                 try:
                     batch = await loop.run_in_executor(_thread, commit, entries)
-                except Exception as error:  # whatever it is: those who wait must hear of it
-                    logger.exception("%d entries of the log could not be written", len(entries))
+                except Exception as error:  # any error: the callers wait for it
+                    logger.exception("Could not write %d entries to the event log", len(entries))
                     batch = Batch(answers=[error] * len(entries))
-                self._tell(entries, batch)
+                self._publish(entries, batch)
                 await self._gather(len(entries))
         finally:
             self._task = None
 
     def _next_batch(self) -> list[Entry]:
-        """Takes what commits together: all mere events, and as many effects as do not delay them.
+        """Takes the entries to commit together: all without an effect, and a limited number with one.
 
-        The order within a session stays.
+        Entries of a session stay in order: when one has to wait, so do the session's later ones.
         """
-        taken: list[Entry] = []
-        left: list[Entry] = []
-        held: set[UUID] = set()
-        room = {True: EFFECTS - NEW, False: NEW}  # of a run under way, or not
+        batch: list[Entry] = []
+        delayed: list[Entry] = []
+        delayed_sessions: set[UUID] = set()
+        room = {True: MAX_EFFECTS - MAX_OUTSIDE_EFFECTS, False: MAX_OUTSIDE_EFFECTS}
         for entry in self._waiting:
-            under_way = entry.fence is not None
-            if entry.session in held or (entry.effect is not None and not room[under_way]):
-                held.add(entry.session)
-                left.append(entry)
+            of_run = entry.fence is not None
+            is_full = entry.effect is not None and not room[of_run]
+            if entry.session in delayed_sessions or is_full:
+                delayed_sessions.add(entry.session)
+                delayed.append(entry)
             else:
-                taken.append(entry)
-                room[under_way] -= entry.effect is not None
-        self._waiting = left
-        return taken
+                batch.append(entry)
+                room[of_run] -= entry.effect is not None
+        self._waiting = delayed
+        return batch
 
     async def _gather(self, last: int) -> None:
-        """Gives those who just heard the time to come back with what is next."""
+        """Gives the callers of the last batch time to append their next entries."""
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         if len(self._waiting) < last // 2:
             await asyncio.sleep(GATHER)
 
-    def _tell(self, entries: Sequence[Entry], batch: Batch) -> None:
+    def _publish(self, entries: Sequence[Entry], batch: Batch) -> None:
         for session, frames in batch.frames.items():
             committed = Committed(session, frames, batch.boards.get(session))
             for listener in _listeners:
                 try:
                     listener(committed)
-                except Exception:  # the events stand; readers find them in the log
-                    logger.exception("A listener of the log raised")
+                except Exception:  # the events are committed; readers find them in the event log
+                    logger.exception("A listener of the event log failed")
         for entry, answer in zip(entries, batch.answers, strict=True):
-            if entry.future.done():  # the caller was cancelled meanwhile; what it wrote stands
+            if entry.future.done():  # the caller was cancelled; its entry is committed
                 continue
             if isinstance(answer, BaseException):
                 entry.future.set_exception(answer)

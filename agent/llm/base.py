@@ -1,4 +1,4 @@
-"""What a model is to the agent: four verbs over one context. Says nothing about how a model works."""
+"""The interface of a model: four methods that take a context. No implementation is here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-# So many tasks at most stand in a context; where there are as many, the board may hold more.
+# The limits of tasks in a context. A context at a limit may omit tasks of the board.
 OPEN_TASKS = 100
 COMPLETED_TASKS = 20
 # Characters of an earlier message that stand in a context; a longer one is cut.
@@ -14,7 +14,7 @@ MESSAGE_CHARACTERS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class HistoryMessage:
     """An earlier message. `role`: "user" or "assistant"."""
 
     role: str
@@ -46,21 +46,21 @@ class MemoryBrief:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """All that a model is told for one message. Everything but `message` is data, never an order."""
+    """What a model gets for one message. Everything but `message` is data, never an instruction."""
 
     message: str
     project_name: str
     project_description: str = ""
-    history: tuple[Said, ...] = ()  # oldest first, without `message`
-    summary: str = ""  # of what was said before `history`
+    history: tuple[HistoryMessage, ...] = ()  # oldest first, without `message`
+    summary: str = ""  # of the messages before `history`
     memories: tuple[MemoryBrief, ...] = ()  # those recalled for `message`, best first
     tasks: tuple[TaskBrief, ...] = ()  # the open ones, in board order
     completed: tuple[TaskBrief, ...] = ()  # the latest completed ones
-    # What this session's last changes touched, newest first: "that task", "it".
+    # What the session changed last, newest first: what "that task" or "it" refers to.
     recent_tasks: tuple[TaskBrief, ...] = ()
     recent_memories: tuple[MemoryBrief, ...] = ()
-    focus: TaskBrief | None = None  # the task that the message is about, when it was sent for one
-    extra: str = ""  # what a caller of the library adds
+    focus: TaskBrief | None = None  # the task that the message or its session is about
+    extra: str = ""  # the `project_context` of a library call
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -68,17 +68,17 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What the message wants. Without `needs_tools` no plan is asked for: the answer is all."""
+    """What the message asks for. Without `needs_tools` the model makes no plan and only answers."""
 
     intent: str  # e.g. command, question, greeting, statement, unsupported
-    summary: str  # one line for the person
+    summary: str  # one line for the user
     needs_tools: bool
-    question: str = ""  # to ask back; then nothing else is done
+    question: str = ""  # a question to the user, asked instead of executing anything
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # there is one of each tool, which may be a key
+@dataclass(frozen=True, slots=True, eq=False)  # one instance per tool, hashed by identity
 class ToolSpec:
-    """A tool as it is offered to a model. `parameters` and `result` are JSON Schemas."""
+    """A tool as a model sees it. `parameters` and `result` are JSON Schemas."""
 
     name: str
     description: str
@@ -88,11 +88,11 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True)
 class Revise:
-    """Why a plan is made anew: the errors of the last one, or a person's reason, or failed steps."""
+    """Why the model has to plan again: errors of the last plan, failed steps, or a user's reason."""
 
     reasons: tuple[str, ...]
-    plan: dict[str, Any] | None = None  # the last plan as it was
-    by_person: bool = False  # only then is a reason an order, and not merely data
+    plan: dict[str, Any] | None = None  # the last plan
+    by_person: bool = False  # the reason is a user's instruction, not data
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class StepOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What really happened: the answer speaks of this and of nothing else."""
+    """What really happened. The answer reports this and nothing else."""
 
     intent: str
     question: str
@@ -120,7 +120,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class MemoryNote:
-    """Something out of the exchange worth remembering. With `memory_id` it revises that memory."""
+    """A fact of the exchange to be remembered. With `memory_id` it updates that memory."""
 
     title: str
     content: str
@@ -130,12 +130,12 @@ class MemoryNote:
 
 
 class StartOver:
-    """Among the pieces of an answer: all that came before was a thought, the answer begins now."""
+    """A mark between the chunks of an answer: all before it was reasoning, the answer begins here."""
 
 
 @dataclass(slots=True)
 class Usage:
-    """What a run used of models so far, in tokens and calls."""
+    """What a run has used of its model so far, in tokens and calls."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -145,14 +145,14 @@ class Usage:
         return asdict(self)
 
     def set(self, kept: Mapping[str, int]) -> None:
-        """Goes on counting from what `as_json` gave."""
+        """Sets the counts to `kept`, which `as_json` returned."""
         self.input_tokens = kept.get("input_tokens", 0)
         self.output_tokens = kept.get("output_tokens", 0)
         self.calls = kept.get("calls", 0)
 
 
 class Model(Protocol):
-    """A model for one run. Every method may raise `ModelError`; `usage` counts as they go."""
+    """A model for one run. Every method may raise `ModelError` and adds to `usage`."""
 
     name: str
     usage: Usage
@@ -166,15 +166,15 @@ class Model(Protocol):
         tools: Sequence[ToolSpec],
         revise: Revise | None = None,
     ) -> dict[str, Any]:
-        """Returns a plan as JSON, as the model made it: `{"summary", "steps": [...]}`, unchecked."""
+        """Returns the plan as JSON, not validated: `{"summary": ..., "steps": [...]}`."""
         ...
 
     def answer(
         self, context: Context, analysis: Analysis, outcome: Outcome
     ) -> AsyncIterator[str | StartOver]:
-        """Yields the answer, Markdown, in pieces as they are written."""
+        """Yields the answer, Markdown, in chunks."""
         ...
 
     async def consolidate(self, context: Context, outcome: Outcome) -> list[MemoryNote]:
-        """Returns what the exchange holds that memory does not: updates before new ones."""
+        """Returns what the memory does not hold yet: updates of memories before new ones."""
         ...

@@ -1,4 +1,4 @@
-"""What a model of a server has shown it can do; remembered for half an hour."""
+"""What each server and model is known to support. Kept in memory for half an hour."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from agent.llm.errors import Server
 
 
 class JsonMode(IntEnum):
-    """How a structured answer is asked for, the best way first."""
+    """How a structured answer is requested, the most reliable mode first."""
 
-    JSON_SCHEMA = 0  # the server holds the model to the schema
-    JSON_OBJECT = 1  # the server holds it to JSON, the prompt names the schema
-    TEXT = 2  # the prompt asks, and the JSON is found in what comes
-
-
-# A server that breaks over `json_schema` answers 500, as one in passing trouble does.
-DOUBTS = 2
+    JSON_SCHEMA = 0  # the server enforces the schema
+    JSON_OBJECT = 1  # the server enforces JSON; the prompt contains the schema
+    TEXT = 2  # the prompt contains the schema; the JSON is extracted from the text
 
 
-# Seconds until what a server refused is tried again: its software, or its model, may be another.
-RELEARN = 1800.0
+# A server without `json_schema` may answer 500, as one with a temporary error does. After this many
+# such errors the mode counts as unsupported.
+MAX_SERVER_ERRORS = 2
+
+
+# Seconds until everything is tried again: the server may have another version or model by then.
+EXPIRY = 1800.0
 
 
 @dataclass(slots=True)
@@ -31,47 +32,47 @@ class Capabilities:
     streams: bool = True
     system_role: bool = True
     learned_at: float = field(default_factory=time.monotonic)
-    _lowest: JsonMode = JsonMode.JSON_SCHEMA
-    _lowest_for: dict[str, JsonMode] = field(default_factory=dict)  # by the schema's name
+    _best: JsonMode = JsonMode.JSON_SCHEMA
+    _best_for: dict[str, JsonMode] = field(default_factory=dict)  # by the schema's name
     _worked: set[tuple[JsonMode, str]] = field(default_factory=set)  # with the schema's name
-    _doubts: dict[tuple[JsonMode, str], int] = field(default_factory=dict)
+    _server_errors: dict[tuple[JsonMode, str], int] = field(default_factory=dict)
 
-    def rung(self, schema: str) -> JsonMode:
-        return max(self._lowest, self._lowest_for.get(schema, JsonMode.JSON_SCHEMA))
+    def best_mode(self, schema: str) -> JsonMode:
+        return max(self._best, self._best_for.get(schema, JsonMode.JSON_SCHEMA))
 
-    def has_worked(self, rung: JsonMode) -> bool:
-        return any(worked == rung for worked, _ in self._worked)
+    def has_worked(self, mode: JsonMode) -> bool:
+        return any(worked == mode for worked, _ in self._worked)
 
-    def worked(self, rung: JsonMode, schema: str) -> None:
-        self._worked.add((rung, schema))
-        self._doubts.pop((rung, schema), None)
+    def worked(self, mode: JsonMode, schema: str) -> None:
+        self._worked.add((mode, schema))
+        self._server_errors.pop((mode, schema), None)
 
-    def refused(self, rung: JsonMode, schema: str) -> None:
-        """The server said no to `rung`, and a lower one worked."""
-        if (rung, schema) in self._worked:  # it may be this answer alone that could not be formed
-            self.broke(rung, schema)
-        elif self.has_worked(rung):  # then it is this schema that it does not take
-            self._lower(rung, schema)
+    def refused(self, mode: JsonMode, schema: str) -> None:
+        """The server refused `mode`, and a later mode worked."""
+        if (mode, schema) in self._worked:  # this one answer may have failed
+            self.server_error(mode, schema)
+        elif self.has_worked(mode):  # then it only refuses this schema
+            self._degrade(mode, schema)
         else:
-            self._lowest = max(self._lowest, JsonMode(rung + 1))
+            self._best = max(self._best, JsonMode(mode + 1))
 
-    def broke(self, rung: JsonMode, schema: str) -> None:
-        """The server broke over `rung`, and a lower one worked: twice in a row is no accident."""
-        doubts = self._doubts[rung, schema] = self._doubts.get((rung, schema), 0) + 1
-        if doubts < DOUBTS:
+    def server_error(self, mode: JsonMode, schema: str) -> None:
+        """The server had an internal error with `mode`, and a later mode worked."""
+        errors = self._server_errors[mode, schema] = self._server_errors.get((mode, schema), 0) + 1
+        if errors < MAX_SERVER_ERRORS:
             return
-        if self.has_worked(rung):
-            self._lower(rung, schema)
+        if self.has_worked(mode):
+            self._degrade(mode, schema)
         else:
-            self._lowest = max(self._lowest, JsonMode(rung + 1))
+            self._best = max(self._best, JsonMode(mode + 1))
 
-    def ignored(self, rung: JsonMode, schema: str) -> None:
-        """The server took `rung`, and the model did not keep to it until it was told the schema."""
-        if rung is not JsonMode.TEXT:
-            self._lower(rung, schema)
+    def ignored(self, mode: JsonMode, schema: str) -> None:
+        """The server accepted `mode`, but the model followed the schema only when the prompt had it."""
+        if mode is not JsonMode.TEXT:
+            self._degrade(mode, schema)
 
-    def _lower(self, rung: JsonMode, schema: str) -> None:
-        self._lowest_for[schema] = max(self.rung(schema), JsonMode(rung + 1))
+    def _degrade(self, mode: JsonMode, schema: str) -> None:
+        self._best_for[schema] = max(self.best_mode(schema), JsonMode(mode + 1))
 
 
 _known: dict[tuple[str, str], Capabilities] = {}
@@ -80,11 +81,11 @@ _known: dict[tuple[str, str], Capabilities] = {}
 def of(server: Server) -> Capabilities:
     key = server.base_url, server.model
     known = _known.get(key)
-    if known is None or time.monotonic() - known.learned_at > RELEARN:
+    if known is None or time.monotonic() - known.learned_at > EXPIRY:
         known = _known[key] = Capabilities()
     return known
 
 
 def forget() -> None:
-    """Forgets all that was found out, as a restart does."""
+    """Forgets everything, as a restart does. For tests."""
     _known.clear()

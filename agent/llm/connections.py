@@ -1,4 +1,4 @@
-"""One shared `openai` client for each event loop and server, closed with its loop."""
+"""One shared `openai` client per event loop and server, closed together with the loop."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from agent.exceptions import ModelRefused
 from agent.llm.errors import Server
 from agent.support.per_loop import PerLoop
 
-# Seconds until a server that does not take connections counts as away.
-CONNECT = 10.0
+CONNECT_TIMEOUT = 10.0  # seconds
 
 _Clients = dict[tuple[str, str], tuple[AsyncOpenAI, AsyncGenerator[None, None]]]
 _clients: PerLoop[_Clients] = PerLoop(dict)
@@ -26,50 +25,50 @@ async def client_of(server: Server) -> AsyncOpenAI:
     place = (server.base_url, server.key)
     if place not in of_loop:
         client = _client(server)
-        keeper = _close_at_the_end(client)
-        of_loop[place] = client, keeper
-        await anext(keeper)
+        closer = _close_with_loop(client)
+        of_loop[place] = client, closer
+        await anext(closer)
     return of_loop[place][0]
 
 
 async def close_clients() -> None:
-    """Closes this loop's clients now; whoever ends a loop by `asyncio.run` need not."""
-    for _, keeper in (_clients.drop() or {}).values():
-        await keeper.aclose()
+    """Closes this loop's clients now. `asyncio.run` closes them by itself."""
+    for _, closer in (_clients.drop() or {}).values():
+        await closer.aclose()
 
 
-async def _close_at_the_end(client: AsyncOpenAI) -> AsyncGenerator[None, None]:
-    """Stays suspended: a loop that ends closes its generators, and with this one the client."""
+async def _close_with_loop(client: AsyncOpenAI) -> AsyncGenerator[None, None]:
+    """Stays suspended. A loop that ends closes its async generators, and this one closes the client."""
     try:
         yield
     finally:
-        # The client's connections hold the loop: kept, neither would ever be freed.
+        # The client's connections refer to the loop: a client kept here would keep the loop alive.
         _clients.drop()
         await client.close()
 
 
 def _client(server: Server) -> AsyncOpenAI:
     if not _is_address(server.base_url):
-        raise ModelRefused("OPENAI_BASE_URL is not an address.")
+        raise ModelRefused("OPENAI_BASE_URL is not a valid URL.")
     try:
         address, headers = _without_login(server.base_url)
         return AsyncOpenAI(
             base_url=address,
             default_headers=headers,
-            # Servers at home need no key, but the client insists on one.
+            # Local servers need no key, but the client requires one.
             api_key=server.key or "none",
-            # The other one looks through all its connections for each request: with hundreds of them,
-            # that is most of what a request costs.
+            # The default client searches all connections on each request: with hundreds of them, that
+            # takes most of a request's processor time.
             http_client=DefaultAioHttpClient(),
-            max_retries=0,  # its own retries obey a Retry-After of minutes
-            timeout=Timeout(None, connect=CONNECT),  # per read; each call has its deadline
+            max_retries=0,  # its own retries wait for minutes if Retry-After says so
+            timeout=Timeout(None, connect=CONNECT_TIMEOUT),  # per read; each call has its deadline
         )
     except httpx2.InvalidURL:
-        raise ModelRefused("OPENAI_BASE_URL is not an address.") from None
+        raise ModelRefused("OPENAI_BASE_URL is not a valid URL.") from None
 
 
 def _without_login(url: str) -> tuple[str, dict[str, str]]:
-    """Returns the address without a name and password in it, and the header that says them instead."""
+    """Returns the URL without its user name and password, and the header that replaces them."""
     parts = urlsplit(url)
     if parts.username is None:
         return url, {}

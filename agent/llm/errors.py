@@ -1,4 +1,4 @@
-"""Turns what a model's server did wrong into errors that a person understands. Calls nothing."""
+"""Turns errors of a model's server into messages that a user understands. Sends no requests."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ import openai
 from agent.exceptions import ModelError, ModelRefused, ModelTimeout, ModelUnavailable, RateLimited
 from agent.llm.reading import clean
 
-# Longer texts of servers are not for a line on a page.
-MAX_SAID = 300
+MAX_QUOTE = 300  # characters of a server's own text in an error message
 _KEY = re.compile(r"\bsk-[\w*.-]+")
 _SPACE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Whom an error is about."""
+    """A model on a server, and the key for it."""
 
     base_url: str
     model: str
@@ -37,8 +36,8 @@ class Server:
         return _KEY.sub("…", text.replace(self.key, "…") if len(self.key) > 3 else text)
 
 
-class Failed(Exception):
-    """One try of one request failed."""
+class RequestFailed(Exception):
+    """One request failed. The call may be retried, or tried in another JSON mode."""
 
     def __init__(
         self,
@@ -46,14 +45,14 @@ class Failed(Exception):
         *,
         status: int = 0,  # of HTTP; 0 when there was none
         code: str = "",
-        said: str = "",  # the server's own words
-        again: bool = False,  # whether the very same request may go well a moment later
+        text: str = "",  # the server's own text
+        retryable: bool = False,  # the same request may succeed a moment later
         pause: float | None = None,  # seconds that the server asks to wait
     ) -> None:
         super().__init__(str(error))
         self.error, self.status, self.code = error, status, code
-        self.said = said.lower()
-        self.again, self.pause = again, pause
+        self.text = text.lower()
+        self.retryable, self.pause = retryable, pause
 
     @property
     def too_long(self) -> bool:
@@ -61,36 +60,36 @@ class Failed(Exception):
 
     @property
     def refuses_system(self) -> bool:
-        """Whether the model takes no instructions in a turn of their own, as some templates do."""
-        names_it = "system" in self.said and ("role" in self.said or "message" in self.said)
-        return self.status >= 400 and (names_it or "roles must alternate" in self.said)
+        """Whether the model supports no `system` message, as some chat templates do not."""
+        names_role = "system" in self.text and ("role" in self.text or "message" in self.text)
+        return self.status >= 400 and (names_role or "roles must alternate" in self.text)
 
     @property
     def refuses_streams(self) -> bool:
-        return "stream" in self.said.replace("stream_options", "")
+        return "stream" in self.text.replace("stream_options", "")
 
 
-def from_exception(error: openai.APIError, server: Server) -> Failed:
+def from_exception(error: openai.APIError, server: Server) -> RequestFailed:
     if isinstance(error, openai.APIStatusError):
         pause = retry_after(error.response.headers)
         return from_status(error.status_code, error.body, server, pause)
     if isinstance(error, openai.APITimeoutError):
-        text = f"The model's server at {server.host} cannot be reached: it does not answer."
-        return Failed(ModelUnavailable(text), again=True)
+        text = f"The model's server at {server.host} cannot be reached: it does not respond."
+        return RequestFailed(ModelUnavailable(text), retryable=True)
     if isinstance(error, openai.APIConnectionError):
-        return Failed(ModelUnavailable(_connection(error, server)), again=True)
+        return RequestFailed(ModelUnavailable(_connection(error, server)), retryable=True)
     return from_error(error.body or error.message, server)
 
 
 def _connection(error: openai.APIConnectionError, server: Server) -> str:
-    # httpx names what happened only in the class of the cause.
+    # Only the class of the cause tells a refused connection from a closed one.
     if "Connect" in type(error.__cause__).__name__:
         return f"The model's server at {server.host} cannot be reached."
-    return f"The model's server at {server.host} closed the connection before it answered."
+    return f"The model's server at {server.host} closed the connection without an answer."
 
 
-def from_error(body: Any, server: Server) -> Failed:
-    """Reads an `{"error": ...}` that came with status 200 or within a stream."""
+def from_error(body: Any, server: Server) -> RequestFailed:
+    """Converts the `{"error": ...}` of a response with status 200 or of a stream."""
     code = body.get("code") if isinstance(body, Mapping) else None
     if str(code).isdecimal() and 400 <= int(str(code)) < 600:
         return from_status(int(str(code)), body, server)
@@ -99,42 +98,42 @@ def from_error(body: Any, server: Server) -> Failed:
         return from_status(429, body, server)
     if "invalid_request" in kind or kind == "context_length_exceeded" or _names_format(body):
         return from_status(400, body, server)
-    text = "The model's server could not answer" + _quoted(body, server)
-    return Failed(ModelUnavailable(text), code=kind, again=True)
+    text = "The model's server reported an error" + _quoted(body, server)
+    return RequestFailed(ModelUnavailable(text), code=kind, retryable=True)
 
 
-def from_status(status: int, body: Any, server: Server, pause: float | None = None) -> Failed:
-    again = status in (408, 429) or status >= 500
+def from_status(
+    status: int, body: Any, server: Server, pause: float | None = None
+) -> RequestFailed:
+    retryable = status in (408, 429) or status >= 500
     code = _code(body)
     if code == "insufficient_quota":
-        again = False
-    return Failed(
+        retryable = False
+    return RequestFailed(
         _error(status, code, body, server, pause),
         status=status,
         code=code,
-        said=_said(body),
-        again=again,
+        text=_text_of(body),
+        retryable=retryable,
         pause=pause,
     )
 
 
 def _error(status: int, code: str, body: Any, server: Server, pause: float | None) -> ModelError:
     if code == "insufficient_quota":
-        return ModelRefused(
-            "The model's server refused the request: the quota of the key is used up."
-        )
+        return ModelRefused("The model's server refused the request: the key's quota is used up.")
     if code == "context_length_exceeded" or status == 413:
         return ModelRefused(
             f"The request is too long for the model {server.model}" + _quoted(body, server)
         )
     if status == 429:
-        wait = f" of {pause:.0f} seconds" if pause and pause >= 1 else ""
-        return RateLimited(f"The model's server asks for a pause{wait}: too many requests.")
+        wait = f" Retry after {pause:.0f} seconds." if pause and pause >= 1 else ""
+        return RateLimited(f"Too many requests to the model's server.{wait}")
     if status == 408:
-        return ModelTimeout("The model's server gave up waiting (408).")
+        return ModelTimeout("The model's server timed out (408).")
     if status >= 500:
         return ModelUnavailable(
-            f"The model's server is out of order: it answered {status}" + _quoted(body, server)
+            f"The model's server failed with status {status}" + _quoted(body, server)
         )
     return _refusal(status, body, server)
 
@@ -143,7 +142,9 @@ def _refusal(status: int, body: Any, server: Server) -> ModelError:
     if status == 401:
         return ModelRefused("The model's server refused the key. Check OPENAI_API_KEY.")
     if status == 403:
-        return ModelRefused(f"The key may not use the model {server.model}" + _quoted(body, server))
+        return ModelRefused(
+            f"The key has no access to the model {server.model}" + _quoted(body, server)
+        )
     if status == 404:
         return ModelRefused(
             f"The server at {server.host} has no model {server.model}, or its address is wrong."
@@ -151,7 +152,7 @@ def _refusal(status: int, body: Any, server: Server) -> ModelError:
         )
     if status < 400:
         return ModelUnavailable(
-            f"The model's server at {server.host} sends elsewhere ({status})."
+            f"The model's server at {server.host} answered with a redirect ({status})."
             " Check OPENAI_BASE_URL."
         )
     return ModelRefused(
@@ -159,17 +160,17 @@ def _refusal(status: int, body: Any, server: Server) -> ModelError:
     )
 
 
-def web_page(server: Server) -> Failed:
-    return Failed(
+def web_page(server: Server) -> RequestFailed:
+    return RequestFailed(
         ModelUnavailable(
-            f"The server at {server.host} sent a web page instead of a model's answer."
+            f"The server at {server.host} returned a web page instead of a model's answer."
             " Check OPENAI_BASE_URL."
         )
     )
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Returns the seconds that the server asks to wait: a number, milliseconds or a date."""
+    """Returns the seconds that the server asks to wait. The header holds a number or a date."""
     for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
         try:
             return max(0.0, min(float(headers[name]) / unit, 1e9))
@@ -186,27 +187,27 @@ def _code(body: Any) -> str:
 
 
 def _names_format(body: Any) -> bool:
-    said = _said(body).lower()
-    return any(word in said for word in ("response_format", "json_schema", "json_object"))
+    text = _text_of(body).lower()
+    return any(word in text for word in ("response_format", "json_schema", "json_object"))
 
 
 def _quoted(body: Any, server: Server) -> str:
-    """Returns what the server said, as the end of a sentence; without keys and web pages."""
-    said = _SPACE.sub(" ", server.without_key(clean(_said(body)))).strip()
-    if not said or said.startswith("<"):
+    """Returns the server's own text as the end of a sentence, without keys; "." for a web page."""
+    text = _SPACE.sub(" ", server.without_key(clean(_text_of(body)))).strip()
+    if not text or text.startswith("<"):
         return "."
-    return f": “{said[:MAX_SAID]}…”" if len(said) > MAX_SAID else f": “{said}”"
+    return f": “{text[:MAX_QUOTE]}…”" if len(text) > MAX_QUOTE else f": “{text}”"
 
 
-def _said(body: Any, depth: int = 0) -> str:
-    """Returns the text in the shapes that servers give it: `message`, `detail`, `error`, bare."""
+def _text_of(body: Any, depth: int = 0) -> str:
+    """Returns the text of an error body: servers use `message`, `msg`, `detail`, `error` or a string."""
     if isinstance(body, str):
         return body
     if depth > 3:
         return ""
     if isinstance(body, list):
-        return "; ".join(filter(None, (_said(item, depth + 1) for item in body[:3])))
+        return "; ".join(filter(None, (_text_of(item, depth + 1) for item in body[:3])))
     if not isinstance(body, Mapping):
         return ""
     keys = ("message", "msg", "detail", "error")
-    return next((said for key in keys if (said := _said(body.get(key), depth + 1))), "")
+    return next((text for key in keys if (text := _text_of(body.get(key), depth + 1))), "")

@@ -1,4 +1,4 @@
-"""Which model answers: the one of a server when the settings name one, else the offline one."""
+"""Opens the model of the configured server, or else the offline model."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from django.conf import settings
 
 from agent.llm.base import Model
 
-OFFLINE = (
-    "Offline model: a rule-based planner, not a language model. Set OPENAI_API_KEY to connect one."
-)
+OFFLINE = "Offline planner: rules, not a language model. Set OPENAI_API_KEY to connect a model."
 
 
 def open_model() -> Model:
     """Returns a model for one run, its usage at zero."""
-    # Imported here: `openai` takes most of a second, which the offline model need not wait for.
+    # Imported here: importing `openai` takes most of a second, which the offline model can save.
     if has_server():
         from agent.llm.openai import OpenAIModel
 
@@ -24,7 +22,7 @@ def open_model() -> Model:
 
 
 def model_notice() -> str:
-    """Returns one line for the page: who answers here."""
+    """Returns a line for the page that names the model."""
     return settings.SAMURAI_MODEL if has_server() else OFFLINE
 
 

@@ -1,4 +1,4 @@
-"""The model behind any OpenAI-compatible server: prompts in, checked values out."""
+"""The model of an OpenAI-compatible server: renders prompts, returns validated values."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _list_for_null(value: Any) -> Any:
 
 
 def _object(value: Any) -> Any:
-    """Takes arguments written as a JSON text, and none at all."""
+    """Accepts arguments as a JSON text too, and null for none."""
     if isinstance(value, str):
         return parse(value) if value.strip() else {}
     return {} if value is None else value
@@ -88,7 +88,7 @@ class _Notes(_Shape):
 
 
 class OpenAIModel:
-    """One run's model; `usage` counts what the run used of it."""
+    """One run's model."""
 
     def __init__(self) -> None:
         self.name: str = settings.SAMURAI_MODEL
@@ -127,15 +127,15 @@ class OpenAIModel:
     def answer(
         self, context: Context, analysis: Analysis, outcome: Outcome
     ) -> AsyncIterator[str | StartOver]:
-        told = {"analysis": asdict(analysis), "outcome": _told(outcome)}
-        return self._client.stream(_turns("answer", context, **told))
+        values = {"analysis": asdict(analysis), "outcome": _compacted(outcome)}
+        return self._client.stream(_turns("answer", context, **values))
 
     async def consolidate(self, context: Context, outcome: Outcome) -> list[MemoryNote]:
-        turns = _turns("consolidate", context, outcome=_told(outcome))
+        turns = _turns("consolidate", context, outcome=_compacted(outcome))
         question = Question("memory", schemas.MEMORY, turns)
-        found = await self._client.structured(question, _Notes.model_validate)
+        answer = await self._client.structured(question, _Notes.model_validate)
         known = {memory.id for memory in (*context.memories, *context.recent_memories)}
-        return [_note(note, known) for note in found.notes]
+        return [_note(note, known) for note in answer.notes]
 
 
 def _turns(verb: str, context: Context, **more: Any) -> list[Turn]:
@@ -145,7 +145,7 @@ def _turns(verb: str, context: Context, **more: Any) -> list[Turn]:
     ]
 
 
-@cache  # each run is told all tools
+@cache  # every prompt of a plan lists all tools
 def _as_text(tool: ToolSpec) -> dict[str, str]:
     return {
         "name": tool.name,
@@ -155,17 +155,17 @@ def _as_text(tool: ToolSpec) -> dict[str, str]:
     }
 
 
-def _told(outcome: Outcome) -> dict[str, Any]:
-    """Returns the outcome with arguments and results as one line each."""
-    told = asdict(outcome)
-    for step in told["steps"]:
+def _compacted(outcome: Outcome) -> dict[str, Any]:
+    """Returns the outcome with each step's arguments and result as one line of JSON."""
+    values = asdict(outcome)
+    for step in values["steps"]:
         step["arguments"] = compact(step["arguments"])
         step["result"] = "" if step["result"] is None else compact(step["result"])
-    return told
+    return values
 
 
 def _without_nulls(plan: dict[str, Any], tools: Sequence[ToolSpec]) -> dict[str, Any]:
-    """Returns the plan with what the strict form made the model write as null left out again."""
+    """Removes the nulls that the strict schema made the model write for omitted arguments."""
     by_name = {tool.name: tool for tool in tools}
     for step in plan["steps"]:
         step["tool"] = step["tool"] or None
@@ -176,6 +176,6 @@ def _without_nulls(plan: dict[str, Any], tools: Sequence[ToolSpec]) -> dict[str,
 
 
 def _note(note: _Note, known: set[str]) -> MemoryNote:
-    """Returns the note; an id that the model was not shown revises nothing."""
+    """Returns the note, as a new one when its id is none that the model was shown."""
     memory_id = note.memory_id if note.memory_id in known else None
     return MemoryNote(note.title[:MAX_TITLE], note.content, note.kind, note.category, memory_id)

@@ -1,4 +1,4 @@
-"""Renders the prompts under `templates/agent/prompts/`. The one place where that is done."""
+"""Renders the prompts under `templates/agent/prompts/`. No other module does."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ from django.template import Engine, Template
 
 from agent.llm.reading import clean
 
-# Longer results of tools are cut: the answer tells of them, it does not repeat them.
-MAX_RESULT = 4000
+MAX_RESULT = 4000  # characters of a tool's arguments or result in a prompt
 
-# What a reader, or a tokenizer, may take for a mark: our blocks', also with signs between the letters
-# that nobody sees, and those of chat templates.
-_UNSEEN = r"[\s\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]{0,20}"
-_NAMES = "|".join(_UNSEEN.join(name) for name in ("data", "message"))
-_MARKS = re.compile(
-    rf"[<＜﹤](?={_UNSEEN}[/／]?{_UNSEEN}(?:{_NAMES})(?![a-z])|[|｜])", re.IGNORECASE
+# What a model or a tokenizer may take for markup: the tags of our blocks, also with invisible
+# characters between the letters, and the tokens of chat templates.
+_INVISIBLE = r"[\s\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]{0,20}"
+_NAMES = "|".join(_INVISIBLE.join(name) for name in ("data", "message"))
+_MARKUP = re.compile(
+    rf"[<＜﹤](?={_INVISIBLE}[/／]?{_INVISIBLE}(?:{_NAMES})(?![a-z])|[|｜])", re.IGNORECASE
 )
 _BLANK_LINES = re.compile(r"\n\s*\n(?:\s*\n)+")
 
 
 def render(name: str, values: Mapping[str, Any]) -> str:
-    """Returns the prompt `name`. No text in `values` can end the block that it stands in."""
+    """Returns the prompt `name`. No text in `values` can close the block that contains it."""
     text = _template().render(
         TemplateContext({**_as_data(values), "prompt": f"agent/prompts/{name}.txt"})
     )
@@ -42,15 +41,15 @@ def _template() -> Template:
 
 
 def compact(value: Any) -> str:
-    """Returns `value` as one line of JSON, cut when it is very long."""
+    """Returns `value` as one line of JSON, shortened to `MAX_RESULT`."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
     return text if len(text) <= MAX_RESULT else text[:MAX_RESULT] + "…"
 
 
 def _as_data(value: Any) -> Any:
-    """Returns `value` with the marks of our blocks made harmless in each text."""
+    """Returns `value` with the markup in each text made harmless."""
     if isinstance(value, str):
-        return _MARKS.sub("‹", value)
+        return _MARKUP.sub("‹", value)
     if isinstance(value, Mapping):
         return {key: _as_data(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

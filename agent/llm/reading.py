@@ -1,4 +1,4 @@
-"""Reads what a model wrote: cleans it, drops thoughts, finds the JSON in it. No network."""
+"""Reads a model's text: cleans it, removes reasoning, extracts JSON. No network."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from agent.llm.thoughts import without_thoughts
+from agent.llm.reasoning import without_reasoning
 
-# Deeper JSON than this is nothing that we asked for, and would exhaust the stack of what reads it.
-MAX_DEPTH = 40
-# Places in a text where an object may begin that are tried; prose holds few braces.
-MAX_OBJECTS = 50
+MAX_DEPTH = 40  # levels of JSON; much deeper ones would exhaust the stack of later readers
+MAX_OBJECTS = 50  # opening braces of a text that are tried as the start of an object
 
 
 def clean(text: str) -> str:
-    """Returns `text` as UTF-8 and PostgreSQL take it: no NUL, half signs joined or replaced."""
+    """Returns `text` without NULs and lone surrogates, which UTF-8 and PostgreSQL refuse."""
     text = text.replace("\x00", "")
     try:
         text.encode()
@@ -28,7 +26,7 @@ def clean(text: str) -> str:
 
 
 def cleaned(value: Any, depth: int = 0) -> Any:
-    """Returns JSON with each text in it clean. Raises ValueError when it is nested too deeply."""
+    """Returns a JSON value with clean texts. Raises ValueError when it is nested too deeply."""
     if depth > MAX_DEPTH:
         raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
     if isinstance(value, str):
@@ -47,26 +45,26 @@ def _finite(text: str) -> float:
     return number
 
 
-# NaN and numbers beyond a float would be written back as something that no other reader takes.
+# NaN and infinite numbers are refused: written back, they would not be valid JSON.
 _decoder = json.JSONDecoder(parse_float=_finite, parse_constant=_finite, strict=False)
 
 
 def parse(text: str) -> Any:
-    """Returns the JSON that `text` is. Raises ValueError, for too deep nesting too."""
+    """Parses JSON. Raises ValueError, also when it is nested too deeply."""
     try:
         return cleaned(_decoder.decode(text))
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
 
-# What models write into JSON by mistake, outside of its strings: a comma behind the last item, and
-# the words of Python. A raw line break inside a string is taken by `strict=False`.
-_SLIPS = re.compile(r'("(?:\\.|[^"\\])*"?)|,(?=\s*[}\]])|\b(?:True|False|None)\b', re.DOTALL)
-_WORDS = {"True": "true", "False": "false", "None": "null"}
+# Common mistakes of models outside of strings: a comma after the last item, and Python's literals.
+# `strict=False` above accepts a raw line break inside a string.
+_MISTAKES = re.compile(r'("(?:\\.|[^"\\])*"?)|,(?=\s*[}\]])|\b(?:True|False|None)\b', re.DOTALL)
+_LITERALS = {"True": "true", "False": "false", "None": "null"}
 
 
 def objects(text: str) -> Iterator[dict[str, Any]]:
-    """Yields the JSON objects in `text`, the likeliest first: all of it, then those in prose."""
+    """Yields `text` if it is a JSON object, or else the JSON objects within its prose."""
     with suppress(ValueError):
         whole = parse(text)
         if isinstance(whole, list) and len(whole) == 1:
@@ -76,25 +74,25 @@ def objects(text: str) -> Iterator[dict[str, Any]]:
             return
         if isinstance(whole, str):  # JSON written as a JSON string
             text = whole
-    answer = without_thoughts(text)
-    found = list(_embedded(answer))
-    # A model that only thought has written the object there.
-    yield from found or (_embedded(text) if answer != text else ())
+    answer = without_reasoning(text)
+    values = list(_embedded(answer))
+    # Some models write the object within their reasoning.
+    yield from values or (_embedded(text) if answer != text else ())
 
 
 def _embedded(text: str) -> Iterator[dict[str, Any]]:
-    """Yields the objects in `text`. Slips are corrected in the first one alone: it is the outermost."""
+    """Yields the objects in `text`. Mistakes are corrected only in the first, outermost one."""
     place, correct = text.find("{"), True
     for _ in range(MAX_OBJECTS):
         if place < 0:
             return
         end = place + 1
         try:
-            found, end = _decoder.raw_decode(text, place)
-            yield cleaned(found)
+            value, end = _decoder.raw_decode(text, place)
+            yield cleaned(value)
         except (ValueError, RecursionError):
-            if correct and (found := _corrected(text[place:])) is not None:
-                yield found
+            if correct and (value := _corrected(text[place:])) is not None:
+                yield value
                 return
         correct = False
         place = text.find("{", end)
@@ -102,14 +100,14 @@ def _embedded(text: str) -> Iterator[dict[str, Any]]:
 
 def _corrected(text: str) -> dict[str, Any] | None:
     with suppress(ValueError, RecursionError):
-        found, _ = _decoder.raw_decode(_SLIPS.sub(_slip, text))
-        corrected: dict[str, Any] = cleaned(found)
+        value, _ = _decoder.raw_decode(_MISTAKES.sub(_correction, text))
+        corrected: dict[str, Any] = cleaned(value)
         return corrected
     return None
 
 
-def _slip(slip: re.Match[str]) -> str:
-    return slip[1] or _WORDS.get(slip[0], "")
+def _correction(mistake: re.Match[str]) -> str:
+    return mistake[1] or _LITERALS.get(mistake[0], "")
 
 
 def text_of(content: Any) -> str:
@@ -131,21 +129,21 @@ def _part(part: Any) -> str:
 
 
 def candidates(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yields what may be the object asked for, from the content or the call of a function.
+    """Yields the JSON objects in a message's content and in its function calls.
 
-    The texts of `message` are clean already; those inside its JSON texts are not.
+    The strings of `message` are already clean; `objects` cleans those inside its JSON texts.
     """
-    for place in (message.get("content"), *_calls(message), *thoughts_of(message)):
-        for found in [place] if isinstance(place, dict) else objects(text_of(place)):
-            yield found
+    for place in (message.get("content"), *_calls(message), *reasoning_of(message)):
+        for value in [place] if isinstance(place, dict) else objects(text_of(place)):
+            yield value
             # Some models wrap the object in its name: {"analysis": {...}}.
-            inner = list(found.values())
+            inner = list(value.values())
             if len(inner) == 1 and isinstance(inner[0], dict):
                 yield inner[0]
 
 
-def thoughts_of(message: Mapping[str, Any]) -> tuple[str, ...]:
-    """Returns what a message, or a piece of one, holds beside its content as a thought."""
+def reasoning_of(message: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns the reasoning that a message, or a chunk of one, has beside its content."""
     texts = (text_of(message.get(name)) for name in ("reasoning_content", "reasoning", "thinking"))
     return tuple(text for text in texts if text)
 
@@ -158,17 +156,17 @@ def _calls(message: Mapping[str, Any]) -> Iterator[Any]:
             yield function.get("arguments")
 
 
-class Signs:
-    """Cleans a text that arrives in pieces: joins signs that were cut in two."""
+class SurrogateJoiner:
+    """Cleans a text that arrives in chunks, and joins surrogate pairs that were cut in two."""
 
     def __init__(self) -> None:
-        self._half = ""  # the first half of a sign whose second half is yet to come
+        self._surrogate = ""  # the first half of a pair whose second half is yet to come
 
-    def feed(self, piece: str) -> str:
-        piece, self._half = self._half + piece, ""
-        if piece and "\ud800" <= piece[-1] <= "\udbff":
-            piece, self._half = piece[:-1], piece[-1]
-        return clean(piece)
+    def feed(self, chunk: str) -> str:
+        chunk, self._surrogate = self._surrogate + chunk, ""
+        if chunk and "\ud800" <= chunk[-1] <= "\udbff":
+            chunk, self._surrogate = chunk[:-1], chunk[-1]
+        return clean(chunk)
 
     def rest(self) -> str:
-        return clean(self._half)
+        return clean(self._surrogate)

@@ -1,8 +1,8 @@
-"""The JSON Schemas of structured answers, in the strict form that servers can hold a model to.
+"""The JSON Schemas of structured answers, in the strict form that servers can enforce.
 
-Strict: each property is required, with nothing beside them. What a tool may leave out is nullable
-there, and the nulls are dropped again from what the model wrote. Limits (lengths, ranges) are left
-to the check of a tool's arguments; the model reads of them in `signature`.
+Strict: every property is required and no other is allowed. An optional argument is nullable, and its
+null is removed from the answer. Limits (lengths, ranges) are not in the strict form: `signature`
+tells the model, and the tool's arguments are validated later.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SCALARS = {"string", "integer", "number", "boolean"}
 
 
 class Inexpressible(Exception):
-    """A schema allows what the strict form has no words for, such as free keys."""
+    """The schema has no strict form, for example because it allows any key."""
 
 
 def exactly(**properties: JSON) -> JSON:
@@ -44,9 +44,12 @@ def list_of(items: JSON) -> JSON:
 
 ANALYSIS = exactly(
     intent=one_of("command", "question", "greeting", "statement", "unsupported"),
-    summary={**TEXT, "description": "One line for the person: what the message wants."},
-    needs_tools={"type": "boolean", "description": "Whether anything has to be done by a tool."},
-    question={**TEXT, "description": "What must be asked back first; empty when nothing must."},
+    summary={**TEXT, "description": "One line for the user: what the message asks for."},
+    needs_tools={"type": "boolean", "description": "Whether a tool is needed."},
+    question={
+        **TEXT,
+        "description": "A question to the user that must be answered first; else empty.",
+    },
 )
 
 MEMORY = exactly(
@@ -54,10 +57,10 @@ MEMORY = exactly(
         exactly(
             memory_id={
                 "anyOf": [TEXT, NULL],
-                "description": "The id of the memory that this revises; null for a new one.",
+                "description": "The id of the memory that this updates; null for a new one.",
             },
             title={**TEXT, "description": "A few words, at most 200 characters."},
-            content={**TEXT, "description": "One full sentence that is understood on its own."},
+            content={**TEXT, "description": "One full sentence that is clear without context."},
             kind=one_of("decision", "preference", "fact", "spec", "note"),
             category={**TEXT, "description": "One word, or empty."},
         )
@@ -69,14 +72,14 @@ MEMORY = exactly(
 
 
 def plan_schema(tools: Sequence[ToolSpec]) -> tuple[JSON, bool]:
-    """Returns the schema of a plan over `tools`, and whether a server may take it as strict."""
+    """Returns the schema of a plan with `tools`, and whether it is strict."""
     forms = [_arguments(tool) for tool in tools]
     steps = [
         _step("tool", one_of(tool.name), form) for tool, (form, _) in zip(tools, forms, strict=True)
     ]
-    words = _step("answer", NULL, exactly())
-    words["properties"]["type"] = one_of("answer", "ask")
-    schema = exactly(summary=TEXT, steps=list_of({"anyOf": [*steps, words]}))
+    answer = _step("answer", NULL, exactly())
+    answer["properties"]["type"] = one_of("answer", "ask")
+    schema = exactly(summary=TEXT, steps=list_of({"anyOf": [*steps, answer]}))
     schema["$defs"] = {"placeholder": exactly(**{"$from": TEXT, "path": TEXT})}
     return schema, all(strict for _, strict in forms)
 
@@ -92,7 +95,7 @@ def _step(type: str, tool: JSON, arguments: JSON) -> JSON:
     )
 
 
-@cache  # each run is told all tools
+@cache  # every run uses the same tools
 def _arguments(tool: ToolSpec) -> tuple[JSON, bool]:
     try:
         return strict(tool.parameters), True
@@ -117,7 +120,7 @@ def _object(schema: JSON, defs: JSON, seen: tuple[str, ...]) -> JSON:
 
 
 def _value(schema: JSON, defs: JSON, seen: tuple[str, ...], *, optional: bool = False) -> JSON:
-    """Returns the strict form of a place that takes a value: or a placeholder, or null."""
+    """Returns the strict form of a value, which may be a placeholder or null instead."""
     branches = _branches(schema, defs, seen)
     if any(_takes_placeholder(branch) for branch in branches):
         branches.append(PLACEHOLDER)
@@ -142,7 +145,7 @@ def _branches(schema: JSON, defs: JSON, seen: tuple[str, ...]) -> list[JSON]:
         return [_enumeration(schema)]
     types = schema.get("type")
     if isinstance(types, list):
-        return [form for one in types for form in _branches({**schema, "type": one}, defs, seen)]
+        return [form for kind in types for form in _branches({**schema, "type": kind}, defs, seen)]
     return [_typed(schema, defs, seen)]
 
 
@@ -167,7 +170,7 @@ def _enumeration(schema: JSON) -> JSON:
 
 
 def _resolved(schema: JSON, defs: JSON, seen: tuple[str, ...]) -> tuple[JSON, tuple[str, ...]]:
-    """Follows `$ref`s into `defs`; one that contains itself has no finite form."""
+    """Follows `$ref`s into `defs`. Raises Inexpressible for a schema that contains itself."""
     while reference := schema.get("$ref"):
         name = reference.removeprefix("#/$defs/")
         if name in seen or name not in defs:
@@ -176,11 +179,11 @@ def _resolved(schema: JSON, defs: JSON, seen: tuple[str, ...]) -> tuple[JSON, tu
     return schema, seen
 
 
-# -- what came back --------------------------------------------------------------------------------
+# -- answers ---------------------------------------------------------------------------------------
 
 
 def without_nulls(value: Any, schema: JSON, defs: JSON | None = None) -> Any:
-    """Returns arguments without the nulls that stand for "left out" in the strict form."""
+    """Returns arguments without the nulls that stand for omitted ones in the strict form."""
     defs = schema.get("$defs", {}) if defs is None else defs
     if isinstance(value, Mapping):
         form = _form_of("properties", schema, defs)
@@ -196,8 +199,8 @@ def without_nulls(value: Any, schema: JSON, defs: JSON | None = None) -> Any:
 
 
 def _form_of(key: str, schema: JSON, defs: JSON, depth: int = 0) -> JSON:
-    """Returns the first branch of `schema` that says something about `key`, or {}."""
-    if depth > 8:  # references that lead in a circle
+    """Returns the first branch of `schema` that has `key`, or {}."""
+    if depth > 8:  # circular references
         return {}
     if "$ref" in schema:
         schema = defs.get(schema["$ref"].removeprefix("#/$defs/"), {})
@@ -205,15 +208,15 @@ def _form_of(key: str, schema: JSON, defs: JSON, depth: int = 0) -> JSON:
     if key in schema:
         return schema
     branches = (*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ()))
-    found = (_form_of(key, branch, defs, depth + 1) for branch in branches)
-    return next(filter(None, found), {})
+    forms = (_form_of(key, branch, defs, depth + 1) for branch in branches)
+    return next(filter(None, forms), {})
 
 
-# -- for a reader ----------------------------------------------------------------------------------
+# -- as text --------------------------------------------------------------------------------------
 
 
 def signature(schema: JSON) -> str:
-    """Returns an object's schema in a line: `title: string (1 to 200 characters), ...`."""
+    """Returns an object's schema as one line: `title: string (1 to 200 characters), ...`."""
     return ", ".join(_fields(schema, schema.get("$defs", {}), 0))
 
 

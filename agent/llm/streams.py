@@ -1,4 +1,4 @@
-"""An answer while a model's server streams it: its pieces, its end, what goes wrong between."""
+"""Reads a streamed answer: its chunks, its end, and errors in between."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from agent.exceptions import (
     ModelUnavailable,
 )
 from agent.llm.base import StartOver, Usage
-from agent.llm.errors import Failed, Server, from_error, from_exception
-from agent.llm.reading import Signs, text_of, thoughts_of
+from agent.llm.errors import RequestFailed, Server, from_error, from_exception
+from agent.llm.reading import SurrogateJoiner, reasoning_of, text_of
+from agent.llm.reasoning import AnswerText, Part
 from agent.llm.responses import (
     Ending,
-    bad_end,
+    abnormal_end,
     count,
     declined,
+    empty_answer,
     ending_of,
     first_choice,
-    nothing_written,
     read,
     refusal_of,
 )
-from agent.llm.thoughts import AnswerText, Part
 
-# Seconds that a finished answer is kept open for its usage; not every server then ends the stream.
-AFTER_END = 2.0
+# Seconds to wait for the usage after a finished answer. Not every server then ends the stream.
+USAGE_TIMEOUT = 2.0
 
 
 class EventStream(AsyncStream[object]):
-    """Knows whether the server said `[DONE]`, which the client takes as the end and passes over."""
+    """A stream that remembers whether the server sent `[DONE]`, which the client hides."""
 
     done = False
 
@@ -49,10 +49,10 @@ class EventStream(AsyncStream[object]):
             yield event
 
 
-async def whole_answer(source: EventStream, server: Server) -> dict[str, Any] | None:
-    """Returns the response of a server that sent one JSON instead of a stream, else None.
+async def complete_response(source: EventStream, server: Server) -> dict[str, Any] | None:
+    """Returns the JSON response of a server that did not stream, else None.
 
-    Raises Failed when it is a web page or an error.
+    Raises RequestFailed when it is a web page or an error.
     """
     kind = source.response.headers.get("content-type", "")
     if "json" not in kind and "html" not in kind:
@@ -65,10 +65,10 @@ async def whole_answer(source: EventStream, server: Server) -> dict[str, Any] | 
 
 
 class AnswerStream:
-    """Yields by `next`; whoever opened it closes it.
+    """An open stream, to be read by `next` and closed by `close`.
 
-    `timeout`: seconds of waiting between two pieces; `left`: for the first. Only waiting counts, a
-    reader may take its time.
+    `timeout`: seconds to wait between two chunks; `left`: for the first one. The time that the reader
+    takes does not count.
     """
 
     def __init__(
@@ -82,16 +82,16 @@ class AnswerStream:
     ) -> None:
         self._source, self._server, self._usage = source, server, usage
         self._timeout, self._left = timeout, left
-        self._signs, self._answer = Signs(), AnswerText()
+        self._joiner, self._answer = SurrogateJoiner(), AnswerText()
         self._ready: deque[str | StartOver] = deque()
-        self._used: Any = None
-        self._finished = False  # the server has said that the answer is whole
-        self._error: ModelError | None = None  # what to raise behind the pieces that are ready
-        self._written = self._any = self._over = self._thought = False
+        self._last_usage: Any = None
+        self._finished = False  # the server has reported a complete answer
+        self._error: ModelError | None = None  # to be raised after the ready chunks
+        self._has_text = self._has_event = self._over = self._reasoned = False
         self._refusal = ""
 
     async def next(self) -> str | StartOver | None:
-        """Returns the next piece; None after the last. Raises ModelError when it is no answer."""
+        """Returns the next chunk; None after the last. Raises ModelError when the answer failed."""
         while not self._ready and not self._over:
             if self._error is not None:
                 raise self._error
@@ -102,18 +102,18 @@ class AnswerStream:
                 self._take(event)
         if self._ready:
             return self._ready.popleft()
-        if not self._written:
-            raise nothing_written(thought=self._thought or self._answer.thought)
+        if not self._has_text:
+            raise empty_answer(reasoned=self._reasoned or self._answer.reasoned)
         return None
 
     async def close(self) -> None:
-        """Ends the connection when it is still open, and counts what was used until now."""
-        count(self._usage, self._used)
-        self._used = None
+        """Closes the connection if it is still open, and counts the usage so far."""
+        count(self._usage, self._last_usage)
+        self._last_usage = None
         await self._source.close()
 
     async def _event(self) -> Any:
-        """Returns what the server sends next, or None at the end of a finished answer."""
+        """Returns the next event, or None at the end of a finished answer. Raises ModelError."""
         clock = asyncio.get_running_loop().time
         since = clock()
         try:
@@ -122,83 +122,82 @@ class AnswerStream:
             self._left -= clock() - since
             return event
         except StopAsyncIteration:
-            if self._source.done and self._any:
-                return None  # the end of the stream is one of the answer, with a reason or without
-            broken = self._broken_off()
+            if self._source.done and self._has_event:
+                return None  # `[DONE]` ends the answer, with or without a reason
+            failure: ModelError = self._incomplete()
         except TimeoutError:
-            broken = ModelTimeout(f"The model wrote nothing for {self._timeout:g} seconds.")
+            failure = ModelTimeout(f"The model sent nothing for {self._timeout:g} seconds.")
         except openai.APIError as error:
-            broken = self._cut(error)
+            failure = self._cut(error)
         except (ValueError, RecursionError):
-            broken = ModelInvalid("The model's server sent a piece of answer that cannot be read.")
+            failure = ModelInvalid("The model's server sent a chunk that is not valid JSON.")
         if self._finished:
             return None
-        raise broken
+        raise failure
 
-    def _broken_off(self) -> ModelError:
-        if self._any:
-            return ModelTruncated("The model's answer broke off: its stream ended without an end.")
+    def _incomplete(self) -> ModelError:
+        if self._has_event:
+            return ModelTruncated("The model's answer is incomplete: the stream ended early.")
         return ModelUnavailable(
-            f"The server at {self._server.host} sent no answer: the stream of pieces was empty."
+            f"The server at {self._server.host} sent no answer: the stream was empty."
         )
 
     def _cut(self, error: openai.APIError) -> ModelError:
         failed = from_exception(error, self._server)
         return self._ended_by(failed, isinstance(error, openai.APIConnectionError))
 
-    def _ended_by(self, failed: Failed, connection: bool) -> ModelError:
-        if not self._written:
+    def _ended_by(self, failed: RequestFailed, connection: bool) -> ModelError:
+        if not self._has_text:
             return failed.error
         if connection:
-            return ModelTruncated("The model's answer broke off: the connection was cut.")
-        return ModelTruncated(f"The model's answer broke off. {failed.error}")
+            return ModelTruncated("The model's answer is incomplete: the connection was lost.")
+        return ModelTruncated(f"The model's answer is incomplete. {failed.error}")
 
     def _end(self) -> None:
         self._over = True
-        self._add([*self._answer.feed(self._signs.rest()), *self._answer.rest()])
-        if self._refusal and not self._written:
+        self._add([*self._answer.feed(self._joiner.rest()), *self._answer.rest()])
+        if self._refusal and not self._has_text:
             raise declined(self._refusal, self._server)
 
     def _take(self, event: Any) -> None:
-        """Adds what `event` says to the answer."""
+        """Adds the event's text to the answer."""
         if not isinstance(event, Mapping):
-            raise ModelInvalid("The model's server sent a piece of answer that cannot be read.")
+            raise ModelInvalid("The model's server sent a chunk that is not valid JSON.")
         if event.get("error"):
             raise self._ended_by(from_error(event["error"], self._server), connection=False)
-        self._any = True
-        self._used = event.get("usage") or self._used  # some count up in each piece
+        self._has_event = True
+        self._last_usage = event.get("usage") or self._last_usage  # may be a running total
         choice = first_choice(event)
         delta = choice.get("delta")
         delta = delta if isinstance(delta, Mapping) else {}
         self._refusal += refusal_of(delta)
-        text = self._signs.feed(text_of(delta.get("content")))
-        thinks = bool(thoughts_of(delta))
-        self._thought = self._thought or thinks
+        text = self._joiner.feed(text_of(delta.get("content")))
+        reasons = bool(reasoning_of(delta))
+        self._reasoned = self._reasoned or reasons
         self._add(self._answer.feed(text))
-        self._note_end(choice.get("finish_reason"), alive=bool(text) or thinks)
+        self._note_end(choice.get("finish_reason"), active=bool(text) or reasons)
 
     def _add(self, parts: list[Part]) -> None:
         for part in parts:
             if part.starts_over:
-                self._written = False
+                self._has_text = False
                 self._ready.append(StartOver())
             if part.text:
-                self._written = self._written or bool(part.text.strip())
+                self._has_text = self._has_text or bool(part.text.strip())
                 self._ready.append(part.text)
 
-    def _note_end(self, reason: Any, *, alive: bool) -> None:
-        """Keeps the time, and what the server says of the end.
+    def _note_end(self, reason: Any, *, active: bool) -> None:
+        """Updates the deadline and whether the answer is finished.
 
-        Some servers say `stop` with each piece, or behind a thought: the end is only where nothing
-        follows any more. A `stop` with nothing beside it is mostly the end, so that it is waited for
-        no longer than servers need that go on to count tokens.
+        Some servers send `stop` with each chunk, or after the reasoning: the answer is finished only
+        when nothing follows. After a chunk with `stop` alone, we wait just long enough for the usage.
         """
-        ended = bad_end(reason)
+        ended = abnormal_end(reason)
         if ended is not None:
             self._error = ended
             self._add(self._answer.rest())
-        elif ending_of(reason) is Ending.WHOLE:
+        elif ending_of(reason) is Ending.COMPLETE:
             self._finished = True
-            self._left = self._timeout if alive or not self._written else AFTER_END
-        elif alive:
+            self._left = self._timeout if active or not self._has_text else USAGE_TIMEOUT
+        elif active:
             self._finished, self._left = False, self._timeout

@@ -1,4 +1,4 @@
-"""What is asked in a structured call, in the form of each rung of the ladder. Sends nothing."""
+"""Requests for structured answers in each JSON mode, and their validation. Sends nothing."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from agent.llm.reading import candidates, text_of
 
 T = TypeVar("T")
 Turn = dict[str, str]  # role and content
-Fit = Callable[[dict[str, Any]], T]  # raises pydantic's ValidationError
+Validator = Callable[[dict[str, Any]], T]  # raises pydantic's ValidationError
 
-# What is shown again to a model that has to repair it; more than this it would not repair either.
+# Characters of an invalid answer that are shown to the model for its repair.
 MAX_REPEATED = 20_000
 MAX_ERRORS = 10
 
 
 class Mismatch(Exception):
-    """An answer is not what was asked for."""
+    """An answer does not match its schema."""
 
     def __init__(self, errors: list[str]) -> None:
         super().__init__("; ".join(errors))
@@ -32,28 +32,28 @@ class Mismatch(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`name` is the schema's; `strict` says whether a server may take the schema as strict."""
+    """A request for one JSON object. `name` is the schema's; `strict`: servers may enforce it."""
 
     name: str
     schema: dict[str, Any]
     turns: list[Turn]
     strict: bool = True
 
-    def body(self, rung: JsonMode) -> dict[str, Any]:
-        if rung is JsonMode.JSON_SCHEMA:
+    def body(self, mode: JsonMode) -> dict[str, Any]:
+        if mode is JsonMode.JSON_SCHEMA:
             schema = {"name": self.name, "strict": self.strict, "schema": self.schema}
             form = {"type": "json_schema", "json_schema": schema}
             return {"messages": self.turns, "response_format": form}
         body: dict[str, Any] = {"messages": self._with_schema()}
-        if rung is JsonMode.JSON_OBJECT:
+        if mode is JsonMode.JSON_OBJECT:
             body["response_format"] = {"type": "json_object"}
         return body
 
     def repaired(self, message: Mapping[str, Any], errors: list[str]) -> Question:
-        """Returns the question that shows the model its answer and what is wrong with it."""
+        """Returns the question with the invalid answer and its errors added."""
         turns = [
             *self.turns,
-            {"role": "assistant", "content": _shown(message)},
+            {"role": "assistant", "content": _text_shown(message)},
             {"role": "user", "content": self._render("repair", errors=errors)},
         ]
         return replace(self, turns=turns)
@@ -68,22 +68,22 @@ class Question:
 
 
 def without_system(turns: list[Turn]) -> list[Turn]:
-    """Returns the same for a model that takes no instructions in a turn of their own."""
+    """Merges the `system` turn into the next one, for models that do not support it."""
     system = [turn["content"] for turn in turns if turn["role"] == "system"]
     first, *others = [turn for turn in turns if turn["role"] != "system"]
     return [{**first, "content": "\n\n".join([*system, first["content"]])}, *others]
 
 
-def fitted(message: Mapping[str, Any], fit: Fit[T]) -> T:
-    """Returns what `fit` makes of the first object in `message` that it takes. Raises Misfit."""
-    misfit = Mismatch(["there is no JSON object in it"])
-    for number, found in enumerate(candidates(message)):
+def validated(message: Mapping[str, Any], validate: Validator[T]) -> T:
+    """Returns the first object in `message` that `validate` accepts. Raises Mismatch."""
+    mismatch = Mismatch(["the answer contains no JSON object"])
+    for number, candidate in enumerate(candidates(message)):
         try:
-            return fit(found)
+            return validate(candidate)
         except ValidationError as error:
-            # The first object is the one that was meant; what follows may be prose.
-            misfit = misfit if number else Mismatch(_errors(error))
-    raise misfit
+            # The errors of the first object count: later ones may be examples in prose.
+            mismatch = mismatch if number else Mismatch(_errors(error))
+    raise mismatch
 
 
 def _errors(error: ValidationError) -> list[str]:
@@ -93,7 +93,7 @@ def _errors(error: ValidationError) -> list[str]:
     ]
 
 
-def _shown(message: Mapping[str, Any]) -> str:
+def _text_shown(message: Mapping[str, Any]) -> str:
     content = message.get("content")
     text = json.dumps(content) if isinstance(content, dict) else text_of(content)
     return text[:MAX_REPEATED] or "(nothing)"

@@ -1,4 +1,4 @@
-"""Writes the answer to the log while the model writes it, with the plan steps that are words."""
+"""Writes the answer to the event log as the model streams it, and marks the plan's text steps."""
 
 from __future__ import annotations
 
@@ -17,23 +17,22 @@ from agent.plans.store import step_event
 from agent.runs.recorder import Recorder
 from agent.support import raw_sql
 
-# How long pieces are gathered into one event, in seconds; the first goes out at once.
-GATHER = 0.1
+GATHER = 0.1  # seconds between events; the chunks in between are sent together
 
 
 async def write_answer(
-    recorder: Recorder, pieces: AsyncIterator[str | StartOver], spoken: Sequence[PlanStep]
+    recorder: Recorder, chunks: AsyncIterator[str | StartOver], text_steps: Sequence[PlanStep]
 ) -> str:
-    """Returns the whole answer, all of it committed as `token` events."""
-    for step in spoken:
-        await _mark(recorder, step, PlanStep.Status.RUNNING)
-    text = await _Stream(recorder).all(pieces)
-    for step in spoken:
-        await _mark(recorder, step, PlanStep.Status.SUCCEEDED)
+    """Returns the complete answer, after it was committed as `token` events."""
+    for step in text_steps:
+        await _set_status(recorder, step, PlanStep.Status.RUNNING)
+    text = await _Stream(recorder).write_all(chunks)
+    for step in text_steps:
+        await _set_status(recorder, step, PlanStep.Status.SUCCEEDED)
     return text.strip()
 
 
-async def _mark(recorder: Recorder, step: PlanStep, status: PlanStep.Status) -> None:
+async def _set_status(recorder: Recorder, step: PlanStep, status: PlanStep.Status) -> None:
     ends = status == PlanStep.Status.SUCCEEDED
 
     def effect() -> Done[None]:
@@ -59,55 +58,55 @@ def _progress(recorder: Recorder, step: PlanStep, ends: bool) -> events.Event:
 
 
 class _Stream:
-    """Pieces come in as the model writes them, go out as events at most ten times a second."""
+    """Receives chunks from the model and writes them as events, at most ten a second."""
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
-        self.written = ""
-        self.told = 0  # characters of `written` that are in the log
-        self.starts_over = False  # what is in the log is no part of the answer
+        self.text = ""
+        self.sent = 0  # characters of `text` that are in the event log
+        self.starts_over = False  # the text in the event log is not part of the answer
         self.ended = asyncio.Event()
-        self.news = asyncio.Event()
+        self.received = asyncio.Event()
 
-    async def all(self, pieces: AsyncIterator[str | StartOver]) -> str:
-        """What was written before an error is in the log before the error is raised."""
-        taking = asyncio.create_task(self._take(pieces))
+    async def write_all(self, chunks: AsyncIterator[str | StartOver]) -> str:
+        """Returns the text. When the model fails, the text so far is committed before the error is raised."""
+        receiving = asyncio.create_task(self._receive(chunks))
         try:
-            await self._tell()
+            await self._send()
         finally:
-            taking.cancel()
-            await asyncio.wait([taking])
-        taking.result()
-        return self.written
+            receiving.cancel()
+            await asyncio.wait([receiving])
+        receiving.result()
+        return self.text
 
-    async def _take(self, pieces: AsyncIterator[str | StartOver]) -> None:
+    async def _receive(self, chunks: AsyncIterator[str | StartOver]) -> None:
         try:
-            async for piece in pieces:
-                if isinstance(piece, StartOver):
-                    self.written, self.told, self.starts_over = "", 0, True
+            async for chunk in chunks:
+                if isinstance(chunk, StartOver):
+                    self.text, self.sent, self.starts_over = "", 0, True
                 else:
-                    self.written += piece
-                self.news.set()
+                    self.text += chunk
+                self.received.set()
         finally:
             self.ended.set()
-            self.news.set()
+            self.received.set()
 
-    async def _tell(self) -> None:
-        while not self.ended.is_set() or self._has_news():
-            await self.news.wait()
-            self.news.clear()
-            if not self._has_news():
+    async def _send(self) -> None:
+        while not self.ended.is_set() or self._has_unsent():
+            await self.received.wait()
+            self.received.clear()
+            if not self._has_unsent():
                 continue
             self.starts_over = False
-            offset, self.told = self.told, len(self.written)
-            text = self.written[offset:]
+            offset, self.sent = self.sent, len(self.text)
+            text = self.text[offset:]
             await self.recorder.append(events.Token(self.recorder.run.pk, offset=offset, text=text))
             await self._gather()
 
-    def _has_news(self) -> bool:
-        return self.starts_over or self.told < len(self.written)
+    def _has_unsent(self) -> bool:
+        return self.starts_over or self.sent < len(self.text)
 
     async def _gather(self) -> None:
-        """Waits for more to tell at once, and not a moment when there is no more to come."""
+        """Waits for more chunks to send together; not when the answer has ended."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.ended.wait(), GATHER)

@@ -1,4 +1,4 @@
-"""Gathers what a model is told for one message, within a budget. Reads only."""
+"""Gathers the context of a message for the model, within a budget. Only reads."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from agent.llm.base import (
     MESSAGE_CHARACTERS,
     OPEN_TASKS,
     Context,
+    HistoryMessage,
     MemoryBrief,
-    Said,
     TaskBrief,
 )
 from agent.memory import memories
 from agent.models import Memory, Message, Run, Task
 from agent.support import raw_sql
 
-# What fits beside the tools into the smallest context that is still of use (8,000 tokens), at about
-# four characters a token.
+# Sized for a model with 8,000 tokens, the smallest useful one: about four characters a token, with
+# room for the tools.
 HISTORY_CHARACTERS = 12_000
 HISTORY_MESSAGES = 20
 MEMORIES = 12
@@ -40,7 +40,7 @@ _LATEST = f"{_PRESENT} ORDER BY updated_at DESC, id LIMIT {MEMORIES}"
 
 
 def gather(run: Run) -> Context:
-    """Returns the context of `run`. What the caller of the library gave goes before what is stored."""
+    """Returns the context of `run`. Values that a library call gave replace the stored ones."""
     project = run.session.project
     given: Mapping[str, Any] = run.given
     recent = _recent_changes(run.session_id)
@@ -52,15 +52,15 @@ def gather(run: Run) -> Context:
         memories=_memories(run),
         tasks=_briefs(raw_sql.select(Task, _OPEN_TASKS, project.pk)),
         completed=_briefs(raw_sql.select(Task, _COMPLETED_TASKS, project.pk)),
-        recent_tasks=_in_order(_briefs(_among(Task, project.pk, recent)), recent),
-        recent_memories=_in_order(_memory_briefs(_among(Memory, project.pk, recent)), recent),
+        recent_tasks=_in_order(_briefs(_rows(Task, project.pk, recent)), recent),
+        recent_memories=_in_order(_memory_briefs(_rows(Memory, project.pk, recent)), recent),
         focus=_focus(run),
         extra=given.get("project_context", ""),
     )
 
 
-def from_json(kept: Mapping[str, Any]) -> Context:
-    """Returns the context that `Context.as_json` gave."""
+def from_json(values: Mapping[str, Any]) -> Context:
+    """Returns the context from the value of `Context.as_json`."""
 
     def tasks(items: Iterable[Mapping[str, Any]]) -> tuple[TaskBrief, ...]:
         return tuple(
@@ -72,56 +72,57 @@ def from_json(kept: Mapping[str, Any]) -> Context:
 
     return Context(
         **{
-            **kept,
-            "history": tuple(Said(**item) for item in kept["history"]),
-            "tasks": tasks(kept["tasks"]),
-            "completed": tasks(kept["completed"]),
-            "recent_tasks": tasks(kept["recent_tasks"]),
-            "focus": tasks([kept["focus"]])[0] if kept["focus"] else None,
-            "memories": memories(kept["memories"]),
-            "recent_memories": memories(kept["recent_memories"]),
+            **values,
+            "history": tuple(HistoryMessage(**item) for item in values["history"]),
+            "tasks": tasks(values["tasks"]),
+            "completed": tasks(values["completed"]),
+            "recent_tasks": tasks(values["recent_tasks"]),
+            "focus": tasks([values["focus"]])[0] if values["focus"] else None,
+            "memories": memories(values["memories"]),
+            "recent_memories": memories(values["recent_memories"]),
         }
     )
 
 
 def _focus(run: Run) -> TaskBrief | None:
-    """Returns the task that the message was sent for, or else the one that the session is about."""
+    """Returns the task that the message, or else the session, is about."""
     task = run.task or run.session.task
     return _briefs([task])[0] if task and not task.deleted_at else None
 
 
-def _among(model: Any, project: UUID, keys: Sequence[UUID]) -> Iterable[Any]:
+def _rows(model: Any, project: UUID, keys: Sequence[UUID]) -> Iterable[Any]:
     return model.objects.filter(project=project, pk__in=keys) if keys else ()
 
 
-def _history(run: Run) -> tuple[Said, ...]:
-    """Returns what earlier runs said, oldest first; their order is the queue's, not the clock's."""
+def _history(run: Run) -> tuple[HistoryMessage, ...]:
+    """Returns the messages of earlier runs, oldest first, in the order of the queue."""
     earlier = (
         Run.objects.filter(session=run.session_id, number__lt=run.number)
         .order_by("-number")
         .values_list("answer__content", "message__content")[: HISTORY_MESSAGES // 2]
     )
-    kept: list[Said] = []
+    messages: list[HistoryMessage] = []
     left = HISTORY_CHARACTERS
     for answer, message in earlier:
         for role, content in ((Message.Author.AGENT, answer), (Message.Author.USER, message)):
             text = (content or "")[:MESSAGE_CHARACTERS]
             left -= len(text)
             if left < 0:
-                return tuple(reversed(kept))
+                return tuple(reversed(messages))
             if text:
-                kept.append(Said(str(role.value), text))
-    return tuple(reversed(kept))
+                messages.append(HistoryMessage(str(role.value), text))
+    return tuple(reversed(messages))
 
 
-def _given_history(given: Mapping[str, Any]) -> tuple[Said, ...]:
+def _given_history(given: Mapping[str, Any]) -> tuple[HistoryMessage, ...]:
     return tuple(
-        Said(item["role"], item["content"]) for item in given.get("conversation_history", ())
+        HistoryMessage(item["role"], item["content"])
+        for item in given.get("conversation_history", ())
     )
 
 
 def _memories(run: Run) -> tuple[MemoryBrief, ...]:
-    """Returns what the message calls to mind, then the latest ones while there is room."""
+    """Returns the memories recalled for the message, filled up with the latest ones."""
     project = run.session.project_id
     recalled = memories.recall(project, run.message.content, MEMORIES)
     known = {item.pk for item in recalled}
@@ -130,8 +131,8 @@ def _memories(run: Run) -> tuple[MemoryBrief, ...]:
 
 
 def _recent_changes(session: UUID) -> list[UUID]:
-    """Returns the ids of what the session last changed, the newest first."""
-    # The type stands in the statement itself, or SQLite does not take the index of the changes.
+    """Returns the ids of the objects that the session changed last, newest first."""
+    # The type is part of the statement, not a parameter: only then SQLite uses the partial index.
     query = "SELECT body FROM agent_event WHERE session_id = %s AND type = 'change'"
     bodies = raw_sql.column(f"{query} ORDER BY seq DESC LIMIT {RECENT}", session)
     told = map(events.read, bodies)
@@ -156,7 +157,7 @@ def _briefs(tasks: Iterable[Task]) -> tuple[TaskBrief, ...]:
 
 
 def _needed(tasks: Sequence[UUID]) -> Mapping[UUID, list[str]]:
-    """Returns the ids of what each task depends on, without the deleted, in the board's order."""
+    """Returns the ids of each task's dependencies, without deleted ones, in board order."""
     # Not by `prefetch_related`: it builds a query set for each task, 10 ms for a full board.
     edges: Any = Task.depends_on.through
     order = [f"to_task__{field}" for field in ("position", "created_at", "id")]

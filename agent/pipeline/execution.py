@@ -1,4 +1,4 @@
-"""Carries a plan out: every ready step at once, each step's effect exactly once. Decides nothing."""
+"""Executes a plan: all ready steps concurrently, each step's effect exactly once. Decides nothing."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from agent.tools.registry import Tool, ToolCall
 
 logger = logging.getLogger(__name__)
 
-# Seconds before a tool is tried again; twice as long each time.
-PAUSE, LONGEST_PAUSE = 0.5, 30.0
+# Seconds before the first retry of a tool, doubled for each further one, and their limit.
+PAUSE, MAX_PAUSE = 0.5, 30.0
 
 Status = PlanStep.Status
 
 
 class Execution:
-    """One revision of a plan on its way. Its steps' rows are the journal of it."""
+    """The execution of one revision of a plan. The state is in the steps' rows."""
 
     def __init__(self, recorder: Recorder, revision: PlanRevision) -> None:
         self.recorder = recorder
@@ -51,15 +51,15 @@ class Execution:
             key: step.result for key, step in self.steps.items() if step.status == Status.SUCCEEDED
         }
         self._needs: Mapping[str, list[str]] = {}
-        self._slots = asyncio.Semaphore(MAX_PARALLEL_STEPS)
+        self._limit = asyncio.Semaphore(MAX_PARALLEL_STEPS)
 
-    async def carry_out(self) -> None:
-        """Returns when every tool step has ended; a failed one skips those that depend on it.
+    async def execute(self) -> None:
+        """Executes the unfinished tool steps; the steps that depend on a failed one are skipped.
 
-        Raises PlanInvalid when the steps are not those of the plan that was validated.
+        Raises PlanInvalid when the steps are not those of the validated plan.
         """
         if store.as_plan(self.revision).digest != self.revision.digest:
-            raise PlanInvalid(["the plan is not the one that was validated"])
+            raise PlanInvalid(["the plan has changed since its validation"])
         waiting = [
             step
             for step in self.steps.values()
@@ -68,7 +68,7 @@ class Execution:
         if len(waiting) > 1:
             self._needs = await database.call(self._order)
         ended = {step.key: asyncio.Event() for step in waiting}
-        await run_together(*(self._in_turn(step, ended) for step in waiting))
+        await run_together(*(self._execute_in_order(step, ended) for step in waiting))
 
     def _order(self) -> dict[str, list[str]]:
         resolve = partial(object_id, self.recorder.run.session.project_id)
@@ -78,66 +78,68 @@ class Execution:
     def failed(self) -> list[PlanStep]:
         return [step for step in self.steps.values() if step.status == Status.FAILED]
 
-    async def _in_turn(self, step: PlanStep, ended: Mapping[str, asyncio.Event]) -> None:
+    async def _execute_in_order(self, step: PlanStep, ended: Mapping[str, asyncio.Event]) -> None:
         for need in self._needs.get(step.key, ()):
             if need in ended:
                 await ended[need].wait()
         try:
-            if broken := self._broken_need(step):
-                await self._skip(step, broken)
+            if cause := self._unmet_need(step):
+                await self._skip(step, cause)
             else:
-                async with self._slots:
-                    await self._do(step)
+                async with self._limit:
+                    await self._execute(step)
         finally:
             ended[step.key].set()
 
-    def _broken_need(self, step: PlanStep) -> PlanStep | None:
-        """Returns a step that `step` depends on and that did not succeed."""
+    def _unmet_need(self, step: PlanStep) -> PlanStep | None:
+        """Returns a dependency of `step` that did not succeed."""
         for need in step.depends_on:
             other = self.steps[need]
             if other.type == StepType.TOOL and other.status != Status.SUCCEEDED:
                 return other
         return None
 
-    async def _do(self, step: PlanStep) -> None:
+    async def _execute(self, step: PlanStep) -> None:
         await self._record_start(step)
         tool = registry.get(step.tool)
         try:
             if tool is None:
-                raise ToolFailed(f"There is no tool {step.tool!r} any more.")
+                raise ToolFailed(f"The tool {step.tool!r} no longer exists.")
             arguments = self._arguments(step, tool)
             if tool.is_async:
-                await self._call_out(step, tool, arguments)
+                await self._call_async(step, tool, arguments)
             else:
                 await self._change_rows(step, tool, arguments)
         except ToolFailed as error:
             await self._record_failure(step, str(error))
         except (Fenced, asyncio.CancelledError):
             raise
-        except Exception:  # a tool is foreign code: its fault is one failed step, not a failed run
-            logger.exception("The tool %s raised", step.tool)
-            await self._record_failure(step, f"The tool {step.tool} is out of order.")
+        except Exception:  # an error in a tool fails its step, not the run
+            logger.exception("The tool %s failed in run %s", step.tool, self.recorder.run.pk)
+            await self._record_failure(
+                step, f"{step.tool} failed: unexpected error (see server log)."
+            )
 
     def _arguments(self, step: PlanStep, tool: Tool) -> Any:
         try:
             filled = plan.fill(step.arguments, self.results)
             return tool.arguments.model_validate(filled)
         except LookupError as error:
-            raise ToolFailed(
-                f"An earlier step did not return what this one needs: {error}"
-            ) from None
+            raise ToolFailed(f"A value from an earlier step is missing: {error}") from None
         except ValidationError as error:
             texts = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
             raise ToolFailed("; ".join(texts)) from None
 
     async def _change_rows(self, step: PlanStep, tool: Tool, arguments: Any) -> None:
-        """The tool's rows, the step's row and all their events: one transaction."""
+        """Commits the tool's rows, the step's row and their events in one transaction."""
 
         def effect() -> Done[Any]:
-            call, began = ToolCall.of(self.recorder.run, step.key), time.monotonic()
+            call, started = ToolCall.of(self.recorder.run, step.key), time.monotonic()
             result = tool.function(call, arguments).model_dump(mode="json")
-            if time.monotonic() - began > tool.timeout:
-                raise _too_slow(tool)  # nobody can stop a plain function; but nothing of it is kept
+            if time.monotonic() - started > tool.timeout:
+                raise _too_slow(
+                    tool
+                )  # too late to stop the function, but its effect is rolled back
             self._check_approved(step, call.changes)
             changes = [self._change_event(change) for change in call.changes]
             return Done(result, [*changes, *self._succeed(step, result)])
@@ -145,40 +147,47 @@ class Execution:
         self.results[step.key] = await self.recorder.append(effect=effect)
 
     def _check_approved(self, step: PlanStep, changes: Iterable[Change]) -> None:
-        """Refuses to delete what somebody who approved the plan was not shown: the board has moved."""
-        gone = [change for change in changes if change.action == "deleted"]
-        if not gone or (shown := self._shown(step)) is None:
+        """Refuses to delete objects that the approval did not show: the board has changed since."""
+        deletions = [change for change in changes if change.action == "deleted"]
+        if not deletions or (shown := self._shown(step)) is None:
             return
-        for change in gone:
+        for change in deletions:
             if str(change.id) not in shown:
                 title = (change.before or {}).get("title", "")
                 raise ToolFailed(
-                    f"It would delete “{title}” now, which is not what was approved; nothing was done."
+                    f"This would now delete “{title}”, which the approval did not include. Nothing was done."
                 )
 
     def _shown(self, step: PlanStep) -> set[str] | None:
-        """Returns the ids of what the step was to delete; None when that was not shown, or not asked."""
+        """Returns the ids that the approval showed as deleted by the step; None when it showed none."""
         approved = self.revision.approvals.filter(status=Approval.Status.APPROVED).first()
         effects = approved.effects if approved else []
         created = {
-            one["id"] for effect in effects for one in effect["changes"] if not one["before"]
+            change["id"]
+            for effect in effects
+            for change in effect["changes"]
+            if not change["before"]
         }
         for effect in effects:
             if effect["step"] == step.key and not effect["note"]:
-                ids = {one["id"] for one in effect["changes"] if one["action"] == "deleted"}
-                return None if ids & created else ids  # what is made in the plan has another id now
+                changes = effect["changes"]
+                ids = {change["id"] for change in changes if change["action"] == "deleted"}
+                # An object that the plan itself creates had another id in the dry run.
+                return None if ids & created else ids
         return None
 
-    async def _call_out(self, step: PlanStep, tool: Tool, arguments: Any) -> None:
-        call, returned = await self._try(step, tool, arguments)
+    async def _call_async(self, step: PlanStep, tool: Tool, arguments: Any) -> None:
+        call, returned = await self._call_with_retries(step, tool, arguments)
         result = returned.model_dump(mode="json")
         changes = [self._change_event(change) for change in call.changes]
         self.results[step.key] = await self.recorder.append(
             effect=lambda: Done(result, [*changes, *self._succeed(step, result)])
         )
 
-    async def _try(self, step: PlanStep, tool: Tool, arguments: Any) -> tuple[ToolCall, Any]:
-        """Calls the tool until it answers, with the same key each time; what it refuses is final."""
+    async def _call_with_retries(
+        self, step: PlanStep, tool: Tool, arguments: Any
+    ) -> tuple[ToolCall, Any]:
+        """Calls the tool, with retries that have the same idempotency key. `ToolFailed` is final."""
         for left in range(tool.retries, -1, -1):
             call = ToolCall.of(self.recorder.run, step.key)
             call.report = _Report(self.recorder, step)
@@ -187,25 +196,25 @@ class Execution:
                     return call, await tool.function(call, arguments)
             except (ToolFailed, Fenced):
                 raise
-            except Exception as error:  # a tool is foreign code: whatever it is may pass
+            except Exception as error:  # any error may be temporary
                 if not left:
                     raise _too_slow(tool) if limit.expired() else error from None
-                logger.info("The tool %s is tried again", tool.name, exc_info=True)
-            await self._pause(step, tool, tool.retries - left)
-        raise AssertionError("the last try returns or raises")
+                logger.info("Retrying the tool %s", tool.name, exc_info=True)
+            await self._pause(step, tool, tool.retries - left + 1)
+        raise AssertionError("the last call returns or raises")
 
-    async def _pause(self, step: PlanStep, tool: Tool, tries: int) -> None:
-        """Waits longer each time, and not as long as others do that failed at the same moment."""
-        seconds = min(PAUSE * 2**tries, LONGEST_PAUSE) * random.uniform(0.5, 1)
-        details = f"Try {tries + 2} of {tool.retries + 1} in {seconds:.1f} s"
-        said = self._progress(step, f"🔁 {tool.name} did not answer", details, {})
-        await self.recorder.append(said)
+    async def _pause(self, step: PlanStep, tool: Tool, failures: int) -> None:
+        """Waits longer each time, with jitter, so that calls that failed together retry apart."""
+        seconds = min(PAUSE * 2 ** (failures - 1), MAX_PAUSE) * random.uniform(0.5, 1)
+        details = f"Attempt {failures + 1} of {tool.retries + 1} in {seconds:.1f} s"
+        progress = self._progress(step, f"🔁 Retrying {tool.name}", details, {})
+        await self.recorder.append(progress)
         await asyncio.sleep(seconds)
 
     def _change_event(self, change: Any) -> events.Event:
         return change_event(self.recorder, change)
 
-    # -- what is recorded --------------------------------------------------------------------------
+    # -- recording ---------------------------------------------------------------------------------
 
     async def _record_start(self, step: PlanStep) -> None:
         started = {"phase": "started", **self.recorder.outlook.step_started(step.key)}
@@ -235,10 +244,10 @@ class Execution:
 
         await self.recorder.append(effect=effect)
 
-    async def _skip(self, step: PlanStep, because: PlanStep) -> None:
+    async def _skip(self, step: PlanStep, cause: PlanStep) -> None:
         def effect() -> Done[None]:
             step.status = Status.SKIPPED
-            step.error = f"Skipped, since “{because.description}” did not succeed."
+            step.error = f"Skipped because “{cause.description}” did not succeed."
             return Done(None, self._end(step, f"⏭️ {step.description}", step.error, "failed"))
 
         await self.recorder.append(effect=effect)
@@ -272,20 +281,20 @@ def _too_slow(tool: Tool) -> ToolFailed:
 
 
 class _Report:
-    """A tool's own progress: at most 10 a second, and nothing said twice in a row."""
+    """A tool's own progress: at most 10 events a second, and no event twice in a row."""
 
     PAUSE = 0.1
 
     def __init__(self, recorder: Recorder, step: PlanStep) -> None:
         self.recorder, self.step = recorder, step
         self.last: tuple[str, str] | None = None
-        self.free_at = 0.0
+        self.next_at = 0.0
 
     async def __call__(self, message: str, details: str = "") -> None:
         clock = asyncio.get_running_loop().time()
-        if (message, details) == self.last or clock < self.free_at:
+        if (message, details) == self.last or clock < self.next_at:
             return
-        self.last, self.free_at = (message, details), clock + self.PAUSE
+        self.last, self.next_at = (message, details), clock + self.PAUSE
         await self.recorder.progress(Phase.EXECUTION, message, details, {"step_id": self.step.key})
 
 

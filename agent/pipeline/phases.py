@@ -1,6 +1,6 @@
-"""The eight phases of a run, from a message to an answer about what really happened.
+"""The eight phases of a run, from a message to an answer that reports what really happened.
 
-The phases report through the run's recorder and know nothing of sockets, engines or viewers.
+The phases report through the run's recorder; they know nothing of sockets, engines or viewers.
 """
 
 from __future__ import annotations
@@ -39,30 +39,29 @@ REPLANNING = events.register_step("replanning")
 
 
 async def execute(model: Model, claimed: Claimed, recorder: Recorder) -> None:
-    """Carries out what is left of a claimed run, up to its `complete` event.
+    """Executes the remaining phases of a claimed run, up to its `complete` event.
 
-    Raises `Fenced` when the run was taken away, `Parked` when it waits for a person, and an
-    `AgentError` that ends it.
+    Raises `Fenced` when the run was taken away, `Parked` when it waits for approval, and an
+    `AgentError` that fails it.
     """
     await database.call(recorder.load, model.name)
     if (claimed.resumed or claimed.run.retry_of_id) and recorder.durations:
-        await _say_what_was_done(claimed, recorder)
+        await _report_resumption(claimed, recorder)
     await _Run(model, claimed.run, recorder).all_phases()
 
 
-async def _say_what_was_done(claimed: Claimed, recorder: Recorder) -> None:
+async def _report_resumption(claimed: Claimed, recorder: Recorder) -> None:
     revision = await database.call(store.latest, claimed.run)
     steps = [step for step in revision.steps.all() if step.tool] if revision else []
     done = sum(step.status == PlanStep.Status.SUCCEEDED for step in steps)
-    message = "🔁 Resumed after a restart" if claimed.resumed else "🔁 Trying again"
-    whole = len(steps) or len(recorder.durations)
-    what = f"{done} of {count(whole, 'step')}" if steps else count(whole, "phase")
-    details = f"{what} {'was' if whole == 1 else 'were'} already done"
+    message = "🔁 Resumed after a restart" if claimed.resumed else "🔁 Retrying"
+    total = count(len(steps), "step") if steps else count(len(recorder.durations), "phase")
+    details = f"{done} of {total} already done" if steps else f"{total} already done"
     await recorder.progress(RESUMED, message, details)
 
 
 class _Run:
-    """The phases of one run. Each reads its result back when an earlier driver finished it."""
+    """The phases of one run. A phase that an earlier claim finished returns its stored result."""
 
     def __init__(self, model: Model, run: Run, recorder: Recorder) -> None:
         self.model = model
@@ -77,16 +76,16 @@ class _Run:
         self.planner = Planner(self.model, self.run, self.context, self.analysis)
         raw = await recorder.phase(Phase.PLANNING, self._plan)
         await recorder.phase(Phase.VALIDATION, lambda: self._validate(raw["plan"]))
-        revision = await self._settled()
+        revision = await self._approved_plan()
         await recorder.phase(Phase.EXECUTION, lambda: self._execute(revision))
-        steps, failed = await database.call(self._what_became)
+        steps, failed = await database.call(self._final_steps)
         self.outcome = Outcome(
             self.analysis.intent, self.analysis.question, outcomes([*failed, *steps])
         )
         await self._remember_and_answer(steps)
         await self._complete()
 
-    # -- what each phase does ----------------------------------------------------------------------
+    # -- phases ------------------------------------------------------------------------------------
 
     async def _start(self) -> Finished:
         self.run.model = self.model.name
@@ -95,19 +94,20 @@ class _Run:
             raw_sql.save(self.run, "model")
             return []
 
-        return Finished("🧠 Request taken up", f"Model: {self.model.name}", effect=effect)
+        return Finished("🧠 Started", f"Model: {self.model.name}", effect=effect)
 
     async def _gather(self) -> Finished:
-        found = await database.call(context.gather, self.run)
+        gathered = await database.call(context.gather, self.run)
         details = ", ".join(
             [
-                count(len(found.history), "message"),
-                count(len(found.memories), "memory", "memories"),
-                count(len(found.tasks), "open task"),
+                count(len(gathered.history), "message"),
+                count(len(gathered.memories), "memory", "memories"),
+                count(len(gathered.tasks), "open task"),
             ]
         )
-        recalled = {"recalled": [one.title for one in found.memories]} if found.memories else {}
-        return Finished("📚 Context gathered", details, found.as_json(), metadata=recalled)
+        titles = [memory.title for memory in gathered.memories]
+        metadata = {"recalled": titles} if titles else {}
+        return Finished("📚 Context gathered", details, gathered.as_json(), metadata=metadata)
 
     async def _analyze(self) -> Finished:
         analysis = await self.model.analyze(self.context)
@@ -120,16 +120,16 @@ class _Run:
         return Finished("📋 Plan created", details, {"plan": plan})
 
     async def _validate(self, raw: Any) -> Finished:
-        kept = await self._kept()
-        checked = await self.planner.check(raw, kept)
+        done = await self._done_steps()
+        checked = await self.planner.check(raw, done)
         return Finished(
             "✅ Plan validated",
             _verdict(checked),
-            effect=lambda: store.save(self.run, checked.plan, kept)[1],
+            effect=lambda: store.save(self.run, checked.plan, done)[1],
         )
 
-    async def _kept(self) -> dict[str, PlanStep]:
-        if self.run.attempt == 1:  # nobody has carried out anything yet
+    async def _done_steps(self) -> dict[str, PlanStep]:
+        if self.run.attempt == 1:  # nothing is executed yet
             return {}
         return await database.call(lambda: store.succeeded_steps(store.latest(self.run)))
 
@@ -138,76 +138,80 @@ class _Run:
         assert revision is not None, "a validated plan has a row"
         return revision
 
-    async def _settled(self) -> PlanRevision:
-        """Returns the plan when it needs nobody's word, or has it; otherwise parks the run."""
-        revision, free = await database.call(self._look)
+    async def _approved_plan(self) -> PlanRevision:
+        """Returns the plan if it is approved or needs no approval; otherwise parks the run."""
+        revision, approved = await database.call(self._plan_and_approval)
         ended = [
             step.key for step in revision.steps.all() if step.status not in PlanStep.UNFINISHED
         ]
         self.recorder.outlook.set_plan(store.as_plan(revision), ended)
-        if free or await self.recorder.append(
+        if approved or await self.recorder.append(
             effect=lambda: approvals.request_if_needed(self.run, revision)
         ):
             return revision
         raise Parked
 
-    def _look(self) -> tuple[PlanRevision, bool]:
+    def _plan_and_approval(self) -> tuple[PlanRevision, bool]:
         revision = self._revision()
         done = self.recorder.finished(Phase.EXECUTION)
         return revision, done or approvals.needs_no_approval(self.run, revision)
 
     async def _execute(self, revision: PlanRevision) -> Finished:
-        execution = await self._carry_out(revision)
+        execution = await self._execute_plan(revision)
         if execution.failed and await self._replan(execution):
-            execution = await self._carry_out(await self._settled())
+            execution = await self._execute_plan(await self._approved_plan())
         tools = [step for step in execution.steps.values() if step.type == StepType.TOOL]
         done = [step for step in tools if step.status == PlanStep.Status.SUCCEEDED]
         if not tools:
-            return Finished("⚙️ Nothing to carry out", "The answer is the whole plan")
+            return Finished("⚙️ No actions needed")
         if len(done) == len(tools):
-            return Finished("⚙️ Plan carried out", f"All of {count(len(tools), 'step')} succeeded")
-        return Finished("⚙️ Plan carried out in part", _tally(tools))
+            return Finished(
+                "⚙️ Plan executed", f"{len(done)} of {count(len(tools), 'step')} succeeded"
+            )
+        return Finished("⚙️ Plan partly executed", _tally(tools))
 
-    async def _carry_out(self, revision: PlanRevision) -> Execution:
+    async def _execute_plan(self, revision: PlanRevision) -> Execution:
         execution = Execution(self.recorder, revision)
-        await execution.carry_out()
+        await execution.execute()
         return execution
 
     async def _replan(self, execution: Execution) -> bool:
-        """Has what is left planned anew, once in a run; tells whether there is another plan."""
+        """Replans the remaining steps, once per run; returns whether there is a new plan."""
         if self.run.replanned:
             return False
         failed = ", ".join(f"“{step.description}”" for step in execution.failed)
         started = {"phase": "started"}
-        await self.recorder.progress(REPLANNING, "🔁 Planning anew...", f"{failed} failed", started)
-        plan, details = None, "Nothing better was found"
+        await self.recorder.progress(REPLANNING, "🔁 Replanning...", f"{failed} failed", started)
+        plan, details = None, "No better plan found"
         try:
-            plan = await self.planner.again(execution.revision)
+            plan = await self.planner.replan(execution.revision)
         except ModelError as error:
-            details = str(error)  # what was done stays done, and is told of
-        kept = store.succeeded_steps(execution.revision)
+            details = str(error)  # the run continues, and the answer reports the failed step
+        done = store.succeeded_steps(execution.revision)
 
         def effect() -> Done[None]:
             Run.objects.filter(pk=self.run.pk).update(replanned=True)
-            told = store.save(self.run, plan, kept)[1] if plan else []
-            number = count(len(plan.steps) - len(kept), "step") if plan else details
-            ended = {"phase": "finished"}
-            said = events.Progress(self.run.pk, REPLANNING, "🔁 Planned anew", number, ended)
-            return Done(None, [*told, said])
+            plan_events = store.save(self.run, plan, done)[1] if plan else []
+            text = count(len(plan.steps) - len(done), "new step") if plan else details
+            message = "🔁 Plan revised" if plan else "🔁 Plan not revised"
+            progress = events.Progress(
+                self.run.pk, REPLANNING, message, text, {"phase": "finished"}
+            )
+            return Done(None, [*plan_events, progress])
 
         await self.recorder.append(effect=effect)
         self.run.replanned = True
         return plan is not None
 
-    def _what_became(self) -> tuple[list[PlanStep], list[PlanStep]]:
-        """Returns the steps of the plan, and those that failed in the plan before it."""
+    def _final_steps(self) -> tuple[list[PlanStep], list[PlanStep]]:
+        """Returns the steps of the plan, and the failed steps of the plan before it."""
         revision = self._revision()
         return list(revision.steps.all()), store.failed_before(revision)
 
-    # -- memory and answer, side by side -----------------------------------------------------------
+    # -- memory and answer, concurrently -----------------------------------------------------------
 
     async def _remember_and_answer(self, steps: list[PlanStep]) -> None:
-        spoken = [step for step in steps if step.type != StepType.TOOL]
+        text_steps = [step for step in steps if step.type != StepType.TOOL]
 
         async def remember() -> None:
             await self.recorder.phase(Phase.MEMORY, self._remember)
@@ -215,10 +219,12 @@ class _Run:
 
         async def answer() -> Finished:
             message = await write_answer(
-                self.recorder, self.model.answer(self.context, self.analysis, self.outcome), spoken
+                self.recorder,
+                self.model.answer(self.context, self.analysis, self.outcome),
+                text_steps,
             )
-            await remembered.wait()  # what "complete" counts includes the memory
-            return await self._answered(message, steps)
+            await remembered.wait()  # the summary counts changes of the memory
+            return await self._save_answer(message, steps)
 
         remembered = asyncio.Event()
         await run_together(remember(), _void(self.recorder.phase(Phase.COMPLETION, answer)))
@@ -227,20 +233,19 @@ class _Run:
         try:
             notes = await self.model.consolidate(self.context, self.outcome)
         except ModelError as error:
-            # The plan is carried out and the answer is being written: neither is lost for this.
+            # Not fatal: the plan is executed, and the answer is being written.
             return Finished("💾 Memory not updated", str(error))
 
         def effect() -> list[events.Event]:
             changes = memories.consolidate(self.run, notes)
             return [change_event(self.recorder, change) for change in changes]
 
-        details = f"{count(len(notes), 'note')} out of the exchange" if notes else "Nothing new"
-        return Finished(
-            "💾 Memory updated" if notes else "💾 Memory checked", details, effect=effect
-        )
+        if not notes:
+            return Finished("💾 Memory: no changes")
+        return Finished("💾 Memory updated", count(len(notes), "note"), effect=effect)
 
-    async def _answered(self, text: str, steps: list[PlanStep]) -> Finished:
-        tally = await database.call(_summary, self.run, steps)
+    async def _save_answer(self, text: str, steps: list[PlanStep]) -> Finished:
+        summary = await database.call(_summary, self.run, steps)
 
         def effect() -> list[events.Event]:
             message = Message(session=self.run.session, role=Message.Author.AGENT, content=text)
@@ -249,12 +254,12 @@ class _Run:
             raw_sql.save(self.run, "answer")
             return []
 
-        return Finished("🎉 Processing complete!", tally, effect=effect)
+        return Finished("🎉 Processing complete!", summary, effect=effect)
 
     async def _complete(self) -> None:
         def effect() -> Any:
             run = raw_sql.get(Run, self.run.pk)
-            answer = raw_sql.get(Message, run.answer_id)  # the completion phase wrote it
+            answer = raw_sql.get(Message, run.answer_id)  # saved by the completion phase
             ended = ending.end(run, Run.Status.SUCCEEDED)
             last = events.Complete(
                 run.pk,
@@ -279,20 +284,19 @@ async def _void(awaitable: Awaitable[Any]) -> None:
 
 def _verdict(checked: Checked) -> str:
     if checked.errors:
-        number = count(len(checked.errors), "problem")
-        return f"No valid plan was found; nothing is changed ({number})"
+        return f"No valid plan found, no actions ({count(len(checked.errors), 'problem')})"
     tools = [step for step in checked.plan.steps if step.type == StepType.TOOL]
     if not tools:
-        return "Nothing is changed: the answer is the whole plan"
-    deleted = len(validation.destructive_steps(tools))
-    what = f"{count(deleted, 'step')} of {len(tools)} delete" if deleted else "nothing is deleted"
-    if deleted == 1:
-        what = f"1 step of {len(tools)} deletes"
-    return f"Every step is possible, {what}" + (", mended once" if checked.mended else "")
+        return "Only an answer, no actions"
+    deletions = len(validation.destructive_steps(tools))
+    parts = [count(len(tools), "valid step")]
+    parts += [count(deletions, "deletion")] if deletions else []
+    parts += ["repaired once"] if checked.repaired else []
+    return ", ".join(parts)
 
 
 def _tally(tools: list[PlanStep]) -> str:
-    counted = {
+    numbers = {
         status: sum(step.status == status for step in tools)
         for status in (
             PlanStep.Status.SUCCEEDED,
@@ -300,21 +304,21 @@ def _tally(tools: list[PlanStep]) -> str:
             PlanStep.Status.SKIPPED,
         )
     }
-    return ", ".join(f"{number} {status}" for status, number in counted.items() if number)
+    return ", ".join(f"{number} {status}" for status, number in numbers.items() if number)
 
 
 def _summary(run: Run, steps: list[PlanStep]) -> str:
-    """Returns what was done, counted from the rows and the log: "3 steps, 2 tasks, 1 memory"."""
-    touched = _touched(run)
+    """Returns the counts of steps and changed objects: "3 steps, 2 tasks, 1 memory"."""
+    changed = _changed_objects(run)
     parts = [count(len(steps), "step")]
-    if tasks := sum(kind == "task" for kind, _ in touched):
+    if tasks := sum(kind == "task" for kind, _ in changed):
         parts.append(count(tasks, "task"))
-    if memories := sum(kind == "memory" for kind, _ in touched):
+    if memories := sum(kind == "memory" for kind, _ in changed):
         parts.append(count(memories, "memory", "memories"))
     failed = sum(step.status == PlanStep.Status.FAILED for step in steps)
     return ", ".join(parts) + (f", {failed} failed" if failed else "")
 
 
-def _touched(run: Run) -> set[tuple[str, UUID]]:
+def _changed_objects(run: Run) -> set[tuple[str, UUID]]:
     """Returns kind and id of each object that the run changed."""
     return {(change.object, change.id) for change in ending.events_of(run, events.Change)}

@@ -1,6 +1,6 @@
-"""Has plans made by the model and checked, and made anew after a failure. Writes nothing, runs nothing.
+"""Asks the model for plans, validates them, and replans after a failure. Writes and executes nothing.
 
-A plan that is not valid goes back to the model once; then a plan that only answers takes its place.
+An invalid plan goes back to the model once; after that, a plan that only answers replaces it.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from agent.tools import registry
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A valid plan. `errors`: why it only answers, if so; `mended`: the first one was not valid."""
+    """A valid plan. `errors`: why it only answers, if so; `repaired`: the first plan was invalid."""
 
     plan: Plan
     errors: Sequence[str] = ()
-    mended: bool = False
+    repaired: bool = False
 
 
 class Planner:
-    """Makes the plans of one run. What it has carried out stays in each of them, as it is."""
+    """Makes the plans of one run. Each plan contains the finished steps unchanged."""
 
     def __init__(self, model: Model, run: Run, context: Context, analysis: Analysis) -> None:
         self.model = model
@@ -38,39 +38,39 @@ class Planner:
         self.analysis = analysis
 
     async def make(self) -> dict[str, Any]:
-        """Returns the plan as the model makes it, unchecked; after a rejection one that heeds it."""
+        """Returns the model's plan, not validated. After a rejection the model gets its reason."""
         if not self.analysis.needs_tools or self.analysis.question:
-            return _words_only(self.analysis).as_json()
-        if self.run.attempt == 1:  # nobody has seen a plan yet
+            return _answer_only(self.analysis).as_json()
+        if self.run.attempt == 1:  # no plan has been rejected yet
             return await self._ask(None)
         return await self._ask(await database.call(approvals.requested_revision, self.run))
 
-    async def check(self, raw: Any, kept: Mapping[str, PlanStep]) -> Checked:
-        """Returns the plan that `raw` is, or one in its place. `kept`: what is carried out already."""
-        plan, errors = await self._checked(raw, kept)
-        mended = bool(errors)
+    async def check(self, raw: Any, done: Mapping[str, PlanStep]) -> Checked:
+        """Returns the plan in `raw` if it is valid, or one in its place. `done`: the finished steps."""
+        plan, errors = await self._checked(raw, done)
+        repaired = bool(errors)
         if errors and self.analysis.needs_tools:
             last = raw if isinstance(raw, dict) else None
-            raw = await self._ask(Revise((*errors, *_about(kept)), last))
-            plan, errors = await self._checked(raw, kept)
+            raw = await self._ask(Revise((*errors, *_describe(done)), last))
+            plan, errors = await self._checked(raw, done)
         if plan is None or errors:
-            return Checked(_only_say(errors, kept), errors, mended)
-        return Checked(plan, (), mended)
+            return Checked(_no_valid_plan(errors, done), errors, repaired)
+        return Checked(plan, (), repaired)
 
-    async def again(self, revision: PlanRevision) -> Plan | None:
-        """Returns a plan in which something else stands for what failed; None when there is none."""
+    async def replan(self, revision: PlanRevision) -> Plan | None:
+        """Returns a plan that replaces the failed steps; None when the model has no other."""
         steps = list(revision.steps.all())
-        kept = store.succeeded_steps(revision)
+        done = store.succeeded_steps(revision)
         reasons = [
             f"step {step.key} ({step.description}) did not succeed: {step.error}"
             for step in steps
             if step.status in (PlanStep.Status.FAILED, PlanStep.Status.SKIPPED)
         ]
         last = store.as_plan(revision)
-        raw = await self._ask(Revise((*reasons, *_about(kept)), last.as_json()))
-        checked = await self.check(raw, kept)
-        fresh = _work(checked.plan, kept)
-        if checked.errors or not fresh or fresh == _work(last, kept):
+        raw = await self._ask(Revise((*reasons, *_describe(done)), last.as_json()))
+        checked = await self.check(raw, done)
+        remaining = _work(checked.plan, done)
+        if checked.errors or not remaining or remaining == _work(last, done):
             return None
         return checked.plan
 
@@ -78,64 +78,64 @@ class Planner:
         return await self.model.plan(self.context, self.analysis, tool_specs(), revise)
 
     async def _checked(
-        self, raw: Any, kept: Mapping[str, PlanStep]
+        self, raw: Any, done: Mapping[str, PlanStep]
     ) -> tuple[Plan | None, list[str]]:
         try:
-            plan = parser.parse(_with_kept(raw, kept))
+            plan = parser.parse(_with_done_steps(raw, done))
         except PlanInvalid as error:
             return None, error.errors
-        return plan, await database.call(self._problems, plan, kept)
+        return plan, await database.call(self._problems, plan, done)
 
-    def _problems(self, plan: Plan, kept: Mapping[str, PlanStep]) -> list[str]:
+    def _problems(self, plan: Plan, done: Mapping[str, PlanStep]) -> list[str]:
         project, user = self.run.session.project, self.run.created_by
-        return validation.problems(plan, project, user, done=kept)
+        return validation.problems(plan, project, user, done=done)
 
 
 def tool_specs() -> list[ToolSpec]:
     return [tool.spec for tool in registry.all_tools()]
 
 
-def _words_only(analysis: Analysis) -> Plan:
+def _answer_only(analysis: Analysis) -> Plan:
     if analysis.question:
         return Plan("", (Step("s1", StepType.ASK, analysis.question),))
     return answer_only()
 
 
-def _with_kept(raw: Any, kept: Mapping[str, PlanStep]) -> Any:
-    """Returns the plan with the steps `kept` before its own, whether it repeats them or not."""
-    if not kept or not isinstance(raw, Mapping) or not isinstance(raw.get("steps"), list):
+def _with_done_steps(raw: Any, done: Mapping[str, PlanStep]) -> Any:
+    """Returns the plan with the `done` steps first, whether the model repeated them or not."""
+    if not done or not isinstance(raw, Mapping) or not isinstance(raw.get("steps"), list):
         return raw
-    before = [store.as_step(step).as_json() for step in kept.values()]
-    fresh = [
-        item for item in raw["steps"] if not (isinstance(item, Mapping) and item.get("id") in kept)
+    first = [store.as_step(step).as_json() for step in done.values()]
+    others = [
+        item for item in raw["steps"] if not (isinstance(item, Mapping) and item.get("id") in done)
     ]
-    return {**raw, "steps": [*before, *fresh]}
+    return {**raw, "steps": [*first, *others]}
 
 
-def _about(kept: Mapping[str, PlanStep]) -> list[str]:
-    """Returns what a model is told of the steps that stay. Not their results: those are only data."""
+def _describe(done: Mapping[str, PlanStep]) -> list[str]:
+    """Returns what the model is told about the finished steps; not their results, which are data."""
     return [
-        f"step {key} ({step.description}) is done and stays; do not do it again, but later steps may "
-        f"depend on {key} and take parts of its result"
-        for key, step in kept.items()
+        f"step {key} ({step.description}) is done and stays in the plan. Do not repeat it; later steps may "
+        f"depend on {key} and use its result"
+        for key, step in done.items()
     ]
 
 
-def _work(plan: Plan, kept: Mapping[str, PlanStep]) -> list[tuple[str, Any]]:
-    """Returns what `plan` still does, whatever its steps are called."""
+def _work(plan: Plan, done: Mapping[str, PlanStep]) -> list[tuple[str, Any]]:
+    """Returns the tool calls that `plan` still has to execute, without the ids of its steps."""
     return [
         (step.tool, step.arguments)
         for step in plan.steps
-        if step.type == StepType.TOOL and step.id not in kept
+        if step.type == StepType.TOOL and step.id not in done
     ]
 
 
-def _only_say(errors: Sequence[str], kept: Mapping[str, PlanStep]) -> Plan:
-    """Returns the plan that does nothing more, and says that no valid one was found."""
-    said = f"Say that no valid plan was found: {'; '.join(errors)}"[:500]
-    before = [store.as_step(step) for step in kept.values()]
-    free = next(name for n in range(1, 99) if (name := f"s{n}") not in kept)
+def _no_valid_plan(errors: Sequence[str], done: Mapping[str, PlanStep]) -> Plan:
+    """Returns a plan with one answer step, which reports that no valid plan was found."""
+    description = f"Say that no valid plan was found: {'; '.join(errors)}"[:500]
+    first = [store.as_step(step) for step in done.values()]
+    unused = next(name for n in range(1, 99) if (name := f"s{n}") not in done)
     return Plan(
-        "The plan could not be made valid; nothing more is changed.",
-        (*before, Step(free, StepType.ANSWER, said)),
+        "No valid plan was found; nothing more is changed.",
+        (*first, Step(unused, StepType.ANSWER, description)),
     )

@@ -1,4 +1,4 @@
-"""Who you are, your tokens, and what the agent can do."""
+"""The current user, their access tokens, and the agent's tools."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from chat.api.views import ApiView, PageQuery
 class Me(ApiView):
     @operation(MeSerializer)
     def get(self, request: Request) -> Response:
-        """Tells who you are, and whether you came to read or to write."""
+        """Returns the current user and the scope of the request."""
         user = user_of(request)
         scope = ApiToken.Scope.WRITE if may_write(request) else ApiToken.Scope.READ
         shown = {"id": user.pk, "username": user.get_username(), "scope": scope}
@@ -37,7 +37,7 @@ class Me(ApiView):
 class Tools(ApiView):
     @operation(ToolSerializer(many=True))
     def get(self, request: Request) -> Response:
-        """Lists what a plan may use."""
+        """Lists the tools that plans can use."""
         return Response(ToolSerializer(list(registry.all_tools()), many=True).data)
 
 
@@ -49,7 +49,7 @@ class TokenInput(serializers.Serializer[ApiToken]):
 class Tokens(ApiView):
     @operation(TokenSerializer, query=PageQuery, many=True)
     def get(self, request: Request) -> Response:
-        """Lists your tokens that are in force."""
+        """Lists your active tokens."""
         self.query(PageQuery)
         rows = ApiToken.objects.filter(user=user_of(request), revoked_at=None)
         return self.page(rows, TokenSerializer, "-created_at")
@@ -57,9 +57,9 @@ class Tokens(ApiView):
     @operation({201: NewTokenSerializer}, body=TokenInput, once=True)
     @once("key")
     def post(self, request: Request) -> Response:
-        """Makes a token. Its key is in this answer and nowhere else: only a digest is kept."""
+        """Creates a token. Its key is only in this response: the server keeps a digest."""
         token, key = create_token(user_of(request), **self.read(TokenInput))
-        token.key = key  # type: ignore[attr-defined]  # for this one answer
+        token.key = key  # type: ignore[attr-defined]  # for this response
         shown = self.show(NewTokenSerializer, token)
         return Response(shown, 201, headers={"Location": f"/api/tokens/{token.pk}/"})
 
@@ -71,7 +71,7 @@ class TokenDetail(ApiView):
 
     @operation()
     def delete(self, request: Request, token_id: UUID) -> Response:
-        """Revokes it; what it has open closes within a second or so."""
+        """Revokes the token; its open connections close within about a second."""
         revoke(ApiToken.objects.filter(pk=self._token(token_id).pk))
         return Response(status=204)
 
@@ -79,5 +79,5 @@ class TokenDetail(ApiView):
         mine = ApiToken.objects.filter(user=user_of(self.request), revoked_at=None)
         token = mine.filter(pk=token_id).first()
         if token is None:
-            raise Http404("There is no such token.")
+            raise Http404("Token not found.")
         return token

@@ -1,4 +1,4 @@
-"""AG-UI's endpoint: whose words mean which session and run, and the stream of one AG-UI run."""
+"""The AG-UI endpoint: maps threads and runs to sessions and runs, and streams AG-UI's events."""
 
 from __future__ import annotations
 
@@ -34,31 +34,31 @@ from chat.api.views import ApiView, on_loop
 from chat.connection_identity import ConnectionIdentity
 from chat.models import Alias
 
-MOST_NAME = 255  # characters of a threadId or runId
+MAX_NAME = 255  # characters of a threadId or runId
 NAMES = UUID("0d6b1c0e-3f0e-4a4e-9a3b-8f6f4a0a7c55")
 
 
-# As much of AG-UI's `RunAgentInput` as counts here; the package checks all of it.
-NAME = {"type": "string", "minLength": 1, "maxLength": MOST_NAME}
+# The parts of AG-UI's `RunAgentInput` that are used here. The package validates all of it.
+NAME = {"type": "string", "minLength": 1, "maxLength": MAX_NAME}
 OBJECTS = {"type": "array", "items": {"type": "object"}}
 AGENT_INPUT = {
     "type": "object",
     "required": ["threadId", "runId", "messages"],
     "properties": {
-        "threadId": {**NAME, "description": "Your name for a session; a new one starts one."},
-        "runId": {**NAME, "description": "Your name for a run; a known one attaches to it."},
+        "threadId": {**NAME, "description": "Your name for a session; a new name creates one."},
+        "runId": {**NAME, "description": "Your name for a run; a known name continues its stream."},
         "messages": OBJECTS,
         "resume": OBJECTS,
         "forwardedProps": {
             "type": "object",
-            "description": "`project`, where a new thread is started; `approval`; `task`.",
+            "description": "`project`, for a new thread; `approval`; `task`.",
         },
     },
 }
 
 
-class Wishes(serializers.Serializer[None]):
-    """What `forwardedProps` may ask for."""
+class ForwardedProps(serializers.Serializer[None]):
+    """The supported values of `forwardedProps`."""
 
     project = serializers.UUIDField(required=False)
     approval = serializers.ChoiceField(ApprovalMode.choices, default=ApprovalMode.AUTO)
@@ -66,7 +66,7 @@ class Wishes(serializers.Serializer[None]):
 
 
 class OtherThread(APIException):
-    """The runId is known, and belongs to another thread."""
+    """The runId belongs to another thread."""
 
     status_code = 409
     default_detail = "This runId belongs to another thread."
@@ -77,19 +77,19 @@ class AgUi(ApiView):
     renderer_classes = [JSONRenderer, sse.EventStreamRenderer]
 
     @operation(
-        {(200, "text/event-stream"): stream_of("AG-UI's events, of this run.")},
+        {(200, "text/event-stream"): stream_of("The run's AG-UI events.")},
         body={"application/json": AGENT_INPUT},
         conflicts=True,
     )
     def post(self, request: Request) -> HttpResponseBase:
-        """Runs the agent, by the AG-UI protocol.
+        """Runs the agent by the AG-UI protocol.
 
-        Of `messages` the last user message is read. A known `runId` attaches to its run; `resume`
-        answers the interrupt that it names. Closing cancels nothing.
+        Only the last user message of `messages` is used. A known `runId` continues its run's stream;
+        `resume` answers an interrupt. Closing the stream does not cancel the run.
         """
         asked = _parsed(request.data)
         sse.require_place(request)
-        alias = self._known(asked) or self._begun(asked)
+        alias = self._known(asked) or self._new(asked)
         return self._stream(alias, alias.after)
 
     def _known(self, asked: RunAgentInput) -> Alias | None:
@@ -104,38 +104,39 @@ class AgUi(ApiView):
             raise OtherThread
         return alias
 
-    def _begun(self, asked: RunAgentInput) -> Alias:
+    def _new(self, asked: RunAgentInput) -> Alias:
         return self._resumed(asked) if asked.resume else self._started(asked)
 
     # -- a new run ---------------------------------------------------------------------------------
 
     def _started(self, asked: RunAgentInput) -> Alias:
         user = user_of(self.request)
-        content = runs.checked_content(_last_said(asked))
+        content = runs.checked_content(_last_user_message(asked))
         props = asked.forwarded_props if isinstance(asked.forwarded_props, dict) else {}
-        wishes = Wishes(data={name: props[name] for name in Wishes().fields if name in props})
-        wishes.is_valid(raise_exception=True)
-        wanted = wishes.validated_data
+        known = {name: props[name] for name in ForwardedProps().fields if name in props}
+        options = ForwardedProps(data=known)
+        options.is_valid(raise_exception=True)
+        wanted = options.validated_data
         session, is_new = self._thread(asked.thread_id, wanted.get("project"))
-        # Its own name for the message: two requests at once start one run.
+        # Derived from the names: concurrent requests start one run.
         client_id = uuid5(NAMES, f"{user.pk}:{asked.thread_id}:{asked.run_id}")
         message_request = MessageRequest(content, client_id, wanted["approval"], wanted.get("task"))
         run = start_in(session, user, message_request, is_new=is_new)
         return self._name(asked.run_id, session, run, run_filter.start_of(run))
 
     def _thread(self, name: str, project: UUID | None) -> tuple[ChatSession, bool]:
-        """Returns the session of a thread, and whether it was made now, for a new name."""
+        """Returns the session of a thread, and whether it was created now."""
         user = user_of(self.request)
         threads = _aliases(self.request, Alias.Kind.THREAD).filter(name=name)
         if (known := threads.first()) is not None:
             return access.get_session(user, known.session_id, Role.EDITOR), False
-        place = self._project(project)
+        in_project = self._project(project)
         with transaction.atomic():
-            session = ChatSession.objects.create(project=place, created_by=user)
+            session = ChatSession.objects.create(project=in_project, created_by=user)
             alias, is_new = Alias.objects.get_or_create(
                 user=user, kind=Alias.Kind.THREAD, name=name, defaults={"session": session}
             )
-            if not is_new:  # somebody was faster
+            if not is_new:  # a concurrent request was faster
                 session.delete()
         return access.get_session(user, alias.session_id, Role.EDITOR), is_new
 
@@ -145,7 +146,7 @@ class AgUi(ApiView):
             return access.get_project(user, named, Role.EDITOR)
         if (latest := access.latest_writable(user)) is not None:
             return latest
-        raise ValidationError({"forwardedProps": ["Name a project: there is none to write in."]})
+        raise ValidationError({"forwardedProps": ["Give a project: you are an editor of none."]})
 
     def _name(self, name: str, session: ChatSession, run: Run, after: int) -> Alias:
         alias, _ = Alias.objects.select_related("run").get_or_create(
@@ -156,15 +157,15 @@ class AgUi(ApiView):
         )
         return alias
 
-    # -- an interrupted one ------------------------------------------------------------------------
+    # -- resuming ---------------------------------------------------------------------------------
 
     def _resumed(self, asked: RunAgentInput) -> Alias:
-        """Answers the interrupt; the rest of the run is an AG-UI run of its own."""
+        """Answers the interrupt. The rest of the run is another AG-UI run."""
         assert asked.resume, "asked for"
         if len(asked.resume) != 1:
-            raise ValidationError({"resume": ["One interrupt is open at a time."]})
+            raise ValidationError({"resume": ["Only one interrupt is open at a time."]})
         (entry,) = asked.resume
-        approval, revision = self._question(asked.thread_id, entry.interrupt_id)
+        approval, revision = self._approval(asked.thread_id, entry.interrupt_id)
         session = ChatSession.objects.get(pk=approval.run.session_id)
         alias = self._name(asked.run_id, session, approval.run, session.last_seq)
         try:
@@ -174,12 +175,12 @@ class AgUi(ApiView):
             raise
         return alias
 
-    def _question(self, thread: str, interrupt: str) -> tuple[Approval, int]:
+    def _approval(self, thread: str, interrupt: str) -> tuple[Approval, int]:
         name, _, revision = interrupt.rpartition(":")
         try:
             approval_id, number = UUID(name), int(revision[:10])
         except ValueError:
-            raise Http404("There is no such interrupt.") from None
+            raise Http404("Interrupt not found.") from None
         threads = _aliases(self.request, Alias.Kind.THREAD).filter(name=thread)
         approval = (
             Approval.objects.filter(pk=approval_id, run__session__in=threads.values("session"))
@@ -187,25 +188,25 @@ class AgUi(ApiView):
             .first()
         )
         if approval is None:
-            raise Http404("There is no such interrupt.")
+            raise Http404("Interrupt not found.")
         access.get_run(user_of(self.request), approval.run_id, Role.EDITOR)
         return approval, number
 
     def _answer(self, run: Run, revision: int, entry: Any) -> None:
-        user, said = user_of(self.request), entry.payload
+        user, payload = user_of(self.request), entry.payload
         if entry.status == "cancelled":
             on_loop(ending.cancel, run.session_id, run.pk, user)
             return
-        if not isinstance(said, dict) or not isinstance(said.get("approved"), bool):
-            raise ValidationError({"resume": ["The payload says whether it is approved."]})
-        which = (run.session_id, run.pk)
-        if not said["approved"]:
-            on_loop(approvals.reject, *which, revision, user, str(said.get("reason") or ""))
+        if not isinstance(payload, dict) or not isinstance(payload.get("approved"), bool):
+            raise ValidationError({"resume": ["The payload needs a boolean `approved`."]})
+        ids = (run.session_id, run.pk)
+        if not payload["approved"]:
+            on_loop(approvals.reject, *ids, revision, user, str(payload.get("reason") or ""))
             return
-        if isinstance(said.get("steps"), list):
-            on_loop(approvals.edit, *which, revision, user, said["steps"])
+        if isinstance(payload.get("steps"), list):
+            on_loop(approvals.edit, *ids, revision, user, payload["steps"])
             revision += 1
-        on_loop(approvals.approve, *which, revision, user)
+        on_loop(approvals.approve, *ids, revision, user)
 
     # -- the stream --------------------------------------------------------------------------------
 
@@ -228,10 +229,10 @@ class AgUiEvents(AgUi):
         query=Cursor,
     )
     def get(self, request: Request, name: str) -> HttpResponseBase:
-        """Goes on with the stream of a run, by your `runId`, after the last `id` that you had."""
+        """Continues the stream of a run, named by your `runId`, after the last `id` that you received."""
         alias = _aliases(request, Alias.Kind.RUN).filter(name=_text(name)).first()
         if alias is None:
-            raise Http404("There is no such run.")
+            raise Http404("Run not found.")
         after = sse.cursor_of(request)
         sse.require_place(request)
         return self._stream(alias, after)
@@ -249,40 +250,41 @@ def _parsed(data: Any) -> RunAgentInput:
             {".".join(map(str, item["loc"])) or "body": [item["msg"]] for item in error.errors()}
         ) from None
     for name in (asked.thread_id, asked.run_id):
-        if not 1 <= len(name) <= MOST_NAME:
-            raise ValidationError({"runId": [f"A name has 1 to {MOST_NAME} characters."]})
+        if not 1 <= len(name) <= MAX_NAME:
+            raise ValidationError({"runId": [f"1 to {MAX_NAME} characters."]})
     return asked
 
 
 def _text(name: str) -> str:
     if not is_text(name):
-        raise Http404("There is no such run.")
+        raise Http404("Run not found.")
     return name
 
 
-def _last_said(asked: RunAgentInput) -> str:
-    said = [message for message in asked.messages if isinstance(message, UserMessage)]
-    if not said:
-        raise ValidationError({"messages": ["There is no user message."]})
-    content = said[-1].content
+def _last_user_message(asked: RunAgentInput) -> str:
+    messages = [message for message in asked.messages if isinstance(message, UserMessage)]
+    if not messages:
+        raise ValidationError({"messages": ["A user message is needed."]})
+    content = messages[-1].content
     if isinstance(content, str):
         return content
     texts = [part.text for part in content if isinstance(part, TextPart)]
     if len(texts) != len(content):
-        raise ValidationError({"messages": ["Only text can be read."]})
+        raise ValidationError({"messages": ["Only text is supported."]})
     return "\n".join(texts)
 
 
 async def _blocks(
     identity: ConnectionIdentity, run: Run, translation: Translation, after: int
 ) -> AsyncGenerator[str, None]:
-    """Translates from the run's start, and tells what comes after `after`.
+    """Translates the run's events from its start, and yields those after `after`.
 
-    The `id` stands with the last of what one event is: whoever was cut off in between gets it again.
+    An event may become several AG-UI events. Only the last has the `id`, so that a client that was
+    disconnected in between gets all of them again.
     """
     start = await database.call(run_filter.start_of, run)
-    async with aclosing(run_filter.of_run(identity, run, start)) as found:
-        async for item in found:
+    async with aclosing(run_filter.of_run(identity, run, start)) as items:
+        async for item in items:
             if item.event is None:
                 if item.frame.seq is None:
                     yield ": heartbeat\n\n"

@@ -1,4 +1,4 @@
-"""Who sends a request: a page's cookie with its CSRF token, or a program's access token."""
+"""Authentication: a session cookie with a CSRF token, or an access token."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TokenAuthentication(BaseAuthentication):
             return None
         token = find_token(key.strip().decode("latin-1"))
         if token is None:
-            raise AuthenticationFailed("This token is unknown or revoked.")
+            raise AuthenticationFailed("Unknown or revoked token.")
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:
@@ -32,9 +32,9 @@ class TokenAuthentication(BaseAuthentication):
 
 
 class MayWrite(BasePermission):
-    """A token of the scope `read` may only look."""
+    """A token with the scope `read` allows only safe methods."""
 
-    message = "This token may only read."
+    message = "This token is read-only."
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return request.method in SAFE_METHODS or may_write(request)
@@ -50,7 +50,7 @@ def user_of(request: Request) -> User:
 
 
 def login_of(request: Request) -> Login:
-    """Returns how the person came in, for a stream that must end when that holds no more."""
+    """Returns the login of the request, for a stream that has to end when it becomes invalid."""
     user, token = user_of(request), request.auth
     if isinstance(token, ApiToken):
         return Login(user.pk, user.get_username(), token=token.pk, may_write=may_write(request))

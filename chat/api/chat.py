@@ -1,4 +1,4 @@
-"""Saying something to a project: with one answer at the end, or as a stream of what happens."""
+"""Sends a message to a project; responds with the answer, or with a stream of events."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ logger = logging.getLogger(__name__)
 class ChatInput(serializers.Serializer[None]):
     message = serializers.CharField(trim_whitespace=False, allow_blank=True)
     session = serializers.UUIDField(
-        required=False, allow_null=True, help_text="Without: the project's latest, or a new one."
+        required=False,
+        allow_null=True,
+        help_text="Default: the project's latest session, or a new one.",
     )
     client_id = serializers.UUIDField(required=False, allow_null=True)
     approval = serializers.ChoiceField(ApprovalMode.choices, default=ApprovalMode.AUTO)
@@ -72,14 +74,14 @@ class ChatView(ApiView):
         request = self.request
         user = user_of(request)
         project = access.get_project(user, project_id, Role.EDITOR)
-        said = self.read(ChatInput)
+        fields = self.read(ChatInput)
         check_key(request)
         sse.require_place(request)
-        client_id = said.get("client_id") or client_id_of(request)
+        client_id = fields.get("client_id") or client_id_of(request)
         message_request = MessageRequest(
-            said["message"], client_id, said["approval"], said.get("task")
+            fields["message"], client_id, fields["approval"], fields.get("task")
         )
-        known = _session(project, said.get("session"), client_id)
+        known = _session(project, fields.get("session"), client_id)
         session = known or ChatSession.objects.create(project=project, created_by=user)
         return session, start_in(session, user, message_request, is_new=known is None)
 
@@ -88,27 +90,27 @@ def _session(project: Project, named: UUID | None, client_id: UUID | None) -> Ch
     if named is not None:
         session = project.sessions.filter(pk=named).first()
         if session is None:
-            raise Http404("There is no such session.")
+            raise Http404("Session not found.")
         return session
-    if client_id is not None:  # sent again: where it was accepted, whatever is the latest by now
+    if client_id is not None:  # sent again: the session that accepted it first
         known = Message.objects.filter(session__project=project, client_id=client_id).first()
         if known is not None:
             return known.session
     return project.sessions.order_by("-updated_at").first()
 
 
-# -- one answer ------------------------------------------------------------------------------------
+# -- response --------------------------------------------------------------------------------------
 
 
 class Waiting(Response):
-    """Stands for the answer until the run is over; only a viewer in the feed is held for it."""
+    """The response before the run is over. Waiting for it takes no thread."""
 
     def __init__(self, identity: ConnectionIdentity, run: Run, after: int) -> None:
         super().__init__()
         self.identity, self.run, self.after = identity, run, after
 
-    async def settle(self) -> None:
-        """Waits for the end of the run, or until it waits for a person; then is the answer."""
+    async def wait(self) -> None:
+        """Waits until the run is over or waits for approval; then fills the response."""
         async with aclosing(run_filter.of_run(self.identity, self.run, self.after)) as frames:
             async for frame in frames:
                 if frame.blocked:
@@ -117,8 +119,8 @@ class Waiting(Response):
         if self.status_code == 202:
             self["Location"] = f"/api/runs/{self.run.pk}/"
 
-    def become(self, other: Response) -> None:
-        """Is `other` instead."""
+    def replace(self, other: Response) -> None:
+        """Takes over the content of `other`."""
         self.status_code, self.data = other.status_code, other.data
         for name, value in other.items():
             self[name] = value
@@ -131,9 +133,9 @@ class Chat(ChatView):
         once=True,
     )
     def post(self, request: Request, project_id: UUID) -> HttpResponseBase:
-        """Says something and waits for the answer.
+        """Sends a message and waits for the answer.
 
-        202 with the `Location` of the run: when that waits for a person, or at once with
+        202 with the `Location` of the run: when it waits for approval, or at once with
         `Prefer: respond-async`. 502: the run failed.
         """
         session, run = self.accept(project_id)
@@ -152,28 +154,28 @@ class Chat(ChatView):
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
-        """The wait is on the event loop: a thread for each that waits would be a thread too many."""
+        """Waits on the event loop, so that a waiting request holds no thread."""
         accept = super().as_view(**initkwargs)
 
         async def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             response: HttpResponseBase = await sync_to_async(accept)(request, *args, **kwargs)
             if isinstance(response, Waiting):
                 try:
-                    await response.settle()
+                    await response.wait()
                 except database.CONNECTION_ERRORS:
-                    logger.exception("The database is away; a run was not waited for")
-                    response.become(errors.away("The run goes on; ask for it again."))
+                    logger.exception("Could not wait for a run: the database is unavailable")
+                    response.replace(errors.unavailable("The run continues; ask for it again."))
                 except asyncio.CancelledError:
-                    # The client has left. Raised through the middleware's threads, which nobody awaits
-                    # any more, it would be a traceback in the log.
-                    response.become(errors.away("The run goes on; ask for it again."))
+                    # The client has left. If this was raised, the middleware's threads, which nobody
+                    # awaits any more, would log a traceback.
+                    response.replace(errors.unavailable("The run continues; ask for it again."))
             return response
 
         return functools.update_wrapper(view, accept)
 
 
 def _answer(run_id: UUID) -> tuple[int, dict[str, Any]]:
-    """Returns the status and the body that answer for the run as it is."""
+    """Returns the status and the body for the run's current state."""
     run = Run.objects.select_related("answer").get(pk=run_id)
     if run.status == Run.Status.FAILED:
         failure = {"error": run.error, "code": run.error_code, "retryable": run.retryable}
@@ -193,12 +195,12 @@ def _answer(run_id: UUID) -> tuple[int, dict[str, Any]]:
 
 
 def _changes(run: Run) -> list[Any]:
-    told = Event.objects.filter(session=run.session_id, run=run, type=EventType.CHANGE)
-    bodies = told.order_by("seq").values_list("body", flat=True)
+    rows = Event.objects.filter(session=run.session_id, run=run, type=EventType.CHANGE)
+    bodies = rows.order_by("seq").values_list("body", flat=True)
     return [events.read(body).told() for body in bodies]
 
 
-# -- a stream --------------------------------------------------------------------------------------
+# -- stream ----------------------------------------------------------------------------------------
 
 
 class ChatStream(ChatView):
@@ -210,13 +212,14 @@ class ChatStream(ChatView):
         once=True,
     )
     def post(self, request: Request, project_id: UUID) -> HttpResponseBase:
-        """Says something and streams what happens, to the end of the run.
+        """Sends a message and streams the events of its run.
 
-        The same `client_id` again attaches to its run, after `Last-Event-ID`. Closing cancels nothing.
+        The same `client_id` again continues its run's stream after `Last-Event-ID`. Closing the
+        stream does not cancel the run.
         """
-        had = sse.cursor_of(request)
+        cursor = sse.cursor_of(request)
         session, run = self.accept(project_id)
-        after = max(run_filter.start_of(run), min(had, session.last_seq))
+        after = max(run_filter.start_of(run), min(cursor, session.last_seq))
         identity = sse.identity_of(request, session)
         return sse.stream(request, _blocks(identity, run, after))
 
@@ -224,14 +227,14 @@ class ChatStream(ChatView):
 async def _blocks(identity: ConnectionIdentity, run: Run, after: int) -> AsyncGenerator[str, None]:
     if await database.call(_is_over, run.pk, after):
         return
-    async with aclosing(run_filter.of_run(identity, run, after)) as found:
-        async for item in found:
+    async with aclosing(run_filter.of_run(identity, run, after)) as items:
+        async for item in items:
             if item.event is not None or item.frame.seq is None:
                 yield sse.block(item.frame.body, item.frame.seq)
 
 
 def _is_over(run: UUID, after: int) -> bool:
-    """Tells whether there is nothing of the run after this position, and will not be."""
+    """Tells whether the run is over and has no events after this position."""
     row = Run.objects.get(pk=run)
     rest = Event.objects.filter(session=row.session_id, run=run, seq__gt=after)
     return row.status not in Run.UNFINISHED and not rest.exists()

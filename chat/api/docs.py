@@ -1,4 +1,4 @@
-"""The API described: an OpenAPI document, and a page to read it on. Both are open and tell no secret."""
+"""The OpenAPI document of the API, and a page that shows it. Both are public."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from drf_spectacular.generators import SchemaGenerator
 from rest_framework.utils.encoders import JSONEncoder
 
 
-@cache  # it takes a second, and says the same until the next start
+@cache  # takes a second to generate, and never changes in a process
 def document() -> str:
-    found = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
-    return json.dumps(found, cls=JSONEncoder)
+    generated = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return json.dumps(generated, cls=JSONEncoder)
 
 
 @require_safe

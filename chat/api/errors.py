@@ -1,4 +1,4 @@
-"""What goes wrong, as HTTP: a status, and `{"detail", "code"}` or `{"field": [...]}`. Never a traceback."""
+"""Errors as HTTP responses: a status, and `{"detail", "code"}` or `{"field": [...]}`; no traceback."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from agent.support import database
 
 logger = logging.getLogger(__name__)
 
-# By the code of a refusal; any other is a 400.
+# By the code of a refusal; others are 400.
 STATUS = {
     "forbidden": status.HTTP_403_FORBIDDEN,
     "not_found": status.HTTP_404_NOT_FOUND,
@@ -27,15 +27,15 @@ STATUS = {
     "rate_limited": status.HTTP_429_TOO_MANY_REQUESTS,
     "queue_full": status.HTTP_429_TOO_MANY_REQUESTS,
 }
-# Seconds after which to come back. Of the messages of a minute, some are over by then.
+# Seconds. After 15, some messages of the last minute no longer count.
 RETRY_AFTER = {status.HTTP_429_TOO_MANY_REQUESTS: 15, status.HTTP_503_SERVICE_UNAVAILABLE: 5}
 
 
 class StaleMatch(APIException):
-    """The object is not the one of `If-Match` any more."""
+    """The object has changed since the ETag in `If-Match`."""
 
     status_code = status.HTTP_412_PRECONDITION_FAILED
-    default_detail = "This was changed since you read it; read it again."
+    default_detail = "The object has changed since you read it. Read it again."
     default_code = "stale_match"
 
 
@@ -46,14 +46,14 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, ToolFailed):
         return problem(status.HTTP_400_BAD_REQUEST, "invalid", str(error))
     if isinstance(error, database.CONNECTION_ERRORS):
-        logger.exception("The database is away; a request was not answered")
-        return away("Nothing was confirmed; try again.")
+        logger.exception("A request failed: the database is unavailable")
+        return unavailable("Nothing was confirmed. Try again.")
     if isinstance(error, Http404):
         error = NotFound(*error.args)
     response = exception_handler(error, context)
     if response is None:
         logger.error("A request failed", exc_info=error)
-        return problem(500, "internal", "Something went wrong on our side.")
+        return problem(500, "internal", "Something went wrong.")
     return _with_code(response, error)
 
 
@@ -66,8 +66,8 @@ def _with_code(response: Response, error: Exception) -> Response:
     return response
 
 
-def away(text: str) -> Response:
-    text = f"The database does not answer. {text}"
+def unavailable(text: str) -> Response:
+    text = f"The database is unavailable. {text}"
     return problem(status.HTTP_503_SERVICE_UNAVAILABLE, "unavailable", text)
 
 

@@ -1,4 +1,4 @@
-"""`ETag` and `If-Match`: a change is made to the state that its author saw, or not at all."""
+"""`ETag` and `If-Match`: a change applies only to the state that its author has read."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from chat.api.errors import StaleMatch
 
-# What others change in passing: it does not make an edit stale.
-PASSING = frozenset({"updated_at", "last_seq", "board_version"})
+# Fields that change by themselves. They do not make an edit stale.
+IGNORED = frozenset({"updated_at", "last_seq", "board_version"})
 
 
 def etag_of(shown: Mapping[str, Any]) -> str:
-    kept = {name: value for name, value in shown.items() if name not in PASSING}
-    text = json.dumps(kept, sort_keys=True, cls=JSONEncoder)
+    content = {name: value for name, value in shown.items() if name not in IGNORED}
+    text = json.dumps(content, sort_keys=True, cls=JSONEncoder)
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 
@@ -29,7 +29,7 @@ def tagged(shown: Mapping[str, Any], status: int = 200, **headers: str) -> Respo
 
 
 def require_match(request: Request, shown: Mapping[str, Any]) -> None:
-    """Raises `StaleMatch` unless `shown`, the state as it is, is one that `If-Match` names."""
+    """Raises `StaleMatch` unless `If-Match` is absent or names the current state, `shown`."""
     named = request.headers.get("If-Match")
     if named is not None and named.strip() != "*" and etag_of(shown) not in parse_etags(named):
         raise StaleMatch

@@ -1,4 +1,4 @@
-"""A session's log: a page of it, or a stream that follows it."""
+"""A session's event log: a page of it, or a stream that follows it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chat.api.authentication import user_of
 from chat.api.schema import operation, stream_of
 from chat.api.views import ApiView
 
-PAGE, MOST = 500, 1000  # events
+DEFAULT_LIMIT, MAX_LIMIT = 500, 1000  # events
 
 
 class Cursor(serializers.Serializer[None]):
@@ -26,7 +26,7 @@ class Cursor(serializers.Serializer[None]):
 
 
 class PageQuery(serializers.Serializer[None]):
-    limit = serializers.IntegerField(min_value=1, max_value=MOST, default=PAGE)
+    limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT)
 
 
 class EventPage(serializers.Serializer[None]):
@@ -56,7 +56,7 @@ class SessionEvents(ApiView):
         query=(Cursor, PageQuery),
     )
     def get(self, request: Request, session_id: UUID) -> HttpResponseBase:
-        """A page of the log, or with `Accept: text/event-stream` a stream that follows it."""
+        """Returns a page of the event log, or with `Accept: text/event-stream` a stream that follows it."""
         session = access.get_session(user_of(request), session_id)
         after = sse.cursor_of(request)
         if isinstance(request.accepted_renderer, sse.EventStreamRenderer):
@@ -69,11 +69,11 @@ class SessionEvents(ApiView):
 
 
 def _gone(session: ChatSession) -> Response:
-    """The log cannot serve this cursor: the reader goes on from the state as it is."""
+    """Returns the current state, for a client whose cursor is beyond the end of the event log."""
     seq, state = snapshot.snapshot(session.pk)
     return Response(
         {
-            "detail": "The log does not reach as far as this; go on from the state here.",
+            "detail": "The cursor is beyond the end of the event log. Continue from this snapshot.",
             "code": "resync",
             "type": "resync",
             "seq": seq,
@@ -84,7 +84,7 @@ def _gone(session: ChatSession) -> Response:
 
 
 def _page(request: Request, session: ChatSession, after: int, limit: int) -> HttpResponse:
-    """The events' own JSON, as every reader gets it."""
+    """Returns a page made of the events' stored JSON."""
     frames = log.read_now(session.pk, after, limit)
     ends = ChatSession.objects.values_list("last_seq", "project__board_version")
     last, board = ends.get(pk=session.pk)

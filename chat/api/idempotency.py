@@ -1,8 +1,8 @@
-"""`Idempotency-Key`: a request that is sent again with the same key is not carried out again.
+"""`Idempotency-Key`: a request that is sent again with the same key is not executed again.
 
-The key belongs to the person and lasts a day. The same key with another request is refused (422); while
-the first is being carried out, the second is told to come back (409). A refusal is not kept: nothing
-was changed, and the request may be corrected under the same key.
+A key belongs to its user and expires after a day. The same key with another request is refused (422),
+and so is a repetition while the first request is in progress (409). Refusals are not stored: they
+changed nothing, and the corrected request may use the same key.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from rest_framework.response import Response
 from chat.api.authentication import user_of
 from chat.models import KeptAnswer
 
-LASTS = timedelta(days=1)
-# A request that has no answer after so long died with its process, and may be carried out again.
-GIVEN_UP = timedelta(minutes=1)
-KEPT_HEADERS = ("ETag", "Location")
+EXPIRY = timedelta(days=1)
+# After this time without a response, the process of a request has died, and it may be executed again.
+ABANDONED = timedelta(minutes=1)
+STORED_HEADERS = ("ETag", "Location")
 NAMES = UUID("6ad2d1f0-25f5-4f0e-8a55-1d0f3ff1f7c1")
 KEY = re.compile(r"[!-~]{1,255}")
 
@@ -39,39 +39,39 @@ Post = TypeVar("Post", bound=Callable[..., HttpResponseBase])
 
 
 class KeyReused(APIException):
-    """The key came with another request."""
+    """The key was used for another request."""
 
     status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
-    default_detail = "This Idempotency-Key came with another request."
+    default_detail = "This Idempotency-Key was used for another request."
     default_code = "key_reused"
 
 
 class InProgress(APIException):
-    """The same request is being carried out right now."""
+    """The same request is in progress."""
 
     status_code = status.HTTP_409_CONFLICT
-    default_detail = "The same request is being carried out; come back for its answer."
+    default_detail = "The same request is in progress. Repeat it later for the response."
     default_code = "in_progress"
     wait = 1
 
 
 def once(*hidden: str) -> Callable[[Post], Post]:
-    """Has a view's method carried out once for a key. Fields named in `hidden` are not kept."""
+    """Executes a view's method once per key. Fields named in `hidden` are not stored."""
 
     def decorate(post: Post) -> Post:
         @functools.wraps(post)
         def wrapped(view: Any, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if (key := key_of(request)) is None:
                 return post(view, request, *args, **kwargs)
-            mine = _claim(user_of(request).pk, key, _digest(request))
-            if mine.status is not None:
-                return _replay(mine)
+            own = _claim(user_of(request).pk, key, _digest(request))
+            if own.status is not None:
+                return _replay(own)
             try:
                 response = post(view, request, *args, **kwargs)
             except BaseException:
-                KeptAnswer.objects.filter(pk=mine.pk, status=None).delete()
+                KeptAnswer.objects.filter(pk=own.pk, status=None).delete()
                 raise
-            _keep(mine, response, hidden)
+            _store(own, response, hidden)
             return response
 
         return wrapped  # type: ignore[return-value]
@@ -82,12 +82,12 @@ def once(*hidden: str) -> Callable[[Post], Post]:
 def key_of(request: Request) -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not KEY.fullmatch(key):
-        raise ValidationError({"Idempotency-Key": ["1 to 255 visible characters of ASCII."]})
+        raise ValidationError({"Idempotency-Key": ["1 to 255 visible ASCII characters."]})
     return key
 
 
 def check_key(request: Request) -> None:
-    """Refuses a key that came with another request; the run of this one is found by its `client_id`."""
+    """Refuses a key of another request. A repetition finds its run by `client_id_of`."""
     if (key := key_of(request)) is None:
         return
     now, digest = _now(), _digest(request)
@@ -99,15 +99,15 @@ def check_key(request: Request) -> None:
 
 
 def client_id_of(request: Request) -> UUID | None:
-    """Returns a message's `client_id` that follows from the key: then even a crash makes no double."""
+    """Returns a `client_id` derived from the key, so that a repetition never starts a second run."""
     key = key_of(request)
     return None if key is None else uuid5(NAMES, f"{user_of(request).pk}:{key}")
 
 
 def _now() -> datetime:
-    """Returns the time, and forgets what is over by then."""
+    """Returns the time, and deletes the expired keys."""
     now = timezone.now()
-    KeptAnswer.objects.filter(began_at__lt=now - LASTS).delete()
+    KeptAnswer.objects.filter(began_at__lt=now - EXPIRY).delete()
     return now
 
 
@@ -117,7 +117,7 @@ def _digest(request: Request) -> str:
 
 
 def _claim(user: int, key: str, digest: str) -> KeptAnswer:
-    """Returns the row of this key: the caller's own to fill, or one with an answer. Raises."""
+    """Returns the key's row, new or with a stored response. Raises KeyReused and InProgress."""
     now = _now()
     try:
         with transaction.atomic():
@@ -125,7 +125,7 @@ def _claim(user: int, key: str, digest: str) -> KeptAnswer:
     except IntegrityError:
         pass
     known = KeptAnswer.objects.filter(user=user, key=key).first()
-    if known is None:  # it was refused this very moment
+    if known is None:  # the other request was just refused
         raise InProgress
     if known.digest != digest:
         raise KeyReused
@@ -135,22 +135,22 @@ def _claim(user: int, key: str, digest: str) -> KeptAnswer:
 
 
 def _taken_over(known: KeptAnswer) -> bool:
-    """Takes the place of a request that died; of two who try, one does."""
+    """Takes over from an abandoned request. Of concurrent calls, one succeeds."""
     now = timezone.now()
     stale = KeptAnswer.objects.filter(
-        pk=known.pk, status=None, began_at=known.began_at, began_at__lt=now - GIVEN_UP
+        pk=known.pk, status=None, began_at=known.began_at, began_at__lt=now - ABANDONED
     )
     return stale.update(began_at=now) == 1
 
 
-def _keep(mine: KeptAnswer, response: HttpResponseBase, hidden: tuple[str, ...]) -> None:
-    assert isinstance(response, Response), "an answer that is whole"
+def _store(own: KeptAnswer, response: HttpResponseBase, hidden: tuple[str, ...]) -> None:
+    assert isinstance(response, Response), "not a stream"
     shown = response.data
     if hidden:
         shown = {**shown, **dict.fromkeys(hidden)}
-    KeptAnswer.objects.filter(pk=mine.pk).update(
+    KeptAnswer.objects.filter(pk=own.pk).update(
         status=response.status_code,
-        headers={name: response[name] for name in KEPT_HEADERS if name in response},
+        headers={name: response[name] for name in STORED_HEADERS if name in response},
         body=JSONRenderer().render(shown).decode(),
     )
 

@@ -1,4 +1,4 @@
-"""A project's memory: what is remembered, its history, and taking the last change back."""
+"""A project's memories, their history, and the undo of the last change."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class MemoryInput(serializers.Serializer[Memory]):
 
 class MemoryFilter(PageQuery):
     q = serializers.CharField(
-        required=False, max_length=1000, help_text="Recalls: what has to do with it, best first."
+        required=False, max_length=1000, help_text="Finds related memories, best first."
     )
     kind = serializers.ChoiceField(Memory.Kind.choices, required=False)
     category = serializers.CharField(required=False, max_length=memories.MAX_CATEGORY)
@@ -43,14 +43,16 @@ class MemoryFilter(PageQuery):
 class ProjectMemories(EditView):
     @operation(MemorySerializer, query=MemoryFilter, many=True)
     def get(self, request: Request, project_id: UUID) -> Response:
-        """Lists what is remembered, or recalls with `q`, which gives one page."""
+        """Lists the memories, or finds related ones with `q`, in one page."""
         project = access.get_project(user_of(request), project_id)
         wanted = self.query(MemoryFilter)
         filters = {name: wanted[name] for name in ("kind", "category") if name in wanted}
         if "q" in wanted:
-            found = memories.recall(project.pk, wanted["q"], wanted["limit"])
-            kept = [one for one in found if all(getattr(one, n) == v for n, v in filters.items())]
-            shown = MemorySerializer(kept, many=True).data
+            recalled = memories.recall(project.pk, wanted["q"], wanted["limit"])
+            matches = [
+                row for row in recalled if all(getattr(row, n) == v for n, v in filters.items())
+            ]
+            shown = MemorySerializer(matches, many=True).data
             return Response({"next": None, "previous": None, "results": shown})
         return self.page(project.memories.filter(**filters), MemorySerializer, "-updated_at")
 
@@ -62,20 +64,20 @@ class ProjectMemories(EditView):
     )
     @once()
     def post(self, request: Request, project_id: UUID) -> Response:
-        """Remembers. What says the same, or has this title and kind, is revised instead: 200."""
+        """Adds a memory, or updates the one with the same content or the same title and kind (200)."""
         user = user_of(request)
         project = access.get_project(user, project_id, Role.EDITOR)
         fields = self.read(MemoryInput)
 
         def work() -> tuple[tuple[Memory, bool], list[Change]]:
-            one, change = memories.remember(project_id=project.pk, by_id=user.pk, **fields)
+            memory, change = memories.remember(project_id=project.pk, by_id=user.pk, **fields)
             is_new = change is not None and change.action == "created"
-            return (one, is_new), [change] if change else []
+            return (memory, is_new), [change] if change else []
 
-        one, is_new = self.carry_out(project.pk, work)
-        location = f"/api/memories/{one.pk}/"
+        memory, is_new = self.apply(project.pk, work)
+        location = f"/api/memories/{memory.pk}/"
         status = 201 if is_new else 200
-        return tagged(self.show(MemorySerializer, one), status, Location=location)
+        return tagged(self.show(MemorySerializer, memory), status, Location=location)
 
 
 class MemoryDetail(EditView):
@@ -85,34 +87,34 @@ class MemoryDetail(EditView):
 
     @operation(MemorySerializer, body=MemoryInput, query=InSession, match=True)
     def patch(self, request: Request, memory_id: UUID) -> Response:
-        """Changes what is given, as another revision."""
+        """Changes the given fields, as another revision."""
         user = user_of(request)
-        one = access.get_memory(user, memory_id, Role.EDITOR)
+        memory = access.get_memory(user, memory_id, Role.EDITOR)
         fields = self.read(MemoryInput, partial=True)
 
         def work() -> tuple[Memory, list[Change]]:
-            revised, change = memories.revise(memory=self._now(one), by_id=user.pk, **fields)
+            revised, change = memories.revise(memory=self._now(memory), by_id=user.pk, **fields)
             return revised, [change] if change else []
 
-        return tagged(self.show(MemorySerializer, self.carry_out(one.project_id, work)))
+        return tagged(self.show(MemorySerializer, self.apply(memory.project_id, work)))
 
     @operation(query=InSession, match=True)
     def delete(self, request: Request, memory_id: UUID) -> Response:
-        """Forgets; an undo brings it back."""
+        """Deletes the memory; an undo restores it."""
         user = user_of(request)
-        one = access.get_memory(user, memory_id, Role.EDITOR)
+        memory = access.get_memory(user, memory_id, Role.EDITOR)
 
         def work() -> tuple[None, list[Change]]:
-            return None, [memories.forget(memory=self._now(one), by_id=user.pk)[1]]
+            return None, [memories.forget(memory=self._now(memory), by_id=user.pk)[1]]
 
-        self.carry_out(one.project_id, work)
+        self.apply(memory.project_id, work)
         return Response(status=204)
 
-    def _now(self, one: Memory) -> Memory:
-        """Returns the memory as it is now, locked, if that is what the caller saw."""
-        now: Memory | None = Memory.objects.select_for_update().filter(pk=one.pk).first()
+    def _now(self, memory: Memory) -> Memory:
+        """Returns the current memory, locked. Raises StaleMatch when `If-Match` names another state."""
+        now: Memory | None = Memory.objects.select_for_update().filter(pk=memory.pk).first()
         if now is None:
-            raise Http404("There is no such memory.")
+            raise Http404("Memory not found.")
         require_match(self.request, self.show(MemorySerializer, now))
         return now
 
@@ -120,27 +122,27 @@ class MemoryDetail(EditView):
 class MemoryRevisions(EditView):
     @operation(RevisionSerializer, query=PageQuery, many=True)
     def get(self, request: Request, memory_id: UUID) -> Response:
-        """Lists what it said after each change, the newest first; of a forgotten one too."""
+        """Lists the revisions, newest first, also of a deleted memory."""
         self.query(PageQuery)
-        one = access.get_memory_or_forgotten(user_of(request), memory_id)
-        return self.page(one.revisions.select_related("by"), RevisionSerializer, "-number")
+        memory = access.get_memory_or_forgotten(user_of(request), memory_id)
+        return self.page(memory.revisions.select_related("by"), RevisionSerializer, "-number")
 
 
 class MemoryUndo(EditView):
     @operation({200: MemorySerializer, 204: None}, query=InSession, conflicts=True)
     def post(self, request: Request, memory_id: UUID) -> Response:
-        """Takes the last change back. 204: that change had made it, so now it is forgotten."""
+        """Undoes the last change. 204: that change had created the memory, which is now deleted."""
         user = user_of(request)
-        one = access.get_memory_or_forgotten(user, memory_id, Role.EDITOR)
+        memory = access.get_memory_or_forgotten(user, memory_id, Role.EDITOR)
 
         def work() -> tuple[None, list[Change]]:
-            now = Memory.all_objects.select_for_update().get(pk=one.pk)
+            now = Memory.all_objects.select_for_update().get(pk=memory.pk)
             change = undo.change_of_revision(now, now.revisions.latest("number").number)
-            assert change is not None, "the last one is there"
-            return None, [undo.undo_change(one.project_id, change, by_id=user.pk)]
+            assert change is not None, "the latest revision exists"
+            return None, [undo.undo_change(memory.project_id, change, by_id=user.pk)]
 
-        self.carry_out(one.project_id, work)
-        now = Memory.objects.filter(pk=one.pk).first()
+        self.apply(memory.project_id, work)
+        now = Memory.objects.filter(pk=memory.pk).first()
         if now is None:
             return Response(status=204)
         return tagged(self.show(MemorySerializer, now))

@@ -1,4 +1,4 @@
-"""Lists in pages, each with a cursor that stays right while rows come and go."""
+"""Pagination by cursor, which stays correct while rows are added and deleted."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ class Pages(CursorPagination):
         try:
             return super().paginate_queryset(queryset, request, view)
         except (NotFound, InvalidValue, DataError, ValueError, OverflowError):
-            # A cursor of ours holds a place in the order; one of somebody else's holds anything.
-            raise ValidationError({"cursor": ["This is no cursor of this list."]}) from None
+            # A cursor that did not come from this list may hold anything.
+            raise ValidationError({"cursor": ["Invalid cursor for this list."]}) from None

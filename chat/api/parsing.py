@@ -1,4 +1,4 @@
-"""Reads the JSON of a request, as strictly as a frame of the socket."""
+"""Parses the JSON of a request as strictly as a WebSocket frame."""
 
 from __future__ import annotations
 

@@ -29,7 +29,10 @@ logger = logging.getLogger(__name__)
 class ProjectInput(serializers.Serializer[Project]):
     name = serializers.CharField(max_length=200)
     description = serializers.CharField(
-        max_length=100_000, allow_blank=True, required=False, help_text="The agent reads it."
+        max_length=100_000,
+        allow_blank=True,
+        required=False,
+        help_text="The agent reads it before every plan.",
     )
 
 
@@ -57,7 +60,7 @@ class ProjectDetail(ApiView):
 
     @operation(ProjectSerializer, body=ProjectInput, match=True)
     def patch(self, request: Request, project_id: UUID) -> Response:
-        """Changes what is given; the owner may."""
+        """Changes the given fields; for the owner."""
         fields = self.read(ProjectInput, partial=True)
         with transaction.atomic():
             now = self._now(project_id)
@@ -68,18 +71,18 @@ class ProjectDetail(ApiView):
 
     @operation(match=True)
     def delete(self, request: Request, project_id: UUID) -> Response:
-        """Deletes it with everything in it, for good; the owner may."""
+        """Deletes the project and everything in it for good; for the owner."""
         with transaction.atomic():
             self._now(project_id).delete()
         logger.info("%s deleted the project %s", request.user, project_id)
         return Response(status=204)
 
     def _now(self, project_id: UUID) -> Project:
-        """Returns the project as it is now, locked, if that is what the caller saw."""
+        """Returns the current project, locked. Raises StaleMatch when `If-Match` names another state."""
         project = access.get_project(user_of(self.request), project_id, Role.OWNER)
         now = Project.objects.select_for_update().filter(pk=project.pk).first()
         if now is None:
-            raise Http404("There is no such project.")
+            raise Http404("Project not found.")
         require_match(self.request, self.show(ProjectSerializer, now))
         return now
 
@@ -89,13 +92,13 @@ class RoleInput(serializers.Serializer[Membership]):
 
 
 class MemberInput(RoleInput):
-    user = serializers.CharField(max_length=150, help_text="The name that they sign in with.")
+    user = serializers.CharField(max_length=150, help_text="The user name.")
 
 
 class ProjectMembers(ApiView):
     @operation(MemberSerializer, query=PageQuery, many=True)
     def get(self, request: Request, project_id: UUID) -> Response:
-        """Lists the members; the owner is none of them."""
+        """Lists the members, without the owner."""
         self.query(PageQuery)
         project = access.get_project(user_of(request), project_id)
         rows = project.memberships.select_related("user")
@@ -104,19 +107,19 @@ class ProjectMembers(ApiView):
     @operation({201: MemberSerializer}, body=MemberInput, once=True)
     @once()
     def post(self, request: Request, project_id: UUID) -> Response:
-        """Lets somebody in; the owner may."""
+        """Adds a member; for the owner."""
         project = access.get_project(user_of(request), project_id, Role.OWNER)
-        said = self.read(MemberInput)
-        person = User.objects.filter(username=said["user"], is_active=True).first()
+        fields = self.read(MemberInput)
+        person = User.objects.filter(username=fields["user"], is_active=True).first()
         if person is None:
-            raise ValidationError({"user": ["There is no such user."]})
+            raise ValidationError({"user": ["User not found."]})
         if person.pk == project.owner_id:
-            raise ValidationError({"user": ["This is the owner."]})
+            raise ValidationError({"user": ["This user is the owner."]})
         member, is_new = Membership.objects.get_or_create(
-            project=project, user=person, defaults={"role": said["role"]}
+            project=project, user=person, defaults={"role": fields["role"]}
         )
         if not is_new:
-            raise ValidationError({"user": ["This is a member already."]})
+            raise ValidationError({"user": ["This user is already a member."]})
         return tagged(self.show(MemberSerializer, member), 201)
 
 
@@ -140,7 +143,7 @@ class ProjectMember(ApiView):
 
     @operation(match=True)
     def delete(self, request: Request, project_id: UUID, username: str) -> Response:
-        """Takes somebody out; the owner may, and everybody may leave."""
+        """Removes a member; for the owner, and for members who leave."""
         user = user_of(request)
         needed = Role.VIEWER if username == user.get_username() else Role.OWNER
         access.get_project(user, project_id, needed)
@@ -154,5 +157,5 @@ class ProjectMember(ApiView):
         rows = Membership.objects.select_for_update(of=("self",)).select_related("user")
         member = rows.filter(project=project_id, user__username=username).first()
         if member is None:
-            raise Http404("There is no such member.")
+            raise Http404("Member not found.")
         return member

@@ -1,4 +1,4 @@
-"""Runs: looking at one, and everything that a person may do to it."""
+"""A run, and what users can do with it: cancel, retry, decide on its plan, give feedback."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from chat.frames import MAX_REASON
 
 
 def show_run(view: ApiView, run: Run | UUID, status: int = 200) -> Response:
-    """Answers with the run as it is now."""
+    """Returns a response with the run's current state."""
     key = run.pk if isinstance(run, Run) else run
     rows = Run.objects.select_related(*RunSerializer.JOINED)
     now = rows.prefetch_related(*RunSerializer.FETCHED).get(pk=key)
@@ -57,67 +57,69 @@ class EditInput(PlanInput):
     )
 
 
-class RunVerb(ApiView):
-    """Something that an editor does to a run; the answer is the run."""
+class RunAction(ApiView):
+    """An action of an editor on a run; the response is the run."""
 
     def editable(self, run_id: UUID) -> Run:
         return access.get_run(user_of(self.request), run_id, Role.EDITOR)
 
-    def decide(self, verb: Any, run_id: UUID, body: Any, *names: str) -> Response:
-        """Calls a decision with what the body says."""
-        run, said = self.editable(run_id), self.read(body)
-        more = [said[name] for name in names]
-        on_loop(verb, run.session_id, run.pk, said["plan_revision"], user_of(self.request), *more)
+    def decide(self, decision: Any, run_id: UUID, body: Any, *names: str) -> Response:
+        """Calls `decision` with the fields of the request."""
+        run, fields = self.editable(run_id), self.read(body)
+        more = [fields[name] for name in names]
+        on_loop(
+            decision, run.session_id, run.pk, fields["plan_revision"], user_of(self.request), *more
+        )
         return show_run(self, run)
 
 
-class CancelRun(RunVerb):
+class CancelRun(RunAction):
     @operation(RunSerializer, body=ReasonInput, conflicts=True)
     def post(self, request: Request, run_id: UUID) -> Response:
-        """Cancels it for good, whether it is queued, works or waits."""
-        run, said = self.editable(run_id), self.read(ReasonInput)
-        on_loop(ending.cancel, run.session_id, run.pk, user_of(request), said["reason"])
+        """Cancels a queued, running or waiting run for good."""
+        run, fields = self.editable(run_id), self.read(ReasonInput)
+        on_loop(ending.cancel, run.session_id, run.pk, user_of(request), fields["reason"])
         return show_run(self, run)
 
 
-class RetryRun(RunVerb):
+class RetryRun(RunAction):
     @operation({201: RunSerializer}, once=True, conflicts=True)
     @once()
     def post(self, request: Request, run_id: UUID) -> Response:
-        """Goes on with a failed or cancelled run where it ended, as a new run."""
+        """Continues a failed or cancelled run where it ended, as a new run."""
         run = self.editable(run_id)
-        again = on_loop(rerun.retry, run.session_id, run.pk, user_of(request))
-        return show_run(self, again, 201)
+        new = on_loop(rerun.retry, run.session_id, run.pk, user_of(request))
+        return show_run(self, new, 201)
 
 
-class RegenerateRun(RunVerb):
+class RegenerateRun(RunAction):
     @operation({201: RunSerializer}, once=True, conflicts=True)
     @once()
     def post(self, request: Request, run_id: UUID) -> Response:
-        """Answers its message anew, as a new run."""
+        """Answers the run's message again, as a new run."""
         run = self.editable(run_id)
-        again = on_loop(rerun.regenerate, run.session_id, run.pk, user_of(request))
-        return show_run(self, again, 201)
+        new = on_loop(rerun.regenerate, run.session_id, run.pk, user_of(request))
+        return show_run(self, new, 201)
 
 
-class ApproveRun(RunVerb):
+class ApproveRun(RunAction):
     @operation(RunSerializer, body=PlanInput, conflicts=True)
     def post(self, request: Request, run_id: UUID) -> Response:
-        """Has the waiting plan carried out as it is."""
+        """Approves the waiting plan."""
         return self.decide(approvals.approve, run_id, PlanInput)
 
 
-class RejectRun(RunVerb):
+class RejectRun(RunAction):
     @operation(RunSerializer, body=RejectInput, conflicts=True)
     def post(self, request: Request, run_id: UUID) -> Response:
-        """Has the plan made anew with the reason; without one, cancels the run."""
+        """Requests a new plan for a reason; without a reason, cancels the run."""
         return self.decide(approvals.reject, run_id, RejectInput, "reason")
 
 
-class EditPlan(RunVerb):
+class EditPlan(RunAction):
     @operation(RunSerializer, body=EditInput, conflicts=True)
     def post(self, request: Request, run_id: UUID) -> Response:
-        """Puts steps in place of the waiting plan's; they still have to be approved."""
+        """Replaces the steps of the waiting plan, which still needs approval."""
         return self.decide(approvals.edit, run_id, EditInput, "steps")
 
 
@@ -132,24 +134,24 @@ class FeedbackInput(serializers.Serializer[Feedback]):
 class RunFeedback(ApiView):
     @operation(FeedbackSerializer(many=True))
     def get(self, request: Request, run_id: UUID) -> Response:
-        """Lists what you said of it."""
+        """Lists your feedback."""
         run = access.get_run(user_of(request), run_id)
-        mine = run.feedback.filter(user=user_of(request))
-        return Response(FeedbackSerializer(mine, many=True).data)
+        feedback = run.feedback.filter(user=user_of(request))
+        return Response(FeedbackSerializer(feedback, many=True).data)
 
     @operation({200: FeedbackSerializer, 201: FeedbackSerializer}, body=FeedbackInput, once=True)
     @once()
     def post(self, request: Request, run_id: UUID) -> Response:
-        """Says what you think of its answer, its progress or a step; again, to change your mind."""
+        """Rates the answer, the progress or a step; another rating replaces yours."""
         run = access.get_run(user_of(request), run_id)
-        said = self.read(FeedbackInput)
-        target = said.pop("target")
+        fields = self.read(FeedbackInput)
+        target = fields.pop("target")
         if target not in ("answer", "progress") and not _is_step(run, target):
             raise ValidationError(
-                {"target": ["answer, progress, or the id of a step of its plan."]}
+                {"target": ["Has to be answer, progress, or the id of a plan step."]}
             )
         row, is_new = Feedback.objects.update_or_create(
-            run=run, user=user_of(request), target=target, defaults=said
+            run=run, user=user_of(request), target=target, defaults=fields
         )
         return Response(self.show(FeedbackSerializer, row), 201 if is_new else 200)
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of each operation. Every error that can come follows from its traits."""
+"""The OpenAPI description of each operation. Its possible errors follow from its traits."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ MATCH = OpenApiParameter(
     "If-Match",
     str,
     OpenApiParameter.HEADER,
-    description="The `ETag` that you read; the change is made to that state and no other.",
+    description="The `ETag` that you read; another state is not changed (412).",
 )
 ONCE = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "pattern": "^[!-~]{1,255}$"},
     OpenApiParameter.HEADER,
-    description="Your own name for this request: sent again with it, it is not done again.",
+    description="Your own name for this request. Sent again with it, the request is not executed again.",
 )
 CODES: Mapping[int, str] = {
-    400: "Malformed: a field, the query or the JSON",
+    400: "Invalid field, query or JSON",
     401: "Not signed in",
-    403: "The role or the token allows less, or the CSRF token is missing",
-    404: "Not there, or not yours",
-    406: "There is no such representation",
-    409: "In conflict with the state as it is",
+    403: "Not allowed for your role or token, or no CSRF token",
+    404: "Not found, or no access",
+    406: "The requested media type is not available",
+    409: "Conflict with the current state",
     412: "Changed since you read it (`If-Match`)",
     413: "Too large",
     415: "Not JSON",
-    422: "This `Idempotency-Key` came with another request",
-    429: "Too much; see `Retry-After`",
-    503: "The database is away; see `Retry-After`",
+    422: "This `Idempotency-Key` was used for another request",
+    429: "Too many requests; see `Retry-After`",
+    503: "The database is unavailable; see `Retry-After`",
 }
 PROBLEM = {"type": "object", "additionalProperties": {}}
 RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}}
@@ -57,13 +57,13 @@ def operation(
 ) -> Callable[[View], View]:
     """Describes a method of a view.
 
-    `many`: answers with pages; `match`: honours `If-Match`; `once`: honours `Idempotency-Key`;
-    `conflicts`: the state may forbid it.
+    `many`: the response is a page of a list; `match`: honours `If-Match`; `once`: honours `Idempotency-Key`;
+    `conflicts`: may be refused because of the current state.
     """
     queries = list(query) if isinstance(query, Sequence) else [query]
     parameters: list[Any] = [*queries, *([MATCH] if match else ()), *([ONCE] if once else ())]
     if many:
-        assert isinstance(answers, type), "pages of one kind"
+        assert isinstance(answers, type), "one serializer"
         answers = page_of(answers)
     if not isinstance(answers, Mapping):
         answers = {200: answers} if answers else {204: None}
@@ -74,7 +74,7 @@ def operation(
         codes |= {400, 413, 415, 422} if once else set()
         codes |= {400} if queries else set()
         codes |= {400, 413, 415} if body else set()
-        method.told_errors = codes  # type: ignore[attr-defined]
+        method.error_codes = codes  # type: ignore[attr-defined]
         return extend_schema(request=body, responses=answers, parameters=parameters, **more)(method)
 
     return describe
@@ -83,39 +83,39 @@ def operation(
 _pages: dict[Answer, Answer] = {}
 
 
-def page_of(one: Answer) -> Answer:
-    if one not in _pages:
+def page_of(item: Answer) -> Answer:
+    if item not in _pages:
         fields = {
             "next": serializers.URLField(allow_null=True),
             "previous": serializers.URLField(allow_null=True),
-            "results": one(many=True),
+            "results": item(many=True),
         }
-        name = f"{one.__name__.removesuffix('Serializer')}Page"
-        _pages[one] = type(name, (serializers.Serializer,), fields)
-    return _pages[one]
+        name = f"{item.__name__.removesuffix('Serializer')}Page"
+        _pages[item] = type(name, (serializers.Serializer,), fields)
+    return _pages[item]
 
 
 class ApiSchema(AutoSchema):
-    """Adds the errors that an operation's traits let come."""
+    """Adds the errors that follow from an operation's traits."""
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         for code in sorted(self._errors()):
-            told = {
+            response = {
                 "description": CODES[code],
                 "content": {"application/json": {"schema": PROBLEM}},
             }
             if code in (429, 503):
-                told["headers"] = RETRY_AFTER
-            bodies.setdefault(str(code), told)
+                response["headers"] = RETRY_AFTER
+            bodies.setdefault(str(code), response)
         return bodies
 
     def _errors(self) -> set[int]:
         method = getattr(self.view, self.method.lower())
-        codes = {401, 406, 429, 503} | getattr(method, "told_errors", set())
+        codes = {401, 406, 429, 503} | getattr(method, "error_codes", set())
         if self.method not in SAFE_METHODS:
             codes.add(403)
-        if "{" in self.path or getattr(method, "told_errors", None):
+        if "{" in self.path or getattr(method, "error_codes", None):
             codes.add(404)
         return codes
 
@@ -125,17 +125,17 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
     name = "token"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        text = "`Token <key>`, a key made by `POST /api/tokens/` or `manage.py create_token`."
+        text = "`Token <key>`, with a key from `POST /api/tokens/` or `manage.py create_token`."
         return {"type": "apiKey", "in": "header", "name": "Authorization", "description": text}
 
 
 def stream_of(text: str) -> OpenApiResponse:
-    """Describes the blocks of an event stream; each block's `data` is the JSON of one frame."""
+    """Describes the blocks of an event stream. A block's `data` is the JSON of one event."""
     block = {
         "type": "object",
         "required": ["data"],
         "properties": {
-            "id": {"type": "string", "description": "Your cursor from here on."},
+            "id": {"type": "string", "description": "The cursor for resuming after this event."},
             "event": {"type": "string"},
             "data": {"type": "string", "contentMediaType": "application/json"},
         },

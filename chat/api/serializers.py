@@ -1,4 +1,4 @@
-"""What the API shows of each kind of object. What it reads is beside the views that read it."""
+"""The API's representation of each object. Serializers of inputs are beside their views."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ProjectSerializer(Model):
         fields = ("id", "name", "description", "owner", "role", "board_version", "created_at")
 
     def get_role(self, project: Project) -> Role | None:
-        """What you may do in it."""
+        """Your role in the project."""
         return role_in(self.context["request"].user, project)
 
 
@@ -91,7 +91,7 @@ class MessageSerializer(Model):
         extra_kwargs = {"client_id": {"read_only": True}}
 
     def get_html(self, message: Message) -> str | None:
-        """An answer's content, rendered and cleaned."""
+        """The answer as sanitized HTML; null for messages of users."""
         return render(message.content) if message.role == Message.Author.AGENT else None
 
 
@@ -165,7 +165,9 @@ class RunSerializer(Model):
     message = MessageSerializer()
     answer = MessageSerializer(allow_null=True)
     created_by = username(source="created_by.username", default=None, allow_null=True)
-    is_interrupted = serializers.BooleanField(help_text="It was left, and nobody goes on yet.")
+    is_interrupted = serializers.BooleanField(
+        help_text="Its process died, and no other has taken over yet."
+    )
     usage = serializers.DictField(child=serializers.IntegerField())
     code = serializers.CharField(source="error_code")
     duration_ms = serializers.SerializerMethodField()
@@ -173,7 +175,7 @@ class RunSerializer(Model):
     approvals = ApprovalSerializer(many=True)
     timings = TimingSerializer(source="phases", many=True)
 
-    # What is read with the runs, so that a list of them takes a handful of queries.
+    # Related rows that are fetched together with the runs, so that a list takes few queries.
     JOINED = ("message__author", "answer", "created_by", "session")
     FETCHED = ("plans__steps", "approvals__plan", "approvals__decided_by", "phases")
 
@@ -207,7 +209,7 @@ class RunSerializer(Model):
         )
 
     def get_duration_ms(self, run: Run) -> int | None:
-        """How long it worked; the time that it waited for a person does not count."""
+        """How long the run worked, without its waits for approval."""
         return ending.duration_ms(run) if run.started_at and run.finished_at else None
 
     @extend_schema_field(PlanSerializer(allow_null=True))
@@ -218,7 +220,7 @@ class RunSerializer(Model):
 
 
 class TaskSerializer(Plain):
-    """A task as `change` events tell it, and when it was made and changed."""
+    """A task as in `change` events, with its dates."""
 
     id = serializers.UUIDField()
     project = serializers.UUIDField()
@@ -226,7 +228,7 @@ class TaskSerializer(Plain):
     description = serializers.CharField(allow_blank=True)
     status = serializers.ChoiceField(Task.Status.choices)
     priority = serializers.ChoiceField(Task.Priority.choices)
-    parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]  # a field, taken out of the class
+    parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]  # a field, which DRF removes from the class
     depends_on = serializers.ListField(child=serializers.UUIDField())
     position = serializers.IntegerField()
     created_at = serializers.DateTimeField()
@@ -244,12 +246,12 @@ def task_shown(task: Task) -> dict[str, Any]:
 def tasks_shown(tasks: list[Task]) -> list[dict[str, Any]]:
     return [
         {
-            **told,
+            **fields,
             "project": task.project_id,
             "created_at": task.created_at,
             "updated_at": task.updated_at,
         }
-        for task, told in zip(tasks, board.tasks_json(tasks), strict=True)
+        for task, fields in zip(tasks, board.tasks_json(tasks), strict=True)
     ]
 
 
@@ -310,7 +312,7 @@ class TokenSerializer(Model):
 
 class NewTokenSerializer(TokenSerializer):
     key = serializers.CharField(
-        allow_null=True, help_text="Shown this once; null when the request is repeated."
+        allow_null=True, help_text="Shown only once; null when the request is repeated."
     )
 
     class Meta(TokenSerializer.Meta):

@@ -1,4 +1,4 @@
-"""Sessions, what is said in them, and taking back what was changed."""
+"""Sessions, their messages and runs, and the undo of their changes."""
 
 from __future__ import annotations
 
@@ -35,14 +35,16 @@ class SessionInput(serializers.Serializer[ChatSession]):
     title = serializers.CharField(max_length=200, allow_blank=True, required=False)
     approval = serializers.ChoiceField(ApprovalMode.choices, required=False)
     task = serializers.UUIDField(
-        allow_null=True, required=False, help_text="What it is about, when a message names none."
+        allow_null=True,
+        required=False,
+        help_text="The task that messages are about when they name none.",
     )
 
 
 class ProjectSessions(ApiView):
     @operation(SessionSerializer, query=PageQuery, many=True)
     def get(self, request: Request, project_id: UUID) -> Response:
-        """Lists the sessions, the latest first."""
+        """Lists the sessions, latest first."""
         self.query(PageQuery)
         project = access.get_project(user_of(request), project_id)
         rows = project.sessions.select_related("created_by")
@@ -67,36 +69,36 @@ class SessionDetail(ApiView):
 
     @operation(SessionSerializer, body=SessionInput, match=True)
     def patch(self, request: Request, session_id: UUID) -> Response:
-        """Changes what is given."""
+        """Changes the given fields."""
         session = access.get_session(user_of(request), session_id, Role.EDITOR)
         fields = self.read(SessionInput, partial=True)
         with transaction.atomic():
-            now = ChatSession.objects.select_for_update().get(pk=session.pk)
-            require_match(request, self.show(SessionSerializer, now))
-            for name, value in _linked(now.project_id, fields).items():
-                setattr(now, name, value)
-            now.save(update_fields=list(fields))
-        return tagged(self.show(SessionSerializer, now))
+            current = ChatSession.objects.select_for_update().get(pk=session.pk)
+            require_match(request, self.show(SessionSerializer, current))
+            for name, value in _linked(current.project_id, fields).items():
+                setattr(current, name, value)
+            current.save(update_fields=list(fields))
+        return tagged(self.show(SessionSerializer, current))
 
     @operation(match=True)
     def delete(self, request: Request, session_id: UUID) -> Response:
-        """Deletes it with its log, for good. Its tasks and memories are the project's and stay."""
+        """Deletes the session and its event log for good. The project's tasks and memories stay."""
         session = access.get_session(user_of(request), session_id, Role.OWNER)
         with transaction.atomic():
-            now = ChatSession.objects.select_for_update().get(pk=session.pk)
-            require_match(request, self.show(SessionSerializer, now))
-            now.delete()
+            current = ChatSession.objects.select_for_update().get(pk=session.pk)
+            require_match(request, self.show(SessionSerializer, current))
+            current.delete()
         logger.info("%s deleted the session %s", request.user, session_id)
         return Response(status=204)
 
 
 def _linked(project: UUID, fields: dict[str, Any]) -> dict[str, Any]:
-    """Returns `fields` with the task in the place of its id."""
+    """Returns `fields` with the task instead of its id."""
     if fields.get("task") is None:
         return fields
     task = Task.objects.filter(pk=fields["task"], project=project).first()
     if task is None:
-        raise ValidationError({"task": ["There is no such task in this project."]})
+        raise ValidationError({"task": ["Task not found in this project."]})
     return {**fields, "task": task}
 
 
@@ -110,7 +112,7 @@ class MessageInput(serializers.Serializer[None]):
 class SessionMessages(ApiView):
     @operation(MessageSerializer, query=PageQuery, many=True)
     def get(self, request: Request, session_id: UUID) -> Response:
-        """Lists what was said, the oldest first."""
+        """Lists the messages, oldest first."""
         self.query(PageQuery)
         session = access.get_session(user_of(request), session_id)
         return self.page(session.messages.select_related("author"), MessageSerializer, "created_at")
@@ -118,7 +120,7 @@ class SessionMessages(ApiView):
     @operation({201: RunSerializer}, body=MessageInput, once=True)
     @once()
     def post(self, request: Request, session_id: UUID) -> Response:
-        """Says something, which starts a run or queues one. The same `client_id` starts none."""
+        """Sends a message, which queues a run. The same `client_id` again returns the same run."""
         user = user_of(request)
         session = access.get_session(user, session_id, Role.EDITOR)
         run = on_loop(
@@ -139,7 +141,7 @@ def as_message_request(request: Request, fields: dict[str, Any]) -> MessageReque
 def start_in(
     session: ChatSession, user: User, message_request: MessageRequest, *, is_new: bool
 ) -> Run:
-    """Starts a run. A session that was made for it goes again when it is refused."""
+    """Starts a run. If it is refused, deletes a session that was created for it."""
     try:
         return on_loop(runs.start, session.pk, user, message_request)
     except Refused:
@@ -157,7 +159,7 @@ class RunFilter(PageQuery):
 class SessionRuns(ApiView):
     @operation(RunSerializer, query=RunFilter, many=True)
     def get(self, request: Request, session_id: UUID) -> Response:
-        """Lists the runs, the latest first."""
+        """Lists the runs, latest first."""
         session = access.get_session(user_of(request), session_id)
         wanted = self.query(RunFilter)
         filters = {"status": wanted["status"]} if "status" in wanted else {}
@@ -171,20 +173,20 @@ class UndoInput(serializers.Serializer[None]):
         required=False,
         min_length=1,
         max_length=1000,
-        help_text="The numbers of `change` events.",
+        help_text="The `seq` of `change` events.",
     )
     run = serializers.UUIDField(required=False, help_text="All changes of this run.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if len(attrs) != 1:
-            raise ValidationError("Name either seqs or a run.")
+            raise ValidationError("Give either seqs or run.")
         return attrs
 
 
 class SessionUndo(ApiView):
     @operation(body=UndoInput, conflicts=True)
     def post(self, request: Request, session_id: UUID) -> Response:
-        """Takes changes back, all of them or none. New `change` events tell of it."""
+        """Undoes changes, all of them or none. The undo is recorded as new `change` events."""
         user = user_of(request)
         session = access.get_session(user, session_id, Role.EDITOR)
         wanted = self.read(UndoInput)

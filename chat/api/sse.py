@@ -1,4 +1,4 @@
-"""Server-sent events: how frames are written on a stream, and when a stream ends."""
+"""Server-sent events: the format of a stream, and when it ends."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ from chat.api.views import let_go, on_loop
 from chat.connection_identity import ConnectionIdentity
 from chat.flow_control import MAX_BYTES
 
-# A stream ends after this much, and its client comes back. That bounds what lies unread for a client
-# that stalls: Daphne buffers whatever it is given.
+# At one of these limits a stream ends and its client reconnects. That limits the memory for a stalled
+# client: Daphne buffers everything that is sent, whether it is read or not.
 MAX_EVENTS = 1000
 MAX_SECONDS = 600.0
 MAX_POSITION = 2**63 - 1
 
 
 class EventStreamRenderer(JSONRenderer):
-    """Lets DRF accept `text/event-stream`; `stream` makes the response."""
+    """Negotiates `Accept: text/event-stream`. It renders nothing: `block` does."""
 
     media_type = "text/event-stream"
     format = "event-stream"
 
 
 def block(text: str, seq: int | None) -> str:
-    """Returns a frame as it stands on the stream. Its JSON is one line; `seq` is the cursor after it."""
+    """Returns the block of a frame, whose JSON is one line. `seq` is the cursor after it."""
     cursor = "" if seq is None else f"id: {seq}\n"
     return f"{cursor}data: {text}\n\n"
 
 
 def cursor_of(request: Request) -> int:
-    """Returns the last position that the client has: `Last-Event-ID`, or else `?after=`."""
+    """Returns the client's last position, from `Last-Event-ID` or else `?after=`."""
     text = request.headers.get("Last-Event-ID") or request.query_params.get("after", "0")
     known = text.isascii() and text.isdigit() and len(text) < 20
     if not known or int(text) > MAX_POSITION:
-        raise ValidationError({"after": ["A whole number, 0 or more."]})
+        raise ValidationError({"after": ["Has to be an integer, 0 or more."]})
     return int(text)
 
 
 def require_place(request: Request) -> None:
-    """Raises `Throttled` when this person has too many connections. Call it before anything is changed."""
+    """Raises `Throttled` when the user has too many streams. To be called before any change."""
     if on_loop(_count, user_of(request).pk) >= feed.MAX_CONNECTIONS:
-        raise Throttled(wait=5, detail="Too many streams at once.")
+        raise Throttled(wait=5, detail="Too many open streams.")
 
 
 def identity_of(request: Request, session: ChatSession) -> ConnectionIdentity:
@@ -77,7 +77,7 @@ async def blocks(identity: ConnectionIdentity, after: int) -> AsyncGenerator[str
 
 def stream(request: Request, blocks: AsyncGenerator[str, None]) -> HttpResponseBase:
     response: HttpResponseBase
-    if request.method == "HEAD":  # has no body to stream
+    if request.method == "HEAD":  # without a body, which would never end
         response = HttpResponse(content_type=EventStreamRenderer.media_type)
     else:
         response = StreamingHttpResponse(blocks, content_type=EventStreamRenderer.media_type)

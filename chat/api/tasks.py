@@ -1,4 +1,4 @@
-"""Tasks of a project's board."""
+"""The tasks of a project's board."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TaskInput(serializers.Serializer[Task]):
     description = serializers.CharField(allow_blank=True, required=False)
     status = serializers.ChoiceField(Task.Status.choices, required=False)
     priority = serializers.ChoiceField(Task.Priority.choices, required=False)
-    parent = serializers.UUIDField(allow_null=True, required=False)  # type: ignore[assignment]  # a field, taken out of the class
+    parent = serializers.UUIDField(allow_null=True, required=False)  # type: ignore[assignment]  # a field, which DRF removes from the class
     depends_on = serializers.ListField(
         child=serializers.UUIDField(), max_length=100, required=False
     )
@@ -38,20 +38,20 @@ class TaskInput(serializers.Serializer[Task]):
         min_value=-task_rules.LAST_POSITION,
         max_value=task_rules.LAST_POSITION,
         required=False,
-        help_text="That of another task: it comes directly before that one.",
+        help_text="The position of another task; the task is placed directly before it.",
     )
 
 
 class TaskFilter(PageQuery):
     status = serializers.ChoiceField(Task.Status.choices, required=False)
     priority = serializers.ChoiceField(Task.Priority.choices, required=False)
-    parent = serializers.UUIDField(required=False)  # type: ignore[assignment]  # a field, taken out of the class
+    parent = serializers.UUIDField(required=False)  # type: ignore[assignment]  # a field, which DRF removes from the class
 
 
 class ProjectTasks(EditView):
     @operation(TaskSerializer, query=TaskFilter, many=True)
     def get(self, request: Request, project_id: UUID) -> Response:
-        """Lists the board."""
+        """Lists the tasks in board order."""
         project = access.get_project(user_of(request), project_id)
         wanted = self.query(TaskFilter)
         filters = {
@@ -65,10 +65,10 @@ class ProjectTasks(EditView):
     @operation({201: TaskSerializer}, body=TaskInput, query=InSession, once=True)
     @once()
     def post(self, request: Request, project_id: UUID) -> Response:
-        """Puts a task at the end of the board."""
+        """Adds a task at the end of the board."""
         project = access.get_project(user_of(request), project_id, Role.EDITOR)
         fields = self.read(TaskInput)
-        task = self.carry_out(project.pk, lambda: _create(project, dict(fields)))
+        task = self.apply(project.pk, lambda: _create(project, dict(fields)))
         location = f"/api/tasks/{task.pk}/"
         return tagged(self.show(TaskSerializer, task), 201, Location=location)
 
@@ -80,7 +80,7 @@ class TaskDetail(EditView):
 
     @operation(TaskSerializer, body=TaskInput, query=InSession, match=True)
     def patch(self, request: Request, task_id: UUID) -> Response:
-        """Changes what is given."""
+        """Changes the given fields."""
         task = access.get_task(user_of(request), task_id, Role.EDITOR)
         fields = self.read(TaskInput, partial=True)
 
@@ -89,24 +89,24 @@ class TaskDetail(EditView):
             changed, change = tasks.update_task(task=now, **_linked(now.project_id, fields))
             return changed, [change] if change else []
 
-        return tagged(self.show(TaskSerializer, self.carry_out(task.project_id, work)))
+        return tagged(self.show(TaskSerializer, self.apply(task.project_id, work)))
 
     @operation(query=InSession, match=True)
     def delete(self, request: Request, task_id: UUID) -> Response:
-        """Deletes it; an undo of the change brings it back."""
+        """Deletes the task; an undo restores it."""
         task = access.get_task(user_of(request), task_id, Role.EDITOR)
 
         def work() -> tuple[None, list[Change]]:
             return None, [tasks.delete_task(task=self._now(task))[1]]
 
-        self.carry_out(task.project_id, work)
+        self.apply(task.project_id, work)
         return Response(status=204)
 
     def _now(self, task: Task) -> Task:
-        """Returns the task as it is now, locked, if that is what the caller saw."""
+        """Returns the current task, locked. Raises StaleMatch when `If-Match` names another state."""
         now: Task | None = Task.objects.select_for_update().filter(pk=task.pk).first()
         if now is None:
-            raise Http404("There is no such task.")
+            raise Http404("Task not found.")
         require_match(self.request, self.show(TaskSerializer, now))
         return now
 
@@ -118,20 +118,20 @@ class Specification(serializers.Serializer[None]):
 class TaskSpecification(ApiView):
     @operation(Specification)
     def get(self, request: Request, task_id: UUID) -> Response:
-        """The task as a coding agent gets it, with all that the project knows of it."""
+        """Returns the task's specification for a coding agent, with its context from the project."""
         task = access.get_task(user_of(request), task_id)
         return Response({"specification": task_spec.render(task)})
 
 
 def _create(project: Project, fields: dict[str, Any]) -> tuple[Task, list[Change]]:
-    after = {name: fields.pop(name) for name in ("status", "position") if name in fields}
-    task, made = tasks.create_task(project_id=project.pk, **_linked(project.pk, fields))
-    task, changed = tasks.update_task(task=task, **after)
-    return task, [made, changed] if changed else [made]
+    changes = {name: fields.pop(name) for name in ("status", "position") if name in fields}
+    task, created = tasks.create_task(project_id=project.pk, **_linked(project.pk, fields))
+    task, changed = tasks.update_task(task=task, **changes)
+    return task, [created, changed] if changed else [created]
 
 
 def _linked(project: UUID, fields: dict[str, Any]) -> dict[str, Any]:
-    """Returns `fields` with tasks in the place of their ids."""
+    """Returns `fields` with tasks instead of their ids."""
     linked = dict(fields)
     if linked.get("parent") is not None:
         (linked["parent"],) = _tasks(project, "parent", [linked["parent"]])
@@ -141,8 +141,8 @@ def _linked(project: UUID, fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tasks(project: UUID, field: str, ids: list[UUID]) -> list[Task]:
-    # A link to a deleted task is shown, so it may be sent back.
-    found = Task.all_objects.filter(project=project).in_bulk(ids)
-    if len(found) != len(set(ids)):
-        raise ValidationError({field: ["There is no such task in this project."]})
-    return list(found.values())
+    # Also deleted tasks: their links are shown, so clients send them back.
+    rows = Task.all_objects.filter(project=project).in_bulk(ids)
+    if len(rows) != len(set(ids)):
+        raise ValidationError({field: ["Task not found in this project."]})
+    return list(rows.values())

@@ -1,4 +1,4 @@
-"""What every operation of the API shares: who asks, how it is read, how it fails."""
+"""The base classes of the API's views: reading input, pagination, changes by users."""
 
 from __future__ import annotations
 
@@ -26,20 +26,19 @@ T = TypeVar("T")
 
 
 class ApiView(APIView):
-    """One address of the API."""
+    """A view of the API. Its errors are always JSON."""
 
     def handle_exception(self, exc: Exception) -> Response:
-        # Whatever was asked for: an error is JSON.
         self.request.accepted_renderer = JSONRenderer()
         self.request.accepted_media_type = JSONRenderer.media_type
         return super().handle_exception(exc)
 
-    def read(self, serializer: type[serializers.Serializer[Any]], **how: Any) -> dict[str, Any]:
-        """Returns what the body says. Raises `ValidationError`."""
-        return _valid(serializer(data=self.request.data, **how))
+    def read(self, serializer: type[serializers.Serializer[Any]], **options: Any) -> dict[str, Any]:
+        """Returns the validated body. Raises `ValidationError`."""
+        return _valid(serializer(data=self.request.data, **options))
 
     def query(self, serializer: type[serializers.Serializer[Any]]) -> dict[str, Any]:
-        """Returns what the query string says. Raises `ValidationError`."""
+        """Returns the validated query string. Raises `ValidationError`."""
         return _valid(serializer(data=self.request.query_params.dict()))
 
     def show(self, serializer: type[serializers.BaseSerializer[Any]], row: Any) -> dict[str, Any]:
@@ -49,32 +48,32 @@ class ApiView(APIView):
     def page(
         self, rows: Any, serializer: type[serializers.BaseSerializer[Any]], order: str
     ) -> Response:
-        """Returns the page of `rows` that the query asks for."""
+        """Returns the requested page of `rows`."""
         pages = Pages(order)
-        found = pages.paginate_queryset(rows, self.request, self)
-        shown = serializer(found, many=True, context={"request": self.request}).data
+        page = pages.paginate_queryset(rows, self.request, self)
+        shown = serializer(page, many=True, context={"request": self.request}).data
         return pages.get_paginated_response(shown)
 
 
 class EditView(ApiView):
-    """Changes tasks or memories, as a person and not as a run."""
+    """A view in which users change tasks or memories, outside of a run."""
 
-    def carry_out(self, project: UUID, work: manual_changes.Work[T]) -> T:
-        """Does `work`, and tells it in the log of the session that the query names, if any."""
+    def apply(self, project: UUID, work: manual_changes.Work[T]) -> T:
+        """Calls `work`. If the query names a session, the changes are events of its log."""
         named = self.query(InSession).get("session")
         if named is None:
             return manual_changes.apply_to_project(project, work)
         user = user_of(self.request)
         session = access.get_session(user, named, Role.EDITOR)
         if session.project_id != project:
-            raise ValidationError({"session": ["It is one of another project."]})
+            raise ValidationError({"session": ["The session belongs to another project."]})
         value: T = on_loop(manual_changes.apply_in_session, session.pk, user, work)
         return value
 
 
 class InSession(serializers.Serializer[None]):
     session = serializers.UUIDField(
-        required=False, help_text="The session in whose log the change is told."
+        required=False, help_text="The session whose event log records the change."
     )
 
 
@@ -87,25 +86,25 @@ class PageQuery(serializers.Serializer[None]):
 
 def _valid(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
     serializer.is_valid(raise_exception=True)
-    found: dict[str, Any] = serializer.validated_data
-    return found
+    data: dict[str, Any] = serializer.validated_data
+    return data
 
 
 def on_loop(work: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> T:
-    """Calls `work` on the event loop that serves, where the log and the feed live."""
+    """Calls `work` on the server's event loop, which the event log and the feed belong to."""
     return async_to_sync(work)(*args, **kwargs)
 
 
 def let_go(response: HttpResponseBase) -> HttpResponseBase:
-    """Gives this thread's connection back before a long response: of those, there are few."""
+    """Returns this thread's database connection to the pool before a long response."""
     close_old_connections()
     return response
 
 
 class NoSuchPage(ApiView):
-    """Every other address under `/api/`."""
+    """Any other URL under `/api/`."""
 
     schema = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        raise NotFound("There is nothing at this address.")
+        raise NotFound("Not found.")

@@ -33,7 +33,7 @@ PRINTED = {
     "Follow a session": r"plan",
     "Poll": r"complete",
     "Approve a plan": r"s1 \['Test the login'\]\n200",
-    "Tasks and memories": r"completed\n412 This was changed|in_progress.*We use PostgreSQL",
+    "Tasks and memories": r"completed\n412 The object has changed|in_progress.*We use PostgreSQL",
     "AG-UI": r"RUN_FINISHED|· start[\s\S]*Write the docs",
 }
 

@@ -146,7 +146,7 @@ async def test_a_token_to_read_reads_and_writes_nothing(
 ) -> None:
     server.change("UPDATE agent_apitoken SET scope = 'read'")
     refused = await api.post(f"sessions/{server.session}/messages/", json={"content": "Hello"})
-    assert (refused.status_code, refused.json()["detail"]) == (403, "This token may only read.")
+    assert (refused.status_code, refused.json()["detail"]) == (403, "This token is read-only.")
     assert (await api.get(f"sessions/{server.session}/")).status_code == 200
 
 

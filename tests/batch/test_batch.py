@@ -80,7 +80,7 @@ def test_a_csv_with_a_header_has_messages_of_several_lines(command: Command, sig
     assert done.returncode == 1
     assert set(by_id(done.stdout)) == {"x", "w"}
     assert by_id(done.stdout)["x"]["message"] == "Create a task to sweep\nthe yard"
-    assert [line[:7] for line in done.stderr.splitlines() if "left out:" in line] == [
+    assert [line[:7] for line in done.stderr.splitlines() if "skipped:" in line] == [
         "Line 5 ",
         "Line 6 ",
     ]
@@ -202,7 +202,7 @@ def test_a_plan_that_needs_approval_is_approved_or_its_run_is_cancelled(
     last = by_id(done.stdout)["3"]
     assert last["status"] == status
     assert command.titles_there() == left
-    assert ("needs approval" in (last["error"] or "")) is (approve == "never")
+    assert ("Approval is needed" in (last["error"] or "")) is (approve == "never")
 
 
 def test_a_dry_run_plans_and_changes_nothing(modelled: Command, model: Model) -> None:
@@ -252,7 +252,10 @@ def test_what_takes_too_long_is_cancelled_and_the_rest_goes_on(
     done = modelled.run("-", "--timeout", "10", given="Slow\nQuick\n")
     assert done.returncode == 1
     told = by_id(done.stdout)
-    assert (told["1"]["status"], told["1"]["error"]) == ("cancelled", "It took longer than 10 s.")
+    assert (told["1"]["status"], told["1"]["error"]) == (
+        "cancelled",
+        "The run took longer than 10 s.",
+    )
     assert told["2"]["status"] == "succeeded"
     assert sorted(modelled.statuses()) == ["cancelled", "succeeded"]
 

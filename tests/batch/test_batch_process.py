@@ -101,7 +101,7 @@ def test_the_same_command_goes_on_where_it_was_broken_off_and_does_nothing_twice
     assert len(model.asked("analysis", "Mop")) == asked  # what was found out is read back
     again = modelled.run(file, "--output", str(out))
     assert again.returncode == 0
-    assert "5 done before" in again.stderr
+    assert "5 done earlier" in again.stderr
     check_all_done_once(modelled, out)
 
 
@@ -159,7 +159,7 @@ def test_two_at_once_do_not_write_to_one_file(
     with stopped_at(modelled, [gate], file, "--output", str(out)) as process:
         second = modelled.run(file, "--output", str(out))
         assert second.returncode == 2
-        assert "Another batch writes to" in second.stderr
+        assert "Another batch is writing to" in second.stderr
         gate.open()
         assert process.wait(PATIENCE) == 0
     check_all_done_once(modelled, out)

@@ -257,7 +257,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[int]]:
         if seqs == [999]:
             raise Refused("stale_change", "“Booking” was changed since.")
 
-    monkeypatch.setattr("chat.views.take_back", undo)
+    monkeypatch.setattr("chat.views.undo_changes", undo)
     return calls
 
 

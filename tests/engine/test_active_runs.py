@@ -15,8 +15,15 @@ from django.contrib.auth.models import User
 from procrastinate import App
 from procrastinate.testing import InMemoryConnector
 
-from agent.engine import local, worker
-from agent.engine.admission import AGAIN, AT_FIRST, BURST, MOST, SHARE, Admission
+from agent.engine import local, sweep, worker
+from agent.engine.admission import (
+    BURST,
+    CPU_SHARE,
+    INITIAL_BURST,
+    MAX_CPU_PER_RUN,
+    RETRY_AFTER,
+    Admission,
+)
 from agent.engine.concurrency import ConcurrencyLimit
 from agent.engine.runner import Runner
 from agent.exceptions import Refused
@@ -37,7 +44,7 @@ async def begun(
     slots: ConcurrencyLimit, users: list[int], order: list[int]
 ) -> list[asyncio.Task[None]]:
     async def work(user: int) -> None:
-        await slots.take(user)
+        await slots.acquire(user)
         order.append(user)
         await asyncio.sleep(0)
         slots.release(used=True)
@@ -116,11 +123,11 @@ def test_a_few_begin_at_once_and_the_others_as_fast_as_the_process_carries_them(
     machine.now += 60
     assert begin_all(pace) == BURST
     pause = pace.pause()
-    assert pause == pytest.approx(0.025 / SHARE, rel=0.1)
+    assert pause == pytest.approx(0.025 / CPU_SHARE, rel=0.1)
     machine.now += pause * 1.2
     assert begin_all(pace) == 1
     machine.now += 0.2
-    assert begin_all(pace) == pytest.approx(SHARE / 0.025 / 5, abs=1)
+    assert begin_all(pace) == pytest.approx(CPU_SHARE / 0.025 / 5, abs=1)
 
 
 def test_a_slower_machine_begins_fewer() -> None:
@@ -130,20 +137,20 @@ def test_a_slower_machine_begins_fewer() -> None:
         pace = machine.pace()
         machine.carry(pace, 3000, cost)
         rates.append(pace.rate * cost)
-    assert rates == pytest.approx([SHARE] * 3, rel=0.1)
+    assert rates == pytest.approx([CPU_SHARE] * 3, rel=0.1)
 
 
 def test_the_more_are_under_way_without_an_end_the_more_slowly_others_begin() -> None:
     machine = Machine()
     pace = machine.pace()
     rates = []
-    for _ in range(AT_FIRST):
+    for _ in range(INITIAL_BURST):
         pace.begin()
         machine.worked += 0.1
         rates.append(pace.rate)
     assert rates == sorted(rates, reverse=True)
     assert rates[-1] < rates[0]
-    assert rates[-1] == pytest.approx(SHARE / MOST)
+    assert rates[-1] == pytest.approx(CPU_SHARE / MAX_CPU_PER_RUN)
 
 
 def test_what_the_process_does_without_runs_is_not_counted_as_theirs() -> None:
@@ -160,7 +167,7 @@ def test_nothing_begins_in_a_crowd_and_after_it_all_begin_at_the_pace() -> None:
     machine = Machine(crowded=True)
     pace = machine.pace()
     assert begin_all(pace) == 0
-    assert pace.pause() == AGAIN
+    assert pace.pause() == RETRY_AFTER
     machine.crowded = False
     assert begin_all(pace) == 1  # and not those of the start
     machine.now += 60
@@ -169,7 +176,7 @@ def test_nothing_begins_in_a_crowd_and_after_it_all_begin_at_the_pace() -> None:
 
 def test_where_there_was_nothing_to_begin_another_may() -> None:
     pace = Machine().pace()
-    assert begin_all(pace) == AT_FIRST
+    assert begin_all(pace) == INITIAL_BURST
     pace.end(used=False)
     assert begin_all(pace) == 1
 
@@ -186,12 +193,12 @@ async def test_those_who_wait_for_the_pace_get_their_slots_in_time() -> None:
 
 async def test_room_is_there_when_a_slot_comes_back_and_is_awaited_for_a_while_only() -> None:
     slots = ConcurrencyLimit(1, at_once())
-    await slots.room(60)
+    await slots.wait_for_room(60)
     assert slots.try_acquire()
     began = time.monotonic()
-    await slots.room(0.2)
+    await slots.wait_for_room(0.2)
     assert time.monotonic() - began >= 0.2
-    waiting = asyncio.create_task(slots.room(60))
+    waiting = asyncio.create_task(slots.wait_for_room(60))
     await asyncio.sleep(0)
     assert not waiting.done()
     slots.release(used=True)
@@ -240,7 +247,7 @@ async def test_sessions_that_wait_for_a_place_hold_no_lease_and_take_turns_by_us
         await asyncio.sleep(0.2)
         held = Run.objects.exclude(lease_until=None).values_list("pk", flat=True)
         assert [run async for run in held] == [first.pk]
-        assert len(await sync_to_async(local.pending_sessions)()) == 3
+        assert len(await sync_to_async(sweep.pending_sessions)()) == 3
         gate.set()
         for run in (*others, bobs):
             assert (await ended(run)).status == "succeeded"

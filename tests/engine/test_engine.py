@@ -15,7 +15,7 @@ from django.db import OperationalError, ProgrammingError
 from django.utils import timezone
 
 from agent.agent import PlanningFirstAgent
-from agent.engine import local, process_identity
+from agent.engine import local, process_identity, sweep
 from agent.event_log import log
 from agent.exceptions import Refused
 from agent.models import Approval, ChatSession, Event, PhaseResult, Project, Run, Task
@@ -123,9 +123,9 @@ async def test_what_a_dead_process_of_this_host_held_is_free_at_once(
     host, _, _ = process_identity.owner().rsplit(":", 2)
     await runs.start(session.pk, alice, MessageRequest("Do it"))
     await claiming.claim(session.pk, f"{host}:999999999:1")
-    assert await sync_to_async(local.pending_sessions)() == []
-    assert await sync_to_async(local.release_dead_leases)() == 1
-    assert await sync_to_async(local.pending_sessions)() == [session.pk]
+    assert await sync_to_async(sweep.pending_sessions)() == []
+    assert await sync_to_async(sweep.release_dead_leases)() == 1
+    assert await sync_to_async(sweep.pending_sessions)() == [session.pk]
 
 
 async def test_a_serving_engine_takes_up_what_was_left(session: ChatSession, alice: User) -> None:
@@ -292,7 +292,7 @@ async def test_a_waiting_run_goes_on_in_another_process_after_a_restart(
     async with local.executing(ScriptedModel(plans=[plan(create("s1", "Login"))])):
         run = await runs.start(session.pk, alice, ASK_FIRST)
         await status(run, "waiting")
-    assert await sync_to_async(local.pending_sessions)() == []
+    assert await sync_to_async(sweep.pending_sessions)() == []
     await approvals.approve(session.pk, run.pk, 1, alice)
     second = ScriptedModel(plans=[RuntimeError("planned again")])
     runner = local.LocalEngine(serving=True, model=second)

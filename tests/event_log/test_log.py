@@ -135,7 +135,7 @@ async def test_those_under_way_do_not_wait_for_many_who_come_at_once(
         await ChatSession.objects.acreate(
             project_id=session.project_id, created_by_id=run.created_by_id
         )
-        for _ in range(log.NEW * 3)
+        for _ in range(log.MAX_OUTSIDE_EFFECTS * 3)
     ]
     told: list[UUID] = []
     listener = lambda committed: told.append(committed.session)  # noqa: E731
@@ -149,7 +149,7 @@ async def test_those_under_way_do_not_wait_for_many_who_come_at_once(
     finally:
         log.unlisten(listener)
     assert sorted(told) == sorted([session.pk, *(other.pk for other in others)])
-    assert told.index(session.pk) <= log.NEW
+    assert told.index(session.pk) <= log.MAX_OUTSIDE_EFFECTS
     assert not log.has_backlog()
 
 
@@ -158,12 +158,12 @@ async def test_what_comes_later_in_a_session_is_not_written_earlier(
 ) -> None:
     coming = [
         log.append(session.pk, effect=lambda n=n: Done(None, [said(run, str(n))]))
-        for n in range(log.NEW * 2)
+        for n in range(log.MAX_OUTSIDE_EFFECTS * 2)
     ]
     under_way = log.append(session.pk, [said(run, "last")], fence=Fence(run.pk, 1))
     await asyncio.gather(*coming, under_way)
     messages = [body["progress"]["message"] for body in await bodies(session)]
-    assert messages == [*map(str, range(log.NEW * 2)), "last"]
+    assert messages == [*map(str, range(log.MAX_OUTSIDE_EFFECTS * 2)), "last"]
 
 
 async def test_a_driver_with_an_old_attempt_writes_nothing(session: ChatSession, run: Run) -> None:

@@ -41,7 +41,7 @@ WHOLE = "One two."
 
 @pytest.fixture
 def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
-    monkeypatch.setattr(streams, "AFTER_END", 0.2)
+    monkeypatch.setattr(streams, "USAGE_TIMEOUT", 0.2)
     with connected(settings, monkeypatch) as server:
         yield server
 
@@ -101,7 +101,7 @@ ONLY_THOUGHT = "only thinks"
 TOKENS = "leaves control tokens at the end"
 
 CASES = [
-    # a pause longer than `AFTER_END` lies between the pieces
+    # a pause longer than `USAGE_TIMEOUT` lies between the pieces
     Case(EACH, [pieces(chunk("One ", "stop"), 0.4, chunk("two.", "stop"))]),
     Case(EACH, [pieces(chunk("One", "stop"), 0.4, chunk(" two", "stop"), 0.4, chunk(".", "STOP"))]),
     Case(
@@ -126,7 +126,7 @@ CASES = [
     Case(NULL, [pieces(chunk("One ", "None"), chunk("two.", "NULL"))]),
     Case(NULL, [pieces(chunk("One ", "FINISH_REASON_UNSPECIFIED"), chunk("two.", "stop"))]),
     *(
-        Case(CUT, [reason(word)], WHOLE, ModelTruncated, "greatest length")
+        Case(CUT, [reason(word)], WHOLE, ModelTruncated, "maximum length")
         for word in (
             "length",
             "MAX_TOKENS",
@@ -163,11 +163,21 @@ CASES = [
         [pieces(chunk("One "), chunk("two."), done=False)],
         WHOLE,
         ModelTruncated,
-        "broke off",
+        "is incomplete",
     ),
-    Case(BROKEN, [pieces(chunk("One two."), USED, done=False)], WHOLE, ModelTruncated, "broke off"),
     Case(
-        BROKEN, [pieces(chunk("One two.", "null"), done=False)], WHOLE, ModelTruncated, "broke off"
+        BROKEN,
+        [pieces(chunk("One two."), USED, done=False)],
+        WHOLE,
+        ModelTruncated,
+        "is incomplete",
+    ),
+    Case(
+        BROKEN,
+        [pieces(chunk("One two.", "null"), done=False)],
+        WHOLE,
+        ModelTruncated,
+        "is incomplete",
     ),
     Case(
         VERIFIED,
@@ -206,7 +216,7 @@ CASES = [
         ],
     ),
     Case(ONE_JSON, [said(WHOLE, None)]),
-    Case(ONE_JSON, [said(WHOLE, "length")], WHOLE, ModelTruncated, "greatest length"),
+    Case(ONE_JSON, [said(WHOLE, "length")], WHOLE, ModelTruncated, "maximum length"),
     Case(SYSTEM, [error(400, "System role not supported"), words(WHOLE)]),
     Case(
         SYSTEM,
@@ -236,27 +246,27 @@ CASES = [
         ],
     ),
     Case(THOUGHT, [pieces(chunk(None, reasoning_content="hm"), chunk(WHOLE), chunk(None, "stop"))]),
-    Case(ONLY_THOUGHT, [stream("<think>hm")], "", ModelInvalid, "only thought"),
+    Case(ONLY_THOUGHT, [stream("<think>hm")], "", ModelInvalid, "only reasoning"),
     Case(
         ONLY_THOUGHT,
         [pieces(chunk(None, reasoning_content="hm"), chunk(None, "stop"))],
         "",
         ModelInvalid,
-        "only thought",
+        "only reasoning",
     ),
     Case(
         ONLY_THOUGHT,
         [pieces(chunk(None, reasoning="hm"), chunk("", "stop"))],
         "",
         ModelInvalid,
-        "only thought",
+        "only reasoning",
     ),
     Case(
         ONLY_THOUGHT,
         [error(400, "cannot stream"), said("<think>hm</think>")],
         "",
         ModelInvalid,
-        "only thought",
+        "only reasoning",
     ),
     Case(TOKENS, [stream("One two.", "<|im_end|>")]),
     Case(TOKENS, [stream("One two.</s>")]),
@@ -358,7 +368,7 @@ async def test_what_a_server_refused_is_tried_again_after_a_while(
     server.script([error(400, "no json_schema"), *(said(TEXT) for _ in range(3))])
     await OpenAIModel().analyze(CONTEXT)
     await OpenAIModel().analyze(CONTEXT)
-    monkeypatch.setattr(capabilities, "RELEARN", -1.0)
+    monkeypatch.setattr(capabilities, "EXPIRY", -1.0)
     await OpenAIModel().analyze(CONTEXT)
     forms = [request.form for request in server.requests]
     assert forms == ["json_schema", "json_object", "json_object", "json_schema"]

@@ -114,7 +114,7 @@ async def test_an_answer_that_fits_not_even_then_is_invalid(
     server: ModelServer, wrong: Any
 ) -> None:
     server.script([said(wrong), said(wrong)])
-    with pytest.raises(exceptions.ModelInvalid, match="Expected was the JSON of “analysis”"):
+    with pytest.raises(exceptions.ModelInvalid, match="does not match the schema “analysis”"):
         await analyze()
     assert len(server.requests) == 2
 
@@ -130,7 +130,7 @@ async def test_numbers_that_json_does_not_know_are_not_let_in(
 @pytest.mark.parametrize(
     ("ending", "raised", "text"),
     [
-        (said(ANALYSIS, "length"), exceptions.ModelTruncated, "greatest length"),
+        (said(ANALYSIS, "length"), exceptions.ModelTruncated, "maximum length"),
         (said(ANALYSIS, "content_filter"), exceptions.ModelRefused, "content filter"),
         (said(None, refusal="I won't."), exceptions.ModelRefused, "declined to answer: “I won't.”"),
         (
@@ -142,11 +142,11 @@ async def test_numbers_that_json_does_not_know_are_not_let_in(
         (as_json({"choices": []}), exceptions.ModelInvalid, "without a message"),
         (as_json({"choices": [{"message": None}]}), exceptions.ModelInvalid, "without a message"),
         (as_json({"choices": [7]}), exceptions.ModelInvalid, "without a message"),
-        (as_json([]), exceptions.ModelInvalid, "not the JSON"),
-        (raw('{"choices": ['), exceptions.ModelInvalid, "not the JSON"),
-        (raw(""), exceptions.ModelInvalid, "not the JSON"),
-        (raw("[" * 100_000), exceptions.ModelInvalid, "not the JSON"),
-        (raw(b"\xff\xfe\x00"), exceptions.ModelInvalid, "not the JSON"),
+        (as_json([]), exceptions.ModelInvalid, "not a JSON object"),
+        (raw('{"choices": ['), exceptions.ModelInvalid, "not a JSON object"),
+        (raw(""), exceptions.ModelInvalid, "not a JSON object"),
+        (raw("[" * 100_000), exceptions.ModelInvalid, "not a JSON object"),
+        (raw(b"\xff\xfe\x00"), exceptions.ModelInvalid, "not a JSON object"),
         (html(), exceptions.ModelUnavailable, "web page.*Check OPENAI_BASE_URL"),
         (raw("  <html>", "text/plain"), exceptions.ModelUnavailable, "web page"),
     ],

@@ -106,28 +106,36 @@ async def test_an_answer_is_cleaned_while_it_streams(
 @pytest.mark.parametrize(
     ("broken", "raised", "text"),
     [
-        (events([chunk("One ")], done=False), exceptions.ModelTruncated, "broke off"),
-        (events([chunk("One ")], done=False, cut=True), exceptions.ModelTruncated, "was cut"),
+        (events([chunk("One ")], done=False), exceptions.ModelTruncated, "is incomplete"),
+        (
+            events([chunk("One ")], done=False, cut=True),
+            exceptions.ModelTruncated,
+            "connection was lost",
+        ),
         (events([chunk("One ", "error")]), exceptions.ModelTruncated, "server had an error"),
-        (events([chunk("One ", "length")]), exceptions.ModelTruncated, "greatest length"),
+        (events([chunk("One ", "length")]), exceptions.ModelTruncated, "maximum length"),
         (events([chunk("", "content_filter")]), exceptions.ModelRefused, "content filter"),
         (events([chunk(refusal="No."), chunk(None, "stop")]), exceptions.ModelRefused, "“No.”"),
         (events([], done=False, cut=True), exceptions.ModelUnavailable, "closed the connection"),
         (events([]), exceptions.ModelUnavailable, "was empty"),
-        (events([chunk(finish_reason="stop")]), exceptions.ModelInvalid, "with nothing"),
-        (events([chunk(" \n", "stop")]), exceptions.ModelInvalid, "with nothing"),
-        (events([chunk("<think>hm", "stop")]), exceptions.ModelInvalid, "only thought"),
-        (events([chunk(None, "tool_calls", tool_calls=[])]), exceptions.ModelInvalid, "nothing"),
-        (events([b"data: {oh\n\n"]), exceptions.ModelInvalid, "cannot be read"),
-        (events([b"data: \xff\n\n"]), exceptions.ModelInvalid, "cannot be read"),
-        (events([b"data: 7\n\n"]), exceptions.ModelInvalid, "cannot be read"),
+        (events([chunk(finish_reason="stop")]), exceptions.ModelInvalid, "an empty answer"),
+        (events([chunk(" \n", "stop")]), exceptions.ModelInvalid, "an empty answer"),
+        (events([chunk("<think>hm", "stop")]), exceptions.ModelInvalid, "only reasoning"),
+        (
+            events([chunk(None, "tool_calls", tool_calls=[])]),
+            exceptions.ModelInvalid,
+            "an empty answer",
+        ),
+        (events([b"data: {oh\n\n"]), exceptions.ModelInvalid, "not valid JSON"),
+        (events([b"data: \xff\n\n"]), exceptions.ModelInvalid, "not valid JSON"),
+        (events([b"data: 7\n\n"]), exceptions.ModelInvalid, "not valid JSON"),
         (events([{"error": {"message": "gpu"}}]), exceptions.ModelUnavailable, "“gpu”"),
         (
             events([chunk("One "), {"error": {"message": "gpu"}}]),
             exceptions.ModelTruncated,
-            "broke off.*gpu",
+            "is incomplete.*gpu",
         ),
-        (raw("{"), exceptions.ModelInvalid, "not the JSON"),
+        (raw("{"), exceptions.ModelInvalid, "not a JSON object"),
         (html(), exceptions.ModelUnavailable, "web page"),
         (raw("hello", "text/plain"), exceptions.ModelUnavailable, "was empty"),
         (error(401), exceptions.ModelRefused, "refused the key"),
@@ -160,7 +168,7 @@ async def test_a_finished_answer_stands_when_the_connection_is_cut_after_it(
 async def test_a_finished_answer_ends_though_the_server_holds_the_stream(
     server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.llm.streams.AFTER_END", 0.1)
+    monkeypatch.setattr("agent.llm.streams.USAGE_TIMEOUT", 0.1)
     server.script([events([chunk("Yes.", "stop"), Gate()])])
     assert await answer() == ["Yes."]
 

@@ -206,8 +206,11 @@ async def test_a_tool_that_may_be_tried_again_is_with_the_same_key(
     run = await Run.objects.aget()
     assert flaky.keys == [f"{run.pk}:s1"] * 3
     told = [e["progress"] for e in await log_of(session) if e["type"] == "progress"]
-    again = [one for one in told if one["message"] == "🔁 fetch did not answer"]
-    assert [one["details"].partition(" in ")[0] for one in again] == ["Try 2 of 3", "Try 3 of 3"]
+    again = [one for one in told if one["message"] == "🔁 Retrying fetch"]
+    assert [one["details"].partition(" in ")[0] for one in again] == [
+        "Attempt 2 of 3",
+        "Attempt 3 of 3",
+    ]
     assert all(one["metadata"] == {"step_id": "s1"} for one in again)
 
 
@@ -218,7 +221,10 @@ async def test_it_is_given_up_after_so_many_times(
     with having("fetch", flaky, retries=2):
         steps = await carried_out(session, alice, use("s1", "fetch"))
     assert len(flaky.keys) == 3
-    assert (steps["s1"].status, steps["s1"].error) == ("failed", "The tool fetch is out of order.")
+    assert (steps["s1"].status, steps["s1"].error) == (
+        "failed",
+        "fetch failed: unexpected error (see server log).",
+    )
 
 
 async def test_what_a_tool_refuses_is_final_and_without_retries_all_is(
@@ -255,5 +261,5 @@ async def test_a_skipped_step_says_which_one_it_needed(session: ChatSession, ali
             create("s4", "Free"),
         )
     assert [step.status for step in steps.values()] == ["failed", "skipped", "skipped", "succeeded"]
-    assert steps["s2"].error == "Skipped, since “fail s1” did not succeed."
-    assert steps["s3"].error == "Skipped, since “Create “After it”” did not succeed."
+    assert steps["s2"].error == "Skipped because “fail s1” did not succeed."
+    assert steps["s3"].error == "Skipped because “Create “After it”” did not succeed."

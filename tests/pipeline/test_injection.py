@@ -18,7 +18,7 @@ from django.contrib.auth.models import User
 from agent.board import tasks
 from agent.engine import local
 from agent.exceptions import ToolFailed
-from agent.llm.base import Context, MemoryBrief, Said, TaskBrief
+from agent.llm.base import Context, HistoryMessage, MemoryBrief, TaskBrief
 from agent.llm.offline.model import OfflineModel
 from agent.llm.prompts import render
 from agent.memory import memories
@@ -299,7 +299,7 @@ def test_no_text_ends_the_block_of_data_that_it_stands_in(name: str) -> None:
         "Hello",
         evil,
         evil,
-        history=(Said("user", evil), Said("assistant", evil)),
+        history=(HistoryMessage("user", evil), HistoryMessage("assistant", evil)),
         summary=evil,
         memories=(MemoryBrief("m1", evil, evil, "fact"),),
         tasks=(task,),

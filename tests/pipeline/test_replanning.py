@@ -106,8 +106,8 @@ async def test_the_log_tells_of_it_and_shows_the_new_plan_with_what_is_done(
         for one in told
         if one["step"] == "replanning"
     ] == [
-        ("🔁 Planning anew...", "“fail s2” failed", {"phase": "started"}),
-        ("🔁 Planned anew", "1 step", {"phase": "finished"}),
+        ("🔁 Replanning...", "“fail s2” failed", {"phase": "started"}),
+        ("🔁 Plan revised", "1 new step", {"phase": "finished"}),
     ]
 
 

@@ -266,7 +266,7 @@ async def test_who_is_asked_about_a_plan_is_told_how_long_it_takes(
         await process(model, project, session)
     estimates.clear_cache()
     asking = await ChatSession.objects.acreate(project=project)
-    async with local.executing(model, asking.pk):
+    async with local.executing(model, {asking.pk}):
         run = await runs.start(asking.pk, alice, runs.MessageRequest("Do it", approval="required"))
         while run.status in (Run.Status.QUEUED, Run.Status.RUNNING):
             await run.arefresh_from_db()

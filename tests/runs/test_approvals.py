@@ -251,7 +251,9 @@ async def test_what_was_not_shown_is_not_deleted_when_the_board_has_moved_on(
         assert (await ended(run)).status == "succeeded"
     step = await PlanStep.objects.aget(key="s2")
     assert step.status == "failed"
-    assert step.error.startswith("It would delete “Login” now, which is not what was approved")
+    assert step.error.startswith(
+        "This would now delete “Login”, which the approval did not include"
+    )
     assert await Task.objects.acount() == 2
 
 

@@ -34,7 +34,7 @@ async def test_a_retry_goes_on_where_the_run_failed_and_repeats_nothing(
     told = [event for event in await log_of(session) if event["run"] == str(again.pk)]
     assert told[0]["retry_of"] == str(failed.pk)
     resumed = next(e["progress"] for e in told if e["type"] == "progress")
-    assert (resumed["step"], resumed["details"]) == ("resumed", "1 of 1 step was already done")
+    assert (resumed["step"], resumed["details"]) == ("resumed", "1 of 1 step already done")
     assert [e["type"] for e in told[1:3]] == ["plan", "step"]
     assert told[1]["plan"]["steps"][0]["status"] == "succeeded"
     assert told[-1]["type"] == "complete"

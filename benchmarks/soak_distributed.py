@@ -1,4 +1,4 @@
-"""The part of `make soak` with two servers and two workers, which PostgreSQL and Redis hold together."""
+"""The part of `make soak` with two servers and two workers, on PostgreSQL and Redis."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from benchmarks import at_once
-from benchmarks.judging import first_words, judge, report
+from benchmarks import burst
+from benchmarks.reporting import first_words, judge, report
 from tests.support.cluster import own_postgresql
 from tests.support.deployment import Deployment, deployed
 from tests.support.durability import Follower, add_sessions, all_running, following, when_driven
 from tests.support.services import have_postgresql, have_redis, initdb_path
 
 KILLS, SESSIONS = 20, 20
-AWAY = 20.0  # seconds that a process is frozen, and that Redis is away
+AWAY = 20.0  # seconds that a process is frozen or Redis is unavailable
 SOON = (0.1, 0.5)  # seconds that a call of the model takes
 
 possible = have_postgresql() and have_redis()
@@ -27,7 +27,7 @@ possible = have_postgresql() and have_redis()
 
 @asynccontextmanager
 async def loaded(folder: Path) -> AsyncIterator[tuple[Deployment, list[Follower]]]:
-    """A deployment under load; at the end all is done, and judged."""
+    """Starts a deployment under load; at the end all runs have finished and are checked."""
     with deployed(folder, SOON) as deployment:
         async with deployment.busy(SESSIONS) as followers:
             await all_running(deployment.web[0], SESSIONS // 2)
@@ -36,10 +36,10 @@ async def loaded(folder: Path) -> AsyncIterator[tuple[Deployment, list[Follower]
         report("deadlocks in PostgreSQL", deployment.deadlocks(), "", 0)
 
 
-async def kills_apart(folder: Path) -> None:
+async def kills_distributed(folder: Path) -> None:
     print(f"kill -9 of servers and workers at random, {KILLS} times, {SESSIONS} sessions busy")
     chance = random.Random(20)
-    driven = []
+    recoveries = []
     async with loaded(folder) as (deployment, _):
         for _ in range(KILLS):
             await all_running(deployment.web[0], SESSIONS // 2)
@@ -49,14 +49,14 @@ async def kills_apart(folder: Path) -> None:
             began = time.monotonic()
             await deployment.restart(process, signal.SIGKILL)
             if held:
-                driven.append(await when_driven(deployment.web[0], held) - began)
-    report("driven again after the kill of a worker, median", statistics.median(driven), " s")
-    report("driven again after the kill of a worker, worst", max(driven), " s", 20.0)
+                recoveries.append(await when_driven(deployment.web[0], held) - began)
+    report("resumed after the kill of a worker, median", statistics.median(recoveries), " s")
+    report("resumed after the kill of a worker, worst", max(recoveries), " s", 20.0)
 
 
 async def rolling(folder: Path) -> None:
     print(f"SIGTERM to servers and workers one after the other, {SESSIONS} sessions busy")
-    driven = []
+    recoveries = []
     async with loaded(folder) as (deployment, _):
         for process in deployment.processes:
             await all_running(deployment.web[0], SESSIONS // 2)
@@ -64,27 +64,27 @@ async def rolling(folder: Path) -> None:
             began = time.monotonic()
             await deployment.restart(process, signal.SIGTERM)
             if held:
-                driven.append(await when_driven(deployment.web[0], held) - began)
-    report("driven again after SIGTERM to a worker, worst", max(driven), " s", 5.0)
+                recoveries.append(await when_driven(deployment.web[0], held) - began)
+    report("resumed after SIGTERM to a worker, worst", max(recoveries), " s", 5.0)
 
 
 async def frozen(folder: Path) -> None:
     print(f"A worker is frozen for {AWAY:.0f} s; then the other one is killed")
     async with loaded(folder) as (deployment, _):
-        one, other = deployment.workers
-        held = deployment.driven_by(one)
+        first, second = deployment.workers
+        held = deployment.driven_by(first)
         began = time.monotonic()
-        one.send_signal(signal.SIGSTOP)
+        first.send_signal(signal.SIGSTOP)
         taken = asyncio.create_task(when_driven(deployment.web[0], held))
         await asyncio.sleep(AWAY)
-        one.send_signal(signal.SIGCONT)
+        first.send_signal(signal.SIGCONT)
         took = await taken - began
-        await deployment.restart(other, signal.SIGKILL)
-    report("driven again after the freeze", took, " s", 20.0)
+        await deployment.restart(second, signal.SIGKILL)
+    report("resumed after the freeze", took, " s", 20.0)
 
 
 async def redis_away(folder: Path) -> None:
-    print(f"Redis is away for {AWAY:.0f} s")
+    print(f"Redis is unavailable for {AWAY:.0f} s")
     async with loaded(folder) as (deployment, followers):
         before = sum(len(follower.ends) for follower in followers)
         deployment.proxy.cut()
@@ -93,13 +93,13 @@ async def redis_away(folder: Path) -> None:
         deployment.proxy.mend()
     closed = [code for follower in followers for code in follower.closed_with if code]
     report("sockets closed", len(closed), "", 0)
-    report("runs that ended meanwhile, as viewers saw it", meanwhile, "")
+    report("runs whose end viewers saw meanwhile", meanwhile, "")
 
 
 async def postgresql_restarts(folder: Path) -> None:
     print("PostgreSQL is restarted, three times")
     if initdb_path() is None:
-        print("  left out: initdb is not there")
+        print("  skipped: initdb was not found")
         return
     with own_postgresql() as cluster, deployed(folder, SOON, cluster.url) as deployment:
         async with deployment.supervised(), deployment.busy(SESSIONS) as followers:
@@ -109,27 +109,27 @@ async def postgresql_restarts(folder: Path) -> None:
         judge(deployment.web[0], followers)
 
 
-async def first_word_apart(folder: Path) -> None:
-    print("From an accepted message to its first progress event, at the client, workers driving")
+async def first_word_distributed(folder: Path) -> None:
+    print("From an accepted message to its first progress event, at the client, with workers")
     with deployed(folder, SOON) as deployment:
         sessions = add_sessions(deployment.web[0], SESSIONS)
         async with following(deployment.web[0], sessions, deployment.web[1]) as followers:
             await first_words(followers, 60.0)
 
 
-async def many_apart(folder: Path) -> None:
+async def many_distributed(folder: Path) -> None:
     print("Many runs at once in one worker; each counted from its start")
     alone = 0.0
-    for number in at_once.NUMBERS:
-        with deployed(folder, at_once.LONG, each=1, SAMURAI_MAX_ACTIVE_RUNS="1000") as deployment:
+    for number in burst.NUMBERS:
+        with deployed(folder, burst.LONG, each=1, SAMURAI_MAX_ACTIVE_RUNS="1000") as deployment:
             (server,), (worker,) = deployment.web, deployment.workers
-            alone = await at_once.measure(server, worker, number, alone)
+            alone = await burst.measure(server, worker, number, alone)
 
 
 SCENARIOS = (
-    first_word_apart,
-    many_apart,
-    kills_apart,
+    first_word_distributed,
+    many_distributed,
+    kills_distributed,
     rolling,
     frozen,
     redis_away,

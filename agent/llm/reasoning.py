@@ -1,8 +1,8 @@
-"""Separates a model's thoughts and control tokens from its answer, while the text arrives in pieces.
+"""Separates a model's reasoning and control tokens from its answer, while the text arrives in chunks.
 
-Servers mark thoughts in many ways: tags around them, a closing tag alone when the chat template
-opened the thought, or the channels of gpt-oss. A tag inside code, or one that a sentence is about,
-is text like any other.
+Servers mark reasoning in many ways: tags around it, a closing tag alone when the chat template opened
+the reasoning, or the channels of gpt-oss. A tag inside code, or one that a sentence mentions, is
+ordinary text.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MARK = re.compile(
     r"|(?P<blank>\n[ \t]*\n)",
     re.IGNORECASE,
 )
-# The end of a text that the next piece may turn into a mark.
+# The end of a text that the next chunk may complete to a mark.
 _UNFINISHED = re.compile(
     r"(?:<[/|]?[\w:|]{0,24}(?:\s[^<>]{0,100})?"
     r"|(?:<\|start\|>\w{0,20})?<\|channel\|>[^<>|]{0,62}(?:<\|?\w{0,8}\|?)?"
@@ -29,44 +29,43 @@ _UNFINISHED = re.compile(
     r"|\[/?[a-z]{0,5}|◁/?\w{0,5}|`+|~+|\n[ \t]*)\Z",
     re.IGNORECASE,
 )
-# What stands around a tag that a sentence is about: "The <think> tag opens it", "- `</think>`".
-_ABOUT_BEFORE = re.compile(
+# The context of a tag that a sentence mentions: "The <think> tag opens it", "- `</think>`".
+_MENTION_BEFORE = re.compile(
     r"(?:[\w,;:—–-][ \t]+|[`\"'“‘(«]|(?:^|\n)[ \t]*(?:[-*+•]|\d+[.)])[ \t]+)\Z"
 )
-_ABOUT_AFTER = re.compile(
+_MENTION_AFTER = re.compile(
     r"[ \t]+(?=\w)[^A-Z]|[ \t]*[.,;:!?)\"'`”’»]|[ \t]*\n[ \t]*(?:[-*+•]|\d+[.)])"
 )
 _QUOTED_BEFORE, _QUOTED_AFTER = re.compile(r"[`\"'“‘]\Z"), re.compile(r"[`\"'”’]")
 _LINE_START = re.compile(r"(?:^|\n) {0,3}\Z")
-# How gpt-oss looks on a server that hides control tokens.
-_BARE_THOUGHT, _BARE_ANSWER = "analysis", "assistantfinal"
-# Characters before a mark that are looked at.
-_AROUND = 16
+# The output of gpt-oss on a server that hides control tokens.
+_BARE_REASONING, _BARE_ANSWER = "analysis", "assistantfinal"
+_CONTEXT = 16  # characters around a mark that decide whether a sentence mentions it
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of the answer. With `starts_over`, all pieces before it were a thought."""
+    """A part of the answer. With `starts_over`, all parts before it were reasoning."""
 
     text: str
     starts_over: bool = False
 
 
 class AnswerText:
-    """Takes the text of one answer piece by piece and returns what belongs to the answer."""
+    """Reads the text of one answer in chunks and returns what belongs to the answer."""
 
     def __init__(self) -> None:
-        self.thought = False  # a thought was left out
-        self._held = ""  # may still become a mark, or was not decided on yet
-        self._before = ""  # the last characters that were decided on
-        self._in_thought = self._in_channel = False
-        self._code = ""  # the backticks or tildes that opened the code that the text is in
-        self._mentioned = 0  # opening tags that a sentence is about and that no tag closed yet
-        self._shown = False  # some of the answer was returned
-        self._may_start_over = False  # a thought that was not opened has ended
+        self.reasoned = False  # reasoning was left out
+        self._held = ""  # not decided yet: may become a mark
+        self._before = ""  # the last decided characters
+        self._in_reasoning = self._in_channel = False
+        self._code = ""  # the backticks or tildes that opened the current code
+        self._mentioned = 0  # opening tags that a sentence mentions and no tag has closed yet
+        self._shown = False  # a part of the answer was returned
+        self._may_start_over = False  # reasoning without an opening tag has ended
 
-    def feed(self, piece: str) -> list[Part]:
-        return self._read(self._held + piece, last=False)
+    def feed(self, chunk: str) -> list[Part]:
+        return self._read(self._held + chunk, last=False)
 
     def rest(self) -> list[Part]:
         """Returns what was held back, at the end of the text."""
@@ -75,17 +74,17 @@ class AnswerText:
     def _read(self, text: str, *, last: bool) -> list[Part]:
         parts: list[Part] = []
         place = 0
-        if not self._before and not last and (bare := _bare_thought(text)) is not None:
+        if not self._before and not last and (bare := _bare_reasoning(text)) is not None:
             if not bare:
                 self._held = text
                 return parts
-            self.thought, place = True, bare
+            self.reasoned, place = True, bare
         while mark := _MARK.search(text, place):
             blank = not text[mark.end() :].strip()
-            if blank and not last:  # what follows decides
+            if blank and not last:  # the next chunk decides
                 break
             self._add(text[place : mark.start()], parts)
-            self._cross(mark, text[mark.end() : mark.end() + _AROUND], parts)
+            self._pass(mark, text[mark.end() : mark.end() + _CONTEXT], parts)
             place = mark.end()
         else:
             rest = None if last else _UNFINISHED.search(text, place)
@@ -100,8 +99,8 @@ class AnswerText:
     def _add(self, text: str, parts: list[Part]) -> None:
         if not text:
             return
-        self._before = (self._before + text)[-_AROUND:]
-        if self._in_thought:
+        self._before = (self._before + text)[-_CONTEXT:]
+        if self._in_reasoning:
             return
         if self._may_start_over and text.strip():
             if self._shown:
@@ -113,24 +112,24 @@ class AnswerText:
             self._shown = True
             parts.append(Part(text))
 
-    def _cross(self, mark: re.Match[str], after: str, parts: list[Part]) -> None:
-        """Goes over one mark: it is text, or begins or ends a thought or code."""
+    def _pass(self, mark: re.Match[str], after: str, parts: list[Part]) -> None:
+        """Handles one mark: it is ordinary text, or begins or ends reasoning or code."""
         text = mark.group()
-        if self._in_thought:
-            self._leave_thought(mark, after)
+        if self._in_reasoning:
+            self._end_reasoning(mark, after)
         elif mark["code"] or mark["blank"]:
             self._track_code(text)
             self._add(text, parts)
         elif self._is_text(mark, after):
             self._add(text, parts)
         elif mark["close"]:
-            self.thought = self._may_start_over = True
+            self.reasoned = self._may_start_over = True
         elif mark["open"] or (mark["channel"] and mark["name"].lower() != "final"):
-            self.thought = self._in_thought = True
+            self.reasoned = self._in_reasoning = True
             self._in_channel = bool(mark["channel"])
-        self._before = (self._before + text)[-_AROUND:]
+        self._before = (self._before + text)[-_CONTEXT:]
 
-    def _leave_thought(self, mark: re.Match[str], after: str) -> None:
+    def _end_reasoning(self, mark: re.Match[str], after: str) -> None:
         quoted = _QUOTED_BEFORE.search(self._before) and _QUOTED_AFTER.match(after)
         if self._in_channel:
             ends = bool(mark["control"]) or bool(
@@ -139,13 +138,13 @@ class AnswerText:
         else:
             ends = bool(mark["close"]) and not quoted
         if ends:
-            self._in_thought = self._in_channel = False
+            self._in_reasoning = self._in_channel = False
 
     def _track_code(self, run: str) -> None:
         starts_line = bool(_LINE_START.search(self._before))
         is_fence = len(self._code) >= 3
         if run[0] == "\n":
-            self._code = self._code if is_fence else ""  # code in a line ends with its paragraph
+            self._code = self._code if is_fence else ""  # inline code ends with its paragraph
         elif not self._code:
             if run[0] == "`" or starts_line:
                 self._code = run if starts_line or len(run) < 3 else run[:2]
@@ -157,40 +156,40 @@ class AnswerText:
     def _is_text(self, mark: re.Match[str], after: str) -> bool:
         if self._code:
             return True
-        about = bool(_ABOUT_BEFORE.search(self._before))
+        mentioned = bool(_MENTION_BEFORE.search(self._before))
         if mark["open"]:
-            self._mentioned += about
-            return about
+            self._mentioned += mentioned
+            return mentioned
         if mark["close"] and self._mentioned:
             self._mentioned -= 1
             return True
         if mark["close"]:
-            return about and bool(_ABOUT_AFTER.match(after))
-        # Behind a control token comes another one, or the end; an HTML tag has text behind it.
-        return about or bool(
+            return mentioned and bool(_MENTION_AFTER.match(after))
+        # A control token is followed by another one or the end; an HTML tag is followed by text.
+        return mentioned or bool(
             mark["control"] and after.strip() and not after.lstrip().startswith("<")
         )
 
 
-def without_thoughts(text: str) -> str:
-    """Returns the answer in a whole `text`."""
+def without_reasoning(text: str) -> str:
+    """Returns the answer in a complete `text`."""
     reader, answer = AnswerText(), ""
     for part in (*reader.feed(text), *reader.rest()):
         answer = part.text if part.starts_over else answer + part.text
     return answer
 
 
-def _bare_thought(text: str) -> int | None:
-    """Returns where a bare analysis channel at the start of `text` ends, 0 while that is not known.
+def _bare_reasoning(text: str) -> int | None:
+    """Returns where a bare analysis channel at the start of `text` ends, or 0 while it is unknown.
 
     None: the text starts with something else.
     """
     start = text.lstrip()
-    word = start[len(_BARE_THOUGHT) : len(_BARE_THOUGHT) + 1]
-    if not start.startswith(_BARE_THOUGHT):
-        # Shorter beginnings are shown at once: the word is one token, which seldom comes in two pieces.
-        return 0 if len(start) > 3 and _BARE_THOUGHT.startswith(start) else None
+    word = start[len(_BARE_REASONING) : len(_BARE_REASONING) + 1]
+    if not start.startswith(_BARE_REASONING):
+        # Shorter beginnings are shown at once: the word is one token, which is seldom cut in two.
+        return 0 if len(start) > 3 and _BARE_REASONING.startswith(start) else None
     if word and not word.isupper():
         return None
-    thought, answer, _ = text.partition(_BARE_ANSWER)
-    return len(thought + answer) if answer else 0
+    reasoning, answer, _ = text.partition(_BARE_ANSWER)
+    return len(reasoning + answer) if answer else 0

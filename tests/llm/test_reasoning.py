@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.llm.thoughts import AnswerText
+from agent.llm.reasoning import AnswerText
 
 ANSWERS = {
     # thoughts in tags
@@ -91,4 +91,4 @@ def test_what_was_shown_before_the_end_of_an_unopened_thought_is_taken_back() ->
     assert [part.text for part in reader.feed("I ponder.")] == ["I ponder."]
     parts = [*reader.feed("</think>Answer."), *reader.rest()]
     assert [part.starts_over for part in parts] == [True, False]
-    assert reader.thought
+    assert reader.reasoned

@@ -1,4 +1,4 @@
-"""What `make soak` prints, and whether anything was damaged."""
+"""Prints the results of `make soak`, and records damage."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from collections.abc import Sequence
 from tests.support.durability import Follower, damage
 from tests.support.server import ServerProcess
 
-found: list[str] = []
+damage_found: list[str] = []
 
 
-def report(what: str, value: float, unit: str, bar: float | None = None) -> None:
-    said = "" if bar is None else f"   (bar: {bar:g}{unit}{'' if value <= bar else ', MISSED'})"
-    print(f"  {what:52} {value:8.2f}{unit}{said}", flush=True)
+def report(label: str, value: float, unit: str, bar: float | None = None) -> None:
+    target = (
+        "" if bar is None else f"   (target: {bar:g}{unit}{'' if value <= bar else ', MISSED'})"
+    )
+    print(f"  {label:52} {value:8.2f}{unit}{target}", flush=True)
 
 
 def judge(server: ServerProcess, followers: Sequence[Follower]) -> None:
     damaged = damage(server, followers)
-    found.extend(damaged)
+    damage_found.extend(damaged)
     runs = sum(len(follower.runs) for follower in followers)
     events = sum(len(follower.bodies) for follower in followers)
     print(f"  {runs} runs, {events} events: " + ("DAMAGED" if damaged else "all as promised"))
@@ -27,7 +29,7 @@ def judge(server: ServerProcess, followers: Sequence[Follower]) -> None:
 
 
 async def first_words(followers: Sequence[Follower], bar: float) -> None:
-    """Says something again and again; reports from its `message` event to its first progress event."""
+    """Sends messages; reports the time from a `message` event to the run's first progress event."""
     for name, chosen, rounds in (("alone", followers[:1], 40), ("all at once", followers, 5)):
         before = {run for follower in chosen for run in follower.runs}
         for _ in range(rounds):

@@ -1,0 +1,63 @@
+"""The sweep finds what no wake-up announced: pending sessions, leases of dead processes, expired approvals.
+
+Each engine has its own loop around these functions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from uuid import UUID
+
+import django.db
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from agent.engine import process_identity
+from agent.models import Run
+from agent.runs import approvals
+from agent.support import database
+
+logger = logging.getLogger(__name__)
+
+INTERVAL = 2.0  # seconds
+
+
+def pending_sessions() -> list[UUID]:
+    """Returns the sessions with unfinished runs that no process executes and no approval holds up."""
+    now = timezone.now()
+    of_session = Run.objects.filter(session=OuterRef("session"))
+    held = of_session.filter(
+        Q(status=Run.Status.RUNNING, lease_until__gt=now) | Q(status=Run.Status.WAITING)
+    )
+    open_runs = Run.objects.filter(status__in=[Run.Status.QUEUED, Run.Status.RUNNING])
+    return list(
+        open_runs.filter(~Exists(held)).order_by().values_list("session", flat=True).distinct()
+    )
+
+
+def release_dead_leases() -> int:
+    """Ends the leases of dead processes of this host; returns how many."""
+    held = Run.objects.filter(status=Run.Status.RUNNING, lease_until__gt=timezone.now())
+    owners = held.exclude(lease_owner="").values_list("lease_owner", flat=True).distinct()
+    dead = [owner for owner in owners if process_identity.is_dead(owner)]
+    return held.filter(lease_owner__in=dead).update(lease_until=None) if dead else 0
+
+
+async def expire_approvals() -> None:
+    """Cancels the runs whose approval has expired."""
+    for session, approval in await database.call(approvals.overdue):
+        await approvals.expire(session, approval)
+
+
+@contextlib.contextmanager
+def log_database_errors(action: str) -> Iterator[None]:
+    """Logs a database error in a background loop, so that the loop continues and tries again.
+
+    Any error: a process whose sweep or lease renewal has ended would look healthy and execute nothing.
+    """
+    try:
+        yield
+    except django.db.Error:
+        logger.exception("Could not %s; trying again", action)
