@@ -135,6 +135,7 @@ def test_a_run_while_it_works_and_a_failed_one_break_no_rule(
 
 
 @axe
+@pytest.mark.own_server
 def test_a_lost_line_a_viewer_and_the_other_pages_break_no_rule(
     browser: Browser, visit: Visit
 ) -> None:
