@@ -64,8 +64,9 @@ class PlanningFirstAgent:
         `progress_callback(step, message, details, metadata)` is called for each progress event after
         its commit; a callback that raises, hangs or is slow does not affect the run. The model gets
         `project_context` in addition to the stored description; `conversation_history` (`role`,
-        `content`, oldest first) replaces the stored one. Without `session_id` a new session is created.
-        Raises `Refused` for an invalid message; a failed run returns a result with `error` and `code`.
+        `content`, oldest first) replaces the stored one. Without `session_id` a new session is
+        created. Raises `Refused` for an invalid message; a failed run returns a result with `error`
+        and `code`.
         """
         session = await database.call(_session, project_id, session_id)
         request = runs.MessageRequest(

@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from websockets.asyncio.client import connect  # noqa: E402
 
-from benchmarks import batch, page  # noqa: E402  (needs the path)
+from benchmarks import batch, offline, page  # noqa: E402  (needs the path)
 from benchmarks.processes import server  # noqa: E402
 from tests.support.server import environment  # noqa: E402
 
@@ -56,7 +56,13 @@ def admin() -> None:
     subprocess.run([sys.executable, str(ROOT / "benchmarks" / "admin.py")], check=True)
 
 
-MEASURED = {"stream": stream, "batch": batch.main, "admin": admin, "page": page.main}
+MEASURED = {
+    "stream": stream,
+    "batch": batch.main,
+    "admin": admin,
+    "page": page.main,
+    "offline": offline.main,
+}
 
 
 def _prepare(var: Path) -> tuple[str, list[str]]:

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 # The limits of tasks in a context. A context at a limit may omit tasks of the board.
 OPEN_TASKS = 100
 COMPLETED_TASKS = 20
+# Characters of an earlier message that stand in a context; a longer one is cut.
+MESSAGE_CHARACTERS = 4_000
 
 
 @dataclass(frozen=True, slots=True)

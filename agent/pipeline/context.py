@@ -9,6 +9,7 @@ from uuid import UUID
 from agent.event_log import events
 from agent.llm.base import (
     COMPLETED_TASKS,
+    MESSAGE_CHARACTERS,
     OPEN_TASKS,
     Context,
     HistoryMessage,
@@ -23,7 +24,6 @@ from agent.support import raw_sql
 # room for the tools.
 HISTORY_CHARACTERS = 12_000
 HISTORY_MESSAGES = 20
-MESSAGE_CHARACTERS = 4_000  # of one earlier message
 MEMORIES = 12
 RECENT = 20  # of the session's last changes
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
+from typing import TypeVar
 from uuid import UUID
 
 from agent.exceptions import AmbiguousReference, ToolFailed
 from agent.text.words import same_text, stem, stems, unspaced
+
+Key = TypeVar("Key", bound=Hashable)
 
 # "the sign-up task": these words name the kind of object and are not part of its title.
 _KINDS = frozenset(map(stem, ("task", "memory", "memories", "decision", "preference", "note")))
@@ -23,15 +26,11 @@ def as_id(reference: str) -> UUID | None:
 
 
 def by_title(noun: str, reference: str, titles: Mapping[UUID, str]) -> UUID:
-    """Returns the id of the object in `titles` that `reference` refers to:
-
-    1. the object with this title, ignoring case and quotes around it;
-    2. the object whose title has every word of the reference. If there are several, the one whose
-       title has no other word.
+    """Returns the id of the object in `titles` that `reference` refers to, as `fitting` finds it.
 
     Raises AmbiguousReference for several objects, ToolFailed for none. `noun`: "task" or "memory".
     """
-    matches = _same_title(reference, titles) or _with_every_word(reference, titles)
+    matches = fitting(reference, titles)
     if len(matches) == 1:
         return matches[0]
     if matches:
@@ -41,12 +40,21 @@ def by_title(noun: str, reference: str, titles: Mapping[UUID, str]) -> UUID:
     raise ToolFailed(f"There is no {noun} “{reference}” in this project.{_hint(reference, titles)}")
 
 
-def _same_title(reference: str, titles: Mapping[UUID, str]) -> list[UUID]:
+def fitting(reference: str, titles: Mapping[Key, str]) -> list[Key]:
+    """Returns the keys of the titles that `reference` may refer to:
+
+    1. the titles that are the same, ignoring case and quotes around it;
+    2. the titles that have every word of the reference, or the one of them that has no other word.
+    """
+    return _same_title(reference, titles) or _with_every_word(reference, titles)
+
+
+def _same_title(reference: str, titles: Mapping[Key, str]) -> list[Key]:
     text = same_text(reference)
     return [key for key, title in titles.items() if same_text(title) == text]
 
 
-def _with_every_word(reference: str, titles: Mapping[UUID, str]) -> list[UUID]:
+def _with_every_word(reference: str, titles: Mapping[Key, str]) -> list[Key]:
     words = _title_words(reference)
     if not words:
         return []

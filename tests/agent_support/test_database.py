@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
+import select
 from collections.abc import Callable
 
 import psycopg
@@ -18,7 +18,8 @@ def frozen(postgresql: psycopg.Connection) -> None:
     postgresql.execute("SET idle_in_transaction_session_timeout = '50ms'")
     postgresql.commit()
     postgresql.execute("SELECT 1")
-    time.sleep(1)
+    told, _, _ = select.select([postgresql.fileno()], [], [], 20)  # that the server ended it
+    assert told
     postgresql.execute("SELECT 1")
 
 

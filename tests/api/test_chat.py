@@ -165,6 +165,7 @@ async def test_closing_the_stream_cancels_nothing(
         assert frames[-1]["type"] == "complete"
 
 
+@pytest.mark.own_server
 async def test_a_stream_of_a_run_goes_on_after_a_kill_where_it_was(
     server: ServerProcess, api: httpx2.AsyncClient
 ) -> None:

@@ -238,13 +238,15 @@ async def test_sessions_that_wait_for_a_place_hold_no_lease_and_take_turns_by_us
     gate = asyncio.Event()
     steps = plan(create("s1", "Login"))
     model = ScriptedModel(plans=[steps], gates={"analyze": gate})
-    async with local.executing(model):
+    async with local.executing(model) as runner:
         sessions = [await ChatSession.objects.acreate(project=project) for _ in range(4)]
         first = await runs.start(sessions[0].pk, alice, MessageRequest("First"))
         await status(first, "running")
         others = [await runs.start(s.pk, alice, MessageRequest("More")) for s in sessions[1:3]]
         bobs = await runs.start(sessions[3].pk, bob, MessageRequest("Bob's only one"))
-        await asyncio.sleep(0.2)
+        async with asyncio.timeout(20):
+            while sum(map(len, runner.limit._waiting.values())) < 3:
+                await asyncio.sleep(0.01)
         held = Run.objects.exclude(lease_until=None).values_list("pk", flat=True)
         assert [run async for run in held] == [first.pk]
         assert len(await sync_to_async(sweep.pending_sessions)()) == 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -69,7 +69,7 @@ async def test_a_run_is_carried_on_from_its_ledger_and_repeats_nothing(
     assert [event["seq"] for event in log] == list(range(1, len(log) + 1))
 
 
-def waits_for(gate: asyncio.Event) -> Any:
+def waits_for(gate: asyncio.Event, reached: asyncio.Event | None = None) -> Any:
     class Nothing(Arguments):
         pass
 
@@ -78,6 +78,8 @@ def waits_for(gate: asyncio.Event) -> Any:
 
     async def wait_here(call: ToolCall, arguments: Any) -> Any:
         """Waits until the test goes on."""
+        if reached is not None:
+            reached.set()
         await gate.wait()
         return Waited(waited=True)
 
@@ -86,18 +88,16 @@ def waits_for(gate: asyncio.Event) -> Any:
 
 
 async def test_a_step_is_running_while_its_tool_waits(session: ChatSession, alice: User) -> None:
-    gate = asyncio.Event()
-    registry.add(registry.make(waits_for(gate)))
+    gate, reached = asyncio.Event(), asyncio.Event()
+    registry.add(registry.make(waits_for(gate, reached)))
     try:
         step = {**create("s1", "x"), "tool": "wait_here", "arguments": {}}
         async with local.executing(ScriptedModel(plans=[plan(step)])):
             run = await runs.start(session.pk, alice, MessageRequest("Do it"))
-            while not await Event.objects.filter(
-                body__contains='"s1","status":"running"'
-            ).aexists():
-                await asyncio.sleep(0.02)
-            await asyncio.sleep(0.2)
-            last = (await log_of(session))[-1]
+            await asyncio.wait_for(reached.wait(), 20)
+            log = await log_of(session)
+            assert [e["step"]["status"] for e in log if e["type"] == "step"] == ["running"]
+            last = log[-1]
             assert (last["type"], last["progress"]["metadata"]["step_id"]) == ("progress", "s1")
             gate.set()
             assert (await ended(run)).status == "succeeded"
@@ -141,20 +141,21 @@ async def test_a_serving_engine_takes_up_what_was_left(session: ChatSession, ali
 
 
 async def test_a_serving_engine_takes_over_from_a_process_of_its_host_that_dies_beside_it(
-    session: ChatSession, alice: User
+    session: ChatSession, alice: User, project: Project
 ) -> None:
     host, _, _ = process_identity.owner().rsplit(":", 2)
     run = await runs.start(session.pk, alice, MessageRequest("Do it"))
-    await claiming.claim(
-        session.pk, process_identity.owner()
-    )  # by a living one, as far as anybody can tell
+    # By a living one, as far as anybody can tell.
+    await claiming.claim(session.pk, process_identity.owner())
+    other = await ChatSession.objects.acreate(project=project)
+    left = await runs.start(other.pk, alice, MessageRequest("Do it"))
     await Run.objects.filter(pk=run.pk).aupdate(lease_until=timezone.now() + timedelta(hours=1))
     runner = local.LocalEngine(
         serving=True, model=ScriptedModel(plans=[plan(create("s1", "Login"))])
     )
     await runner.start()
     try:
-        await asyncio.sleep(0.3)
+        assert (await ended(left)).status == "succeeded"  # the engine has looked for work
         assert (await Run.objects.aget(pk=run.pk)).attempt == 1
         await Run.objects.filter(pk=run.pk).aupdate(lease_owner=f"{host}:999999999:1")
         assert (await ended(run)).status == "succeeded"
@@ -192,13 +193,24 @@ async def test_a_run_that_is_claimed_while_its_engine_stops_is_handed_over_too(
     session: ChatSession, alice: User
 ) -> None:
     run = await runs.start(session.pk, alice, MessageRequest("Do it"))
-    slow = log._thread.submit(time.sleep, 0.6)  # the claim waits for its turn to be written
+    begun, turn = threading.Event(), threading.Event()
+
+    def write_slowly() -> None:
+        begun.set()
+        turn.wait(20)
+
+    log._thread.submit(write_slowly)  # the claim waits for its turn to be written
+    assert await asyncio.to_thread(begun.wait, 20)
     runner = local.LocalEngine(serving=True, model=ScriptedModel())
     await runner.start()
-    await asyncio.sleep(0.2)
-    await runner.stop()
-    await asyncio.wrap_future(slow)
-    await asyncio.sleep(0.2)
+    async with asyncio.timeout(20):
+        while not log._thread._work_queue.qsize():
+            await asyncio.sleep(0.01)
+    stopping = asyncio.create_task(runner.stop())
+    await asyncio.sleep(0)  # it has told its tasks to end
+    turn.set()
+    await stopping
+    await log.append(session.pk)  # whatever was to be written before is
     await run.arefresh_from_db()
     assert (run.attempt, run.lease_until) == (1, None)
 

@@ -32,7 +32,6 @@ def test_an_event_of_another_version_is_unknown_with_all_that_it_tells() -> None
     [
         "",
         "[]",
-        '{"type": ["run"]}',
         '{"type": "run", "status": "running"}',
         f'{{"type": "run", "status": "running", "seq": 1, "run": null, "timestamp": "{events.now()}"}}',
         events.Run(RUN, "running").frame(1).replace('"running"', "5"),

@@ -57,18 +57,12 @@ CHANGES: list[tuple[str, str, dict[str, Any]]] = [
         "change_tasks_status",
         {"tasks": ["t5", "t6"], "status": "completed"},
     ),
-    ("Sign-up comes before Stripe", "update_task", {"task": "t6", "depends_on": ["t1"]}),
     ("reopen all login tasks", "change_task_status", {"task": "t8", "status": "pending"}),
     ("unblock everything", "change_task_status", {"task": "t6", "status": "pending"}),
     (
         "set all low priority tasks to medium priority",
         "update_task",
         {"task": "t7", "priority": "medium"},
-    ),
-    (
-        "finish the invoice export and all its subtasks",
-        "change_tasks_status",
-        {"tasks": ["t4", "t5"], "status": "completed"},
     ),
     (
         "mark tasks 2 and 3 as blocked",
@@ -86,8 +80,6 @@ CHANGES: list[tuple[str, str, dict[str, Any]]] = [
     ("move the docs to the top", "move_task", {"task": "t7", "before": "t1"}),
     ("put the sign-up last", "move_task", {"task": "t1", "after": "t7"}),
     ("move the login page up", "move_task", {"task": "t2", "before": "t1"}),
-    ("The sign-up comes last", "move_task", {"task": "t1", "after": "t7"}),
-    ("raise the priority of the docs", "update_task", {"task": "t7", "priority": "high"}),
     ("change the docs to high prio", "update_task", {"task": "t7", "priority": "high"}),
     (
         "mark as done: the login page, the docs",
@@ -128,7 +120,12 @@ CHANGES: list[tuple[str, str, dict[str, Any]]] = [
     ("what did we finish?", "search_tasks", {"limit": 50, "status": ["completed"]}),
     ("is anything blocked?", "search_tasks", {"limit": 50, "status": ["blocked"]}),
     ("do we have a task about invoices?", "search_tasks", {"limit": 50, "query": "invoices"}),
-    ("finish the login page before Stripe", "update_task", {"task": "t6", "depends_on": ["t2"]}),
+    ("list the login tasks", "search_tasks", {"limit": 50, "query": "login"}),
+    (
+        "what are the open tasks about login?",
+        "search_tasks",
+        {"limit": 50, "query": "login", "status": ["pending", "in_progress", "blocked"]},
+    ),
 ]
 
 
@@ -140,31 +137,23 @@ async def test_a_command_about_many_or_about_the_order_is_one_step(
     assert (step["tool"], step["arguments"]) == (tool, arguments)
 
 
-async def test_a_new_whole_gets_what_is_there_already() -> None:
-    create, put = await planned(
-        "Create an epic “Billing” and put all address tasks under it", BOARD
-    )
-    assert create["arguments"] == {"title": "Billing"}
-    assert put["arguments"] == {"task": "t5", "parent": {"$from": create["id"], "path": "task_id"}}
-
-
 BEYOND = [
-    ("assign the login page to Bob", "no people and no dates"),
-    ("set a due date for the login page", "no people and no dates"),
-    ("postpone the docs", "Move the docs to the bottom"),
-    ("archive the completed tasks", "Delete the completed tasks"),
-    ("the docs are no longer needed", "Shall I delete “the docs”?"),
-    ("undo that", "undo of its own"),
-    ("clone the login page", "cannot copy"),
-    ("I think we should use Redis", "We decided to use Redis"),
-    ("plan the billing feature", "nothing of my own"),
-    ("remind me to call Bob", "Create a task to call Bob"),
-    ("login, logout, profile", "Create tasks: login, logout, profile"),
+    ("assign the login page to Bob", "no assignee"),
+    ("set a due date for the login page", "no dates"),
+    ("postpone the docs", "no dates"),
+    ("archive the completed tasks", "Nothing is archived"),
+    ("undo that", "Undo button"),
+    ("clone the login page", "copied as text"),
+    ("invite Bob", "Members are added in the admin"),
+    ("I think we should use Redis", "no opinion"),
+    ("remind me to call Bob", "nothing at set times"),
+    ("rename the project", "in the admin"),
+    ("what changed since yesterday?", "“what changed”, but not “since yesterday”"),
 ]
 
 
 @pytest.mark.parametrize(("message", "said"), BEYOND)
-async def test_what_the_board_cannot_do_is_said_with_what_comes_nearest(
+async def test_what_no_message_does_is_said_with_the_place_where_it_is_done(
     message: str, said: str
 ) -> None:
     assert not (await analysed(message, BOARD)).needs_tools
@@ -176,7 +165,7 @@ async def test_more_than_a_context_holds_is_found_by_a_search() -> None:
         BOARD,
         completed=tuple(task(f"d{n}", f"Done {n}", "completed") for n in range(COMPLETED_TASKS)),
     )
-    find, delete, _ = await planned("Delete all completed tasks", full)
+    find, delete = await planned("Delete all completed tasks", full)
     assert find["arguments"] == {"status": ["completed"], "limit": 100}
     assert delete["arguments"] == {"tasks": {"$from": find["id"], "path": "task_ids"}}
     assert delete["depends_on"] == [find["id"]]
@@ -209,8 +198,6 @@ ASKED = [
     ("what's next", ["Patient sign-up"], []),
     ("is the sign-up task done?", ["in progress"], []),
     ("which tasks are high priority?", ["Login page"], ["docs"]),
-    ("list the login tasks", ["Login page", "Test the login flow"], ["Invoice"]),
-    ("what are the open tasks about login?", ["Login page", "Test the login flow"], ["logo"]),
     ("Priority of the docs?", ["low priority"], []),
     ("tell me about the invoice task", ["For billing, as CSV", "Billing address form"], []),
 ]

@@ -114,11 +114,11 @@ async def test_a_long_list_is_made_in_lists_of_at_most_a_hundred() -> None:
     assert [len(step["arguments"]["tasks"]) for step in steps] == [100, 50]
 
 
-async def test_too_much_for_one_plan_is_asked_for_in_parts() -> None:
+async def test_too_much_for_one_plan_is_refused() -> None:
     many = "\n".join(f"Create a task called “Number {n}”." for n in range(30))
-    assert "smaller parts" in (await analysed(many)).question
-    endless = "\n".join(f"- item {n}" for n in range(5000))
-    assert "5000 items" in (await analysed(endless)).question
+    assert "smaller parts" in await answered(many)
+    endless = "\n".join(["Tasks:", *(f"- item {n}" for n in range(5000))])
+    assert "5000 items" in await answered(endless)
 
 
 async def test_an_unclear_name_is_asked_back_with_the_candidates() -> None:
@@ -137,30 +137,22 @@ async def test_nothing_is_deleted_without_an_exact_match(message: str) -> None:
     assert "delete_task" not in tools
 
 
-async def test_an_item_of_a_list_goes_under_its_parent() -> None:
-    (create,) = await planned("Tasks:\n- alpha\n- beta under the booking task")
-    assert create["arguments"]["tasks"] == [{"title": "Alpha"}, {"title": "Beta", "parent": "t3"}]
-    create, put = await planned("Tasks:\n- alpha\n- beta under the alpha task")
-    alpha, beta = ({"$from": create["id"], "path": f"task_ids.{place}"} for place in (0, 1))
-    assert put["arguments"] == {"task": beta, "parent": alpha}
-
-
 async def test_a_memory_of_another_kind_is_not_overwritten() -> None:
     price = MemoryBrief("m3", "Redis", "Redis costs money.", "fact")
     (step,) = await planned("We decided to use Redis", replace(FULL, memories=(price,)))
     assert step["tool"] == "create_memory"
 
 
-async def test_what_is_too_long_to_remember_is_cut_and_that_is_said() -> None:
-    store, say = await planned("Remember that " + "many words " * 2000)
-    assert len(store["arguments"]["content"]) <= 10_000
-    assert "10,000" in say["description"]
+async def test_what_is_too_long_to_remember_is_refused() -> None:
+    message = "Remember that " + "many words " * 2000
+    assert not (await analysed(message)).needs_tools
+    assert "10,000 characters" in await answered(message)
 
 
 async def test_a_task_that_exists_is_not_made_twice() -> None:
-    assert (
-        "already" in (await analysed("Create a task called “Doctors publish free slots”")).question
-    )
+    message = "Create a task called “Doctors publish free slots”"
+    assert not (await analysed(message)).needs_tools
+    assert "already" in await answered(message)
 
 
 async def test_what_is_remembered_already_is_not_stored_again() -> None:
@@ -176,14 +168,12 @@ async def test_a_memory_that_says_it_in_other_numbers_is_updated() -> None:
     assert step["arguments"]["memory"] == "m3"
 
 
-async def test_what_was_not_understood_is_named_beside_what_was_done() -> None:
+async def test_nothing_is_done_when_a_part_was_not_understood_and_that_part_is_named() -> None:
     message = "Mark sign-up as done. The moon is made of cheese."
-    mark, say = await planned(message)
-    assert mark["tool"] == "change_task_status"
-    assert say["type"] == "answer"
-    assert "The moon is made of cheese" in say["description"]
-    done = StepOutcome("s1", "tool", "change_task_status", "", "succeeded", {}, {"title": "X"}, "")
-    assert "The moon is made of cheese" in await answered(message, FULL, done)
+    assert not (await analysed(message)).needs_tools
+    said = await answered(message)
+    assert "I understood “Mark sign-up as done”, but not “The moon is made of cheese”" in said
+    assert "Nothing was changed" in said
 
 
 async def test_the_answer_tells_what_happened_not_what_was_meant() -> None:

@@ -13,6 +13,7 @@ from agent.llm.base import COMPLETED_TASKS, Revise
 from agent.models import ChatSession, Project, Run, Task
 from agent.runs import approvals, runs
 from agent.testing import ScriptedModel
+from chat.views import EXAMPLES
 from tests.support.scripted_runs import make_tasks, plan, use
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -109,21 +110,28 @@ async def test_a_model_that_names_several_is_told_which_and_to_ask_instead(
     assert len(await titles(status="pending")) == 2
 
 
-async def test_prose_is_on_the_board_as_a_specification(
+async def test_the_first_click_makes_its_tasks_and_their_dependency(
     session: ChatSession, alice: User, project: Project
 ) -> None:
     async with local.executing():
-        await said(
-            session,
-            alice,
-            "Doctors should be able to publish free slots, and patients must be able to book them. "
-            "Booking takes at most two clicks.",
-        )
-    publish, book = [task async for task in Task.objects.prefetch_related("depends_on")]
-    assert publish.title == "Doctors can publish free slots"
-    assert [needed.pk for needed in book.depends_on.all()] == [publish.pk]
-    assert book.description.startswith("Goal: Patients can book free slots.")
-    assert "Constraints:\n- Booking takes at most two clicks." in book.description
+        for example in EXAMPLES:
+            run = await said(session, alice, example)
+            assert run.status == Run.Status.SUCCEEDED
+            assert "Which one do you mean" not in await answer_of(run)
+    booking = await Task.objects.aget(title="Patients book and cancel a slot")
+    needed = booking.depends_on.values_list("title", flat=True)
+    assert [title async for title in needed] == ["Doctors publish free slots"]
+
+
+async def test_a_question_back_is_answered_by_a_number_after_a_restart(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    await make_tasks(project, "Login page", "Test the login")
+    async with local.executing():
+        await said(session, alice, "Mark the login task as done")
+    async with local.executing():
+        await said(session, alice, "the second one")
+    assert await titles(status="completed") == ["Test the login"]
 
 
 async def test_the_order_of_the_board_is_changed_by_a_message(

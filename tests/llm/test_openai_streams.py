@@ -210,8 +210,12 @@ async def test_a_reader_may_be_slower_than_the_deadline(
     server: ModelServer, settings: Settings
 ) -> None:
     settings.SAMURAI_MODEL_TIMEOUT = 1
-    server.script([stream("a", "b")])
+    gate = Gate()
+    server.script([stream("a", gate, "b")])
     pieces = OpenAIModel().answer(CONTEXT, ANALYZED, NOTHING)
     assert await anext(pieces) == "a"
-    await asyncio.sleep(1.2)
+    deadline = asyncio.Event()
+    asyncio.get_running_loop().call_later(settings.SAMURAI_MODEL_TIMEOUT, deadline.set)
+    await deadline.wait()
+    gate.open()  # not before, so that the rest can't be here already
     assert [piece async for piece in pieces] == ["b"]

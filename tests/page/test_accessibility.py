@@ -23,6 +23,10 @@ RULES = {
     "rules": {"target-size": {"enabled": True}},
 }
 DESKTOP, PHONE = {"width": 1360, "height": 900}, {"width": 390, "height": 844}
+# Waits for all animations that end.
+SLID_IN = """() => Promise.all(document.getAnimations()
+  .filter((one) => one.effect.getComputedTiming().endTime < Infinity)
+  .map((one) => one.finished))"""
 LOOKS: list[tuple[Any, Any]] = [("light", DESKTOP), ("dark", DESKTOP), ("dark", PHONE)]
 
 
@@ -101,7 +105,7 @@ def test_the_panels_break_no_rule(visit: Visit) -> None:
     page.set_viewport_size(PHONE)
     for drawer in ("Tasks and memory", "Projects and sessions"):
         page.get_by_role("button", name=drawer).click()
-        page.wait_for_timeout(300)  # until it has slid in
+        page.evaluate(SLID_IN)
         assert violations(page) == [], drawer
         page.keyboard.press("Escape")
 
@@ -135,6 +139,7 @@ def test_a_run_while_it_works_and_a_failed_one_break_no_rule(
 
 
 @axe
+@pytest.mark.own_server
 def test_a_lost_line_a_viewer_and_the_other_pages_break_no_rule(
     browser: Browser, visit: Visit
 ) -> None:

@@ -56,6 +56,7 @@ def test_every_phase_is_one_line_with_time_and_duration(visit: Visit) -> None:
     assert page.locator('[data-slot="run-details"][open]').count() == 0
 
 
+@pytest.mark.own_server
 def test_the_message_is_there_at_once_and_never_twice(visit: Visit) -> None:
     page = visit.live()
     visit.server.process.send_signal(signal.SIGSTOP)  # type: ignore[union-attr]  # it was started
@@ -71,6 +72,7 @@ def test_the_message_is_there_at_once_and_never_twice(visit: Visit) -> None:
     assert page.locator(".said p").all_inner_texts() == ["Create a task to write the docs"]
 
 
+@pytest.mark.own_server
 def test_after_a_restart_of_the_server_the_page_goes_on_at_its_place(visit: Visit) -> None:
     page = visit.live()
     visit.say("Create a task to write the docs")
@@ -86,6 +88,7 @@ def test_after_a_restart_of_the_server_the_page_goes_on_at_its_place(visit: Visi
     assert len(visit.server.rows("SELECT 1 FROM agent_message WHERE role = 'user'")) == 2
 
 
+@pytest.mark.own_server
 def test_after_a_restore_from_a_copy_the_page_shows_what_is_there(visit: Visit) -> None:
     page, server = visit.live(), visit.server
     visit.say("Create a task to write the docs")
@@ -111,6 +114,7 @@ def test_after_a_restore_from_a_copy_the_page_shows_what_is_there(visit: Visit) 
     visit.wait_for("succeeded", "succeeded")
 
 
+@pytest.mark.own_server
 def test_an_unsent_message_survives_a_reload(visit: Visit) -> None:
     page = visit.live()
     visit.server.stop(signal.SIGKILL)
@@ -313,6 +317,21 @@ def test_an_example_fills_the_field(visit: Visit) -> None:
     page = visit.live()
     page.locator("[data-example]").last.click()
     assert page.locator("textarea").first.input_value() == "What is open?"
+
+
+def test_a_title_in_a_question_back_is_clicked_also_after_a_reload(visit: Visit) -> None:
+    page = visit.live()
+    visit.say("Tasks: Login page, Test the login")
+    visit.wait_for("succeeded")
+    visit.say("Mark the login task as done")
+    visit.wait_for("succeeded", "succeeded")
+    page.reload()
+    page.locator(".prose").get_by_role("link", name="Test the login").click()
+    assert page.locator("#message").input_value() == "Test the login"
+    page.locator("#message").press("Enter")
+    visit.wait_for("succeeded", "succeeded", "succeeded")
+    done = page.locator('[data-status="completed"] [data-slot="task-title"]')
+    assert done.all_inner_texts() == ["Test the login"]
 
 
 def test_on_a_phone_nothing_is_cut_off_and_the_panels_open(

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from agent.llm.base import Context, MemoryBrief, Outcome, StepOutcome, TaskBrief
+from agent.llm.base import Context, MemoryBrief, Outcome, Said, StepOutcome, TaskBrief
 from agent.llm.offline.model import OfflineModel
 from agent.plan import fill
 
@@ -97,6 +97,7 @@ class Project:
     def __init__(self) -> None:
         self.tasks: list[TaskBrief] = []
         self.memories: list[MemoryBrief] = []
+        self.history: list[Said] = []
         self.touched: list[str] = []
         self.done: list[str] = []  # the tools, in the order in which they ran
         self._count = 0
@@ -108,6 +109,7 @@ class Project:
             project_name="Clinic",
             tasks=tuple(task for task in self.tasks if task.status != "completed"),
             completed=tuple(task for task in self.tasks if task.status == "completed"),
+            history=tuple(self.history[-20:]),
             memories=tuple(self.memories),
             recent_tasks=tuple(by_id[task] for task in reversed(self.touched) if task in by_id),
         )
@@ -121,7 +123,9 @@ class Project:
             check(plan)
             outcomes = self.carry_out(plan)
         outcome = Outcome(analysis.intent, analysis.question, tuple(outcomes))
-        return "".join([piece async for piece in model.answer(context, analysis, outcome)])
+        answer = "".join([piece async for piece in model.answer(context, analysis, outcome)])
+        self.history += [Said("user", message), Said("assistant", answer.strip())]
+        return answer
 
     def carry_out(self, plan: dict[str, Any]) -> list[StepOutcome]:
         results: dict[str, Any] = {}
@@ -237,6 +241,14 @@ class Project:
         ]
         ids = [task["task_id"] for task in found[:limit]]
         return {"tasks": found[:limit], "task_ids": ids, "total": len(found)}
+
+    def search_memories(self, query: str, kind: str = "", limit: int = 10) -> dict[str, Any]:
+        found = [
+            {"memory_id": one.id, "title": one.title, "content": one.content, "kind": one.kind}
+            for one in self.memories
+            if query.lower() in one.content.lower() and kind in ("", one.kind)
+        ]
+        return {"memories": found[:limit], "total": len(found)}
 
     def create_memory(self, title: str, content: str, kind: str) -> dict[str, Any]:
         self._count += 1

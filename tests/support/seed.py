@@ -1,6 +1,7 @@
-"""Fills a fresh database with the fixed cast, for tests with a real server; prints who they are as JSON.
+"""Fills a database with the fixed cast, for tests with a real server; prints who they are as JSON.
 
-Run as a program, with the server's environment.
+Run as a program, with the server's environment. `--again`: for each line of the input, it empties the
+database and fills it anew.
 """
 
 from __future__ import annotations
@@ -8,34 +9,48 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import django
 
 CAST = {"alice": "owner", "bob": "stranger", "carol": "viewer", "dave": "editor"}
+# Seconds that the runs of the last test get to end.
+PATIENCE = 30.0
 
 
-def main() -> None:
-    from django.conf import settings
+@cache
+def password(name: str) -> str:
+    """Returns the digest, which takes a while to make."""
+    from django.contrib.auth.hashers import make_password
+
+    return make_password(f"{name}'s secret", hasher="pbkdf2_sha256")
+
+
+def person(name: str) -> dict[str, str]:
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.contrib.auth.models import User
     from django.contrib.sessions.backends.db import SessionStore
-    from django.core.management import call_command
 
     from agent.accounts.tokens import create_token
+
+    user = User.objects.create(username=name, password=password(name))
+    store = SessionStore()
+    store[SESSION_KEY] = str(user.pk)
+    store[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    store[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    store.save()
+    return {"token": create_token(user)[1], "cookie": str(store.session_key)}
+
+
+def fill() -> dict[str, Any]:
+    from django.contrib.auth.models import User
+
     from agent.models import ChatSession, Membership, Project
 
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
-    call_command("migrate", verbosity=0)
-    cast: dict[str, dict[str, str]] = {}
-    for name in CAST:
-        user = User.objects.create_user(name, password=f"{name}'s secret")
-        store = SessionStore()
-        store[SESSION_KEY] = str(user.pk)
-        store[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
-        store[HASH_SESSION_KEY] = user.get_session_auth_hash()
-        store.save()
-        cast[name] = {"token": create_token(user)[1], "cookie": str(store.session_key)}
+    cast = {name: person(name) for name in CAST}
     project = Project.objects.create(
         name="Clinic booking", owner=User.objects.get(username="alice")
     )
@@ -43,7 +58,55 @@ def main() -> None:
         user = User.objects.get(username=name)
         Membership.objects.create(project=project, user=user, role=CAST[name])
     sessions = [str(ChatSession.objects.create(project=project).pk) for _ in range(2)]
-    json.dump({"cast": cast, "project": str(project.pk), "sessions": sessions}, sys.stdout)
+    return {"cast": cast, "project": str(project.pk), "sessions": sessions}
+
+
+def wait_for_runs() -> None:
+    from agent.models import Run
+
+    give_up = time.monotonic() + PATIENCE
+    waiting = Run.objects.filter(status=Run.Status.WAITING)
+    at_work = Run.objects.filter(status__in=(Run.Status.QUEUED, Run.Status.RUNNING)).exclude(
+        session__in=waiting.values("session")  # those queue behind it
+    )
+    while at_work.exists():
+        if time.monotonic() > give_up:
+            raise TimeoutError("the runs of the last test do not end")
+        time.sleep(0.02)
+
+
+def empty() -> None:
+    """Deletes all rows but those that the migrations made."""
+    from django.apps import apps
+    from django.db.models import Model
+
+    kept = ("contenttypes.ContentType", "auth.Permission")
+    model: type[Model]
+    for model in apps.get_models(include_auto_created=True):
+        if model._meta.label not in kept and model._meta.managed:
+            rows = model._base_manager.all()
+            rows._raw_delete(rows.db)  # type: ignore[attr-defined]
+
+
+def fill_again() -> None:
+    from django.db import transaction
+
+    wait_for_runs()
+    with transaction.atomic():
+        empty()
+        seed = fill()
+    print(json.dumps(seed), flush=True)
+
+
+def main() -> None:
+    if sys.argv[1:] == ["--again"]:
+        for _ in sys.stdin:
+            fill_again()
+        return
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    print(json.dumps(fill()))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 ROOT = Path(__file__).resolve().parents[2]
+SEED = [sys.executable, str(ROOT / "tests" / "support" / "seed.py")]
 # Seconds that anything may take on a busy machine before a test gives up.
 PATIENCE = 30.0
 
@@ -120,6 +121,10 @@ class ServerProcess(Process):
         super().__init__(var, name, **env)
         self.program, self.app = program, app
         self.port = free_port()
+        self.know(seed)
+
+    def know(self, seed: dict[str, Any]) -> None:
+        """Takes over who and what is in the database."""
         self.cast: dict[str, dict[str, str]] = seed["cast"]
         self.project: str = seed["project"]
         self.session, self.other_session = seed["sessions"]
@@ -237,7 +242,7 @@ async def watching(server: ServerProcess, **how: Any) -> AsyncIterator[ClientCon
 
 def seeded(var: Path, **env: str) -> dict[str, Any]:
     out = subprocess.run(
-        [sys.executable, str(ROOT / "tests" / "support" / "seed.py")],
+        SEED,
         env=environment(var, **env),
         cwd=ROOT,
         capture_output=True,
@@ -276,9 +281,61 @@ def make_server(
         server.stop(signal.SIGKILL)
 
 
+class SharedServer:
+    """A server for one test after the other: each finds an empty log, and nobody but a new cast."""
+
+    def __init__(self, var: Path, seed: dict[str, Any]) -> None:
+        self.server = ServerProcess(var, seed)
+        self._seeder = subprocess.Popen(
+            [*SEED, "--again"],
+            env=self.server.env,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> SharedServer:
+        self.server.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._seeder.kill()
+        self._seeder.communicate()
+        self.server.stop(signal.SIGKILL)
+
+    def begin(self) -> ServerProcess:
+        assert self._seeder.stdin is not None
+        assert self._seeder.stdout is not None
+        self._seeder.stdin.write("\n")
+        self._seeder.stdin.flush()
+        self.server.know(json.loads(self._seeder.stdout.readline()))
+        os.truncate(self.server.log, 0)
+        return self.server
+
+
+@pytest.fixture(scope="session")
+def shared_server(
+    tmp_path_factory: pytest.TempPathFactory, seeded_var: tuple[Path, dict[str, Any]]
+) -> Iterator[SharedServer]:
+    var = tmp_path_factory.mktemp("shared") / "var"
+    source, seed = seeded_var
+    shutil.copytree(source, var)
+    with SharedServer(var, seed) as shared:
+        yield shared
+
+
 @pytest.fixture
-def server(make_server: Callable[..., ServerProcess]) -> ServerProcess:
-    return make_server()
+def server(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
+    """The shared server; a test that kills or configures it is marked `own_server` and has one of its own."""
+    if request.node.get_closest_marker("own_server"):
+        yield request.getfixturevalue("make_server")()
+        return
+    server: ServerProcess = request.getfixturevalue("shared_server").begin()
+    process = server.process
+    yield server
+    assert process is not None
+    assert (server.process, process.poll()) == (process, None), "the shared server was stopped"
 
 
 @contextlib.contextmanager

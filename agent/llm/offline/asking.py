@@ -1,124 +1,115 @@
-"""Answers questions about the board: from what is known here, or by a search. Changes nothing."""
+"""Questions back: which of several is meant. The conversation itself is where they are remembered."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from agent.llm.offline import wishes
-from agent.llm.offline.creation_steps import TaskMaker
-from agent.llm.offline.groups import EVERY, OPEN
-from agent.llm.offline.references import Entry
-from agent.llm.offline.steps import STATUS_WORDS
-from agent.llm.offline.titles import clean, cut
+from agent.llm.base import MESSAGE_CHARACTERS, Context, MemoryBrief
+from agent.llm.offline.names import Entry, accounts_for, words
+from agent.llm.offline.offers import offer, plain
+from agent.llm.offline.vocabulary import NUMBER, ORDINAL, STATUS_NAMES, word_set
+from agent.text.lookup import fitting
+from agent.text.words import same_text
 
-_RANK = {"high": 0, "medium": 1, "low": 2}
-NEXT = 3  # so many tasks to begin with are named; more is the board itself
+_BEGINNING = "Several "
+_ENDING = "Answer with a number or a title."
+# So many questions in a row may belong to one message.
+_ROUNDS = 5
+_PASSED = word_set("the one ones number no task memory please i mean meant option it s")
 
 
-class BoardReader(TaskMaker):
-    """What reads the board as it is."""
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Asks which of `candidates` a name means; there may be `more` that fit."""
 
-    def ask_board(self, wish: wishes.AskBoard) -> None:
-        if wish.kind == "next":
-            self.draft.facts.append(self._next())
-            return
-        if wish.kind == "group":
-            phrase = wish.task
-            if not phrase.startswith("everything"):
-                phrase = f"all {phrase}" if "tasks" in phrase else f"all {phrase} tasks"
-            found = self._find(phrase, OPEN).entries
-            self.draft.facts += [_list("There are", found)] if found else []
-            return
-        for entry in self._find(wish.task, EVERY).entries[:1]:
-            self.draft.facts.append(self._told(entry, wish.kind))
+    name: str
+    candidates: Sequence[Entry | MemoryBrief]
+    more: int = 0
 
-    def list_tasks(self, wish: wishes.ListTasks) -> None:
-        arguments: dict[str, Any] = {"limit": 50}
-        if wish.query:
-            arguments["query"] = clean(wish.query)
-        if wish.statuses:
-            arguments["status"] = list(wish.statuses)
-        kind = (
-            "open"
-            if len(wish.statuses) == 3
-            else STATUS_WORDS[wish.statuses[0]]
-            if len(wish.statuses) == 1
-            else ""
+    @property
+    def text(self) -> str:
+        """The question in plain words, for the plan."""
+        lines = [
+            f"{number}. {one.title}{_state(one)}" for number, one in enumerate(self.candidates, 1)
+        ]
+        return self._around(self.name, lines)
+
+    @property
+    def markdown(self) -> str:
+        """The question as an answer: its titles can be clicked."""
+        lines = [
+            f"{number}. {offer(one.title)}{_state(one)}"
+            for number, one in enumerate(self.candidates, 1)
+        ]
+        return self._around(plain(self.name), lines)
+
+    def _around(self, name: str, lines: Sequence[str]) -> str:
+        what = "memories" if isinstance(self.candidates[0], MemoryBrief) else "tasks"
+        more = f"\n\nAnd {self.more} more." if self.more else ""
+        listed = "\n".join(lines)
+        return f"{_BEGINNING}{what} fit “{name}”. Which one do you mean?\n\n{listed}{more}\n\n{_ENDING}"
+
+    def pick(self, reply: str) -> str | None:
+        """Returns the id of the candidate that `reply` means by its title or number; None for none."""
+        titles = {id_of(one): one.title for one in self.candidates}
+        exact = [key for key, title in titles.items() if same_text(title) == same_text(reply)]
+        if len(exact) == 1:
+            return exact[0]
+        if (place := self._place(reply)) is not None:
+            return id_of(self.candidates[place])
+        found = [key for key in fitting(reply, titles) if accounts_for(reply, titles[key])]
+        return found[0] if len(found) == 1 else None
+
+    def _place(self, reply: str) -> int | None:
+        said = words(reply)
+        left = [word for word in said if word not in _PASSED] or said[-1:]
+        if len(left) != 1:
+            return None
+        number = (
+            int(left[0]) if left[0].isdecimal() else ORDINAL.get(left[0], NUMBER.get(left[0], 0))
         )
-        about = f" about “{clean(wish.query)}”" if wish.query else ""
-        self._step(
-            "search_tasks",
-            f"{'Search' if about else 'List'} the {kind} tasks{about}".replace("  ", " "),
-            arguments,
-        )
-
-    def _told(self, entry: Entry, kind: str) -> str:
-        title = f"“{entry.title}”"
-        if kind == "needed_by":
-            others = [one for one in self.board if entry in one.depends_on]
-            return _list(f"What depends on {title}", others) or f"Nothing depends on {title}."
-        if kind == "needs":
-            return self._needs(entry)
-        if kind == "subtasks":
-            parts = [one for one in self.board if one.parent == entry.reference]
-            return _list(f"The subtasks of {title}", parts) or f"{title} has no subtasks."
-        return self._all_about(entry)
-
-    def _needs(self, entry: Entry) -> str:
-        title = f"“{entry.title}”"
-        if entry.status == "completed":
-            return f"{title} is done."
-        left = [one for one in entry.depends_on if one.status != "completed"]
-        if left:
-            return _list(f"{title} waits for", left)
-        why = " It is marked as blocked, without a task that it waits for." * (
-            entry.status == "blocked"
-        )
-        if entry.depends_on:
-            return f"All that {title} depends on is done: {_names(entry.depends_on)}.{why}"
-        return f"{title} depends on no other task.{why}"
-
-    def _all_about(self, entry: Entry) -> str:
-        lines = [f"“{entry.title}” is {STATUS_WORDS[entry.status]}, {entry.priority} priority."]
-        if entry.description:
-            lines.append("> " + cut(entry.description, 2000).replace("\n", "\n> "))
-        if entry.depends_on:
-            lines.append(f"It depends on {_names(entry.depends_on)}.")
-        parts = [one for one in self.board if one.parent and one.parent == entry.reference]
-        if parts:
-            lines.append(f"Its subtasks are {_names(parts)}.")
-        return "\n\n".join(lines)
-
-    def _next(self) -> str:
-        """What is begun goes first; then what waits for nothing, by priority, in board order."""
-        begun = [one for one in self.board if one.status == "in_progress"]
-        ready = [one for one in self.board if one.status == "pending" and not _waits(one)]
-        ready.sort(key=lambda one: _RANK.get(one.priority, 1))
-        if not begun and not ready:
-            waiting = [one for one in self.board if one.status in ("pending", "blocked")]
-            if not waiting:
-                return "Nothing is open. What is to be done?"
-            return _list("Nothing can be begun: everything that is open waits", waiting)
-        told = [_list("Go on with", begun)] if begun else []
-        if ready:
-            told.append(_list("Then" if begun else "I would begin with", ready[:NEXT]))
-        return "\n\n".join(told)
+        if number == -1:
+            return len(self.candidates) - 1
+        return number - 1 if 1 <= number <= len(self.candidates) else None
 
 
-def _waits(entry: Entry) -> bool:
-    return any(one.status != "completed" for one in entry.depends_on)
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A message with the context as it was when it came. `asked`: the question that it may answer."""
+
+    context: Context
+    asked: str = ""
 
 
-def _names(entries: Iterable[Entry]) -> str:
-    return " and ".join(f"“{one.title}”" for one in entries)
+def rounds(context: Context) -> list[Round]:
+    """Returns the messages since the last one that answers no question of ours, the latest last."""
+    found: list[Round] = []
+    history = context.history
+    now = context
+    while len(found) < _ROUNDS:
+        asked = history[-1].content if _ends_in_question(now) else ""
+        found.append(Round(now, asked))
+        if not asked:
+            break
+        now = replace(context, message=history[-2].content, history=history[:-2])
+        history = now.history
+    return found[::-1]
 
 
-def _list(head: str, entries: Iterable[Entry]) -> str:
-    lines = [f"- {one.title} ({_state(one)})" for one in entries]
-    return f"{head}:\n\n" + "\n".join(lines) if lines else ""
+def _ends_in_question(context: Context) -> bool:
+    """Tells whether the last answer was a question of ours to a message that is known in full."""
+    if len(context.history) < 2:
+        return False
+    message, answer = context.history[-2:]
+    is_question = answer.content.startswith(_BEGINNING) and answer.content.endswith(_ENDING)
+    whole = max(len(message.content), len(answer.content)) < MESSAGE_CHARACTERS
+    return message.role == "user" and answer.role == "assistant" and is_question and whole
 
 
-def _state(entry: Entry) -> str:
-    rank = f", {entry.priority} priority" if entry.priority in ("high", "low") else ""
-    return f"{STATUS_WORDS[entry.status]}{rank}"
+def id_of(candidate: Entry | MemoryBrief) -> str:
+    return candidate.key if isinstance(candidate, Entry) else candidate.id
+
+
+def _state(candidate: Entry | MemoryBrief) -> str:
+    return f" ({STATUS_NAMES[candidate.status]})" if isinstance(candidate, Entry) else ""

@@ -1,275 +1,251 @@
-"""Reads a message: text in, clauses with their wishes out. Looks at nothing but the text."""
+"""What a message says, clause by clause: forms of the grammar, and what fits none. Looks nothing up."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, fields, replace
-from itertools import groupby
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from agent.llm.offline import (
-    beyond,
-    commands,
-    creating,
-    lists,
-    questions,
-    remember,
-    requirements,
-    specifying,
-    vocabulary,
-)
-from agent.llm.offline.sentences import MASK, Listing, Masked, Part, clauses, mask, parts
-from agent.llm.offline.wishes import (
-    Clause,
-    CreateTask,
-    CreateTasks,
-    DeleteTasks,
-    NotUnderstood,
-    Requirement,
-    Unclear,
-    Wish,
-)
+from agent.llm.offline.grammar import CREATING, FORMS, LISTING, QUESTIONS, Form
+from agent.llm.offline.matching import Gaps, Tokens, begins, matches
+from agent.llm.offline.tokens import Sentence, TooLong, sentences, text_of
 
-# Far more than a plan has steps; what is beyond is not read, and that is said.
-MAX_CLAUSES = 200
-MAX_ITEMS = 1900  # 19 steps of 100 tasks each
+# So many places of one sentence may begin another clause; a plan has no more than 20 steps.
+_MOST_PLACES = 120
+_POLITE = "could you,can you,would you,will you,can you tell me,could you tell me"
+_THEN = "then,finally,lastly,after that,afterwards,next"
+# Words that may be passed over before a clause, and behind it.
+_BEFORE = (
+    "actually,please,kindly,just,also,and,so,now,ok,okay,well,hi,hello,hey,thanks,thank you,great,"
+    "i want you to,i'd like you to,i would like you to,i'd like to,i would like to,i want to,we want to,"
+    "i need you to,i need to,we need to,let's,let us,go ahead and,you can,tell me,first,second,third"
+)
+_BEHIND = "please,thanks,thank you,for me,for us,too,as well,now,right now,already,again,then"
+_JOINS = frozenset((",", ";", "and", "then", "but", "–", "-", "—", "&"))
+# A reason may follow on these.
+_HAS_REASON = frozenset(("delete", "status", "priority", "move", "forget", "release"))
+# "Sign up and list tasks" may be one title: only a comma or "then" leads from a command to these.
+_WEAK = frozenset(("list", "find", "talk", "help", "urgent", "about"))
 
-_VERB = (
-    r"(?:create|add|mark|set|move|change|delete|remove|drop|finish|complete|start|block|unblock"
-    r"|rename|remember|reopen|close"
-    r"|forget|prioriti[sz]e|describe|show|list|raise|lower|update|make|search|note)"
-)
-_WEAK = re.compile(rf"{_VERB} \S", re.I)
-_STRONG = re.compile(
-    r"(?:"
-    r"(?:create|add|make|open|new|another) (?:(?:an?|another|the|one|two|three|four|five|\d+|some"
-    r"|new) )?(?:[\w-]+ ){0,3}?"
-    r"(?:sub-?)?(?:tasks?|to-?dos?|tickets?)\b"
-    rf"|(?:mark|set|move|change|put) .{{1,150}}? (?:as|to|into|in)? ?(?:{vocabulary.S}"
-    rf"|(?:{vocabulary.P})(?: priority)?)\b"
-    rf"|(?:delete|remove|drop|finish|complete|start|block|close|reopen|prioriti[sz]e) (?:(?:the"
-    rf"|that|this) .{{0,100}}?tasks?\b|it\b|that\b|them\b|{MASK})"
-    rf"|an? (?:new )?task (?:to|for|called|named|{MASK})"
-    r"|rename .{1,150}? to "
-    r"|(?:remember|keep in mind|don['’]t forget|note)(?: that\b|:| we\b| i\b)"
-    r"|(?:i|we) (?:(?:always|never|also|all) )*(?:prefer|decided|chose|agreed|picked|settled"
-    r"|always|never|like to|need|want)\b"
-    r"|(?:i['’]d rather|we(?:['’]re| are) going with|we['’]ve decided|we have decided|we['’]ll "
-    r"use|we will use|let['’]?s (?:go with|use))\b"
-    r"|(?:make|give|set|raise) .{1,120}? (?:high|medium|low)(?:er)?[ -]priority"
-    r"|[^,;]{1,80}? depends? on \S"
-    r"|(?:put|move|make|group) .{1,150}? (?:under|before|after|a sub-?task of|part of) \S"
-    r"|forget (?:about |that |the )"
-    r"|(?:show|list|tell) (?:me |us )?(?:all |the |open |what)"
-    r"|what(?:['’]s| is| are| did| do| was) |which (?:tasks|are)|how many "
-    r")",
-    re.I,
-)
-# After these a text follows that may hold verbs of its own.
-_FREE = re.compile(
-    r"(?:please |can you |could you |also )*(?:(?:create|add|new|make|open|remember|note|keep|i"
-    r"|we|let|it|there|users?|as|decision)\b|the team)",
-    re.I,
-)
+# A gap for free words at the end of a form would take anything.
+_CLOSED = ("{status}", "{priority}", "{listed}")
 
 
-# What people shall be able to do may be several things.
-_WISHED = re.compile(
-    r"\b(?:should|must|shall|can|could|needs? to|has to|have to|able to|wants? to)\b", re.I
-)
+def _phrases(text: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(phrase.split()) for phrase in text.split(","))
 
-# With one of these a clause may begin; the rules above are asked only then.
-_FIRST = re.compile(r"[a-z]+", re.I)
-_STARTS = (
-    "a an one create add make open new another mark set move change put delete remove drop finish "
-    "complete "
-    "start block unblock close reopen prioritise prioritize rename remember keep don note i "
-    "we let "
-    "group give raise lower forget show list tell what which how describe update search please can "
-    "could "
-    "would will also then now just go"
-)
-_BEGINNINGS = frozenset(_STARTS.split())
-_ONE = re.compile(r"(?:another |a third |a second )?one (?P<joiner>to|for|called|named) ", re.I)
-_STORY = re.compile(r"as an? [^,]{1,60}$", re.I)  # "As a patient, I want ..." is one clause
+
+_PASSED_BEFORE = _phrases(f"{_POLITE},{_BEFORE},{_THEN}")
+_PASSED_BEHIND = _phrases(_BEHIND)
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One form as it was said, without what was passed over.
+
+    `ways`: how its words may fall into the gaps; `after`: said as "then".
+    """
+
+    form: Form
+    ways: tuple[Gaps, ...]
+    said: str
+    after: bool = False
+
+    @property
+    def intent(self) -> str:
+        return self.form.intent
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A clause that fits no form. `understood`: what a form could take of it, from the start."""
+
+    said: str
+    understood: str = ""
+    asks: bool = False
+    is_order: bool = False  # but for the question mark
+
+    @property
+    def rest(self) -> str:
+        return self.said[len(self.understood) :].strip(" ,;") or self.said
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`whole`: nothing was left out for its length."""
-
-    clauses: tuple[Clause, ...]
-    whole: bool = True
+    clauses: tuple[Clause, ...] = ()
+    unread: tuple[Unread, ...] = ()
+    too_long: bool = False
 
 
 def read(message: str) -> Reading:
-    masked = mask(message.strip())
-    text = masked.text
-    if (
-        len(masked.pieces) == 1
-        and re.fullmatch(MASK, text)
-        and not masked.pieces[0].startswith("`")
+    clauses: list[Clause] = []
+    unread: list[Unread] = []
+    try:
+        parts = [part for sentence in sentences(message) for part in _parts(sentence)]
+    except TooLong:
+        return Reading(too_long=True)
+    for tokens, after, asks in parts:
+        found = _clause(tokens, asks, after, message)
+        if isinstance(found, Unread):
+            unread.append(found)
+        elif _is_lonely(found, clauses):
+            unread.append(Unread(found.said))
+        else:
+            clauses.append(found)
+    return Reading(tuple(clauses), tuple(unread))
+
+
+def _is_lonely(clause: Clause, before: Sequence[Clause]) -> bool:
+    """Tells whether the clause says something only behind another one that is not there."""
+    if clause.intent == "another":
+        return not any(one.intent in CREATING for one in before)
+    return clause.intent == "reason" and not before
+
+
+# -- where a sentence falls apart ------------------------------------------------------------------
+
+
+def _parts(sentence: Sentence) -> Iterator[tuple[Tokens, bool, bool]]:
+    """Yields the clauses of a sentence, whether each comes after the one before, and whether it asks.
+
+    The sentence is cut where the words behind a comma, an "and" or a "then" are a form of their own.
+    """
+    tokens = sentence.tokens
+    asks = sentence.asks and not _is_polite(tokens)
+    places = _places(tokens)
+    start = 0
+    for index, (join, place) in enumerate(places if len(places) <= _MOST_PLACES else ()):
+        ends = [end for end, _ in places[index + 1 : index + 4]]
+        if _is_cut(tokens, start, join, place, [*ends, len(tokens)]):
+            yield tokens[start:join], _said_then(tokens[start:]), asks
+            start = join
+    yield tokens[start:], _said_then(tokens[start:]), asks
+
+
+def _places(tokens: Tokens) -> list[tuple[int, int]]:
+    """Returns where clauses may begin: the place of the joining words, and of what comes behind."""
+    places = []
+    at = 1
+    while at < len(tokens):
+        begin = at
+        while at < len(tokens) and tokens[at].key in _JOINS:
+            at += 1
+        if begin < at < len(tokens) or tokens[begin].key == "because":
+            places.append((begin, at))
+        at = max(at, begin + 1)
+    return places
+
+
+def _is_cut(tokens: Tokens, start: int, join: int, place: int, ends: Sequence[int]) -> bool:
+    before = _match(_bare(tokens[start:join]))
+    if max(_beginnings(tokens[start:join])) >= join - start:
+        return False  # all of it is passed over
+    for end in ends:
+        if found := _match(_bare(tokens[join:end])):
+            joining = {token.key for token in tokens[join:place]}
+            is_then = "then" in joining or _said_then(tokens[join:end])
+            return _leads_on(before[0].intent if before else "", found[0].intent, joining, is_then)
+    return False
+
+
+def _leads_on(before: str, intent: str, joining: set[str], is_then: bool) -> bool:
+    """Tells whether a clause of `intent` follows on one of `before`, or is a part of its words."""
+    if intent == "reason":
+        return before in _HAS_REASON
+    if intent == "another" and before not in CREATING:
+        return False
+    if before in LISTING:
+        return is_then
+    return before in QUESTIONS or not (intent in _WEAK and joining == {"and"})
+
+
+def _bare(tokens: Tokens) -> Tokens:
+    """Returns `tokens` without joining words and signs around them."""
+    while tokens and (tokens[0].key in _JOINS or not tokens[0].is_word):
+        tokens = tokens[1:]
+    while tokens and (
+        tokens[-1].key in _JOINS or not (tokens[-1].is_word or tokens[-1].key == ")")
     ):
-        masked = mask(masked.pieces[0][1:-1])  # an example, copied with its quotes
-        text = masked.text
-    found: list[Clause] = []
-    for number, part in enumerate(parts(text, _begins_anew)):
-        if len(found) >= MAX_CLAUSES:
-            return Reading(_finished(_gathered(found[:MAX_CLAUSES]), masked), whole=False)
-        read_now = _listing(part, number) if isinstance(part, Listing) else _sentence(part, number)
-        if not _goes_on(found, part, read_now):
-            found.extend(read_now)
-    return Reading(_finished(_gathered(found), masked))
+        tokens = tokens[:-1]
+    return tokens
 
 
-def _goes_on(found: list[Clause], part: Part, read_now: list[Clause]) -> bool:
-    """Adds `part` to the requirement before it, when it is a sentence that says more about that."""
-    if not found:
-        return False
-    if isinstance(part, Listing):
-        texts = [item.text for item in part.items]
-        more = requirements.listed(found[-1].wish, part.intro, texts)
-    elif (inline := re.fullmatch(r"([^:]{4,40}): (.+)", part)) and (
-        more := requirements.listed(found[-1].wish, inline[1], creating.comma_items(inline[2]))
-    ):
-        pass
-    elif len(read_now) == 1:
-        more = requirements.continued(found[-1].wish, part, read_now[0].wish)
-    else:
-        return False
-    if more is not None:
-        found[-1] = replace(found[-1], wish=more)
-    return more is not None
+def _said_then(tokens: Tokens) -> bool:
+    joins = [token.key for token in tokens[:3] if token.key in _JOINS]
+    return "then" in joins or any(_begins_with(_bare(tokens), words) for words in _phrases(_THEN))
 
 
-def _gathered(found: list[Clause]) -> list[Clause]:
-    """Makes one list of tasks of the requirements that follow each other."""
-    gathered: list[Clause] = []
-    for is_prose, group in groupby(found, lambda clause: isinstance(clause.wish, Requirement)):
-        run = list(group)
-        if is_prose:
-            tasks = [
-                task
-                for clause in run
-                if isinstance(clause.wish, Requirement)
-                for task in specifying.tasks_of(clause.wish)
-            ]
-            made = tasks[0] if len(tasks) == 1 else CreateTasks(tuple(tasks))
-            run = [replace(run[0], wish=made)]
-        gathered += run
-    return gathered
+def _is_polite(tokens: Tokens) -> bool:
+    """Tells whether the sentence asks for something to be done: "could you …?"."""
+    starts = (tokens[at:] for at in _beginnings(tokens))
+    return any(_begins_with(start, words) for start in starts for words in _phrases(_POLITE))
 
 
-def _begins_anew(line: str) -> bool:
-    head = line[:240]
-    return bool(_WEAK.match(head) or _STRONG.match(head))
+# -- which form a clause has -----------------------------------------------------------------------
 
 
-def _cuts(left: str, right: str) -> bool:
-    first = _FIRST.match(right)
-    if first is None or (first.group().lower() not in _BEGINNINGS and "depend" not in right):
-        return False
-    right = commands.plain(right)
-    if _ONE.match(right):
-        return re.search(r"\btask\b|\bone\b", left, re.I) is not None
-    if _STRONG.match(right):
-        return _STORY.match(left) is None
-    return _WEAK.match(right) is not None and not (_FREE.match(left) or _WISHED.search(left))
+def _clause(tokens: Tokens, asks: bool, after: bool, message: str) -> Clause | Unread:
+    tokens = _bare(tokens)
+    found = _match(tokens)
+    if found is None:
+        return _unread(tokens, asks, message)
+    form, ways, matched = found
+    if asks and form.intent not in QUESTIONS | {"talk", "help"}:
+        return Unread(text_of(tokens, message), asks=True, is_order=True)
+    return Clause(form, tuple(ways), text_of(matched, message), after)
 
 
-def _sentence(text: str, number: int) -> list[Clause]:
-    found: list[Clause] = []
-    for clause, after in clauses(text, _cuts):
-        clause = _another(clause, found)
-        if re.search(r"\w", clause) or any(sign in clause for sign in "👍🙏🎉😀🙂👋?"):
-            understood, rest = _understood(clause)
-            if len(found) > MAX_CLAUSES:
-                break
-            found.append(Clause(understood, after, number))
-            if rest:
-                found.append(Clause(NotUnderstood(rest), False, number))
-    return found
+def _match(tokens: Tokens) -> tuple[Form, list[Gaps], Tokens] | None:
+    """Returns the first form that is all of `tokens`, but for words that may be passed over."""
+    for begin in _beginnings(tokens):
+        for end in _endings(tokens[begin:]):
+            rest = tokens[begin : begin + end]
+            for form in FORMS:
+                if ways := matches(form.pattern, rest):
+                    return form, ways, rest
+    return None
 
 
-def _another(clause: str, found: list[Clause]) -> str:
-    """Returns "then one to implement it" as what it means behind "a task to design the schema"."""
-    match = _ONE.match(clause)
-    if match is None or not found or not isinstance(found[-1].wish, CreateTask):
-        return clause
-    thing = requirements.thing_of(found[-1].wish.text)
-    rest = clause[match.end() :]
-    if thing:
-        rest = re.sub(r"\bit\b", lambda _: thing, rest, count=1)
-    return f"Create a task {match['joiner']} {rest}"
+def _beginnings(tokens: Tokens) -> Iterator[int]:
+    """Yields where the clause may begin, words that are passed over left out one by one."""
+    at = 0
+    while True:
+        yield at
+        passed = [words for words in _PASSED_BEFORE if _begins_with(tokens[at:], words)]
+        if not passed:
+            return
+        at += len(passed[0])
+        while at < len(tokens) and not tokens[at].is_word:
+            at += 1
 
 
-def _understood(clause: str) -> tuple[Wish, str]:
-    """Returns the wish of `clause`, or that of a command at its beginning, and the rest."""
-    whole = wish(clause)
-    if not isinstance(whole, Unclear | NotUnderstood) or not _WEAK.match(commands.plain(clause)):
-        return whole, ""
-    for match in list(re.finditer(r",? and |, ", clause[:1000]))[:5]:
-        begin = commands.command(commands.plain(clause[: match.start()]))
-        if begin is not None and not isinstance(begin, Unclear | DeleteTasks):
-            return begin, clause[match.end() :]
-    return whole, ""
+def _endings(tokens: Tokens) -> Iterator[int]:
+    """Yields where the clause may end; "please" is no part of it in any case."""
+    end = len(tokens) - (len(tokens) > 1 and tokens[-1].key == "please")
+    while True:
+        while end and not tokens[end - 1].is_word and tokens[end - 1].key != ")":
+            end -= 1
+        yield end
+        sizes = [
+            len(words)
+            for words in _PASSED_BEHIND
+            if end > len(words) and _begins_with(tokens[end - len(words) : end], words)
+        ]
+        if not sizes:
+            return
+        end -= sizes[0]
 
 
-def _listing(listing: Listing, number: int) -> list[Clause]:
-    if len(listing.items) > MAX_ITEMS:
-        question = (
-            f"This list has {len(listing.items)} items; at most {MAX_ITEMS} fit in one message."
-        )
-        return [Clause(Unclear(question), False, number)]
-    introduces = lists.listed(listing)
-    own = [_own(item.text) for item in listing.items[:MAX_CLAUSES]]
-    if len(listing.items) <= MAX_CLAUSES and all(own) and not listing.intro.rstrip().endswith(":"):
-        introduces = [one for one in own if one is not None]
-        before = _sentence(listing.intro, number) if listing.intro else []
-        return before + [Clause(one, False, number) for one in introduces]
-    if introduces is not None:
-        return [Clause(one, False, number) for one in introduces]
-    before = _sentence(listing.intro, number) if listing.intro else []
-    alone = lists.listed(replace(listing, intro=""))
-    items = alone or [wish(item.text) for item in listing.items]
-    return before + [Clause(one, False, number) for one in items]
+def _begins_with(tokens: Tokens, words: Sequence[str]) -> bool:
+    return tuple(token.key for token in tokens[: len(words)]) == words
 
 
-def _own(text: str) -> Wish | None:
-    """Returns the wish of a list's item that is a command or statement of its own."""
-    text = commands.plain(text)
-    return remember.statement(text) or creating.creation(text) or commands.command(text)
-
-
-def wish(text: str) -> Wish:
-    """Returns what one clause asks for."""
-    text = text.strip()
-    bare = commands.plain(text)
-    return (
-        questions.aside(text)
-        or questions.question(bare)
-        or remember.statement(bare)
-        or creating.creation(bare)
-        or commands.command(bare)
-        or beyond.beyond(bare)
-        or creating.wanted(bare)
-        or beyond.bare_list(bare)
-        or questions.other(bare)
-    )
-
-
-def _finished(found: list[Clause], masked: Masked) -> tuple[Clause, ...]:
-    return tuple(replace(clause, wish=_unmasked(clause.wish, masked)) for clause in found)
-
-
-def _unmasked(value: Any, masked: Masked) -> Any:
-    if isinstance(value, str):
-        return masked.unmask(value)
-    if isinstance(value, tuple):
-        return tuple(_unmasked(item, masked) for item in value)
-    if isinstance(value, bool):
-        return value
-    return replace(
-        value,
-        **{field.name: _unmasked(getattr(value, field.name), masked) for field in fields(value)},
-    )
+def _unread(tokens: Tokens, asks: bool, message: str) -> Unread:
+    """Says how far the form that takes the most words of it gets."""
+    closed = [
+        form for form in FORMS if not form.pattern.endswith("}") or form.pattern.endswith(_CLOSED)
+    ]
+    most = 0
+    for begin in _beginnings(tokens):
+        taken = max(begins(form.pattern, tokens[begin:]) for form in closed)
+        most = max(most, begin + taken if taken else 0)
+    return Unread(text_of(tokens, message), text_of(tokens[:most], message), asks)

@@ -1,84 +1,47 @@
-"""Takes steps out of a plan when a person says so: "without the reminder", "skip step 2"."""
+"""A plan made anew: without what a person takes from it, with what they add, or one that only answers."""
 
 from __future__ import annotations
 
-import copy
 import re
 from typing import Any
 
-from agent.llm.offline.commands import plain
-from agent.llm.offline.creating import comma_items
-from agent.llm.offline.words import coverage
-from agent.plan import placeholders
+from agent.llm.base import Context, Revise
+from agent.llm.offline.drafting import draft
+from agent.llm.offline.steps import answer_step
 
+SAY = "Say: "  # begins the description of a step that holds what the answer tells
+NO_BETTER_PLAN = (
+    "I could make no better plan, so nothing more was changed. Please say it in other words."
+)
+_READ = 500  # characters of a reason
 _WITHOUT = re.compile(
-    r"(?:but |just |do it |the same |same |everything )*(?:without|not|no|skip|leave out|leave "
-    r"away|omit|except|don['’]t|do not)"
-    r"(?: (?:create|add|delete|remove|mark|do|the step))? (?P<what>.+)",
+    r"(?:but |just |do it |the same |everything )*(?:without|not|no|skip|leave out|omit|except"
+    r"|don['’]t|do not)(?: (?:create|add|delete|remove|mark|do))? (?P<what>.+)",
     re.I,
 )
-_NUMBERED = re.compile(r"(?:the )?(?:step )?(?P<number>\d{1,2})(?:st|nd|rd|th)?(?: step)?", re.I)
-
-Steps = list[dict[str, Any]]
+_COMMAS = re.compile(r",? and |, ")
 
 
-def without(reason: str, steps: Steps) -> Steps | None:
-    """Returns `steps` without what `reason` names; None when it takes nothing away."""
-    match = _WITHOUT.fullmatch(plain(reason[:500]).rstrip(" .!"))
-    if match is None:
-        return None
-    names = comma_items(match["what"])
-    left: Steps = []
-    gone: set[str] = set()
-    changed = False
-    for number, step in enumerate(copy.deepcopy(steps), start=1):
-        if step["tool"] == "create_tasks":
-            changed = _drop_items(step, names) or changed
-            if not step["arguments"]["tasks"]:
-                gone.add(step["id"])
-                continue
-        elif any(_means(name, number, step) for name in names):
-            gone.add(step["id"])
-            continue
-        left.append(step)
-    return _closed(left, gone) if gone or changed else None
+def revised(context: Context, revise: Revise) -> dict[str, Any]:
+    """Returns the plan that the reasons ask for.
+
+    Only a person's are orders. Errors and failed steps the same plan would meet again.
+    """
+    before = draft(context).made.steps
+    steps = before
+    if revise.by_person:
+        reasons = [" ".join(reason[:_READ].split()).rstrip(" .!") for reason in revise.reasons]
+        taken = [match for reason in reasons if (match := _WITHOUT.fullmatch(reason))]
+        names = tuple(name for match in taken for name in _COMMAS.split(match["what"]))
+        added = " ".join(f"{reason}." for reason in reasons if not _WITHOUT.fullmatch(reason))
+        steps = draft(context, added, names).made.steps
+    if steps and steps != before:
+        return {"summary": "; ".join(step["description"] for step in steps[:3]), "steps": steps}
+    return {"summary": "", "steps": [answer_step("s1", SAY + _why(revise))]}
 
 
-def _means(name: str, number: int, step: dict[str, Any]) -> bool:
-    if numbered := _NUMBERED.fullmatch(name):
-        return int(numbered["number"]) == number
-    return coverage(name, step["description"]) == 1.0
-
-
-def _drop_items(step: dict[str, Any], names: list[str]) -> bool:
-    """Takes the named items out of a list of tasks and counts the others anew."""
-    items = step["arguments"]["tasks"]
-    keep = [
-        index
-        for index, item in enumerate(items)
-        if not any(coverage(name, item["title"]) == 1.0 for name in names)
-    ]
-    place = {old: new for new, old in enumerate(keep)}
-    for item in items:
-        if "after" in item:
-            item["after"] = [place[index] for index in item["after"] if index in place]
-    step["arguments"]["tasks"] = [items[index] for index in keep]
-    step["description"] = f"Create {len(keep)} task{'s' if len(keep) != 1 else ''}"
-    return len(keep) < len(items)
-
-
-def _closed(steps: Steps, gone: set[str]) -> Steps:
-    """Returns `steps` without those that need a result of what is gone."""
-    while True:
-        orphans = {step["id"] for step in steps if _needs(step, gone)}
-        if not orphans:
-            break
-        gone |= orphans
-        steps = [step for step in steps if step["id"] not in orphans]
-    for step in steps:
-        step["depends_on"] = [before for before in step["depends_on"] if before not in gone]
-    return steps
-
-
-def _needs(step: dict[str, Any], gone: set[str]) -> bool:
-    return any(found.step in gone for _, found in placeholders(step["arguments"]))
+def _why(revise: Revise) -> str:
+    """Returns what is said when there is no other plan; errors tell which object is missing."""
+    missing = [reason.partition(": There is no ")[2] for reason in revise.reasons]
+    told = [f"There is no {text}" for text in missing if text and not revise.by_person]
+    return " ".join([NO_BETTER_PLAN, *told[:3]])

@@ -1,43 +1,51 @@
-"""What people call a status and a priority. Words only."""
+"""What people call a status, a priority, a number and a place. Words only."""
 
 from __future__ import annotations
 
-import re
+
+def word_set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+OPEN = ("pending", "in_progress", "blocked")
+EVERY = (*OPEN, "completed")
 
 _STATUS = {
-    "pending": "pending open todo to-do to do not started backlog unstarted",
-    "in_progress": "in progress in-progress started doing wip ongoing under way underway active",
-    "completed": "done completed complete finished closed resolved",
-    "blocked": "blocked stuck on hold waiting on-hold",
+    "pending": ("pending", "open", "todo", "to-do", "to do", "not started", "unstarted"),
+    "in_progress": ("in progress", "in-progress", "started", "ongoing", "under way", "underway"),
+    "completed": ("done", "completed", "complete", "finished", "closed", "resolved"),
+    "blocked": ("blocked", "on hold", "on-hold", "stuck"),
 }
-_PHRASES = ("to do", "not started", "in progress", "under way", "on hold")
-
-
-def _statuses() -> dict[str, str]:
-    table = {}
-    for status, text in _STATUS.items():
-        for phrase in _PHRASES:
-            if phrase in text:
-                table[phrase] = status
-                text = text.replace(phrase, "")
-        table.update((word, status) for word in text.split())
-    return table
-
-
-STATUSES = _statuses()
-PRIORITIES = {
-    **dict.fromkeys(("high", "urgent", "top", "critical", "highest", "important"), "high"),
-    **dict.fromkeys(("medium", "normal"), "medium"),
-    **dict.fromkeys(("low", "lowest", "minor"), "low"),
+_PRIORITY = {
+    "high": ("high", "urgent", "critical", "highest", "important", "high-priority", "top-priority"),
+    "medium": ("medium", "normal", "medium-priority"),
+    "low": ("low", "lowest", "low-priority"),
 }
+STATUS = {said: status for status, names in _STATUS.items() for said in names}
+PRIORITY = {said: priority for priority, names in _PRIORITY.items() for said in names}
+# What may be said of a task without a verb. "The shop is open" is said of no task.
+STATE = {
+    said: status
+    for said, status in STATUS.items()
+    if status != "pending" and said not in ("started", "closed")
+}
+# What a list is of: "open" is all that is not done.
+LISTED = {
+    **{said: (status,) for said, status in STATUS.items() if status != "pending"},
+    **dict.fromkeys(("pending", "not started", "unstarted"), ("pending",)),
+    **dict.fromkeys(("open", "to do", "todo", "left", "remaining", "unfinished", "active"), OPEN),
+}
+_COUNTED = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+NUMBER = {said: value for value, said in enumerate(_COUNTED, 1)}
+_ORDINALS = (
+    *("first", "second", "third", "fourth", "fifth"),
+    *("sixth", "seventh", "eighth", "ninth", "tenth"),
+)
+ORDINAL = {said: value for value, said in enumerate(_ORDINALS, 1)} | {"last": -1}
 
-S = "|".join(sorted(map(re.escape, STATUSES), key=len, reverse=True))
-P = "|".join(PRIORITIES)
-
-
-def status_of(phrase: str) -> str:
-    return STATUSES[" ".join(phrase.lower().replace("_", " ").split())]
-
-
-def priority_of(word: str) -> str:
-    return PRIORITIES[word.lower()]
+STATUS_NAMES = {
+    "pending": "pending",
+    "in_progress": "in progress",
+    "completed": "done",
+    "blocked": "blocked",
+}

@@ -48,6 +48,17 @@ export function setUpComposer(options) {
   for (const button of findAll(document, "[data-example]")) {
     button.addEventListener("click", () => setMessage(button.dataset.example ?? ""));
   }
+  document.getElementById("entries")?.addEventListener("click", useOffer);
+}
+
+// An answer offers a sentence as a link to #say. It is only put into the field: an answer may contain
+// text of other people, and nothing is sent that the user has not seen.
+/** @param {Event} event */
+function useOffer(event) {
+  const offer = event.target instanceof Element ? event.target.closest('a[href="#say"]') : null;
+  if (!offer) return;
+  event.preventDefault();
+  setMessage(offer.textContent ?? "");
 }
 
 /** @param {HTMLFormElement} form */

@@ -1,0 +1,129 @@
+"""What a statement is remembered as, and which memory it makes outdated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.llm.base import MemoryBrief
+from agent.llm.offline.grammar import REMEMBERING, STATEMENTS, Form
+from agent.llm.offline.matching import Gaps, Tokens, matches
+from agent.llm.offline.names import NotFound, find_memory
+from agent.llm.offline.titles import capitalised, cut, free_text, sentence, without_article
+from agent.llm.offline.tokens import text_of, words_of
+from agent.llm.offline.vocabulary import word_set
+from agent.text.words import same_text, stems
+
+MAX_CONTENT = 10_000
+_MAX_TITLE = 100
+_SUBJECT = re.compile(r"(?:we|i|the team|our team) ", re.I)
+_REASON = re.compile(
+    r",? (?:because|since|so that|as it|as we|due to|in order to)\b|[;(]|, (?:which|as)\b", re.I
+)
+_INSTEAD = re.compile(r",? (?:instead of|rather than|in place of|and not|not) ", re.I)
+# A number that may change while the rest stays true: "opens at 8", not "room 1".
+_VALUE = re.compile(
+    r"\b(at|is|are|costs?|takes?|until|from|by|after|version|has|have)( \w+)? [\d.,:]*\d\b", re.I
+)
+# "We test on Firefox" is how people work; "we have two doctors" is a fact.
+_NO_PRACTICE = word_set(
+    "are am were was have had has will can could should shall must may might need want did do "
+    "don't cannot can't know think believe got met sold lost"
+)
+# What a decision says besides its subject.
+_OF_DECIDING = stems(
+    "we decided to use, chose, picked, agreed on, go with, selected, settled, switched"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What is to be remembered. `old`: the name of what it replaces; `new`: what takes its place."""
+
+    title: str
+    content: str
+    kind: str
+    old: str = ""
+    new: str = ""
+
+
+def statement(form: Form, gaps: Gaps, said: str, message: str) -> Statement:
+    """Returns what the clause `said` of `message` states."""
+    if form.intent == "remember":
+        inner = gaps.get("text") or gaps["statement"]
+        return _inner(free_text(inner, message))
+    kind = "preference" if form.intent == "prefer" else "decision"
+    old = free_text(gaps["old"], message) if "old" in gaps else ""
+    if form.intent == "switch":
+        new = free_text(gaps["new"], message)
+        return Statement(_title(new), sentence(said), kind, _short(old), _short(new))
+    if form.value == "not":
+        return Statement(_title(f"not {old}"), sentence(said), kind, _short(old))
+    what = free_text(gaps["what"], message)
+    if form.value == "habit":
+        return Statement(_title(_SUBJECT.sub("", said)), sentence(said), kind)
+    new, _, old = _INSTEAD.sub("\0", what, count=1).partition("\0")
+    return Statement(_title(new), sentence(said), kind, _short(old), _short(new))
+
+
+def _inner(said: str) -> Statement:
+    tokens = words_of(said)
+    for form in REMEMBERING:
+        if form.intent in STATEMENTS - {"remember"} and (ways := matches(form.pattern, tokens)):
+            return statement(form, ways[0], said, said)
+    if _is_practice(tokens):
+        return Statement(_title(text_of(tokens[1:], said)), sentence(said), "preference")
+    return Statement(_title(said), sentence(said), "fact")
+
+
+def _is_practice(tokens: Tokens) -> bool:
+    if len(tokens) < 3 or tokens[0].key not in ("we", "i"):
+        return False
+    return tokens[1].key not in _NO_PRACTICE and not tokens[1].key.endswith("ed")
+
+
+def _short(text: str) -> str:
+    reason = _REASON.search(text)
+    return (text[: reason.start()] if reason and reason.start() > 2 else text).strip(" .,!")
+
+
+def _title(text: str) -> str:
+    return cut(capitalised(without_article(_short(text))), _MAX_TITLE)
+
+
+# -- what is remembered already --------------------------------------------------------------------
+
+
+def outdated(
+    stated: Statement, memories: Sequence[MemoryBrief], chosen: Mapping[str, str]
+) -> MemoryBrief | None:
+    """Returns the memory that is no longer true with `stated`. Raises Unclear when several may be."""
+    if stated.old:
+        same_kind = [memory for memory in memories if memory.kind == stated.kind]
+        try:
+            return find_memory(stated.old, same_kind, chosen)
+        except NotFound:
+            return None
+    pattern = _VALUE.sub(r"\1\2 #", same_text(stated.content))
+    if "#" not in pattern:
+        return None
+    for memory in memories:
+        if (
+            memory.kind == stated.kind
+            and _VALUE.sub(r"\1\2 #", same_text(memory.content)) == pattern
+        ):
+            return memory
+    return None
+
+
+def renewed(stated: Statement, memory: MemoryBrief) -> Statement:
+    """Returns what takes the place of `memory`. What it says besides stays as it is."""
+    more = stems(memory.content) - stems(stated.old) - _OF_DECIDING
+    old = re.compile(rf"(?<!\w){re.escape(stated.old)}(?!\w)", re.I)
+    if not (stated.old and stated.new and more and old.search(memory.content)):
+        return stated
+    title, content = (
+        old.sub(lambda _: stated.new, text) for text in (memory.title, memory.content)
+    )
+    return Statement(title, content, memory.kind)

@@ -1,0 +1,177 @@
+"""What is said of a message that is not carried out: how much of it was understood, and what works."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from agent.llm.offline.grammar import FORMS
+from agent.llm.offline.names import words
+from agent.llm.offline.offers import plain, quoted_offer
+from agent.llm.offline.reading import Clause, Unread
+from agent.llm.offline.titles import Misread, cut
+from agent.llm.offline.vocabulary import word_set
+
+NOTHING = "Nothing was changed."
+HONEST = (
+    "I can't do that: I am the built-in offline planner, a set of rules for English and not a language "
+    f"model. {NOTHING}"
+)
+TOO_LONG = (
+    f"The message has more words than I read at once. {NOTHING} Please send it in smaller parts; a list "
+    "may have an item on each line."
+)
+_READ = 500  # characters of a clause that are looked at
+# What people ask for and no message does: words that tell it, and what is said of it.
+_AREAS = """
+invite|member|members|teammate|teammates|collaborator|give access|role|permission|permissions|share
+  Members are added in the admin, on the page of the project, or over the API.
+every|daily|weekly|monthly|each day|each week|recurring|remind|reminders|schedule|cron|notify|alert me
+  I do nothing at set times and send nothing. A script may send messages: `manage.py run_batch`.
+assign|assigned|assignee|unassign|responsible|who works on|in charge
+  Tasks have no assignee. Names can be written down as a note of the task.
+due|deadline|deadlines|tomorrow|today|postpone|defer|reschedule|snooze|overdue|next week|next month|by friday
+  Tasks have no dates. What comes first is said by order, priority and what depends on what.
+since|changelog|history|yesterday|log
+  I don't know when something changed. The admin lists all changes with their times, under Events.
+undo|revert|roll back|rollback|take back|take it back|restore
+  Each change has an Undo button beside it, and `/undo` takes the latest message back.
+archive|hide|put away
+  Nothing is archived. What is done stands apart on the board, or can be deleted.
+clone|copy|duplicate
+  A task is copied as text by the button in its details, and not by a message.
+tag|tags|label|labels|milestone|milestones|sprint|epic|story points|estimate|estimates
+  Tasks have a status, a priority, a parent and dependencies, and no other fields.
+attach|attachment|upload|file|files|image|screenshot|photo
+  Files can't be attached; a description may hold a link.
+export|import|download|csv|json|backup
+  Lists are exported in the admin; the API has all of them as JSON.
+new project|create a project|another project|switch project|open project
+  Projects are made and opened in the list on the left: “New project…”.
+rename the project|delete the project|project description|project name|rename this project
+  A project is renamed, described and deleted in the admin, under Projects.
+new session|new chat|delete this session|delete the session|delete the conversation|clear the chat
+  Sessions are opened in the list on the left, and deleted in the admin, under Sessions.
+password|log me out|sign me out|sign out|my account|user name|username|api token|token
+  Signing out is at the bottom of the list on the left; users and tokens are in the admin.
+language model|gpt|chatgpt|openai|ollama|api key|connect a model
+  A language model is connected by the settings OPENAI_API_KEY or OPENAI_BASE_URL.
+approve|reject|stop the run|cancel the run|stop it
+  A waiting plan is approved and rejected by its buttons; `/stop` stops a run.
+i think|i guess|maybe|perhaps|should we|should i|suggest|recommend|propose|think about|how long|best
+  I have no opinion of my own. What is decided can be remembered: say “We decided to …”.
+if|unless|whenever|as soon as
+  I watch for no conditions: I do at once what a message says, or nothing.
+"""
+AREAS = tuple(
+    (phrases.split("|"), answer.strip())
+    for phrases, answer in zip(*[iter(_AREAS.strip().split("\n"))] * 2, strict=True)
+)
+_DROPPED = re.compile(r"[\"“”\n]")
+# A clause that begins with one of these is no order, and makes no task.
+_NO_ORDER = word_set(
+    "i we you he she it they this that these those the a an my our your his her their there is "
+    "are was what which who why how when where do does did can could should would will if every "
+    "don't do not no never nobody nothing maybe yes"
+)
+_LITTLE = word_set(
+    "to the a an of for on in is are it me my our we i what which do all and or about with as be"
+)
+
+
+class Refusal:
+    """Says why nothing of a message was done. `works` tells whether an example would be carried out."""
+
+    def __init__(self, works: Callable[[str], bool]) -> None:
+        self.works = works
+
+    def of_unread(self, clauses: Sequence[Clause], unread: Sequence[Unread]) -> str:
+        """Names the parts that fit no form."""
+        first = unread[0]
+        if first.is_order:
+            order = quoted_offer(first.said)
+            return (
+                f"I take that for a question, and have no answer. {NOTHING} As an order: {order}."
+            )
+        area = _area(first.rest) or _area(first.said)
+        examples = [quoted_offer(text) for text in self._examples(first)]
+        understood = [clause.said for clause in clauses]
+        understood += [one.understood for one in unread if one.understood]
+        if not understood:
+            head = f"I can't do that. {area} {NOTHING}" if area else HONEST
+            return f"{head} For example you can say {' or '.join(examples)}."
+        rest = _listed([one.rest for one in unread])
+        head = f"I understood {_listed(understood)}, but not {rest}. {NOTHING} {area}".strip()
+        return f"{head} What works, for example: {examples[0]}."
+
+    def of_clause(self, said: str, why: str) -> str:
+        """Says why a clause that was read can't be carried out."""
+        return f"{why} {NOTHING} {_area(said)}".strip()
+
+    def of_rest(self, clause: str, error: Misread) -> str:
+        """Names what is left over of a clause behind what was understood."""
+        head, rest, _ = clause.partition(error.rest)
+        head = (head if rest else error.understood).strip(" ,;")
+        begin = f"I understood {_listed([head])}, but not " if head else "I did not understand "
+        said = [f"{begin}{_listed([error.rest])}.", NOTHING, _area(error.rest), error.hint]
+        return " ".join(text for text in said if text)
+
+    def _examples(self, unread: Unread) -> list[str]:
+        """Returns two sentences that work, those nearest to what was said first."""
+        found: dict[str, None] = {}
+        for text in (*_from_words(unread), *_nearest(unread.said), *_USUAL):
+            if len(text) <= 160 and self.works(text):
+                found[text] = None
+            if len(found) == 2:
+                break
+        return list(found)
+
+
+_USUAL = (
+    "Create a task to test the login flow",
+    "Remember that we test on Firefox",
+    "What is open?",
+)
+
+
+def _from_words(unread: Unread) -> Iterator[str]:
+    """Yields the words that were said, in the forms that keep them."""
+    said = _DROPPED.sub("", unread.said).strip(" .!?")
+    first = said.split()[0].casefold().replace("’", "'") if said else ""
+    if (
+        unread.asks
+        or len(said.split()) < 2
+        or unread.understood
+        or first in ("don't", "do", "if", "not", "-")
+    ):
+        return
+    if first == "remember":
+        yield f"Create a task {said.partition(' ')[2]}"
+    elif first in _NO_ORDER or "'" in first or {"is", "are", "needs"} & {*words(said)}:
+        yield f"Remember that {said[:1].lower() if not said.startswith('I') else 'I'}{said[1:]}"
+    elif not {"task", "tasks", "done"} & {*words(said)}:
+        yield f"Create a task to {said[:1].lower()}{said[1:]}"
+
+
+def _nearest(said: str) -> list[str]:
+    """Returns the examples of the forms that have the most words in common with `said`."""
+    there = set(words(said[:_READ])) - _LITTLE
+    scored = []
+    for place, form in enumerate(FORMS):
+        common = there & set(words(form.example))
+        if len(common) > 1 and "{" not in form.example:
+            scored.append((-len(common), place, form.example))
+    return [example for _, _, example in sorted(scored)[:3]]
+
+
+def _area(text: str) -> str:
+    """Returns what is said of the area that `text` is about, or ""."""
+    said = f" {' '.join(words(text[:_READ]))} "
+    return next(
+        (answer for phrases, answer in AREAS if any(f" {one} " in said for one in phrases)), ""
+    )
+
+
+def _listed(texts: Sequence[str]) -> str:
+    more = f" and {len(texts) - 3} more" if len(texts) > 3 else ""
+    return ", ".join(f"“{plain(cut(text, 100))}”" for text in texts[:3]) + more
