@@ -18,7 +18,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from agent.event_log.events import now as timestamp
+from agent.event_log.times import now as timestamp
 from agent.exceptions import Refused
 from agent.models import ChatSession
 from agent.models.projects import Role

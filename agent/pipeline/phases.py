@@ -6,15 +6,15 @@ The phases report through the run's recorder and know nothing of sockets, engine
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from agent.event_log import events
-from agent.event_log.events import Phase
+from agent.event_log import events, texts
 from agent.event_log.log import Done
 from agent.event_log.payloads import Answer
+from agent.event_log.phases import Phase, register_step
 from agent.exceptions import ModelError
 from agent.llm.base import Analysis, Model, Outcome
 from agent.memory import memories
@@ -34,8 +34,8 @@ from agent.support.counts import count
 from agent.support.markdown import render
 from agent.support.task_group import run_together
 
-RESUMED = events.register_step("resumed")
-REPLANNING = events.register_step("replanning")
+RESUMED = register_step("resumed")
+REPLANNING = register_step("replanning")
 
 
 async def execute(model: Model, claimed: Claimed, recorder: Recorder) -> None:
@@ -78,13 +78,14 @@ class _Run:
         raw = await recorder.phase(Phase.PLANNING, self._plan)
         await recorder.phase(Phase.VALIDATION, lambda: self._validate(raw["plan"]))
         revision = await self._settled()
-        await recorder.phase(Phase.EXECUTION, lambda: self._execute(revision))
+        line = texts.executing(_tool_steps(revision.steps.all()))
+        await recorder.phase(Phase.EXECUTION, lambda: self._execute(revision), line)
         steps, failed = await database.call(self._what_became)
         self.outcome = Outcome(
             self.analysis.intent, self.analysis.question, outcomes([*failed, *steps])
         )
         await self._remember_and_answer(steps)
-        await self._complete()
+        await self._complete(steps)
 
     # -- what each phase does ----------------------------------------------------------------------
 
@@ -95,7 +96,7 @@ class _Run:
             raw_sql.save(self.run, "model")
             return []
 
-        return Finished("🧠 Request taken up", f"Model: {self.model.name}", effect=effect)
+        return Finished("🧠 Started", f"Model: {self.model.name}", effect=effect)
 
     async def _gather(self) -> Finished:
         found = await database.call(context.gather, self.run)
@@ -160,13 +161,13 @@ class _Run:
         execution = await self._carry_out(revision)
         if execution.failed and await self._replan(execution):
             execution = await self._carry_out(await self._settled())
-        tools = [step for step in execution.steps.values() if step.type == StepType.TOOL]
+        tools = _tool_steps(execution.steps.values())
         done = [step for step in tools if step.status == PlanStep.Status.SUCCEEDED]
         if not tools:
-            return Finished("⚙️ Nothing to carry out", "The answer is the whole plan")
+            return Finished("⚙️ No actions needed")
         if len(done) == len(tools):
-            return Finished("⚙️ Plan carried out", f"All of {count(len(tools), 'step')} succeeded")
-        return Finished("⚙️ Plan carried out in part", _tally(tools))
+            return Finished("⚙️ Plan executed", f"{len(tools)} of {len(tools)} steps succeeded")
+        return Finished("⚙️ Plan executed in part", _tally(tools))
 
     async def _carry_out(self, revision: PlanRevision) -> Execution:
         execution = Execution(self.recorder, revision)
@@ -179,7 +180,9 @@ class _Run:
             return False
         failed = ", ".join(f"“{step.description}”" for step in execution.failed)
         started = {"phase": "started"}
-        await self.recorder.progress(REPLANNING, "🔁 Planning anew...", f"{failed} failed", started)
+        await self.recorder.progress(
+            REPLANNING, "🔁 Planning again...", f"{failed} failed", started
+        )
         plan, details = None, "Nothing better was found"
         try:
             plan = await self.planner.again(execution.revision)
@@ -192,7 +195,7 @@ class _Run:
             told = store.save(self.run, plan, kept)[1] if plan else []
             number = count(len(plan.steps) - len(kept), "step") if plan else details
             ended = {"phase": "finished"}
-            said = events.Progress(self.run.pk, REPLANNING, "🔁 Planned anew", number, ended)
+            said = events.Progress(self.run.pk, REPLANNING, "🔁 Planned again", number, ended)
             return Done(None, [*told, said])
 
         await self.recorder.append(effect=effect)
@@ -234,10 +237,9 @@ class _Run:
             changes = memories.consolidate(self.run, notes)
             return [change_event(self.recorder, change) for change in changes]
 
-        details = f"{count(len(notes), 'note')} out of the exchange" if notes else "Nothing new"
-        return Finished(
-            "💾 Memory updated" if notes else "💾 Memory checked", details, effect=effect
-        )
+        details = f"{count(len(notes), 'note')} out of the exchange" if notes else ""
+        message = "💾 Memory updated" if notes else "💾 Memory: no changes"
+        return Finished(message, details, effect=effect)
 
     async def _answered(self, text: str, steps: list[PlanStep]) -> Finished:
         tally = await database.call(_summary, self.run, steps)
@@ -251,11 +253,14 @@ class _Run:
 
         return Finished("🎉 Processing complete!", tally, effect=effect)
 
-    async def _complete(self) -> None:
+    async def _complete(self, steps: list[PlanStep]) -> None:
         def effect() -> Any:
             run = raw_sql.get(Run, self.run.pk)
             answer = raw_sql.get(Message, run.answer_id)  # the completion phase wrote it
             ended = ending.end(run, Run.Status.SUCCEEDED)
+            duration_ms = ending.duration_ms(run)
+            statuses = [step.status for step in _tool_steps(steps)]
+            objects = [kind for kind, _ in _touched(run)]
             last = events.Complete(
                 run.pk,
                 response=answer.content,
@@ -266,11 +271,16 @@ class _Run:
                     html=render(answer.content),
                 ),
                 usage=self.model.usage.as_json(),
-                duration_ms=ending.duration_ms(run),
+                duration_ms=duration_ms,
+                texts={"line": texts.done(duration_ms, statuses, objects)},
             )
             return Done(None, [*ended, last])
 
         await self.recorder.append(effect=effect)
+
+
+def _tool_steps(steps: Iterable[PlanStep]) -> list[PlanStep]:
+    return [step for step in steps if step.type == StepType.TOOL]
 
 
 async def _void(awaitable: Awaitable[Any]) -> None:

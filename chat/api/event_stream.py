@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from agent.event_log.events import now as timestamp
+from agent.event_log.times import now as timestamp
 from agent.support import database
 from chat import feed, frames, snapshot
 from chat.connection_identity import ConnectionIdentity
