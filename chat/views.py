@@ -21,7 +21,7 @@ from django.views.decorators.http import require_GET, require_POST
 from agent.accounts.access import includes, role_in
 from agent.edits.undo import change_seqs
 from agent.edits.undo import undo as undo_changes
-from agent.event_log.events import now
+from agent.event_log.times import now
 from agent.exceptions import Refused
 from agent.llm.factory import has_server, model_notice
 from agent.models import ChatSession, Project, Run, Task
