@@ -108,10 +108,10 @@ async def _report(session: UUID, run: UUID, after: int, callback: ProgressCallba
     async with aclosing(follow(session, after)) as frames:
         async for frame in frames:
             if frame.run == run and frame.type == events.EventType.PROGRESS:
-                said = events.read(frame.body)
-                assert isinstance(said, events.Progress), "the log holds what it says"
+                event = events.read(frame.body)
+                assert isinstance(event, events.Progress), "the frame has its type"
                 try:
-                    await callback(said.step, said.message, said.details, said.metadata)
+                    await callback(event.step, event.message, event.details, event.metadata)
                 except Exception:  # the caller's code: it must not affect the run
                     logger.exception("A progress callback failed")
             if frame.run == run and frame.type in events.LAST:

@@ -243,7 +243,7 @@ def test_a_plain_tool_is_never_tried_again() -> None:
         raise NotImplementedError
 
     write.__annotations__ = {"call": ToolCall, "arguments": Text, "return": TaskMade}
-    with pytest.raises(ValueError, match="no async tool"):
+    with pytest.raises(ValueError, match="is not async"):
         registry.make(write, retries=1)
 
 
