@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from agent.event_log import phases
+from agent.event_log.texts import queued
 from agent.event_log.times import milliseconds
 from chat import labels
 
@@ -249,7 +250,7 @@ class Exchange:
     def line(self) -> str:
         if self.interrupted:
             return labels.INTERRUPTED
-        return labels.queued(self.before) if self.status == "queued" else self.told
+        return queued(self.before) if self.status == "queued" else self.told
 
 
 @dataclass(slots=True)
