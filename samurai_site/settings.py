@@ -281,7 +281,8 @@ if REDIS_URL:
             "CONFIG": {
                 # Without it, redis-py closes a subscription that receives nothing for 5 s.
                 "hosts": [{"address": REDIS_URL, "socket_timeout": None}],
-                "prefix": "samurai",
+                # What is published reaches the clients of all databases of a Redis.
+                "prefix": f"samurai{urlsplit(REDIS_URL).path.replace('/', '-')}",
             },
         }
     }
