@@ -23,7 +23,7 @@ run: $(VENV)/installed ## serve on http://127.0.0.1:8000 (HOST, PORT)
 	    --ws websockets-sansio --ws-max-size 1048576 --ws-per-message-deflate false \
 	    --loop uvloop --no-access-log --timeout-graceful-shutdown 2'
 
-# As many at the same time as there are processors, and four at most: each has a server and a browser.
+# At most four workers: each one starts a server and a browser.
 test: $(VENV)/installed-dev ## run the tests (ARGS="-k words" for some of them, "-n 0" in one process)
 	@$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist worksteal $(ARGS)
 
@@ -48,12 +48,12 @@ check-page:
 	@echo "npm is missing: scripts and styles are not checked"
 endif
 
-# For all platforms, from Python 3.11 on. What is locked stays, unless a requirement asks for another.
+# For all platforms, from Python 3.11 on. Locked versions stay, unless a requirement excludes them.
 LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal \
   --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
   --no-strip-extras --annotation-style line
 
-lock: $(BIN)/pip ## lock what requirements*.txt ask for, with hashes (UPGRADE="--upgrade" for the newest)
+lock: $(BIN)/pip ## lock the versions and hashes of all packages (UPGRADE=--upgrade for the newest)
 	$(PIP) install uv==0.13.9
 	$(LOCK) $(UPGRADE) requirements.txt --output-file requirements.lock
 	$(LOCK) $(UPGRADE) requirements-dev.txt --constraint requirements.lock --output-file requirements-dev.lock

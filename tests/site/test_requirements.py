@@ -1,4 +1,4 @@
-"""The locked files are made of what people edit: `make lock` does it, and nothing is left to it here."""
+"""The locked files fit the requirements that people edit. `make lock` writes them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ LOCKED = re.compile(
 
 
 def wanted(name: str) -> set[Requirement]:
-    """Returns what the file that people edit asks for itself."""
     lines = (ROOT / f"{name}.txt").read_text().splitlines()
     return {Requirement(line) for line in lines if line and not line.startswith(("#", "-r"))}
 
 
 def locked(name: str) -> list[tuple[Requirement, list[str]]]:
-    """Returns what is locked, each with those that ask for it."""
+    """Returns the locked packages, each with the names of what requires it."""
     text = (ROOT / f"{name}.lock").read_text()
     blocks = [(Requirement(m["pin"]), m["via"].split(", ")) for m in LOCKED.finditer(text)]
     assert len(blocks) == len(re.findall(r"^\w", text, re.M)), "a package without hashes"
@@ -34,14 +33,14 @@ def locked(name: str) -> list[tuple[Requirement, list[str]]]:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_locked_file_has_what_its_requirements_ask_for_and_nothing_of_earlier_ones(
+def test_a_locked_file_is_up_to_date_with_its_requirements(
     name: str,
 ) -> None:
     asked = {pin for pin, via in locked(name) if f"-r {name}.txt" in via}
     assert asked == wanted(name), "please run `make lock`"
 
 
-def test_what_is_tested_is_what_runs() -> None:
+def test_tests_run_with_the_versions_that_the_product_runs_with() -> None:
     def versions(name: str) -> dict[str, str]:
         return {canonicalize_name(pin.name): str(pin.specifier) for pin, _ in locked(name)}
 
