@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-inp
 WITH_ENV := $(if $(wildcard .env),$(BIN)/dotenv --file .env run --no-override --)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check check-page bench soak lighthouse screenshots clean
+.PHONY: help run test check check-page lock bench soak lighthouse screenshots clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -23,8 +23,9 @@ run: $(VENV)/installed ## serve on http://127.0.0.1:8000 (HOST, PORT)
 	    --ws websockets-sansio --ws-max-size 1048576 --ws-per-message-deflate false \
 	    --loop uvloop --no-access-log --timeout-graceful-shutdown 2'
 
-test: $(VENV)/installed-dev ## run the tests (ARGS="-k words" for some of them)
-	@$(BIN)/pytest $(ARGS)
+# At most four workers: each one starts a server and a browser.
+test: $(VENV)/installed-dev ## run the tests (ARGS="-k words" for some of them, "-n 0" in one process)
+	@$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist worksteal $(ARGS)
 
 check: $(VENV)/installed-dev check-page ## check lint, format, types, imports, templates, migrations, scripts and styles
 	$(BIN)/ruff check .
@@ -47,6 +48,16 @@ check-page:
 	@echo "npm is missing: scripts and styles are not checked"
 endif
 
+# For all platforms, from Python 3.11 on. Locked versions stay, unless a requirement excludes them.
+LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal \
+  --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+  --no-strip-extras --annotation-style line
+
+lock: $(BIN)/pip ## lock the versions and hashes of all packages (UPGRADE=--upgrade for the newest)
+	$(PIP) install uv==0.13.9
+	$(LOCK) $(UPGRADE) requirements.txt --output-file requirements.lock
+	$(LOCK) $(UPGRADE) requirements-dev.txt --constraint requirements.lock --output-file requirements-dev.lock
+
 bench: $(VENV)/installed-dev ## measure what has a limit (ARGS="stream batch admin page")
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
@@ -68,12 +79,12 @@ $(BIN)/pip:
 	@$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Samurai Agent needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another with PYTHON3=...")'
 	$(PYTHON3) -m venv $(VENV)
 
-$(VENV)/installed: requirements.txt | $(BIN)/pip
-	$(PIP) install -r requirements.txt
+$(VENV)/installed: requirements.lock | $(BIN)/pip
+	$(PIP) install --require-hashes -r requirements.lock
 	@touch $@
 
-$(VENV)/installed-dev: requirements-dev.txt requirements.txt | $(BIN)/pip
-	$(PIP) install -r requirements-dev.txt
+$(VENV)/installed-dev: requirements-dev.lock | $(BIN)/pip
+	$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@ $(VENV)/installed
 
 node_modules/.package-lock.json: package.json package-lock.json

@@ -6,17 +6,20 @@ reloaded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
 
-from agent.event_log import events
+from agent.event_log import events, texts
 from agent.event_log.events import Event, EventType
-from agent.event_log.payloads import StepEffect
+from agent.event_log.phases import Phase as RunPhase
+from agent.event_log.times import milliseconds
 from agent.models import Event as EventRow
 from agent.models import Run
 from agent.runs import claiming
+from agent.support.durations import duration
 from chat import labels
 from chat.transcript import Change, Effect, Exchange, Line, Phase, Said, Step, Transcript
 
@@ -99,7 +102,9 @@ class _Fold:
             case events.Change():
                 self._take_change(event)
             case events.OfRun():
-                self._take_of_run(self._run(event.run), event)
+                run = self._run(event.run)
+                self._take_of_run(run, event)
+                run.told = _line(run, event) or run.told
 
     def _run(self, key: UUID) -> Exchange:
         if key not in self._runs:
@@ -129,10 +134,10 @@ class _Fold:
             case events.Complete():
                 _take_complete(run, event)
             case events.Error():
-                run.error, run.retryable, run.text = event.error, event.retryable, event.partial
+                run.retryable, run.text = event.retryable, event.partial
                 _end(run, "failed", "stopped")
             case events.Cancelled():
-                run.by, run.reason, run.text = event.by, event.reason, event.partial
+                run.text = event.partial
                 _end(run, "cancelled", "stopped")
 
     def _take_change(self, event: events.Change) -> None:
@@ -140,10 +145,10 @@ class _Fold:
             seq=event.seq,
             object=event.object,
             id=str(event.id),
-            text=labels.change(event),
+            text=event.words()["change"],
             by=event.by or "",
             at=event.timestamp,
-            brief=labels.brief(event),
+            brief=event.words()["summary"],
         )
         if event.run is None:
             self.transcript.entries.append(change)
@@ -181,7 +186,7 @@ def _take_progress(run: Exchange, event: events.Progress) -> None:
     elif told.get("phase") == "started":
         step.slow_after_ms = told.get("slow_after_ms")
     elif "phase" not in told:
-        step.report = labels.plain(event.message)
+        step.report = event.words()["message"]
 
 
 def _take_plan(run: Exchange, event: events.Plan) -> None:
@@ -194,15 +199,15 @@ def _take_plan(run: Exchange, event: events.Plan) -> None:
             seq=0,
             tool=step["tool"] or "",
             arguments=step["arguments"],
-            given=labels.facts(step["arguments"], numbers),
+            given=text["arguments"],
             number=numbers[step["id"]],
             type=step["type"],
             description=step["description"] or step["tool"] or step["id"],
             status=step["status"],
             depends_on=step["depends_on"],
-            waits_for=labels.waits_for(sorted(numbers[key] for key in step["depends_on"])),
+            waits_for=text["after"],
         )
-        for step in event.steps
+        for step, text in zip(event.steps, event.words()["steps"], strict=True)
     ]
 
 
@@ -211,19 +216,20 @@ def _take_step(run: Exchange, event: events.Step) -> None:
     if step is None:
         return
     step.status, step.seq = event.status, step.seq or event.seq
-    step.returned = labels.facts(event.result, {})
-    step.started_at, step.finished_at = event.started_at, event.finished_at
-    step.error, step.result = event.error or "", labels.result(event.result)
+    step.started_at, step.error = event.started_at, event.error or ""
+    text = event.words()
+    step.took, step.result = text.get("took", ""), text.get("note", "")
+    step.returned = text.get("result", [])
 
 
 def _take_approval(run: Exchange, event: events.Approval) -> None:
     run.asks, run.why = event.status == "requested", event.reason
     run.plan_revision = event.plan_revision
-    run.decided = labels.decided(event)
+    text = event.words()
+    run.decided = text.get("decision", "")
     _forget_terms(run)
     if run.asks:
-        run.effects = _effects(run, event.effects or [])
-        run.estimate = labels.estimate(event.estimate)
+        run.effects, run.estimate = _effects(run, text["effects"]), text["estimate"]
         run.expires_at = event.expires_at or ""
 
 
@@ -249,22 +255,37 @@ def _forget_terms(run: Exchange) -> None:
     run.effects, run.estimate, run.expires_at = [], "", ""
 
 
-def _effects(run: Exchange, told: list[StepEffect]) -> list[Effect]:
+def _effects(run: Exchange, effects: list[dict[str, Any]]) -> list[Effect]:
     numbers = {step.id: step.number for step in run.steps}
-    return [one for of_step in told for one in _effects_of(of_step, numbers[of_step["step"]])]
-
-
-def _effects_of(told: StepEffect, number: int) -> Iterator[Effect]:
-    for at, change in enumerate(told["changes"], 1):
-        yield Effect(
-            key=f"{told['step']}:{at}",
-            number=number,
-            action=change["action"],
-            text=labels.effect(change),
-            fields=labels.differences(change),
+    return [
+        Effect(
+            key=f"{text['step']}:{at}",
+            number=numbers[text["step"]],
+            action=text["action"],
+            text=text["text"],
+            fields=text["fields"],
         )
-    if told["note"]:
-        yield Effect(f"{told['step']}:note", number, "unknown", told["note"], [])
+        for at, text in enumerate(effects, 1)
+    ]
+
+
+def _line(run: Exchange, event: events.OfRun) -> str:
+    """Returns what the event says about its run as a whole, "" for nothing."""
+    if event.texts is None:  # older than texts: what its writer would have told
+        match event:
+            case events.Progress(step=RunPhase.EXECUTION, metadata={"phase": "started"}) if (
+                run.tool_steps
+            ):
+                return texts.executing(run.tool_steps)
+            case events.Step() if (
+                event.status != "pending" and _step(run, event.id) in run.tool_steps
+            ):
+                return texts.executing(run.tool_steps)
+            case events.Complete():
+                statuses = [step.status for step in run.tool_steps]
+                objects = {change.id: change.object for change in run.changes}
+                return texts.done(event.duration_ms, statuses, objects.values())
+    return str(event.words().get("line", ""))
 
 
 def _step(run: Exchange, key: str | None) -> Step | None:
@@ -283,16 +304,18 @@ def _phase(run: Exchange, event: events.Progress) -> Phase:
 
 
 def _tell(phase: Phase, event: events.Progress) -> None:
-    told = event.metadata
-    phase.message, phase.details = labels.plain(event.message), event.details
-    phase.recalled = told.get("recalled") or []
+    told, text = event.metadata, event.words()
+    phase.message, phase.details = text["message"], event.details
+    phase.recalled = text.get("recalled", "")
     state = told.get("phase")
     if state == "started":
-        phase.state, phase.at, phase.duration_ms = "running", event.timestamp, None
+        phase.state, phase.at = "running", event.timestamp
+        phase.duration_ms, phase.took = None, ""
         phase.slow_after_ms = told.get("slow_after_ms")
     elif state in ("finished", "failed"):
         phase.state = state
-        spent = labels.milliseconds(event.timestamp) - labels.milliseconds(phase.at)
+        spent = milliseconds(event.timestamp) - milliseconds(phase.at)
         phase.duration_ms = told.get("duration_ms", spent)
+        phase.took = text.get("took") or duration(phase.duration_ms)
     elif phase.step == "error":
         phase.state = "failed"

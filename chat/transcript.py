@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from agent.support.durations import duration
+from agent.event_log import phases
+from agent.event_log.texts import queued
+from agent.event_log.times import milliseconds
 from chat import labels
 
 UNFINISHED = frozenset(("queued", "running", "waiting"))
@@ -25,11 +27,8 @@ class Phase:
     state: str = "noted"
     duration_ms: int | None = None
     slow_after_ms: int | None = None  # so long, and it is slower than usual
-    recalled: list[str] = field(default_factory=list)  # titles of what came to mind
-
-    @property
-    def took(self) -> str:
-        return "" if self.duration_ms is None else duration(self.duration_ms)
+    took: str = ""
+    recalled: str = ""  # which memories were
 
     @property
     def since(self) -> str:
@@ -40,12 +39,8 @@ class Phase:
         return self.slow_after_ms if self.slow_after_ms is not None and self.since else ""
 
     @property
-    def called_to_mind(self) -> str:
-        return labels.recalled(self.recalled)
-
-    @property
     def icon(self) -> str:
-        own = self.step in labels.DOING or self.step in ("error", "resumed")
+        own = self.step in tuple(phases.Phase) or self.step in ("error", "resumed")
         return self.step if own else "custom"
 
 
@@ -71,22 +66,15 @@ class Step:
     seq: int  # of the first event about it, 0 before that
     tool: str = ""
     arguments: dict[str, Any] = field(default_factory=dict)
-    given: list[tuple[str, str]] = field(default_factory=list)  # the arguments, as words
-    returned: list[tuple[str, str]] = field(default_factory=list)  # the result, likewise
+    given: list[list[str]] = field(default_factory=list)  # name and text of each argument
+    returned: list[list[str]] = field(default_factory=list)  # the result, likewise
     started_at: str | None = None
-    finished_at: str | None = None
+    took: str = ""
     report: str = ""
     result: str = ""
     error: str = ""
     slow_after_ms: int | None = None
     opinion: Opinion = Opinion()
-
-    @property
-    def took(self) -> str:
-        if self.started_at is None or self.finished_at is None:
-            return ""
-        spent = labels.milliseconds(self.finished_at) - labels.milliseconds(self.started_at)
-        return duration(spent)
 
     @property
     def since(self) -> str:
@@ -127,7 +115,7 @@ class Effect:
     number: int  # of the step
     action: str
     text: str
-    fields: list[tuple[str, str, str]]
+    fields: list[list[str]]
 
 
 @dataclass(slots=True)
@@ -174,6 +162,7 @@ class Exchange:
     run: str
     said: Said | None = None
     status: str = "queued"
+    told: str = ""  # what it does or how it ended, as its events say
     started_at: str = ""
     phases: list[Phase] = field(default_factory=list)
     plan_revision: int = 0
@@ -189,9 +178,6 @@ class Exchange:
     expires_at: str = ""
     decided: str = ""  # who decided and how
     answer_id: str = ""
-    reason: str = ""
-    by: str | None = None
-    error: str = ""
     retryable: bool = False
     eta_ms: int | None = None
     eta_at: str = ""  # when that was said
@@ -243,7 +229,7 @@ class Exchange:
         """When it will be over, as far as one knows; the page counts down to it."""
         if self.status != "running" or self.eta_ms is None or self.interrupted:
             return ""
-        return str(labels.milliseconds(self.eta_at) + self.eta_ms)
+        return str(milliseconds(self.eta_at) + self.eta_ms)
 
     @property
     def mark(self) -> str:
@@ -264,33 +250,7 @@ class Exchange:
     def line(self) -> str:
         if self.interrupted:
             return labels.INTERRUPTED
-        match self.status:
-            case "queued":
-                return labels.queued(self.before)
-            case "waiting":
-                return labels.WAITING if self.asks else labels.GOES_ON
-            case "running":
-                return self._doing()
-            case "failed":
-                return f"Failed: {self.error}" if self.error else "Failed"
-            case "cancelled":
-                return labels.cancelled(self.by, self.reason)
-            case _:
-                return self._done()
-
-    def _doing(self) -> str:
-        running = [phase for phase in self.phases if phase.state == "running"]
-        if not running:
-            return labels.DOING["start"]
-        if running[-1].step == "execution":
-            return labels.executing(self.tool_steps)
-        return labels.DOING.get(running[-1].step, running[-1].message)
-
-    def _done(self) -> str:
-        statuses = [step.status for step in self.tool_steps]
-        touched = {(change.object, change.id) for change in self.changes}
-        tasks = sum(kind == "task" for kind, _ in touched)
-        return labels.done(self.duration_ms, statuses, tasks, len(touched) - tasks)
+        return queued(self.before) if self.status == "queued" else self.told
 
 
 @dataclass(slots=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from agent.event_log.events import now as timestamp
 from agent.event_log.follower import Follower
+from agent.event_log.times import now as timestamp
 from agent.support import database
 from chat import frames, snapshot
 from chat.connection_identity import ConnectionIdentity

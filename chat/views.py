@@ -21,7 +21,8 @@ from django.views.decorators.http import require_GET, require_POST
 from agent.accounts.access import includes, role_in
 from agent.edits.undo import change_seqs
 from agent.edits.undo import undo as undo_changes
-from agent.event_log.events import now
+from agent.event_log.texts import STATUSES
+from agent.event_log.times import now
 from agent.exceptions import Refused
 from agent.llm.factory import has_server, model_notice
 from agent.models import ChatSession, Project, Run, Task
@@ -127,7 +128,7 @@ def session_page(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "is_offline": not has_server(),
         "page": _page(session, transcript, user),
         "modules": modules("chat/session.js"),
-        "statuses": labels.STATUSES,
+        "statuses": STATUSES,
         "priorities": Task.Priority.values,
         "kinds": labels.KINDS,
         **_sidebar(user, session.project),

@@ -281,7 +281,9 @@ if REDIS_URL:
             "CONFIG": {
                 # Without it, redis-py closes a subscription that receives nothing for 5 s.
                 "hosts": [{"address": REDIS_URL, "socket_timeout": None}],
-                "prefix": "samurai",
+                # Pub/sub ignores the number of the database: without it, servers that use different
+                # databases of one Redis would wake each other.
+                "prefix": f"samurai{urlsplit(REDIS_URL).path.replace('/', '-')}",
             },
         }
     }

@@ -17,7 +17,7 @@ from agent.admin.base import (
     elapsed,
     link_to_list,
 )
-from agent.event_log.events import Phase
+from agent.event_log.phases import Phase
 from agent.exceptions import codes
 from agent.models import Approval, Event, PhaseResult, PlanRevision, PlanStep, Run
 from agent.plan import StepType

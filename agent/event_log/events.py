@@ -1,4 +1,4 @@
-"""The vocabulary of the log: the phases, and one class for each type of event, to write and to read.
+"""The vocabulary of the log: one class for each type of event, to write and to read it.
 
 Values only; `agent.event_log.log` numbers and keeps them. `docs/protocol.md` describes the same for readers.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields
-from datetime import UTC, datetime
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any, ClassVar
@@ -16,7 +15,11 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
+from agent.event_log import phases, texts
 from agent.event_log.payloads import Answer, PlannedStep, StepEffect
+from agent.event_log.times import now
+from agent.event_log.value_texts import facts
+from agent.support.durations import duration
 
 
 class EventType(StrEnum):
@@ -37,65 +40,8 @@ class EventType(StrEnum):
 LAST = frozenset({EventType.COMPLETE, EventType.ERROR, EventType.CANCELLED})
 
 
-class Phase(StrEnum):
-    """The stages of a run, in order; each is the `step` of its progress events."""
-
-    START = "start"
-    CONTEXT = "context"
-    ANALYZING = "analyzing"
-    PLANNING = "planning"
-    VALIDATION = "validation"
-    EXECUTION = "execution"
-    MEMORY = "memory"
-    COMPLETION = "completion"
-
-
-# What a phase says when it starts: message and details.
-STARTED: Mapping[Phase, tuple[str, str]] = {
-    Phase.START: (
-        "🧠 Starting to process your request...",
-        "Initializing the planning-first agent",
-    ),
-    Phase.CONTEXT: (
-        "📚 Gathering conversation context...",
-        "Loading previous messages and project context",
-    ),
-    Phase.ANALYZING: (
-        "🧠 Analyzing your request...",
-        "Understanding your intent and requirements",
-    ),
-    Phase.PLANNING: (
-        "📋 Creating execution plan...",
-        "Planning the best approach for your request",
-    ),
-    Phase.VALIDATION: ("✅ Validating plan...", "Ensuring the plan is feasible and optimal"),
-    Phase.EXECUTION: ("⚙️ Executing plan...", "Carrying out the planned actions"),
-    Phase.MEMORY: ("💾 Updating memory...", "Saving important information for future reference"),
-    Phase.COMPLETION: ("💬 Writing the answer...", "Telling what was really done"),
-}
-
-_steps: set[str] = {*Phase, "error"}
-
-
-def register_step(name: str) -> str:
-    """Allows `name` as the `step` of progress events: a custom progress step. Returns it."""
-    if not name.isidentifier() or name != name.lower():
-        raise ValueError(f"a progress step is named in lower case letters and _, not {name!r}")
-    _steps.add(name)
-    return name
-
-
 # Made once: `json.dumps` with options of one's own makes an encoder for each call.
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-
-
-def now() -> str:
-    """Returns the time as every event tells it: ISO 8601, UTC, microseconds, `Z`."""
-    return datetime.now(UTC).isoformat("T", "microseconds")[:-6] + "Z"
-
-
-def stamp(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat("T", "microseconds")[:-6] + "Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +49,8 @@ class Event:
     """One fact of a session. A subclass is one type of event, and its fields are what the type adds.
 
     `run`: None for what a person did outside of a run. `seq`: the number in the session's log, 0
-    before the event has one. All times are as `now` tells them. A field that was added later has a
-    default, so that older events can be read.
+    before the event has one. All times are as in `times`. A field that was added later has a default,
+    so that older events can be read.
     """
 
     type: ClassVar[EventType]
@@ -115,6 +61,9 @@ class Event:
     _: KW_ONLY
     seq: int = 0
     timestamp: str = field(default_factory=now)
+    # Of a new event, the texts that only its writer can make; of one that was read, those of its frame,
+    # None when it is from before events had texts.
+    texts: dict[str, Any] | None = None
 
     def told(self) -> dict[str, Any]:
         """Returns what the type adds, as JSON."""
@@ -130,6 +79,8 @@ class Event:
         # The encoder gets only what the type adds: that takes three quarters of the time.
         told = _encode(self.told())
         told = f'"{self.part}":{told}' if self.part else told[1:-1]
+        if (texts := self._texts_to_send()) is not None:
+            told += f',"text":{_encode(texts)}'
         run = "null" if self.run is None else f'"{self.run}"'
         return f'{{"type":"{self.type}",{told},"seq":{seq},"run":{run},"timestamp":"{self.timestamp}"}}'
 
@@ -137,6 +88,24 @@ class Event:
         """Returns the frame of an event that has its number."""
         frame: dict[str, Any] = json.loads(self.frame(self.seq))
         return frame
+
+    def words(self) -> dict[str, Any]:
+        """Returns the texts of an event that was read, made now for one that is older than texts."""
+        return (self._own_texts() or {}) if self.texts is None else self.texts
+
+    def _own_texts(self) -> dict[str, Any] | None:
+        """Returns the texts that the fields alone make, without empty ones; None: the type has none."""
+        return None
+
+    def _texts_to_send(self) -> dict[str, Any] | None:
+        if self.seq:
+            return self.texts
+        own = self._own_texts()
+        return own if own is None or not self.texts else own | self.texts
+
+
+def _filled(**texts: Any) -> dict[str, Any]:
+    return {name: text for name, text in texts.items() if text}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +141,9 @@ class Run(OfRun):
     def told(self) -> dict[str, Any]:
         return {name: value for name, value in OfRun.told(self).items() if value is not None}
 
+    def _own_texts(self) -> dict[str, Any]:
+        return _filled(line=texts.status_line(self.status, self.position))
+
 
 @dataclass(frozen=True, slots=True)
 class Progress(OfRun):
@@ -187,11 +159,23 @@ class Progress(OfRun):
 
     def __post_init__(self) -> None:
         """Refuses to write what nobody registered; what was written once can be read for ever."""
-        if not self.seq and self.step not in _steps:
+        if not self.seq and not phases.is_known(self.step):
             raise ValueError(f"unknown progress step {self.step!r}; register it with register_step")
 
     def told(self) -> dict[str, Any]:
         return {**OfRun.told(self), "timestamp": self.timestamp}
+
+    def _own_texts(self) -> dict[str, Any]:
+        told = self.metadata
+        is_started = told.get("phase") == "started" and "step_id" not in told
+        recalled, took = told.get("recalled"), told.get("duration_ms")
+        return _filled(
+            line=is_started and texts.started_line(self.step, self.message),
+            message=texts.without_emoji(self.message),
+            # A custom step may put anything there.
+            recalled=isinstance(recalled, list) and texts.recalled(recalled),
+            took=isinstance(took, int | float) and duration(took),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +187,18 @@ class Plan(OfRun):
     revision: int
     summary: str = ""
     steps: list[PlannedStep]
+
+    def _own_texts(self) -> dict[str, Any]:
+        numbers = {step["id"]: number for number, step in enumerate(self.steps, 1)}
+        return {
+            "steps": [
+                {
+                    "after": texts.after([numbers[need] for need in step["depends_on"]]),
+                    "arguments": facts(step["arguments"], numbers),
+                }
+                for step in self.steps
+            ]
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +212,13 @@ class Step(OfRun):
     finished_at: str | None = None
     result: Any = None
     error: str | None = None
+
+    def _own_texts(self) -> dict[str, Any]:
+        return _filled(
+            took=texts.took(self.started_at, self.finished_at),
+            note=texts.result(self.result),
+            result=facts(self.result, {}),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +244,17 @@ class Approval(OfRun):
             del told["effects"], told["estimate"], told["expires_at"]
         return told
 
+    def _own_texts(self) -> dict[str, Any]:
+        if self.status == "requested":
+            return {
+                "estimate": texts.estimate(self.estimate),
+                "effects": texts.effects(self.effects or []),
+            }
+        return _filled(
+            line=texts.status_line(self.status),
+            decision=texts.decision(self.status, self.by, self.reason),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change(Event):
@@ -255,6 +269,12 @@ class Change(Event):
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
     by: str | None
+
+    def _own_texts(self) -> dict[str, Any]:
+        return {
+            "change": texts.change(self.action, self.object, self.before, self.after),
+            "summary": texts.change_summary(self.action, self.before, self.after),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,6 +296,9 @@ class Complete(OfRun):
     usage: dict[str, int]
     duration_ms: int
 
+    def _own_texts(self) -> dict[str, Any]:
+        return {"line": texts.done(self.duration_ms)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Error(OfRun):
@@ -286,6 +309,9 @@ class Error(OfRun):
     retryable: bool
     partial: str = ""
 
+    def _own_texts(self) -> dict[str, Any]:
+        return {"line": texts.failed(self.error)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancelled(OfRun):
@@ -294,6 +320,9 @@ class Cancelled(OfRun):
     by: str | None
     reason: str = ""
     partial: str = ""
+
+    def _own_texts(self) -> dict[str, Any]:
+        return {"line": texts.cancelled(self.by, self.reason)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,7 +364,9 @@ def read(body: str) -> Event:
         return _unknown(name, frame, broken=False)
     try:
         part = frame[one] if (one := CLASSES[name].part) else frame
-        told = {**part, **{name: frame[name] for name in ENVELOPE}}
+        told = {**part, **{name: frame[name] for name in ("run", "seq", "timestamp")}}
+        if name != EventType.TOKEN:  # the `text` of that is a piece of the answer
+            told["texts"] = frame.get("text")
         return _readers[name].validate_python(told)
     except (LookupError, TypeError, ValueError):
         return _unknown(name, frame, broken=True)

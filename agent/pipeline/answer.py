@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Sequence
 from django.utils import timezone
 
 from agent.event_log import events
-from agent.event_log.events import Phase
 from agent.event_log.log import Done
+from agent.event_log.phases import Phase
 from agent.llm.base import StartOver
 from agent.models import PlanStep
 from agent.plans.store import step_event

@@ -15,9 +15,9 @@ from pydantic import ValidationError
 
 from agent import plan
 from agent.change import Change
-from agent.event_log import events
-from agent.event_log.events import Phase
+from agent.event_log import events, texts
 from agent.event_log.log import Done
+from agent.event_log.phases import Phase
 from agent.exceptions import Fenced, PlanInvalid, ToolFailed
 from agent.llm.base import StepOutcome
 from agent.models import Approval, PlanRevision, PlanStep
@@ -225,7 +225,7 @@ class Execution:
             return Done(
                 None,
                 [
-                    step_event(self.recorder.run.pk, step),
+                    step_event(self.recorder.run.pk, step, self._line()),
                     self._progress(step, step.description, "", started),
                 ],
             )
@@ -260,9 +260,13 @@ class Execution:
             took = step.finished_at - step.started_at
             metadata["duration_ms"] = round(took.total_seconds() * 1000)
         return [
-            step_event(self.recorder.run.pk, step),
+            step_event(self.recorder.run.pk, step, self._line()),
             self._progress(step, message, details, metadata),
         ]
+
+    def _line(self) -> str:
+        """Returns what the run does now, with all steps that call a tool."""
+        return texts.executing([one for one in self.steps.values() if one.type == StepType.TOOL])
 
     def _progress(
         self, step: PlanStep, message: str, details: str, metadata: Mapping[str, Any]

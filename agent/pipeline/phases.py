@@ -6,15 +6,15 @@ The phases report through the run's recorder; they know nothing of sockets, engi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from agent.event_log import events
-from agent.event_log.events import Phase
+from agent.event_log import events, texts
 from agent.event_log.log import Done
 from agent.event_log.payloads import Answer
+from agent.event_log.phases import Phase, register_step
 from agent.exceptions import ModelError
 from agent.llm.base import Analysis, Model, Outcome
 from agent.memory import memories
@@ -34,8 +34,8 @@ from agent.support.counts import count
 from agent.support.markdown import render
 from agent.support.task_group import run_together
 
-RESUMED = events.register_step("resumed")
-REPLANNING = events.register_step("replanning")
+RESUMED = register_step("resumed")
+REPLANNING = register_step("replanning")
 
 
 async def execute(model: Model, claimed: Claimed, recorder: Recorder) -> None:
@@ -77,13 +77,14 @@ class _Run:
         raw = await recorder.phase(Phase.PLANNING, self._plan)
         await recorder.phase(Phase.VALIDATION, lambda: self._validate(raw["plan"]))
         revision = await self._approved_plan()
-        await recorder.phase(Phase.EXECUTION, lambda: self._execute(revision))
+        line = texts.executing(_tool_steps(revision.steps.all()))
+        await recorder.phase(Phase.EXECUTION, lambda: self._execute(revision), line)
         steps, failed = await database.call(self._final_steps)
         self.outcome = Outcome(
             self.analysis.intent, self.analysis.question, outcomes([*failed, *steps])
         )
         await self._remember_and_answer(steps)
-        await self._complete()
+        await self._complete(steps)
 
     # -- phases ------------------------------------------------------------------------------------
 
@@ -160,7 +161,7 @@ class _Run:
         execution = await self._execute_plan(revision)
         if execution.failed and await self._replan(execution):
             execution = await self._execute_plan(await self._approved_plan())
-        tools = [step for step in execution.steps.values() if step.type == StepType.TOOL]
+        tools = _tool_steps(execution.steps.values())
         done = [step for step in tools if step.status == PlanStep.Status.SUCCEEDED]
         if not tools:
             return Finished("⚙️ No actions needed")
@@ -256,11 +257,14 @@ class _Run:
 
         return Finished("🎉 Processing complete!", summary, effect=effect)
 
-    async def _complete(self) -> None:
+    async def _complete(self, steps: list[PlanStep]) -> None:
         def effect() -> Any:
             run = raw_sql.get(Run, self.run.pk)
             answer = raw_sql.get(Message, run.answer_id)  # saved by the completion phase
             ended = ending.end(run, Run.Status.SUCCEEDED)
+            duration_ms = ending.duration_ms(run)
+            statuses = [step.status for step in _tool_steps(steps)]
+            objects = [kind for kind, _ in _changed_objects(run)]
             last = events.Complete(
                 run.pk,
                 response=answer.content,
@@ -271,11 +275,16 @@ class _Run:
                     html=render(answer.content),
                 ),
                 usage=self.model.usage.as_json(),
-                duration_ms=ending.duration_ms(run),
+                duration_ms=duration_ms,
+                texts={"line": texts.done(duration_ms, statuses, objects)},
             )
             return Done(None, [*ended, last])
 
         await self.recorder.append(effect=effect)
+
+
+def _tool_steps(steps: Iterable[PlanStep]) -> list[PlanStep]:
+    return [step for step in steps if step.type == StepType.TOOL]
 
 
 async def _void(awaitable: Awaitable[Any]) -> None:

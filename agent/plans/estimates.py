@@ -26,7 +26,7 @@ from uuid import UUID
 
 from django.db.models import F
 
-from agent.event_log.events import Phase
+from agent.event_log.phases import Phase
 from agent.models import PhaseResult, PlanStep, Run
 from agent.plan import Plan, StepType
 from agent.plans.ordering import MAX_PARALLEL_STEPS, needs

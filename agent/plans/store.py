@@ -10,6 +10,7 @@ from uuid import UUID
 from agent import plan
 from agent.event_log import events
 from agent.event_log.payloads import PlannedStep
+from agent.event_log.times import stamp
 from agent.models import PlanRevision, PlanStep, Run
 from agent.support import raw_sql
 
@@ -133,7 +134,8 @@ def plan_event(revision: PlanRevision, steps: Iterable[PlanStep]) -> events.Even
     )
 
 
-def step_event(run: UUID, step: PlanStep) -> events.Event:
+def step_event(run: UUID, step: PlanStep, line: str = "") -> events.Event:
+    """`line`: what the run does, when this step changes that."""
     return events.Step(
         run,
         id=step.key,
@@ -142,8 +144,9 @@ def step_event(run: UUID, step: PlanStep) -> events.Event:
         finished_at=_time(step.finished_at),
         result=step.result,
         error=step.error or None,
+        texts={"line": line} if line else None,
     )
 
 
 def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else events.stamp(moment)
+    return None if moment is None else stamp(moment)

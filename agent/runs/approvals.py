@@ -13,8 +13,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from agent.event_log import events, log
-from agent.event_log.events import Phase
 from agent.event_log.log import Done
+from agent.event_log.phases import Phase
+from agent.event_log.times import stamp
 from agent.exceptions import Fenced, PlanInvalid, Refused
 from agent.llm.base import Revise
 from agent.models import Approval, PhaseResult, PlanRevision, PlanStep, Run
@@ -99,7 +100,7 @@ def _request(approval: Approval, reason: str, effects: Sequence[Effect]) -> even
         reason=approval.reason,
         effects=approval.effects,
         estimate=approval.estimate,
-        expires_at=events.stamp(expires_at),
+        expires_at=stamp(expires_at),
     )
 
 

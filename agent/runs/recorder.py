@@ -13,8 +13,9 @@ from typing import Any
 from django.utils import timezone
 
 from agent.event_log import events, log
-from agent.event_log.events import STARTED, Phase
 from agent.event_log.log import Done
+from agent.event_log.phases import STARTED, Phase
+from agent.event_log.texts import DOING
 from agent.llm.base import Usage
 from agent.models import PhaseResult
 from agent.plans import estimates
@@ -81,12 +82,13 @@ class Recorder:
         )
 
     async def phase(
-        self, phase: Phase, work: Callable[[], Awaitable[Finished]]
+        self, phase: Phase, work: Callable[[], Awaitable[Finished]], line: str = ""
     ) -> Mapping[str, Any]:
         """Runs `work` between the phase's `started` and `finished` events; returns its result.
 
         The result and the rows of `Finished.effect` commit with the `finished` event. A phase that
-        an earlier claim finished is not run again: its stored result is returned.
+        an earlier claim finished is not run again: its stored result is returned. `line`: what the run
+        does meanwhile, when the phase alone does not say it.
         """
         if phase in self._results:
             return self._results[phase]
@@ -94,7 +96,10 @@ class Recorder:
         clock = time.monotonic()
         self.open.append(phase)
         started = {"phase": "started", **self.outlook.phase_started(phase)}
-        await self.progress(phase, *STARTED[phase], started)
+        told = {"line": line} if line else None
+        await self.append(
+            events.Progress(self.run.pk, phase, STARTED[phase], "", started, texts=told)
+        )
         finished = await work()
         row.result, row.duration_ms = finished.result, round((time.monotonic() - clock) * 1000)
         self._saved_usage = await self.append(effect=lambda: self._save(row, finished))
@@ -130,19 +135,7 @@ class Recorder:
         """Returns a `failed` event for each phase that is still open, the innermost first."""
         return [
             events.Progress(
-                self.run.pk, phase, f"❌ {_NAMES[phase]} failed", reason, {"phase": "failed"}
+                self.run.pk, phase, f"❌ {DOING[phase]} failed", reason, {"phase": "failed"}
             )
             for phase in reversed(self.open)
         ]
-
-
-_NAMES = {
-    Phase.START: "Starting",
-    Phase.CONTEXT: "Gathering the context",
-    Phase.ANALYZING: "Analyzing the request",
-    Phase.PLANNING: "Planning",
-    Phase.VALIDATION: "Validating the plan",
-    Phase.EXECUTION: "Executing the plan",
-    Phase.MEMORY: "Updating the memory",
-    Phase.COMPLETION: "Writing the answer",
-}

@@ -161,7 +161,10 @@ def test_what_is_wrong_is_said_before_anything_is_started(project: Project, tmp_
         ([tmp_path / "none", "--project", project.pk], "Cannot read the input"),
         ([tmp_path, "--project", project.pk], "is a directory"),
         ([columns, "--project", project.pk], "no column “message”"),
-        ([good, "--project", project.pk, "--output", tmp_path / "no" / "out"], "Cannot write the output"),
+        (
+            [good, "--project", project.pk, "--output", tmp_path / "no" / "out"],
+            "Cannot write the output",
+        ),
         ([good, "--project", project.pk, "--concurrency", 0], "must be at least 1"),
         ([good, "--project", project.pk, "--timeout", "nan"], "greater than 0"),
     ):

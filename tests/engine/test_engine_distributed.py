@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from websockets.asyncio.client import ClientConnection
 
-from agent.event_log.events import Phase
+from agent.event_log.phases import Phase
 from tests.support.distributed import Site, eventually, running
 from tests.support.server import ServerProcess, WorkerProcess, is_last, send, until, watching
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from agent.event_log import events
+from agent.event_log.times import now
 from tests.support import story
 
 RUN = story.FIRST
@@ -20,7 +21,7 @@ def test_an_event_that_was_read_is_written_as_it_was(body: str) -> None:
 
 
 def test_an_event_of_another_version_is_unknown_with_all_that_it_tells() -> None:
-    told = {"type": "holiday", "mood": "good", "seq": 3, "run": str(RUN), "timestamp": events.now()}
+    told = {"type": "holiday", "mood": "good", "seq": 3, "run": str(RUN), "timestamp": now()}
     event = events.read(json.dumps(told))
     assert isinstance(event, events.Unknown)
     assert (event.name, event.run, event.broken) == ("holiday", RUN, False)
@@ -33,7 +34,7 @@ def test_an_event_of_another_version_is_unknown_with_all_that_it_tells() -> None
         "",
         "[]",
         '{"type": "run", "status": "running"}',
-        f'{{"type": "run", "status": "running", "seq": 1, "run": null, "timestamp": "{events.now()}"}}',
+        f'{{"type": "run", "status": "running", "seq": 1, "run": null, "timestamp": "{now()}"}}',
         events.Run(RUN, "running").frame(1).replace('"running"', "5"),
         events.Progress(RUN, "start", "Hi").frame(1).replace('"progress":{', '"other":{'),
     ],

@@ -240,7 +240,7 @@ async def test_a_connection_that_breaks_during_the_commit_counts_once(
 async def test_a_frame_is_json_with_every_field_of_an_event(session: ChatSession, run: Run) -> None:
     await log.append(session.pk, [said(run, "Grüße 🗡️ “”\n")])
     [frame] = await bodies(session)
-    assert set(frame) == {"type", "seq", "run", "timestamp", "progress"}
+    assert set(frame) == {"type", "seq", "run", "timestamp", "progress", "text"}
     assert frame["timestamp"].endswith("Z")
     assert len(frame["timestamp"]) == len("2026-01-01T00:00:00.000000Z")
     assert frame["timestamp"] <= timezone.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")

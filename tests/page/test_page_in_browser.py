@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Browser
 
-from agent.event_log.events import Phase
+from agent.event_log.phases import Phase
 from tests.support.browser import Visit
 from tests.support.conversation import MESSAGES
 from tests.support.model_server import ModelServer, by_schema, chunk, events, said, stream

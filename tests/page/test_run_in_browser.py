@@ -12,6 +12,7 @@ from playwright.sync_api import Page
 
 from agent.event_log import events
 from agent.event_log.events import Event
+from agent.event_log.times import stamp
 from tests.support import story
 from tests.support.browser import Visit
 from tests.support.fake_socket import FakeSocket, seen
@@ -30,7 +31,7 @@ class Live:
         self.seq = 0
 
     def tell(self, *told: Event, ago: float = 0) -> None:
-        at = events.stamp(datetime.now(UTC) - timedelta(seconds=ago))
+        at = stamp(datetime.now(UTC) - timedelta(seconds=ago))
         for event in told:
             self.seq += 1
             self.socket.send(replace(event, timestamp=at).frame(self.seq))

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from agent.engine import local
-from agent.event_log.events import Phase
+from agent.event_log.phases import Phase
 from agent.llm.base import Analysis
 from agent.models import ChatSession, Message, PhaseResult, PlanStep, Project, Run
 from agent.plan import Plan, Step, StepType

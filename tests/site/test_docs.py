@@ -22,7 +22,8 @@ from django.db.models import TextChoices
 from typing_extensions import is_typeddict
 
 from agent import exceptions
-from agent.event_log.events import CLASSES, ENVELOPE, LAST, Event, EventType, Phase
+from agent.event_log.events import CLASSES, ENVELOPE, LAST, Event, EventType
+from agent.event_log.phases import Phase
 from agent.models import Approval, ApprovalMode, Memory, PlanStep, Run, Task
 from agent.plan import MAX_STEPS, StepType
 from agent.runs import runs
@@ -117,7 +118,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, list) and (not value or isinstance(value[0], dict)):
         for item in value:
             yield from leaves(item, f"{path}[]")
-        if not value and path.split(".")[-1] == "depends_on":
+        if not value and path.split(".")[-1] in ("depends_on", "arguments", "fields"):
             yield path, "list"
     else:
         yield path, type(value).__name__
@@ -172,6 +173,8 @@ def test_the_table_of_an_event_has_the_fields_of_its_class(kind: str) -> None:
     covered = set()
     for row in rows(EVENTS[kind].partition("\nA **task**")[0]):
         cell, name = row[0].strip("`"), row[1].removesuffix(" or null")
+        if cell.startswith("text."):  # what a server sends there is compared above
+            continue
         place = next(place for place in types if cell == place or cell.startswith(f"{place}."))
         covered.add(place)
         if cell == place:

@@ -19,7 +19,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("agent", "chat", "samurai_site", "static", "templates")
-FILES = ("manage.py", "Makefile", "requirements.txt")
+FILES = ("manage.py", "Makefile", "requirements.lock")
 # Seconds; only a server that never comes up or never goes takes them.
 PATIENCE = 60
 

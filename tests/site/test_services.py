@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = """
 import pytest
@@ -23,25 +25,25 @@ def test_with_a_page(): pass
 def test_plain(): pass
 """
 INI = "[pytest]\nmarkers =\n postgresql\n redis\n browser\n"
-NAMES = ("CI", "SAMURAI_REQUIRE_SERVICES", "TEST_DATABASE_URL", "TEST_REDIS_URL", "CHROMIUM")
+NAMES = (
+    "PYTEST_XDIST_WORKER",
+    "PYTEST_XDIST_WORKER_COUNT",
+    "CI",
+    "SAMURAI_REQUIRE_SERVICES",
+    "TEST_DATABASE_URL",
+    "TEST_REDIS_URL",
+    "CHROMIUM",
+)
 
 
-def run_tests(folder: Path, **environment: str) -> tuple[int, str]:
+def run_tests(folder: Path, *arguments: str, **environment: str) -> tuple[int, str]:
     """Runs four tests of another project with our plugin; no program is on its path."""
+    command = [sys.executable, "-m", "pytest", "-p", "tests.support.services", "-p", "no:django"]
     (folder / "test_it.py").write_text(SOURCE)
     (folder / "pytest.ini").write_text(INI)
     kept = {name: value for name, value in os.environ.items() if name not in NAMES}
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-p",
-            "tests.support.services",
-            "-p",
-            "no:django",
-            str(folder),
-        ],
+        [*command, *arguments, str(folder)],
         capture_output=True,
         text=True,
         check=False,
@@ -51,10 +53,11 @@ def run_tests(folder: Path, **environment: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+@pytest.mark.parametrize("workers", [0, 2])
 def test_on_a_persons_machine_they_are_left_out_and_the_end_says_which_and_how_to_run_them(
-    tmp_path: Path,
+    tmp_path: Path, workers: int
 ) -> None:
-    code, output = run_tests(tmp_path)
+    code, output = run_tests(tmp_path, f"-n{workers}")
     assert code == 0
     assert "1 passed, 3 skipped" in output
     end = output[output.index("Tests left out") :]

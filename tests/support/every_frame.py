@@ -52,12 +52,13 @@ STARTED = step(
 GONE = step("s1", "delete_task", "Delete “Sign-up”", task="Sign-up")
 LATE = step("s2", "update_task", "Rename “Sign-up”", "s1", task="Sign-up", title="Registration")
 AFTER = step("s3", "search_tasks", "Look for tasks", "s2", query="sign-up")
+FOUND = step("s4", "search_tasks", "Look for the usual tasks", query="usual")
 
 USUAL = {
     f"Usual{number}": [step("s1", "create_task", "Create it", title=f"Usual {number}")]
     for number in range(MIN_SAMPLES)
 }
-PLANS = {**USUAL, "Make": [MADE, STARTED], "Delete": [GONE, LATE, AFTER], "Wait": [MADE]}
+PLANS = {**USUAL, "Make": [MADE, STARTED], "Delete": [GONE, LATE, AFTER, FOUND], "Wait": [MADE]}
 
 
 class Script:

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from agent.llm.base import Context, MemoryBrief, Outcome, Said, StepOutcome, TaskBrief
+from agent.llm.base import Context, HistoryMessage, MemoryBrief, Outcome, StepOutcome, TaskBrief
 from agent.llm.offline.model import OfflineModel
 from agent.plan import fill
 
@@ -97,7 +97,7 @@ class Project:
     def __init__(self) -> None:
         self.tasks: list[TaskBrief] = []
         self.memories: list[MemoryBrief] = []
-        self.history: list[Said] = []
+        self.history: list[HistoryMessage] = []
         self.touched: list[str] = []
         self.done: list[str] = []  # the tools, in the order in which they ran
         self._count = 0
@@ -124,7 +124,10 @@ class Project:
             outcomes = self.carry_out(plan)
         outcome = Outcome(analysis.intent, analysis.question, tuple(outcomes))
         answer = "".join([piece async for piece in model.answer(context, analysis, outcome)])
-        self.history += [Said("user", message), Said("assistant", answer.strip())]
+        self.history += [
+            HistoryMessage("user", message),
+            HistoryMessage("assistant", answer.strip()),
+        ]
         return answer
 
     def carry_out(self, plan: dict[str, Any]) -> list[StepOutcome]:

@@ -5,21 +5,24 @@ With SAMURAI_REQUIRE_SERVICES=1 or CI=true such a test fails: nothing is left ou
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable
 from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 import redis
 
 ROOT = Path(__file__).resolve().parents[2]
-LEFT_OUT = pytest.StashKey[Counter[str]]()
+LEFT_OUT = "left out"  # the property of a test's report that names the marker of what is not there
 
 
 @cache
@@ -86,10 +89,12 @@ def ag_ui_path() -> str | None:
 def _of_npm() -> Path:
     """Returns the folder of the packages in package.json; installs them when they are missing."""
     folder, npm = ROOT / "node_modules", shutil.which("npm")
-    there = all((folder / name).exists() for name in ("axe-core", "@ag-ui/client"))
-    if not there and npm is not None:
-        command = [npm, "ci", "--no-audit", "--no-fund", "--loglevel", "error"]
-        subprocess.run(command, cwd=ROOT, check=False, timeout=120)
+    with (ROOT / "package-lock.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the workers of a test run come here at the same time
+        there = all((folder / name).exists() for name in ("axe-core", "@ag-ui/client"))
+        if not there and npm is not None:
+            command = [npm, "ci", "--no-audit", "--no-fund", "--loglevel", "error"]
+            subprocess.run(command, cwd=ROOT, check=False, timeout=120)
     return folder
 
 
@@ -113,8 +118,17 @@ def required() -> bool:
     )
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[LEFT_OUT] = Counter()
+def redis_of_worker(url: str, worker: str) -> str:
+    """Returns the URL of a database of the worker's own: those of Redis are numbered, mostly to 15."""
+    address = urlsplit(url)
+    number = int(address.path.strip("/") or 0) + int(worker.removeprefix("gw"))
+    return address._replace(path=f"/{number % 16}").geturl()
+
+
+def pytest_configure() -> None:
+    url, worker = os.environ.get("TEST_REDIS_URL"), os.environ.get("PYTEST_XDIST_WORKER")
+    if url and worker:
+        os.environ["TEST_REDIS_URL"] = redis_of_worker(url, worker)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -124,14 +138,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             continue
         if required():
             pytest.fail(f"{name} is not there: {remedy}", pytrace=False)
-        item.config.stash[LEFT_OUT][marker] += 1
+        item.user_properties.append((LEFT_OUT, marker))
         pytest.skip(f"{name} is not there")
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
-) -> None:
-    left_out = config.stash[LEFT_OUT]
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.getreports("skipped")
+    properties = chain.from_iterable(report.user_properties for report in skipped)
+    left_out = Counter(str(marker) for name, marker in properties if name == LEFT_OUT)
     if not left_out:
         return
     terminalreporter.section("Tests left out")

@@ -10,12 +10,17 @@ from typing import Any
 from uuid import UUID
 
 from agent.event_log import events
-from agent.event_log.events import Event, register_step
+from agent.event_log.events import Event
 from agent.event_log.payloads import Answer, StepEffect
+from agent.event_log.phases import register_step
+from agent.event_log.times import stamp
 
 START = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
 # Milliseconds between two events: odd, so that durations are rounded.
 PACE = 137
+HALF, BOTH = "Running 2 steps, 1 done", "Running 2 steps, 2 done"
+DONE = "Done in 1 min 3 s · 2 steps · 2 tasks, 1 memory"
+PARTLY = "Done in 1 h 2 min · 1 of 3 steps failed, 1 skipped · 1 task"
 
 
 def uid(number: int) -> UUID:
@@ -84,13 +89,22 @@ def plan(run: UUID, revision: int, steps: Sequence[Mapping[str, Any]], summary: 
 
 
 def after(milliseconds: int) -> str:
-    return events.stamp(START + timedelta(milliseconds=milliseconds))
+    return stamp(START + timedelta(milliseconds=milliseconds))
 
 
-def step(run: UUID, id: str, status: str, start: int, end: int | None = None, **more: Any) -> Event:
-    """`start` and `end`: milliseconds after the story's start."""
+def step(
+    run: UUID,
+    id: str,
+    status: str,
+    start: int,
+    end: int | None = None,
+    line: str = "",
+    **more: Any,
+) -> Event:
+    """`start` and `end`: milliseconds after the story's start; `line`: what the run does now."""
     return events.Step(
         run,
+        texts={"line": line} if line else None,
         id=id,
         status=status,
         started_at=after(start),
@@ -112,7 +126,7 @@ def change(
     )
 
 
-def complete(run: UUID, text: str, html: str, ms: int) -> Event:
+def complete(run: UUID, text: str, html: str, ms: int, line: str = "") -> Event:
     usage = {"input_tokens": 0, "output_tokens": 0, "calls": 0}
     return events.Complete(
         run,
@@ -120,6 +134,7 @@ def complete(run: UUID, text: str, html: str, ms: int) -> Event:
         message=Answer(id=str(uid(300)), role="assistant", content=text, html=html),
         usage=usage,
         duration_ms=ms,
+        texts={"line": line} if line else None,
     )
 
 
@@ -163,16 +178,26 @@ def first_run() -> list[Event]:
             summary="Two tasks, then an answer",
         ),
         phase(run, "execution", "⚙️ Executing plan...", phase="started"),
-        step(run, "a", "running", 1000),
+        step(run, "a", "running", 1000, line="Step 1 of 2: Create both"),
         phase(
             run, "execution", "Create both", phase="started", step_id="a", slow_after_ms=2, eta_ms=9
         ),
         phase(run, "execution", "⏳ Half of it", step_id="a"),
         change(run, "task", "created", None, booking),
         change(run, "task", "created", None, reminder),
-        step(run, "a", "succeeded", 1000, 1449, result={"titles": ["Booking", "Reminder <b>"]}),
+        step(
+            run, "a", "succeeded", 1000, 1449, HALF, result={"titles": ["Booking", "Reminder <b>"]}
+        ),
         phase(run, "execution", "Create both", phase="finished", step_id="a"),
-        step(run, "b", "succeeded", 1500, 62_500, result={"tasks": [], "total": 0}),
+        step(
+            run,
+            "b",
+            "succeeded",
+            1500,
+            62_500,
+            BOTH,
+            result={"tasks": [], "total": 0},
+        ),
         phase(run, "execution", "⚙️ Plan executed", phase="finished", duration_ms=61_000),
         phase(run, "memory", "💾 Updating memory...", phase="started"),
         phase(run, "completion", "💬 Writing the answer...", phase="started"),
@@ -184,7 +209,11 @@ def first_run() -> list[Event]:
         phase(run, "completion", "🎉 Processing complete!", phase="finished", duration_ms=90),
         events.Run(run, "succeeded"),
         complete(
-            run, "Here 🗡️ it is", "<p>Here 🗡️ it <em>is</em></p>\n<ul>\n<li>x</li>\n</ul>", 63_499
+            run,
+            "Here 🗡️ it is",
+            "<p>Here 🗡️ it <em>is</em></p>\n<ul>\n<li>x</li>\n</ul>",
+            63_499,
+            DONE,
         ),
     ]
 
@@ -212,13 +241,27 @@ def chained_run() -> list[Event]:
             ],
         ),
         phase(run, "execution", "⚙️ Executing plan...", phase="started"),
-        step(run, "s1", "succeeded", 0, 40),
+        step(run, "s1", "succeeded", 0, 40, "Creating 3 tasks, 1 done"),
         change(run, "task", "updated", booking, started),
-        step(run, "s2", "failed", 0, 30, error="There is no such task."),
+        step(
+            run,
+            "s2",
+            "failed",
+            0,
+            30,
+            "Creating 3 tasks, 1 done, 1 failed",
+            error="There is no such task.",
+        ),
         step(run, "s3", "skipped", 0, None, error="Skipped."),
         phase(run, "execution", "⚙️ In part", phase="finished", duration_ms=3),
         events.Run(run, "succeeded"),
-        complete(run, "Partly.", "<p>Partly.</p>", 3_725_000),
+        complete(
+            run,
+            "Partly.",
+            "<p>Partly.</p>",
+            3_725_000,
+            PARTLY,
+        ),
         # A person takes the first run's reminder back, and forth.
         change(None, "task", "deleted", task(REMINDER, "Reminder <b>", 2), None),
         change(None, "task", "restored", None, task(REMINDER, "Reminder <b>", 2)),
@@ -248,7 +291,7 @@ def asked_run() -> list[Event]:
             run, "memory", "updated", memory("Stack", "Stack"), memory("Stack", "Django", "fact")
         ),
         events.Run(run, "succeeded"),
-        complete(run, "", "", 999),
+        complete(run, "", "", 999, "Done in 999 ms · 1 step · 1 task, 1 memory"),
     ]
 
 
@@ -330,9 +373,7 @@ def story() -> list[str]:
     parts = (first_run(), chained_run(), asked_run(), unlucky_runs(), unfinished_run())
     told = [event for part in parts for event in part]
     return [
-        replace(event, timestamp=events.stamp(START + timedelta(milliseconds=PACE * seq))).frame(
-            seq
-        )
+        replace(event, timestamp=stamp(START + timedelta(milliseconds=PACE * seq))).frame(seq)
         for seq, event in enumerate(told, 1)
     ]
 

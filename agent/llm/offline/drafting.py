@@ -9,7 +9,7 @@ from agent.llm.base import Context
 from agent.llm.offline.asking import Question, rounds
 from agent.llm.offline.grammar import QUESTIONS, STATEMENTS
 from agent.llm.offline.names import NotFound, Unclear
-from agent.llm.offline.planning import Made, PlanMaker, Refused
+from agent.llm.offline.planning import Impossible, Made, PlanMaker
 from agent.llm.offline.reading import Clause, Unread, read
 from agent.llm.offline.titles import Misread
 from agent.llm.offline.unsupported import TOO_LONG, Refusal
@@ -64,7 +64,7 @@ def _draft(
         return Draft("command", question=Question(error.name, error.candidates, error.more))
     except Misread as error:
         return Draft("unsupported", refusal=refusal.of_rest(maker.clause.said, error))
-    except (NotFound, Refused) as error:
+    except (NotFound, Impossible) as error:
         return Draft("unsupported", refusal=refusal.of_clause(maker.clause.said, str(error)))
 
 
@@ -73,7 +73,7 @@ def _works(context: Context, text: str) -> bool:
     reading = read(text)
     try:
         PlanMaker(context, text, {}).make(reading.clauses)
-    except (Unclear, NotFound, Misread, Refused):
+    except (Unclear, NotFound, Misread, Impossible):
         return False
     return bool(reading.clauses) and not reading.unread
 

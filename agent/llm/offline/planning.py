@@ -30,7 +30,7 @@ _NO_DATES = "Tasks have no dates and repeat nothing: what was said of a time is 
 _TOO_MUCH = "That is too much for one plan. Please send it in smaller parts."
 
 
-class Refused(Exception):
+class Impossible(Exception):
     """Something that was understood can't be done as it was said. The text is for the person."""
 
 
@@ -48,7 +48,7 @@ class PlanMaker:
     """Turns clauses into steps, one after the other, on the board as the steps so far leave it.
 
     For each intent of the grammar there is a method `do_…`, which looks up the names in the gaps
-    before it changes anything. `make` raises Unclear, NotFound, Misread or Refused; then nothing of
+    before it changes anything. `make` raises Unclear, NotFound, Misread or Impossible; then nothing of
     the message is done.
     """
 
@@ -79,7 +79,7 @@ class PlanMaker:
             kind = "remember" if clause.intent in ("decide", "switch", "prefer") else clause.intent
             self._first_way(getattr(self, f"do_{kind}"))
         if len(self.made.steps) > MAX_STEPS:
-            raise Refused(_TOO_MUCH)
+            raise Impossible(_TOO_MUCH)
         return self.made
 
     def _is_left_out(self, text: str) -> bool:
@@ -146,7 +146,7 @@ class PlanMaker:
         if "number" in gaps:
             said = gaps["number"][0].key
             if len(tasks) != (NUMBER.get(said) or int(said)):
-                raise Refused(
+                raise Impossible(
                     f"You said {said} tasks, and I count {len(tasks)}. Please list one a line."
                 )
         self._add_list(tasks)
@@ -156,7 +156,7 @@ class PlanMaker:
         if len(items) == 1 and not tokens[0].items:
             raise Misread("", items[0], "A list has commas, or an item on each line.")
         if len(items) > MAX_STEPS * LONGEST_LIST:
-            raise Refused(
+            raise Impossible(
                 f"A list of {len(items)} items is too long for one plan. Send smaller parts."
             )
         return [titles.item_task(item) for item in items if not self._is_left_out(item)]
@@ -165,7 +165,7 @@ class PlanMaker:
         if self._is_there(task):
             return
         if task.order and self.board.fits(task.order):
-            raise Refused(
+            raise Impossible(
                 f"Is “{task.title}” to depend on another task, or is that its title? Say “… that depends "
                 "on …”, or put the title into quotes."
             )
@@ -183,7 +183,7 @@ class PlanMaker:
 
     def _add_list(self, tasks: Sequence[NewTask], parent: Entry | None = None) -> None:
         if any(task.on or task.parent for task in tasks):
-            raise Refused(
+            raise Impossible(
                 "Say what depends on what, or is a part of what, behind the list: “B depends on A.”"
             )
         tasks = [task for task in tasks if not self._is_there(task)]
@@ -314,7 +314,7 @@ class PlanMaker:
                         if other is entry
                         else f"“{other.title}” waits for it already"
                     )
-                    raise Refused(f"“{entry.title}” can't depend on “{other.title}”: {why}.")
+                    raise Impossible(f"“{entry.title}” can't depend on “{other.title}”: {why}.")
         for entry in tasks:
             self._add_needed(
                 entry, [other for other in needed if other.key not in entry.depends_on]
@@ -425,7 +425,7 @@ class PlanMaker:
     def do_remember(self, gaps: Gaps) -> None:
         stated = memories.statement(self.clause.form, gaps, self.clause.said, self.message)
         if len(stated.content) > memories.MAX_CONTENT:
-            raise Refused(
+            raise Impossible(
                 f"A memory has at most {memories.MAX_CONTENT:,} characters. Please say less."
             )
         said = same_text(stated.content)
@@ -513,7 +513,7 @@ class PlanMaker:
         self.made.talk.append(questions.ABOUT_PROJECT)
 
     def do_refuse(self, gaps: Gaps) -> None:
-        raise Refused(self.clause.form.answer)
+        raise Impossible(self.clause.form.answer)
 
 
 def _arguments(task: NewTask, priority: str, parent: Entry | None) -> dict[str, Any]:

@@ -1,9 +1,6 @@
 // The runs of a session as a fold over live events, by the rules of chat/fold.py. No DOM.
 
-import {
-  changeSummary, changeText, decisionText, differences, effectText, estimateText, facts, resultText,
-  waitsForText, withoutEmoji,
-} from "../support/labels.js";
+import { duration } from "../support/labels.js";
 import { isActive } from "./run_labels.js";
 
 /**
@@ -14,9 +11,9 @@ import { isActive } from "./run_labels.js";
 
 /** @type {(id: string) => Run} */
 const emptyRun = (id) => ({
-  run: id, said: null, status: "queued", started_at: "", phases: [], plan_revision: 0, summary: "",
+  run: id, said: null, status: "queued", told: "", started_at: "", phases: [], plan_revision: 0, summary: "",
   steps: [], changes: [], text: "", html: "", asks: false, why: "", effects: [], estimate: "",
-  expires_at: "", decided: "", answer_id: "", reason: "", by: null, error: "", retryable: false,
+  expires_at: "", decided: "", answer_id: "", retryable: false,
   eta_ms: null, eta_at: "", interrupted: false, duration_ms: null, before: 0, ended: false,
 });
 
@@ -38,6 +35,7 @@ export class Fold {
     const run = this.runOf(frame);
     run.interrupted = false; // an event shows that some process executes the run
     const change = readers[frame.type](run, frame);
+    if (frame.type !== "token") run.told = frame.text?.line ?? run.told;
     if (run.ended) this.runs.delete(run.run); // this was its last event
     this.#countQueue();
     return { run, change };
@@ -68,10 +66,10 @@ export class Fold {
  * @param {ChangeFrame} frame
  * @returns {Change}
  */
-function readChange({ seq, timestamp, change }) {
+function readChange({ seq, timestamp, change, text }) {
   return {
-    seq, object: change.object, id: change.id, text: changeText(change), by: change.by ?? "",
-    at: timestamp, brief: changeSummary(change), undoable: true,
+    seq, object: change.object, id: change.id, text: text?.change ?? "", by: change.by ?? "",
+    at: timestamp, brief: text?.summary ?? "", undoable: true,
   };
 }
 
@@ -96,42 +94,41 @@ const readers = {
     const step = run.steps.find(({ id }) => id === metadata.step_id);
     if (!step) updatePhase(phaseOf(run, frame), frame);
     else if (metadata.phase === "started") step.slow_after_ms = metadata.slow_after_ms ?? null;
-    else if (!("phase" in metadata)) step.report = withoutEmoji(frame.progress.message);
+    else if (!("phase" in metadata)) step.report = textOf(frame);
   },
 
   /** @type {Reader<PlanFrame>} */
-  plan(run, frame) {
-    const { revision, summary, steps } = frame.plan;
-    const numbers = new Map(steps.map((step, index) => [step.id, index + 1]));
+  plan(run, { plan, text }) {
+    const { revision, summary, steps } = plan;
     run.plan_revision = revision;
     run.summary = summary ?? "";
     clearTerms(run);
-    run.steps = steps.map((step) => newStep(step, numbers));
+    run.steps = steps.map((step, index) => newStep(step, index, text?.steps[index]));
   },
 
   /** @type {Reader<StepFrame>} */
-  step(run, { seq, step: update }) {
+  step(run, { seq, step: update, text }) {
     const step = run.steps.find(({ id }) => id === update.id);
     if (!step) return;
     step.status = update.status;
     step.seq ||= seq;
-    step.returned = facts(update.result, new Map());
+    step.returned = text?.result ?? [];
     step.started_at = update.started_at;
-    step.finished_at = update.finished_at;
+    step.took = text?.took ?? "";
     step.error = update.error ?? "";
-    step.result = resultText(update.result);
+    step.result = text?.note ?? "";
   },
 
   /** @type {Reader<ApprovalFrame>} */
-  approval(run, { approval }) {
+  approval(run, { approval, text }) {
     run.asks = approval.status === "requested";
     run.why = approval.reason;
     run.plan_revision = approval.plan_revision;
-    run.decided = decisionText(approval);
+    run.decided = text?.decision ?? "";
     clearTerms(run);
     if (!run.asks) return;
-    run.effects = effectsOf(run, approval.effects ?? []);
-    run.estimate = estimateText(approval.estimate);
+    run.effects = effectsOf(run, text?.effects ?? []);
+    run.estimate = text?.estimate ?? "";
     run.expires_at = approval.expires_at ?? "";
   },
 
@@ -162,7 +159,6 @@ const readers = {
 
   /** @type {Reader<ErrorFrame>} */
   error(run, frame) {
-    run.error = frame.error;
     run.retryable = frame.retryable;
     run.text = frame.partial;
     end(run, "failed", "stopped");
@@ -170,8 +166,6 @@ const readers = {
 
   /** @type {Reader<CancelledFrame>} */
   cancelled(run, frame) {
-    run.by = frame.by;
-    run.reason = frame.reason;
     run.text = frame.partial;
     end(run, "cancelled", "stopped");
   },
@@ -190,40 +184,35 @@ function end(run, status, state) {
 /** Removes what was to be decided. @param {Run} run */
 const clearTerms = (run) => Object.assign(run, { effects: [], estimate: "", expires_at: "" });
 
-/** @type {(step: PlanStep, numbers: Map<string, number>) => Step} */
-function newStep(step, numbers) {
-  const waitsFor = step.depends_on.map((id) => numbers.get(id) ?? 0).sort((a, b) => a - b);
+/** @type {(step: PlanStep, index: number, text?: PlanStepText) => Step} */
+function newStep(step, index, text) {
   return {
     id: step.id,
-    number: numbers.get(step.id) ?? 0,
+    number: index + 1,
     type: step.type,
     description: step.description || step.tool || step.id,
     status: step.status || "pending",
     depends_on: step.depends_on,
-    waits_for: waitsForText(waitsFor),
+    waits_for: text?.after ?? "",
     seq: 0,
     tool: step.tool ?? "",
     arguments: step.arguments ?? {},
-    given: facts(step.arguments, numbers),
+    given: text?.arguments ?? [],
     returned: [],
-    started_at: null, finished_at: null, report: "", result: "", error: "", slow_after_ms: null,
+    started_at: null, took: "", report: "", result: "", error: "", slow_after_ms: null,
   };
 }
 
-/** @type {(run: Run, effects: StepEffects[]) => Effect[]} */
+/** @type {(run: Run, effects: EffectText[]) => Effect[]} */
 function effectsOf(run, effects) {
   const numbers = new Map(run.steps.map((step) => [step.id, step.number]));
-  return effects.flatMap(({ step, changes, note }) => {
-    const number = numbers.get(step);
-    /** @type {Effect[]} */
-    const known = changes.map((change, index) => ({
-      key: `${step}:${index + 1}`, number, action: change.action, text: effectText(change),
-      fields: differences(change),
-    }));
-    if (!note) return known;
-    return [...known, { key: `${step}:note`, number, action: "unknown", text: note, fields: [] }];
-  });
+  return effects.map(({ step, action, text, fields }, index) => ({
+    key: `${step}:${index + 1}`, number: numbers.get(step), action, text, fields,
+  }));
 }
+
+/** @param {ProgressFrame} frame */
+const textOf = ({ progress, text }) => text?.message ?? progress.message;
 
 /** Returns the phase of the event, or adds it. @type {(run: Run, frame: ProgressFrame) => Phase} */
 function phaseOf(run, frame) {
@@ -234,7 +223,7 @@ function phaseOf(run, frame) {
   /** @type {Phase} */
   const phase = {
     key, step, at: frame.timestamp, seq: frame.seq, message: "", details: "", state: "noted",
-    duration_ms: null, slow_after_ms: null, recalled: [],
+    duration_ms: null, took: "", slow_after_ms: null, recalled: "",
   };
   run.phases.push(phase);
   return phase;
@@ -243,17 +232,19 @@ function phaseOf(run, frame) {
 /** @type {(phase: Phase, frame: ProgressFrame) => void} */
 function updatePhase(phase, frame) {
   const metadata = frame.progress.metadata ?? {};
-  phase.message = withoutEmoji(frame.progress.message);
+  phase.message = textOf(frame);
   phase.details = frame.progress.details ?? "";
-  phase.recalled = metadata.recalled ?? [];
+  phase.recalled = frame.text?.recalled ?? "";
   if (metadata.phase === "started") {
     phase.state = "running";
     phase.at = frame.timestamp;
     phase.duration_ms = null;
+    phase.took = "";
     phase.slow_after_ms = metadata.slow_after_ms ?? null;
   } else if (metadata.phase === "finished" || metadata.phase === "failed") {
     phase.state = metadata.phase;
     phase.duration_ms = metadata.duration_ms ?? Date.parse(frame.timestamp) - Date.parse(phase.at);
+    phase.took = frame.text?.took ?? duration(phase.duration_ms);
   } else if (phase.step === "error") {
     phase.state = "failed";
   }

@@ -4,12 +4,11 @@ import { showElapsed, showRemaining, showTime } from "../support/clocks.js";
 import {
   byId, clone, find, findAll, findSlot, setAttribute, setIcon, setId, setList, setText, setVisible, slot,
 } from "../support/dom.js";
-import { duration, recalledText } from "../support/labels.js";
 import { page } from "../support/page.js";
 import { addCopyButtons } from "./copy_buttons.js";
 import { isLeftOpen } from "./open_state.js";
 import {
-  eta, isActive, isPhase, phaseBar, statusLine, stepDuration, stepNote, toolSteps,
+  eta, isActive, isPhase, phaseBar, statusLine, stepNote, toolSteps,
 } from "./run_labels.js";
 
 const entries = byId("entries");
@@ -198,7 +197,7 @@ function fillStep(node, step) {
   setText(node, "step-description", step.description);
   setText(node, "step-note", stepNote(step));
   setText(node, "step-tool", step.tool);
-  setText(node, "step-took", stepDuration(step));
+  setText(node, "step-took", step.took);
   setFacts(node, "step-given", step.given);
   setFacts(node, "step-returned", step.returned);
   showElapsed(node, "step-clock", running ? (step.started_at ?? "") : "");
@@ -225,10 +224,10 @@ function fillPhase(node, phase) {
   setIcon(node, "phase-icon", `icon-${hasIcon ? phase.step : "custom"}`);
   setText(node, "phase-message", phase.message);
   setText(node, "phase-details", phase.details);
-  setText(node, "phase-recalled", recalledText(phase.recalled));
+  setText(node, "phase-recalled", phase.recalled);
   setAttribute(slot(node, "phase-link"), "href", `#event-${phase.seq}`);
   showTime(node, "phase-at", phase.at);
-  setText(node, "phase-took", phase.duration_ms === null ? "" : duration(phase.duration_ms));
+  setText(node, "phase-took", phase.took);
   showElapsed(node, "phase-clock", running ? phase.at : "");
 }
 

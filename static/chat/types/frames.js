@@ -93,45 +93,60 @@
 /**
  * @typedef {RunEventFields & {type: "message", message: {
  *   id: string, role: "user", author: string, content: string, client_id: string | null,
- * }}} MessageFrame
+ * }, text?: LineText}} MessageFrame
  */
-/** @typedef {RunEventFields & {type: "run", status: RunStatus, position?: number, retry_of?: string}} RunFrame */
+/** @typedef {{line?: string}} LineText */
+/** @typedef {{after: string, arguments: Fact[]}} PlanStepText */
+/**
+ * @typedef {{step: string, action: ChangeAction | "unknown", text: string, fields: Difference[]}} EffectText
+ */
+/**
+ * @typedef {RunEventFields & {
+ *   type: "run", status: RunStatus, position?: number, retry_of?: string, text?: LineText,
+ * }} RunFrame
+ */
 /**
  * @typedef {RunEventFields & {type: "progress", progress: {
  *   step: string, message: string, details: string, timestamp: string, metadata: ProgressMetadata,
- * }}} ProgressFrame
+ * }, text?: LineText & {message: string, recalled?: string, took?: string}}} ProgressFrame
  */
 /**
  * @typedef {RunEventFields & {type: "plan", plan: {
  *   id: string, revision: number, summary: string, steps: PlanStep[],
- * }}} PlanFrame
+ * }, text?: LineText & {steps: PlanStepText[]}}} PlanFrame
  */
 /**
  * @typedef {RunEventFields & {type: "step", step: {
  *   id: string, status: StepStatus, started_at: string | null, finished_at: string | null,
  *   result: JsonObject | null, error: string | null,
- * }}} StepFrame
+ * }, text?: LineText & {took?: string, note?: string, result?: Fact[]}}} StepFrame
  */
-/** @typedef {RunEventFields & {type: "approval", approval: Approval}} ApprovalFrame */
+/**
+ * @typedef {RunEventFields & {type: "approval", approval: Approval, text?: LineText & {
+ *   decision?: string, estimate?: string, effects?: EffectText[],
+ * }}} ApprovalFrame
+ */
 /**
  * @typedef {Omit<RunEventFields, "run"> & {
  *   type: "change", run: string | null, change: BoardChange,
+ *   text?: LineText & {change: string, summary: string},
  * }} ChangeFrame
  */
 /** @typedef {RunEventFields & {type: "token", offset: number, text: string}} TokenFrame */
 /**
  * @typedef {RunEventFields & {type: "complete", response: string, message: {
  *   id: string, role: "assistant", content: string, html: string,
- * }, usage: {input_tokens: number, output_tokens: number, calls: number}, duration_ms: number}} CompleteFrame
+ * }, usage: {input_tokens: number, output_tokens: number, calls: number}, duration_ms: number,
+ *   text?: LineText}} CompleteFrame
  */
 /**
  * @typedef {RunEventFields & {
- *   type: "error", error: string, code: string, retryable: boolean, partial: string,
+ *   type: "error", error: string, code: string, retryable: boolean, partial: string, text?: LineText,
  * }} ErrorFrame
  */
 /**
  * @typedef {RunEventFields & {
- *   type: "cancelled", by: string | null, reason: string, partial: string,
+ *   type: "cancelled", by: string | null, reason: string, partial: string, text?: LineText,
  * }} CancelledFrame
  */
 /**

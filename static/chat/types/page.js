@@ -16,8 +16,9 @@
  * @property {string} details
  * @property {"noted" | "running" | "finished" | "failed" | "stopped"} state
  * @property {number | null} duration_ms
+ * @property {string} took
  * @property {number | null} slow_after_ms
- * @property {string[]} recalled
+ * @property {string} recalled
  */
 
 /**
@@ -35,7 +36,7 @@
  * @property {Fact[]} given
  * @property {Fact[]} returned
  * @property {string | null} started_at
- * @property {string | null} finished_at
+ * @property {string} took
  * @property {string} report
  * @property {string} result
  * @property {string} error
@@ -68,6 +69,7 @@
  * @property {string} run
  * @property {UserMessage | null} said
  * @property {RunStatus} status
+ * @property {string} told  What it does or how it ended, as its events say.
  * @property {string} started_at
  * @property {Phase[]} phases
  * @property {number} plan_revision
@@ -83,9 +85,6 @@
  * @property {string} expires_at
  * @property {string} decided
  * @property {string} answer_id
- * @property {string} reason
- * @property {string | null} by
- * @property {string} error
  * @property {boolean} retryable
  * @property {number | null} eta_ms
  * @property {string} eta_at
@@ -99,17 +98,12 @@
 
 /**
  * @typedef {object} LabelTables  The tables of chat/labels.py.
- * @property {Record<string, string>} doing
- * @property {Record<string, [verb: string, one: string, many: string]>} tools
- * @property {Record<ChangeAction, string>} actions
- * @property {Record<ChangeAction, string>} would
- * @property {Record<string, string>} fields
+ * @property {string[]} phases
  * @property {Record<string, string>} statuses
  * @property {string[]} kinds
- * @property {string} waiting
- * @property {string} goes_on
+ * @property {string} queued
+ * @property {string} queued_behind
  * @property {string} interrupted
- * @property {string} unknown_time
  * @property {string} unreadable
  */
 

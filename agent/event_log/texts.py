@@ -1,0 +1,321 @@
+"""The texts of events, for people: made once, when an event is written, and sent with it.
+
+Plain text from plain values: no rows, no markup.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from agent.event_log.payloads import EffectChange, StepEffect
+from agent.event_log.times import milliseconds
+from agent.event_log.value_texts import value_text
+from agent.support.counts import count
+from agent.support.durations import duration
+
+ENDED = ("succeeded", "failed", "skipped", "cancelled")
+# What a run does while a phase is the latest one that works.
+DOING = {
+    "start": "Starting",
+    "context": "Gathering context",
+    "analyzing": "Analyzing the request",
+    "planning": "Making a plan",
+    "validation": "Checking the plan",
+    "execution": "Running the plan",
+    "memory": "Updating memory",
+    "completion": "Writing the answer",
+}
+# What a plan does that calls one tool alone: while it works, and what it makes, one and many.
+TOOLS = {
+    "create_task": ("Creating", "task", "tasks"),
+    "create_tasks": ("Creating", "task", "tasks"),
+    "update_task": ("Changing", "task", "tasks"),
+    "change_task_status": ("Changing", "task", "tasks"),
+    "delete_task": ("Deleting", "task", "tasks"),
+    "create_memory": ("Saving", "memory", "memories"),
+    "update_memory": ("Changing", "memory", "memories"),
+    "delete_memory": ("Deleting", "memory", "memories"),
+}
+ACTIONS = {
+    "created": "Created",
+    "updated": "Changed",
+    "deleted": "Deleted",
+    "restored": "Restored",
+}
+WOULD = {
+    "created": "Create",
+    "updated": "Change",
+    "deleted": "Delete",
+    "restored": "Restore",
+}
+FIELDS = {
+    "title": "title",
+    "description": "description",
+    "status": "status",
+    "priority": "priority",
+    "parent": "parent task",
+    "depends_on": "dependencies",
+    "position": "position",
+    "content": "content",
+    "kind": "kind",
+    "category": "category",
+}
+STATUSES = {
+    "pending": "pending",
+    "in_progress": "in progress",
+    "completed": "completed",
+    "blocked": "blocked",
+}
+
+# -- the line of a run -----------------------------------------------------------------------------
+
+QUEUED_BEHIND = "Queued ({} ahead)"
+
+
+def status_line(status: str, position: int | None = None) -> str:
+    """Returns what a new status of a run, or of its approval, says about the run."""
+    match status:
+        case "queued":
+            return queued(position or 0)
+        case "running":
+            return "Starting"
+        case "waiting":
+            return "Waiting for your approval"
+        case "approved" | "rejected":
+            return "Resuming"
+    return ""  # the run's last event says how it ended
+
+
+def queued(before: int) -> str:
+    return QUEUED_BEHIND.format(before) if before else "Queued"
+
+
+def executing(steps: Sequence[Any]) -> str:
+    """Returns e.g. "Creating 3 tasks, 2 done". `steps`: those of the plan that call a tool."""
+    ended = [step for step in steps if step.status in ENDED]
+    if not steps:
+        return DOING["execution"]
+    words = _common_action(steps)
+    running = [step for step in steps if step.status == "running"]
+    if not words and len(running) == 1 and len(steps) > 1:
+        return f"Step {steps.index(running[0]) + 1} of {len(steps)}: {_name(running[0])}"
+    text = words or (_name(steps[0]) if len(steps) == 1 else f"Running {len(steps)} steps")
+    if len(steps) == 1:
+        return text
+    failed = sum(step.status in ("failed", "skipped") for step in ended)
+    done = f"{text}, {len(ended) - failed} done"
+    return f"{done}, {failed} failed" if failed else done
+
+
+def _name(step: Any) -> str:
+    return str(step.description or step.tool)
+
+
+def _common_action(steps: Sequence[Any]) -> str:
+    if len({step.tool for step in steps}) > 1 or steps[0].tool not in TOOLS:
+        return ""
+    verb, one, many = TOOLS[steps[0].tool]
+    lists = [step.arguments.get("tasks") for step in steps]
+    return f"{verb} {count(sum(_length(one) for one in lists), one, many)}"
+
+
+def _length(items: Any) -> int:
+    return len(items) if isinstance(items, list) else 1
+
+
+def done(ms: int, statuses: Sequence[str] = (), objects: Collection[str] = ()) -> str:
+    """Returns e.g. "Done in 4.2 s · 1 of 3 steps failed · 2 tasks, 1 memory".
+
+    `statuses`: of the steps that call a tool; `objects`: the kind of each object that changed.
+    """
+    tasks = sum(kind == "task" for kind in objects)
+    memories = len(objects) - tasks
+    parts = [f"Done in {duration(ms)}"]
+    if statuses:
+        parts.append(_outcome(statuses))
+    touched = [
+        *([count(tasks, "task")] if tasks else []),
+        *([count(memories, "memory", "memories")] if memories else []),
+    ]
+    return " · ".join([*parts, *([", ".join(touched)] if touched else [])])
+
+
+def _outcome(statuses: Sequence[str]) -> str:
+    failed, skipped = statuses.count("failed"), statuses.count("skipped")
+    steps = count(len(statuses), "step", "steps")
+    if failed:
+        return f"{failed} of {steps} failed" + (f", {skipped} skipped" if skipped else "")
+    return f"{skipped} of {steps} skipped" if skipped else steps
+
+
+def failed(error: str) -> str:
+    return f"Failed: {error}" if error else "Failed"
+
+
+def cancelled(by: str | None, reason: str) -> str:
+    who = f"Cancelled by {by}" if by else "Cancelled"
+    return f"{who}: {reason}" if reason else who
+
+
+# -- progress and plans ----------------------------------------------------------------------------
+
+
+def without_emoji(message: str) -> str:
+    """Returns `message` without the emoji in front: a page draws an icon instead."""
+    at = 0
+    while at < len(message) and _is_emoji(message[at]):
+        at += 1
+    return message[at:].strip() or message.strip()
+
+
+def _is_emoji(sign: str) -> bool:
+    joins = sign in "\ufe0f\u200d" or "\U0001f3fb" <= sign <= "\U0001f3ff"
+    return joins or unicodedata.category(sign) == "So"
+
+
+def started_line(step: str, message: str) -> str:
+    """Returns what a run does once a step of the work has started."""
+    return DOING.get(step) or without_emoji(message)
+
+
+def recalled(titles: Sequence[str]) -> str:
+    return f"Recalled: {_quoted(titles)}" if titles else ""
+
+
+def _quoted(titles: Sequence[Any]) -> str:
+    return ", ".join(f"“{title}”" for title in titles)
+
+
+def after(numbers: Sequence[int]) -> str:
+    return f"after step {', '.join(map(str, sorted(numbers)))}" if numbers else ""
+
+
+def took(started_at: str | None, finished_at: str | None) -> str:
+    if started_at is None or finished_at is None:
+        return ""
+    return duration(milliseconds(finished_at) - milliseconds(started_at))
+
+
+def result(value: Any) -> str:
+    """Returns what a step's result says beyond its description."""
+    if not isinstance(value, Mapping):
+        return ""
+    titles, total = value.get("titles"), value.get("total")
+    if isinstance(titles, list) and len(titles) > 1:
+        return _quoted(titles)
+    return f"{total} found" if isinstance(total, int) else ""
+
+
+# -- approvals -------------------------------------------------------------------------------------
+
+
+def decision(status: str, by: str | None, reason: str) -> str:
+    """Returns who decided on a plan and how, or "" while nobody has."""
+    if status == "expired":
+        return "Expired without a decision"
+    if status not in ("approved", "rejected"):
+        return ""
+    word = "Approved" if status == "approved" else "Rejected"
+    who = f"{word} by {by}" if by else word
+    return f"{who}: {reason}" if reason and status == "rejected" else who
+
+
+def estimate(estimate: Mapping[str, int] | None) -> str:
+    """Returns how long a plan may take, e.g. "About 2 to 5 seconds"."""
+    if estimate is None:
+        return "No time estimate yet"
+    (low, low_unit), (high, high_unit) = map(_rounded, (estimate["low_ms"], estimate["high_ms"]))
+    if low_unit != high_unit:
+        return f"About {_with_unit(low, low_unit)} to {_with_unit(high, high_unit)}"
+    return (
+        f"About {_with_unit(high, high_unit)}"
+        if low == high
+        else f"About {low} to {high} {high_unit}s"
+    )
+
+
+def _rounded(ms: int) -> tuple[int, str]:
+    """Returns a duration in whole seconds, from a minute on in minutes, from an hour on in hours."""
+    seconds = max(1, (ms + 500) // 1000)
+    if seconds < 60:
+        return seconds, "second"
+    minutes = (seconds + 30) // 60
+    return (minutes, "minute") if minutes < 60 else ((minutes + 30) // 60, "hour")
+
+
+def _with_unit(number: int, unit: str) -> str:
+    return count(number, unit, f"{unit}s")
+
+
+def effects(steps: Sequence[StepEffect]) -> list[dict[str, Any]]:
+    """Returns each change that a plan would make. `action` is "unknown" where `text` says why."""
+    return [one for step in steps for one in _effects_of(step)]
+
+
+def _effects_of(step: StepEffect) -> list[dict[str, Any]]:
+    known = [
+        {
+            "step": step["step"],
+            "action": change["action"],
+            "text": f"{WOULD[change['action']]} {change['object']} “{change['title']}”",
+            "fields": _differences(change),
+        }
+        for change in step["changes"]
+    ]
+    note = {"step": step["step"], "action": "unknown", "text": step["note"], "fields": []}
+    return [*known, note] if step["note"] else known
+
+
+def _differences(change: EffectChange) -> list[list[str]]:
+    """Returns name, old and new text of each field that a step would change."""
+    if change["action"] != "updated":
+        return []
+    before, after = change["before"] or {}, change["after"] or {}
+    return [
+        # Other objects are given by their ids, and a position by a number: no use to a person.
+        [FIELDS[name], "", "changed"]
+        if name in ("parent", "depends_on", "position")
+        else [FIELDS[name], _field_text(before.get(name)), _field_text(after.get(name))]
+        for name in _changed_fields(before, after)
+    ]
+
+
+def _changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    return [name for name in FIELDS if before.get(name) != after.get(name)]
+
+
+def _field_text(value: Any) -> str:
+    return STATUSES.get(value, value) if isinstance(value, str) and value else value_text(value, {})
+
+
+# -- changes ---------------------------------------------------------------------------------------
+
+Object = Mapping[str, Any] | None
+
+
+def change(action: str, object: str, before: Object, after: Object) -> str:
+    """Returns e.g. "Changed task “Booking”: status in progress, priority high"."""
+    title = (after or before or {}).get("title", "")
+    text = f"{ACTIONS[action]} {object} “{title}”"
+    details = _change_details(action, before or {}, after or {})
+    return f"{text}: {details}" if details else text
+
+
+def change_summary(action: str, before: Object, after: Object) -> str:
+    """Returns e.g. "Changed: status in progress", for where the object itself is shown."""
+    details = _change_details(action, before or {}, after or {})
+    return f"{ACTIONS[action]}: {details}" if details else ACTIONS[action]
+
+
+def _change_details(action: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    if action != "updated":
+        return ""
+    return ", ".join(_changed_field(name, after) for name in _changed_fields(before, after))
+
+
+def _changed_field(name: str, after: Mapping[str, Any]) -> str:
+    if name in ("status", "priority", "kind") and name in after:
+        return f"{FIELDS[name]} {STATUSES.get(after[name], after[name])}"
+    return FIELDS[name]
