@@ -81,9 +81,8 @@ class _Fold:
         return not began and not self.is_past(event.seq)
 
     def apply(self, seq: int, event: Event) -> None:
-        if isinstance(event, events.Unknown):
-            if event.broken:
-                self.give_up(seq)
+        if isinstance(event, events.Unknown) and event.broken:
+            self.give_up(seq)
         elif self._is_wanted(event):
             self._take(event)
 
@@ -105,6 +104,10 @@ class _Fold:
                 run = self._run(event.run)
                 self._take_of_run(run, event)
                 run.told = _line(run, event) or run.told
+            case events.Unknown(run=UUID() as key) if event.texts:
+                run = self._run(key)
+                _take_message(run, event)
+                run.told = event.words().get("line") or run.told
 
     def _run(self, key: UUID) -> Exchange:
         if key not in self._runs:
@@ -139,6 +142,8 @@ class _Fold:
             case events.Cancelled():
                 run.text = event.partial
                 _end(run, "cancelled", "stopped")
+            case _:
+                _take_message(run, event)
 
     def _take_change(self, event: events.Change) -> None:
         change = Change(
@@ -174,6 +179,13 @@ def _take_status(run: Exchange, event: events.Run) -> None:
         run.started_at = event.timestamp
     if event.status in Run.UNFINISHED:  # its last event says how it ended
         run.status = event.status
+
+
+def _take_message(run: Exchange, event: Event) -> None:
+    """Adds a row for an event whose type has no place of its own, when it has a message for people."""
+    if message := event.words().get("message"):
+        key = f"event:{event.seq}"
+        run.phases.append(Phase(key, "custom", event.timestamp, event.seq, message))
 
 
 def _take_progress(run: Exchange, event: events.Progress) -> None:

@@ -22,10 +22,7 @@ class TaskAdmin(SoftDeleteAdmin):
     ordering = ("-updated_at",)
     fields = (
         "project",
-        "title",
-        "description",
-        "status",
-        "priority",
+        *tasks.PLAIN_FIELDS,
         "parent",
         "dependencies",
         "position",
@@ -48,13 +45,8 @@ class TaskAdmin(SoftDeleteAdmin):
         return ", ".join(str(other) for other in task.depends_on.all()) or "-"
 
     def revise(self, request: HttpRequest, row: Any) -> None:
-        tasks.update_task(
-            task=row,
-            title=row.title,
-            description=row.description,
-            status=row.status,
-            priority=row.priority,
-        )
+        fields = {name: getattr(row, name) for name in tasks.PLAIN_FIELDS}
+        tasks.update_task(task=row, **fields)
 
     def delete(self, request: HttpRequest, row: Any) -> None:
         tasks.delete_task(task=row)

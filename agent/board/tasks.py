@@ -19,6 +19,9 @@ from agent.support import raw_sql
 from agent.text import lookup, search_index
 from agent.text.words import storable
 
+# The fields that are a value of the task alone, which a person edits and a model reads as it is.
+PLAIN_FIELDS = ("title", "description", "status", "priority")
+
 _edges: Any = Task.depends_on.through
 
 
@@ -268,8 +271,7 @@ def _save(task: Task, before: Mapping[str, Any]) -> Change | None:
     after = task_json(task)
     if after == before:
         return None
-    changed = ["title", "description", "priority", "status", "parent", "position"]
-    task.save(update_fields=[*changed, "updated_at"])
+    task.save(update_fields=[*PLAIN_FIELDS, "parent", "position", "updated_at"])
     if task.deleted_at is None:
         search_index.put([_entry(task)])
     return Change("task", task.pk, "updated", before, after)

@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields
 from enum import StrEnum
-from operator import attrgetter
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -68,7 +67,7 @@ class Event:
     def told(self) -> dict[str, Any]:
         """Returns what the type adds, as JSON."""
         kind = type(self)
-        told = dict(zip(_names[kind], _values[kind](self), strict=True))
+        told = {name: getattr(self, name) for name in _names[kind]}
         for name in _ids[kind]:
             if told[name] is not None:
                 told[name] = str(told[name])
@@ -349,8 +348,8 @@ _own = {
 }
 _names = {one: [field.name for field in own] for one, own in _own.items()}
 _ids = {one: [f.name for f in own if "UUID" in str(f.type)] for one, own in _own.items()}
-_values = {one: attrgetter(*names) for one, names in _names.items()}
 _readers = {kind: TypeAdapter[Event](one) for kind, one in CLASSES.items()}
+_unknown_reader = TypeAdapter(Unknown)
 
 
 def read(body: str) -> Event:
@@ -373,8 +372,10 @@ def read(body: str) -> Event:
 
 
 def _unknown(name: str, frame: dict[str, Any], *, broken: bool) -> Unknown:
+    # A frame that is in no log has neither `seq` nor `timestamp`, and not always a run.
+    known = {name: frame[name] for name in ("run", "seq", "timestamp") if name in frame}
+    what = {"name": name, "fields": frame, "broken": broken, "texts": frame.get("text")}
     try:
-        run = UUID(frame["run"])
-    except (LookupError, TypeError, ValueError, AttributeError):
-        run = None
-    return Unknown(run, name=name, fields=frame, broken=broken)
+        return _unknown_reader.validate_python({"run": None, **known, **what})
+    except ValueError:
+        return Unknown(None, name=name, fields=frame, broken=broken)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from agent.board.tasks import PLAIN_FIELDS
 from agent.event_log import events
 from agent.llm.base import (
     COMPLETED_TASKS,
@@ -145,10 +146,7 @@ def _briefs(tasks: Iterable[Task]) -> tuple[TaskBrief, ...]:
     return tuple(
         TaskBrief(
             id=str(task.pk),
-            title=task.title,
-            status=task.status,
-            priority=task.priority,
-            description=task.description,
+            **{name: getattr(task, name) for name in PLAIN_FIELDS},
             parent=str(task.parent_id) if task.parent_id else None,
             depends_on=tuple(needed[task.pk]),
         )

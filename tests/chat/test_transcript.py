@@ -31,8 +31,8 @@ def as_before(told: Sequence[Event]) -> list[tuple[int, str]]:
 
 
 def without_text(frame: dict[str, Any]) -> dict[str, Any]:
-    is_token = frame["type"] == "token"
-    return {name: value for name, value in frame.items() if is_token or name != "text"}
+    has_own = frame["type"] in ("token", "greeting")
+    return {name: value for name, value in frame.items() if has_own or name != "text"}
 
 
 def whole() -> Transcript:

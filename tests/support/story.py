@@ -361,6 +361,7 @@ def unfinished_run() -> list[Event]:
         # What no version of this page knows is passed over, what is broken is a plain line.
         Foreign(run, type="progress", fields={"progress": None}),
         Foreign(run, type="holiday", fields={"mood": "good"}),
+        Foreign(run, type="greeting", fields={"text": {"message": "Good morning"}}),
         phase(run, "completion", "💬 Writing the answer...", phase="started"),
         events.Token(run, offset=0, text="So far"),
     ]

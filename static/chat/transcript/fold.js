@@ -30,11 +30,12 @@ export class Fold {
    * @returns {{run?: Run, change?: Change | void}}
    */
   apply(frame) {
-    if (!Object.hasOwn(readers, frame.type)) return {};
+    const isKnown = Object.hasOwn(readers, frame.type);
+    if (!isKnown && (!frame.run || !frame.text)) return {};
     if (frame.type === "change" && frame.run === null) return { change: readChange(frame) };
     const run = this.runOf(frame);
     run.interrupted = false; // an event shows that some process executes the run
-    const change = readers[frame.type](run, frame);
+    const change = isKnown ? readers[frame.type](run, frame) : addMessage(run, frame);
     if (frame.type !== "token") run.told = frame.text?.line ?? run.told;
     if (run.ended) this.runs.delete(run.run); // this was its last event
     this.#countQueue();
@@ -170,6 +171,15 @@ const readers = {
     end(run, "cancelled", "stopped");
   },
 };
+
+/** Adds a row for an event whose type has no place of its own. @type {Reader<any>} */
+function addMessage(run, { seq, timestamp, text }) {
+  if (!text.message) return;
+  run.phases.push({
+    key: `event:${seq}`, step: "custom", at: timestamp, seq, message: text.message, details: "",
+    state: "noted", duration_ms: null, took: "", slow_after_ms: null, recalled: "",
+  });
+}
 
 /** @type {(run: Run, status: RunStatus, state: Phase["state"]) => void} */
 function end(run, status, state) {
