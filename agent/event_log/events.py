@@ -75,13 +75,13 @@ class Event:
 
     def frame(self, seq: int) -> str:
         """Returns the JSON text that every reader gets of the event with the number `seq`."""
-        # The encoder gets only what the type adds: that takes three quarters of the time.
-        told = _encode(self.told())
-        told = f'"{self.part}":{told}' if self.part else told[1:-1]
+        told = {self.part: self.told()} if self.part else self.told()
         if (texts := self._texts_to_send()) is not None:
-            told += f',"text":{_encode(texts)}'
+            told["text"] = texts
+        # The encoder gets only what differs by type: that takes less time than all of it.
+        body = _encode(told)[1:-1]
         run = "null" if self.run is None else f'"{self.run}"'
-        return f'{{"type":"{self.type}",{told},"seq":{seq},"run":{run},"timestamp":"{self.timestamp}"}}'
+        return f'{{"type":"{self.type}",{body},"seq":{seq},"run":{run},"timestamp":"{self.timestamp}"}}'
 
     def as_json(self) -> dict[str, Any]:
         """Returns the frame of an event that has its number."""
