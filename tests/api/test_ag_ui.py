@@ -14,7 +14,7 @@ import pytest
 from tests.support.api_client import client, streaming
 from tests.support.model_server import ModelServer, by_schema, error
 from tests.support.server import ServerProcess, say, watching
-from tests.support.services import TESTS, ag_ui_path
+from tests.support.services import ROOT, ag_ui_path
 
 ASK = "Create a task to write the docs"
 URL = "ag-ui/"
@@ -60,7 +60,7 @@ async def official(
     assert program is not None
     process = await asyncio.create_subprocess_exec(
         program,
-        str(TESTS / "support" / "ag_ui_client.mjs"),
+        str(ROOT / "tests" / "support" / "ag_ui_client.mjs"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

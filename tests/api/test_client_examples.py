@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.documents import DOCS, examples
 from tests.support.server import ServerProcess, say, watching
-from tests.support.services import TESTS, ag_ui_path
+from tests.support.services import ROOT, ag_ui_path
 
 CLIENTS = DOCS["docs/clients.md"]
 ALL = dict(re.findall(r"^## (.+?)$(.*?)(?=^## |\Z)", CLIENTS, re.M | re.S))
@@ -106,7 +106,7 @@ def test_the_examples_for_curl_work(served: ServerProcess, title: str, source: s
 def test_the_examples_in_javascript_work(served: ServerProcess, title: str, source: str) -> None:
     program = ag_ui_path()
     assert program is not None
-    run(served, [program, "--input-type=module", "--eval", source], title, TESTS)
+    run(served, [program, "--input-type=module", "--eval", source], title, ROOT)
 
 
 def test_there_is_an_example_of_every_way_in() -> None:
