@@ -112,7 +112,7 @@ class TaskDetail(EditView):
 
 
 class Specification(serializers.Serializer[None]):
-    task_spec = serializers.CharField(help_text="Markdown.")
+    specification = serializers.CharField(help_text="Markdown.")
 
 
 class TaskSpecification(ApiView):

@@ -28,7 +28,7 @@ def test_the_settings_are_shown_and_no_secret_among_them(
 
 
 def test_they_say_that_the_offline_model_answers(boss: User, client: Client) -> None:
-    assert "rule-based planner" in text_of(client, ADDRESS)
+    assert "rules, not a language model" in text_of(client, ADDRESS)
 
 
 def test_they_are_for_those_who_may_see_runs(bob: User, client: Client) -> None:
