@@ -88,6 +88,16 @@ async def test_two_tasks_in_one_sentence_are_two_tasks() -> None:
     assert titles == ["Alpha, first", "Beta", "Ship"]
 
 
+async def test_a_name_that_holds_the_word_to_is_taken_as_a_whole_when_it_is_changed() -> None:
+    project = Project()
+    await project.say("Create a task to deploy to staging")
+    await project.say("Rename deploy to staging to Deploy to a test server")
+    assert [task.title for task in project.tasks] == ["Deploy to a test server"]
+    refused = await project.say("Rename the server to staging to production")
+    assert "quotes" in refused
+    assert [task.title for task in project.tasks] == ["Deploy to a test server"]
+
+
 async def test_steps_on_the_same_task_run_one_after_the_other() -> None:
     first, second = await planned("Rename the reminder to “Text message” and mark it as done")
     assert second["depends_on"] == [first["id"]]

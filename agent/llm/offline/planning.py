@@ -282,7 +282,13 @@ class PlanMaker:
     def do_rename(self, gaps: Gaps) -> None:
         entry = self.board.one(gaps["task"])
         title = titles.title(gaps["title"], self.message)
-        if not gaps["title"][0].quoted and {"and", "to"} <= {token.key for token in gaps["title"]}:
+        keys = {token.key for token in gaps["title"]}
+        # A name of several words may hold the word that leads to the new title.
+        named_in_full = self._said(gaps["task"]).casefold() == entry.title.casefold()
+        unsure = ("and" in keys and "to" in keys) or (
+            not named_in_full and keys & {"to", "as", "into"}
+        )
+        if unsure and not gaps["title"][0].quoted:
             raise Misread("", title, "Please put the new title into quotes.")
         self._update(entry, f"Rename “{entry.title}” to “{title}”", title=title)
         entry.title = title
