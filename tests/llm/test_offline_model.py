@@ -98,6 +98,13 @@ async def test_a_name_that_holds_the_word_to_is_taken_as_a_whole_when_it_is_chan
     assert [task.title for task in project.tasks] == ["Deploy to a test server"]
 
 
+async def test_the_second_one_is_no_place_on_the_board() -> None:
+    project = Project()
+    await project.say("Create tasks: alpha, beta and gamma")
+    assert "Please name" in await project.say("The second one is done")
+    assert {task.status for task in project.tasks} == {"pending"}
+
+
 async def test_steps_on_the_same_task_run_one_after_the_other() -> None:
     first, second = await planned("Rename the reminder to “Text message” and mark it as done")
     assert second["depends_on"] == [first["id"]]

@@ -199,6 +199,8 @@ class Board:
         open_tasks = self.titles(self.order)
         if number is None or any(said[0] in words(entry.title) for entry in open_tasks):
             return None
+        if "one" in name.split():  # of a list that was just shown, not of the board
+            raise NotFound(f"I don't know which list “{name}” is of. Please name the task.")
         place = number - 1 if number > 0 else number
         if not -len(open_tasks) <= place < len(open_tasks):
             raise NotFound(f"There is no {name}: the board has {len(open_tasks)} open tasks.")
