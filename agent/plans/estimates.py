@@ -231,10 +231,6 @@ class RemainingTime:
         """Excludes phases that were finished before."""
         self._finished.update(phases)
 
-    def repeat(self, *phases: Phase) -> None:
-        """Includes phases again that the run will repeat."""
-        self._finished.difference_update(phases)
-
     def set_plan(self, plan: Plan, finished: Collection[str] = ()) -> None:
         """Sets the plan that the run executes. `finished`: ids of its finished steps."""
         self._tools = {
