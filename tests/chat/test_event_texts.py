@@ -11,7 +11,7 @@ from agent.exceptions import ToolFailed
 from agent.models import ChatSession
 from agent.runs.runs import MessageRequest
 from chat import fold
-from tests.chat.test_transcript import without_text
+from tests.support import story
 from tests.support.scripted_runs import create, log_of, outcome, use
 from tests.support.tools import Flaky, having
 
@@ -30,7 +30,7 @@ async def test_each_event_says_what_the_run_does_then(session: ChatSession, alic
         await outcome(session, alice, MessageRequest("Do it"), *steps)
     frames = await log_of(session)
     told = lines([json.dumps(frame) for frame in frames])
-    assert told == lines([json.dumps(without_text(frame)) for frame in frames])
+    assert told == lines([json.dumps(story.without_text(frame)) for frame in frames])
     assert told[-1].endswith(" · 1 of 3 steps failed, 1 skipped · 1 task")
     assert "Running 3 steps, 1 done, 2 failed" in told
     assert [told[0], told[2]] == ["Queued", "Starting"]

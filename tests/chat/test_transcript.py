@@ -27,12 +27,7 @@ def folded(told: Sequence[Event]) -> Transcript:
 def as_before(told: Sequence[Event]) -> list[tuple[int, str]]:
     """The events as they were written before they had texts."""
     frames = [json.loads(event.frame(seq)) for seq, event in enumerate(told, 1)]
-    return [(frame["seq"], json.dumps(without_text(frame))) for frame in frames]
-
-
-def without_text(frame: dict[str, Any]) -> dict[str, Any]:
-    has_own = frame["type"] in ("token", "greeting")
-    return {name: value for name, value in frame.items() if has_own or name != "text"}
+    return [(frame["seq"], json.dumps(story.without_text(frame))) for frame in frames]
 
 
 def whole() -> Transcript:
@@ -62,7 +57,7 @@ def _holds(told: Any, value: Any) -> bool:
 
 
 def test_a_session_from_before_events_had_texts_reads_the_same() -> None:
-    older = [json.dumps(without_text(json.loads(body))) for body in story.story()]
+    older = [json.dumps(story.without_text(json.loads(body))) for body in story.story()]
     assert fold.fold(enumerate(older, 1)) == whole()
 
 

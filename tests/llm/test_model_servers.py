@@ -302,7 +302,8 @@ async def test_a_model_without_the_role_system_gets_its_instructions_with_the_me
     assert (await speak()).text == "Yes"
     roles = [[turn["role"] for turn in request.body["messages"]] for request in server.requests]
     assert roles == [["system", "user"], ["user"], ["user"]]
-    assert "You plan before acting" in server.requests[1].text
+    instructions = server.requests[0].body["messages"][0]["content"]
+    assert instructions in server.requests[1].text
     assert server.requests[1].message == CONTEXT.message
 
 

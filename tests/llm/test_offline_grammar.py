@@ -16,7 +16,7 @@ from agent.llm.offline.reading import read
 from agent.llm.offline.tokens import words_of
 from agent.management.commands.setup import SAMPLE_BRIEF, SAMPLE_NAME
 from chat.views import EXAMPLES
-from tests.llm.test_offline_groups import BOARD
+from tests.support.clinic_board import BOARD
 from tests.support.documents import DOCS
 from tests.support.offline_answers import FULL, analysed, answered, planned
 from tests.support.offline_board import Project

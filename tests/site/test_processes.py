@@ -85,7 +85,7 @@ def test_of_servers_on_one_postgresql_all_have_redis_or_there_is_one(tmp_path: P
             alone.stop(signal.SIGKILL)
             for server in shared:
                 server.start()
-            with pytest.raises(AssertionError, match="need REDIS_URL, each of them"):
+            with pytest.raises(AssertionError, match="set it for each server"):
                 second.start()
         finally:
             for server in (alone, second, *shared):

@@ -383,3 +383,8 @@ def rows() -> list[tuple[int, str, str | None, str]]:
     """Returns seq, type, run and body of each event, as the log's table keeps them."""
     frames = [(json.loads(body), body) for body in story()]
     return [(frame["seq"], frame["type"], frame["run"], body) for frame, body in frames]
+
+
+def without_text(frame: dict[str, Any]) -> dict[str, Any]:
+    has_own = frame["type"] in ("token", "greeting")
+    return {name: value for name, value in frame.items() if has_own or name != "text"}
