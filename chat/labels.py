@@ -6,37 +6,44 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent.event_log.phases import Phase
-from agent.event_log.texts import QUEUED_BEHIND, STATUSES, queued
+from agent.event_log.texts import QUEUED_BEHIND, queued
 
 # The order in which the panel shows memories.
 KINDS = ("decision", "preference", "spec", "fact", "note")
 INTERRUPTED = "Interrupted. It resumes automatically when a server is available."
 UNREADABLE = "This event can't be shown"
+# What stands under a task: its status and priority where they are special, and what it depends on.
+NOTES = {
+    "in_progress": "in progress",
+    "blocked": "blocked",
+    "low": "low priority",
+    "high": "high priority",
+}
+AFTER = "after {}"
+# The names of the button that completes or reopens a task, by its status.
+TICKS = {
+    "pending": "Pending: mark “{}” as completed",
+    "in_progress": "In progress: mark “{}” as completed",
+    "completed": "Completed: mark “{}” as pending",
+    "blocked": "Blocked: mark “{}” as completed",
+}
 
 # What the page's script needs of the above.
 TABLES = {
     "phases": list(Phase),
-    "statuses": STATUSES,
     "kinds": KINDS,
     "queued": queued(0),
     "queued_behind": QUEUED_BEHIND,
     "interrupted": INTERRUPTED,
     "unreadable": UNREADABLE,
+    "notes": NOTES,
+    "after": AFTER,
+    "ticks": TICKS,
 }
 
 
 def task_note(task: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     """Returns the small line under a task. `titles`: those of the board's tasks by id."""
-    needed = [f"“{titles[key]}”" for key in task["depends_on"] if key in titles]
-    parts = [
-        *([STATUSES[task["status"]]] if task["status"] in ("in_progress", "blocked") else []),
-        *([f"{task['priority']} priority"] if task["priority"] != "medium" else []),
-        *([f"after {', '.join(needed)}"] if needed else []),
-    ]
-    return " · ".join(parts)
-
-
-def tick(task: Mapping[str, Any]) -> str:
-    """Returns the name of the button that ticks a task off, or opens it again."""
-    turned = "pending" if task["status"] == "completed" else "completed"
-    return f"{STATUSES[task['status']].capitalize()}: mark “{task['title']}” as {turned}"
+    needed = ", ".join(f"“{titles[key]}”" for key in task["depends_on"] if key in titles)
+    notes = (NOTES.get(task["status"]), NOTES.get(task["priority"]), needed and AFTER.format(needed))
+    return " · ".join(filter(None, notes))

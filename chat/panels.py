@@ -105,7 +105,7 @@ def _task(task: Mapping[str, Any], level: int, titles: dict[str, str], fresh: Fr
         note=labels.task_note(task, titles),
         fresh=fresh.get(task["id"]),
         level=level,
-        tick=labels.tick(task),
+        tick=labels.TICKS[task["status"]].format(task["title"]),
     )
 
 

@@ -2,7 +2,7 @@
 
 import { page } from "./page.js";
 
-const { statuses } = page.words;
+const { notes, after, ticks } = page.words;
 export const { kinds, unreadable } = page.words;
 
 export const UNSAVED = "nothing was saved";
@@ -19,6 +19,9 @@ export function duration(ms) {
   return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
 }
 
+/** Puts a word into the gap of a text. @type {(text: string, word: string) => string} */
+export const filled = (text, word) => text.replace("{}", () => word);
+
 /** @param {string} name */
 export const withSpaces = (name) => name.replaceAll("_", " ");
 
@@ -29,24 +32,15 @@ export const withSpaces = (name) => name.replaceAll("_", " ");
 export const isObject = (value) =>
   value !== null && typeof value === "object" && !Array.isArray(value);
 
-// -- tasks: as chat/labels.py, from all tasks that the page shows ------------------------------------
-
 /**
  * Returns the small text under a task.
  * @param {Task} task
  * @param {Map<string, string>} titles  Those of the board's tasks by id.
  */
-export function taskNote(task, titles) {
-  const dependencies = task.depends_on.flatMap((id) => titles.get(id) ?? []);
-  const parts = [];
-  if (["in_progress", "blocked"].includes(task.status)) parts.push(statuses[task.status]);
-  if (task.priority !== "medium") parts.push(`${task.priority} priority`);
-  if (dependencies.length) parts.push(`after ${dependencies.map((title) => `“${title}”`).join(", ")}`);
-  return parts.join(" · ");
+export function taskNote({ status, priority, depends_on }, titles) {
+  const needed = depends_on.flatMap((id) => titles.get(id) ?? []).map((title) => `“${title}”`).join(", ");
+  return [notes[status], notes[priority], needed && filled(after, needed)].filter(Boolean).join(" · ");
 }
 
 /** Returns the name of the button that completes or reopens a task. @param {Task} task */
-export function tickLabel({ title, status }) {
-  const state = statuses[status].replace(/^./, (letter) => letter.toUpperCase());
-  return `${state}: mark “${title}” as ${status === "completed" ? "pending" : "completed"}`;
-}
+export const tickLabel = ({ title, status }) => filled(ticks[status], title);

@@ -1,5 +1,6 @@
 // Texts and numbers of the page about a run, as `Exchange` in chat/transcript.py.
 
+import { filled } from "../support/labels.js";
 import { page } from "../support/page.js";
 
 const { phases, queued, queued_behind: queuedBehind } = page.words;
@@ -17,7 +18,7 @@ export const toolSteps = (run) => run.steps.filter((step) => step.type === "tool
 export function statusLine(run) {
   if (run.interrupted) return page.words.interrupted;
   if (run.status !== "queued") return run.told;
-  return run.before ? queuedBehind.replace("{}", String(run.before)) : queued;
+  return run.before ? filled(queuedBehind, String(run.before)) : queued;
 }
 
 /** Returns when the run will be over, in milliseconds of the server's clock, or "". @param {Run} run */

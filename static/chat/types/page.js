@@ -99,7 +99,9 @@
 /**
  * @typedef {object} LabelTables  The tables of chat/labels.py.
  * @property {string[]} phases
- * @property {Record<string, string>} statuses
+ * @property {Record<string, string>} notes
+ * @property {string} after
+ * @property {Record<string, string>} ticks
  * @property {string[]} kinds
  * @property {string} queued
  * @property {string} queued_behind
