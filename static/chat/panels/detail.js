@@ -39,8 +39,8 @@ const savingPath = (detail) => `${pathOf(detail)}?session=${page.session}`;
 
 root.addEventListener("click", (event) => {
   /** @type {HTMLButtonElement | null} */
-  const button = closest(event, "[data-deed]");
-  if (button && current) actions[button.dataset.deed ?? ""](current, button);
+  const button = closest(event, "[data-action]");
+  if (button && current) actions[button.dataset.action ?? ""](current, button);
 });
 
 root.addEventListener("keydown", (event) => {
