@@ -24,7 +24,7 @@ from agent.edits.undo import undo as undo_changes
 from agent.event_log.texts import STATUSES
 from agent.event_log.times import now
 from agent.exceptions import Refused
-from agent.llm.factory import has_server, model_notice
+from agent.llm.factory import model_notice
 from agent.models import ChatSession, Project, Run, Task
 from agent.models.projects import Role
 from agent.runs import rerun
@@ -125,7 +125,6 @@ def session_page(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "examples": EXAMPLES,
         "commands": COMMANDS,
         "notice": model_notice(),
-        "is_offline": not has_server(),
         "page": _page(session, transcript, user),
         "modules": modules("chat/session.js"),
         "statuses": STATUSES,
