@@ -6,7 +6,7 @@ write, everything else only checks.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -50,47 +50,46 @@ def check_parent(task: Task, parent: Task | None) -> Task | None:
     if parent is None:
         return None
     same_project(task, [parent])
-    parents = _parents(task.project_id)
-    ancestors = _chain(parent.pk, parents)
+    ancestors = _ancestors(parent)
     if task.pk in ancestors:
         raise ToolFailed(f"“{task.title}” cannot be part of itself or of one of its subtasks.")
-    if len(ancestors) + _height(task.pk, parents) > MAX_DEPTH:
+    if len(ancestors) + _height(task) > MAX_DEPTH:
         raise ToolFailed(f"Tasks can be nested at most {MAX_DEPTH} levels deep.")
     return parent
 
 
-def _parents(project_id: UUID) -> dict[UUID, UUID | None]:
-    """Returns the parent of each task. Includes deleted tasks, since they may be restored."""
-    return dict(Task.all_objects.filter(project_id=project_id).values_list("pk", "parent_id"))
+# Deleted tasks count, since they may be restored.
 
 
-def _chain(task_id: UUID | None, parents: Mapping[UUID, UUID | None]) -> list[UUID]:
+def _ancestors(task: Task) -> list[UUID]:
     """Returns the task and all its ancestors."""
     chain: list[UUID] = []
-    while task_id is not None and task_id not in chain:
-        chain.append(task_id)
-        task_id = parents.get(task_id)
+    key: UUID | None = task.pk
+    while key is not None and key not in chain:
+        chain.append(key)
+        key = Task.all_objects.values_list("parent_id", flat=True).get(pk=key)
     return chain
 
 
-def _height(task_id: UUID, parents: Mapping[UUID, UUID | None]) -> int:
+def _height(task: Task) -> int:
     """Returns the number of levels from the task to its deepest subtask; 1 without subtasks."""
-    below = (chain.index(task_id) for key in parents if task_id in (chain := _chain(key, parents)))
-    return 1 + max(below, default=0)
+    level, height = {task.pk}, 0
+    while level and height < MAX_DEPTH:
+        children = Task.all_objects.filter(parent__in=level)
+        level, height = set(children.values_list("pk", flat=True)), height + 1
+    return height
 
 
 def set_dependencies(task: Task, needed: Sequence[Task]) -> None:
     same_project(task, needed)
     tasks = {other.pk: other for other in needed}
-    edges = _edges.objects.filter(from_task__project_id=task.project_id)
-    pairs: list[tuple[UUID, UUID]] = list(edges.values_list("from_task_id", "to_task_id"))
-    existing = {to_id for from_id, to_id in pairs if from_id == task.pk}
+    existing = set(_dependencies([task.pk]))
     for other in tasks.values():
-        if task.pk in _with_dependencies(other.pk, pairs):
+        if task.pk in _with_dependencies(other.pk):
             raise ToolFailed(
                 f"“{task.title}” cannot depend on “{other.title}”: the dependencies form a circle."
             )
-    edges.filter(from_task=task).exclude(to_task__in=tasks).delete()
+    _edges.objects.filter(from_task=task).exclude(to_task__in=tasks).delete()
     _edges.objects.bulk_create(
         [
             _edges(from_task=task, to_task=other)
@@ -100,17 +99,17 @@ def set_dependencies(task: Task, needed: Sequence[Task]) -> None:
     )
 
 
-def _with_dependencies(start: UUID, pairs: Iterable[tuple[UUID, UUID]]) -> set[UUID]:
+def _with_dependencies(start: UUID) -> set[UUID]:
     """Returns `start` and all tasks that it depends on, directly or indirectly."""
-    dependencies: dict[UUID, list[UUID]] = {}
-    for from_id, to_id in pairs:
-        dependencies.setdefault(from_id, []).append(to_id)
-    reached, pending = {start}, [start]
-    while pending:
-        added = set(dependencies.get(pending.pop(), ())) - reached
+    reached, added = {start}, {start}
+    while added:
+        added = set(_dependencies(added)) - reached
         reached |= added
-        pending += added
     return reached
+
+
+def _dependencies(tasks: Collection[UUID]) -> list[UUID]:
+    return list(_edges.objects.filter(from_task__in=tasks).values_list("to_task_id", flat=True))
 
 
 def others(task: Task) -> Any:

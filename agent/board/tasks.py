@@ -16,7 +16,8 @@ from agent.change import Change
 from agent.exceptions import ToolFailed
 from agent.models import SearchEntry, Task
 from agent.support import raw_sql
-from agent.text import lookup, search_index
+from agent.text import search_index
+from agent.text.references import as_id, by_title
 from agent.text.words import storable
 
 # The fields that are a value of the task alone, which a person edits and a model reads as it is.
@@ -53,13 +54,10 @@ def find_task(project_id: UUID, reference: str) -> Task:
 
 def find_tasks(project_id: UUID, references: Iterable[str]) -> list[Task]:
     """Returns the tasks with these ids or titles, each once. Raises ToolFailed if one is missing."""
-    ids = {reference: lookup.as_id(reference) for reference in references}
-    titles: Mapping[UUID, str] = {}
-    if None in ids.values():
-        tasks = Task.objects.filter(project_id=project_id)
-        titles = dict(tasks.values_list("pk", "title"))
+    tasks = Task.objects.filter(project_id=project_id)
     keys = [
-        task_id or lookup.by_title("task", reference, titles) for reference, task_id in ids.items()
+        as_id(reference) or by_title("task", reference, project_id, tasks)
+        for reference in dict.fromkeys(references)
     ]
     placeholders = ", ".join(["%s"] * len(keys))
     query = f"project_id = %s AND deleted_at IS NULL AND id IN ({placeholders})"
@@ -271,7 +269,7 @@ def _save(task: Task, before: Mapping[str, Any]) -> Change | None:
     after = task_json(task)
     if after == before:
         return None
-    task.save(update_fields=[*PLAIN_FIELDS, "parent", "position", "updated_at"])
+    task.save(update_fields=[*PLAIN_FIELDS, "title_key", "parent", "position", "updated_at"])
     if task.deleted_at is None:
         search_index.put([_entry(task)])
     return Change("task", task.pk, "updated", before, after)

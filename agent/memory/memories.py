@@ -17,8 +17,9 @@ from agent.change import Change
 from agent.exceptions import ToolFailed
 from agent.llm.base import MemoryNote
 from agent.models import Memory, MemoryRevision, Message, Run, SearchEntry
-from agent.text import lookup, search_index
-from agent.text.words import same_text, storable
+from agent.text import search_index
+from agent.text.references import as_id, by_title
+from agent.text.words import same_text, storable, text_key
 
 logger = logging.getLogger(__name__)
 
@@ -52,13 +53,12 @@ def find_memory(project_id: UUID, reference: str) -> Memory:
     """Returns the memory with the id or title `reference`. Raises ToolFailed if there is none."""
     memories = Memory.objects.filter(project_id=project_id)
     memory: Memory | None
-    if (memory_id := lookup.as_id(reference)) is not None:
+    if (memory_id := as_id(reference)) is not None:
         memory = memories.filter(pk=memory_id).first()
         if memory is None:
             raise ToolFailed(f"There is no memory with the id {memory_id} in this project.")
         return memory
-    titles = dict(memories.values_list("pk", "title"))
-    memory = Memory.objects.get(pk=lookup.by_title("memory", reference, titles))
+    memory = memories.get(pk=by_title("memory", reference, project_id, memories))
     return memory
 
 
@@ -137,7 +137,7 @@ def _save_note(run: Run, note: MemoryNote) -> Change | None:
 
 def _revised_memory(run: Run, note: MemoryNote) -> Memory | None:
     """Returns the memory that the note revises. None for an id that the model made up, too."""
-    memory_id = lookup.as_id(note.memory_id or "")
+    memory_id = as_id(note.memory_id or "")
     memory: Memory | None = Memory.objects.filter(
         project_id=run.session.project_id, pk=memory_id
     ).first()
@@ -161,7 +161,11 @@ def revise(
     after = memory_json(memory)
     if after == before:
         return memory, None
-    memory.save(update_fields=["title", "content", "kind", "category", "updated_at"])
+    memory.save(
+        update_fields=[
+            *("title", "title_key", "content", "content_key", "kind", "category", "updated_at")
+        ]
+    )
     if memory.deleted_at is None:
         search_index.put([_entry(memory)])
     _add_revision(memory, _Action.UPDATED, run_id, by_id)
@@ -198,15 +202,9 @@ def restore(
 
 def _existing(project_id: UUID, title: str, content: str, kind: str) -> Memory | None:
     """Returns the memory with this content, or else the one with this title and kind."""
-    memories = list(Memory.objects.filter(project_id=project_id))
-    text = same_text(content)
-    same_content = [memory for memory in memories if same_text(memory.content) == text]
-    same_title = [
-        memory
-        for memory in memories
-        if memory.kind == kind and same_text(memory.title) == same_text(title)
-    ]
-    return next(iter([*same_content, *same_title]), None)
+    memories = Memory.objects.filter(project_id=project_id)
+    same_content: Memory | None = memories.filter(content_key=text_key(content)).first()
+    return same_content or memories.filter(title_key=text_key(title), kind=kind).first()
 
 
 def _revise_existing(

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 from django.db import models
 
+from agent.text.words import text_key
+
 M = TypeVar("M", bound=models.Model)
 
 
@@ -41,3 +43,23 @@ class SoftDeleteModel(UUIDModel):
         abstract = True
         # Foreign keys still resolve to deleted rows.
         base_manager_name = "all_objects"
+
+
+class TextKeyField(models.CharField):  # type: ignore[type-arg]  # not generic at run time
+    """The `text_key` of another field, set whenever the row is saved: finds equal texts by an index.
+
+    With `update_fields`, name this field too.
+    """
+
+    def __init__(self, *args: Any, of: str = "", **options: Any) -> None:
+        self.of = of
+        super().__init__(*args, **{"max_length": 32, "editable": False, "default": "", **options})
+
+    def deconstruct(self) -> Any:
+        name, path, args, options = super().deconstruct()
+        return name, path, args, {**options, "of": self.of}
+
+    def pre_save(self, row: models.Model, add: bool) -> str:
+        key = text_key(getattr(row, self.of))
+        setattr(row, self.attname, key)
+        return key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from agent.models.base import SoftDeleteModel
+from agent.models.base import SoftDeleteModel, TextKeyField
 from agent.models.projects import Project
 
 
@@ -26,6 +26,7 @@ class Task(SoftDeleteModel):
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="tasks")
     title = models.CharField(max_length=200)
+    title_key = TextKeyField(of="title")
     description = models.TextField(
         blank=True, help_text="The specification that a coding agent gets."
     )
@@ -45,7 +46,10 @@ class Task(SoftDeleteModel):
 
     class Meta(SoftDeleteModel.Meta):
         ordering = ["position", "created_at", "id"]
-        indexes = [models.Index(fields=["project", "position"], name="task_by_position")]
+        indexes = [
+            models.Index(fields=["project", "position"], name="task_by_position"),
+            models.Index(fields=["project", "title_key"], name="task_by_title"),
+        ]
 
     def __str__(self) -> str:
         return self.title

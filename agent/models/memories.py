@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
-from agent.models.base import SoftDeleteModel, UUIDModel
+from agent.models.base import SoftDeleteModel, TextKeyField, UUIDModel
 from agent.models.projects import Project
 from agent.models.runs import Run
 from agent.models.sessions import Message
@@ -23,7 +23,9 @@ class Memory(SoftDeleteModel):
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memories")
     title = models.CharField(max_length=200)
+    title_key = TextKeyField(of="title")
     content = models.TextField()
+    content_key = TextKeyField(of="content")
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.FACT)
     category = models.CharField(max_length=50, blank=True)
     source_message = models.ForeignKey(
@@ -35,7 +37,11 @@ class Memory(SoftDeleteModel):
     class Meta(SoftDeleteModel.Meta):
         ordering = ["-updated_at", "id"]
         verbose_name_plural = "memories"
-        indexes = [models.Index(fields=["project", "-updated_at"], name="memory_by_age")]
+        indexes = [
+            models.Index(fields=["project", "-updated_at"], name="memory_by_age"),
+            models.Index(fields=["project", "title_key"], name="memory_by_title"),
+            models.Index(fields=["project", "content_key"], name="memory_by_content"),
+        ]
 
     def __str__(self) -> str:
         return self.title

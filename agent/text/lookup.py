@@ -1,43 +1,18 @@
-"""Finds the object that an id or a title refers to. Works on titles and ids, without queries."""
+"""Compares the words of a reference or a message with titles. No queries."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import TypeVar
 from uuid import UUID
 
-from agent.exceptions import AmbiguousReference, ToolFailed
-from agent.text.words import same_text, stem, stems, unspaced
+from agent.text.words import same_text, stem, stems, terms, unspaced
 
 Key = TypeVar("Key", bound=Hashable)
 
 # "the sign-up task": these words name the kind of object and are not part of its title.
 _KINDS = frozenset(map(stem, ("task", "memory", "memories", "decision", "preference", "note")))
-# Candidates that an error message names.
-_MAX_NAMED = 5
-
-
-def as_id(reference: str) -> UUID | None:
-    try:
-        return UUID(reference.strip())
-    except ValueError:
-        return None
-
-
-def by_title(noun: str, reference: str, titles: Mapping[UUID, str]) -> UUID:
-    """Returns the id of the object in `titles` that `reference` refers to, as `fitting` finds it.
-
-    Raises AmbiguousReference for several objects, ToolFailed for none. `noun`: "task" or "memory".
-    """
-    matches = fitting(reference, titles)
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        raise AmbiguousReference(
-            f"“{reference}” matches several: {_list(matches, titles)}. Use the id of one of them."
-        )
-    raise ToolFailed(f"There is no {noun} “{reference}” in this project.{_hint(reference, titles)}")
 
 
 def fitting(reference: str, titles: Mapping[Key, str]) -> list[Key]:
@@ -64,21 +39,19 @@ def _with_every_word(reference: str, titles: Mapping[Key, str]) -> list[Key]:
     return exact if len(exact) == 1 else matches
 
 
+def has_a_word_of(reference: str, title: str) -> bool:
+    return not _title_words(reference).isdisjoint(stems(title))
+
+
+def search_terms(reference: str, limit: int) -> list[str]:
+    """Returns the words that a title has to have to fit `reference`, for the search index."""
+    words = terms(reference, limit)
+    return [word for word in words if stem(word) not in _KINDS] or words
+
+
 def _title_words(reference: str) -> frozenset[str]:
     words = stems(reference)
     return words - _KINDS or words
-
-
-def _hint(reference: str, titles: Mapping[UUID, str]) -> str:
-    words = _title_words(reference)
-    similar = [key for key, title in titles.items() if words & stems(title)]
-    return f" Similar titles: {_list(similar, titles)}." if similar else ""
-
-
-def _list(keys: Iterable[UUID], titles: Mapping[UUID, str]) -> str:
-    names = [f"“{titles[key]}” ({key})" for key in keys]
-    rest = len(names) - _MAX_NAMED
-    return ", ".join(names[:_MAX_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 # -- whether a message names an object -------------------------------------------------------------

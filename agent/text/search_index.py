@@ -86,6 +86,26 @@ def search(project_id: UUID | None, kind: str, text: str, limit: int) -> list[UU
     return [row.object_id for row in SearchEntry.objects.raw(sql, [*parameters, limit])]
 
 
+def with_all_words(project_id: UUID, kind: str, words: list[str], limit: int) -> list[UUID]:
+    """Returns the ids of the newest objects that contain all `words`."""
+    if not words:
+        return []
+    if connection.vendor == "postgresql":
+        condition = "entry.lexemes @@ plainto_tsquery('english', %s)"
+        text, key = " ".join(words), str(project_id)
+    else:
+        condition = (
+            "entry.id IN (SELECT rowid FROM agent_searchindex WHERE agent_searchindex MATCH %s)"
+        )
+        text, key = " AND ".join(f'"{word}"' for word in words), project_id.hex
+    rows = SearchEntry.objects.raw(
+        f"SELECT entry.id, entry.object_id FROM agent_searchentry entry WHERE {condition}"
+        " AND entry.project_id = %s AND entry.kind = %s ORDER BY entry.id DESC LIMIT %s",
+        [text, key, kind, limit],
+    )
+    return [row.object_id for row in rows]
+
+
 def _query(project_id: UUID | None, kind: str, words: list[str]) -> tuple[str, list[Any]]:
     of_project = "" if project_id is None else " AND entry.project_id = %s"
     if connection.vendor == "postgresql":

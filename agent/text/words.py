@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -75,6 +76,11 @@ def same_text(text: str) -> str:
     """
     spaced = " ".join(unicodedata.normalize("NFKC", text.casefold()).split())
     return spaced.strip(" .!\"'“”„‘’«»") or spaced
+
+
+def text_key(text: str) -> str:
+    """Returns 32 characters that are the same for all texts that are equal after `same_text`."""
+    return hashlib.blake2b(same_text(storable(text)).encode(), digest_size=16).hexdigest()
 
 
 def unspaced(word: str) -> bool:

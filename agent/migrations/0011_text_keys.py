@@ -1,0 +1,40 @@
+from django.db import migrations, models
+
+from agent.models.base import TextKeyField
+
+BATCH = 1000
+
+
+def set_keys(apps, schema_editor):
+    """Saves what `TextKeyField` computes, for the rows that exist."""
+    for model, names in (("Memory", ["title_key", "content_key"]), ("Task", ["title_key"])):
+        rows = apps.get_model("agent", model)._base_manager
+        batch = []
+        for row in rows.order_by("pk").iterator(BATCH):
+            batch.append(row)
+            if len(batch) == BATCH:
+                rows.bulk_update(batch, names)
+                batch = []
+        rows.bulk_update(batch, names)
+
+
+class Migration(migrations.Migration):
+    """A memory or task with the same text is found by an index."""
+
+    dependencies = [("agent", "0010_plain_help_texts")]
+
+    operations = [
+        migrations.AddField("memory", "title_key", TextKeyField(of="title")),
+        migrations.AddField("memory", "content_key", TextKeyField(of="content")),
+        migrations.AddField("task", "title_key", TextKeyField(of="title")),
+        migrations.RunPython(set_keys, migrations.RunPython.noop),
+        migrations.AddIndex(
+            "memory", models.Index(fields=["project", "title_key"], name="memory_by_title")
+        ),
+        migrations.AddIndex(
+            "memory", models.Index(fields=["project", "content_key"], name="memory_by_content")
+        ),
+        migrations.AddIndex(
+            "task", models.Index(fields=["project", "title_key"], name="task_by_title")
+        ),
+    ]

@@ -1,0 +1,56 @@
+"""Finds the task or memory that an id or a title refers to, without reading all titles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from agent.exceptions import AmbiguousReference, ToolFailed
+from agent.text import lookup, search_index
+from agent.text.words import text_key
+
+# Candidates that are compared with a reference, and those that an error message names.
+_MAX_COMPARED, _MAX_NAMED = 1000, 5
+
+
+def as_id(reference: str) -> UUID | None:
+    try:
+        return UUID(reference.strip())
+    except ValueError:
+        return None
+
+
+def by_title(noun: str, reference: str, project_id: UUID, rows: Any) -> UUID:
+    """Returns the id of the object that `reference` refers to, as `lookup.fitting` finds it.
+
+    `noun`: "task" or "memory"; `rows`: a query of the project's objects of this kind.
+    Raises AmbiguousReference for several objects, ToolFailed for none.
+    """
+    titles: dict[UUID, str] = dict(
+        rows.filter(title_key=text_key(reference)).values_list("pk", "title")[:_MAX_COMPARED]
+    )
+    if not titles:
+        words = lookup.search_terms(reference, search_index.MAX_TERMS)
+        titles = _titles(rows, search_index.with_all_words(project_id, noun, words, _MAX_COMPARED))
+    matches = lookup.fitting(reference, titles)
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise AmbiguousReference(
+            f"“{reference}” matches several: {_list(matches, titles)}. Use the id of one of them."
+        )
+    near = _titles(rows, search_index.search(project_id, noun, reference, 4 * _MAX_NAMED))
+    similar = [key for key, title in near.items() if lookup.has_a_word_of(reference, title)]
+    hint = f" Similar titles: {_list(similar, near)}." if similar else ""
+    raise ToolFailed(f"There is no {noun} “{reference}” in this project.{hint}")
+
+
+def _titles(rows: Any, keys: list[UUID]) -> dict[UUID, str]:
+    return dict(rows.filter(pk__in=keys).values_list("pk", "title"))
+
+
+def _list(keys: Iterable[UUID], titles: Mapping[UUID, str]) -> str:
+    names = [f"“{titles[key]}” ({key})" for key in keys]
+    rest = len(names) - _MAX_NAMED
+    return ", ".join(names[:_MAX_NAMED]) + (f" and {rest} more" if rest > 0 else "")
