@@ -298,7 +298,7 @@ def _can_write(user: User, project: Project) -> bool:
 
 def _sidebar(user: User, current: Project | None) -> dict[str, Any]:
     """Returns the projects with their latest sessions, the current project first."""
-    unfinished = Run.objects.filter(session=OuterRef("pk"), status__in=Run.UNFINISHED)
+    unfinished = Run.unfinished.filter(session=OuterRef("pk"))
     latest: QuerySet[ChatSession] = ChatSession.objects.order_by("-updated_at").annotate(
         is_active=Exists(unfinished)
     )

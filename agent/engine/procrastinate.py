@@ -69,7 +69,7 @@ def _lock(session: UUID) -> str:
 
 def _priority(session: UUID) -> int:
     """Returns a lower priority for users with more runs, so that one user's runs don't block others."""
-    unfinished = Run.objects.filter(status__in=[Run.Status.QUEUED, Run.Status.RUNNING])
+    unfinished = Run.unfinished.filter(status__in=[Run.Status.QUEUED, Run.Status.RUNNING])
     users = unfinished.filter(session=session).order_by("number").values("created_by")[:1]
     return -unfinished.filter(created_by=users).count()
 

@@ -27,11 +27,11 @@ INTERVAL = 2.0  # seconds
 def pending_sessions() -> list[UUID]:
     """Returns the sessions with unfinished runs that no process executes and no approval holds up."""
     now = timezone.now()
-    of_session = Run.objects.filter(session=OuterRef("session"))
+    of_session = Run.unfinished.filter(session=OuterRef("session"))
     held = of_session.filter(
         Q(status=Run.Status.RUNNING, lease_until__gt=now) | Q(status=Run.Status.WAITING)
     )
-    open_runs = Run.objects.filter(status__in=[Run.Status.QUEUED, Run.Status.RUNNING])
+    open_runs = Run.unfinished.filter(status__in=[Run.Status.QUEUED, Run.Status.RUNNING])
     return list(
         open_runs.filter(~Exists(held)).order_by().values_list("session", flat=True).distinct()
     )
@@ -39,7 +39,7 @@ def pending_sessions() -> list[UUID]:
 
 def release_dead_leases() -> int:
     """Ends the leases of dead processes of this host; returns how many."""
-    held = Run.objects.filter(status=Run.Status.RUNNING, lease_until__gt=timezone.now())
+    held = Run.unfinished.filter(status=Run.Status.RUNNING, lease_until__gt=timezone.now())
     owners = held.exclude(lease_owner="").values_list("lease_owner", flat=True).distinct()
     dead = [owner for owner in owners if process_identity.is_dead(owner)]
     return held.filter(lease_owner__in=dead).update(lease_until=None) if dead else 0

@@ -19,7 +19,7 @@ def set_keys(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    """A memory or task with the same text is found by an index."""
+    """A memory or task with the same text is found by an index, and so are the latest changed tasks."""
 
     dependencies = [("agent", "0010_plain_help_texts")]
 
@@ -36,5 +36,8 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             "task", models.Index(fields=["project", "title_key"], name="task_by_title")
+        ),
+        migrations.AddIndex(
+            "task", models.Index(fields=["project", "-updated_at"], name="task_by_change")
         ),
     ]

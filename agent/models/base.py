@@ -6,6 +6,7 @@ import uuid
 from typing import Any, TypeVar
 
 from django.db import models
+from django.db.models.expressions import RawSQL
 
 from agent.text.words import text_key
 
@@ -26,6 +27,11 @@ class PresentManager(models.Manager[M]):
 
     def get_queryset(self) -> models.QuerySet[M]:
         return super().get_queryset().filter(deleted_at=None)
+
+
+def literals(*values: str) -> list[RawSQL]:
+    """Returns the values as SQL literals. SQLite uses a partial index for them, not for parameters."""
+    return [RawSQL(f"'{value}'", ()) for value in values]
 
 
 class SoftDeleteModel(UUIDModel):

@@ -49,6 +49,7 @@ class Task(SoftDeleteModel):
         indexes = [
             models.Index(fields=["project", "position"], name="task_by_position"),
             models.Index(fields=["project", "title_key"], name="task_by_title"),
+            models.Index(fields=["project", "-updated_at"], name="task_by_change"),
         ]
 
     def __str__(self) -> str:

@@ -7,8 +7,15 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from agent.models.base import UUIDModel
+from agent.models.base import UUIDModel, literals
 from agent.models.sessions import ApprovalMode, ChatSession, Message
+
+
+class UnfinishedManager(models.Manager["Run"]):
+    """The runs that have no end yet, by the index of those."""
+
+    def get_queryset(self) -> models.QuerySet[Run]:
+        return super().get_queryset().filter(status__in=literals(*Run.UNFINISHED))
 
 
 class Run(UUIDModel):
@@ -82,6 +89,9 @@ class Run(UUIDModel):
     error_code = models.CharField(max_length=30, blank=True)
     retryable = models.BooleanField(default=False)
     partial = models.TextField(blank=True, help_text="The beginning of an answer that was cut off.")
+
+    objects = models.Manager["Run"]()
+    unfinished = UnfinishedManager()
 
     class Meta:
         ordering = ["session", "number"]

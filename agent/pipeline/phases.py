@@ -70,21 +70,26 @@ class _Run:
 
     async def all_phases(self) -> None:
         recorder = self.recorder
-        await recorder.phase(Phase.START, self._start)
-        self.context = context.from_json(await recorder.phase(Phase.CONTEXT, self._gather))
-        self.analysis = Analysis(**await recorder.phase(Phase.ANALYZING, self._analyze))
+        await recorder.phase(Phase.START, self._start, then=[Phase.CONTEXT])
+        gathered = await recorder.phase(Phase.CONTEXT, self._gather, then=[Phase.ANALYZING])
+        self.context = context.from_json(gathered)
+        analyzed = await recorder.phase(Phase.ANALYZING, self._analyze, then=[Phase.PLANNING])
+        self.analysis = Analysis(**analyzed)
         self.planner = Planner(self.model, self.run, self.context, self.analysis)
-        raw = await recorder.phase(Phase.PLANNING, self._plan)
+        raw = await recorder.phase(Phase.PLANNING, self._plan, then=[Phase.VALIDATION])
         await recorder.phase(Phase.VALIDATION, lambda: self._validate(raw["plan"]))
         revision = await self._approved_plan()
         line = texts.executing(_tool_steps(revision.steps.all()))
-        await recorder.phase(Phase.EXECUTION, lambda: self._execute(revision), line)
+        together = [Phase.MEMORY, Phase.COMPLETION]
+        await recorder.phase(Phase.EXECUTION, lambda: self._execute(revision), line, together)
         steps, failed = await database.call(self._final_steps)
         self.outcome = Outcome(
             self.analysis.intent, self.analysis.question, outcomes([*failed, *steps])
         )
-        await self._remember_and_answer(steps)
-        await self._complete(steps)
+        if recorder.finished(Phase.COMPLETION):  # by a version that ended the run in another commit
+            await recorder.append(effect=lambda: Done(None, self._last_events(steps)))
+        else:
+            await self._remember_and_answer(steps)
 
     # -- phases ------------------------------------------------------------------------------------
 
@@ -247,6 +252,7 @@ class _Run:
 
     async def _save_answer(self, text: str, steps: list[PlanStep]) -> Finished:
         summary = await database.call(_summary, self.run, steps)
+        html = await asyncio.to_thread(render, text)  # here, since a commit makes others wait
 
         def effect() -> list[events.Event]:
             message = Message(session=self.run.session, role=Message.Author.AGENT, content=text)
@@ -255,32 +261,35 @@ class _Run:
             raw_sql.save(self.run, "answer")
             return []
 
-        return Finished("🎉 Processing complete!", summary, effect=effect)
+        return Finished(
+            "🎉 Processing complete!",
+            summary,
+            effect=effect,
+            last=lambda: self._last_events(steps, html),
+        )
 
-    async def _complete(self, steps: list[PlanStep]) -> None:
-        def effect() -> Any:
-            run = raw_sql.get(Run, self.run.pk)
-            answer = raw_sql.get(Message, run.answer_id)  # saved by the completion phase
-            ended = ending.end(run, Run.Status.SUCCEEDED)
-            duration_ms = ending.duration_ms(run)
-            statuses = [step.status for step in _tool_steps(steps)]
-            objects = [kind for kind, _ in _changed_objects(run)]
-            last = events.Complete(
-                run.pk,
-                response=answer.content,
-                message=Answer(
-                    id=str(answer.pk),
-                    role="assistant",
-                    content=answer.content,
-                    html=render(answer.content),
-                ),
-                usage=self.model.usage.as_json(),
-                duration_ms=duration_ms,
-                texts={"line": texts.done(duration_ms, statuses, objects)},
-            )
-            return Done(None, [*ended, last])
-
-        await self.recorder.append(effect=effect)
+    def _last_events(self, steps: list[PlanStep], html: str | None = None) -> list[events.Event]:
+        """Ends the run inside an effect, after its answer was saved; returns the events."""
+        run = raw_sql.get(Run, self.run.pk)
+        answer = raw_sql.get(Message, run.answer_id)
+        ended = ending.end(run, Run.Status.SUCCEEDED)
+        duration_ms = ending.duration_ms(run)
+        statuses = [step.status for step in _tool_steps(steps)]
+        objects = [kind for kind, _ in _changed_objects(run)]
+        last = events.Complete(
+            run.pk,
+            response=answer.content,
+            message=Answer(
+                id=str(answer.pk),
+                role="assistant",
+                content=answer.content,
+                html=render(answer.content) if html is None else html,
+            ),
+            usage=self.model.usage.as_json(),
+            duration_ms=duration_ms,
+            texts={"line": texts.done(duration_ms, statuses, objects)},
+        )
+        return [*ended, last]
 
 
 def _tool_steps(steps: Iterable[PlanStep]) -> list[PlanStep]:

@@ -159,10 +159,13 @@ def _estimate(samples: Collection[int]) -> Estimate | None:
 
 
 def _load() -> History:
-    # The latest by primary key, which grows in the order of writing, so that no other index is needed.
+    # A range of primary keys, which grow in the order of writing: a database that may choose would
+    # rather begin with all successful runs.
+    last = PhaseResult.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     # Without retries: they adopt the phases of the failed run, which would count twice.
     phases = list(
-        PhaseResult.objects.filter(run__status=Run.Status.SUCCEEDED, run__retry_of=None)
+        PhaseResult.objects.filter(pk__gt=last - 2 * MAX_PHASES)
+        .filter(run__status=Run.Status.SUCCEEDED, run__retry_of=None)
         .order_by("-pk")
         .values_list("run", "phase", "run__model", "run__session__project", "duration_ms")[
             :MAX_PHASES

@@ -19,6 +19,7 @@ from agent.event_log.times import stamp
 from agent.exceptions import Fenced, PlanInvalid, Refused
 from agent.llm.base import Revise
 from agent.models import Approval, PhaseResult, PlanRevision, PlanStep, Run
+from agent.models.base import literals
 from agent.plan import Plan
 from agent.plans import approval_policy, dry_run, estimates, parser, store, validation
 from agent.plans.dry_run import Effect
@@ -210,7 +211,8 @@ def _requeue(run: Run) -> None:
 
 def overdue() -> list[tuple[UUID, UUID]]:
     """Returns the session and the id of each open approval whose time is up."""
-    late = Approval.objects.filter(status=Approval.Status.REQUESTED, expires_at__lte=timezone.now())
+    (requested,) = literals(Approval.Status.REQUESTED)
+    late = Approval.objects.filter(status=requested, expires_at__lte=timezone.now())
     return list(late.values_list("run__session", "pk"))
 
 

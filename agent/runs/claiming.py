@@ -105,7 +105,7 @@ def _with_related(run: Run) -> Run:
 def interrupted(sessions: Collection[UUID]) -> dict[UUID, UUID]:
     """Returns by session, of `sessions`, the run that was started and that no process executes."""
     expired = Q(lease_until=None) | Q(lease_until__lte=timezone.now())
-    rows = Run.objects.filter(expired, session__in=sessions, status=Run.Status.RUNNING)
+    rows = Run.unfinished.filter(expired, session__in=sessions, status=Run.Status.RUNNING)
     return dict(rows.values_list("session", "pk"))
 
 
@@ -125,7 +125,7 @@ def hand_over(owner: str, session: UUID | None = None) -> int:
     """Ends the leases of `owner`, or only those in `session`, so that another process can claim the
     runs at once; returns how many.
     """
-    held = Run.objects.filter(lease_owner=owner, status=Run.Status.RUNNING)
+    held = Run.unfinished.filter(lease_owner=owner, status=Run.Status.RUNNING)
     if session is not None:
         held = held.filter(session=session)
     return held.update(lease_until=None, claims=0)

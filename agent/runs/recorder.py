@@ -34,6 +34,16 @@ class Finished:
     # Writes rows in the same transaction as the result; returns their events.
     effect: Callable[[], Sequence[events.Event]] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)  # of the progress event
+    # Like `effect`, but after the phase's own event.
+    last: Callable[[], Sequence[events.Event]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A phase that has started: its row, and the monotonic clock of its start."""
+
+    row: PhaseResult
+    clock: float
 
 
 class Recorder:
@@ -43,7 +53,7 @@ class Recorder:
         self.run = claimed.run
         self.fence = claimed.fence
         self.usage = usage
-        self.open: list[Phase] = []  # started and not finished
+        self.open: dict[Phase, _Begun] = {}  # started and not finished
         self.durations: dict[str, int] = {}  # milliseconds of each finished phase
         self.outlook: RemainingTime
         self._results: dict[str, Mapping[str, Any]] = {}
@@ -82,36 +92,51 @@ class Recorder:
         )
 
     async def phase(
-        self, phase: Phase, work: Callable[[], Awaitable[Finished]], line: str = ""
+        self,
+        phase: Phase,
+        work: Callable[[], Awaitable[Finished]],
+        line: str = "",
+        then: Sequence[Phase] = (),
     ) -> Mapping[str, Any]:
         """Runs `work` between the phase's `started` and `finished` events; returns its result.
 
-        The result and the rows of `Finished.effect` commit with the `finished` event. A phase that
-        an earlier claim finished is not run again: its stored result is returned. `line`: what the run
-        does meanwhile, when the phase alone does not say it.
+        The result and the rows of `Finished.effect` commit with the `finished` event, and with them
+        the `started` events of the phases `then`, whose work begins at once. A phase that an earlier
+        claim finished is not run again: its stored result is returned. `line`: what the run does
+        meanwhile, when the phase alone does not say it.
         """
         if phase in self._results:
             return self._results[phase]
-        row = PhaseResult(run=self.run, phase=phase, started_at=timezone.now())
-        clock = time.monotonic()
-        self.open.append(phase)
-        started = {"phase": "started", **self.outlook.phase_started(phase)}
-        told = {"line": line} if line else None
-        await self.append(
-            events.Progress(self.run.pk, phase, STARTED[phase], "", started, texts=told)
-        )
+        if phase not in self.open:
+            await self.append(self._start(phase, line))
         finished = await work()
-        row.result, row.duration_ms = finished.result, round((time.monotonic() - clock) * 1000)
-        self._saved_usage = await self.append(effect=lambda: self._save(row, finished))
-        self.open.remove(phase)
-        self.durations[phase] = row.duration_ms
-        self._adopt(phase, finished.result)
+        begun = self.open[phase]
+        begun.row.result = finished.result
+        begun.row.duration_ms = round((time.monotonic() - begun.clock) * 1000)
+        self._adopt(phase, finished.result)  # before the estimates of the phases `then`
+        self._saved_usage = await self.append(effect=lambda: self._save(begun.row, finished, then))
+        del self.open[phase]
+        self.durations[phase] = begun.row.duration_ms
         return finished.result
 
-    def _save(self, row: PhaseResult, finished: Finished) -> Done[Mapping[str, int]]:
+    def _start(self, phase: Phase, line: str = "") -> events.Event:
+        """Opens a phase; returns its `started` event."""
+        row = PhaseResult(run=self.run, phase=phase, started_at=timezone.now())
+        self.open[phase] = _Begun(row, time.monotonic())
+        started = {"phase": "started", **self.outlook.phase_started(phase)}
+        told = {"line": line} if line else None
+        return events.Progress(self.run.pk, phase, STARTED[phase], "", started, texts=told)
+
+    def _save(
+        self, row: PhaseResult, finished: Finished, then: Sequence[Phase]
+    ) -> Done[Mapping[str, int]]:
         effect_events = finished.effect() if finished.effect else ()
         raw_sql.insert(row)
-        return Done(self.save_usage(), [*effect_events, self._finished_event(row, finished)])
+        used = self.save_usage()
+        own = self._finished_event(row, finished)
+        last = finished.last() if finished.last else ()
+        started = [self._start(phase) for phase in then if phase not in self._results]
+        return Done(used, [*effect_events, own, *last, *started])
 
     def save_usage(self) -> Mapping[str, int]:
         """Saves the usage so far, inside an effect, and resets the claims: the run makes progress."""
@@ -137,5 +162,5 @@ class Recorder:
             events.Progress(
                 self.run.pk, phase, f"❌ {DOING[phase]} failed", reason, {"phase": "failed"}
             )
-            for phase in reversed(self.open)
+            for phase in reversed(list(self.open))
         ]

@@ -124,12 +124,8 @@ class SearchMemories(Arguments):
 @tool(alters=False)
 def search_memories(call: ToolCall, arguments: SearchMemories) -> MemoriesFound:
     """Finds memories of the project by words and kind. Changes nothing."""
-    matches = _matching(call.project_id, arguments.query)
-    if arguments.kind is not None:
-        matches = [memory for memory in matches if memory.kind == arguments.kind]
-    return MemoriesFound(
-        memories=[_found(memory) for memory in matches[: arguments.limit]], total=len(matches)
-    )
+    matches, total = _matching(call.project_id, arguments)
+    return MemoriesFound(memories=[_found(memory) for memory in matches], total=total)
 
 
 class DeleteMemory(Arguments):
@@ -148,11 +144,19 @@ def delete_memory(call: ToolCall, arguments: DeleteMemory) -> MemoryMade:
     return MemoryMade(memory_id=str(memory.pk), title=memory.title)
 
 
-def _matching(project_id: UUID, query: str) -> list[Memory]:
-    if query.strip():
-        return memories.recall(project_id, query, _MAX_MATCHES)
-    newest_first: Any = Memory.objects.filter(project_id=project_id)
-    return list(newest_first)
+def _matching(project_id: UUID, arguments: SearchMemories) -> tuple[list[Memory], int]:
+    """Returns the first matches, and how many there are."""
+    if not arguments.query.strip():
+        newest_first: Any = Memory.objects.filter(project_id=project_id)
+        if arguments.kind is not None:
+            newest_first = newest_first.filter(kind=arguments.kind)
+        return list(newest_first[: arguments.limit]), newest_first.count()
+    found = [
+        memory
+        for memory in memories.recall(project_id, arguments.query, _MAX_MATCHES)
+        if arguments.kind in (None, memory.kind)
+    ]
+    return found[: arguments.limit], len(found)
 
 
 def _found(memory: Memory) -> MemoryFound:

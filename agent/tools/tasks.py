@@ -309,14 +309,11 @@ def search_tasks(call: ToolCall, arguments: SearchTasks) -> TasksFound:
 
     Best matches first; without a query, in the order of the board.
     """
-    tasks = _matching(call.project_id, arguments.query)
-    if arguments.status:
-        tasks = [task for task in tasks if task.status in arguments.status]
-    page = tasks[: arguments.limit]
+    tasks, total = _matching(call.project_id, arguments)
     return TasksFound(
-        tasks=[_found(task) for task in page],
-        task_ids=[str(task.pk) for task in page],
-        total=len(tasks),
+        tasks=[_found(task) for task in tasks],
+        task_ids=[str(task.pk) for task in tasks],
+        total=total,
     )
 
 
@@ -364,13 +361,17 @@ def _parent(call: ToolCall, reference: str) -> Task | None:
     return _task(call, reference) if reference.strip() else None
 
 
-def _matching(project_id: UUID, query: str) -> list[Task]:
+def _matching(project_id: UUID, arguments: SearchTasks) -> tuple[list[Task], int]:
+    """Returns the first matches, and how many there are."""
     tasks: Any = Task.objects.filter(project_id=project_id)
-    if not query.strip():
-        return list(tasks)
-    ids = search_index.search(project_id, "task", query, _MAX_MATCHES)
+    if arguments.status:
+        tasks = tasks.filter(status__in=arguments.status)
+    if not arguments.query.strip():
+        return list(tasks[: arguments.limit]), tasks.count()
+    ids = search_index.search(project_id, "task", arguments.query, _MAX_MATCHES)
     by_id = tasks.in_bulk(ids)
-    return [by_id[key] for key in ids if key in by_id]
+    found = [by_id[key] for key in ids if key in by_id]
+    return found[: arguments.limit], len(found)
 
 
 def _found(task: Task) -> TaskFound:

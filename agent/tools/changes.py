@@ -1,0 +1,78 @@
+"""The tool that tells what changed on the board and in the memory.
+
+Docstrings and field descriptions are written for the model.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import islice
+from operator import attrgetter
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+from agent.event_log.times import stamp
+from agent.models import Memory, Task
+from agent.tools.registry import Arguments, Result, ToolCall, tool
+
+Action = Literal["created", "changed", "deleted"]
+
+
+class Changed(Result):
+    object: Literal["task", "memory"]
+    id: str
+    title: str
+    action: Action = Field(description="created also if it was changed afterwards.")
+    status: str = Field(description="The present status of a task, the kind of a memory.")
+    at: str = Field(description="Time of its latest change.")
+
+
+class ChangesFound(Result):
+    changes: list[Changed]
+    more: bool = Field(description="There are older ones.")
+
+
+class ListChanges(Arguments):
+    since: AwareDatetime = Field(description="ISO 8601 with time zone, e.g. 2026-03-04T09:00:00Z.")
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+
+
+@tool(alters=False)
+def list_changes(call: ToolCall, arguments: ListChanges) -> ChangesFound:
+    """Lists the tasks and memories that were created, changed or deleted since a time, whoever did
+    it, latest change first. Changes nothing."""
+    wanted = arguments.limit + 1
+    rows = sorted(
+        [
+            row
+            for model in (Task, Memory)
+            for row in _latest(model, call.project_id, arguments.since)[:wanted]
+        ],
+        key=attrgetter("updated_at"),
+        reverse=True,
+    )
+    return ChangesFound(
+        changes=[_changed(row, arguments.since) for row in islice(rows, arguments.limit)],
+        more=len(rows) > arguments.limit,
+    )
+
+
+def _latest(model: Any, project_id: UUID, since: datetime) -> Any:
+    rows = model.all_objects.filter(project_id=project_id, updated_at__gte=since)
+    return rows.order_by("-updated_at")
+
+
+def _changed(row: Task | Memory, since: datetime) -> Changed:
+    created = "created" if row.created_at >= since else "changed"
+    return Changed.model_validate(
+        {
+            "object": "task" if isinstance(row, Task) else "memory",
+            "id": str(row.pk),
+            "title": row.title,
+            "action": created if row.deleted_at is None else "deleted",
+            "status": str(row.status if isinstance(row, Task) else row.kind),
+            "at": stamp(row.updated_at),
+        }
+    )

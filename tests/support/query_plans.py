@@ -1,0 +1,240 @@
+"""Fills a database, does what a site does all day, and tells which queries read much of it.
+
+As a program, with the server's environment: prints JSON, a list of what each such query reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import django
+
+# Rows of each kind in the one project, and rows of a growing table that one query may read.
+SIZE, BOUND = 6000, 2500
+GROWING = (
+    *("agent_event", "agent_run", "agent_message", "agent_chatsession", "agent_feedback"),
+    *("agent_planrevision", "agent_planstep", "agent_phaseresult", "agent_approval"),
+    *("agent_task", "agent_task_depends_on", "agent_memory", "agent_memoryrevision"),
+    "agent_searchentry",
+)
+Statement = tuple[str, Any]
+
+
+def fill() -> dict[str, Any]:
+    """Makes a project of `SIZE` tasks and memories, and `SIZE` runs in sessions of twenty."""
+    from django.contrib.auth.models import User
+
+    from agent.models import ChatSession, Memory, Project, Task
+    from agent.text import search_index
+    from tests.support.long_session import fill as fill_session
+
+    alice = User.objects.create_superuser("alice")
+    project = Project.objects.create(name="Large", owner=alice)
+    for model, kind, more in ((Task, "task", {}), (Memory, "memory", {"content": "We use it"})):
+        rows = model.objects.bulk_create(
+            model(project=project, title=f"{WORDS[n % len(WORDS)]} {n}", **_of_row(n, more))
+            for n in range(SIZE)
+        )
+        search_index.put(
+            search_index.entry(project_id=project.pk, kind=kind, object_id=row.pk, body=row.title)
+            for row in rows
+        )
+    sessions = ChatSession.objects.bulk_create(
+        ChatSession(project=project, title=f"Session {n}", created_by=alice)
+        for n in range(SIZE // 20)
+    )
+    for session in sessions:
+        fill_session(session.pk, 20)
+    _fill_plans()
+    return {"alice": alice, "project": project, "session": sessions[-1]}
+
+
+WORDS = ("Login", "Invoice", "Calendar", "Reminder", "Export", "Patient", "Report")
+
+
+def _of_row(number: int, more: dict[str, Any]) -> dict[str, Any]:
+    of_task = {"position": number * 2**24, "status": "completed" if number % 60 else "pending"}
+    return {"content": f"{more['content']} {number}"} if more else of_task
+
+
+def _fill_plans() -> None:
+    from django.utils import timezone
+
+    from agent.models import Approval, PhaseResult, PlanRevision, PlanStep, Run
+
+    now = timezone.now()
+    runs = list(Run.objects.all())
+    plans = PlanRevision.objects.bulk_create(PlanRevision(run=run, revision=1) for run in runs)
+    PlanStep.objects.bulk_create(
+        PlanStep(plan=plan, key="s1", position=0, type="tool", tool="create_task") for plan in plans
+    )
+    PhaseResult.objects.bulk_create(
+        PhaseResult(run=run, phase=phase, started_at=now, duration_ms=20)
+        for run in runs
+        for phase in ("start", "context", "analyzing", "planning", "validation", "execution")
+    )
+    Approval.objects.bulk_create(
+        Approval(run=plan.run, plan=plan, status="approved", expires_at=now - timedelta(hours=1))
+        for plan in plans
+    )
+
+
+@contextmanager
+def recorded() -> Iterator[dict[str, Statement]]:
+    """Collects each different statement that this process executes through Django."""
+    from django.db.backends.utils import CursorWrapper
+
+    found: dict[str, Statement] = {}
+    execute = CursorWrapper.execute
+
+    def record(self: Any, sql: str, params: Any = None) -> Any:
+        found.setdefault(sql, (sql, params))
+        return execute(self, sql, params)
+
+    with mock.patch.object(CursorWrapper, "execute", record):
+        yield found
+
+
+async def work(cast: dict[str, Any]) -> None:
+    """A run with steps that name what they change, and a run that waits for approval."""
+    from agent.runs.runs import MessageRequest
+    from tests.support.scripted_runs import create, outcome, use
+
+    steps = [
+        create("s1", "Water the plants"),
+        use("s2", "update_task", "s1", task="Login 7", priority="high", parent="Water the plants"),
+        use("s3", "change_task_status", task="the Export 11 task", status="completed"),
+        use("s4", "create_memory", title="Plants", content="We like plants.", kind="fact"),
+        use("s5", "update_memory", memory="Invoice 8", content="We use paper"),
+        use("s6", "search_tasks", query="login report"),
+        use("s7", "update_task", task="Patient 12", depends_on=["Report 13"]),
+        use("s8", "move_task", task="Patient 12", before="Report 13"),
+    ]
+    run = await outcome(cast["session"], cast["alice"], MessageRequest("Water Login 7"), *steps)
+    assert run.status == "succeeded", run.error
+    asked = MessageRequest("Delete Login 14", approval="required")
+    waits = await outcome(
+        cast["session"], cast["alice"], asked, use("s1", "delete_task", task="Login 14")
+    )
+    assert waits.status == "waiting", waits.error
+
+
+def look(cast: dict[str, Any]) -> None:
+    """What pages, programs and the loops of an engine ask."""
+    from asgiref.sync import async_to_sync
+    from django.test import Client
+
+    from agent.engine import sweep
+    from agent.runs import claiming
+
+    project, session = cast["project"], cast["session"]
+    client = Client(HTTP_HOST="127.0.0.1")
+    client.force_login(cast["alice"])
+    for path in (
+        f"/sessions/{session.pk}/",
+        f"/projects/{project.pk}/",
+        f"/api/projects/{project.pk}/tasks/",
+        f"/api/projects/{project.pk}/memories/",
+        f"/api/projects/{project.pk}/sessions/",
+        f"/api/sessions/{session.pk}/",
+        f"/api/sessions/{session.pk}/events/?after=10",
+        "/api/runs/",
+        "/admin/agent/run/",
+        "/admin/agent/chatsession/",
+    ):
+        answer = client.get(path)
+        assert answer.status_code == 200, (path, answer.status_code)
+    sweep.pending_sessions()
+    sweep.release_dead_leases()
+    async_to_sync(sweep.expire_approvals)()
+    claiming.interrupted([session.pk])
+    claiming.renew_leases("nobody", [])
+    claiming.hand_over("nobody")
+
+
+def findings(statements: list[Statement]) -> list[str]:
+    from django.db import connection
+
+    explain = _of_postgresql if connection.vendor == "postgresql" else _of_sqlite
+    found = []
+    for sql, params in statements:
+        if re.match(r"\s*(SELECT|UPDATE|DELETE|WITH)", sql):
+            found += [f"{reads}: {' '.join(sql.split())}" for reads in explain(sql, params)]
+    return found
+
+
+def _of_sqlite(sql: str, params: Any) -> list[str]:
+    """Returns the growing tables that the plan reads from one end to the other."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {sql}", params)
+        lines = [str(row[3]) for row in cursor.fetchall()]
+    scans = [line for line in lines if _scanned(line, sql) in GROWING]
+    # A scan of an index of few rows is none; nor one that ends at the first row that it finds.
+    return [line for line in scans if not re.search("run_unfinished|approval_by_expiry", line)]
+
+
+def _scanned(line: str, sql: str) -> str:
+    found = re.match(r"SCAN (\w+)", line)
+    if found is None:
+        return ""
+    alias = re.search(rf'"?(agent_\w+)"? (?:AS )?"?{found[1]}"?(?![\w."])', sql)
+    return alias[1] if alias else found[1]
+
+
+def _of_postgresql(sql: str, params: Any) -> list[str]:
+    """Returns the growing tables of which the query really reads more than `BOUND` rows."""
+    from django.db import connection, transaction
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params)
+        (plan,) = cursor.fetchone()[0]
+        transaction.set_rollback(True)
+    return [
+        f"{node['Relation Name']} {rows}"
+        for node in _nodes(plan["Plan"])
+        if node.get("Relation Name") in GROWING and (rows := _rows_read(node)) > BOUND
+    ]
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for part in node.get("Plans", ()):
+        yield from _nodes(part)
+
+
+def _rows_read(node: dict[str, Any]) -> float:
+    rows = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+    return float(rows * node["Actual Loops"])
+
+
+def main() -> None:
+    from django.core.management import call_command
+    from django.db import connection
+
+    call_command("migrate", verbosity=0)
+    cast = fill()
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    with recorded() as statements:
+        asyncio.run(work(cast))
+        look(cast)
+    print(json.dumps(findings(list(statements.values()))))
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "samurai_site.settings")
+    django.setup()
+    main()
