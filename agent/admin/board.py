@@ -18,7 +18,6 @@ class TaskAdmin(SoftDeleteAdmin):
     list_select_related = ("project", "parent")
     list_filter = (DeletedFilter, "status", "priority", "created_at")
     search_fields = ("title", "description", "project__name")
-    date_hierarchy = "created_at"
     ordering = ("-updated_at",)
     fields = (
         "project",

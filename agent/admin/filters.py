@@ -15,6 +15,7 @@ from agent.admin.base import ChoiceFilter
 from agent.models import Memory, Project, Run
 
 MAX_CHOICES = 30  # people find further rows by search
+MAX_READ = 1000  # latest memories whose categories are offered
 
 
 class LimitedChoicesFilter(admin.SimpleListFilter):
@@ -88,9 +89,9 @@ class CategoryFilter(admin.SimpleListFilter):
     parameter_name = "category__exact"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        rows = Memory.objects.exclude(category="").order_by("category")
-        names = rows.values_list("category", flat=True).distinct()[:MAX_CHOICES]
-        return [(name, name) for name in names]
+        latest = Memory.objects.order_by("-updated_at").values_list("category", flat=True)
+        names = sorted(set(latest[:MAX_READ]) - {""})
+        return [(name, name) for name in names[:MAX_CHOICES]]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.filter(category=self.value()) if self.value() else queryset

@@ -56,7 +56,6 @@ class MemoryAdmin(SoftDeleteAdmin):
     list_filter = (DeletedFilter, "kind", "updated_at", CategoryFilter, ProjectFilter)
     search_fields = ("title", "content", "category", "project__name")
     search_help_text = "Finds words in any form, and parts of the text"
-    date_hierarchy = "created_at"
     ordering = ("-updated_at",)
     actions = (*SoftDeleteAdmin.actions, "export_selected")
     fields = (
@@ -188,7 +187,6 @@ class MemoryRevisionAdmin(ReadOnlyAdmin):
     list_select_related = ("by",)
     list_filter = ("action", "kind", "created_at")
     search_fields = ("title", "content", "by__username")
-    date_hierarchy = "created_at"
     ordering = ("-created_at",)
     fields = (
         "memory",

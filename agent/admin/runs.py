@@ -23,6 +23,7 @@ from agent.models import Approval, Event, PhaseResult, PlanRevision, PlanStep, R
 from agent.plan import StepType
 from agent.support.counts import count
 from agent.support.durations import duration
+from agent.tools import registry
 
 
 class PhaseInline(ReadOnlyInline):
@@ -80,7 +81,6 @@ class RunAdmin(ReadOnlyAdmin):
         "created_by__username",
         "error",
     )
-    date_hierarchy = "created_at"
     ordering = ("-created_at",)
     fields = (
         "session",
@@ -160,7 +160,6 @@ class PhaseResultAdmin(ReadOnlyAdmin):
     list_select_related = ("run__session",)
     list_filter = (PhaseFilter, "started_at")
     search_fields = ("phase", "run__session__title")
-    date_hierarchy = "started_at"
     ordering = ("-id",)
     fields = ("run", "phase", "started_at", "took", "result_json")
     readonly_fields = fields
@@ -184,7 +183,6 @@ class PlanRevisionAdmin(ReadOnlyAdmin):
     list_select_related = ("run__session",)
     list_filter = ("created_at",)
     search_fields = ("summary", "run__session__title", "=digest")
-    date_hierarchy = "created_at"
     ordering = ("-created_at",)
     fields = ("run", "revision", "summary", "digest", "created_at")
     readonly_fields = fields
@@ -201,13 +199,18 @@ class StepTypeFilter(ChoiceFilter):
     options = [(str(type), str(type)) for type in StepType]
 
 
+class ToolFilter(ChoiceFilter):
+    title = "tool"
+    parameter_name = "tool"
+    options = [(tool.name, tool.name) for tool in registry.all_tools()]
+
+
 @admin.register(PlanStep)
 class PlanStepAdmin(ReadOnlyAdmin):
     list_display = ("description", "key", "type", "tool", "status", "took", "run", "started_at")
     list_select_related = ("plan__run",)
-    list_filter = ("status", StepTypeFilter, "tool", "started_at")
+    list_filter = ("status", StepTypeFilter, ToolFilter, "started_at")
     search_fields = ("description", "tool", "error", "plan__run__session__title")
-    date_hierarchy = "started_at"
     ordering = ("-id",)
     fields = (
         "plan",
@@ -258,7 +261,6 @@ class ApprovalAdmin(ReadOnlyAdmin):
     list_select_related = ("run__session", "decided_by")
     list_filter = ("status", "requested_at")
     search_fields = ("reason", "decided_by__username", "run__session__title")
-    date_hierarchy = "requested_at"
     ordering = ("-requested_at",)
     fields = (
         "run",

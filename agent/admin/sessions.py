@@ -73,7 +73,6 @@ class ChatSessionAdmin(CountedDeletion, LargeTableAdmin):
     list_filter = (LatestStatusFilter, "updated_at", ProjectFilter, PersonFilter)
     search_fields = ("title", "project__name", "created_by__username")
     search_help_text = "Finds titles, projects, users and messages"
-    date_hierarchy = "updated_at"
     readonly_fields = ("project", "created_by", "log", "run_count", "created_at", "updated_at")
     fields = ("project", "title", "approval", *readonly_fields[1:])
     inlines = (RunInline,)
@@ -225,7 +224,6 @@ class MessageAdmin(ReadOnlyAdmin):
     list_select_related = ("author", "session")
     list_filter = ("role", "created_at")
     search_fields = ("content", "author__username", "session__title")
-    date_hierarchy = "created_at"
     fields = ("session", "role", "author", "content", "client_id", "created_at")
     readonly_fields = fields
 

@@ -40,8 +40,8 @@ def pending_sessions() -> list[UUID]:
 def release_dead_leases() -> int:
     """Ends the leases of dead processes of this host; returns how many."""
     held = Run.unfinished.filter(status=Run.Status.RUNNING, lease_until__gt=timezone.now())
-    owners = held.exclude(lease_owner="").values_list("lease_owner", flat=True).distinct()
-    dead = [owner for owner in owners if process_identity.is_dead(owner)]
+    owners = held.exclude(lease_owner="").order_by().values_list("lease_owner", flat=True)
+    dead = [owner for owner in set(owners) if process_identity.is_dead(owner)]
     return held.filter(lease_owner__in=dead).update(lease_until=None) if dead else 0
 
 

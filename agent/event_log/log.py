@@ -34,6 +34,7 @@ __all__ = [
     "listen",
     "read",
     "read_now",
+    "submit",
     "unlisten",
 ]
 
@@ -75,8 +76,22 @@ async def append(
     claimed the run of `fence`, the run is over or the session was deleted, and whatever the effect
     raises; then nothing of this call is in the database.
     """
+    return await submit(session, new, fence=fence, effect=effect)
+
+
+def submit(
+    session: UUID,
+    new: Sequence[events.Event] = (),
+    *,
+    fence: Fence | None = None,
+    effect: Effect[Any] | None = None,
+) -> asyncio.Future[Any]:
+    """Does the same without waiting: returns the future of the value.
+
+    Entries of a session commit in the order of the calls.
+    """
     entry = Entry(session, new, fence, effect, asyncio.get_running_loop().create_future())
-    return await _writers.here().add(entry)
+    return _writers.here().add(entry)
 
 
 async def append_for_user(session: UUID, effect: Effect[Any], *, missing: str = "Run") -> Any:

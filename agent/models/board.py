@@ -50,6 +50,7 @@ class Task(SoftDeleteModel):
             models.Index(fields=["project", "position"], name="task_by_position"),
             models.Index(fields=["project", "title_key"], name="task_by_title"),
             models.Index(fields=["project", "-updated_at"], name="task_by_change"),
+            models.Index(fields=["-updated_at"], name="task_by_age"),
         ]
 
     def __str__(self) -> str:

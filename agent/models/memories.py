@@ -39,6 +39,7 @@ class Memory(SoftDeleteModel):
         verbose_name_plural = "memories"
         indexes = [
             models.Index(fields=["project", "-updated_at"], name="memory_by_age"),
+            models.Index(fields=["-updated_at"], name="memory_by_change"),
             models.Index(fields=["project", "title_key"], name="memory_by_title"),
             models.Index(fields=["project", "content_key"], name="memory_by_content"),
         ]
@@ -74,6 +75,7 @@ class MemoryRevision(UUIDModel):
         constraints = [
             models.UniqueConstraint(fields=["memory", "number"], name="one_revision_per_number")
         ]
+        indexes = [models.Index(fields=["created_at"], name="revision_by_time")]
 
     def __str__(self) -> str:
         return f"{self.action} {self.title}"

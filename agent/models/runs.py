@@ -105,6 +105,7 @@ class Run(UUIDModel):
                 name="run_unfinished",
             ),
             models.Index(fields=["created_by", "created_at"], name="run_by_person"),
+            models.Index(fields=["created_at"], name="run_by_time"),  # the admin's list
         ]
 
     def __str__(self) -> str:
@@ -150,6 +151,7 @@ class PlanRevision(UUIDModel):
         constraints = [
             models.UniqueConstraint(fields=["run", "revision"], name="one_plan_per_revision")
         ]
+        indexes = [models.Index(fields=["created_at"], name="plan_by_time")]
 
     def __str__(self) -> str:
         return f"Plan {self.revision} of {self.run_id}"
@@ -226,7 +228,8 @@ class Approval(UUIDModel):
         indexes = [
             models.Index(
                 fields=["expires_at"], condition=Q(status="requested"), name="approval_by_expiry"
-            )
+            ),
+            models.Index(fields=["requested_at"], name="approval_by_time"),
         ]
 
     def __str__(self) -> str:

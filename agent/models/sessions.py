@@ -47,7 +47,10 @@ class ChatSession(UUIDModel):
 
     class Meta:
         ordering = ["-updated_at", "id"]
-        indexes = [models.Index(fields=["project", "-updated_at"], name="session_by_activity")]
+        indexes = [
+            models.Index(fields=["project", "-updated_at"], name="session_by_activity"),
+            models.Index(fields=["-updated_at", "id"], name="session_by_age"),
+        ]
 
     def __str__(self) -> str:
         return self.title or "New session"
@@ -83,7 +86,10 @@ class Message(UUIDModel):
                 name="one_message_per_client_id",
             )
         ]
-        indexes = [models.Index(fields=["session", "created_at"], name="message_by_time")]
+        indexes = [
+            models.Index(fields=["session", "created_at"], name="message_by_time"),
+            models.Index(fields=["created_at", "id"], name="message_by_age"),
+        ]
 
     def __str__(self) -> str:
         return self.content[:60]

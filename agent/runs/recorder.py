@@ -5,7 +5,9 @@ Every method that writes may raise `Fenced`: the run was taken away, so stop exe
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +24,9 @@ from agent.plans import estimates
 from agent.plans.estimates import RemainingTime
 from agent.runs.claiming import Claimed
 from agent.support import raw_sql
+
+# Events of progress that a run may report before the first of them is committed.
+MAX_UNCOMMITTED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,12 @@ class _Begun:
     clock: float
 
 
+def _read_error(future: asyncio.Future[Any]) -> None:
+    """Marks the error as seen: the run may end before it waits for this future."""
+    if not future.cancelled():
+        future.exception()
+
+
 class Recorder:
     """Writes for one claimed run. `load` comes first."""
 
@@ -58,6 +69,7 @@ class Recorder:
         self.outlook: RemainingTime
         self._results: dict[str, Mapping[str, Any]] = {}
         self._saved_usage: Mapping[str, int] | None = None  # `usage` as it was last saved
+        self._uncommitted: deque[asyncio.Future[Any]] = deque()  # of progress, oldest first
 
     def load(self, model: str) -> None:
         """Reads back the phases that earlier claims finished. `model` names the model used now."""
@@ -77,7 +89,11 @@ class Recorder:
         return phase in self._results
 
     async def append(self, *new: events.Event, effect: log.Effect[Any] | None = None) -> Any:
-        return await log.append(self.run.session_id, new, fence=self.fence, effect=effect)
+        """Returns once the events are committed, and all earlier ones of the run."""
+        value = await log.append(self.run.session_id, new, fence=self.fence, effect=effect)
+        while self._uncommitted:
+            await self._uncommitted.popleft()
+        return value
 
     async def progress(
         self,
@@ -86,10 +102,17 @@ class Recorder:
         details: str = "",
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        """The progress callback: returns once the event is committed and passed on to the viewers."""
-        await self.append(
-            events.Progress(self.run.pk, step, message, details, dict(metadata or {}))
-        )
+        """The progress callback: tells of work inside a phase. Returns at once, unless `MAX_UNCOMMITTED`
+        earlier calls wait for their commit. Viewers see an event only after its commit.
+        """
+        event = events.Progress(self.run.pk, step, message, details, dict(metadata or {}))
+        future = log.submit(self.run.session_id, [event], fence=self.fence)
+        future.add_done_callback(_read_error)
+        self._uncommitted.append(future)
+        while self._uncommitted and (
+            self._uncommitted[0].done() or len(self._uncommitted) > MAX_UNCOMMITTED
+        ):
+            await self._uncommitted.popleft()
 
     async def phase(
         self,

@@ -44,6 +44,10 @@ VALID: dict[str, list[dict[str, Any]]] = {
         {"query": "login", "status": ["pending", "blocked"], "limit": 50},
         {"query": "", "status": [], "limit": 1},
     ],
+    "list_changes": [
+        {"since": "2026-03-04T09:00:00Z"},
+        {"since": "2026-03-04T09:00:00.123+01:00", "limit": 100},
+    ],
     "change_tasks_status": [
         {"tasks": ["Login"], "status": "completed"},
         {"tasks": [str(uuid4()) for _ in range(100)], "status": "blocked"},

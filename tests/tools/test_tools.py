@@ -50,6 +50,10 @@ REFUSED: list[tuple[str, Any]] = [
     ("create_tasks", {"tasks": [{"title": "Login", "after": ["0"]}]}),
     ("create_tasks", {"tasks": [{"title": "One"}, {"title": "Two", "after": [True]}]}),
     ("create_tasks", {"tasks": [{"title": "One", "after": [1]}, {"title": "Two"}]}),
+    ("list_changes", {}),
+    ("list_changes", {"since": "yesterday"}),
+    ("list_changes", {"since": "2026-03-04T09:00:00"}),
+    ("list_changes", {"since": "2026-03-04T09:00:00Z", "limit": 101}),
     ("move_task", {"task": "Login"}),
     ("move_task", {"task": "Login", "before": "A", "after": "B"}),
     ("update_tasks", {"tasks": ["Login"]}),
@@ -327,3 +331,28 @@ def test_references_to_nothing_or_to_several_are_told_before_anything_runs(
     assert missing_objects(project.pk, tool("delete_memory"), {"memory": "SMS reminder"}) == [
         "memory: There is no memory “SMS reminder” in this project."
     ]
+
+
+def test_changes_since_a_time_are_listed_latest_first(call: ToolCall, use: Use) -> None:
+    for title in ("Old", "Older"):
+        use("create_task", title=title)
+    use("create_memory", title="Speed", content="We cache.", kind="decision")
+    Task.objects.update(created_at="2026-03-01T09:00Z", updated_at="2026-03-01T09:00Z")
+    Memory.objects.update(created_at="2026-03-01T09:00Z", updated_at="2026-03-01T09:00Z")
+    use("create_task", title="New")
+    use("change_task_status", task="Old", status="completed")
+    use("delete_memory", memory="Speed")
+    found = use("list_changes", since="2026-03-02T00:00:00Z")
+    told = [(each["title"], each["action"], each["status"]) for each in found["changes"]]
+    assert told == [
+        ("Speed", "deleted", "decision"),
+        ("Old", "changed", "completed"),
+        ("New", "created", "pending"),
+    ]
+    assert found["more"] is False
+    limited = use("list_changes", since="2026-03-01T00:00:00+01:00", limit=3)
+    assert ([each["title"] for each in limited["changes"]], limited["more"]) == (
+        ["Speed", "Old", "New"],
+        True,
+    )
+    assert use("list_changes", since="2199-01-01T00:00:00Z")["changes"] == []
