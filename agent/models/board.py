@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 
 from agent.models.base import SoftDeleteModel, TextKeyField
 from agent.models.projects import Project
@@ -48,6 +49,12 @@ class Task(SoftDeleteModel):
         ordering = ["position", "created_at", "id"]
         indexes = [
             models.Index(fields=["project", "position"], name="task_by_position"),
+            # Literally as in the queries of `agent.pipeline.context`.
+            models.Index(
+                fields=["project", "position", "created_at", "id"],
+                condition=Q(deleted_at=None, status__in=["pending", "in_progress", "blocked"]),
+                name="task_open",
+            ),
             models.Index(fields=["project", "title_key"], name="task_by_title"),
             models.Index(fields=["project", "-updated_at"], name="task_by_change"),
             models.Index(fields=["-updated_at"], name="task_by_age"),

@@ -15,7 +15,7 @@ from agent.models import ApprovalMode, Memory, Run, Task
 from agent.plan import Step, StepType, placeholders
 from agent.plans.dry_run import Effect
 from agent.support.counts import count
-from agent.text import lookup
+from agent.text import lookup, search_index
 from agent.tools import registry
 from agent.tools.registry import Tool
 
@@ -50,6 +50,7 @@ _KINDS = {
     "task": re.compile(r"\b(?:tasks?|to-?dos?|tickets?|aufgaben?)\b", re.I),
     "memory": re.compile(r"\b(?:memory|memories|decisions?|preferences?|facts?|notes?)\b", re.I),
 }
+_MAX_COMPARED = 200  # objects of a kind
 _MODELS: Mapping[str, type[Task] | type[Memory]] = {"task": Task, "memory": Memory}
 
 
@@ -133,9 +134,12 @@ def _is_requested(run: Run, kind: str, key: UUID) -> bool:
     kinds = {name for name, words in _KINDS.items() if words.search(message)} or set(_KINDS)
     if kind not in kinds:
         return False
+    project = run.session.project_id
     titles: dict[UUID, str] = {}
     for name in kinds:
-        rows = _MODELS[name].objects.filter(project=run.session.project_id)
+        # An object that shares no word with the message cannot be the one that it asks for.
+        sharing = search_index.search(project, name, message, _MAX_COMPARED)
+        rows = _MODELS[name].objects.filter(project=project, pk__in={*sharing, key})
         titles |= dict(rows.values_list("pk", "title"))
     return lookup.identifies(message, key, titles)
 

@@ -159,19 +159,22 @@ def _estimate(samples: Collection[int]) -> Estimate | None:
 
 
 def _load() -> History:
-    # A range of primary keys, which grow in the order of writing: a database that may choose would
-    # rather begin with all successful runs.
-    last = PhaseResult.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    # The latest by primary key, which grows in the order of writing, and then their runs: a database
+    # that may choose would rather begin with all successful runs.
+    rows = PhaseResult.objects.order_by("-pk").values_list("run", "phase", "duration_ms")
+    latest = list(rows[: 2 * MAX_PHASES])
     # Without retries: they adopt the phases of the failed run, which would count twice.
-    phases = list(
-        PhaseResult.objects.filter(pk__gt=last - 2 * MAX_PHASES)
-        .filter(run__status=Run.Status.SUCCEEDED, run__retry_of=None)
-        .order_by("-pk")
-        .values_list("run", "phase", "run__model", "run__session__project", "duration_ms")[
-            :MAX_PHASES
-        ]
+    successful = Run.objects.filter(
+        pk__in={run for run, _, _ in latest}, status=Run.Status.SUCCEEDED, retry_of=None
     )
-    steps = PlanStep.objects.filter(type=StepType.TOOL, plan__run__in={row[0] for row in phases})
+    runs = {
+        key: (model, project)
+        for key, model, project in successful.values_list("pk", "model", "session__project")
+    }
+    phases = [
+        (run, phase, *runs[run], duration_ms) for run, phase, duration_ms in latest if run in runs
+    ][:MAX_PHASES]
+    steps = PlanStep.objects.filter(type=StepType.TOOL, plan__run__in=runs.keys())
     with_tools = set(steps.values_list("plan__run", flat=True))
     history = History(len(phases))
     for run, phase, model, project, duration_ms in phases:
