@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, Field
 
 from agent.event_log.times import stamp
 from agent.models import Memory, Task
@@ -34,8 +34,21 @@ class ChangesFound(Result):
     more: bool = Field(description="There are older ones.")
 
 
+def _with_time_zone(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("give a time zone")
+    return text
+
+
 class ListChanges(Arguments):
-    since: AwareDatetime = Field(description="ISO 8601 with time zone, e.g. 2026-03-04T09:00:00Z.")
+    since: Annotated[
+        str,
+        AfterValidator(_with_time_zone),
+        Field(
+            description="ISO 8601 with time zone, e.g. 2026-03-04T09:00:00Z.",
+            json_schema_extra={"format": "date-time"},
+        ),
+    ]
     limit: Annotated[int, Field(ge=1, le=100)] = 50
 
 
@@ -43,18 +56,18 @@ class ListChanges(Arguments):
 def list_changes(call: ToolCall, arguments: ListChanges) -> ChangesFound:
     """Lists the tasks and memories that were created, changed or deleted since a time, whoever did
     it, latest change first. Changes nothing."""
-    wanted = arguments.limit + 1
+    since, wanted = datetime.fromisoformat(arguments.since), arguments.limit + 1
     rows = sorted(
         [
             row
             for model in (Task, Memory)
-            for row in _latest(model, call.project_id, arguments.since)[:wanted]
+            for row in _latest(model, call.project_id, since)[:wanted]
         ],
         key=attrgetter("updated_at"),
         reverse=True,
     )
     return ChangesFound(
-        changes=[_changed(row, arguments.since) for row in islice(rows, arguments.limit)],
+        changes=[_changed(row, since) for row in islice(rows, arguments.limit)],
         more=len(rows) > arguments.limit,
     )
 

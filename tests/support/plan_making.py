@@ -47,7 +47,8 @@ class Maker:
             case "array":
                 return self.list(schema, named)
             case "string":
-                return self.text(schema)
+                is_time = schema.get("format") == "date-time"
+                return "2026-03-04T09:00:00Z" if is_time else self.text(schema)
             case "integer" | "number":
                 return self.random.randint(schema.get("minimum", 0), schema.get("maximum", 50))
             case "boolean":
