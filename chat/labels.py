@@ -45,5 +45,9 @@ TABLES = {
 def task_note(task: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     """Returns the small line under a task. `titles`: those of the board's tasks by id."""
     needed = ", ".join(f"“{titles[key]}”" for key in task["depends_on"] if key in titles)
-    notes = (NOTES.get(task["status"]), NOTES.get(task["priority"]), needed and AFTER.format(needed))
+    notes = (
+        NOTES.get(task["status"]),
+        NOTES.get(task["priority"]),
+        needed and AFTER.format(needed),
+    )
     return " · ".join(filter(None, notes))
