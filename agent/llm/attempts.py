@@ -69,8 +69,10 @@ class Attempts:
         if not fitted.left_out:
             self.left_out.pop(self.prompt.verb, None)
             return
+        about = "" if self.window.size == self.window.known else "about "
         self.left_out[self.prompt.verb] = (
-            f"Left out to fit the model's window of {self.window.size:,} tokens: {fitted.left_out}"
+            f"Left out to fit the model's window of {about}{self.window.size:,} tokens:"
+            f" {fitted.left_out}"
         )
 
     def _too_long(self, fitted: Fitted) -> BudgetExceeded:

@@ -79,12 +79,14 @@ class _Parts:
         self.added = [dict(turn) for turn in prompt.added]
         self._excess = 0
         self._left_out: dict[tuple[str, str], int] = {}  # how many of each kind
-        self._shortened: set[tuple[int, str]] = set()  # texts, by their holder's id and their name
+        # The kinds of the shortened texts, by their holder's id and their name.
+        self._shortened: dict[tuple[int, str], tuple[str, str]] = {}
 
     def rendered(self) -> Fitted:
         left_out = ", ".join(
             one if number == 1 else many.format(number)
             for (one, many), number in self._left_out.items()
+            if number
         )
         system = render(self.prompt.verb, self.values)
         values = {**self.values, "context": self.context, "left_out": left_out}
@@ -128,8 +130,12 @@ class _Parts:
         """Leaves out items of a list of the context, from its end, or its start if `place` is 0."""
         items = self.context[name] = list(self.context[name])
         while self._excess > 0 and len(items) > keep:
-            self._excess -= _tokens_of(items.pop(place))
+            item = items.pop(place)
+            self._excess -= _tokens_of(item)
             self._count(kind)
+            for text in item:  # it is left out as a whole now
+                if shortened := self._shortened.pop((id(item), text), None):
+                    self._count(shortened, -1)
 
     def _cut_results(self, length: int) -> None:
         for step in self.values.get("outcome", {}).get("steps", ()):
@@ -152,11 +158,11 @@ class _Parts:
         holder[name] = text[:length] + "…" if length else ""
         self._excess -= max(1, estimate(text) - estimate(holder[name]))
         if (id(holder), name) not in self._shortened:
-            self._shortened.add((id(holder), name))
+            self._shortened[id(holder), name] = kind
             self._count(kind)
 
-    def _count(self, kind: tuple[str, str]) -> None:
-        self._left_out[kind] = self._left_out.get(kind, 0) + 1
+    def _count(self, kind: tuple[str, str], number: int = 1) -> None:
+        self._left_out[kind] = self._left_out.get(kind, 0) + number
 
 
 def _tokens_of(item: Mapping[str, Any]) -> int:

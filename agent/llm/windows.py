@@ -14,8 +14,8 @@ from agent.exceptions import BudgetExceeded
 
 SMALLEST = 256  # tokens; a smaller number is not a window
 MAX_RESERVE = 16_000  # tokens of a large window that are left to the answer
-# Real tokens per estimated token, and the least that a server's count may be without being a mistake.
-MIN_RATIO, MAX_RATIO, IMPLAUSIBLE = 0.5, 4.0, 0.4
+# Real tokens per estimated token. A count below is not one of the whole prompt.
+MIN_RATIO, MAX_RATIO = 0.5, 4.0
 # How much of a refused prompt is sent next when the refusal does not tell how long it may be.
 SHORTER = 0.7
 _MIN_CUT = 512  # tokens; a server that reports fewer did not cut the prompt
@@ -53,7 +53,7 @@ class Window:
     ratio: float = 1.0
     asked: bool = False  # the server was asked for the size
     _calibrated: bool = False
-    _short_count: int = 0  # the last count that was far lower than the prompt
+    _last_count: int = 0
 
     @property
     def size(self) -> int | None:
@@ -81,23 +81,22 @@ class Window:
 
     def counted(self, prompt: int, estimated: int) -> bool:
         """Learns from the count of a prompt that was answered. Returns whether the server cut it."""
-        if self._was_cut(prompt, self.real(estimated)):
+        if self._was_cut(prompt, estimated):
             self.limit(prompt)
             return True
-        self._short_count = prompt
-        if prompt > IMPLAUSIBLE * estimated:
+        self._last_count = prompt
+        if prompt >= MIN_RATIO * estimated:
             self._calibrate(prompt / estimated)
         return False
 
-    def _was_cut(self, prompt: int, sent: int) -> bool:
-        if prompt < _MIN_CUT or prompt >= sent:
+    def _was_cut(self, prompt: int, estimated: int) -> bool:
+        """Whether the count is a window: a power of two below the prompt, or far too low for it."""
+        if prompt < _MIN_CUT:
             return False
-        is_power = prompt & (prompt - 1) == 0
-        is_round = prompt % 1024 in (0, 1023, 1022)
-        far_lower = prompt < sent * MIN_RATIO
-        return (is_power and prompt >= 2048) or (
-            far_lower and (is_round or prompt == self._short_count)
-        )
+        is_power = prompt >= 2 * 1024 and prompt & (prompt - 1) == 0
+        if prompt < MIN_RATIO * estimated:
+            return prompt % 1024 == 0 or prompt == self._last_count
+        return is_power and prompt < self.real(estimated)
 
     def _calibrate(self, ratio: float) -> None:
         """Follows a higher ratio at once and a lower one slowly: too long a prompt is refused."""
