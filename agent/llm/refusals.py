@@ -30,7 +30,7 @@ _LONG = re.compile(
 )
 
 _NUMBER = r"(\d[\d,_]*)"
-# Patterns of the window and of the prompt's own count, the surest first.
+# Patterns of the window, and of the prompt's own count without the answer's; the surest first.
 _WINDOW = tuple(
     re.compile(pattern)
     for pattern in (
@@ -40,7 +40,6 @@ _WINDOW = tuple(
         rf"{_NUMBER} max(?:imum)?\b",
         r"(?:context|model(?:'s)?|maximum|available|prompt|input)[ _](?:context )?"
         rf"(?:length|size|window|limit)(?: is| of)?(?: only)?[:\s(]{{1,3}}{_NUMBER}",
-        rf"configured limit of {_NUMBER}",
     )
 )
 _PROMPT = tuple(
@@ -55,8 +54,7 @@ _PROMPT = tuple(
         rf"{_NUMBER} tokens > ",
     )
 )
-# A count of prompt and answer together: it shows only that the prompt has no more.
-_MIN_TOKENS = 64
+_MIN_TOKENS = 64  # a smaller number counts something else
 
 
 def is_for_length(status: int, body: Any, text: str) -> bool:

@@ -19,6 +19,7 @@ MIN_RATIO, MAX_RATIO = 0.5, 4.0
 # How much of a refused prompt is sent next when the refusal does not tell how long it may be.
 SHORTER = 0.7
 _MIN_CUT = 512  # tokens; a server that reports fewer did not cut the prompt
+_OTHER_PROMPT = 0.05  # prompts of the same length have estimates that differ less
 
 # What servers call the window in their lists of models.
 _FIELDS = frozenset(
@@ -54,6 +55,7 @@ class Window:
     asked: bool = False  # the server was asked for the size
     _calibrated: bool = False
     _last_count: int = 0
+    _last_estimated: int = 0
 
     @property
     def size(self) -> int | None:
@@ -84,19 +86,19 @@ class Window:
         if self._was_cut(prompt, estimated):
             self.limit(prompt)
             return True
-        self._last_count = prompt
+        self._last_count, self._last_estimated = prompt, estimated
         if prompt >= MIN_RATIO * estimated:
             self._calibrate(prompt / estimated)
         return False
 
     def _was_cut(self, prompt: int, estimated: int) -> bool:
-        """Whether the count is a window: a power of two below the prompt, or far too low for it."""
-        if prompt < _MIN_CUT:
+        """Whether the count is a window: a round number below the prompt, or that of another prompt."""
+        if prompt < _MIN_CUT or prompt >= self.real(estimated):
             return False
+        if prompt == self._last_count:
+            return abs(estimated - self._last_estimated) > estimated * _OTHER_PROMPT
         is_power = prompt >= 2 * 1024 and prompt & (prompt - 1) == 0
-        if prompt < MIN_RATIO * estimated:
-            return prompt % 1024 == 0 or prompt == self._last_count
-        return is_power and prompt < self.real(estimated)
+        return is_power or (prompt < MIN_RATIO * estimated and prompt % 1024 == 0)
 
     def _calibrate(self, ratio: float) -> None:
         """Follows a higher ratio at once and a lower one slowly: too long a prompt is refused."""

@@ -89,7 +89,7 @@ def test_parts_are_left_out_in_the_fixed_order() -> None:
     assert whole.left_out == ""
     assert all(part in text_of(whole) for part in ORDER)
     gone: list[str] = []
-    for limit in range(whole.tokens, 0, -25):
+    for limit in range(whole.tokens, 0, -50):
         text = text_of(fit(PROMPT, limit))
         gone += [part for part in ORDER if part not in text and part not in gone]
         assert all(part not in text for part in gone)  # and it stays gone
@@ -194,18 +194,25 @@ def test_a_count_that_cannot_be_of_the_prompt_is_ignored(count: int) -> None:
         ([2_048], 2_048),
         ([5_120], 5_120),
         ([3_000, 3_000], 3_000),
+        ([7_000, 7_000], 7_000),
         ([3_000, 3_001], None),
         ([100, 100], None),
-        ([12_000], None),
+        ([13_000], None),
     ],
 )
 def test_the_count_of_a_prompt_that_was_cut_is_the_window(
     counts: list[int], size: int | None
 ) -> None:
     window = Window()
-    cut = [window.counted(count, 12_000) for count in counts]
+    cut = [window.counted(count, 12_000 + 1_000 * n) for n, count in enumerate(counts)]
     assert window.size == size
     assert cut[-1] == (size is not None)
+
+
+def test_two_counts_of_one_prompt_are_no_window() -> None:
+    window = Window()
+    assert not any(window.counted(3_000, 12_000) for _ in range(3))
+    assert window.size is None
 
 
 def test_a_refusal_always_makes_the_next_prompt_shorter() -> None:
