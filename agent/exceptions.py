@@ -49,6 +49,21 @@ class ModelRefused(ModelError):
     retryable = False
 
 
+class BudgetExceeded(ModelRefused):
+    """The request is longer than the model's window.
+
+    `window`, `prompt`: the tokens of both that the server's refusal tells, if it does.
+    """
+
+    code = "budget_exceeded"
+
+    def __init__(
+        self, message: str = "", window: int | None = None, prompt: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.window, self.prompt = window, prompt
+
+
 class ModelInvalid(ModelError):
     """The model's answer was invalid."""
 
@@ -85,12 +100,6 @@ class AmbiguousReference(ToolFailed):
 
 
 # -- limits ----------------------------------------------------------------------------------------
-
-
-class BudgetExceeded(AgentError):
-    """The run exceeded its budget of model calls or tokens."""
-
-    code = "budget_exceeded"
 
 
 class RunTimeout(AgentError):

@@ -37,6 +37,7 @@ class ScriptedModel:
         gates: Mapping[str, asyncio.Event] | None = None,
     ) -> None:
         self.usage = Usage()
+        self.left_out: dict[str, str] = {}
         self.gates = dict(gates or {})
         self.asked: list[tuple[str, Any]] = []  # method name and argument of each call
         self._turns = {

@@ -37,6 +37,7 @@ class SlowModel:
 
     def __init__(self) -> None:
         self.usage = Usage()
+        self.left_out: dict[str, str] = {}
         self._at_work = 0
         self._since = 0.0
 

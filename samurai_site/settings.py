@@ -295,6 +295,7 @@ SAMURAI_ENGINE = env_choice("SAMURAI_ENGINE", "local", ("local", "procrastinate"
 OPENAI_API_KEY = env_str("OPENAI_API_KEY")
 OPENAI_BASE_URL = env_str("OPENAI_BASE_URL")
 SAMURAI_MODEL = env_str("SAMURAI_MODEL", "gpt-5-mini")
+SAMURAI_MODEL_CONTEXT = env_int("SAMURAI_MODEL_CONTEXT", 0)  # tokens
 # Timeouts in seconds: of one call to the model, including its answer, and of one whole run.
 SAMURAI_MODEL_TIMEOUT = env_int("SAMURAI_MODEL_TIMEOUT", 120, minimum=1)
 SAMURAI_RUN_TIMEOUT = env_int("SAMURAI_RUN_TIMEOUT", 900, minimum=1)

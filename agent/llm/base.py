@@ -152,10 +152,15 @@ class Usage:
 
 
 class Model(Protocol):
-    """A model for one run. Every method may raise `ModelError` and adds to `usage`."""
+    """A model for one run. Every method may raise `ModelError` and adds to `usage`.
+
+    `left_out`: what the last prompt of a method did not contain for lack of room, as a sentence for the
+    person, by the method's name. Its reader removes it.
+    """
 
     name: str
     usage: Usage
+    left_out: dict[str, str]
 
     async def analyze(self, context: Context) -> Analysis: ...
 

@@ -7,24 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import httpx2
 import openai
 
-from agent.exceptions import ModelInvalid, ModelRefused, ModelTimeout
-from agent.llm import capabilities, errors, responses, streams
+from agent.exceptions import BudgetExceeded, ModelInvalid, ModelRefused, ModelTimeout
+from agent.llm import capabilities, errors, lookup, responses, streams
+from agent.llm.attempts import Attempts
 from agent.llm.base import StartOver, Usage
 from agent.llm.capabilities import JsonMode
 from agent.llm.connections import client_of
 from agent.llm.errors import RequestFailed, Server
+from agent.llm.fitting import Prompt, Turn
 from agent.llm.streams import AnswerStream, EventStream
 from agent.llm.structured_output import (
     Mismatch,
     Question,
-    Turn,
     Validator,
     validated,
     without_system,
@@ -60,11 +61,17 @@ class Retries:
 
 @dataclass(slots=True)
 class ModelClient:
-    """Calls one model of one server and counts its usage. `timeout` is in seconds."""
+    """Calls one model of one server and counts its usage.
+
+    `timeout`: in seconds; `context`: the size of the window in the settings, in tokens, 0 if not set.
+    `left_out`: what the last prompt of each verb does not contain, in words.
+    """
 
     server: Server
     timeout: float
+    context: int = 0
     usage: Usage = field(default_factory=Usage)
+    left_out: dict[str, str] = field(default_factory=dict)
 
     async def structured(self, question: Question, validate: Validator[T]) -> T:
         """Returns the answer as `validate` converts it. All retries together take at most `timeout`."""
@@ -74,20 +81,26 @@ class ModelClient:
         except TimeoutError:
             raise self._timed_out() from None
 
-    async def stream(self, turns: list[Turn]) -> AsyncIterator[str | StartOver]:
+    async def stream(self, prompt: Prompt) -> AsyncIterator[str | StartOver]:
         """Yields an answer, in chunks if the server streams. `timeout` limits the wait for each chunk."""
-        answer = await self._opened(turns)
-        if not isinstance(answer, AnswerStream):
-            text, error = responses.answer_of(answer, self.server)
-            yield text
-            if error is not None:
-                raise error
-            return
-        try:
-            while (chunk := await answer.next()) is not None:
-                yield chunk
-        finally:
-            await answer.close()
+        attempts = self._attempts(prompt)
+        while True:
+            answer = await self._opened(attempts)
+            if not isinstance(answer, AnswerStream):
+                text, error = responses.answer_of(answer, self.server)
+                yield text
+                if error is not None:
+                    raise error
+                return
+            try:
+                while (chunk := await answer.next()) is not None:
+                    yield chunk
+                return
+            except BudgetExceeded as refusal:  # before the first text
+                attempts.refused(refusal)
+            finally:
+                await answer.close()
+                attempts.counted(answer.prompt_tokens)
 
     def _timed_out(self) -> ModelTimeout:
         return ModelTimeout(f"The model did not answer within {self.timeout:g} seconds.")
@@ -114,6 +127,26 @@ class ModelClient:
             raise errors.from_exception(error, self.server) from error
         except UnicodeError:
             raise ModelRefused("OPENAI_API_KEY contains invalid characters.") from None
+
+    # -- fitting -----------------------------------------------------------------------------------
+
+    def _attempts(self, prompt: Prompt) -> Attempts:
+        window = capabilities.of(self.server).window
+        return Attempts(prompt, window, self.server.model, self.left_out)
+
+    async def _fitting(self, attempts: Attempts, ask: Callable[[list[Turn]], Awaitable[T]]) -> T:
+        """Asks with a prompt that fits, and with a shorter one if the server refuses its length."""
+        await lookup.ask_size(self.server, attempts.window)
+        if self.context:
+            attempts.window.limit(self.context)
+        while True:
+            turns = await attempts.turns()
+            try:
+                return await ask(turns)
+            except RequestFailed as failed:
+                if not isinstance(failed.error, BudgetExceeded):
+                    raise
+                attempts.refused(failed.error)
 
     # -- structured --------------------------------------------------------------------------------
 
@@ -144,7 +177,7 @@ class ModelClient:
         records: list[Record] = []
         while True:
             try:
-                message = await self._message(question.body(mode))
+                message = await self._message(question, mode)
             except RequestFailed as failed:
                 if record := await self._downgrade(failed, mode, retries):
                     records.append(record)
@@ -166,21 +199,34 @@ class ModelClient:
         """
         known = capabilities.of(self.server)
         is_last = mode is JsonMode.TEXT
-        if not is_last and failed.status in (400, 422) and not failed.too_long:
+        if not is_last and failed.status in (400, 422):
             return known.refused
         await retries.pause(failed)
         if not is_last and failed.status == 500 and not known.has_worked(mode):
             return known.server_error
         return None
 
-    async def _message(self, body: dict[str, Any]) -> Mapping[str, Any]:
-        """Sends one request; returns the message of its first choice."""
-        return responses.message_of(await self._complete(body), self.server)
+    async def _message(self, question: Question, mode: JsonMode) -> Mapping[str, Any]:
+        """Asks once; returns the message of the first choice."""
+        attempts = self._attempts(question.prompt_for(mode))
+        answer = await self._complete(attempts, question.fields(mode))
+        return responses.message_of(answer, self.server)
 
-    async def _complete(self, body: dict[str, Any]) -> dict[str, Any]:
-        body = {**body, "stream": False}
-        response: httpx2.Response = await self._post(body, cast_to=httpx2.Response)
-        return self._counted(responses.read(response, self.server))
+    async def _complete(self, attempts: Attempts, fields: dict[str, Any]) -> dict[str, Any]:
+        """Returns a complete response. If the server cut the prompt, it gets a shorter one."""
+
+        async def ask(turns: list[Turn]) -> dict[str, Any]:
+            body = {"messages": turns, **fields, "stream": False}
+            response: httpx2.Response = await self._post(body, cast_to=httpx2.Response)
+            return self._counted(responses.read(response, self.server))
+
+        answer = await self._fitting(attempts, ask)
+        while attempts.counted(responses.prompt_tokens(answer)):
+            try:
+                answer = await self._fitting(attempts, ask)
+            except BudgetExceeded:  # nothing more can be left out
+                break
+        return answer
 
     def _counted(self, answer: dict[str, Any]) -> dict[str, Any]:
         self.usage.calls += 1
@@ -189,20 +235,20 @@ class ModelClient:
 
     # -- streamed ----------------------------------------------------------------------------------
 
-    async def _opened(self, turns: list[Turn]) -> AnswerStream | dict[str, Any]:
+    async def _opened(self, attempts: Attempts) -> AnswerStream | dict[str, Any]:
         """Returns a stream, or the complete response of a server that does not stream."""
         try:
             async with asyncio.timeout(self.timeout) as limit:
-                return await self._open(turns, Retries(limit.when() or 0))
+                return await self._open(attempts, Retries(limit.when() or 0))
         except TimeoutError:
             raise self._timed_out() from None
 
-    async def _open(self, turns: list[Turn], retries: Retries) -> AnswerStream | dict[str, Any]:
+    async def _open(self, attempts: Attempts, retries: Retries) -> AnswerStream | dict[str, Any]:
         known = capabilities.of(self.server)
         form = StreamForm(known.streams, known.usage_in_streams)
         while True:
             try:
-                opened = await self._open_as(form, turns, retries)
+                opened = await self._open_as(form, attempts, retries)
             except RequestFailed as failed:
                 fallback = form.fallback(failed)
                 if fallback is None:
@@ -214,18 +260,23 @@ class ModelClient:
         return opened
 
     async def _open_as(
-        self, form: StreamForm, turns: list[Turn], retries: Retries
+        self, form: StreamForm, attempts: Attempts, retries: Retries
     ) -> AnswerStream | dict[str, Any]:
         if not form.streams:
-            return await self._complete({"messages": turns})
-        source: EventStream = await self._post(
-            {"messages": turns, **form.fields}, cast_to=object, stream=True, stream_cls=EventStream
-        )
-        if (response := await streams.complete_response(source, self.server)) is not None:
-            return self._counted(response)
-        self.usage.calls += 1
-        left = retries.deadline - asyncio.get_running_loop().time()
-        return AnswerStream(source, self.server, self.usage, timeout=self.timeout, left=left)
+            return await self._complete(attempts, {})
+
+        async def ask(turns: list[Turn]) -> AnswerStream | dict[str, Any]:
+            body = {"messages": turns, **form.fields}
+            source: EventStream = await self._post(
+                body, cast_to=object, stream=True, stream_cls=EventStream
+            )
+            if (response := await streams.complete_response(source, self.server)) is not None:
+                return self._counted(response)
+            self.usage.calls += 1
+            left = retries.deadline - asyncio.get_running_loop().time()
+            return AnswerStream(source, self.server, self.usage, timeout=self.timeout, left=left)
+
+        return await self._fitting(attempts, ask)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +293,7 @@ class StreamForm:
 
     def fallback(self, failed: RequestFailed) -> StreamForm | None:
         """Returns another form to try, or None when the server did not refuse this one."""
-        if not self.streams or failed.status not in (400, 403, 422) or failed.too_long:
+        if not self.streams or failed.status not in (400, 403, 422):
             return None
         if self.with_usage and not failed.refuses_streams:
             return replace(self, with_usage=False) if failed.status != 403 else None

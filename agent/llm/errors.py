@@ -12,7 +12,15 @@ from urllib.parse import urlsplit
 
 import openai
 
-from agent.exceptions import ModelError, ModelRefused, ModelTimeout, ModelUnavailable, RateLimited
+from agent.exceptions import (
+    BudgetExceeded,
+    ModelError,
+    ModelRefused,
+    ModelTimeout,
+    ModelUnavailable,
+    RateLimited,
+)
+from agent.llm import refusals
 from agent.llm.reading import clean
 
 MAX_QUOTE = 300  # characters of a server's own text in an error message
@@ -44,19 +52,14 @@ class RequestFailed(Exception):
         error: ModelError,
         *,
         status: int = 0,  # of HTTP; 0 when there was none
-        code: str = "",
         text: str = "",  # the server's own text
         retryable: bool = False,  # the same request may succeed a moment later
         pause: float | None = None,  # seconds that the server asks to wait
     ) -> None:
         super().__init__(str(error))
-        self.error, self.status, self.code = error, status, code
+        self.error, self.status = error, status
         self.text = text.lower()
         self.retryable, self.pause = retryable, pause
-
-    @property
-    def too_long(self) -> bool:
-        return self.code == "context_length_exceeded" or self.status == 413
 
     @property
     def refuses_system(self) -> bool:
@@ -93,38 +96,37 @@ def from_error(body: Any, server: Server) -> RequestFailed:
     code = body.get("code") if isinstance(body, Mapping) else None
     if str(code).isdecimal() and 400 <= int(str(code)) < 600:
         return from_status(int(str(code)), body, server)
-    kind = _code(body)
+    kind = refusals.code_of(body)
     if "rate_limit" in kind or kind == "insufficient_quota":
         return from_status(429, body, server)
-    if "invalid_request" in kind or kind == "context_length_exceeded" or _names_format(body):
+    too_long = refusals.is_for_length(0, body, _text_of(body))
+    if "invalid_request" in kind or too_long or _names_format(body):
         return from_status(400, body, server)
     text = "The model's server reported an error" + _quoted(body, server)
-    return RequestFailed(ModelUnavailable(text), code=kind, retryable=True)
+    return RequestFailed(ModelUnavailable(text), retryable=True)
 
 
 def from_status(
     status: int, body: Any, server: Server, pause: float | None = None
 ) -> RequestFailed:
+    error = _error(status, body, server, pause)
     retryable = status in (408, 429) or status >= 500
-    code = _code(body)
-    if code == "insufficient_quota":
-        retryable = False
     return RequestFailed(
-        _error(status, code, body, server, pause),
+        error,
         status=status,
-        code=code,
         text=_text_of(body),
-        retryable=retryable,
+        retryable=retryable and not isinstance(error, ModelRefused),
         pause=pause,
     )
 
 
-def _error(status: int, code: str, body: Any, server: Server, pause: float | None) -> ModelError:
-    if code == "insufficient_quota":
+def _error(status: int, body: Any, server: Server, pause: float | None) -> ModelError:
+    if refusals.code_of(body) == "insufficient_quota":
         return ModelRefused("The model's server refused the request: the key's quota is used up.")
-    if code == "context_length_exceeded" or status == 413:
-        return ModelRefused(
-            f"The request is too long for the model {server.model}" + _quoted(body, server)
+    if refusals.is_for_length(status, body, _text_of(body)):
+        return BudgetExceeded(
+            f"The request is too long for the model {server.model}" + _quoted(body, server),
+            *refusals.counts(body, _text_of(body)),
         )
     if status == 429:
         wait = f" Retry after {pause:.0f} seconds." if pause and pause >= 1 else ""
@@ -178,12 +180,6 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
             continue
     date = email.utils.parsedate_tz(headers.get("retry-after", ""))
     return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())
-
-
-def _code(body: Any) -> str:
-    if not isinstance(body, Mapping):
-        return ""
-    return str(body.get("code") or body.get("type") or "")
 
 
 def _names_format(body: Any) -> bool:

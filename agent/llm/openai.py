@@ -23,9 +23,10 @@ from agent.llm.base import (
 )
 from agent.llm.client import ModelClient
 from agent.llm.errors import Server
-from agent.llm.prompts import compact, render
+from agent.llm.fitting import Prompt
+from agent.llm.prompts import compact
 from agent.llm.reading import parse
-from agent.llm.structured_output import Question, Turn
+from agent.llm.structured_output import Question
 
 OFFICIAL = "https://api.openai.com/v1"
 MAX_TITLE = 200
@@ -96,10 +97,13 @@ class OpenAIModel:
         server = Server(
             settings.OPENAI_BASE_URL or OFFICIAL, settings.SAMURAI_MODEL, settings.OPENAI_API_KEY
         )
-        self._client = ModelClient(server, settings.SAMURAI_MODEL_TIMEOUT, self.usage)
+        self._client = ModelClient(
+            server, settings.SAMURAI_MODEL_TIMEOUT, settings.SAMURAI_MODEL_CONTEXT, self.usage
+        )
+        self.left_out = self._client.left_out
 
     async def analyze(self, context: Context) -> Analysis:
-        question = Question("analysis", schemas.ANALYSIS, _turns("analyze", context))
+        question = Question("analysis", schemas.ANALYSIS, Prompt("analyze", context, {}))
         return Analysis(
             **(await self._client.structured(question, _Analysis.model_validate)).model_dump()
         )
@@ -112,15 +116,14 @@ class OpenAIModel:
         revise: Revise | None = None,
     ) -> dict[str, Any]:
         schema, strict = schemas.plan_schema(tools)
-        turns = _turns(
-            "plan",
-            context,
-            tools=[_as_text(tool) for tool in tools],
-            analysis=asdict(analysis),
-            revise=None if revise is None else asdict(revise),
-            last_plan="" if revise is None or revise.plan is None else compact(revise.plan),
-        )
-        question = Question("plan", schema, turns, strict)
+        values = {
+            "tools": [_as_text(tool) for tool in tools],
+            "analysis": asdict(analysis),
+            "revise": None if revise is None else asdict(revise),
+            "last_plan": "" if revise is None or revise.plan is None else compact(revise.plan),
+        }
+        prompt = Prompt("plan", context, values)
+        question = Question("plan", schema, prompt, strict, schemas.PLAN_SHOWN)
         plan = await self._client.structured(question, _Plan.model_validate)
         return _without_nulls(plan.model_dump(), tools)
 
@@ -128,21 +131,14 @@ class OpenAIModel:
         self, context: Context, analysis: Analysis, outcome: Outcome
     ) -> AsyncIterator[str | StartOver]:
         values = {"analysis": asdict(analysis), "outcome": _compacted(outcome)}
-        return self._client.stream(_turns("answer", context, **values))
+        return self._client.stream(Prompt("answer", context, values))
 
     async def consolidate(self, context: Context, outcome: Outcome) -> list[MemoryNote]:
-        turns = _turns("consolidate", context, outcome=_compacted(outcome))
-        question = Question("memory", schemas.MEMORY, turns)
+        prompt = Prompt("consolidate", context, {"outcome": _compacted(outcome)})
+        question = Question("memory", schemas.MEMORY, prompt)
         answer = await self._client.structured(question, _Notes.model_validate)
         known = {memory.id for memory in (*context.memories, *context.recent_memories)}
         return [_note(note, known) for note in answer.notes]
-
-
-def _turns(verb: str, context: Context, **more: Any) -> list[Turn]:
-    return [
-        {"role": "system", "content": render(verb, more)},
-        {"role": "user", "content": render("context", {"context": context.as_json(), **more})},
-    ]
 
 
 @cache  # every prompt of a plan lists all tools

@@ -186,5 +186,11 @@ def count(usage: Usage, used: Any) -> None:
         usage.output_tokens += _tokens(used.get("completion_tokens"))
 
 
+def prompt_tokens(body: Mapping[str, Any]) -> int:
+    """Returns the count of the prompt that a response reports, or 0."""
+    used = body.get("usage")
+    return _tokens(used.get("prompt_tokens")) if isinstance(used, Mapping) else 0
+
+
 def _tokens(value: Any) -> int:
     return value if type(value) is int and value > 0 else 0

@@ -84,6 +84,22 @@ def plan_schema(tools: Sequence[ToolSpec]) -> tuple[JSON, bool]:
     return schema, all(strict for _, strict in forms)
 
 
+# A plan's schema as a prompt has it: the prompt describes the tools and their arguments already.
+PLAN_SHOWN = exactly(
+    summary=TEXT,
+    steps=list_of(
+        exactly(
+            id=TEXT,
+            type=one_of("tool", "answer", "ask"),
+            tool={"anyOf": [TEXT, NULL]},
+            description=TEXT,
+            arguments={"type": "object"},
+            depends_on=list_of(TEXT),
+        )
+    ),
+)
+
+
 def _step(type: str, tool: JSON, arguments: JSON) -> JSON:
     return exactly(
         id=TEXT,

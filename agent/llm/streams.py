@@ -30,6 +30,7 @@ from agent.llm.responses import (
     empty_answer,
     ending_of,
     first_choice,
+    prompt_tokens,
     read,
     refusal_of,
 )
@@ -89,6 +90,7 @@ class AnswerStream:
         self._error: ModelError | None = None  # to be raised after the ready chunks
         self._has_text = self._has_event = self._over = self._reasoned = False
         self._refusal = ""
+        self.prompt_tokens = 0  # as the server counted them; known after `close`
 
     async def next(self) -> str | StartOver | None:
         """Returns the next chunk; None after the last. Raises ModelError when the answer failed."""
@@ -109,6 +111,7 @@ class AnswerStream:
     async def close(self) -> None:
         """Closes the connection if it is still open, and counts the usage so far."""
         count(self._usage, self._last_usage)
+        self.prompt_tokens = prompt_tokens({"usage": self._last_usage})
         self._last_usage = None
         await self._source.close()
 

@@ -1,4 +1,4 @@
-"""Requests for structured answers in each JSON mode, and their validation. Sends nothing."""
+"""Prompts for structured answers in each JSON mode, and the validation of the answers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from agent.llm.capabilities import JsonMode
+from agent.llm.fitting import Prompt, Turn
 from agent.llm.prompts import render
 from agent.llm.reading import candidates, text_of
 
 T = TypeVar("T")
-Turn = dict[str, str]  # role and content
 Validator = Callable[[dict[str, Any]], T]  # raises pydantic's ValidationError
 
 # Characters of an invalid answer that are shown to the model for its repair.
@@ -32,39 +32,43 @@ class Mismatch(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request for one JSON object. `name` is the schema's; `strict`: servers may enforce it."""
+    """A request for one JSON object. `name` is the schema's; `strict`: servers may enforce it.
+
+    `shown`: the schema as the prompt has it, where that may be shorter.
+    """
 
     name: str
     schema: dict[str, Any]
-    turns: list[Turn]
+    prompt: Prompt
     strict: bool = True
+    shown: dict[str, Any] | None = None
 
-    def body(self, mode: JsonMode) -> dict[str, Any]:
+    def prompt_for(self, mode: JsonMode) -> Prompt:
         if mode is JsonMode.JSON_SCHEMA:
-            schema = {"name": self.name, "strict": self.strict, "schema": self.schema}
-            form = {"type": "json_schema", "json_schema": schema}
-            return {"messages": self.turns, "response_format": form}
-        body: dict[str, Any] = {"messages": self._with_schema()}
-        if mode is JsonMode.JSON_OBJECT:
-            body["response_format"] = {"type": "json_object"}
-        return body
+            return self.prompt
+        return replace(self.prompt, form=self._render("form"))
+
+    def fields(self, mode: JsonMode) -> dict[str, Any]:
+        """Returns the fields of the request beside its messages."""
+        match mode:
+            case JsonMode.JSON_SCHEMA:
+                schema = {"name": self.name, "strict": self.strict, "schema": self.schema}
+                return {"response_format": {"type": "json_schema", "json_schema": schema}}
+            case JsonMode.JSON_OBJECT:
+                return {"response_format": {"type": "json_object"}}
+        return {}
 
     def repaired(self, message: Mapping[str, Any], errors: list[str]) -> Question:
         """Returns the question with the invalid answer and its errors added."""
-        turns = [
-            *self.turns,
+        added = (
             {"role": "assistant", "content": _text_shown(message)},
             {"role": "user", "content": self._render("repair", errors=errors)},
-        ]
-        return replace(self, turns=turns)
-
-    def _with_schema(self) -> list[Turn]:
-        first, *others = self.turns
-        content = f"{first['content']}\n\n{self._render('form')}"
-        return [{**first, "content": content}, *others]
+        )
+        return replace(self, prompt=replace(self.prompt, added=added))
 
     def _render(self, prompt: str, **values: Any) -> str:
-        return render(prompt, {"name": self.name, "schema": json.dumps(self.schema), **values})
+        schema = json.dumps(self.shown or self.schema)
+        return render(prompt, {"name": self.name, "schema": schema, **values})
 
 
 def without_system(turns: list[Turn]) -> list[Turn]:

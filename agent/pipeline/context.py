@@ -1,4 +1,4 @@
-"""Gathers the context of a message for the model, within a budget. Only reads."""
+"""Gathers the context of a message for the model, with as much history as is useful. Only reads."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from agent.llm.base import (
     MemoryBrief,
     TaskBrief,
 )
+from agent.llm.tokens import estimate
 from agent.memory import memories
 from agent.models import Memory, Message, Run, Task
 from agent.support import raw_sql
 
-# Sized for a model with 8,000 tokens, the smallest useful one: about four characters a token, with
-# room for the tools.
-HISTORY_CHARACTERS = 12_000
+# Estimated tokens of earlier messages. What a model has no room for is left out of its prompts.
+HISTORY_TOKENS = 6_000
 HISTORY_MESSAGES = 20
 MEMORIES = 12
 RECENT = 20  # of the session's last changes
@@ -103,11 +103,11 @@ def _history(run: Run) -> tuple[HistoryMessage, ...]:
         .values_list("answer__content", "message__content")[: HISTORY_MESSAGES // 2]
     )
     messages: list[HistoryMessage] = []
-    left = HISTORY_CHARACTERS
+    left = HISTORY_TOKENS
     for answer, message in earlier:
         for role, content in ((Message.Author.AGENT, answer), (Message.Author.USER, message)):
             text = (content or "")[:MESSAGE_CHARACTERS]
-            left -= len(text)
+            left -= estimate(text)
             if left < 0:
                 return tuple(reversed(messages))
             if text:

@@ -117,20 +117,21 @@ class _Run:
 
     async def _analyze(self) -> Finished:
         analysis = await self.model.analyze(self.context)
-        return Finished("🧠 Analysis complete", analysis.summary, asdict(analysis))
+        details = self._with_left_out(analysis.summary, "analyze")
+        return Finished("🧠 Analysis complete", details, asdict(analysis))
 
     async def _plan(self) -> Finished:
         plan = await self.planner.make()
         steps = plan.get("steps")
         details = count(len(steps), "step") if isinstance(steps, list) else "No steps"
-        return Finished("📋 Plan created", details, {"plan": plan})
+        return Finished("📋 Plan created", self._with_left_out(details, "plan"), {"plan": plan})
 
     async def _validate(self, raw: Any) -> Finished:
         done = await self._done_steps()
         checked = await self.planner.check(raw, done)
         return Finished(
             "✅ Plan validated",
-            _verdict(checked),
+            self._with_left_out(_verdict(checked), "plan"),
             effect=lambda: store.save(self.run, checked.plan, done)[1],
         )
 
@@ -194,11 +195,12 @@ class _Run:
         except ModelError as error:
             details = str(error)  # the run continues, and the answer reports the failed step
         done = store.succeeded_steps(execution.revision)
+        text = count(len(plan.steps) - len(done), "new step") if plan else details
+        text = self._with_left_out(text, "plan")
 
         def effect() -> Done[None]:
             Run.objects.filter(pk=self.run.pk).update(replanned=True)
             plan_events = store.save(self.run, plan, done)[1] if plan else []
-            text = count(len(plan.steps) - len(done), "new step") if plan else details
             message = "🔁 Plan revised" if plan else "🔁 Plan not revised"
             progress = events.Progress(
                 self.run.pk, REPLANNING, message, text, {"phase": "finished"}
@@ -213,6 +215,11 @@ class _Run:
         """Returns the steps of the plan, and the failed steps of the plan before it."""
         revision = self._revision()
         return list(revision.steps.all()), store.failed_before(revision)
+
+    def _with_left_out(self, details: str, method: str) -> str:
+        """Adds what the prompt of `method` did not contain, so that the person is told."""
+        left_out = self.model.left_out.pop(method, "")
+        return ". ".join(filter(None, (details.rstrip(".") if left_out else details, left_out)))
 
     # -- memory and answer, concurrently -----------------------------------------------------------
 
@@ -247,11 +254,13 @@ class _Run:
             return [change_event(self.recorder, change) for change in changes]
 
         if not notes:
-            return Finished("💾 Memory: no changes")
-        return Finished("💾 Memory updated", count(len(notes), "note"), effect=effect)
+            return Finished("💾 Memory: no changes", self._with_left_out("", "consolidate"))
+        details = self._with_left_out(count(len(notes), "note"), "consolidate")
+        return Finished("💾 Memory updated", details, effect=effect)
 
     async def _save_answer(self, text: str, steps: list[PlanStep]) -> Finished:
         summary = await database.call(_summary, self.run, steps)
+        summary = self._with_left_out(summary, "answer")
         html = await asyncio.to_thread(render, text)  # here, since a commit makes others wait
 
         def effect() -> list[events.Event]:

@@ -121,7 +121,7 @@ async def test_the_sweep_rings_for_nobody_for_whom_a_ring_is_waiting(
     deferred = (
         "SELECT last_value FROM procrastinate_jobs_id_seq"  # a sweep is deleted when it is done
     )
-    jobs = "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'drive' AND status = 'todo'"
+    jobs = "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'execute_session' AND status = 'todo'"
     try:
         async with watching(site.web[0]) as socket:
             await send(socket, "Waiting")
@@ -203,7 +203,7 @@ async def test_a_worker_that_froze_while_it_wrote_holds_up_nobody(site: Site) ->
             assert (await end_of(near, "Freeze and write"))[-1]["type"] == "complete"
         finally:
             frozen.send_signal(signal.SIGCONT)
-        assert await eventually(lambda: "was ended by another worker" in frozen.log.read_text())
+        assert await eventually(lambda: "Another worker has already ended job" in frozen.log.read_text())
         assert "Traceback" not in frozen.log.read_text()
         assert frozen.process.poll() is None
     site.check_done_once("Freeze and write")

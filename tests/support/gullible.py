@@ -199,6 +199,7 @@ class GullibleModel:
 
     def __init__(self, wish: Wish, steps: Sequence[dict[str, Any]]) -> None:
         self.usage = Usage()
+        self.left_out: dict[str, str] = {}
         self.wish = wish
         self.steps = list(steps)
         self.obeyed = 0

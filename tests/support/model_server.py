@@ -66,6 +66,7 @@ class Answer:
 class Request:
     """What a client sent. `gone` is set when it closes the connection before its answer ended."""
 
+    method: str
     path: str
     headers: dict[str, str]
     body: dict[str, Any]
@@ -215,7 +216,9 @@ class ModelServer:
 
     def __init__(self, handler: Handler | None = None) -> None:
         self.handler = handler
-        self.requests: list[Request] = []
+        self.requests: list[Request] = []  # for answers
+        self.lookups: list[str] = []  # paths of the requests for models
+        self.models: dict[str, Answer] = {}  # what it tells of them, by path
         self.connections = 0
         self.port = 0
         self._script: list[Answer] = []
@@ -275,7 +278,10 @@ class ModelServer:
         first = b""
         try:
             while request := await _read(reader, first, connection):
-                self.requests.append(request)
+                if request.method == "POST":
+                    self.requests.append(request)
+                else:
+                    self.lookups.append(request.path)
                 first, keep = await self._respond(request, reader, writer)
                 if not keep:
                     break
@@ -303,6 +309,8 @@ class ModelServer:
             await asyncio.gather(watch, work, return_exceptions=True)
 
     def _answer(self, request: Request) -> Answer:
+        if request.method != "POST":
+            return self.models.get(request.path) or error(404, "Not Found")
         if self._script:
             return self._script.pop(0)
         if self.handler is not None:
@@ -315,7 +323,8 @@ async def _read(reader: asyncio.StreamReader, first: bytes, connection: int) -> 
     start, *lines = head.decode("latin-1").strip().split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (x.partition(":") for x in lines)}
     body = await reader.readexactly(int(headers.get("content-length", 0)))
-    return Request(start.split()[1], headers, json.loads(body or b"{}"), connection)
+    method, path, _ = start.split()
+    return Request(method, path, headers, json.loads(body or b"{}"), connection)
 
 
 async def _send(answer: Answer, writer: asyncio.StreamWriter) -> bool:

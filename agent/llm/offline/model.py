@@ -24,6 +24,7 @@ class OfflineModel:
 
     def __init__(self) -> None:
         self.usage = Usage()
+        self.left_out: dict[str, str] = {}
 
     async def analyze(self, context: Context) -> Analysis:
         return await asyncio.to_thread(_analysis, context)

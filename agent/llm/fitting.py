@@ -1,0 +1,170 @@
+"""Makes a prompt fit a model's window: leaves out parts of its data in a fixed order.
+
+The order is in `_reduce` and in docs/models.md. The message and the instructions are never shortened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from agent.llm.base import Context
+from agent.llm.prompts import render
+from agent.llm.tokens import estimate
+
+Turn = dict[str, str]  # role and content
+
+OF_TURN = 6  # tokens of a chat template for each turn
+MAX_DESCRIPTION = 500  # characters of a task's description that a prompt shows
+
+# What may be left out: the words for one and for several.
+OLDER = "1 older message", "{} older messages"
+ENDS_OF_OLDER = "the end of 1 older message", "the ends of {} older messages"
+COMPLETED = "1 completed task", "{} completed tasks"
+MEMORIES = "1 memory", "{} memories"
+DESCRIPTIONS = "the description of 1 task", "the descriptions of {} tasks"
+OPEN = "1 open task", "{} open tasks"
+RECENT_TASKS = "1 recently changed task", "{} recently changed tasks"
+RECENT_MEMORIES = "1 recently changed memory", "{} recently changed memories"
+RESULTS = "part of 1 result", "parts of {} results"
+PROJECT = "the project's description", "{} texts about the project"
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is sent for one call. `verb` names the instructions; `values`: more data beside `context`.
+
+    `form`: the description of the answer's form, after the instructions. `added`: the turns after the
+    message, for the repair of an invalid answer.
+    """
+
+    verb: str
+    context: Context
+    values: Mapping[str, Any]
+    form: str = ""
+    added: tuple[Turn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A prompt as it is sent. `tokens`: estimated; `left_out`: what is not in it, as a list in words."""
+
+    turns: list[Turn]
+    tokens: int
+    left_out: str = ""
+
+
+def fit(prompt: Prompt, room: int | None) -> Fitted:
+    """Returns the turns of `prompt`, without what does not fit into `room` estimated tokens.
+
+    If the message and the instructions alone are longer, only they are returned. Takes milliseconds,
+    tens of them when much is left out.
+    """
+    parts = _Parts(prompt)
+    fitted = parts.rendered()
+    while room is not None and fitted.tokens > room and parts.free(fitted.tokens - room):
+        fitted = parts.rendered()
+    return fitted
+
+
+class _Parts:
+    """The data of a prompt, which can be reduced."""
+
+    def __init__(self, prompt: Prompt) -> None:
+        self.prompt = prompt
+        self.context = prompt.context.as_json()
+        self.values: dict[str, Any] = deepcopy(dict(prompt.values))
+        self.added = [dict(turn) for turn in prompt.added]
+        self._excess = 0
+        self._left_out: dict[tuple[str, str], int] = {}  # how many of each kind
+        # The kinds of the shortened texts, by their holder's id and their name.
+        self._shortened: dict[tuple[int, str], tuple[str, str]] = {}
+
+    def rendered(self) -> Fitted:
+        left_out = ", ".join(
+            one if number == 1 else many.format(number)
+            for (one, many), number in self._left_out.items()
+            if number
+        )
+        system = render(self.prompt.verb, self.values)
+        values = {**self.values, "context": self.context, "left_out": left_out}
+        turns = [
+            {"role": "system", "content": "\n\n".join(filter(None, (system, self.prompt.form)))},
+            {"role": "user", "content": render("context", values)},
+            *self.added,
+        ]
+        tokens = sum(estimate(turn["content"]) + OF_TURN for turn in turns)
+        return Fitted(turns, tokens, left_out)
+
+    def free(self, tokens: int) -> bool:
+        """Frees about so many tokens, if possible; returns whether anything was left out."""
+        self._excess = tokens
+        self._reduce()
+        return self._excess < tokens
+
+    def _reduce(self) -> None:
+        """Leaves parts out in the fixed order, until enough is freed."""
+        context = self.context
+        self._drop("history", OLDER, keep=4, place=0)
+        self._drop("completed", COMPLETED)
+        self._drop("memories", MEMORIES, keep=4)
+        self._cut_all(context["history"], "content", ENDS_OF_OLDER, 1_000)
+        self._cut_all(reversed(context["tasks"]), "description", DESCRIPTIONS, 100)
+        self._drop("tasks", OPEN, keep=20)
+        self._drop("recent_tasks", RECENT_TASKS, keep=3)
+        self._drop("recent_memories", RECENT_MEMORIES, keep=3)
+        self._cut_results(500)
+        self._drop("history", OLDER, place=0)
+        self._drop("memories", MEMORIES)
+        self._drop("tasks", OPEN)
+        self._drop("recent_tasks", RECENT_TASKS)
+        self._drop("recent_memories", RECENT_MEMORIES)
+        self._cut_results(100)
+        for name in ("summary", "extra", "project_description"):
+            self._cut(context, name, PROJECT, 0)
+        self._cut_all(filter(None, [context["focus"]]), "description", DESCRIPTIONS, 0)
+
+    def _drop(self, name: str, kind: tuple[str, str], keep: int = 0, place: int = -1) -> None:
+        """Leaves out items of a list of the context, from its end, or its start if `place` is 0."""
+        items = self.context[name] = list(self.context[name])
+        while self._excess > 0 and len(items) > keep:
+            item = items.pop(place)
+            self._excess -= _tokens_of(item)
+            self._count(kind)
+            for text in item:  # it is left out as a whole now
+                if shortened := self._shortened.pop((id(item), text), None):
+                    self._count(shortened, -1)
+
+    def _cut_results(self, length: int) -> None:
+        for step in self.values.get("outcome", {}).get("steps", ()):
+            for name in ("result", "arguments"):
+                self._cut(step, name, RESULTS, length)
+        self._cut(self.values, "last_plan", RESULTS, 2 * length)
+        self._cut_all(self.added[:1], "content", RESULTS, 2 * length)
+
+    def _cut_all(
+        self, holders: Iterable[dict[str, Any]], name: str, kind: tuple[str, str], length: int
+    ) -> None:
+        for holder in holders:
+            self._cut(holder, name, kind, length)
+
+    def _cut(self, holder: dict[str, Any], name: str, kind: tuple[str, str], length: int) -> None:
+        """Shortens a text to `length` characters."""
+        text = holder.get(name) or ""
+        if self._excess <= 0 or len(text) <= length + 1:
+            return
+        holder[name] = text[:length] + "…" if length else ""
+        self._excess -= max(1, estimate(text) - estimate(holder[name]))
+        if (id(holder), name) not in self._shortened:
+            self._shortened[id(holder), name] = kind
+            self._count(kind)
+
+    def _count(self, kind: tuple[str, str], number: int = 1) -> None:
+        self._left_out[kind] = self._left_out.get(kind, 0) + number
+
+
+def _tokens_of(item: Mapping[str, Any]) -> int:
+    shown = {**item, "description": item.get("description", "")[:MAX_DESCRIPTION]}
+    return 4 + sum(estimate(value) for value in shown.values() if isinstance(value, str))
