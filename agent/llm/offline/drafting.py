@@ -6,24 +6,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.llm.base import Context
-from agent.llm.offline.asking import Question, rounds
+from agent.llm.offline import refusals
+from agent.llm.offline.asking import pick, question, rounds
 from agent.llm.offline.grammar import QUESTIONS, STATEMENTS
 from agent.llm.offline.names import NotFound, Unclear
+from agent.llm.offline.offers import help_lines, offer
 from agent.llm.offline.planning import Impossible, Made, PlanMaker
-from agent.llm.offline.reading import Clause, Unread, read
+from agent.llm.offline.reading import Unread, read
 from agent.llm.offline.titles import Misread
-from agent.llm.offline.unsupported import TOO_LONG, Refusal
+from agent.llm.offline.tokens import TooLong
 from agent.text.words import same_text
 
 
 @dataclass(slots=True)
 class Draft:
-    """One of: `question`, `refusal`, or what was `made`."""
+    """One of: a question back about what is `unclear`, a `refusal`, or what was `made`."""
 
     intent: str  # as in an analysis
     made: Made = field(default_factory=Made)
-    question: Question | None = None
+    unclear: Unclear | None = None
     refusal: str = ""
+
+    @property
+    def question(self) -> str:
+        """The question back, with titles that can be clicked."""
+        return question(self.unclear, offer) if self.unclear else ""
 
 
 def draft(context: Context, added: str = "", left_out: Sequence[str] = ()) -> Draft:
@@ -34,10 +41,9 @@ def draft(context: Context, added: str = "", left_out: Sequence[str] = ()) -> Dr
     message, chosen = "", {}
     last = Draft("unsupported")
     for one in rounds(context):
-        asked = last.question
         # What a number means is told by the question as it was asked.
-        picked = asked.pick(one.context.message) if asked and asked.markdown == one.asked else None
-        if asked and picked:
+        asked = last.unclear if last.question == one.asked else None
+        if asked and (picked := pick(asked, one.context.message)):
             chosen[same_text(asked.name)] = picked
         else:
             message, chosen = one.context.message, {}
@@ -50,38 +56,34 @@ def draft(context: Context, added: str = "", left_out: Sequence[str] = ()) -> Dr
 def _draft(
     context: Context, message: str, chosen: Mapping[str, str], left_out: Sequence[str] = ()
 ) -> Draft:
-    reading = read(message)
-    if reading.too_long:
-        return Draft("unsupported", refusal=TOO_LONG)
-    refusal = Refusal(lambda text: _works(replace(context, history=()), text))
+    def works(text: str) -> bool:
+        """Tells whether `text` would be carried out; what is offered has to."""
+        reading = read(text)
+        try:
+            PlanMaker(replace(context, history=()), {}).make(reading.clauses)
+        except (Unclear, NotFound, Misread, Impossible):
+            return False
+        return bool(reading.clauses) and not reading.unread
+
+    try:
+        reading = read(message)
+    except TooLong:
+        return Draft("unsupported", refusal=refusals.TOO_LONG)
     if reading.unread or not reading.clauses:
         unread = reading.unread or (Unread(message),)
-        return Draft("unsupported", refusal=refusal.of_unread(reading.clauses, unread))
-    maker = PlanMaker(context, message, chosen, left_out)
+        return Draft("unsupported", refusal=refusals.of_unread(reading.clauses, unread, works))
+    maker = PlanMaker(context, chosen, left_out)
     try:
-        return Draft(_intent(reading.clauses), maker.make(reading.clauses))
+        made = maker.make(reading.clauses)
     except Unclear as error:
-        return Draft("command", question=Question(error.name, error.candidates, error.more))
+        return Draft("command", unclear=error)
     except Misread as error:
-        return Draft("unsupported", refusal=refusal.of_rest(maker.clause.said, error))
+        return Draft("unsupported", refusal=refusals.of_rest(maker.clause.said, error))
     except (NotFound, Impossible) as error:
-        return Draft("unsupported", refusal=refusal.of_clause(maker.clause.said, str(error)))
-
-
-def _works(context: Context, text: str) -> bool:
-    """Tells whether `text` would be carried out; what is offered has to."""
-    reading = read(text)
-    try:
-        PlanMaker(context, text, {}).make(reading.clauses)
-    except (Unclear, NotFound, Misread, Impossible):
-        return False
-    return bool(reading.clauses) and not reading.unread
-
-
-def _intent(clauses: Sequence[Clause]) -> str:
-    intents = {clause.intent for clause in clauses} - {"talk"}
-    if not intents:
-        return "greeting"
+        return Draft("unsupported", refusal=refusals.of_clause(maker.clause.said, str(error)))
+    intents = {clause.form.intent for clause in reading.clauses} - {"talk"}
+    if "help" in intents:
+        made.talk.append(help_lines(context, works))
     if intents <= STATEMENTS:
-        return "statement"
-    return "question" if intents <= QUESTIONS | {"help"} else "command"
+        return Draft("statement" if intents else "greeting", made)
+    return Draft("question" if intents <= QUESTIONS | {"help"} else "command", made)

@@ -48,19 +48,19 @@ class Statement:
     new: str = ""
 
 
-def statement(form: Form, gaps: Gaps, said: str, message: str) -> Statement:
-    """Returns what the clause `said` of `message` states."""
+def statement(form: Form, gaps: Gaps, said: str) -> Statement:
+    """Returns what the clause `said` states."""
     if form.intent == "remember":
         inner = gaps.get("text") or gaps["statement"]
-        return _inner(free_text(inner, message))
+        return _inner(free_text(inner))
     kind = "preference" if form.intent == "prefer" else "decision"
-    old = free_text(gaps["old"], message) if "old" in gaps else ""
+    old = free_text(gaps["old"]) if "old" in gaps else ""
     if form.intent == "switch":
-        new = free_text(gaps["new"], message)
+        new = free_text(gaps["new"])
         return Statement(_title(new), sentence(said), kind, _short(old), _short(new))
     if form.value == "not":
         return Statement(_title(f"not {old}"), sentence(said), kind, _short(old))
-    what = free_text(gaps["what"], message)
+    what = free_text(gaps["what"])
     if form.value == "habit":
         return Statement(_title(_SUBJECT.sub("", said)), sentence(said), kind)
     new, _, old = _INSTEAD.sub("\0", what, count=1).partition("\0")
@@ -71,9 +71,9 @@ def _inner(said: str) -> Statement:
     tokens = words_of(said)
     for form in REMEMBERING:
         if form.intent in STATEMENTS - {"remember"} and (ways := matches(form.pattern, tokens)):
-            return statement(form, ways[0], said, said)
+            return statement(form, ways[0], said)
     if _is_practice(tokens):
-        return Statement(_title(text_of(tokens[1:], said)), sentence(said), "preference")
+        return Statement(_title(text_of(tokens[1:])), sentence(said), "preference")
     return Statement(_title(said), sentence(said), "fact")
 
 
@@ -90,9 +90,6 @@ def _short(text: str) -> str:
 
 def _title(text: str) -> str:
     return cut(capitalised(without_article(_short(text))), _MAX_TITLE)
-
-
-# -- what is remembered already --------------------------------------------------------------------
 
 
 def outdated(

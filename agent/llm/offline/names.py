@@ -17,22 +17,20 @@ from agent.llm.offline.vocabulary import EVERY, LISTED, OPEN, ORDINAL, PRIORITY,
 from agent.text.lookup import fitting
 from agent.text.words import same_text, stem
 
-# So many candidates are listed in a question.
-_LISTED = 8
+_LISTED = 8  # so many candidates are listed in a question
 _WORD = re.compile(r"[^\W_]+")
 _OFFER = re.compile(r"\[[^\]]*\]\(#say\)")  # an example in an answer, which names nothing
 _TELLING_NOTHING = word_set(
     "a an the this that these those my our of for to in on at by with about and called named task "
     "tasks ticket todo item memory decision preference note fact s"
 )
-_IT = frozenset(
-    ("it", "that", "this", "that task", "this task", "that one", "this one", "the task")
-)
-_THEM = frozenset(("them", "these", "those", "both", "these tasks", "those tasks", "both tasks"))
+_IT = ("it", "that", "this", "that task", "this task", "that one", "this one", "the task")
+_THEM = ("them", "these", "those", "both", "these tasks", "those tasks", "both tasks")
 _PLURAL = word_set("tasks tickets todos items things cards issues")
-_ALL = frozenset(("all", "every", "everything"))
+_ALL = word_set("all every everything")
 _ABOUT = word_set("about for on with regarding")
-_OF_GROUPS = _ALL | _PLURAL | {"of", "the", "my", "our", "that", "is", "are", "task"}
+_OF_GROUPS = _ALL | _PLURAL | word_set("of the my our that is are task priority")
+_OF_NUMBERS = word_set("the task number one no")
 
 
 @dataclass(slots=True, eq=False)
@@ -84,10 +82,10 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
-def accounts_for(name: str, title: str) -> bool:
-    """Tells whether each word of `name` is in `title` or tells nothing."""
-    there = _stems(words(title))
-    return all(word in _TELLING_NOTHING or stem(word) in there for word in words(name))
+def fits(name: str, titles: Mapping[str, str]) -> list[str]:
+    """Returns the keys of the titles that hold each word of `name` which tells something."""
+    stems = {stem(word) for word in words(name) if word not in _TELLING_NOTHING}
+    return [key for key in fitting(name, titles) if stems <= _stems(titles[key])]
 
 
 def name_text(name: Tokens) -> str:
@@ -106,6 +104,7 @@ class Board:
     """The tasks by name. `chosen`: what the person picked for a name that fitted several."""
 
     def __init__(self, context: Context, chosen: Mapping[str, str]) -> None:
+        self.context = context
         self.chosen = chosen
         briefs = [*context.tasks, *context.completed, *context.recent_tasks]
         briefs += [context.focus] if context.focus else []
@@ -138,9 +137,8 @@ class Board:
         self, names: Tokens, among: Sequence[str] = EVERY, but: Collection[Entry] = ()
     ) -> Found:
         """Returns the tasks that are meant: one, several by name, or a group. Raises as `one` does."""
-        place = next(
-            (at for at, one in enumerate(names) if at and one.key in ("except", "but")), None
-        )
+        keys = [token.key for token in names]
+        place = next((at for at in range(1, len(keys)) if keys[at] in ("except", "but")), None)
         if place is not None:
             but = (*but, *self.several(names[place + 1 :], among, but).entries)
             names = names[:place]
@@ -149,24 +147,30 @@ class Board:
         self.last = found.entries
         return found
 
-    def fits(self, name: Tokens) -> bool:
-        """Tells whether some task is called like that."""
-        return bool(self._fitting(name_text(name), (), OPEN))
-
-    # -- one name
+    def fitting(
+        self, name: str, but: Collection[Entry] = (), among: Sequence[str] = OPEN
+    ) -> list[Entry]:
+        """Returns the tasks that fit: of this message, else of `among`, else of all."""
+        others = [entry for entry in self.entries.values() if entry not in but]
+        exact = [entry for entry in others if same_text(entry.title) == same_text(name)]
+        own = [entry for entry in others if entry in self.own]
+        among_them = [entry for entry in others if entry.status in among]
+        for pool in (own, exact, among_them, others):
+            if found := fits(name, {entry.key: entry.title for entry in pool}):
+                return self.titles(found)
+        return self.titles(fits(name, {entry.key: _together(entry.title) for entry in others}))
 
     def _named(
         self, name: str, but: Collection[Entry], among: Sequence[str], quoted: bool = False
     ) -> Entry:
-        picked = self.chosen.get(same_text(name))
-        if picked in self.entries:
-            return self.entries[picked or ""]
         said = " ".join(words(name))
+        if (picked := self.chosen.get(same_text(name), "")) in self.entries:
+            return self.entries[picked]
         if not quoted and said in _IT:
             return self.it()
         if not quoted and (number := self._number(said)) is not None:
             return number
-        return self._only(name, self._fitting(name, but, among))
+        return self._only(name, self.fitting(name, but, among))
 
     def _only(self, name: str, found: Sequence[Entry]) -> Entry:
         if not found:
@@ -175,24 +179,9 @@ class Board:
             raise Unclear(name, found)
         return found[0]
 
-    def _fitting(self, name: str, but: Collection[Entry], among: Sequence[str]) -> list[Entry]:
-        """Returns the tasks that fit: of this message, else of `among`, else of all."""
-        others = [entry for entry in self.entries.values() if entry not in but]
-        exact = [entry for entry in others if same_text(entry.title) == same_text(name)]
-        among_them = [entry for entry in others if entry.status in among]
-        own = [entry for entry in others if entry in self.own]
-        for pool in (own, exact, among_them, others):
-            titles = {entry.key: entry.title for entry in pool}
-            if found := [key for key in fitting(name, titles) if accounts_for(name, titles[key])]:
-                return self.titles(found)
-        spelled = {entry.key: _spelled_together(entry.title) for entry in others}
-        return self.titles(
-            key for key in fitting(name, spelled) if accounts_for(name, spelled[key])
-        )
-
     def _number(self, name: str) -> Entry | None:
         """Returns the task that "task 2" or "the last task" means; None for another name."""
-        said = [word for word in name.split() if word not in ("the", "task", "number", "one", "no")]
+        said = [word for word in name.split() if word not in _OF_NUMBERS]
         if len(said) != 1 or said == name.split():
             return None
         number = int(said[0]) if said[0].isdecimal() else ORDINAL.get(said[0])
@@ -210,9 +199,8 @@ class Board:
         if name in _IT:
             return f"I don't know which task “{name}” is. Please name it."
         said = f"There is no task “{name}” on the board{' as far as I see it' if self.cut else ''}."
-        wanted = _stems(word for word in words(name) if word not in _TELLING_NOTHING)
-        entries = self.entries.values()
-        near = [f"“{entry.title}”" for entry in entries if wanted & _stems(words(entry.title))]
+        wanted = _stems(name) - _TELLING_NOTHING
+        near = [f"“{one.title}”" for one in self.entries.values() if wanted & _stems(one.title)]
         return f"{said} Close to it: {', '.join(near[:3])}." if near else said
 
     def _mentioned(self, context: Context) -> tuple[Entry, ...]:
@@ -226,18 +214,17 @@ class Board:
         spoken = tuple(entry for entry in entries if f" {' '.join(words(entry.title))} " in said)
         return spoken or tuple(self.entries[brief.id] for brief in context.recent_tasks[:1])
 
-    # -- several names, and groups
-
     def _listed(self, names: Tokens, among: Sequence[str], but: Collection[Entry]) -> Found:
+        """Returns the tasks of a list, "login and the docs"; as one when a title holds all of it."""
         parts = _apart(names)
-        whole = self._fitting(name_text(names), but, among) if len(parts) > 1 else []
-        if len(whole) == 1:
+        if len(parts) == 1:
+            return Found((self._named(parts[0], but, among, is_quoted(names)),))
+        if len(whole := self.fitting(name_text(names), but, among)) == 1:
             return Found((whole[0],))
         found: dict[str, Entry] = {}
         for part in parts:
-            group = self._group(part, among, but) if len(parts) > 1 else None
-            quoted = len(parts) == 1 and is_quoted(names)
-            entries = group.entries if group else (self._named(part, but, among, quoted),)
+            group = self._group(part, among, but)
+            entries = group.entries if group else (self._named(part, but, among),)
             found.update((entry.key, entry) for entry in entries)
         return Found(tuple(found.values()))
 
@@ -249,65 +236,55 @@ class Board:
         is_group = bool(said) and (said[0] in _ALL or said[0] == "tasks" or said[-1] in _PLURAL)
         if not is_group or any(word.isdecimal() for word in said):
             return None
-        group = _Group(said)
-        statuses = group.statuses or tuple(among)
-        found = [entry for entry in self.entries.values() if entry.status in statuses]
-        found = [entry for entry in found if entry not in but and group.has(entry)]
-        if not set(statuses) & set(self.cut):
-            if not found:
-                raise NotFound(f"There is no task like “{name}”.")
-            return Found(tuple(found))
-        if group.narrows or but:
-            raise NotFound(
-                f"The board has more tasks than I see, so I can't tell which “{name}” are. Name each."
-            )
-        return Found(tuple(found), statuses)
-
-
-class _Group:
-    """Which tasks belong to "all high priority tasks about login"."""
-
-    def __init__(self, said: Sequence[str]) -> None:
         kept = [word for word in said if word not in _OF_GROUPS]
-        place = next((at for at, word in enumerate(kept) if word in _ABOUT), len(kept))
-        self.topic = _stems(word for word in kept[place + 1 :] if word not in _TELLING_NOTHING)
-        size = next((n for n in (2, 1) if " ".join(kept[:n]) in LISTED and n <= place), 0)
-        self.statuses = LISTED[" ".join(kept[:size])] if size else ()
-        rest = kept[size:place]
-        self.priority = next((PRIORITY[word] for word in rest if word in PRIORITY), "")
-        self.wanted = _stems(word for word in rest if word not in PRIORITY and word != "priority")
+        size = next((n for n in (2, 1) if " ".join(kept[:n]) in LISTED), 0)
+        statuses = LISTED[" ".join(kept[:size])] if size else tuple(among)
+        kept = kept[size:]
+        found = [entry for entry in self.entries.values() if entry.status in statuses]
+        found = [entry for entry in found if entry not in but and _belongs(entry, kept)]
+        if set(statuses) & set(self.cut):
+            if not kept and not but:
+                return Found(tuple(found), statuses)
+            why = f"so I can't tell which “{name}” are. Name each."
+            raise NotFound(f"The board has more tasks than I see, {why}")
+        if not found:
+            raise NotFound(f"There is no task like “{name}”.")
+        return Found(tuple(found))
 
-    @property
-    def narrows(self) -> bool:
-        return bool(self.topic or self.wanted or self.priority)
 
-    def has(self, entry: Entry) -> bool:
-        title = _stems(words(entry.title))
-        text = title | _stems(words(entry.description)) if self.topic else title
-        return self.priority in ("", entry.priority) and self.wanted <= title and self.topic <= text
+def _belongs(entry: Entry, said: Sequence[str]) -> bool:
+    """Tells whether `entry` is one of the "high login tasks about billing" that are `said`."""
+    place = next((at for at, word in enumerate(said) if word in _ABOUT), len(said))
+    priority = next((PRIORITY[word] for word in said[:place] if word in PRIORITY), "")
+    wanted = " ".join(word for word in said[:place] if word not in PRIORITY)
+    topic = _stems(" ".join(word for word in said[place:] if word not in _TELLING_NOTHING))
+    text = f"{entry.title} {entry.description}"
+    in_title = _stems(wanted) <= _stems(entry.title)
+    return priority in ("", entry.priority) and in_title and topic <= _stems(text)
 
 
 def _apart(names: Tokens) -> list[str]:
     """Returns the names of a list: "login and the docs"; "tasks 2 and 3" are "task 2" and "task 3"."""
-    parts: list[list[Any]] = [[]]
-    for token in names:
-        if token.key in (",", "and", "&", ";"):
-            parts.append([])
-        else:
-            parts[-1].append(token)
-    texts = [name_text(tuple(part)) for part in parts if part]
+    texts = [name_text(part) for part in split(names, (",", "and", "&", ";"))]
     if texts and re.fullmatch(r"tasks \d+", texts[0], re.I):
         return [f"task {words(text)[-1]}" for text in texts]
     return texts
 
 
-def _spelled_together(title: str) -> str:
+def split(tokens: Tokens, signs: Collection[str]) -> list[Tokens]:
+    """Returns what stands between `signs`."""
+    ends = [at for at, token in enumerate(tokens) if token.key in signs]
+    parts = [tokens[a + 1 : b] for a, b in pairwise((-1, *ends, len(tokens)))]
+    return [part for part in parts if part]
+
+
+def _together(title: str) -> str:
     """Adds the words written as one: "sign-up" is "signup" too."""
     return " ".join([title, *(left + right for left, right in pairwise(words(title)))])
 
 
-def _stems(said: Iterable[str]) -> set[str]:
-    return {stem(word) for word in said}
+def _stems(text: str) -> set[str]:
+    return {stem(word) for word in words(text)}
 
 
 def find_memory(
@@ -317,11 +294,11 @@ def find_memory(
     by_id = {memory.id: memory for memory in memories}
     if (picked := chosen.get(same_text(name), "")) in by_id:
         return by_id[picked]
-    for with_content in (False, True):
-        texts = {one.id: f"{one.title} {one.content if with_content else ''}" for one in memories}
-        found = [key for key in fitting(name, texts) if accounts_for(name, texts[key])]
-        if len(found) == 1:
-            return by_id[found[0]]
-        if found:
-            raise Unclear(name, [by_id[key] for key in found])
-    raise NotFound(f"I find nothing about “{name}” in memory.")
+    titles = {one.id: one.title for one in memories}
+    texts = {one.id: f"{one.title} {one.content}" for one in memories}
+    found = fits(name, titles) or fits(name, texts)
+    if not found:
+        raise NotFound(f"I find nothing about “{name}” in memory.")
+    if len(found) > 1:
+        raise Unclear(name, [by_id[key] for key in found])
+    return by_id[found[0]]

@@ -34,36 +34,17 @@ class Steps:
     ) -> str:
         """Adds a step that changes `touched` and refers to `needed`; returns its id."""
         touched = list(touched)
-        identifier = f"s{len(self.steps) + 1}"
-        behind = dict.fromkeys(self._before)
-        for entry in (*touched, *needed):
-            made = (entry.step, self._last_touch.get(entry.key, ""))
-            behind.update((step, None) for step in made if step)
-        self.steps.append(tool_step(identifier, tool, description, arguments, list(behind)))
-        self._now.append(identifier)
-        self._last_touch.update((entry.key, identifier) for entry in touched)
-        return identifier
-
-
-def tool_step(
-    identifier: str, tool: str, description: str, arguments: dict[str, Any], depends_on: list[str]
-) -> dict[str, Any]:
-    return {
-        "id": identifier,
-        "type": "tool",
-        "tool": tool,
-        "description": description,
-        "arguments": arguments,
-        "depends_on": depends_on,
-    }
-
-
-def answer_step(identifier: str, description: str) -> dict[str, Any]:
-    return {
-        "id": identifier,
-        "type": "answer",
-        "tool": None,
-        "description": description,
-        "arguments": {},
-        "depends_on": [],
-    }
+        step = f"s{len(self.steps) + 1}"
+        made = [
+            place
+            for entry in (*touched, *needed)
+            for place in (entry.step, self._last_touch.get(entry.key, ""))
+        ]
+        behind = [place for place in dict.fromkeys((*self._before, *made)) if place]
+        self.steps.append(
+            {"id": step, "type": "tool", "tool": tool, "description": description}
+            | {"arguments": arguments, "depends_on": behind}
+        )
+        self._now.append(step)
+        self._last_touch.update((entry.key, step) for entry in touched)
+        return step

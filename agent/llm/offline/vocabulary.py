@@ -36,7 +36,8 @@ LISTED = {
     **dict.fromkeys(("open", "to do", "todo", "left", "remaining", "unfinished", "active"), OPEN),
 }
 _COUNTED = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-NUMBER = {said: value for value, said in enumerate(_COUNTED, 1)}
+COUNT = {said: value for value, said in enumerate(_COUNTED, 1)}
+COUNT |= {str(value): value for value in range(1, 101)}
 _ORDINALS = (
     *("first", "second", "third", "fourth", "fifth"),
     *("sixth", "seventh", "eighth", "ninth", "tenth"),

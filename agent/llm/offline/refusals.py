@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
 
-from agent.llm.offline.grammar import FORMS
+from agent.llm.offline.grammar import CREATING, FORMS, LISTING, STATEMENTS
 from agent.llm.offline.names import words
-from agent.llm.offline.offers import plain, quoted_offer
-from agent.llm.offline.reading import Clause, Unread
+from agent.llm.offline.offers import offer, plain
+from agent.llm.offline.reading import Clause, Unread, read
 from agent.llm.offline.titles import Misread, cut
 from agent.llm.offline.vocabulary import word_set
 
@@ -67,90 +68,96 @@ AREAS = tuple(
     (phrases.split("|"), answer.strip())
     for phrases, answer in zip(*[iter(_AREAS.strip().split("\n"))] * 2, strict=True)
 )
-_DROPPED = re.compile(r"[\"“”\n]")
-# A clause that begins with one of these is no order, and makes no task.
-_NO_ORDER = word_set(
-    "i we you he she it they this that these those the a an my our your his her their there is "
-    "are was what which who why how when where do does did can could should would will if every "
-    "don't do not no never nobody nothing maybe yes"
-)
-_LITTLE = word_set(
-    "to the a an of for on in is are it me my our we i what which do all and or about with as be"
-)
-
-
-class Refusal:
-    """Says why nothing of a message was done. `works` tells whether an example would be carried out."""
-
-    def __init__(self, works: Callable[[str], bool]) -> None:
-        self.works = works
-
-    def of_unread(self, clauses: Sequence[Clause], unread: Sequence[Unread]) -> str:
-        """Names the parts that fit no form."""
-        first = unread[0]
-        if first.is_order:
-            order = quoted_offer(first.said)
-            return (
-                f"I take that for a question, and have no answer. {NOTHING} As an order: {order}."
-            )
-        area = _area(first.rest) or _area(first.said)
-        examples = [quoted_offer(text) for text in self._examples(first)]
-        understood = [clause.said for clause in clauses]
-        understood += [one.understood for one in unread if one.understood]
-        if not understood:
-            head = f"I can't do that. {area} {NOTHING}" if area else HONEST
-            return f"{head} For example you can say {' or '.join(examples)}."
-        rest = _listed([one.rest for one in unread])
-        head = f"I understood {_listed(understood)}, but not {rest}. {NOTHING} {area}".strip()
-        return f"{head} What works, for example: {examples[0]}."
-
-    def of_clause(self, said: str, why: str) -> str:
-        """Says why a clause that was read can't be carried out."""
-        return f"{why} {NOTHING} {_area(said)}".strip()
-
-    def of_rest(self, clause: str, error: Misread) -> str:
-        """Names what is left over of a clause behind what was understood."""
-        head, rest, _ = clause.partition(error.rest)
-        head = (head if rest else error.understood).strip(" ,;")
-        begin = f"I understood {_listed([head])}, but not " if head else "I did not understand "
-        said = [f"{begin}{_listed([error.rest])}.", NOTHING, _area(error.rest), error.hint]
-        return " ".join(text for text in said if text)
-
-    def _examples(self, unread: Unread) -> list[str]:
-        """Returns two sentences that work, those nearest to what was said first."""
-        found: dict[str, None] = {}
-        for text in (*_from_words(unread), *_nearest(unread.said), *_USUAL):
-            if len(text) <= 160 and self.works(text):
-                found[text] = None
-            if len(found) == 2:
-                break
-        return list(found)
-
-
 _USUAL = (
     "Create a task to test the login flow",
     "Remember that we test on Firefox",
     "What is open?",
 )
+_DROPPED = re.compile(r"[\"“”\n]")
+_SUBJECTS = word_set("i we he she it they there the our my this that")
+_STATES = word_set("is are was were has have needs need")
+_WORK = word_set(
+    "fix write build test design review buy order plan ship deploy draft research prepare check call "
+    "clean refactor improve implement install organise organize clarify measure paint sketch publish"
+)
+_LITTLE = word_set(
+    "to the a an of for on in is are it me my our we i what which do all and or about with as be"
+)
+# The words of the grammar. What is nearly one of them is taken for a typing error.
+_KNOWN = frozenset(
+    word
+    for form in FORMS
+    for word in re.findall(r"[a-z]{4,}", re.sub(r"\{.*?\}", "", form.pattern))
+)
+_KEEPS_WORDS = CREATING | LISTING | STATEMENTS | {"describe", "note", "rename", "revise"}
+
+
+def of_unread(
+    clauses: Sequence[Clause], unread: Sequence[Unread], works: Callable[[str], bool]
+) -> str:
+    """Names the parts that fit no form. `works` tells whether an example would be carried out."""
+    first = unread[0]
+    if first.is_order:
+        said = f"I take that for a question, and have no answer. {NOTHING}"
+        return f"{said} As an order: “{offer(first.said)}”."
+    area = _area(first.rest) or _area(first.said)
+    examples = [f"“{offer(text)}”" for text in _examples(first, works)]
+    understood = [clause.said for clause in clauses]
+    understood += [one.understood for one in unread if one.understood]
+    if not understood:
+        head = f"I can't do that. {area} {NOTHING}" if area else HONEST
+        return f"{head} For example you can say {' or '.join(examples)}."
+    head = f"I understood {_listed(understood)}, but not {_listed([one.rest for one in unread])}."
+    return " ".join(f"{head} {NOTHING} {area} What works, for example: {examples[0]}.".split(" "))
+
+
+def of_clause(said: str, why: str) -> str:
+    """Says why a clause that was read can't be carried out."""
+    return f"{why} {NOTHING} {_area(said)}".strip()
+
+
+def of_rest(clause: str, error: Misread) -> str:
+    """Names what is left over of a clause behind what was understood."""
+    head, rest, _ = clause.partition(error.rest)
+    head = (head if rest else error.understood).strip(" ,;")
+    begin = f"I understood {_listed([head])}, but not " if head else "I did not understand "
+    said = [f"{begin}{_listed([error.rest])}.", NOTHING, _area(error.rest), error.hint]
+    return " ".join(text for text in said if text)
+
+
+def _examples(unread: Unread, works: Callable[[str], bool]) -> list[str]:
+    """Returns two sentences that work, those nearest to what was said first."""
+    found: dict[str, None] = {}
+    for text in (*_from_words(unread), *_nearest(unread.said), *_USUAL):
+        if len(text) <= 160 and works(text):
+            found[text] = None
+        if len(found) == 2:
+            break
+    return list(found)
 
 
 def _from_words(unread: Unread) -> Iterator[str]:
-    """Yields the words that were said, in the forms that keep them."""
-    said = _DROPPED.sub("", unread.said).strip(" .!?")
-    first = said.split()[0].casefold().replace("’", "'") if said else ""
-    if (
-        unread.asks
-        or len(said.split()) < 2
-        or unread.understood
-        or first in ("don't", "do", "if", "not", "-")
-    ):
+    """Yields the words that were said, in forms that keep them; never a typing error as a title."""
+    said = _DROPPED.sub("", unread.said[:_READ]).strip(" .!?")
+    typed = words(said)
+    typos = {word: near[0] for word in typed if (near := _known(word))}
+    if typos:
+        right = re.sub(r"[^\W_]+", lambda word: typos.get(word[0].casefold(), word[0]), said)
+        if not any(clause.form.intent in _KEEPS_WORDS for clause in read(right).clauses):
+            yield right
+    elif unread.asks or unread.understood or len(typed) < 3:
         return
-    if first == "remember":
-        yield f"Create a task {said.partition(' ')[2]}"
-    elif first in _NO_ORDER or "'" in first or {"is", "are", "needs"} & {*words(said)}:
-        yield f"Remember that {said[:1].lower() if not said.startswith('I') else 'I'}{said[1:]}"
-    elif not {"task", "tasks", "done"} & {*words(said)}:
+    elif typed[0] in _SUBJECTS and _STATES & {*typed}:
+        yield f"Remember that {said[:1].lower() if typed[0] != 'i' else 'I'}{said[1:]}"
+    elif typed[0] in _WORK:
         yield f"Create a task to {said[:1].lower()}{said[1:]}"
+
+
+def _known(word: str) -> list[str]:
+    """Returns the word of the grammar that `word` nearly is, if any."""
+    if len(word) < 4 or word in _KNOWN or word in _WORK:
+        return []
+    return get_close_matches(word, _KNOWN, 1, 0.75)
 
 
 def _nearest(said: str) -> list[str]:
