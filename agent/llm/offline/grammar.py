@@ -72,10 +72,11 @@ def _forms(table: str) -> Iterator[Form]:
         yield Form(intent, value, pattern.strip(), " ".join(example.split()), answer)
 
 
-_TALKING = """
+# Memories and dependencies come before tasks, which are deleted in other words.
+_FORMS = """
 help:
-  help [me] -> Help => I am the built-in offline planner: a set of rules, not a language model. I carry a message \
-      out when I understand all of it, and say what I don't. Several sentences may follow each other, \
+  help [me] -> Help => I am the built-in offline planner: a set of rules, not a language model. I carry a \
+      message out when I understand all of it, and say what I don't. Several sentences may follow each other, \
       with “and” or “then” between them; names may be in quotes. You can say:
   what can|do you|i do|say|understand [here] -> What can you do?
   how does this|it work -> How does this work?
@@ -92,11 +93,8 @@ project:
   <we_are> building|developing|creating|making|planning {text} -> We're building a booking app \
       => Good to know what you are building. I keep nothing of it by myself; the project's description is \
       changed in the admin. What is to be done? For example “[I need: 1. sign-up 2. login](#say)”.
-  i|we|i'd|we'd want|plan|would_like|like to build|develop|make|plan|launch {text} -> I want to build a shop
+  i|we|i'd|we'd want|plan|would_like|like to build|develop|make|launch {text} -> I want to build a shop
   [our|the|this|my] project|app|product is|will_be a|an {text} -> Our product is a shop for used books
-"""
-
-_CREATING = """
 create:
   <create> <a_task> [to|called|named|titled|about|:] {title} -> Create a task to test the login flow
   <create> <a_task> for {purpose:title} -> Create a task for the landing page
@@ -109,7 +107,7 @@ another:
   one|a|another [new] <task> [to|called|named|:] {title} -> Add a task to paint and a task to draw
   one|a|another|another_one [new] [<task>] for {purpose:title} -> Add a task for logos and one for fonts
 create_all:
-  <create> [me|us] <these> [{number}] [new] <tasks> [<board>] [for|to] [:] {items} -> Create tasks: paint, draw and write
+  <create> [me|us] <these> [{number}] [new] <tasks> [<board>] [for|to] [:] {items} -> Create tasks: paint, draw
   <tasks>|features|requirements|user_stories : {items} -> Tasks: landing page, contact form
   <create> <these> [features|things] : {items} -> Add the following: terms page, cookie banner
 require:
@@ -117,34 +115,41 @@ require:
   {who} should|must|need_to be_able_to {title} -> Users should be able to reset their password
 subtask:
   <create> <a_subtask> <to> {parent} called|named|to|: {title} -> Create a subtask of {task}: write the tests
-  <create> <a_subtask> [called|named] {quotation:title} <to> {parent} -> Add a subtask “read the law” to {task}
+  <create> <a_subtask> [called] {quotation:title} <to> {parent} -> Add a subtask “read the law” to {task}
   <create> <a_subtask> [called|named|to|:] {title} -> Start {task} and add a subtask to measure
   add|create {title} as [a] <subtask> of|to|under {parent} -> Add “check the logs” as a subtask of {task}
 subtasks:
   <create> <subtasks> <to> {parent} : {items} -> Add subtasks to {task}: form, email
   break|split {parent} [down|up] into [:] {items} -> Break {task} down into: draft, review
   <create> <subtasks> : {items} -> Create a task to ship, then create subtasks: build, upload
-"""
-
-# What may be said of a new task behind its title.
-_DETAILS = """
-priority:
-  {title} [,] with [a] {priority} priority|prio -> Create a task to renew it all with high priority
-  {title} , <level> -> Create a task to clean up, low priority
-  {title} ( <level> ) -> Create a task to add a favicon (low)
-depend:
-  {title} [,] [and] that|which depends_on {on} -> Create a task to tell the press that depends on {task}
-  {title} [,] depending_on {on} -> Create a task to tell the users, depending on {task}
-create:
-  {title} <board> -> Create a task to water the plants on the board
-nest:
-  {title} under {parent} task -> Create a task to choose the colours under the {task} task
-  {title} [,] as [a] <subtask> of {parent} -> Create a task to pick a font as a subtask of {task}
-describe:
-  {title} [,] with [the|a] description [:] {text} -> Create a task to ask, with description: by email
-"""
-
-_CHANGING = """
+remember:
+  remember|<note>|take_note|note_down|for_the_record that|:|, {text} -> Remember that we test on Firefox
+  remember|note {statement:text} -> Remember our clinic opens at 8
+switch:
+  <we_have> switched|moved|migrated|changed from {old} to {new} -> We switched from Bootstrap to Tailwind
+  <we_have> replaced {old} with|by {new} -> We replaced Jenkins with GitHub Actions
+decide not:
+  <we_have> decided|agreed|opted against|not_to [use|using] {old} -> We decided not to use Redis
+  <we> no_longer|don't|do_not use {old} <anymore> -> We no longer use Docker
+decide:
+  <we_have> decided|agreed|settled to|that|on|for|upon [use|go_with] {what} -> We decided to use PostgreSQL
+  <we_have> chose|chosen|picked|selected {what} -> We chose Stripe for payments
+  <we_have> switched|moved|migrated|changed to {what} -> We switched to Fastmail
+  <let_us> use|go_with|stick_with|stick_to {what} -> Let's go with Celery
+  decision|decided : {what} -> Decision: no mobile app
+  [the|our] decision is [to|that] [use] {what} -> Our decision is to host it ourselves
+prefer:
+  <we_have> prefer [to] {what} -> I prefer short functions
+  we'd|i'd|we_would|i_would rather|prefer [to] {what} -> I'd rather write the tests first
+  preference : {what} -> Preference: tabs over spaces
+  [my|our] preference is [to|that] {what} -> My preference is small pull requests
+prefer habit:
+  [<we>] always|never|usually|normally|generally {what} -> We always review pull requests
+revise:
+  update|change|correct [the] <memory> [about|on] {memory} to [:] {text} -> Change the memory {memory} to: New
+forget:
+  <delete>|forget [the|my|our] <memory> [about|on|of|called|that|:] {memory} -> Delete the memory {memory}
+  forget [about|that] {memory} -> Forget {memory}
 status:
   set|change [the] status of|for {tasks} [back] to|as {status} -> Set the status of {task} to blocked
   set|change {tasks} status [back] to {status} -> Change {task} status to blocked
@@ -188,12 +193,12 @@ release:
   {tasks} no_longer depends|depend|waits|wait on|for {on} -> {task} no longer depends on {other}
   {tasks} <does_not> depend_on|wait_for {on} <anymore> -> {task} doesn't depend on {other} now
   {tasks} <is_not> blocked_by|waiting_for {on} <anymore> -> {task} is no longer blocked by {other}
-  remove|delete [the] dependency of|from|between {tasks} on|to|and {on} -> Remove the dependency of {task} on {other}
+  remove|delete [the] dependency of|from {tasks} on|to {on} -> Remove the dependency of {task} on {other}
 depend:
   {tasks} [also|now] depends|depend|waits|wait [also|now] on|for {on} -> {task} depends on {other}
   {tasks} is|are [also|now] blocked_by|waiting_for {on} -> {task} is blocked by {other}
-  {tasks} can't|cannot start|begin|be_started until|before|unless {on} <done> -> {task} can't start until {other} is done
-  {on} has_to|have_to|must|needs_to|should come|happen|be_done before {tasks} -> {task} has to be done before {other}
+  {tasks} can't|cannot start|begin until|before|unless {on} <done> -> {task} can't start until {other} is done
+  {on} has_to|must|needs_to|should come|happen|be_done before {tasks} -> {task} has to be done before {other}
   make|let {tasks} [also] depend_on {on} -> Make {task} depend on {other}
   add|create [a] dependency from {tasks} to|on {on} -> Add a dependency from {task} to {other}
 nest:
@@ -201,54 +206,10 @@ nest:
   make {tasks} [a] <part> of {parent} -> Make {task} a subtask of {other}
   move|put|nest {tasks} under|into|inside {parent} -> Move {task} under {other}
 unnest:
-  take|move {task} out_of its|the parent [task] -> Take {task} out of its parent
-move before:
-  move|put {task} [directly|right] before|above|ahead_of {other} -> Move {task} before {other}
-move after:
-  move|put {task} [directly|right] after|below|behind {other} -> Move {task} after {other}
-move top:
-  move|put {task} [to] [the] [very] top|start|beginning|first -> Move {task} to the top
-move bottom:
-  move|put {task} [to] [the] [very] bottom|end|last -> Move {task} to the bottom
-move up:
-  move {task} up [one] [place] -> Move {task} up
-move down:
-  move {task} down [one] [place] -> Move {task} down
-"""
-
-_REMEMBERING = """
-remember:
-  remember|<note>|take_note|note_down|for_the_record that|:|, {text} -> Remember that we test on Firefox
-  remember|note {statement:text} -> Remember our clinic opens at 8
-switch:
-  <we_have> switched|moved|migrated|changed from {old} to {new} -> We switched from Bootstrap to Tailwind
-  <we_have> replaced {old} with|by {new} -> We replaced Jenkins with GitHub Actions
-decide not:
-  <we_have> decided|agreed|opted against|not_to [use|using] {old} -> We decided not to use Redis
-  <we> no_longer|don't|do_not use {old} <anymore> -> We no longer use Docker
-decide:
-  <we_have> decided|agreed|settled|opted to|that|on|for|upon [use|go_with|take] {what} -> We decided to use PostgreSQL
-  <we_have> chose|chosen|picked|selected {what} -> We chose Stripe for payments
-  <we_have> switched|moved|migrated|changed to {what} -> We switched to Fastmail
-  <let_us> use|go_with|stick_with|stick_to {what} -> Let's go with Celery
-  decision|decided : {what} -> Decision: no mobile app
-  [the|our] decision is [to|that] [use] {what} -> Our decision is to host it ourselves
-prefer:
-  <we_have> prefer [to] {what} -> I prefer short functions
-  we'd|i'd|we_would|i_would rather|prefer [to] {what} -> I'd rather write the tests first
-  preference : {what} -> Preference: tabs over spaces
-  [my|our] preference is [to|that] {what} -> My preference is small pull requests
-prefer habit:
-  [<we>] always|never|usually|normally|generally {what} -> We always review pull requests
-revise:
-  update|change|correct [the] <memory> [about|on|of] {memory} to [:] {text} -> Change the memory {memory} to: New
-forget:
-  <delete>|forget [the|my|our] <memory> [about|on|of|called|that|:] {memory} -> Delete the memory {memory}
-  forget [about|that] {memory} -> Forget {memory}
-"""
-
-# After the memories and the dependencies, which are deleted in other words.
-_DELETING = """
+  take|move {task:tasks} out_of its|the parent [task] -> Take {task} out of its parent
+move:
+  move|put {task} [directly|right] {side} {other} -> Move {task} before {other}
+  move|put {task} [to] [the] [very] {place} [of_the_board|one|one_place] -> Move {task} to the top
 delete:
   <delete>|clear {tasks} [from_the_board|from_the_list|from_the_backlog] -> Delete {task}
 reason:
@@ -256,9 +217,6 @@ reason:
   [the] {who} [has|have] dropped|cancelled|canceled|rejected it|them|that -> Drop {task}, Anna rejected it
   we|i|they|nobody <not> need|needs|want|wants it|them|that <anymore> -> Delete {task}, we don't need it
   it's|it_is|they_are|they're <not> needed|wanted|relevant <anymore> -> Delete {task}, it is not needed
-"""
-
-_ASKING = """
 list:
   <what_is> <now> {listed} <now> [on_the_board|to_do] -> What is open?
   what|which <tasks>|things|ones are|is <now> {listed} <now> -> Which tasks are blocked?
@@ -276,11 +234,11 @@ list open:
   what [still] needs to be done [now] -> What needs to be done?
   how many <tasks> are_there|do_we_have|do_i_have -> How many tasks do we have?
 list completed:
-  what did|have|has we|i|been [already] finish|finished|complete|completed|done <now> -> What have we finished?
+  what did|have|has we|i|been [already] finish|finished|completed|done <now> -> What have we finished?
 find:
   <find>|<show> <all> [any] [{listed}] <tasks>|<task> <about> {topic} -> Find tasks about login
   what|which [are] [the] [{listed}] <tasks> [are] about|mention {topic} -> Which tasks are about billing?
-  do_we_have|is_there|are_there [already] [a|any] <task>|<tasks> <about>|to {topic} -> Is there a task about invoices?
+  do_we_have|is_there|are_there [a|any] <task>|<tasks> <about>|to {topic} -> Is there a task about invoices?
   <find>|<show> <all> {label:topic} <tasks> -> List the login tasks
   <find> {query:topic} -> Search for invoices
 urgent:
@@ -290,7 +248,7 @@ urgent high:
   <what_is> [most] urgent|important -> What is urgent?
 ready:
   <what_is>|what_comes [up] next [on_the_board|to_do] -> What is next?
-  what should|can|shall|could i|we do|work_on|start|start_with [next|now|first|today] -> What should I do next?
+  what should|can|shall|could i|we do|work_on|start_with [next|now|first|today] -> What should I do next?
   what|which <task> is|comes|should_i_do|should_we_do next|first -> Which task is next?
 needs:
   what|which [<task>|<tasks>] does {task} depend_on|wait_for|need -> What does {task} depend on?
@@ -313,8 +271,7 @@ about:
 known decision:
   what did|have we|i|you [ever|already] <decide> [<about>] [{topic}] -> What did we decide about the database?
   what was|has_been <decide> [<about>] [{topic}] -> What was decided about payments?
-  what_are|<show> <all> decisions [<about>] [{topic}] -> List the decisions about hosting
-  what|which {topic} did|have we|i choose|chosen|pick|picked|decide_on|agree_on -> Which database did we choose?
+  what|which {topic} did|have we|i choose|chosen|pick|decide_on|agree_on -> Which database did we choose?
   what|which {topic} do|are we|i use|using -> Which framework do we use?
   did we|i [ever] decide [on|about|to|to_use|that] {topic} -> Did we decide on a queue?
 known:
@@ -322,27 +279,34 @@ known:
   do you remember|know [anything|something] [about] {topic} -> Do you remember anything about caching?
   what do you|we know|remember <now> -> What do you remember?
   <what_is> in [the|your|our] memory -> What is in memory?
-  <show> <all> memory|memories -> Show the memories
+  what_are|<show> <all> {kind} [<about>] [{topic}] -> List the decisions about hosting
 known preference:
-  what_are|<show> <all> preferences -> What are my preferences?
   what do i|we prefer -> What do I prefer?
-known note:
-  <show> <all> notes -> Show the notes
-known fact:
-  <show> <all> facts -> Show the facts
 changed:
   what [has|have|did] [you|we] [just] changed|change|do [just_now|last|lately|recently|here] -> What changed?
 """
 
+# What may be said of a new task behind its title.
+_DETAILS = """
+priority:
+  {title} [,] with [a] {priority} priority|prio -> Create a task to renew it all with high priority
+  {title} , <level> -> Create a task to clean up, low priority
+  {title} ( <level> ) -> Create a task to add a favicon (low)
+depend:
+  {title} [,] [and] that|which depends_on {on} -> Create a task to tell the press that depends on {task}
+  {title} [,] depending_on {on} -> Create a task to tell the users, depending on {task}
+create:
+  {title} <board> -> Create a task to water the plants on the board
+nest:
+  {title} under {parent} task -> Create a task to choose the colours under the {task} task
+  {title} [,] as [a] <subtask> of {parent} -> Create a task to pick a font as a subtask of {task}
+describe:
+  {title} [,] with [the|a] description [:] {text} -> Create a task to ask, with description: by email
+"""
+
 DETAILS = tuple(_forms(_DETAILS))
-REMEMBERING = tuple(_forms(_REMEMBERING))
 # A form that begins with a name comes last: the name might take the words of another one.
-FORMS = tuple(
-    sorted(
-        _forms(_TALKING + _CREATING + _REMEMBERING + _CHANGING + _DELETING + _ASKING),
-        key=lambda form: form.pattern.startswith("{"),
-    )
-)
+FORMS = tuple(sorted(_forms(_FORMS), key=lambda form: form.pattern.startswith("{")))
 QUESTIONS = frozenset(
     ("needs", "needed_by", "parts", "about", "list", "find", "urgent", "ready", "known", "changed")
 )

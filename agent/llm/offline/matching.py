@@ -54,6 +54,9 @@ _MEANINGS: Mapping[str, Mapping[str, object]] = {
     "listed": vocabulary.LISTED,
     "priority": vocabulary.PRIORITY,
     "number": vocabulary.COUNT,
+    "side": vocabulary.SIDE,
+    "place": vocabulary.PLACE,
+    "kind": vocabulary.KIND,
 }
 # Of a gap for a name: how many words it has at most, which it never has, and which are never its last.
 _NAMES: Mapping[str, tuple[int, Collection[str], Collection[str]]] = {

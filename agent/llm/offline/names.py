@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from agent.llm.base import COMPLETED_TASKS, OPEN_TASKS, Context, MemoryBrief, TaskBrief
+from agent.llm.base import COMPLETED_TASKS, OPEN_TASKS, Context, MemoryBrief
 from agent.llm.offline.matching import Tokens
 from agent.llm.offline.vocabulary import EVERY, LISTED, OPEN, ORDINAL, PRIORITY, word_set
 from agent.text.lookup import fitting
@@ -35,11 +35,10 @@ _OF_NUMBERS = word_set("the task number one no")
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """A task of the board, or one that the plan makes. `reference`: what a step's argument says."""
+    """A task of the board, or one that the plan makes. `key`: its id, or where a result holds that."""
 
     key: str
     title: str
-    reference: Any
     status: str = "pending"
     priority: str = "medium"
     description: str = ""
@@ -48,19 +47,18 @@ class Entry:
     step: str = ""  # that makes it
     place: int | None = None  # in the list that makes it
 
-    @classmethod
-    def of(cls, brief: TaskBrief) -> Entry:
-        return cls(
-            *(brief.id, brief.title, brief.id, brief.status, brief.priority),
-            *(brief.description, brief.parent, list(brief.depends_on)),
-        )
+    @property
+    def reference(self) -> Any:
+        """What an argument of a step says for this task."""
+        path = self.key.removeprefix(f"{self.step}.")
+        return {"$from": self.step, "path": path} if self.step else self.key
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """`search`: the statuses of more tasks than are known here, to be found by a step."""
 
-    entries: tuple[Entry, ...]
+    entries: Sequence[Entry]
     search: tuple[str, ...] = ()
 
 
@@ -108,18 +106,24 @@ class Board:
         self.chosen = chosen
         briefs = [*context.tasks, *context.completed, *context.recent_tasks]
         briefs += [context.focus] if context.focus else []
-        self.entries = {brief.id: Entry.of(brief) for brief in briefs}
+        self.entries = {
+            one.id: Entry(
+                *(one.id, one.title, one.status, one.priority),
+                *(one.description, one.parent, list(one.depends_on)),
+            )
+            for one in briefs
+        }
         self.order = [brief.id for brief in context.tasks]
         self.own: list[Entry] = []  # what this message makes, in order
-        self.last: tuple[Entry, ...] = ()  # what this message named last
+        self.last: Sequence[Entry] = ()  # what this message named last
         self.cut: tuple[str, ...] = OPEN if len(context.tasks) >= OPEN_TASKS else ()
         self.cut += ("completed",) if len(context.completed) >= COMPLETED_TASKS else ()
         self._before = self._mentioned(context)
 
-    def add(self, entry: Entry) -> None:
-        self.own.append(entry)
-        self.entries[entry.key] = entry
-        self.last = (entry,)
+    def add(self, *entries: Entry) -> None:
+        self.own += entries
+        self.entries.update((entry.key, entry) for entry in entries)
+        self.last = entries
 
     def titles(self, keys: Iterable[str]) -> list[Entry]:
         """Returns the tasks with these keys, as far as they are known."""

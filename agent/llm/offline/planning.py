@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from agent.llm.base import Context, MemoryBrief
 from agent.llm.offline import memories, questions, titles
@@ -14,9 +14,21 @@ from agent.llm.offline.reading import Clause
 from agent.llm.offline.steps import LONGEST_LIST, MAX_STEPS, Steps
 from agent.llm.offline.titles import Misread, NewTask, free_text
 from agent.llm.offline.tokens import text_of, words_of
-from agent.llm.offline.vocabulary import COUNT, EVERY, LISTED, OPEN, PRIORITY, STATUS, STATUS_NAMES
+from agent.llm.offline.vocabulary import (
+    COUNT,
+    EVERY,
+    KIND,
+    LISTED,
+    OPEN,
+    PLACE,
+    PRIORITY,
+    SIDE,
+    STATUS,
+    STATUS_NAMES,
+)
 from agent.text.words import same_text
 
+_Task = TypeVar("_Task")
 _LIMIT = 50  # of a list in an answer
 _NO_DATES = "Tasks have no dates and repeat nothing: what was said of a time is in the title only."
 _TOO_MUCH = "That is too much for one plan. Please send it in smaller parts."
@@ -147,14 +159,16 @@ class PlanMaker:
             raise Impossible(
                 "Say what depends on what, or is a part of what, behind the list: “B depends on A.”"
             )
-        for start in range(0, len(tasks), LONGEST_LIST):
-            part = tasks[start : start + LONGEST_LIST]
+        within = parent.key if parent else None
+        for part in _parts(tasks):
             items = {"tasks": [_arguments(task, parent) for task in part]}
             needed = [parent] if parent else []
             step = self.steps.add("create_tasks", f"Create {len(part)} tasks", items, (), needed)
-            for place, task in enumerate(part):
-                self._enter(step, task.title, f"task_ids.{place}", parent, (), place)
-            self.board.last = tuple(self.board.own[-len(part) :])
+            made = [
+                Entry(f"{step}.task_ids.{place}", task.title, step=step, place=place, parent=within)
+                for place, task in enumerate(part)
+            ]
+            self.board.add(*made)
         return None
 
     def _add_one(self, task: NewTask, parent: Entry | None) -> None:
@@ -170,21 +184,9 @@ class PlanMaker:
             arguments["depends_on"] = [entry.reference for entry in needed]
         others = [*needed, *([parent] if parent else [])]
         step = self.steps.add("create_task", f"Create “{task.title}”", arguments, (), others)
-        self._enter(step, task.title, "task_id", parent, needed)
-
-    def _enter(
-        self,
-        step: str,
-        title: str,
-        path: str,
-        parent: Entry | None,
-        needed: Sequence[Entry],
-        place: int | None = None,
-    ) -> None:
         entry = Entry(
-            f"{step}.{path}", title, {"$from": step, "path": path}, step=step, place=place
+            f"{step}.task_id", task.title, step=step, parent=parent.key if parent else None
         )
-        entry.parent = parent.key if parent else None
         entry.depends_on = [other.key for other in needed]
         self.board.add(entry)
 
@@ -204,51 +206,26 @@ class PlanMaker:
 
     def do_status(self, gaps: Gaps) -> None:
         status = self._value(gaps, "status", STATUS)
-        among = {"reopen": ("completed",), "unblock": ("blocked",)}.get(self.form.intent)
-        among = among or (EVERY if status == "pending" else OPEN)
+        among = {"reopen": ("completed",), "unblock": ("blocked",)}.get(
+            self.form.intent, EVERY if status == "pending" else OPEN
+        )
         it = () if "tasks" in gaps else (self.board.it(),)
         found = Found(it) if it else self.board.several(gaps["tasks"], among)
         if self.form.intent == "unblock":
             for entry in found.entries:
                 if entry.status != "blocked":
                     self._note(f"{questions.needs(self.board, entry)} It is not marked as blocked.")
-            found = replace(found, entries=tuple(e for e in found.entries if e.status == "blocked"))
-        said = f"Mark {{}} as {STATUS_NAMES[status]}"
-        self._change(found, "change_task_status", said, {"status": status})
-        for entry in found.entries:
-            entry.status = status
+            found = replace(
+                found, entries=[one for one in found.entries if one.status == "blocked"]
+            )
+        self._set(found, "status", status, f"Mark {{}} as {STATUS_NAMES[status]}")
 
     do_reopen = do_unblock = do_status
 
     def do_priority(self, gaps: Gaps) -> None:
         priority = self._value(gaps, "priority", PRIORITY)
         found = self.board.several(gaps["tasks"], OPEN)
-        said = f"Set {{}} to {priority} priority"
-        self._change(found, "update_task", said, {"priority": priority})
-
-    def _change(
-        self, found: Found, tool: str, said: str, values: dict[str, Any], *needed: Entry
-    ) -> None:
-        """Adds what changes all that was found; `said` has a place for the names."""
-        tool_for_many = tool.replace("task", "tasks")
-        if found.search:
-            asked = {"status": list(found.search), "limit": LONGEST_LIST}
-            step = self.steps.add("search_tasks", "Find the tasks", asked)
-            said = said.format("the tasks found")
-            arguments = {"tasks": {"$from": step, "path": "task_ids"}, **values}
-            search = Entry(step, "", None, step=step)
-            self.steps.add(tool_for_many, said, arguments, found.entries, [search])
-            self._note(f"I take at most {LONGEST_LIST} tasks at once; say it again for more.")
-        elif len(found.entries) == 1:
-            (entry,) = found.entries
-            arguments = {"task": entry.reference, **values}
-            self.steps.add(tool, said.format(f"“{entry.title}”"), arguments, [entry], needed)
-        else:
-            for start in range(0, len(found.entries), LONGEST_LIST):
-                part = found.entries[start : start + LONGEST_LIST]
-                arguments = {"tasks": [entry.reference for entry in part], **values}
-                name = f"{len(part)} tasks"
-                self.steps.add(tool_for_many, said.format(name), arguments, part, needed)
+        self._set(found, "priority", priority, f"Set {{}} to {priority} priority")
 
     def do_rename(self, gaps: Gaps) -> None:
         entry = self.board.one(gaps["task"])
@@ -259,34 +236,93 @@ class PlanMaker:
         unsure = {"and", "to"} <= keys or (not in_full and keys & {"to", "as", "into"})
         if unsure and not gaps["title"][0].quoted:
             raise Misread("", title, "Please put the new title into quotes.")
-        self._update(entry, f"Rename “{entry.title}” to “{title}”", title=title)
-        entry.title = title
+        self._set(Found([entry]), "title", title, f"Rename {{}} to “{title}”")
 
     def do_describe(self, gaps: Gaps) -> None:
         entry = self.board.one(gaps["task"])
-        text = titles.sentence(free_text(gaps["text"]))
-        if self.form.intent == "note" and entry.description:
-            text = f"{entry.description}\n\n{text}"
-        self._update(entry, f"Describe “{entry.title}”", description=text)
-        entry.description = text
+        before = f"{entry.description}\n\n" if self.form.intent == "note" else ""
+        text = f"{before}{titles.sentence(free_text(gaps['text']))}".strip()
+        self._set(Found([entry]), "description", text, "Describe {}")
 
     do_note = do_describe
 
-    def _update(
-        self, entry: Entry, said: str, needed: Iterable[Entry] = (), /, **values: Any
+    def do_nest(self, gaps: Gaps) -> None:
+        parents = [self.board.one(gaps["parent"])] if "parent" in gaps else []
+        found = self.board.several(gaps["tasks"], but=parents)
+        said = (
+            f"Put {{}} under {questions.quoted(parents)}"
+            if parents
+            else "Take {} out of its parent"
+        )
+        self._set(found, "parent", parents[0].reference if parents else "", said, parents)
+        for entry in found.entries:
+            entry.parent = parents[0].key if parents else None
+
+    do_unnest = do_nest
+
+    def do_delete(self, gaps: Gaps) -> None:
+        found = self.board.several(gaps["tasks"])
+        self._change(found, "delete_task", "Delete {}", {})
+        for entry in found.entries:
+            self.board.entries.pop(entry.key, None)
+
+    def _set(
+        self, found: Found, name: str, value: Any, said: str, needed: Sequence[Entry] = ()
     ) -> None:
-        self.steps.add("update_task", said, {"task": entry.reference, **values}, [entry], needed)
+        tool = "change_task_status" if name == "status" else "update_task"
+        self._change(found, tool, said, {name: value}, needed)
+        for entry in found.entries:
+            setattr(entry, name, value)
+
+    def _change(
+        self,
+        found: Found,
+        tool: str,
+        said: str,
+        values: dict[str, Any],
+        needed: Sequence[Entry] = (),
+    ) -> None:
+        """Adds what changes all that was found; `said` has a place for the names."""
+        tool_for_many = tool.replace("task", "tasks")
+        if found.search:
+            asked = {"status": list(found.search), "limit": LONGEST_LIST}
+            step = self.steps.add("search_tasks", "Find the tasks", asked)
+            arguments = {"tasks": {"$from": step, "path": "task_ids"}, **values}
+            search = [Entry(step, "", step=step)]
+            said = said.format("the tasks found")
+            self.steps.add(tool_for_many, said, arguments, found.entries, search)
+            self._note(f"I take at most {LONGEST_LIST} tasks at once; say it again for more.")
+        elif len(found.entries) == 1:
+            arguments = {"task": found.entries[0].reference, **values}
+            said = said.format(questions.quoted(found.entries))
+            self.steps.add(tool, said, arguments, found.entries, needed)
+        else:
+            for part in _parts(found.entries):
+                arguments = {"tasks": [entry.reference for entry in part], **values}
+                name = said.format(f"{len(part)} tasks")
+                self.steps.add(tool_for_many, name, arguments, part, needed)
+
+    # -- dependencies and order
 
     def do_depend(self, gaps: Gaps) -> None:
-        tasks, needed = self._two_sides(gaps)
+        tasks, others = self._two_sides(gaps)
         for entry in tasks:
-            for other in needed:
+            for other in others:
                 if other is entry or entry.key in self._all_needed(other):
                     waits = f"“{other.title}” waits for it already"
                     why = "that is the same" if other is entry else waits
                     raise Impossible(f"“{entry.title}” can't depend on “{other.title}”: {why}.")
         for entry in tasks:
-            self._add_needed(entry, [one for one in needed if one.key not in entry.depends_on])
+            needed = [other for other in others if other.key not in entry.depends_on]
+            keys = [*entry.depends_on, *(other.key for other in needed)]
+            self._depend(entry, keys, f"depends on {questions.quoted(needed, ' and ')}", needed)
+
+    def do_release(self, gaps: Gaps) -> None:
+        tasks, others = self._two_sides(gaps)
+        gone = {other.key for other in others}
+        for entry in tasks:
+            keys = [key for key in entry.depends_on if key not in gone]
+            self._depend(entry, keys, f"no longer depends on {questions.quoted(others, ' and ')}")
 
     def _two_sides(self, gaps: Gaps) -> tuple[Sequence[Entry], Sequence[Entry]]:
         """Returns what depends, and on what. No task depends on itself, which tells names apart."""
@@ -300,20 +336,23 @@ class PlanMaker:
         self.board.last = left
         return left, right
 
-    def _add_needed(self, entry: Entry, needed: Sequence[Entry]) -> None:
-        if not needed:
-            self._note(f"“{entry.title}” depends on that already.")
+    def _depend(
+        self, entry: Entry, keys: list[str], said: str, needed: Sequence[Entry] = ()
+    ) -> None:
+        """Makes `entry` depend on the tasks with these keys, of which `needed` are new."""
+        if keys == entry.depends_on:
+            self._note(f"“{entry.title}”: nothing depends differently now.")
             return
-        entry.depends_on += [other.key for other in needed]
+        entry.depends_on = keys
         before = [other.place for other in needed if other.step == entry.step]
         places = [place for place in before if place is not None and place < (entry.place or 0)]
-        if len(places) == len(needed):  # earlier items of the same list
+        if needed and len(places) == len(needed):  # earlier items of the same list
             step = next(step for step in self.steps.steps if step["id"] == entry.step)
             step["arguments"]["tasks"][entry.place].setdefault("after", []).extend(places)
             return
-        said = f"“{entry.title}” depends on {questions.quoted(needed, ' and ')}"
-        references = [other.reference for other in self.board.titles(entry.depends_on)]
-        self._update(entry, said, needed, depends_on=references)
+        references = [other.reference for other in self.board.titles(keys)]
+        arguments = {"task": entry.reference, "depends_on": references}
+        self.steps.add("update_task", f"“{entry.title}” {said}", arguments, [entry], needed)
 
     def _all_needed(self, entry: Entry) -> set[str]:
         reached, left = set(), [entry]
@@ -323,59 +362,24 @@ class PlanMaker:
             left += fresh
         return reached
 
-    def do_release(self, gaps: Gaps) -> None:
-        tasks, others = self._two_sides(gaps)
-        for entry in tasks:
-            kept = [key for key in entry.depends_on if key not in {other.key for other in others}]
-            if len(kept) == len(entry.depends_on):
-                self._note(f"“{entry.title}” does not depend on that.")
-                continue
-            entry.depends_on = kept
-            references = [other.reference for other in self.board.titles(kept)]
-            said = f"“{entry.title}” no longer depends on {questions.quoted(others, ' and ')}"
-            self._update(entry, said, depends_on=references)
-
-    def do_nest(self, gaps: Gaps) -> None:
-        parent = self.board.one(gaps["parent"])
-        found = self.board.several(gaps["tasks"], but=[parent])
-        said = f"Put {{}} under “{parent.title}”"
-        self._change(found, "update_task", said, {"parent": parent.reference}, parent)
-        for entry in found.entries:
-            entry.parent = parent.key
-
-    def do_unnest(self, gaps: Gaps) -> None:
-        entry = self.board.one(gaps["task"])
-        self._update(entry, f"Take “{entry.title}” out of its parent", parent="")
-        entry.parent = None
-
     def do_move(self, gaps: Gaps) -> None:
         entry = self.board.one(gaps["task"])
-        other, where = self._neighbour(gaps, entry)
-        self.board.last = (entry,)
-        if other is None:
-            self._note(f"“{entry.title}” is there already.")
-            return
-        arguments = {"task": entry.reference, where: other.reference}
-        said = f"Move “{entry.title}” {where} “{other.title}”"
-        self.steps.add("move_task", said, arguments, [entry], [other])
-
-    def _neighbour(self, gaps: Gaps, entry: Entry) -> tuple[Entry | None, str]:
-        """Returns the task that `entry` comes before or after, None when it is there, and which."""
-        where = self.form.value
-        if "other" in gaps:
-            return self.board.one(gaps["other"], but=[entry]), where
         keys = [key for key in self.board.order if key in self.board.entries]
         at = keys.index(entry.key) if entry.key in keys else len(keys)
         above, below = self.board.titles(keys[:at]), self.board.titles(keys[at + 1 :])
-        places = {"top": above[:1], "up": above[-1:], "down": below[:1], "bottom": below[-1:]}
-        other = places[where][0] if places[where] else None
-        return other, "before" if where in ("top", "up") else "after"
-
-    def do_delete(self, gaps: Gaps) -> None:
-        found = self.board.several(gaps["tasks"])
-        self._change(found, "delete_task", "Delete {}", {})
-        for entry in found.entries:
-            self.board.entries.pop(entry.key, None)
+        beside = {"top": above[:1], "up": above[-1:], "down": below[:1], "bottom": below[-1:]}
+        if "other" in gaps:
+            where, others = SIDE[key_of(gaps["side"])], [self.board.one(gaps["other"], but=[entry])]
+        else:
+            place = PLACE[key_of(gaps["place"])]
+            where, others = "before" if place in ("top", "up") else "after", beside[place]
+        self.board.last = (entry,)
+        if not others:
+            self._note(f"“{entry.title}” is there already.")
+            return
+        arguments = {"task": entry.reference, where: others[0].reference}
+        said = f"Move “{entry.title}” {where} “{others[0].title}”"
+        self.steps.add("move_task", said, arguments, [entry], others)
 
     def do_reason(self, gaps: Gaps) -> None:
         self._note(f"Why (“{titles.cut(self.clause.said, 80)}”) is not kept.")
@@ -392,24 +396,27 @@ class PlanMaker:
             return
         old = memories.outdated(stated, self.memories, self.chosen)
         self._remembered.add(same_text(stated.content))
-        if old is None:
-            arguments = {"title": stated.title, "content": stated.content, "kind": stated.kind}
-            self.steps.add("create_memory", f"Remember “{stated.title}”", arguments)
-            return
-        new = memories.renewed(stated, old)
-        arguments = {"memory": old.id, "title": new.title, "content": new.content}
-        self.steps.add("update_memory", f"Replace “{old.title}” in memory", arguments)
+        new = memories.renewed(stated, old) if old else stated
+        arguments = {"title": new.title, "content": new.content}
+        if old:
+            arguments["memory"] = old.id
+            self.steps.add("update_memory", f"Replace “{old.title}” in memory", arguments)
+        else:
+            arguments["kind"] = new.kind
+            self.steps.add("create_memory", f"Remember “{new.title}”", arguments)
 
     do_decide = do_switch = do_prefer = do_remember
 
-    def do_revise(self, gaps: Gaps) -> None:
-        memory = find_memory(free_text(gaps["memory"]), self.memories, self.chosen)
-        arguments = {"memory": memory.id, "content": titles.sentence(free_text(gaps["text"]))}
-        self.steps.add("update_memory", f"Change the memory “{memory.title}”", arguments)
-
     def do_forget(self, gaps: Gaps) -> None:
         memory = find_memory(free_text(gaps["memory"]), self.memories, self.chosen)
-        self.steps.add("delete_memory", f"Forget “{memory.title}”", {"memory": memory.id})
+        if "text" in gaps:
+            content = titles.sentence(free_text(gaps["text"]))
+            arguments = {"memory": memory.id, "content": content}
+            self.steps.add("update_memory", f"Change the memory “{memory.title}”", arguments)
+        else:
+            self.steps.add("delete_memory", f"Forget “{memory.title}”", {"memory": memory.id})
+
+    do_revise = do_forget
 
     # -- questions
 
@@ -426,7 +433,7 @@ class PlanMaker:
         self.steps.add("search_tasks", f"Find tasks about “{titles.cut(query, 80)}”", arguments)
 
     def do_known(self, gaps: Gaps) -> None:
-        kind = self.form.value
+        kind = self._value(gaps, "kind", KIND)
         if "topic" in gaps:
             topic = titles.without_article(free_text(gaps["topic"]))
             self.made.facts.append(questions.remembered(topic, self.memories, kind))
@@ -445,6 +452,11 @@ class PlanMaker:
         self.made.talk.append(self.form.answer)
 
     do_help = do_project = do_talk
+
+
+def _parts(tasks: Sequence[_Task]) -> Iterator[Sequence[_Task]]:
+    """Yields as many of `tasks` as a call takes."""
+    return (tasks[at : at + LONGEST_LIST] for at in range(0, len(tasks), LONGEST_LIST))
 
 
 def _arguments(task: NewTask, parent: Entry | None) -> dict[str, Any]:
