@@ -47,18 +47,18 @@ def _blocks(context: Context, outcome: Outcome, draft: Draft) -> Iterator[str]:
     tools = [step for step in outcome.steps if step.type == "tool"]
     texts = [step.description for step in outcome.steps if step.description.startswith(SAY)]
     if not tools:
-        yield from draft.made.talk
+        yield from draft.plan.talk
     lines = [_line(step, context) for step in tools]
     short = [line for line in lines if "\n" not in line]
     yield "\n".join(f"- {line}" for line in short) if len(short) > 1 else "".join(short)
     yield from (line for line in lines if "\n" in line)
     if any(step.tool.startswith("delete_") and step.status == "succeeded" for step in tools):
         yield _UNDO
-    yield from draft.made.facts
-    if tools or not draft.made.steps:
-        yield from draft.made.notes
+    yield from draft.plan.facts
+    if tools or not draft.plan.steps:
+        yield from draft.plan.notes
     yield from (text.removeprefix(SAY) for text in texts)
-    if draft.made.steps and not tools and not texts:
+    if draft.plan.steps and not tools and not texts:
         yield "I found no way to do that, so nothing was changed. Please say it in other words."
 
 

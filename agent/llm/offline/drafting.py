@@ -11,7 +11,8 @@ from agent.llm.offline.asking import pick, question, rounds
 from agent.llm.offline.grammar import QUESTIONS, STATEMENTS
 from agent.llm.offline.names import NotFound, Unclear
 from agent.llm.offline.offers import help_lines, offer
-from agent.llm.offline.planning import Impossible, Made, PlanMaker
+from agent.llm.offline.plan import Impossible, Plan
+from agent.llm.offline.planning import PlanMaker
 from agent.llm.offline.reading import Unread, read
 from agent.llm.offline.titles import Misread
 from agent.llm.offline.tokens import TooLong
@@ -20,10 +21,10 @@ from agent.text.words import same_text
 
 @dataclass(slots=True)
 class Draft:
-    """One of: a question back about what is `unclear`, a `refusal`, or what was `made`."""
+    """One of: a question back about what is `unclear`, a `refusal`, or a `plan`."""
 
     intent: str  # as in an analysis
-    made: Made = field(default_factory=Made)
+    plan: Plan = field(default_factory=Plan)
     unclear: Unclear | None = None
     refusal: str = ""
 
@@ -74,7 +75,7 @@ def _draft(
         return Draft("unsupported", refusal=refusals.of_unread(reading.clauses, unread, works))
     maker = PlanMaker(context, chosen, left_out)
     try:
-        made = maker.make(reading.clauses)
+        plan = maker.make(reading.clauses)
     except Unclear as error:
         return Draft("command", unclear=error)
     except Misread as error:
@@ -83,7 +84,7 @@ def _draft(
         return Draft("unsupported", refusal=refusals.of_clause(maker.clause.said, str(error)))
     intents = {clause.form.intent for clause in reading.clauses} - {"talk"}
     if "help" in intents:
-        made.talk.append(help_lines(context, works))
+        plan.talk.append(help_lines(context, works))
     if intents <= STATEMENTS:
-        return Draft("statement" if intents else "greeting", made)
-    return Draft("question" if intents <= QUESTIONS | {"help"} else "command", made)
+        return Draft("statement" if intents else "greeting", plan)
+    return Draft("question" if intents <= QUESTIONS | {"help"} else "command", plan)

@@ -62,7 +62,7 @@ class OfflineModel:
 def _analysis(context: Context) -> Analysis:
     made = draft(context)
     asked = question(made.unclear) if made.unclear else ""
-    return Analysis(made.intent, _summary(made), bool(made.made.steps), asked)
+    return Analysis(made.intent, _summary(made), bool(made.plan.steps), asked)
 
 
 def _plan(context: Context, revise: Revise | None) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def _plan(context: Context, revise: Revise | None) -> dict[str, Any]:
     if revise is None:
         return {
             "summary": _summary(made),
-            "steps": made.made.steps or [_telling("Answer the message")],
+            "steps": made.plan.steps or [_telling("Answer the message")],
         }
     new = made
     if revise.by_person:
@@ -84,8 +84,8 @@ def _plan(context: Context, revise: Revise | None) -> dict[str, Any]:
         new = draft(
             context, ". ".join(one for one in reasons if not _WITHOUT.fullmatch(one)), names
         )
-    if new.made.steps and new.made.steps != made.made.steps:
-        return {"summary": _summary(new), "steps": new.made.steps}
+    if new.plan.steps and new.plan.steps != made.plan.steps:
+        return {"summary": _summary(new), "steps": new.plan.steps}
     # An error tells which object is missing.
     missing = [reason.partition(": There is no ")[2] for reason in revise.reasons]
     told = [f"There is no {text}" for text in missing if text and not revise.by_person]
@@ -98,7 +98,7 @@ def _telling(description: str) -> dict[str, Any]:
 
 
 def _summary(made: Draft) -> str:
-    steps = [step["description"] for step in made.made.steps]
+    steps = [step["description"] for step in made.plan.steps]
     if len(steps) > 3:
         return f"{len(steps)} steps, beginning with: {steps[0]}"
     if steps:

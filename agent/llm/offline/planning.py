@@ -2,50 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from agent.llm.base import Context, MemoryBrief
 from agent.llm.offline import memories, questions, titles
-from agent.llm.offline.matching import Gaps, Tokens, key_of
-from agent.llm.offline.names import Board, Entry, Found, NotFound, Unclear, find_memory, fits, split
+from agent.llm.offline.creating import NewTasks
+from agent.llm.offline.grammar import CREATING, LISTING
+from agent.llm.offline.matching import Gaps, key_of
+from agent.llm.offline.names import Board, Entry, Found, NotFound, Unclear, find_memory
+from agent.llm.offline.plan import LONGEST_LIST, MAX_STEPS, Impossible, Plan
 from agent.llm.offline.reading import Clause
-from agent.llm.offline.steps import LONGEST_LIST, MAX_STEPS, Steps
-from agent.llm.offline.titles import Misread, NewTask, free_text
-from agent.llm.offline.tokens import text_of, words_of
-from agent.llm.offline.vocabulary import (
-    COUNT,
-    EVERY,
-    KIND,
-    LISTED,
-    OPEN,
-    PLACE,
-    PRIORITY,
-    SIDE,
-    STATUS,
-    STATUS_NAMES,
-)
+from agent.llm.offline.titles import Misread, free_text
+from agent.llm.offline.vocabulary import EVERY, KIND, LISTED, OPEN, PLACE, PRIORITY, SIDE, STATUS
+from agent.llm.offline.vocabulary import STATUS_NAMES as NAMES
 from agent.text.words import same_text
 
-_Task = TypeVar("_Task")
 _LIMIT = 50  # of a list in an answer
-_NO_DATES = "Tasks have no dates and repeat nothing: what was said of a time is in the title only."
 _TOO_MUCH = "That is too much for one plan. Please send it in smaller parts."
-
-
-class Impossible(Exception):
-    """Something that was understood can't be done as it was said. The text is for the person."""
-
-
-@dataclass(slots=True)
-class Made:
-    """What a message becomes. `facts`: what was asked; `notes`: what else to say of the steps."""
-
-    steps: list[dict[str, Any]] = field(default_factory=list)
-    facts: list[str] = field(default_factory=list)
-    notes: dict[str, None] = field(default_factory=dict)
-    talk: list[str] = field(default_factory=list)
 
 
 class PlanMaker:
@@ -59,28 +34,23 @@ class PlanMaker:
     def __init__(
         self, context: Context, chosen: Mapping[str, str], left_out: Sequence[str] = ()
     ) -> None:
-        self.context = context
-        self.left_out = left_out  # names of what is to be no part of the plan
         self.chosen = chosen
         self.board = Board(context, chosen)
-        self.steps = Steps()
-        self.made = Made(steps=self.steps.steps)
+        self.plan = Plan()
+        self.new_tasks = NewTasks(self.board, self.plan, left_out)
         briefs = (*context.memories, *context.recent_memories)
         self.memories: list[MemoryBrief] = list({brief.id: brief for brief in briefs}.values())
         self._remembered = {same_text(memory.content) for memory in self.memories}
 
-    def make(self, clauses: Sequence[Clause]) -> Made:
+    def make(self, clauses: Sequence[Clause]) -> Plan:
         for clause in clauses:
             self.clause = clause
-            if "items" in clause.ways[0][1] or not self._is_left_out(clause.said):
-                self.steps.begin_clause(clause.after)
+            if "items" in clause.ways[0][1] or not self.new_tasks.is_left_out(clause.said):
+                self.plan.begin_clause(clause.after)
                 self._first_way()
-        if len(self.made.steps) > MAX_STEPS:
+        if len(self.plan.steps) > MAX_STEPS:
             raise Impossible(_TOO_MUCH)
-        return self.made
-
-    def _is_left_out(self, text: str) -> bool:
-        return any(fits(name, {"": text}) for name in self.left_out)
+        return self.plan
 
     def _first_way(self) -> None:
         """Takes the first way to read the clause in which every name is found.
@@ -89,118 +59,24 @@ class PlanMaker:
         the tests is done" is said of the task "Set up the tests".
         """
         failed: Exception | None = None
-        for form, gaps in self.clause.ways:
-            if form is not self.clause.form and not isinstance(failed, NotFound):
+        for self.form, gaps in self.clause.ways:
+            is_first = self.form is self.clause.form
+            if not is_first and not isinstance(failed, NotFound):
                 break
-            self.form = form
             try:
-                return getattr(self, f"do_{form.intent}")(gaps)
+                if self.form.intent in CREATING | LISTING:
+                    return self.new_tasks.add(self.form, gaps)
+                getattr(self, f"do_{self.form.intent}")(gaps)
+                return None
             except (NotFound, Unclear, Misread) as error:
-                in_form = form is self.clause.form and isinstance(failed, NotFound)
-                failed = error if failed is None or in_form else failed
+                if failed is None or (is_first and isinstance(failed, NotFound)):
+                    failed = error
         assert failed is not None, "a clause has at least one way"
         raise failed
 
     def _value(self, gaps: Gaps, name: str, meanings: Mapping[str, str]) -> str:
         """Returns what the words in a gap mean, or what the form means without them."""
         return meanings[key_of(gaps[name])] if name in gaps else self.form.value
-
-    def _note(self, text: str) -> None:
-        self.made.notes[text] = None
-
-    # -- new tasks
-
-    def do_create(self, gaps: Gaps) -> None:
-        task = titles.new_task(gaps["title"])
-        if "priority" in gaps:
-            task = replace(task, priority=PRIORITY[key_of(gaps["priority"])])
-        if self.form.intent == "another":
-            before, _, behind = f" {task.title} ".partition(" it ")
-            if behind or {"them", "these", "those"} & {*before.split()}:
-                raise Misread("", task.title, "Please say in its title what it is about.")
-        self._add([task], self._parent(gaps))
-
-    do_another = do_subtask = do_create
-
-    def do_create_all(self, gaps: Gaps) -> None:
-        tasks = self._items(gaps["items"])
-        if "number" in gaps and len(tasks) != COUNT[key_of(gaps["number"])]:
-            said = f"You said {key_of(gaps['number'])} tasks, and I count {len(tasks)}."
-            raise Impossible(f"{said} Please list one a line.")
-        self._add(tasks, self._parent(gaps))
-
-    do_subtasks = do_create_all
-
-    def do_require(self, gaps: Gaps) -> None:
-        who = titles.capitalised(titles.without_article(free_text(gaps["who"])))
-        tasks = self._items(gaps["items"]) if "items" in gaps else [titles.new_task(gaps["title"])]
-        self._add([replace(task, title=f"{who} can {_lower(task.title)}") for task in tasks])
-
-    def _parent(self, gaps: Gaps) -> Entry | None:
-        if not self.form.intent.startswith("subtask"):
-            return None
-        return self.board.one(gaps["parent"]) if "parent" in gaps else self.board.it()
-
-    def _items(self, tokens: Tokens) -> list[NewTask]:
-        items = [words_of(item) for item in tokens[0].items] or _comma_items(tokens)
-        if len(items) == 1 and not tokens[0].items:
-            raise Misread("", text_of(tokens), "A list has commas, or an item on each line.")
-        if len(items) > MAX_STEPS * LONGEST_LIST:
-            raise Impossible(
-                f"A list of {len(items)} items is too long for one plan. Send smaller parts."
-            )
-        return [titles.new_task(item) for item in items if not self._is_left_out(text_of(item))]
-
-    def _add(self, tasks: Sequence[NewTask], parent: Entry | None = None) -> None:
-        tasks = [task for task in tasks if not self._is_there(task)]
-        if len(tasks) == 1:
-            return self._add_one(tasks[0], parent)
-        if any(task.on or task.parent for task in tasks):
-            raise Impossible(
-                "Say what depends on what, or is a part of what, behind the list: “B depends on A.”"
-            )
-        within = parent.key if parent else None
-        for part in _parts(tasks):
-            items = {"tasks": [_arguments(task, parent) for task in part]}
-            needed = [parent] if parent else []
-            step = self.steps.add("create_tasks", f"Create {len(part)} tasks", items, (), needed)
-            made = [
-                Entry(f"{step}.task_ids.{place}", task.title, step=step, place=place, parent=within)
-                for place, task in enumerate(part)
-            ]
-            self.board.add(*made)
-        return None
-
-    def _add_one(self, task: NewTask, parent: Entry | None) -> None:
-        if task.order and self.board.fitting(text_of(task.order)):
-            raise Impossible(
-                f"Is “{task.title}” to depend on another task, or is that its title? Say “… that depends "
-                "on …”, or put the title into quotes."
-            )
-        needed = self.board.several(task.on).entries if task.on else ()
-        parent = self.board.one(task.parent) if task.parent else parent
-        arguments = _arguments(task, parent)
-        if needed:
-            arguments["depends_on"] = [entry.reference for entry in needed]
-        others = [*needed, *([parent] if parent else [])]
-        step = self.steps.add("create_task", f"Create “{task.title}”", arguments, (), others)
-        entry = Entry(
-            f"{step}.task_id", task.title, step=step, parent=parent.key if parent else None
-        )
-        entry.depends_on = [other.key for other in needed]
-        self.board.add(entry)
-
-    def _is_there(self, task: NewTask) -> bool:
-        """Tells whether the board has an open task of this title, which is not made twice."""
-        if task.tells_date:
-            self._note(_NO_DATES)
-        wanted = same_text(task.title)
-        for entry in self.board.entries.values():
-            if entry.status in OPEN and same_text(entry.title) == wanted:
-                self.board.add(entry)  # what the message says of its own tasks means this one
-                self._note(f"“{entry.title}” is on the board already; I did not make it twice.")
-                return True
-        return False
 
     # -- changes of tasks
 
@@ -214,11 +90,13 @@ class PlanMaker:
         if self.form.intent == "unblock":
             for entry in found.entries:
                 if entry.status != "blocked":
-                    self._note(f"{questions.needs(self.board, entry)} It is not marked as blocked.")
+                    self.plan.note(
+                        f"{questions.needs(self.board, entry)} It is not marked as blocked."
+                    )
             found = replace(
                 found, entries=[one for one in found.entries if one.status == "blocked"]
             )
-        self._set(found, "status", status, f"Mark {{}} as {STATUS_NAMES[status]}")
+        self._set(found, "status", status, f"Mark {{}} as {NAMES[status]}")
 
     do_reopen = do_unblock = do_status
 
@@ -286,21 +164,22 @@ class PlanMaker:
         tool_for_many = tool.replace("task", "tasks")
         if found.search:
             asked = {"status": list(found.search), "limit": LONGEST_LIST}
-            step = self.steps.add("search_tasks", "Find the tasks", asked)
+            step = self.plan.add("search_tasks", "Find the tasks", asked)
             arguments = {"tasks": {"$from": step, "path": "task_ids"}, **values}
             search = [Entry(step, "", step=step)]
             said = said.format("the tasks found")
-            self.steps.add(tool_for_many, said, arguments, found.entries, search)
-            self._note(f"I take at most {LONGEST_LIST} tasks at once; say it again for more.")
+            self.plan.add(tool_for_many, said, arguments, found.entries, search)
+            self.plan.note(f"I take at most {LONGEST_LIST} tasks at once; say it again for more.")
         elif len(found.entries) == 1:
             arguments = {"task": found.entries[0].reference, **values}
             said = said.format(questions.quoted(found.entries))
-            self.steps.add(tool, said, arguments, found.entries, needed)
+            self.plan.add(tool, said, arguments, found.entries, needed)
         else:
-            for part in _parts(found.entries):
+            for at in range(0, len(found.entries), LONGEST_LIST):
+                part = found.entries[at : at + LONGEST_LIST]
                 arguments = {"tasks": [entry.reference for entry in part], **values}
                 name = said.format(f"{len(part)} tasks")
-                self.steps.add(tool_for_many, name, arguments, part, needed)
+                self.plan.add(tool_for_many, name, arguments, part, needed)
 
     # -- dependencies and order
 
@@ -341,18 +220,18 @@ class PlanMaker:
     ) -> None:
         """Makes `entry` depend on the tasks with these keys, of which `needed` are new."""
         if keys == entry.depends_on:
-            self._note(f"“{entry.title}”: nothing depends differently now.")
+            self.plan.note(f"“{entry.title}”: nothing depends differently now.")
             return
         entry.depends_on = keys
         before = [other.place for other in needed if other.step == entry.step]
         places = [place for place in before if place is not None and place < (entry.place or 0)]
         if needed and len(places) == len(needed):  # earlier items of the same list
-            step = next(step for step in self.steps.steps if step["id"] == entry.step)
+            step = next(step for step in self.plan.steps if step["id"] == entry.step)
             step["arguments"]["tasks"][entry.place].setdefault("after", []).extend(places)
             return
         references = [other.reference for other in self.board.titles(keys)]
         arguments = {"task": entry.reference, "depends_on": references}
-        self.steps.add("update_task", f"“{entry.title}” {said}", arguments, [entry], needed)
+        self.plan.add("update_task", f"“{entry.title}” {said}", arguments, [entry], needed)
 
     def _all_needed(self, entry: Entry) -> set[str]:
         reached, left = set(), [entry]
@@ -375,14 +254,14 @@ class PlanMaker:
             where, others = "before" if place in ("top", "up") else "after", beside[place]
         self.board.last = (entry,)
         if not others:
-            self._note(f"“{entry.title}” is there already.")
+            self.plan.note(f"“{entry.title}” is there already.")
             return
         arguments = {"task": entry.reference, where: others[0].reference}
         said = f"Move “{entry.title}” {where} “{others[0].title}”"
-        self.steps.add("move_task", said, arguments, [entry], others)
+        self.plan.add("move_task", said, arguments, [entry], others)
 
     def do_reason(self, gaps: Gaps) -> None:
-        self._note(f"Why (“{titles.cut(self.clause.said, 80)}”) is not kept.")
+        self.plan.note(f"Why (“{titles.cut(self.clause.said, 80)}”) is not kept.")
 
     # -- memories
 
@@ -392,7 +271,7 @@ class PlanMaker:
             most = f"A memory has at most {memories.MAX_CONTENT:,} characters."
             raise Impossible(f"{most} Please say less.")
         if same_text(stated.content) in self._remembered:
-            self._note(f"I remember that already: “{stated.content}”")
+            self.plan.note(f"I remember that already: “{stated.content}”")
             return
         old = memories.outdated(stated, self.memories, self.chosen)
         self._remembered.add(same_text(stated.content))
@@ -400,10 +279,10 @@ class PlanMaker:
         arguments = {"title": new.title, "content": new.content}
         if old:
             arguments["memory"] = old.id
-            self.steps.add("update_memory", f"Replace “{old.title}” in memory", arguments)
+            self.plan.add("update_memory", f"Replace “{old.title}” in memory", arguments)
         else:
             arguments["kind"] = new.kind
-            self.steps.add("create_memory", f"Remember “{new.title}”", arguments)
+            self.plan.add("create_memory", f"Remember “{new.title}”", arguments)
 
     do_decide = do_switch = do_prefer = do_remember
 
@@ -412,9 +291,9 @@ class PlanMaker:
         if "text" in gaps:
             content = titles.sentence(free_text(gaps["text"]))
             arguments = {"memory": memory.id, "content": content}
-            self.steps.add("update_memory", f"Change the memory “{memory.title}”", arguments)
+            self.plan.add("update_memory", f"Change the memory “{memory.title}”", arguments)
         else:
-            self.steps.add("delete_memory", f"Forget “{memory.title}”", {"memory": memory.id})
+            self.plan.add("delete_memory", f"Forget “{memory.title}”", {"memory": memory.id})
 
     do_revise = do_forget
 
@@ -423,57 +302,32 @@ class PlanMaker:
     def do_list(self, gaps: Gaps) -> None:
         said = self.form.value or key_of(gaps["listed"])
         arguments = {"status": list(LISTED[said]), "limit": _LIMIT}
-        self.steps.add("search_tasks", "List the tasks", arguments)
+        self.plan.add("search_tasks", "List the tasks", arguments)
 
     def do_find(self, gaps: Gaps) -> None:
         query = free_text(gaps["topic"])
         arguments: dict[str, Any] = {"query": query, "limit": _LIMIT}
         if "listed" in gaps:
             arguments["status"] = list(LISTED[key_of(gaps["listed"])])
-        self.steps.add("search_tasks", f"Find tasks about “{titles.cut(query, 80)}”", arguments)
+        self.plan.add("search_tasks", f"Find tasks about “{titles.cut(query, 80)}”", arguments)
 
     def do_known(self, gaps: Gaps) -> None:
         kind = self._value(gaps, "kind", KIND)
         if "topic" in gaps:
             topic = titles.without_article(free_text(gaps["topic"]))
-            self.made.facts.append(questions.remembered(topic, self.memories, kind))
+            self.plan.facts.append(questions.remembered(topic, self.memories, kind))
             return
         asked = {"query": "", "limit": _LIMIT, **({"kind": kind} if kind else {})}
-        self.steps.add("search_memories", "Look into memory", asked)
+        self.plan.add("search_memories", "Look into memory", asked)
 
     def do_about(self, gaps: Gaps) -> None:
         priority = self._value(gaps, "priority", PRIORITY)
         about = self.board.one(gaps["task"]) if "task" in gaps else priority
-        self.made.facts.append(getattr(questions, self.form.intent)(self.board, about))
+        self.plan.facts.append(getattr(questions, self.form.intent)(self.board, about))
 
     do_needs = do_needed_by = do_parts = do_urgent = do_ready = do_changed = do_about
 
     def do_talk(self, gaps: Gaps) -> None:
-        self.made.talk.append(self.form.answer)
+        self.plan.talk.append(self.form.answer)
 
     do_help = do_project = do_talk
-
-
-def _parts(tasks: Sequence[_Task]) -> Iterator[Sequence[_Task]]:
-    """Yields as many of `tasks` as a call takes."""
-    return (tasks[at : at + LONGEST_LIST] for at in range(0, len(tasks), LONGEST_LIST))
-
-
-def _arguments(task: NewTask, parent: Entry | None) -> dict[str, Any]:
-    given = {"priority": task.priority, "description": task.description}
-    given["parent"] = parent.reference if parent else ""
-    return {"title": task.title, **{name: value for name, value in given.items() if value}}
-
-
-def _comma_items(tokens: Tokens) -> list[Tokens]:
-    """Returns the items of "alpha, beta and gamma"; of "alpha; beta" without looking for an "and"."""
-    if any(token.key == ";" for token in tokens):
-        return split(tokens, ";")
-    *items, last = split(tokens, ",")
-    joins = [at for at, token in enumerate(last) if token.key in ("and", "&")]
-    ends = (last[: joins[-1]], last[joins[-1] + 1 :]) if joins else (last,)
-    return [*items, *(part for part in ends if part)]
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
