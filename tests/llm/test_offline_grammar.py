@@ -85,6 +85,19 @@ def test_the_docs_list_every_form() -> None:
     assert {form.example.format_map(names) for form in (*FORMS, *DETAILS)} <= listed
 
 
+LISTED = re.findall(r"^- (.+)$", DOCS["docs/offline.md"].partition("## The forms")[2], re.M)
+
+
+@pytest.mark.parametrize("line", LISTED)
+async def test_each_sentence_of_the_docs_is_carried_out(line: str) -> None:
+    project = Project()
+    await project.say("Tasks: Login page, Sign-up")
+    await project.say("Remember: Hosting")
+    answer = await project.say(line)
+    assert "Nothing was changed" not in answer
+    assert "Which one do you mean" not in answer
+
+
 # -- what new users said, and what was once made of it ---------------------------------------------
 
 

@@ -12,15 +12,17 @@ from agent.text.words import same_text
 
 _BEGINNING = "Several "
 _ENDING = "Answer with a number or a title."
+_LISTED = 8  # so many candidates are listed
 _ROUNDS = 5  # so many questions in a row may belong to one message
 _PASSED = word_set("the one ones number no task memory please i mean meant option it s")
 
 
 def question(unclear: Unclear, mark: Callable[[str], str] = str) -> str:
     """Asks which of the candidates is meant. `mark`: what becomes of a title."""
-    candidates = unclear.candidates
+    candidates = unclear.candidates[:_LISTED]
     what = "memories" if isinstance(candidates[0], MemoryBrief) else "tasks"
-    more = f"\n\nAnd {unclear.more} more." if unclear.more else ""
+    left = len(unclear.candidates) - len(candidates)
+    more = f"\n\nAnd {left} more." if left else ""
     listed = "\n".join(
         f"{number}. {mark(one.title)}{_state(one)}" for number, one in enumerate(candidates, 1)
     )
@@ -30,7 +32,7 @@ def question(unclear: Unclear, mark: Callable[[str], str] = str) -> str:
 
 def pick(unclear: Unclear, reply: str) -> str | None:
     """Returns the id of the candidate that `reply` means by its title or number; None for none."""
-    titles = {key_of(one): one.title for one in unclear.candidates}
+    titles = {key_of(one): one.title for one in unclear.candidates[:_LISTED]}
     said = words(reply)
     left = [word for word in said if word not in _PASSED] or said[-1:]
     number = (COUNT | ORDINAL).get(left[0], 0) if len(left) == 1 else 0

@@ -17,6 +17,7 @@ from agent.llm.offline.vocabulary import COUNT, OPEN, PRIORITY
 from agent.text.words import same_text
 
 _NO_DATES = "Tasks have no dates and repeat nothing: what was said of a time is in the title only."
+_UNSURE = "Say “… that depends on …”, “… as a subtask of …”, or put the title into quotes."
 
 
 class NewTasks:
@@ -42,6 +43,9 @@ class NewTasks:
             before, _, behind = f" {tasks[0].title} ".partition(" it ")
             if behind or {"them", "these", "those"} & {*before.split()}:
                 raise Misread("", tasks[0].title, "Please say in its title what it is about.")
+        for task in tasks:
+            if task.beside and self.board.fitting(text_of(task.beside)):
+                raise Impossible(f"Is “{task.title}” a title, or is another task meant? {_UNSURE}")
         parent = None
         if form.intent.startswith("subtask"):
             parent = self.board.one(gaps["parent"]) if "parent" in gaps else self.board.it()
@@ -80,6 +84,7 @@ class NewTasks:
             raise Impossible(
                 "Say what depends on what, or is a part of what, behind the list: “B depends on A.”"
             )
+        within = parent.key if parent else None
         for start in range(0, len(tasks), LONGEST_LIST):
             part = tasks[start : start + LONGEST_LIST]
             items = {"tasks": [_arguments(task, parent) for task in part]}
@@ -89,15 +94,10 @@ class NewTasks:
                 Entry(f"{step}.task_ids.{n}", task.title, step=step) for n, task in enumerate(part)
             ]
             for place, entry in enumerate(made):
-                entry.place, entry.parent = place, parent and parent.key
+                entry.place, entry.parent = place, within
             self.board.add(*made)
 
     def _add_one(self, task: NewTask, parent: Entry | None) -> None:
-        if task.order and self.board.fitting(text_of(task.order)):
-            raise Impossible(
-                f"Is “{task.title}” to depend on another task, or is that its title? Say “… that depends "
-                "on …”, or put the title into quotes."
-            )
         needed = self.board.several(task.on).entries if task.on else ()
         parent = self.board.one(task.parent) if task.parent else parent
         arguments = _arguments(task, parent)
@@ -105,7 +105,8 @@ class NewTasks:
             arguments["depends_on"] = [entry.reference for entry in needed]
         others = [*needed, *([parent] if parent else [])]
         step = self.plan.add("create_task", f"Create “{task.title}”", arguments, (), others)
-        entry = Entry(f"{step}.task_id", task.title, step=step, parent=parent and parent.key)
+        entry = Entry(f"{step}.task_id", task.title, step=step)
+        entry.parent = parent.key if parent else None
         entry.depends_on = [other.key for other in needed]
         self.board.add(entry)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 _NAMED = {
     "a_task": "[me|us] [a|an|one|another|the] [new] [<level>] <task> [<board>]",
     "create": "create|add|make|open|i_need|we_need|i_want|we_want",
-    "these": "[a_list_of] [the|these|this] [following]",
+    "these": "[me|us] [a_list_of] [the|these|this] [following]",
     "level": "{priority} [priority|prio]",
     "tasks": "tasks|tickets|todos|to-dos|to_dos|cards|issues",
     "task": "task|ticket|todo|to-do|to_do|card|issue",
@@ -76,8 +76,8 @@ def _forms(table: str) -> Iterator[Form]:
 _FORMS = """
 help:
   help [me] -> Help => I am the built-in offline planner: a set of rules, not a language model. I carry a \
-      message out when I understand all of it, and say what I don't. Several sentences may follow each other, \
-      with “and” or “then” between them; names may be in quotes. You can say:
+      message out when I understand all of it, and say what I don't. Several sentences may follow each \
+      other, with “and” or “then” between them; names may be in quotes. You can say:
   what can|do you|i do|say|understand [here] -> What can you do?
   how does this|it work -> How does this work?
 talk:
@@ -107,7 +107,7 @@ another:
   one|a|another [new] <task> [to|called|named|:] {title} -> Add a task to paint and a task to draw
   one|a|another|another_one [new] [<task>] for {purpose:title} -> Add a task for logos and one for fonts
 create_all:
-  <create> [me|us] <these> [{number}] [new] <tasks> [<board>] [for|to] [:] {items} -> Create tasks: paint, draw
+  <create> <these> [{number}] [new] <tasks> [<board>] [for|to] [:] {items} -> Create tasks: paint, draw
   <tasks>|features|requirements|user_stories : {items} -> Tasks: landing page, contact form
   <create> <these> [features|things] : {items} -> Add the following: terms page, cookie banner
 require:
@@ -134,7 +134,7 @@ decide not:
 decide:
   <we_have> decided|agreed|settled to|that|on|for|upon [use|go_with] {what} -> We decided to use PostgreSQL
   <we_have> chose|chosen|picked|selected {what} -> We chose Stripe for payments
-  <we_have> switched|moved|migrated|changed to {what} -> We switched to Fastmail
+  <we_have> switched|migrated to {what} -> We switched to Fastmail
   <let_us> use|go_with|stick_with|stick_to {what} -> Let's go with Celery
   decision|decided : {what} -> Decision: no mobile app
   [the|our] decision is [to|that] [use] {what} -> Our decision is to host it ourselves

@@ -62,9 +62,10 @@ _MEANINGS: Mapping[str, Mapping[str, object]] = {
 _NAMES: Mapping[str, tuple[int, Collection[str], Collection[str]]] = {
     **dict.fromkeys(("task", "parent", "other"), (_LONGEST, (), _NO_TASK)),
     "query": (_LONGEST, ("task", "tasks"), ()),
+    "old": (_LONGEST, ("anymore", "longer"), ()),
     "label": (3, _NO_LABEL, ()),
 }
-_FREE = frozenset(("text", "old", "new", "statement", "title", "what", "purpose"))
+_FREE = frozenset(("text", "new", "statement", "title", "what", "purpose"))
 
 # Words of which one stands there; what may be missing; the name of a gap.
 _Node = tuple[tuple[str, ...], ...] | list["_Node"] | str

@@ -108,5 +108,5 @@ def renewed(stated: Statement, memory: MemoryBrief) -> Statement:
     old = re.compile(rf"(?<!\w){re.escape(stated.old)}(?!\w)", re.I)
     if not (stated.old and stated.new and more and old.search(memory.content)):
         return stated
-    texts = (old.sub(lambda _: stated.new, text) for text in (memory.title, memory.content))
-    return Statement(*texts, memory.kind)
+    title, content = (old.sub(lambda _: stated.new, one) for one in (memory.title, memory.content))
+    return Statement(title, content, memory.kind)

@@ -59,8 +59,9 @@ class PlanMaker:
         the tests is done" is said of the task "Set up the tests".
         """
         failed: Exception | None = None
-        for self.form, gaps in self.clause.ways:
-            is_first = self.form is self.clause.form
+        for form, gaps in self.clause.ways:
+            self.form = form
+            is_first = form is self.clause.form
             if not is_first and not isinstance(failed, NotFound):
                 break
             try:
@@ -219,7 +220,7 @@ class PlanMaker:
         self, entry: Entry, keys: list[str], said: str, needed: Sequence[Entry] = ()
     ) -> None:
         """Makes `entry` depend on the tasks with these keys, of which `needed` are new."""
-        if keys == entry.depends_on:
+        if keys == [*entry.depends_on]:
             self.plan.note(f"“{entry.title}”: nothing depends differently now.")
             return
         entry.depends_on = keys

@@ -77,8 +77,9 @@ def ready(board: Board, _: object) -> str:
 
 
 def changed(board: Board, _: object) -> str:
-    briefs = (*board.context.recent_tasks, *board.context.recent_memories)
-    lines = "\n".join(f"- “{brief.title}”" for brief in briefs[:_SHOWN])
+    titles = [task.title for task in board.context.recent_tasks]
+    titles += [memory.title for memory in board.context.recent_memories]
+    lines = "\n".join(f"- “{title}”" for title in titles[:_SHOWN])
     head = "Changed last in this session, the newest first:\n\n"
     return head + lines if lines else "Nothing was changed in this session so far."
 

@@ -149,7 +149,7 @@ def _from_words(unread: Unread) -> Iterator[str]:
         return
     elif typed[0] in _SUBJECTS and _STATES & {*typed}:
         yield f"Remember that {said[:1].lower() if typed[0] != 'i' else 'I'}{said[1:]}"
-    elif typed[0] in _WORK:
+    elif typed[0] in _WORK and not _STATES & {*typed}:
         yield f"Create a task to {said[:1].lower()}{said[1:]}"
 
 

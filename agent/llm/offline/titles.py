@@ -37,7 +37,7 @@ _DATES = word_set(
 
 _NO_TITLE = _DATES | {"list", "the", "next", "this", "on", "by", "for"}
 _MANY = word_set("each every all any")
-_ORDER = word_set("after before once until")
+_ORDER = word_set("after before once until under")
 _ORDER_STATE = word_set("is are done finished")
 
 
@@ -61,7 +61,7 @@ class NewTask:
     on: Tokens = ()
     parent: Tokens = ()
     tells_date: bool = False
-    order: Tokens = ()  # what its title says to come before or after it
+    beside: Tokens = ()  # what its title says to come before or after it, or to stand above it
 
 
 def new_task(tokens: Tokens) -> NewTask:
@@ -83,8 +83,8 @@ def new_task(tokens: Tokens) -> NewTask:
             return task
     keys = [token.key for token in tokens]
     place = next((at for at, key in enumerate(keys) if at and key in _ORDER), len(keys))
-    order = tuple(token for token in tokens[place + 1 :] if token.key not in _ORDER_STATE)
-    return NewTask(title(tokens), tells_date=bool(_DATES & {*keys}), order=order)
+    beside = tuple(token for token in tokens[place + 1 :] if token.key not in _ORDER_STATE)
+    return NewTask(title(tokens), tells_date=bool(_DATES & {*keys}), beside=beside)
 
 
 def title(tokens: Tokens) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 
 from agent.llm.offline.vocabulary import word_set
 
@@ -102,8 +102,8 @@ def _tokens(message: str) -> list[Token]:
     tokens: list[Token] = []
     items: list[str] = []
     indent = 0  # of the first line of the list
-    parts = [part for line in message.splitlines() for part in _parts(line)]
-    for line in (*parts, "."):  # the stop ends the last list and the last sentence
+    parts = (part for line in message.splitlines() for part in _parts(line))
+    for line in chain(parts, "."):  # the stop ends the last list and the last sentence
         if match := _LIST_LINE.match(line):
             indent = indent if items else len(match["indent"])
             # An item within an item keeps its mark: nobody may take it for one beside it.
