@@ -144,14 +144,14 @@ def _listed(arguments: dict[str, Any], result: dict[str, Any], context: Context)
     if not tasks:
         return f"There are no {kind}tasks{query}."
     total = max(int(result.get("total", 0)), len(tasks))
-    lines = [f"- {task['title']} ({STATUS_NAMES[task['status']]}{_level(task)})" for task in tasks]
+    lines = []
+    for task in tasks:
+        level = task.get("priority", "medium")
+        more = f", {level} priority" if level != "medium" else ""
+        lines.append(f"- {task['title']} ({STATUS_NAMES[task['status']]}{more})")
     lines += [f"- … and {total - len(tasks)} more"] if total > len(tasks) else []
     head = f"There {'is' if total == 1 else 'are'} {count(total, f'{kind}task')}{query}:"
     return head + "\n\n" + "\n".join(lines)
-
-
-def _level(task: dict[str, Any]) -> str:
-    return f", {task['priority']} priority" if task.get("priority") in ("high", "low") else ""
 
 
 def _memories(arguments: dict[str, Any], result: dict[str, Any], context: Context) -> str:

@@ -38,7 +38,7 @@ class NewTasks:
             who = titles.capitalised(titles.without_article(free_text(gaps["who"])))
             tasks = [replace(task, title=f"{who} can {_lower(task.title)}") for task in tasks]
         if "priority" in gaps:
-            tasks = [replace(task, priority=PRIORITY[key_of(gaps["priority"])]) for task in tasks]
+            tasks = [replace(task, priority=gaps["priority"]) for task in tasks]
         if form.intent == "another":
             before, _, behind = f" {tasks[0].title} ".partition(" it ")
             if behind or {"them", "these", "those"} & {*before.split()}:
@@ -112,9 +112,10 @@ class NewTasks:
 
 
 def _arguments(task: NewTask, parent: Entry | None) -> dict[str, Any]:
-    given = {"priority": task.priority, "description": task.description}
-    given["parent"] = parent.reference if parent else ""
-    return {"title": task.title, **{name: value for name, value in given.items() if value}}
+    given: dict[str, Any] = {"title": task.title}
+    given |= {"priority": PRIORITY[key_of(task.priority)]} if task.priority else {}
+    given |= {"description": free_text(task.description)} if task.description else {}
+    return given | ({"parent": parent.reference} if parent else {})
 
 
 def _comma_items(tokens: Tokens) -> list[Tokens]:

@@ -301,7 +301,7 @@ nest:
   {title} under {parent} task -> Create a task to choose the colours under the {task} task
   {title} [,] as [a] <subtask> of {parent} -> Create a task to pick a font as a subtask of {task}
 describe:
-  {title} [,] with [the|a] description [:] {text} -> Create a task to ask, with description: by email
+  {title} [,] with [the|a] description [:] {text:description} -> Create a task to ask, with description: by email
 """
 
 DETAILS = tuple(_forms(_DETAILS))

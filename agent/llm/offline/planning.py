@@ -86,25 +86,21 @@ class PlanMaker:
         among = {"reopen": ("completed",), "unblock": ("blocked",)}.get(
             self.form.intent, EVERY if status == "pending" else OPEN
         )
-        it = () if "tasks" in gaps else (self.board.it(),)
-        found = Found(it) if it else self.board.several(gaps["tasks"], among)
+        found = Found([] if "tasks" in gaps else [self.board.it()])
+        found = self.board.several(gaps["tasks"], among) if "tasks" in gaps else found
         if self.form.intent == "unblock":
-            for entry in found.entries:
-                if entry.status != "blocked":
-                    self.plan.note(
-                        f"{questions.needs(self.board, entry)} It is not marked as blocked."
-                    )
-            found = replace(
-                found, entries=[one for one in found.entries if one.status == "blocked"]
-            )
-        self._set(found, "status", status, f"Mark {{}} as {NAMES[status]}")
+            free = [one for one in found.entries if one.status != "blocked"]
+            for one in free:
+                self.plan.note(f"{questions.needs(self.board, one)} It is not marked as blocked.")
+            found = replace(found, entries=[one for one in found.entries if one not in free])
+        self._change(found, f"Mark {{}} as {NAMES[status]}", status=status)
 
     do_reopen = do_unblock = do_status
 
     def do_priority(self, gaps: Gaps) -> None:
         priority = self._value(gaps, "priority", PRIORITY)
         found = self.board.several(gaps["tasks"], OPEN)
-        self._set(found, "priority", priority, f"Set {{}} to {priority} priority")
+        self._change(found, f"Set {{}} to {priority} priority", priority=priority)
 
     def do_rename(self, gaps: Gaps) -> None:
         entry = self.board.one(gaps["task"])
@@ -115,25 +111,22 @@ class PlanMaker:
         unsure = {"and", "to"} <= keys or (not in_full and keys & {"to", "as", "into"})
         if unsure and not gaps["title"][0].quoted:
             raise Misread("", title, "Please put the new title into quotes.")
-        self._set(Found([entry]), "title", title, f"Rename {{}} to “{title}”")
+        self._change(Found([entry]), f"Rename {{}} to “{title}”", title=title)
 
     def do_describe(self, gaps: Gaps) -> None:
         entry = self.board.one(gaps["task"])
         before = f"{entry.description}\n\n" if self.form.intent == "note" else ""
         text = f"{before}{titles.sentence(free_text(gaps['text']))}".strip()
-        self._set(Found([entry]), "description", text, "Describe {}")
+        self._change(Found([entry]), "Describe {}", description=text)
 
     do_note = do_describe
 
     def do_nest(self, gaps: Gaps) -> None:
         parents = [self.board.one(gaps["parent"])] if "parent" in gaps else []
         found = self.board.several(gaps["tasks"], but=parents)
-        said = (
-            f"Put {{}} under {questions.quoted(parents)}"
-            if parents
-            else "Take {} out of its parent"
-        )
-        self._set(found, "parent", parents[0].reference if parents else "", said, parents)
+        under = f"Put {{}} under {questions.quoted(parents)}"
+        said = under if parents else "Take {} out of its parent"
+        self._change(found, said, parents, parent=parents[0].reference if parents else "")
         for entry in found.entries:
             entry.parent = parents[0].key if parents else None
 
@@ -141,27 +134,14 @@ class PlanMaker:
 
     def do_delete(self, gaps: Gaps) -> None:
         found = self.board.several(gaps["tasks"])
-        self._change(found, "delete_task", "Delete {}", {})
+        self._change(found, "Delete {}")
         for entry in found.entries:
             self.board.entries.pop(entry.key, None)
 
-    def _set(
-        self, found: Found, name: str, value: Any, said: str, needed: Sequence[Entry] = ()
-    ) -> None:
-        tool = "change_task_status" if name == "status" else "update_task"
-        self._change(found, tool, said, {name: value}, needed)
-        for entry in found.entries:
-            setattr(entry, name, value)
-
-    def _change(
-        self,
-        found: Found,
-        tool: str,
-        said: str,
-        values: dict[str, Any],
-        needed: Sequence[Entry] = (),
-    ) -> None:
-        """Adds what changes all that was found; `said` has a place for the names."""
+    def _change(self, found: Found, said: str, needed: Sequence[Entry] = (), **values: Any) -> None:
+        """Sets `values` of all that was found, or deletes it; `said` has a place for the names."""
+        tool = "change_task_status" if "status" in values else "update_task"
+        tool = tool if values else "delete_task"
         tool_for_many = tool.replace("task", "tasks")
         if found.search:
             asked = {"status": list(found.search), "limit": LONGEST_LIST}
@@ -181,6 +161,9 @@ class PlanMaker:
                 arguments = {"tasks": [entry.reference for entry in part], **values}
                 name = said.format(f"{len(part)} tasks")
                 self.plan.add(tool_for_many, name, arguments, part, needed)
+        for entry in found.entries:
+            for name, value in values.items():
+                setattr(entry, name, value)
 
     # -- dependencies and order
 

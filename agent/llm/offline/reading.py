@@ -78,23 +78,18 @@ def read(message: str) -> Reading:
     """Raises TooLong."""
     clauses: list[Clause] = []
     unread: list[Unread] = []
+    made = False  # a task
     parts = [part for sentence in sentences(message) for part in _parts(sentence)]
     for tokens, after, asks in parts:
         found = _clause(_bare(tokens), asks, after)
         if isinstance(found, Unread):
             unread.append(found)
-        elif _is_lonely(found, clauses):
-            unread.append(Unread(found.said))
+        elif not {"another": made, "reason": clauses}.get(found.form.intent, True):
+            unread.append(Unread(found.said))  # says something only behind another clause
         else:
             clauses.append(found)
+            made |= found.form.intent in CREATING
     return Reading(tuple(clauses), tuple(unread))
-
-
-def _is_lonely(clause: Clause, before: Sequence[Clause]) -> bool:
-    """Tells whether the clause says something only behind another one that is not there."""
-    if clause.form.intent == "another":
-        return not any(one.form.intent in CREATING for one in before)
-    return clause.form.intent == "reason" and not before
 
 
 def _parts(sentence: Sentence) -> Iterator[tuple[Tokens, bool, bool]]:
@@ -105,7 +100,9 @@ def _parts(sentence: Sentence) -> Iterator[tuple[Tokens, bool, bool]]:
     tokens = sentence.tokens
     polite = (key_of(tokens[at : at + 2]) in _POLITE for at in _beginnings(tokens))
     asks = sentence.asks and not any(polite)
-    places = [at for at in range(1, len(tokens)) if _may_begin(tokens, at)]
+    keys = [token.key for token in tokens]
+    joins = [at for at in range(1, len(keys)) if keys[at] in _JOINS and keys[at - 1] not in _JOINS]
+    places = sorted(joins + [at for at, key in enumerate(keys) if at and key == "because"])
     start = 0
     for index, place in enumerate(places if len(places) <= _MOST_PLACES else ()):
         ends = [*places[index + 1 : index + 4], len(tokens)]
@@ -115,33 +112,24 @@ def _parts(sentence: Sentence) -> Iterator[tuple[Tokens, bool, bool]]:
     yield tokens[start:], _said_then(tokens[start:]), asks
 
 
-def _may_begin(tokens: Tokens, at: int) -> bool:
-    """Tells whether a clause may begin `at`, with the first of the words that join it."""
-    joins = tokens[at].key in _JOINS and tokens[at - 1].key not in _JOINS
-    return joins or tokens[at].key == "because"
-
-
 def _is_cut(tokens: Tokens, start: int, place: int, ends: Sequence[int]) -> bool:
+    """Tells whether a clause begins at `place` that is no part of the words before it."""
     if max(_beginnings(tokens[start:place])) >= place - start:
         return False  # all of it is passed over
-    for end in ends:
-        if found := _match(_bare(tokens[place:end])):
-            before = _match(_bare(tokens[start:place]))
-            return _leads_on(
-                before.form.intent if before else "", found.form.intent, tokens[place:end]
-            )
-    return False
-
-
-def _leads_on(before: str, intent: str, tokens: Tokens) -> bool:
-    """Tells whether a clause of `intent` follows on one of `before`, or is a part of its words."""
+    readings = ((_match(_bare(tokens[place:end])), tokens[place:end]) for end in ends)
+    found, said = next((one for one in readings if one[0]), (None, ()))
+    if not found:
+        return False
+    intent = found.form.intent
+    previous = _match(_bare(tokens[start:place]))
+    before = previous.form.intent if previous else ""
     if intent == "reason":
         return before in _HAS_REASON
     if intent == "another" and before not in CREATING:
         return False
     if before in LISTING:
-        return _said_then(tokens)
-    is_and = tokens[0].key == "and" and not _said_then(tokens)
+        return _said_then(said)
+    is_and = said[0].key == "and" and not _said_then(said)
     return before in QUESTIONS or not (intent in _WEAK and is_and)
 
 
@@ -165,11 +153,15 @@ def _said_then(tokens: Tokens) -> bool:
 
 def _clause(tokens: Tokens, asks: bool, after: bool) -> Clause | Unread:
     found = _match(tokens)
-    if found is None:
-        return _unread(tokens, asks)
-    if asks and found.form.intent not in QUESTIONS | {"talk", "help"}:
+    if found and asks and found.form.intent not in QUESTIONS | {"talk", "help"}:
         return Unread(text_of(tokens), asks=True, is_order=True)
-    return replace(found, after=after)
+    if found:
+        return replace(found, after=after)
+    most = 0  # how far the form gets that takes the most words of it
+    for begin in _beginnings(tokens):
+        taken = max(begins(pattern, tokens[begin:]) for pattern in _CLOSED)
+        most = max(most, begin + taken if taken else 0)
+    return Unread(text_of(tokens), text_of(tokens[:most]), asks)
 
 
 def _match(tokens: Tokens) -> Clause | None:
@@ -207,12 +199,3 @@ def _endings(tokens: Tokens) -> Iterator[int]:
         sizes = [n for n in (1, 2) if n < end and key_of(tokens[end - n : end]) in _PASSED_BEHIND]
         size = min(sizes, default=0)
         end -= size
-
-
-def _unread(tokens: Tokens, asks: bool) -> Unread:
-    """Says how far the form that takes the most words of it gets."""
-    most = 0
-    for begin in _beginnings(tokens):
-        taken = max(begins(pattern, tokens[begin:]) for pattern in _CLOSED)
-        most = max(most, begin + taken if taken else 0)
-    return Unread(text_of(tokens), text_of(tokens[:most]), asks)

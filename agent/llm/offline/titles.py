@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from agent.llm.offline.grammar import DETAILS
-from agent.llm.offline.matching import Tokens, begins, key_of, matches
+from agent.llm.offline.matching import Tokens, begins, matches
 from agent.llm.offline.tokens import text_of
-from agent.llm.offline.vocabulary import PRIORITY, word_set
+from agent.llm.offline.vocabulary import word_set
 
 MAX_TITLE = 200
 _EDGES = " \t.,;:!-–—•"
@@ -53,11 +53,11 @@ class Misread(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """A task as it was asked for. `on` and `parent` are names of others."""
+    """A task as it was asked for, with what was said of it behind its title."""
 
     title: str
-    priority: str = ""
-    description: str = ""
+    priority: Tokens = ()
+    description: Tokens = ()
     on: Tokens = ()
     parent: Tokens = ()
     tells_date: bool = False
@@ -70,17 +70,8 @@ def new_task(tokens: Tokens) -> NewTask:
         tokens = tokens[:-1]
     for form in DETAILS:
         for gaps in matches(form.pattern, tokens)[:1]:
-            task = new_task(gaps["title"])
-            match form.intent:
-                case "priority":
-                    return replace(task, priority=PRIORITY[key_of(gaps["priority"])])
-                case "depend":
-                    return replace(task, on=gaps["on"])
-                case "nest":
-                    return replace(task, parent=gaps["parent"])
-                case "describe":
-                    return replace(task, description=free_text(gaps["text"]))
-            return task
+            said = {name: words for name, words in gaps.items() if name != "title"}
+            return replace(new_task(gaps["title"]), **said)
     keys = [token.key for token in tokens]
     place = next((at for at, key in enumerate(keys) if at and key in _ORDER), len(keys))
     beside = tuple(token for token in tokens[place + 1 :] if token.key not in _ORDER_STATE)
