@@ -44,6 +44,7 @@ _NAMED = {
     "memory": "memory|memories|decision|decisions|preference|preferences|fact|facts|note|notes",
     "note": "note|memorize|memorise|keep_in_mind|bear_in_mind|don't_forget|do_not_forget|make_a_note",
     "now": "[still|now|already|currently|yet|again|right_now|so_far]",
+    "there": "[are_there|do_we_have|do_i_have|are_left]",
     "done": "[is|are|has_been|have_been] [done|finished|complete|completed]",
     "anymore": "[anymore|any_more|any_longer|now]",
 }
@@ -136,13 +137,10 @@ decide:
   <we_have> chose|chosen|picked|selected {what} -> We chose Stripe for payments
   <we_have> switched|migrated to {what} -> We switched to Fastmail
   <let_us> use|go_with|stick_with|stick_to {what} -> Let's go with Celery
-  decision|decided : {what} -> Decision: no mobile app
-  [the|our] decision is [to|that] [use] {what} -> Our decision is to host it ourselves
+  [the|our] decision|decided is|: [to|that] [use] {what} -> Our decision is to host it ourselves
 prefer:
-  <we_have> prefer [to] {what} -> I prefer short functions
-  we'd|i'd|we_would|i_would rather|prefer [to] {what} -> I'd rather write the tests first
-  preference : {what} -> Preference: tabs over spaces
-  [my|our] preference is [to|that] {what} -> My preference is small pull requests
+  <we>|we'd|i'd|we_would|i_would [also|both|really|strongly] rather|prefer [to] {what} -> I prefer short functions
+  [my|our] preference is|: [to|that] {what} -> Preference: tabs over spaces
 prefer habit:
   [<we>] always|never|usually|normally|generally {what} -> We always review pull requests
 revise:
@@ -175,8 +173,7 @@ reopen pending:
 priority:
   set|change [the] priority|prio of|for {tasks} to {priority} -> Set the priority of {task} to low
   mark|set|change|make|give|flag {tasks} [to|as|a] <level> -> Set {task} to high priority
-  {tasks} is|are [now] <level> -> {task} is urgent
-  {tasks} has|have [now] [a] {priority} priority|prio -> {task} has low priority
+  {tasks} is|are|has|have [now] [a] <level> -> {task} is urgent
 priority high:
   prioritize|prioritise {tasks} -> Prioritize {task}
 rename:
@@ -219,20 +216,15 @@ reason:
   it's|it_is|they_are|they're <not> needed|wanted|relevant <anymore> -> Delete {task}, it is not needed
 list:
   <what_is> <now> {listed} <now> [on_the_board|to_do] -> What is open?
-  what|which <tasks>|things|ones are|is <now> {listed} <now> -> Which tasks are blocked?
-  what_are|<show> <all> {listed} <tasks> -> Show the completed tasks
+  what|which|how_many <tasks>|things|ones are|is <now> {listed} <now> -> Which tasks are blocked?
+  what_are|how_many|<show> <all> {listed} <tasks> <there> -> Show the completed tasks
   is|are anything|something|any_tasks|any_task <now> {listed} <now> -> Is anything blocked?
-  how many {listed} <tasks> [are_there|do_we_have|do_i_have|are_left] -> How many open tasks are there?
-  how many <tasks> are|is <now> {listed} -> How many tasks are in progress?
 list open:
-  what_are|<show> <all> <tasks> [<board>] -> List all tasks
-  <show> [me|us] [the|my|our] <list> -> Show me the board
-  <what_is> on [the|my|our] <list> -> What's on the board?
+  what_are|how_many|<show> <all> <tasks> <there> [<board>] -> List all tasks
+  <show>|<what_is> [on] <all> <list> -> Show me the board
   <what_is> the status|state [of] [the|our] [project|board] -> What is the status of the project?
   is|are everything|all_tasks [already] {listed} -> Is everything done?
-  what do we|i [still] have|need to do [now] -> What do we still have to do?
-  what [still] needs to be done [now] -> What needs to be done?
-  how many <tasks> are_there|do_we_have|do_i_have -> How many tasks do we have?
+  what [do_we|do_i] [still] have_to_do|need_to_do|needs_to_be_done [now] -> What do we still have to do?
 list completed:
   what did|have|has we|i|been [already] finish|finished|completed|done <now> -> What have we finished?
 find:
@@ -265,9 +257,7 @@ parts:
 about:
   [<what_is>] [the] status|state|priority|prio|description of {task} -> What is the status of {task}?
   is|are {task} {state} [yet|already|now] -> Is {task} done?
-  how far is|are {task} -> How far is {task}?
-  tell me [more|something] about {task} -> Tell me about {task}
-  show [me] {task} -> Show {task}
+  how_far_is|how_far_are|tell_me_about|tell_me_more_about|show|show_me {task} -> Tell me about {task}
 known decision:
   what did|have we|i|you [ever|already] <decide> [<about>] [{topic}] -> What did we decide about the database?
   what was|has_been <decide> [<about>] [{topic}] -> What was decided about payments?
@@ -275,9 +265,8 @@ known decision:
   what|which {topic} do|are we|i use|using -> Which framework do we use?
   did we|i [ever] decide [on|about|to|to_use|that] {topic} -> Did we decide on a queue?
 known:
-  what do|did you|we|i know|remember|have about|on|regarding {topic} -> What do you know about tests?
+  what do|did you|we|i know|remember|have <now> [<about> {topic}] -> What do you know about tests?
   do you remember|know [anything|something] [about] {topic} -> Do you remember anything about caching?
-  what do you|we know|remember <now> -> What do you remember?
   <what_is> in [the|your|our] memory -> What is in memory?
   what_are|<show> <all> {kind} [<about>] [{topic}] -> List the decisions about hosting
 known preference:
@@ -301,7 +290,7 @@ nest:
   {title} under {parent} task -> Create a task to choose the colours under the {task} task
   {title} [,] as [a] <subtask> of {parent} -> Create a task to pick a font as a subtask of {task}
 describe:
-  {title} [,] with [the|a] description [:] {text:description} -> Create a task to ask, with description: by email
+  {title} [,] with [a] description [:] {text:description} -> Create a task to ask, with description: by email
 """
 
 DETAILS = tuple(_forms(_DETAILS))

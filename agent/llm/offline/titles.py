@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from agent.llm.offline.grammar import DETAILS
 from agent.llm.offline.matching import Tokens, begins, matches
@@ -51,7 +51,7 @@ class Misread(Exception):
         self.hint = hint  # what to say instead
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NewTask:
     """A task as it was asked for, with what was said of it behind its title."""
 
@@ -70,8 +70,10 @@ def new_task(tokens: Tokens) -> NewTask:
         tokens = tokens[:-1]
     for form in DETAILS:
         for gaps in matches(form.pattern, tokens)[:1]:
-            said = {name: words for name, words in gaps.items() if name != "title"}
-            return replace(new_task(gaps["title"]), **said)
+            task = new_task(gaps["title"])
+            for name in gaps.keys() - {"title"}:
+                setattr(task, name, gaps[name])
+            return task
     keys = [token.key for token in tokens]
     place = next((at for at, key in enumerate(keys) if at and key in _ORDER), len(keys))
     beside = tuple(token for token in tokens[place + 1 :] if token.key not in _ORDER_STATE)
