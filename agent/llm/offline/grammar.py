@@ -86,8 +86,7 @@ talk:
       => Hello! Tell me what is to be done and what you have decided; I keep the board and the memory.
   how are you [doing] [today] -> How are you? => Ready. What is to be done?
   thanks|thank_you|thx|many_thanks [again|you] [a_lot|so_much|very_much] -> Thank you => You're welcome!
-  [that's|that_is|this_is] ok|okay|great|good|cool|perfect|nice|fine|excellent|well_done|good_job|got_it \
-      [work] -> Perfect => Good.
+  [that's] ok|okay|great|good|cool|perfect|nice|fine|excellent|well_done|got_it [work] -> Perfect => Good.
   never_mind|nevermind|forget_it|nothing|none|cancel -> Never mind => All right, nothing was changed.
   bye|goodbye|good_bye|see_you [later|soon] -> Goodbye => Goodbye! Everything is kept.
 project:
@@ -139,7 +138,7 @@ decide:
   <let_us> use|go_with|stick_with|stick_to {what} -> Let's go with Celery
   [the|our] decision|decided is|: [to|that] [use] {what} -> Our decision is to host it ourselves
 prefer:
-  <we>|we'd|i'd|we_would|i_would [also|both|really|strongly] rather|prefer [to] {what} -> I prefer short functions
+  <we>|we'd|i'd|we_would|i_would [really|strongly] rather|prefer [to] {what} -> I prefer short functions
   [my|our] preference is|: [to|that] {what} -> Preference: tabs over spaces
 prefer habit:
   [<we>] always|never|usually|normally|generally {what} -> We always review pull requests

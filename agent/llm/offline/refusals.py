@@ -98,8 +98,9 @@ def of_unread(
     """Names the parts that fit no form. `works` tells whether an example would be carried out."""
     first = unread[0]
     if first.is_order:
-        said = f"I take that for a question, and have no answer. {NOTHING}"
-        return f"{said} As an order: “{offer(first.said)}”."
+        head = f"I take that for a question, and have no answer. {NOTHING}"
+        keeps = works(first.said) and not any(map(_known, words(first.said[:_READ])))
+        return f"{head} As an order: “{offer(first.said)}”." if keeps else head
     area = _area(first.rest) or _area(first.said)
     examples = [f"“{offer(text)}”" for text in _examples(first, works)]
     understood = [clause.said for clause in clauses]
@@ -108,7 +109,8 @@ def of_unread(
         head = f"I can't do that. {area} {NOTHING}" if area else HONEST
         return f"{head} For example you can say {' or '.join(examples)}."
     head = f"I understood {_listed(understood)}, but not {_listed([one.rest for one in unread])}."
-    return " ".join(f"{head} {NOTHING} {area} What works, for example: {examples[0]}.".split(" "))
+    said = [head, NOTHING, area, f"What works, for example: {examples[0]}."]
+    return " ".join(text for text in said if text)
 
 
 def of_clause(said: str, why: str) -> str:
