@@ -34,10 +34,8 @@ _DONE = {
 }
 
 
-def answer(context: Context, outcome: Outcome, draft: Draft) -> Iterator[str]:
-    """Yields the answer in lines, each with its line end."""
-    lines = "\n\n".join(block.strip("\n") for block in _blocks(context, outcome, draft))
-    yield from (f"{line}\n" for line in lines.split("\n"))
+def answer(context: Context, outcome: Outcome, draft: Draft) -> str:
+    return "\n\n".join(block.strip("\n") for block in _blocks(context, outcome, draft))
 
 
 def _blocks(context: Context, outcome: Outcome, draft: Draft) -> Iterator[str]:

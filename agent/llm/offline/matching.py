@@ -142,10 +142,8 @@ def _match(nodes: list[_Node], tokens: Tokens, at: int) -> Iterator[tuple[int, G
                 yield last, {name or kind: tokens[at:end], **gaps}
 
 
-# -- gaps: where one may end when it begins `at` ----------------------------------------------------
-
-
 def _ends(gap: str, tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
+    """Yields where `gap` may end when it begins `at`."""
     if gap in _MEANINGS:
         sizes = (size for size in (2, 1) if at + size <= len(tokens))
         return (at + size for size in sizes if key_of(tokens[at : at + size]) in _MEANINGS[gap])

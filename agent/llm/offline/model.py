@@ -13,8 +13,7 @@ from typing import Any
 
 from agent.llm.base import Analysis, Context, MemoryNote, Outcome, Revise, ToolSpec, Usage
 from agent.llm.offline.answers import SAY, answer
-from agent.llm.offline.asking import question
-from agent.llm.offline.drafting import Draft, draft
+from agent.llm.offline.drafting import Draft, draft, question
 from agent.llm.offline.titles import cut
 
 _NO_BETTER_PLAN = (
@@ -51,8 +50,9 @@ class OfflineModel:
     async def answer(
         self, context: Context, analysis: Analysis, outcome: Outcome
     ) -> AsyncIterator[str]:
-        for line in await asyncio.to_thread(lambda: list(answer(context, outcome, draft(context)))):
-            yield line
+        text = await asyncio.to_thread(lambda: answer(context, outcome, draft(context)))
+        for line in text.split("\n"):
+            yield f"{line}\n"
 
     async def consolidate(self, context: Context, outcome: Outcome) -> list[MemoryNote]:
         """Returns nothing: what is worth remembering is stored by the steps of the plan."""
@@ -107,6 +107,5 @@ def _summary(made: Draft) -> str:
         return cut(question(made.unclear).partition("\n")[0], 120)
     if made.refusal:
         return "Not understood in full, so nothing is changed"
-    return {"question": "A question", "greeting": "A greeting"}.get(
-        made.intent, "Nothing to be done"
-    )
+    asked = {"question": "A question", "greeting": "A greeting"}
+    return asked.get(made.intent, "Nothing to be done")

@@ -79,8 +79,6 @@ class PlanMaker:
         """Returns what the words in a gap mean, or what the form means without them."""
         return meanings[key_of(gaps[name])] if name in gaps else self.form.value
 
-    # -- changes of tasks
-
     def do_status(self, gaps: Gaps) -> None:
         status = self._value(gaps, "status", STATUS)
         among = {"reopen": ("completed",), "unblock": ("blocked",)}.get(
@@ -165,8 +163,6 @@ class PlanMaker:
             for name, value in values.items():
                 setattr(entry, name, value)
 
-    # -- dependencies and order
-
     def do_depend(self, gaps: Gaps) -> None:
         tasks, others = self._two_sides(gaps)
         for entry in tasks:
@@ -247,8 +243,6 @@ class PlanMaker:
     def do_reason(self, gaps: Gaps) -> None:
         self.plan.note(f"Why (“{titles.cut(self.clause.said, 80)}”) is not kept.")
 
-    # -- memories
-
     def do_remember(self, gaps: Gaps) -> None:
         stated = memories.statement(self.form, gaps, self.clause.said)
         if len(stated.content) > memories.MAX_CONTENT:
@@ -280,8 +274,6 @@ class PlanMaker:
             self.plan.add("delete_memory", f"Forget “{memory.title}”", {"memory": memory.id})
 
     do_revise = do_forget
-
-    # -- questions
 
     def do_list(self, gaps: Gaps) -> None:
         said = self.form.value or key_of(gaps["listed"])

@@ -1,14 +1,19 @@
-"""What is said of a message that is not carried out: how much of it was understood, and what works."""
+"""What is said of a message that is not carried out, and the sentences that answers offer instead.
+
+An offer works as it stands, in this project. It is a link to `#say`; the page puts its text into the
+field. `works` tells whether a sentence would be carried out.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
+from itertools import islice, permutations
 
+from agent.llm.base import Context
 from agent.llm.offline.grammar import CREATING, FORMS, LISTING, STATEMENTS
 from agent.llm.offline.names import words
-from agent.llm.offline.offers import offer, plain
 from agent.llm.offline.reading import Clause, Unread, read
 from agent.llm.offline.titles import Misread, cut
 from agent.llm.offline.vocabulary import word_set
@@ -68,6 +73,10 @@ AREAS = tuple(
     (phrases.split("|"), answer.strip())
     for phrases, answer in zip(*[iter(_AREAS.strip().split("\n"))] * 2, strict=True)
 )
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>&#|~])")
+_UNQUOTABLE = re.compile(r"[“”\"\n]")
+_UNLISTED = frozenset(("talk", "reason", "help", "project"))
+_TRIED = 5  # tasks whose titles are tried in an example
 _USUAL = (
     "Create a task to test the login flow",
     "Remember that we test on Firefox",
@@ -95,7 +104,7 @@ _KEEPS_WORDS = CREATING | LISTING | STATEMENTS | {"describe", "note", "rename", 
 def of_unread(
     clauses: Sequence[Clause], unread: Sequence[Unread], works: Callable[[str], bool]
 ) -> str:
-    """Names the parts that fit no form. `works` tells whether an example would be carried out."""
+    """Names the parts that fit no form."""
     first = unread[0]
     if first.is_order:
         head = f"I take that for a question, and have no answer. {NOTHING}"
@@ -184,3 +193,32 @@ def _area(text: str) -> str:
 def _listed(texts: Sequence[str]) -> str:
     more = f" and {len(texts) - 3} more" if len(texts) > 3 else ""
     return ", ".join(f"“{plain(cut(text, 100))}”" for text in texts[:3]) + more
+
+
+def plain(text: str) -> str:
+    """Returns `text` so that Markdown leaves it as it is."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def offer(text: str) -> str:
+    return f"[{plain(text)}](#say)"
+
+
+def help_lines(context: Context, works: Callable[[str], bool]) -> str:
+    """Lists the first form of each intent with names of this project, where one works."""
+    examples = {form.intent: form.example for form in reversed(FORMS)}
+    lines = []
+    for form in FORMS:
+        if form.intent not in _UNLISTED and examples.get(form.intent) == form.example:
+            texts = (text for text in _with_names(form.example, context) if works(text))
+            lines += [f"- {offer(text)}" for text in islice(texts, 1)]
+    return "\n".join(lines)
+
+
+def _with_names(example: str, context: Context) -> Iterator[str]:
+    tasks = [f"“{task.title}”" for task in context.tasks if not _UNQUOTABLE.search(task.title)]
+    memories = [f"“{one.title}”" for one in context.memories if not _UNQUOTABLE.search(one.title)]
+    for task, other in permutations([*tasks[:_TRIED], "", ""], 2):
+        names = {"task": task, "other": other, "memory": (memories or [""])[0]}
+        if all(name for key, name in names.items() if f"{{{key}}}" in example):
+            yield example.format_map(names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import shorten
 
 from agent.llm.offline.grammar import DETAILS
 from agent.llm.offline.matching import Tokens, begins, matches
@@ -150,12 +151,9 @@ def without_article(text: str) -> str:
 
 
 def cut(text: str, limit: int) -> str:
-    """Returns `text` within `limit` characters, at the end of a word when there is one near."""
-    if len(text) <= limit:
-        return text
-    head = text[: limit - 1]
-    space = head.rfind(" ")
-    return (head[:space] if space > limit // 2 else head).rstrip(_EDGES) + "…"
+    """Returns `text` on one line within `limit` characters, cut at the end of a word if it has one."""
+    is_cut = " " in text[: limit - 1]
+    return shorten(text, limit, placeholder="…") if is_cut else text[:limit]
 
 
 def sentence(text: str) -> str:
