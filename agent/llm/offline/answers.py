@@ -46,18 +46,22 @@ def _blocks(context: Context, outcome: Outcome, draft: Draft) -> Iterator[str]:
     texts = [step.description for step in outcome.steps if step.description.startswith(SAY)]
     if not tools:
         yield from draft.plan.talk
-    lines = [_line(step, context) for step in tools]
-    short = [line for line in lines if "\n" not in line]
-    yield "\n".join(f"- {line}" for line in short) if len(short) > 1 else "".join(short)
-    yield from (line for line in lines if "\n" in line)
-    if any(step.tool.startswith("delete_") and step.status == "succeeded" for step in tools):
-        yield _UNDO
+    yield from _done(tools, context)
     yield from draft.plan.facts
     if tools or not draft.plan.steps:
         yield from draft.plan.notes
     yield from (text.removeprefix(SAY) for text in texts)
     if draft.plan.steps and not tools and not texts:
         yield "I found no way to do that, so nothing was changed. Please say it in other words."
+
+
+def _done(tools: Sequence[StepOutcome], context: Context) -> Iterator[str]:
+    lines = [_line(step, context) for step in tools]
+    short = [line for line in lines if "\n" not in line]
+    yield "\n".join(f"- {line}" for line in short) if len(short) > 1 else "".join(short)
+    yield from (line for line in lines if "\n" in line)
+    if any(step.tool.startswith("delete_") and step.status == "succeeded" for step in tools):
+        yield _UNDO
 
 
 def _line(step: StepOutcome, context: Context) -> str:

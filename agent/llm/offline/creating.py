@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from agent.llm.offline import titles
@@ -30,15 +29,10 @@ class NewTasks:
 
     def add(self, form: Form, gaps: Gaps) -> None:
         """Raises Unclear, NotFound, Misread or Impossible before anything is added."""
-        tasks = self._items(gaps["items"]) if "items" in gaps else [titles.new_task(gaps["title"])]
+        tasks = self._read(gaps)
         if "number" in gaps and len(tasks) != COUNT[key_of(gaps["number"])]:
             said = f"You said {key_of(gaps['number'])} tasks, and I count {len(tasks)}."
             raise Impossible(f"{said} Please list one a line.")
-        if "who" in gaps:
-            who = titles.capitalised(titles.without_article(free_text(gaps["who"])))
-            tasks = [replace(task, title=f"{who} can {_lower(task.title)}") for task in tasks]
-        if "priority" in gaps:
-            tasks = [replace(task, priority=gaps["priority"]) for task in tasks]
         if form.intent == "another":
             before, _, behind = f" {tasks[0].title} ".partition(" it ")
             if behind or {"them", "these", "those"} & {*before.split()}:
@@ -54,6 +48,15 @@ class NewTasks:
             self._add_one(tasks[0], parent)
         else:
             self._add_list(tasks, parent)
+
+    def _read(self, gaps: Gaps) -> list[NewTask]:
+        tasks = self._items(gaps["items"]) if "items" in gaps else [titles.new_task(gaps["title"])]
+        for task in tasks:
+            task.priority = gaps.get("priority", task.priority)
+            if "who" in gaps:
+                who = titles.capitalised(titles.without_article(free_text(gaps["who"])))
+                task.title = f"{who} can {_lower(task.title)}"
+        return tasks
 
     def is_left_out(self, text: str) -> bool:
         return any(fits(name, {"": text}) for name in self.left_out)

@@ -203,32 +203,36 @@ class Board:
         said = words(name)
         if " ".join(said) in _THEM:
             return Found(self.last or self.own or self._before or [self._only(name, ())])
-        is_group = bool(said) and (said[0] in _ALL or said[0] == "tasks" or said[-1] in _PLURAL)
-        if not is_group or any(word.isdecimal() for word in said):
+        is_group = {*said[:1]} & _ALL or {*said[-1:]} & _PLURAL or said[:1] == ["tasks"]
+        if not is_group or any(map(str.isdecimal, said)):
             return None
         kept = [word for word in said if word not in _OF_GROUPS]
         size = next((n for n in (2, 1) if " ".join(kept[:n]) in LISTED), 0)
         statuses = LISTED[" ".join(kept[:size])] if size else tuple(among)
-        found = [entry for entry in self.entries.values() if entry.status in statuses]
-        found = [entry for entry in found if entry not in but and _belongs(entry, kept[size:])]
+        found = self._all(kept[size:], statuses, but)
         if set(statuses) & set(self.cut):
-            if not kept[size:] and not but:
-                return Found(found, statuses)
-            why = f"so I can't tell which “{name}” are. Name each."
-            raise NotFound(f"The board has more tasks than I see, {why}")
+            if kept[size:] or but:
+                why = f"so I can't tell which “{name}” are. Name each."
+                raise NotFound(f"The board has more tasks than I see, {why}")
+            return Found(found, statuses)
         if not found:
             raise NotFound(f"There is no task like “{name}”.")
         return Found(found)
 
-
-def _belongs(entry: Entry, said: Sequence[str]) -> bool:
-    """Tells whether `entry` is one of the "high login tasks about billing" that are `said`."""
-    place = next((at for at, word in enumerate(said) if word in _ABOUT), len(said))
-    levels = {PRIORITY[word] for word in said[:place] if word in PRIORITY}
-    wanted = _stems(" ".join(word for word in said[:place] if word not in PRIORITY))
-    topic = _stems(" ".join(word for word in said[place:] if word not in _TELLING_NOTHING))
-    in_text = topic <= _stems(f"{entry.title} {entry.description}")
-    return levels <= {entry.priority} and wanted <= _stems(entry.title) and in_text
+    def _all(
+        self, said: Sequence[str], statuses: Sequence[str], but: Collection[Entry]
+    ) -> list[Entry]:
+        """Returns the "high login tasks about billing" that are `said`, none of `but`."""
+        place = next((at for at, word in enumerate(said) if word in _ABOUT), len(said))
+        levels = {PRIORITY[word] for word in said[:place] if word in PRIORITY}
+        wanted = _stems(" ".join(word for word in said[:place] if word not in PRIORITY))
+        topic = _stems(" ".join(word for word in said[place:] if word not in _TELLING_NOTHING))
+        return [
+            one
+            for one in self.entries.values()
+            if one.status in statuses and one not in but and levels <= {one.priority}
+            if wanted <= _stems(one.title) and topic <= _stems(f"{one.title} {one.description}")
+        ]
 
 
 def find_memory(
