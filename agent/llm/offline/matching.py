@@ -156,19 +156,18 @@ def _ends(gap: str, tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
 
 def _free(gap: str, tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
     """Free words: to the end of the clause, or as few as may be when something follows."""
-    first, behind = tokens[at], tokens[at + 1 : at + 3]
-    is_title = gap in ("title", "what", "purpose")
-    if is_title and first.quoted:  # all of the title
-        return iter([at + 1] if not is_last or at + 1 == len(tokens) else [])
-    if not first.is_word or first.items or (is_title and first.key in _NO_TITLE):
+    first, behind = tokens[at], [token.key for token in tokens[at + 1 : at + 3]]
+    ends = range(at + 1, min(len(tokens), at + _LONGEST) + 1)
+    if gap in ("title", "what", "purpose"):
+        if first.quoted:  # all of the title
+            return iter([at + 1] if not is_last or at + 1 == len(tokens) else [])
+        names_person = gap == "purpose" and "to" in behind and not first.key.endswith("ing")
+        is_wrong = first.key in _NO_TITLE or names_person
+    else:
+        is_wrong = gap == "statement" and first.key not in _STATES_SOMETHING
+    if is_wrong or first.items or not first.is_word:
         return iter(())
-    if gap == "statement" and first.key not in _STATES_SOMETHING:
-        return iter(())
-    # "For Bob to …" names a person.
-    is_person = any(token.key == "to" for token in behind) and not first.key.endswith("ing")
-    if gap == "purpose" and is_person:
-        return iter(())
-    return iter([len(tokens)] if is_last else range(at + 1, min(len(tokens), at + _LONGEST) + 1))
+    return iter([len(tokens)] if is_last else ends)
 
 
 def _name(gap: str, tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:

@@ -70,20 +70,19 @@ def _plan(context: Context, revise: Revise | None) -> dict[str, Any]:
 
     Only a person's reasons are orders. Errors and failed steps the same plan would meet again.
     """
-    made = draft(context)
+    made = new = draft(context)
     if revise is None:
-        return {
-            "summary": _summary(made),
-            "steps": made.plan.steps or [_telling("Answer the message")],
-        }
-    new = made
+        steps = made.plan.steps or [_telling("Answer the message")]
+        return {"summary": _summary(made), "steps": steps}
     if revise.by_person:
-        reasons = [" ".join(reason[:_READ].split()).rstrip(" .!") for reason in revise.reasons]
-        taken = [match["what"] for reason in reasons if (match := _WITHOUT.fullmatch(reason))]
-        names = [name for what in taken for name in re.split(r",? and |, ", what)]
-        new = draft(
-            context, ". ".join(one for one in reasons if not _WITHOUT.fullmatch(one)), names
-        )
+        taken: list[str] = []
+        added: list[str] = []
+        for reason in revise.reasons:
+            text = " ".join(reason[:_READ].split()).rstrip(" .!")
+            match = _WITHOUT.fullmatch(text)
+            taken += re.split(r",? and |, ", match["what"]) if match else []
+            added += [] if match else [text]
+        new = draft(context, ". ".join(added), taken)
     if new.plan.steps and new.plan.steps != made.plan.steps:
         return {"summary": _summary(new), "steps": new.plan.steps}
     # An error tells which object is missing.

@@ -203,21 +203,20 @@ class Board:
         said = words(name)
         if " ".join(said) in _THEM:
             return Found(self.last or self.own or self._before or [self._only(name, ())])
-        is_group = {*said[:1]} & _ALL or {*said[-1:]} & _PLURAL or said[:1] == ["tasks"]
-        if not is_group or any(map(str.isdecimal, said)):
+        if not _is_group(said):
             return None
         kept = [word for word in said if word not in _OF_GROUPS]
         size = next((n for n in (2, 1) if " ".join(kept[:n]) in LISTED), 0)
         statuses = LISTED[" ".join(kept[:size])] if size else tuple(among)
         found = self._all(kept[size:], statuses, but)
-        if set(statuses) & set(self.cut):
-            if kept[size:] or but:
-                why = f"so I can't tell which “{name}” are. Name each."
-                raise NotFound(f"The board has more tasks than I see, {why}")
-            return Found(found, statuses)
-        if not found:
+        if not {*statuses} & {*self.cut}:
+            if found:
+                return Found(found)
             raise NotFound(f"There is no task like “{name}”.")
-        return Found(found)
+        if kept[size:] or but:
+            why = f"so I can't tell which “{name}” are. Name each."
+            raise NotFound(f"The board has more tasks than I see, {why}")
+        return Found(found, statuses)
 
     def _all(
         self, said: Sequence[str], statuses: Sequence[str], but: Collection[Entry]
@@ -233,6 +232,11 @@ class Board:
             if one.status in statuses and one not in but and levels <= {one.priority}
             if wanted <= _stems(one.title) and topic <= _stems(f"{one.title} {one.description}")
         ]
+
+
+def _is_group(said: Sequence[str]) -> bool:
+    starts = said[:1] == ["tasks"] or bool(_ALL & {*said[:1]})
+    return (starts or bool(_PLURAL & {*said[-1:]})) and not any(map(str.isdecimal, said))
 
 
 def find_memory(
