@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 
 from agent.llm.base import Context, Outcome, Revise, TaskBrief
-from agent.llm.offline import drafting, model, revising
+from agent.llm.offline import drafting, model
 from agent.llm.offline.grammar import DETAILS, FORMS, Form
 from agent.llm.offline.matching import matches
 from agent.llm.offline.reading import read
-from agent.llm.offline.tokens import words_of
+from agent.llm.offline.tokens import TooLong, words_of
 from agent.management.commands.setup import SAMPLE_BRIEF, SAMPLE_NAME
 from chat.views import EXAMPLES
 from tests.support.clinic_board import BOARD
@@ -55,9 +55,8 @@ async def test_an_example_is_carried_out(form: Form) -> None:
     await project.say("Tasks: Login page, Stripe checkout, Database")
     await project.say("Remember: Database")
     answer = await project.say(said(form))
-    if form.intent != "refuse":
-        assert "Nothing was changed" not in answer
-        assert "Which one do you mean" not in answer
+    assert "Nothing was changed" not in answer
+    assert "Which one do you mean" not in answer
 
 
 @pytest.mark.parametrize("detail", DETAILS, ids=lambda form: form.example)
@@ -77,14 +76,26 @@ async def test_what_is_offered_works_in_every_project(context: Context) -> None:
     assert len(offered) > (10 if context.tasks else 5)
     for text in (*offered, *EXAMPLES):
         draft = drafting.draft(replace(context, message=text))
-        assert (text, draft.refusal, draft.question) == (text, "", None)
+        assert (text, draft.refusal, draft.question) == (text, "", "")
 
 
 def test_the_docs_list_every_form() -> None:
     names = {"task": "“Login page”", "other": "“Sign-up”", "memory": "“Hosting”"}
-    forms = [form for form in (*FORMS, *DETAILS) if form.intent != "refuse"]
     listed = {line.removeprefix("- ") for line in DOCS["docs/offline.md"].splitlines()}
-    assert {form.example.format_map(names) for form in forms} <= listed
+    assert {form.example.format_map(names) for form in (*FORMS, *DETAILS)} <= listed
+
+
+LISTED = re.findall(r"^- (.+)$", DOCS["docs/offline.md"].partition("## The forms")[2], re.M)
+
+
+@pytest.mark.parametrize("line", LISTED)
+async def test_each_sentence_of_the_docs_is_carried_out(line: str) -> None:
+    project = Project()
+    await project.say("Tasks: Login page, Sign-up")
+    await project.say("Remember: Hosting")
+    answer = await project.say(line)
+    assert "Nothing was changed" not in answer
+    assert "Which one do you mean" not in answer
 
 
 # -- what new users said, and what was once made of it ---------------------------------------------
@@ -275,8 +286,7 @@ async def test_nothing_is_computed_on_the_thread_of_the_event_loop(
         threads.add(threading.current_thread())
         return draft(*args, **kwargs)  # type: ignore[arg-type]
 
-    for module in (model, revising):
-        monkeypatch.setattr(module, "draft", watched)
+    monkeypatch.setattr(model, "draft", watched)
     offline, context = model.OfflineModel(), replace(FULL, message="Mark sign-up as done")
     analysis = await offline.analyze(context)
     await offline.plan(context, analysis, ())
@@ -287,5 +297,6 @@ async def test_nothing_is_computed_on_the_thread_of_the_event_loop(
 
 
 def test_a_long_message_is_read_only_so_far() -> None:
-    assert read("word " * 20_000).too_long
-    assert not read("word " * 2_000).too_long
+    with pytest.raises(TooLong):
+        read("word " * 20_000)
+    assert read("word " * 2_000).unread

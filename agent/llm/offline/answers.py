@@ -2,76 +2,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from agent.llm.base import Context, Outcome, StepOutcome
 from agent.llm.offline.drafting import Draft
-from agent.llm.offline.revising import SAY
 from agent.llm.offline.vocabulary import LISTED, STATUS_NAMES
+from agent.support.counts import count
 
+SAY = "Say: "  # begins the description of a step that holds what the answer tells
 _UNDO = "You can undo that beside the change."
 _NAMED = 5  # titles of what is still open
+# What a step has done, by its tool and, where that matters, by one of its arguments.
+_DONE = {
+    "create_task": "Created the task “{title}”{details}.",
+    "change_task_status": "“{title}” is now {status}.{still_open}",
+    "change_tasks_status": "Marked {count} as {status}: {titles}.{still_open}",
+    "update_task title": "The task is now called “{title}”.",
+    "update_task priority": "“{title}” has {priority} priority now.",
+    "update_task depends_on": "“{title}” depends on {needed} now.",
+    "update_task parent": "“{title}” is {parent} now.",
+    "update_task description": "Described “{title}”.",
+    "update_tasks priority": "Set {count} to {priority} priority: {titles}.",
+    "update_tasks parent": "Changed {count}: {titles}.",
+    "delete_task": "Deleted the task “{title}”.",
+    "delete_tasks": "Deleted {count}: {titles}.",
+    "move_task": "Moved “{title}” {place}.",
+    "create_memory": "Remembered the {kind} “{title}”.",
+    "update_memory": "Updated the memory “{title}”: {content}",
+    "delete_memory": "Forgot “{title}”.",
+}
 
 
-def answer(context: Context, outcome: Outcome, draft: Draft) -> Iterator[str]:
-    """Yields the answer in lines, each with its line end."""
-    lines = "\n\n".join(block.strip("\n") for block in _blocks(context, outcome, draft))
-    yield from (f"{line}\n" for line in lines.split("\n"))
+def answer(context: Context, outcome: Outcome, draft: Draft) -> str:
+    return "\n\n".join(block.strip("\n") for block in _blocks(context, outcome, draft))
 
 
 def _blocks(context: Context, outcome: Outcome, draft: Draft) -> Iterator[str]:
-    if draft.question or draft.refusal or outcome.question:
-        yield draft.question.markdown if draft.question else draft.refusal or outcome.question
+    if asked := draft.question or draft.refusal or outcome.question:
+        yield asked
         return
     tools = [step for step in outcome.steps if step.type == "tool"]
     texts = [step.description for step in outcome.steps if step.description.startswith(SAY)]
     if not tools:
-        yield from draft.made.talk
+        yield from draft.plan.talk
     yield from _done(tools, context)
-    yield from draft.made.facts
-    if tools or not draft.made.steps:
-        yield from draft.made.notes
+    yield from draft.plan.facts
+    if tools or not draft.plan.steps:
+        yield from draft.plan.notes
     yield from (text.removeprefix(SAY) for text in texts)
-    if draft.made.steps and not tools and not texts:
+    if draft.plan.steps and not tools and not texts:
         yield "I found no way to do that, so nothing was changed. Please say it in other words."
 
 
-def _done(steps: Sequence[StepOutcome], context: Context) -> Iterator[str]:
-    lines = [_line(step, context) for step in steps]
+def _done(tools: Sequence[StepOutcome], context: Context) -> Iterator[str]:
+    lines = [_line(step, context) for step in tools]
     short = [line for line in lines if "\n" not in line]
     yield "\n".join(f"- {line}" for line in short) if len(short) > 1 else "".join(short)
     yield from (line for line in lines if "\n" in line)
-    if any(step.tool.startswith("delete_") and step.status == "succeeded" for step in steps):
+    if any(step.tool.startswith("delete_") and step.status == "succeeded" for step in tools):
         yield _UNDO
 
 
 def _line(step: StepOutcome, context: Context) -> str:
-    if step.status == "succeeded":
-        result = step.result if isinstance(step.result, dict) else {}
-        write = _WRITERS.get(step.tool)
-        return write(step.arguments, result, context) if write else f"Done: {step.description}."
     what = step.description[:1].lower() + step.description[1:]
     if step.status == "failed":
         return f"I could not {what}: {step.error or 'the reason is not known'}"
-    why = "an earlier step did not succeed" if step.status == "skipped" else "it was cancelled"
-    return f"Not done: {what}, since {why}."
+    if step.status != "succeeded":
+        skipped = step.status == "skipped"
+        why = "an earlier step did not succeed" if skipped else "it was cancelled"
+        return f"Not done: {what}, since {why}."
+    result = step.result if isinstance(step.result, dict) else {}
+    if step.tool in _LISTS:
+        return _LISTS[step.tool](step.arguments, result, context)
+    if result.get("titles") == []:
+        return "That is so already; no task was changed."
+    wordings = (f"{step.tool} {name}".strip() for name in ("", *step.arguments))
+    wording = next((_DONE[name] for name in wordings if name in _DONE), "Done: {description}.")
+    return wording.format_map(
+        _values(step.arguments, result, context) | {"description": step.description}
+    )
 
 
-def _created(arguments: dict[str, Any], result: dict[str, Any], context: Context) -> str:
-    title = result.get("title", arguments.get("title", ""))
+def _values(arguments: dict[str, Any], result: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Returns what a wording may name."""
+    titles, left = result.get("titles", []), result.get("still_open") or []
+    more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
+    told = f" Still open, though it has to do with that: {_quoted(left[:_NAMED], ', ')}{more}."
+    where = "before" if arguments.get("before") else "after"
+    neighbour = _titles([arguments.get(where)], context)
+    parent, asked = arguments.get("parent"), arguments.get("depends_on", [])
+    whole = _quoted(_titles([parent], context)) or "its parent task"
     level = f" with {arguments['priority']} priority" if arguments.get("priority") else ""
-    return f"Created the task “{title}”{level}{_place(arguments, context)}."
-
-
-def _created_all(arguments: dict[str, Any], result: dict[str, Any], context: Context) -> str:
-    titles = result.get("titles") or []
-    lines = []
-    for number, (title, item) in enumerate(zip(titles, arguments["tasks"], strict=False), 1):
-        before = [titles[index] for index in item.get("after", [])]
-        after = f", depends on {_quoted(before)}" if before else ""
-        lines.append(f"{number}. {title}{_place(item, context)}{after}")
-    return f"Created {_count(titles)}:\n\n" + "\n".join(lines)
+    status = result.get("status") or arguments.get("status")
+    return {
+        **arguments,
+        "title": result.get("title", arguments.get("title", "")),
+        "titles": _quoted(titles, ", "),
+        "count": count(len(titles), "task"),
+        "status": STATUS_NAMES.get(str(status), status),
+        "still_open": told if left else "",
+        "details": level + _place(arguments, context),
+        "needed": _quoted(_titles(asked, context))
+        or ("what you named" if asked else "no other task"),
+        "parent": f"a part of {whole}" if parent else "a task of its own",
+        "place": f"{where} {_quoted(neighbour)}" if neighbour else "to its new place",
+    }
 
 
 def _place(arguments: dict[str, Any], context: Context) -> str:
@@ -81,73 +117,25 @@ def _place(arguments: dict[str, Any], context: Context) -> str:
     return within + (f", depends on {_quoted(needed)}" if needed else "")
 
 
-def _titles(references: Sequence[Any], context: Context) -> list[str]:
+def _titles(references: Iterable[Any], context: Context) -> list[str]:
     """Returns the titles of the tasks with these ids; those of this plan have no title here."""
     known = (*context.tasks, *context.completed, *context.recent_tasks)
     titles = {task.id: task.title for task in known}
     return [titles[one] for one in references if isinstance(one, str) and one in titles]
 
 
-def _quoted(titles: Sequence[str]) -> str:
-    return " and ".join(f"“{title}”" for title in titles)
+def _quoted(titles: Sequence[str], sign: str = " and ") -> str:
+    return sign.join(f"“{title}”" for title in titles)
 
 
-def _count(titles: Sequence[str]) -> str:
-    return "1 task" if len(titles) == 1 else f"{len(titles)} tasks"
-
-
-def _status(arguments: dict[str, Any], result: dict[str, Any], context: Context) -> str:
-    status = STATUS_NAMES.get(result.get("status", ""), arguments.get("status", ""))
-    return f"“{result.get('title', '')}” is now {status}.{_still_open(result)}"
-
-
-def _still_open(result: dict[str, Any]) -> str:
-    titles = result.get("still_open") or []
-    more = f" and {len(titles) - _NAMED} more" if len(titles) > _NAMED else ""
-    named = ", ".join(f"“{title}”" for title in titles[:_NAMED])
-    return f" Still open, though it has to do with that: {named}{more}." if titles else ""
-
-
-def _changed_all(arguments: dict[str, Any], result: dict[str, Any], context: Context) -> str:
+def _created(arguments: dict[str, Any], result: dict[str, Any], context: Context) -> str:
     titles = result.get("titles") or []
-    if not titles:
-        return "That is so already; no task was changed."
-    done = f"Changed {_count(titles)}"
-    if "status" in arguments:
-        done = f"Marked {_count(titles)} as {STATUS_NAMES[arguments['status']]}"
-    elif "priority" in arguments:
-        done = f"Set {_count(titles)} to {arguments['priority']} priority"
-    return f"{done}: {', '.join(f'“{title}”' for title in titles)}.{_still_open(result)}"
-
-
-def _deleted_all(arguments: dict[str, Any], result: dict[str, Any], context: Context) -> str:
-    return _changed_all(arguments, result, context).replace("Changed", "Deleted", 1)
-
-
-def _moved(arguments: dict[str, Any], result: dict[str, Any], context: Context) -> str:
-    where = "before" if arguments.get("before") else "after"
-    other = _titles([arguments.get(where)], context)
-    place = f"{where} {_quoted(other)}" if other else "to its new place"
-    return f"Moved “{result.get('title', '')}” {place}."
-
-
-def _updated(arguments: dict[str, Any], result: dict[str, Any], context: Context) -> str:
-    title = f"“{result.get('title', '')}”"
-    match arguments:
-        case {"title": _}:
-            return f"The task is now called {title}."
-        case {"priority": priority}:
-            return f"{title} has {priority} priority now."
-        case {"depends_on": []}:
-            return f"{title} depends on no other task now."
-        case {"depends_on": needed}:
-            names = _quoted(_titles(needed, context)) or "what you named"
-            return f"{title} depends on {names} now."
-        case {"parent": ""}:
-            return f"{title} is a task of its own now."
-        case {"parent": _}:
-            return f"{title} has its new place under its parent task."
-    return f"Described {title}."
+    lines = []
+    for number, (title, item) in enumerate(zip(titles, arguments["tasks"], strict=False), 1):
+        before = [titles[index] for index in item.get("after", [])]
+        after = f", depends on {_quoted(before)}" if before else ""
+        lines.append(f"{number}. {title}{_place(item, context)}{after}")
+    return f"Created {count(len(titles), 'task')}:\n\n" + "\n".join(lines)
 
 
 def _listed(arguments: dict[str, Any], result: dict[str, Any], context: Context) -> str:
@@ -158,48 +146,19 @@ def _listed(arguments: dict[str, Any], result: dict[str, Any], context: Context)
     if not tasks:
         return f"There are no {kind}tasks{query}."
     total = max(int(result.get("total", 0)), len(tasks))
-    lines = [f"- {task['title']} ({_state(task)})" for task in tasks]
+    lines = []
+    for task in tasks:
+        level = task.get("priority", "medium")
+        more = f", {level} priority" if level != "medium" else ""
+        lines.append(f"- {task['title']} ({STATUS_NAMES[task['status']]}{more})")
     lines += [f"- … and {total - len(tasks)} more"] if total > len(tasks) else []
-    head = (
-        f"There is 1 {kind}task{query}:" if total == 1 else f"There are {total} {kind}tasks{query}:"
-    )
+    head = f"There {'is' if total == 1 else 'are'} {count(total, f'{kind}task')}{query}:"
     return head + "\n\n" + "\n".join(lines)
 
 
-def _state(task: dict[str, Any]) -> str:
-    more = f", {task['priority']} priority" if task.get("priority") in ("high", "low") else ""
-    return f"{STATUS_NAMES[task['status']]}{more}"
-
-
 def _memories(arguments: dict[str, Any], result: dict[str, Any], context: Context) -> str:
-    found = result.get("memories", [])
-    lines = "\n".join(f"- {memory['content']}" for memory in found)
-    return f"In memory:\n\n{lines}" if found else "I find nothing about that in memory."
+    lines = "\n".join(f"- {memory['content']}" for memory in result.get("memories", []))
+    return f"In memory:\n\n{lines}" if lines else "I find nothing about that in memory."
 
 
-def _revised(arguments: dict[str, Any], result: dict[str, Any], context: Context) -> str:
-    said = f": {arguments['content']}" if arguments.get("content") else "."
-    return f"Updated the memory “{result.get('title', '')}”{said}"
-
-
-def _title(text: str) -> Callable[[dict[str, Any], dict[str, Any], Context], str]:
-    """Writes `text` with the title of what was changed, and the arguments, in its gaps."""
-    return lambda arguments, result, _: text.format_map({**arguments, **result})
-
-
-_WRITERS: dict[str, Callable[[dict[str, Any], dict[str, Any], Context], str]] = {
-    "create_task": _created,
-    "create_tasks": _created_all,
-    "change_task_status": _status,
-    "update_task": _updated,
-    "delete_task": _title("Deleted the task “{title}”."),
-    "change_tasks_status": _changed_all,
-    "update_tasks": _changed_all,
-    "delete_tasks": _deleted_all,
-    "move_task": _moved,
-    "search_tasks": _listed,
-    "create_memory": _title("Remembered the {kind} “{title}”."),
-    "update_memory": _revised,
-    "delete_memory": _title("Forgot “{title}”."),
-    "search_memories": _memories,
-}
+_LISTS = {"create_tasks": _created, "search_tasks": _listed, "search_memories": _memories}

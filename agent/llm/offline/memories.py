@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.llm.base import MemoryBrief
-from agent.llm.offline.grammar import REMEMBERING, STATEMENTS, Form
-from agent.llm.offline.matching import Gaps, Tokens, matches
+from agent.llm.offline.grammar import FORMS, Form
+from agent.llm.offline.matching import Gaps, matches
 from agent.llm.offline.names import NotFound, find_memory
 from agent.llm.offline.titles import capitalised, cut, free_text, sentence, without_article
 from agent.llm.offline.tokens import text_of, words_of
@@ -48,39 +48,30 @@ class Statement:
     new: str = ""
 
 
-def statement(form: Form, gaps: Gaps, said: str, message: str) -> Statement:
-    """Returns what the clause `said` of `message` states."""
+def statement(form: Form, gaps: Gaps, said: str) -> Statement:
+    """Returns what the clause `said` states."""
     if form.intent == "remember":
-        inner = gaps.get("text") or gaps["statement"]
-        return _inner(free_text(inner, message))
+        return _inner(free_text(gaps["text"]))
+    what, old, new = (free_text(gaps[one]) if one in gaps else "" for one in ("what", "old", "new"))
+    if what:
+        new, _, old = _INSTEAD.sub("\0", what, count=1).partition("\0")
+    title = {"not": f"not {old}", "habit": _SUBJECT.sub("", said)}.get(form.value, new)
     kind = "preference" if form.intent == "prefer" else "decision"
-    old = free_text(gaps["old"], message) if "old" in gaps else ""
-    if form.intent == "switch":
-        new = free_text(gaps["new"], message)
-        return Statement(_title(new), sentence(said), kind, _short(old), _short(new))
-    if form.value == "not":
-        return Statement(_title(f"not {old}"), sentence(said), kind, _short(old))
-    what = free_text(gaps["what"], message)
-    if form.value == "habit":
-        return Statement(_title(_SUBJECT.sub("", said)), sentence(said), kind)
-    new, _, old = _INSTEAD.sub("\0", what, count=1).partition("\0")
-    return Statement(_title(new), sentence(said), kind, _short(old), _short(new))
+    return Statement(_title(title), sentence(said), kind, _short(old), _short(new))
 
 
 def _inner(said: str) -> Statement:
+    """Returns what is remembered: a statement of its own, how people work, or else a fact."""
     tokens = words_of(said)
-    for form in REMEMBERING:
-        if form.intent in STATEMENTS - {"remember"} and (ways := matches(form.pattern, tokens)):
-            return statement(form, ways[0], said, said)
-    if _is_practice(tokens):
-        return Statement(_title(text_of(tokens[1:], said)), sentence(said), "preference")
+    for form in FORMS:
+        if form.intent in ("decide", "switch", "prefer") and (
+            ways := matches(form.pattern, tokens)
+        ):
+            return statement(form, ways[0], said)
+    verb = tokens[1].key if len(tokens) > 2 and tokens[0].key in ("we", "i") else "are"
+    if verb not in _NO_PRACTICE and not verb.endswith("ed"):
+        return Statement(_title(text_of(tokens[1:])), sentence(said), "preference")
     return Statement(_title(said), sentence(said), "fact")
-
-
-def _is_practice(tokens: Tokens) -> bool:
-    if len(tokens) < 3 or tokens[0].key not in ("we", "i"):
-        return False
-    return tokens[1].key not in _NO_PRACTICE and not tokens[1].key.endswith("ed")
 
 
 def _short(text: str) -> str:
@@ -92,29 +83,23 @@ def _title(text: str) -> str:
     return cut(capitalised(without_article(_short(text))), _MAX_TITLE)
 
 
-# -- what is remembered already --------------------------------------------------------------------
-
-
 def outdated(
     stated: Statement, memories: Sequence[MemoryBrief], chosen: Mapping[str, str]
 ) -> MemoryBrief | None:
     """Returns the memory that is no longer true with `stated`. Raises Unclear when several may be."""
+    memories = [memory for memory in memories if memory.kind == stated.kind]
     if stated.old:
-        same_kind = [memory for memory in memories if memory.kind == stated.kind]
         try:
-            return find_memory(stated.old, same_kind, chosen)
+            return find_memory(stated.old, memories, chosen)
         except NotFound:
             return None
-    pattern = _VALUE.sub(r"\1\2 #", same_text(stated.content))
-    if "#" not in pattern:
-        return None
-    for memory in memories:
-        if (
-            memory.kind == stated.kind
-            and _VALUE.sub(r"\1\2 #", same_text(memory.content)) == pattern
-        ):
-            return memory
-    return None
+    pattern = _without_values(stated.content)
+    same = (memory for memory in memories if _without_values(memory.content) == pattern)
+    return next(same, None) if "#" in pattern else None
+
+
+def _without_values(text: str) -> str:
+    return _VALUE.sub(r"\1\2 #", same_text(text))
 
 
 def renewed(stated: Statement, memory: MemoryBrief) -> Statement:
@@ -123,7 +108,5 @@ def renewed(stated: Statement, memory: MemoryBrief) -> Statement:
     old = re.compile(rf"(?<!\w){re.escape(stated.old)}(?!\w)", re.I)
     if not (stated.old and stated.new and more and old.search(memory.content)):
         return stated
-    title, content = (
-        old.sub(lambda _: stated.new, text) for text in (memory.title, memory.content)
-    )
+    title, content = (old.sub(lambda _: stated.new, one) for one in (memory.title, memory.content))
     return Statement(title, content, memory.kind)

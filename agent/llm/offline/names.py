@@ -7,87 +7,271 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass
 from itertools import pairwise
 from typing import Any
 
-from agent.llm.base import COMPLETED_TASKS, OPEN_TASKS, Context, MemoryBrief, TaskBrief
+from agent.llm.base import COMPLETED_TASKS, OPEN_TASKS, Context, MemoryBrief
 from agent.llm.offline.matching import Tokens
 from agent.llm.offline.vocabulary import EVERY, LISTED, OPEN, ORDINAL, PRIORITY, word_set
 from agent.text.lookup import fitting
 from agent.text.words import same_text, stem
 
-# So many candidates are listed in a question.
-_LISTED = 8
 _WORD = re.compile(r"[^\W_]+")
 _OFFER = re.compile(r"\[[^\]]*\]\(#say\)")  # an example in an answer, which names nothing
 _TELLING_NOTHING = word_set(
     "a an the this that these those my our of for to in on at by with about and called named task "
     "tasks ticket todo item memory decision preference note fact s"
 )
-_IT = frozenset(
-    ("it", "that", "this", "that task", "this task", "that one", "this one", "the task")
-)
-_THEM = frozenset(("them", "these", "those", "both", "these tasks", "those tasks", "both tasks"))
+_IT = ("it", "that", "this", "that task", "this task", "that one", "this one", "the task")
+_THEM = ("them", "these", "those", "both", "these tasks", "those tasks", "both tasks")
 _PLURAL = word_set("tasks tickets todos items things cards issues")
-_ALL = frozenset(("all", "every", "everything"))
+_ALL = word_set("all every everything")
 _ABOUT = word_set("about for on with regarding")
-_OF_GROUPS = _ALL | _PLURAL | {"of", "the", "my", "our", "that", "is", "are", "task"}
+_OF_GROUPS = _ALL | _PLURAL | word_set("of the my our that is are task priority")
+_OF_NUMBERS = word_set("the task number one no")
 
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """A task of the board, or one that the plan makes. `reference`: what a step's argument says."""
+    """A task of the board, or one that the plan makes. `key`: its id, or where a result holds that."""
 
     key: str
     title: str
-    reference: Any
     status: str = "pending"
     priority: str = "medium"
     description: str = ""
     parent: str | None = None
-    depends_on: list[str] = field(default_factory=list)
+    depends_on: Sequence[str] = ()
     step: str = ""  # that makes it
     place: int | None = None  # in the list that makes it
 
-    @classmethod
-    def of(cls, brief: TaskBrief) -> Entry:
-        return cls(
-            *(brief.id, brief.title, brief.id, brief.status, brief.priority),
-            *(brief.description, brief.parent, list(brief.depends_on)),
-        )
+    @property
+    def reference(self) -> Any:
+        """What an argument of a step says for this task."""
+        path = self.key.removeprefix(f"{self.step}.")
+        return {"$from": self.step, "path": path} if self.step else self.key
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """`search`: the statuses of more tasks than are known here, to be found by a step."""
 
-    entries: tuple[Entry, ...]
+    entries: Sequence[Entry]
     search: tuple[str, ...] = ()
 
 
 class Unclear(Exception):
-    """Several objects fit a name."""
+    """Several objects, `candidates`, fit a name."""
 
     def __init__(self, name: str, candidates: Sequence[Entry | MemoryBrief]) -> None:
         super().__init__(name)
         self.name = name
-        self.candidates = candidates[:_LISTED]
-        self.more = len(candidates) - len(self.candidates)
+        self.candidates = candidates
 
 
 class NotFound(Exception):
     """No object has this name. The text is for the person."""
 
 
+class Board:
+    """The tasks by name. `chosen`: what the person picked for a name that fitted several."""
+
+    def __init__(self, context: Context, chosen: Mapping[str, str]) -> None:
+        self.context = context
+        self.chosen = chosen
+        focus = [context.focus] if context.focus else []
+        briefs = (*context.tasks, *context.completed, *context.recent_tasks, *focus)
+        self.entries = {one.id: Entry(*astuple(one)) for one in briefs}
+        self.order = [brief.id for brief in context.tasks]
+        self.own: list[Entry] = []  # what this message makes, in order
+        self.last: Sequence[Entry] = ()  # what this message named last
+        self.cut: tuple[str, ...] = OPEN if len(context.tasks) >= OPEN_TASKS else ()
+        self.cut += ("completed",) if len(context.completed) >= COMPLETED_TASKS else ()
+        # What "it" may mean before this message names anything: what the last answer names.
+        answer = context.history[-1] if context.history else None
+        text = _OFFER.sub("", answer.content) if answer and answer.role == "assistant" else ""
+        said = f" {' '.join(words(text))} "
+        spoken = [one for one in self.entries.values() if f" {' '.join(words(one.title))} " in said]
+        recent = [brief.id for brief in focus or context.recent_tasks[:1]]
+        self._before = self.titles(recent) if focus or not spoken else spoken
+
+    def add(self, *entries: Entry) -> None:
+        self.own += entries
+        self.entries.update((entry.key, entry) for entry in entries)
+        self.last = entries
+
+    def titles(self, keys: Iterable[str]) -> list[Entry]:
+        """Returns the tasks with these keys, as far as they are known."""
+        return [self.entries[key] for key in keys if key in self.entries]
+
+    def one(self, name: Tokens, but: Collection[Entry] = ()) -> Entry:
+        """Returns the task that is meant, none of `but`. Raises Unclear or NotFound."""
+        self.last = [self._named(name_text(name), but, OPEN, is_quoted(name))]
+        return self.last[0]
+
+    def it(self) -> Entry:
+        return self._only("it", self.last or self.own[-1:] or self._before)
+
+    def several(
+        self, names: Tokens, among: Sequence[str] = EVERY, but: Collection[Entry] = ()
+    ) -> Found:
+        """Returns the tasks that are meant: one, several by name, or a group. Raises as `one` does."""
+        keys = [token.key for token in names]
+        place = next((at for at in range(1, len(keys)) if keys[at] in ("except", "but")), None)
+        if place is not None:
+            but = (*but, *self.several(names[place + 1 :], among, but).entries)
+            names = names[:place]
+        found = None if is_quoted(names) else self._group(name_text(names), among, but)
+        found = found or Found(self._listed(names, OPEN if among == EVERY else among, but))
+        self.last = found.entries
+        return found
+
+    def fitting(
+        self, name: str, but: Collection[Entry] = (), among: Sequence[str] = OPEN
+    ) -> list[Entry]:
+        """Returns the tasks that fit: of this message, else of `among`, else of all."""
+        others = {key: one for key, one in self.entries.items() if one not in but}
+        titles = {key: one.title for key, one in others.items()}
+        own = {key: title for key, title in titles.items() if others[key] in self.own}
+        exact = {key: title for key, title in titles.items() if same_text(title) == same_text(name)}
+        among_them = {key: title for key, title in titles.items() if others[key].status in among}
+        together = {key: _together(title) for key, title in titles.items()}
+        pools = (own, exact, among_them, titles, together)
+        return self.titles(next((found for pool in pools if (found := fits(name, pool))), ()))
+
+    def _named(
+        self, name: str, but: Collection[Entry], among: Sequence[str], quoted: bool = False
+    ) -> Entry:
+        said = " ".join(words(name))
+        if (picked := self.chosen.get(same_text(name), "")) in self.entries:
+            return self.entries[picked]
+        if said in _IT and not quoted:
+            return self.it()
+        number = None if quoted else self._number(said)
+        return number or self._only(name, self.fitting(name, but, among))
+
+    def _only(self, name: str, found: Sequence[Entry]) -> Entry:
+        if len(found) > 1:
+            raise Unclear(name, found)
+        if found:
+            return found[0]
+        if name in _IT:
+            raise NotFound(f"I don't know which task “{name}” is. Please name it.")
+        wanted = _stems(name) - _TELLING_NOTHING
+        near = [f"“{one.title}”" for one in self.entries.values() if wanted & _stems(one.title)]
+        close = f" Close to it: {', '.join(near[:3])}." if near else ""
+        seen = " as far as I see it" if self.cut else ""
+        raise NotFound(f"There is no task “{name}” on the board{seen}.{close}")
+
+    def _number(self, name: str) -> Entry | None:
+        """Returns the task that "task 2" or "the last task" means; None for another name."""
+        said = [word for word in name.split() if word not in _OF_NUMBERS]
+        open_tasks = self.titles(self.order)
+        if len(said) != 1 or said == name.split():
+            return None
+        number = int(said[0]) if said[0].isdecimal() else ORDINAL.get(said[0])
+        if number is None or any(said[0] in words(entry.title) for entry in open_tasks):
+            return None
+        if "one" in name.split():  # of a list that was just shown, not of the board
+            raise NotFound(f"I don't know which list “{name}” is of. Please name the task.")
+        found = open_tasks[-1:] if number < 0 else open_tasks[max(number - 1, 0) : number]
+        if not found:
+            raise NotFound(f"There is no {name}: the board has {len(open_tasks)} open tasks.")
+        return found[0]
+
+    def _listed(
+        self, names: Tokens, among: Sequence[str], but: Collection[Entry]
+    ) -> Sequence[Entry]:
+        """Returns the tasks of a list, "login and the docs"; one whose title holds all of it."""
+        parts = [name_text(part) for part in split(names, (",", "and", "&", ";"))]
+        if parts and re.fullmatch(r"tasks \d+", parts[0], re.I):  # "tasks 2 and 3"
+            parts = [f"task {words(text)[-1]}" for text in parts]
+        if len(parts) == 1:
+            return [self._named(parts[0], but, among, is_quoted(names))]
+        if len(whole := self.fitting(name_text(names), but, among)) == 1:
+            return whole
+        found: dict[Entry, None] = {}
+        for part in parts:
+            group = self._group(part, among, but)
+            entries = group.entries if group else [self._named(part, but, among)]
+            found |= dict.fromkeys(entries)
+        return list(found)
+
+    def _group(self, name: str, among: Sequence[str], but: Collection[Entry]) -> Found | None:
+        """Returns the tasks of "all login tasks" or "both"; None for a name of one."""
+        said = words(name)
+        if " ".join(said) in _THEM:
+            return Found(self.last or self.own or self._before or [self._only(name, ())])
+        if not _is_group(said):
+            return None
+        kept = [word for word in said if word not in _OF_GROUPS]
+        size = next((n for n in (2, 1) if " ".join(kept[:n]) in LISTED), 0)
+        statuses = LISTED[" ".join(kept[:size])] if size else tuple(among)
+        found = self._all(kept[size:], statuses, but)
+        if not {*statuses} & {*self.cut}:
+            if found:
+                return Found(found)
+            raise NotFound(f"There is no task like “{name}”.")
+        if kept[size:] or but:
+            why = f"so I can't tell which “{name}” are. Name each."
+            raise NotFound(f"The board has more tasks than I see, {why}")
+        return Found(found, statuses)
+
+    def _all(
+        self, said: Sequence[str], statuses: Sequence[str], but: Collection[Entry]
+    ) -> list[Entry]:
+        """Returns the "high login tasks about billing" that are `said`, none of `but`."""
+        place = next((at for at, word in enumerate(said) if word in _ABOUT), len(said))
+        levels = {PRIORITY[word] for word in said[:place] if word in PRIORITY}
+        wanted = _stems(" ".join(word for word in said[:place] if word not in PRIORITY))
+        topic = _stems(" ".join(word for word in said[place:] if word not in _TELLING_NOTHING))
+        return [
+            one
+            for one in self.entries.values()
+            if one.status in statuses and one not in but and levels <= {one.priority}
+            if wanted <= _stems(one.title) and topic <= _stems(f"{one.title} {one.description}")
+        ]
+
+
+def _is_group(said: Sequence[str]) -> bool:
+    starts = said[:1] == ["tasks"] or bool(_ALL & {*said[:1]})
+    return (starts or bool(_PLURAL & {*said[-1:]})) and not any(map(str.isdecimal, said))
+
+
+def find_memory(
+    name: str, memories: Sequence[MemoryBrief], chosen: Mapping[str, str]
+) -> MemoryBrief:
+    """Returns the memory that `name` means, by its title, else by its text."""
+    by_id = {memory.id: memory for memory in memories}
+    if (picked := chosen.get(same_text(name), "")) in by_id:
+        return by_id[picked]
+    texts = {one.id: f"{one.title} {one.content}" for one in memories}
+    found = fits(name, {one.id: one.title for one in memories}) or fits(name, texts)
+    if not found:
+        raise NotFound(f"I find nothing about “{name}” in memory.")
+    if len(found) > 1:
+        raise Unclear(name, [by_id[key] for key in found])
+    return by_id[found[0]]
+
+
 def words(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
-def accounts_for(name: str, title: str) -> bool:
-    """Tells whether each word of `name` is in `title` or tells nothing."""
-    there = _stems(words(title))
-    return all(word in _TELLING_NOTHING or stem(word) in there for word in words(name))
+def _stems(text: str) -> set[str]:
+    return {stem(word) for word in words(text)}
+
+
+def _together(title: str) -> str:
+    """Adds the words written as one: "sign-up" is "signup" too."""
+    return " ".join([title, *(left + right for left, right in pairwise(words(title)))])
+
+
+def fits(name: str, titles: Mapping[str, str]) -> list[str]:
+    """Returns the keys of the titles that hold each word of `name` which tells something."""
+    wanted = {stem(word) for word in words(name) if word not in _TELLING_NOTHING}
+    return [key for key in fitting(name, titles) if wanted <= _stems(titles[key])]
 
 
 def name_text(name: Tokens) -> str:
@@ -102,226 +286,8 @@ def is_quoted(name: Tokens) -> bool:
     return len(name) - len(rest) == 1 and set(rest) <= {"the", "task", "my", "our"}
 
 
-class Board:
-    """The tasks by name. `chosen`: what the person picked for a name that fitted several."""
-
-    def __init__(self, context: Context, chosen: Mapping[str, str]) -> None:
-        self.chosen = chosen
-        briefs = [*context.tasks, *context.completed, *context.recent_tasks]
-        briefs += [context.focus] if context.focus else []
-        self.entries = {brief.id: Entry.of(brief) for brief in briefs}
-        self.order = [brief.id for brief in context.tasks]
-        self.own: list[Entry] = []  # what this message makes, in order
-        self.last: tuple[Entry, ...] = ()  # what this message named last
-        self.cut: tuple[str, ...] = OPEN if len(context.tasks) >= OPEN_TASKS else ()
-        self.cut += ("completed",) if len(context.completed) >= COMPLETED_TASKS else ()
-        self._before = self._mentioned(context)
-
-    def add(self, entry: Entry) -> None:
-        self.own.append(entry)
-        self.entries[entry.key] = entry
-        self.last = (entry,)
-
-    def titles(self, keys: Iterable[str]) -> list[Entry]:
-        """Returns the tasks with these keys, as far as they are known."""
-        return [self.entries[key] for key in keys if key in self.entries]
-
-    def one(self, name: Tokens, but: Collection[Entry] = (), among: Sequence[str] = OPEN) -> Entry:
-        """Returns the task that is meant, none of `but`. Raises Unclear or NotFound."""
-        self.last = (self._named(name_text(name), but, among, is_quoted(name)),)
-        return self.last[0]
-
-    def it(self) -> Entry:
-        return self._only("it", self.last or tuple(self.own[-1:]) or self._before)
-
-    def several(
-        self, names: Tokens, among: Sequence[str] = EVERY, but: Collection[Entry] = ()
-    ) -> Found:
-        """Returns the tasks that are meant: one, several by name, or a group. Raises as `one` does."""
-        place = next(
-            (at for at, one in enumerate(names) if at and one.key in ("except", "but")), None
-        )
-        if place is not None:
-            but = (*but, *self.several(names[place + 1 :], among, but).entries)
-            names = names[:place]
-        found = None if is_quoted(names) else self._group(name_text(names), among, but)
-        found = found or self._listed(names, OPEN if among == EVERY else among, but)
-        self.last = found.entries
-        return found
-
-    def fits(self, name: Tokens) -> bool:
-        """Tells whether some task is called like that."""
-        return bool(self._fitting(name_text(name), (), OPEN))
-
-    # -- one name
-
-    def _named(
-        self, name: str, but: Collection[Entry], among: Sequence[str], quoted: bool = False
-    ) -> Entry:
-        picked = self.chosen.get(same_text(name))
-        if picked in self.entries:
-            return self.entries[picked or ""]
-        said = " ".join(words(name))
-        if not quoted and said in _IT:
-            return self.it()
-        if not quoted and (number := self._number(said)) is not None:
-            return number
-        return self._only(name, self._fitting(name, but, among))
-
-    def _only(self, name: str, found: Sequence[Entry]) -> Entry:
-        if not found:
-            raise NotFound(self._missing(name))
-        if len(found) > 1:
-            raise Unclear(name, found)
-        return found[0]
-
-    def _fitting(self, name: str, but: Collection[Entry], among: Sequence[str]) -> list[Entry]:
-        """Returns the tasks that fit: of this message, else of `among`, else of all."""
-        others = [entry for entry in self.entries.values() if entry not in but]
-        exact = [entry for entry in others if same_text(entry.title) == same_text(name)]
-        among_them = [entry for entry in others if entry.status in among]
-        own = [entry for entry in others if entry in self.own]
-        for pool in (own, exact, among_them, others):
-            titles = {entry.key: entry.title for entry in pool}
-            if found := [key for key in fitting(name, titles) if accounts_for(name, titles[key])]:
-                return self.titles(found)
-        spelled = {entry.key: _spelled_together(entry.title) for entry in others}
-        return self.titles(
-            key for key in fitting(name, spelled) if accounts_for(name, spelled[key])
-        )
-
-    def _number(self, name: str) -> Entry | None:
-        """Returns the task that "task 2" or "the last task" means; None for another name."""
-        said = [word for word in name.split() if word not in ("the", "task", "number", "one", "no")]
-        if len(said) != 1 or said == name.split():
-            return None
-        number = int(said[0]) if said[0].isdecimal() else ORDINAL.get(said[0])
-        open_tasks = self.titles(self.order)
-        if number is None or any(said[0] in words(entry.title) for entry in open_tasks):
-            return None
-        if "one" in name.split():  # of a list that was just shown, not of the board
-            raise NotFound(f"I don't know which list “{name}” is of. Please name the task.")
-        place = number - 1 if number > 0 else number
-        if not -len(open_tasks) <= place < len(open_tasks):
-            raise NotFound(f"There is no {name}: the board has {len(open_tasks)} open tasks.")
-        return open_tasks[place]
-
-    def _missing(self, name: str) -> str:
-        if name in _IT:
-            return f"I don't know which task “{name}” is. Please name it."
-        said = f"There is no task “{name}” on the board{' as far as I see it' if self.cut else ''}."
-        wanted = _stems(word for word in words(name) if word not in _TELLING_NOTHING)
-        entries = self.entries.values()
-        near = [f"“{entry.title}”" for entry in entries if wanted & _stems(words(entry.title))]
-        return f"{said} Close to it: {', '.join(near[:3])}." if near else said
-
-    def _mentioned(self, context: Context) -> tuple[Entry, ...]:
-        """Returns what "it" may mean before this message names anything: what the last answer names."""
-        if context.focus:
-            return (self.entries[context.focus.id],)
-        last = context.history[-1] if context.history else None
-        text = _OFFER.sub("", last.content) if last and last.role == "assistant" else ""
-        said = f" {' '.join(words(text))} "
-        entries = self.entries.values()
-        spoken = tuple(entry for entry in entries if f" {' '.join(words(entry.title))} " in said)
-        return spoken or tuple(self.entries[brief.id] for brief in context.recent_tasks[:1])
-
-    # -- several names, and groups
-
-    def _listed(self, names: Tokens, among: Sequence[str], but: Collection[Entry]) -> Found:
-        parts = _apart(names)
-        whole = self._fitting(name_text(names), but, among) if len(parts) > 1 else []
-        if len(whole) == 1:
-            return Found((whole[0],))
-        found: dict[str, Entry] = {}
-        for part in parts:
-            group = self._group(part, among, but) if len(parts) > 1 else None
-            quoted = len(parts) == 1 and is_quoted(names)
-            entries = group.entries if group else (self._named(part, but, among, quoted),)
-            found.update((entry.key, entry) for entry in entries)
-        return Found(tuple(found.values()))
-
-    def _group(self, name: str, among: Sequence[str], but: Collection[Entry]) -> Found | None:
-        """Returns the tasks of "all login tasks" or "both"; None for a name of one."""
-        said = words(name)
-        if " ".join(said) in _THEM:
-            return Found(self.last or tuple(self.own) or self._before or (self._only(name, ()),))
-        is_group = bool(said) and (said[0] in _ALL or said[0] == "tasks" or said[-1] in _PLURAL)
-        if not is_group or any(word.isdecimal() for word in said):
-            return None
-        group = _Group(said)
-        statuses = group.statuses or tuple(among)
-        found = [entry for entry in self.entries.values() if entry.status in statuses]
-        found = [entry for entry in found if entry not in but and group.has(entry)]
-        if not set(statuses) & set(self.cut):
-            if not found:
-                raise NotFound(f"There is no task like “{name}”.")
-            return Found(tuple(found))
-        if group.narrows or but:
-            raise NotFound(
-                f"The board has more tasks than I see, so I can't tell which “{name}” are. Name each."
-            )
-        return Found(tuple(found), statuses)
-
-
-class _Group:
-    """Which tasks belong to "all high priority tasks about login"."""
-
-    def __init__(self, said: Sequence[str]) -> None:
-        kept = [word for word in said if word not in _OF_GROUPS]
-        place = next((at for at, word in enumerate(kept) if word in _ABOUT), len(kept))
-        self.topic = _stems(word for word in kept[place + 1 :] if word not in _TELLING_NOTHING)
-        size = next((n for n in (2, 1) if " ".join(kept[:n]) in LISTED and n <= place), 0)
-        self.statuses = LISTED[" ".join(kept[:size])] if size else ()
-        rest = kept[size:place]
-        self.priority = next((PRIORITY[word] for word in rest if word in PRIORITY), "")
-        self.wanted = _stems(word for word in rest if word not in PRIORITY and word != "priority")
-
-    @property
-    def narrows(self) -> bool:
-        return bool(self.topic or self.wanted or self.priority)
-
-    def has(self, entry: Entry) -> bool:
-        title = _stems(words(entry.title))
-        text = title | _stems(words(entry.description)) if self.topic else title
-        return self.priority in ("", entry.priority) and self.wanted <= title and self.topic <= text
-
-
-def _apart(names: Tokens) -> list[str]:
-    """Returns the names of a list: "login and the docs"; "tasks 2 and 3" are "task 2" and "task 3"."""
-    parts: list[list[Any]] = [[]]
-    for token in names:
-        if token.key in (",", "and", "&", ";"):
-            parts.append([])
-        else:
-            parts[-1].append(token)
-    texts = [name_text(tuple(part)) for part in parts if part]
-    if texts and re.fullmatch(r"tasks \d+", texts[0], re.I):
-        return [f"task {words(text)[-1]}" for text in texts]
-    return texts
-
-
-def _spelled_together(title: str) -> str:
-    """Adds the words written as one: "sign-up" is "signup" too."""
-    return " ".join([title, *(left + right for left, right in pairwise(words(title)))])
-
-
-def _stems(said: Iterable[str]) -> set[str]:
-    return {stem(word) for word in said}
-
-
-def find_memory(
-    name: str, memories: Sequence[MemoryBrief], chosen: Mapping[str, str]
-) -> MemoryBrief:
-    """Returns the memory that `name` means, by its title, else by its text."""
-    by_id = {memory.id: memory for memory in memories}
-    if (picked := chosen.get(same_text(name), "")) in by_id:
-        return by_id[picked]
-    for with_content in (False, True):
-        texts = {one.id: f"{one.title} {one.content if with_content else ''}" for one in memories}
-        found = [key for key in fitting(name, texts) if accounts_for(name, texts[key])]
-        if len(found) == 1:
-            return by_id[found[0]]
-        if found:
-            raise Unclear(name, [by_id[key] for key in found])
-    raise NotFound(f"I find nothing about “{name}” in memory.")
+def split(tokens: Tokens, signs: Collection[str]) -> list[Tokens]:
+    """Returns what stands between `signs`."""
+    ends = [at for at, token in enumerate(tokens) if token.key in signs]
+    parts = [tokens[a + 1 : b] for a, b in pairwise((-1, *ends, len(tokens)))]
+    return [part for part in parts if part]

@@ -3,56 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.llm.offline.grammar import CREATING, FORMS, LISTING, QUESTIONS, Form
-from agent.llm.offline.matching import Gaps, Tokens, begins, matches
-from agent.llm.offline.tokens import Sentence, TooLong, sentences, text_of
+from agent.llm.offline.matching import Gaps, Tokens, begins, key_of, matches
+from agent.llm.offline.tokens import Sentence, sentences, text_of
 
 # So many places of one sentence may begin another clause; a plan has no more than 20 steps.
 _MOST_PLACES = 120
-_POLITE = "could you,can you,would you,will you,can you tell me,could you tell me"
-_THEN = "then,finally,lastly,after that,afterwards,next"
+_POLITE = ("could you", "can you", "would you", "will you", "can you tell me", "could you tell me")
+_THEN = ("then", "finally", "lastly", "after that", "afterwards", "next")
 # Words that may be passed over before a clause, and behind it.
 _BEFORE = (
-    "actually,please,kindly,just,also,and,so,now,ok,okay,well,hi,hello,hey,thanks,thank you,great,"
-    "i want you to,i'd like you to,i would like you to,i'd like to,i would like to,i want to,we want to,"
-    "i need you to,i need to,we need to,let's,let us,go ahead and,you can,tell me,first,second,third"
+    "actually,please,pls,plz,kindly,just,also,and,so,now,ok,okay,well,hi,hello,hey,thanks,thank you,"
+    "great,i want you to,i'd like you to,i would like you to,i'd like to,i would like to,i want to,"
+    "we want to,i need you to,i need to,we need to,let's,let us,go ahead and,you can,tell me,first,"
+    "second,third"
 )
-_BEHIND = "please,thanks,thank you,for me,for us,too,as well,now,right now,already,again,then"
+_BEHIND = "please,pls,thanks,thank you,for me,for us,too,as well,now,right now,already,again,then"
+_PASSED_BEFORE = frozenset((*_POLITE, *_BEFORE.split(","), *_THEN))
+_PASSED_BEHIND = frozenset(_BEHIND.split(","))
+_LONGEST_PASSED = 5
 _JOINS = frozenset((",", ";", "and", "then", "but", "–", "-", "—", "&"))
 # A reason may follow on these.
 _HAS_REASON = frozenset(("delete", "status", "priority", "move", "forget", "release"))
 # "Sign up and list tasks" may be one title: only a comma or "then" leads from a command to these.
 _WEAK = frozenset(("list", "find", "talk", "help", "urgent", "about"))
-
 # A gap for free words at the end of a form would take anything.
-_CLOSED = ("{status}", "{priority}", "{listed}")
-
-
-def _phrases(text: str) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(phrase.split()) for phrase in text.split(","))
-
-
-_PASSED_BEFORE = _phrases(f"{_POLITE},{_BEFORE},{_THEN}")
-_PASSED_BEHIND = _phrases(_BEHIND)
+_CLOSED = tuple(
+    form.pattern
+    for form in FORMS
+    if not form.pattern.endswith("}")
+    or form.pattern.endswith(("{status}", "{priority}", "{listed}"))
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One form as it was said, without what was passed over.
+    """What was said, without what was passed over. `after`: said as "then".
 
-    `ways`: how its words may fall into the gaps; `after`: said as "then".
+    `ways`: the forms that it has, the first one of the grammar first, and how its words fall into gaps.
     """
 
-    form: Form
-    ways: tuple[Gaps, ...]
+    ways: tuple[tuple[Form, Gaps], ...]
     said: str
     after: bool = False
 
     @property
-    def intent(self) -> str:
-        return self.form.intent
+    def form(self) -> Form:
+        return self.ways[0][0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,35 +72,24 @@ class Unread:
 class Reading:
     clauses: tuple[Clause, ...] = ()
     unread: tuple[Unread, ...] = ()
-    too_long: bool = False
 
 
 def read(message: str) -> Reading:
+    """Raises TooLong."""
     clauses: list[Clause] = []
     unread: list[Unread] = []
-    try:
-        parts = [part for sentence in sentences(message) for part in _parts(sentence)]
-    except TooLong:
-        return Reading(too_long=True)
+    made = False  # a task
+    parts = [part for sentence in sentences(message) for part in _parts(sentence)]
     for tokens, after, asks in parts:
-        found = _clause(tokens, asks, after, message)
+        found = _clause(_bare(tokens), asks, after)
         if isinstance(found, Unread):
             unread.append(found)
-        elif _is_lonely(found, clauses):
-            unread.append(Unread(found.said))
+        elif not {"another": made, "reason": clauses}.get(found.form.intent, True):
+            unread.append(Unread(found.said))  # says something only behind another clause
         else:
             clauses.append(found)
+            made |= found.form.intent in CREATING
     return Reading(tuple(clauses), tuple(unread))
-
-
-def _is_lonely(clause: Clause, before: Sequence[Clause]) -> bool:
-    """Tells whether the clause says something only behind another one that is not there."""
-    if clause.intent == "another":
-        return not any(one.intent in CREATING for one in before)
-    return clause.intent == "reason" and not before
-
-
-# -- where a sentence falls apart ------------------------------------------------------------------
 
 
 def _parts(sentence: Sentence) -> Iterator[tuple[Tokens, bool, bool]]:
@@ -110,52 +98,39 @@ def _parts(sentence: Sentence) -> Iterator[tuple[Tokens, bool, bool]]:
     The sentence is cut where the words behind a comma, an "and" or a "then" are a form of their own.
     """
     tokens = sentence.tokens
-    asks = sentence.asks and not _is_polite(tokens)
-    places = _places(tokens)
+    polite = (key_of(tokens[at : at + 2]) in _POLITE for at in _beginnings(tokens))
+    asks = sentence.asks and not any(polite)
+    keys = [token.key for token in tokens]
+    joins = [at for at in range(1, len(keys)) if keys[at] in _JOINS and keys[at - 1] not in _JOINS]
+    places = sorted(joins + [at for at, key in enumerate(keys) if at and key == "because"])
     start = 0
-    for index, (join, place) in enumerate(places if len(places) <= _MOST_PLACES else ()):
-        ends = [end for end, _ in places[index + 1 : index + 4]]
-        if _is_cut(tokens, start, join, place, [*ends, len(tokens)]):
-            yield tokens[start:join], _said_then(tokens[start:]), asks
-            start = join
+    for index, place in enumerate(places if len(places) <= _MOST_PLACES else ()):
+        ends = [*places[index + 1 : index + 4], len(tokens)]
+        if _is_cut(tokens, start, place, ends):
+            yield tokens[start:place], _said_then(tokens[start:]), asks
+            start = place
     yield tokens[start:], _said_then(tokens[start:]), asks
 
 
-def _places(tokens: Tokens) -> list[tuple[int, int]]:
-    """Returns where clauses may begin: the place of the joining words, and of what comes behind."""
-    places = []
-    at = 1
-    while at < len(tokens):
-        begin = at
-        while at < len(tokens) and tokens[at].key in _JOINS:
-            at += 1
-        if begin < at < len(tokens) or tokens[begin].key == "because":
-            places.append((begin, at))
-        at = max(at, begin + 1)
-    return places
-
-
-def _is_cut(tokens: Tokens, start: int, join: int, place: int, ends: Sequence[int]) -> bool:
-    before = _match(_bare(tokens[start:join]))
-    if max(_beginnings(tokens[start:join])) >= join - start:
+def _is_cut(tokens: Tokens, start: int, place: int, ends: Sequence[int]) -> bool:
+    """Tells whether a clause begins at `place` that is no part of the words before it."""
+    if max(_beginnings(tokens[start:place])) >= place - start:
         return False  # all of it is passed over
-    for end in ends:
-        if found := _match(_bare(tokens[join:end])):
-            joining = {token.key for token in tokens[join:place]}
-            is_then = "then" in joining or _said_then(tokens[join:end])
-            return _leads_on(before[0].intent if before else "", found[0].intent, joining, is_then)
-    return False
-
-
-def _leads_on(before: str, intent: str, joining: set[str], is_then: bool) -> bool:
-    """Tells whether a clause of `intent` follows on one of `before`, or is a part of its words."""
+    readings = ((_match(_bare(tokens[place:end])), tokens[place:end]) for end in ends)
+    found, said = next((one for one in readings if one[0]), (None, ()))
+    if not found:
+        return False
+    intent = found.form.intent
+    previous = _match(_bare(tokens[start:place]))
+    before = previous.form.intent if previous else ""
     if intent == "reason":
         return before in _HAS_REASON
     if intent == "another" and before not in CREATING:
         return False
     if before in LISTING:
-        return is_then
-    return before in QUESTIONS or not (intent in _WEAK and joining == {"and"})
+        return _said_then(said)
+    is_and = said[0].key == "and" and not _said_then(said)
+    return before in QUESTIONS or not (intent in _WEAK and is_and)
 
 
 def _bare(tokens: Tokens) -> Tokens:
@@ -170,38 +145,32 @@ def _bare(tokens: Tokens) -> Tokens:
 
 
 def _said_then(tokens: Tokens) -> bool:
-    joins = [token.key for token in tokens[:3] if token.key in _JOINS]
-    return "then" in joins or any(_begins_with(_bare(tokens), words) for words in _phrases(_THEN))
+    bare = _bare(tokens)
+    return any(token.key == "then" for token in tokens[:3] if token.key in _JOINS) or any(
+        key_of(bare[:size]) in _THEN for size in (1, 2)
+    )
 
 
-def _is_polite(tokens: Tokens) -> bool:
-    """Tells whether the sentence asks for something to be done: "could you …?"."""
-    starts = (tokens[at:] for at in _beginnings(tokens))
-    return any(_begins_with(start, words) for start in starts for words in _phrases(_POLITE))
-
-
-# -- which form a clause has -----------------------------------------------------------------------
-
-
-def _clause(tokens: Tokens, asks: bool, after: bool, message: str) -> Clause | Unread:
-    tokens = _bare(tokens)
+def _clause(tokens: Tokens, asks: bool, after: bool) -> Clause | Unread:
     found = _match(tokens)
-    if found is None:
-        return _unread(tokens, asks, message)
-    form, ways, matched = found
-    if asks and form.intent not in QUESTIONS | {"talk", "help"}:
-        return Unread(text_of(tokens, message), asks=True, is_order=True)
-    return Clause(form, tuple(ways), text_of(matched, message), after)
+    if found and asks and found.form.intent not in QUESTIONS | {"talk", "help"}:
+        return Unread(text_of(tokens), asks=True, is_order=True)
+    if found:
+        return replace(found, after=after)
+    most = 0  # how far the form gets that takes the most words of it
+    for begin in _beginnings(tokens):
+        taken = max(begins(pattern, tokens[begin:]) for pattern in _CLOSED)
+        most = max(most, begin + taken if taken else 0)
+    return Unread(text_of(tokens), text_of(tokens[:most]), asks)
 
 
-def _match(tokens: Tokens) -> tuple[Form, list[Gaps], Tokens] | None:
-    """Returns the first form that is all of `tokens`, but for words that may be passed over."""
+def _match(tokens: Tokens) -> Clause | None:
+    """Returns the forms that are all of `tokens`, but for words that may be passed over."""
     for begin in _beginnings(tokens):
         for end in _endings(tokens[begin:]):
             rest = tokens[begin : begin + end]
-            for form in FORMS:
-                if ways := matches(form.pattern, rest):
-                    return form, ways, rest
+            if ways := [(form, gaps) for form in FORMS for gaps in matches(form.pattern, rest)]:
+                return Clause(tuple(ways), text_of(rest))
     return None
 
 
@@ -210,10 +179,11 @@ def _beginnings(tokens: Tokens) -> Iterator[int]:
     at = 0
     while True:
         yield at
-        passed = [words for words in _PASSED_BEFORE if _begins_with(tokens[at:], words)]
-        if not passed:
+        sizes = range(1, min(_LONGEST_PASSED, len(tokens) - at) + 1)
+        size = next((n for n in sizes if key_of(tokens[at : at + n]) in _PASSED_BEFORE), 0)
+        if not size:
             return
-        at += len(passed[0])
+        at += size
         while at < len(tokens) and not tokens[at].is_word:
             at += 1
 
@@ -221,31 +191,11 @@ def _beginnings(tokens: Tokens) -> Iterator[int]:
 def _endings(tokens: Tokens) -> Iterator[int]:
     """Yields where the clause may end; "please" is no part of it in any case."""
     end = len(tokens) - (len(tokens) > 1 and tokens[-1].key == "please")
-    while True:
+    size = 1
+    while size:
         while end and not tokens[end - 1].is_word and tokens[end - 1].key != ")":
             end -= 1
         yield end
-        sizes = [
-            len(words)
-            for words in _PASSED_BEHIND
-            if end > len(words) and _begins_with(tokens[end - len(words) : end], words)
-        ]
-        if not sizes:
-            return
-        end -= sizes[0]
-
-
-def _begins_with(tokens: Tokens, words: Sequence[str]) -> bool:
-    return tuple(token.key for token in tokens[: len(words)]) == words
-
-
-def _unread(tokens: Tokens, asks: bool, message: str) -> Unread:
-    """Says how far the form that takes the most words of it gets."""
-    closed = [
-        form for form in FORMS if not form.pattern.endswith("}") or form.pattern.endswith(_CLOSED)
-    ]
-    most = 0
-    for begin in _beginnings(tokens):
-        taken = max(begins(form.pattern, tokens[begin:]) for form in closed)
-        most = max(most, begin + taken if taken else 0)
-    return Unread(text_of(tokens, message), text_of(tokens[:most], message), asks)
+        sizes = [n for n in (1, 2) if n < end and key_of(tokens[end - n : end]) in _PASSED_BEHIND]
+        size = min(sizes, default=0)
+        end -= size

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice, pairwise
 
 from agent.llm.offline.vocabulary import word_set
 
@@ -14,15 +14,14 @@ _QUOTES = (
     r"|(?<!\w)'[^'\n]*'(?!\w)|‘[^‘’\n]*’(?!\w)"
 )
 _TOKEN = re.compile(
-    rf"(?P<quote>{_QUOTES})|(?P<link>https?://\S+)|(?P<sign>[,;:!?()…\n\"“”«»„`]|\.+(?!\S))"
-    r"|(?P<word>(?:[^\s,;:!?()“”\"«»„…`.]|(?<=\d)[,:](?=\d)|\.(?!\s|$))+)"
+    rf"\s*?(?:(?P<quote>{_QUOTES})|(?P<sign>https?://\S+|[,;:!?()…\n\"“”«»„`]|\.+(?!\S))"
+    r"|(?P<word>(?:[^\s,;:!?()“”\"«»„…`.]|(?<=\d)[,:](?=\d)|\.(?!\s|$))+))"
 )
-_LIST_LINE = re.compile(
-    r"(?P<indent>\s*)(?P<mark>[-*•–]|\d{1,3}[.)])\s+(?:\[ \]\s+)?(?P<item>\S.*)"
-)
-_HEADED = re.compile(r"(?P<head>[^:\n]*:)\s+(?P<list>[-*•]\s+\S.*|1[.)]\s+\S.*)")
+_LIST_LINE = re.compile(r"(?P<indent>\s*)(?:[-*•–]|\d{1,3}[.)])\s+(?:\[ \]\s+)?(?P<item>\S.*)")
+# A list within a line: "I need: - alpha - beta", "1. alpha 2. beta".
+_HEAD = re.compile(r"[^:\n]*:(?=\s+(?:[-*•]|1[.)])\s+\S)")
+_MARK = re.compile(r"(?<=\s)(?=(?:[-*•]|1[.)])\s+\S)")
 _NUMBER = re.compile(r"(?:^|(?<=\s))(?P<number>\d{1,3})[.)]\s+(?=\S)")
-_MARK = re.compile(r"(?<=\s)(?:[-*•]|1[.)])\s+(?=\S)")
 _SENTENCE_END = re.compile(r"[.!?](?:\s+|$)")
 # So many words, signs and lines of lists are read. What is longer is no command, and takes long.
 MOST = 5_000
@@ -34,13 +33,12 @@ _BREAKS = frozenset(["!", "?", "…", "\n"])
 class Token:
     """`key`: the word as it is compared; "" for a quotation or a list, which are no words.
 
-    `text` is what stands in the message from `start` to `end`, without the quotes.
+    `text`: what it says, without quotes; `raw`: what stands in the message, with the space before it.
     """
 
     text: str
     key: str
-    start: int
-    end: int
+    raw: str
     quoted: bool = False
     items: tuple[str, ...] = ()
 
@@ -71,35 +69,27 @@ def sentences(message: str) -> list[Sentence]:
         if token.items:
             if not gathered and found and ended == "\n":
                 gathered = list(found.pop().tokens)
-            colon = Token(":", ":", token.start, token.start)
-            head = gathered if gathered and gathered[-1].key == ":" else [*gathered, colon]
-            found.append(Sentence((*head, token)))
+            colon = [] if gathered and gathered[-1].key == ":" else [Token(":", ":", "")]
+            found.append(Sentence((*gathered, *colon, token)))
             gathered, ended = [], "list"
-        elif _ends(gathered, token):
+        elif not _ends(gathered, token):
+            gathered.append(token)
+        else:
             if any(one.is_word for one in gathered):
                 found.append(Sentence(tuple(gathered), token.key == "?"))
                 ended = token.key
             gathered = []
-        else:
-            gathered.append(token)
-    if any(one.is_word for one in gathered):
-        found.append(Sentence(tuple(gathered)))
     return found
 
 
 def words_of(text: str) -> tuple[Token, ...]:
     """Returns the tokens of `text`, which holds no list."""
-    return tuple(_words(text, 0))
+    return tuple(_words(text))
 
 
-def text_of(tokens: Sequence[Token], message: str) -> str:
-    """Returns what `tokens` are in `message`, on one line."""
-    if not tokens:
-        return ""
-    if tokens[-1].items:
-        head = text_of([token for token in tokens[:-1] if token.start < token.end], message)
-        return f"{head} {', '.join(tokens[-1].items[:5])}".strip()
-    return " ".join(message[tokens[0].start : tokens[-1].end].split())
+def text_of(tokens: Sequence[Token]) -> str:
+    """Returns what `tokens` are in the message, on one line."""
+    return " ".join("".join(token.raw for token in tokens).split())
 
 
 def _ends(gathered: Sequence[Token], token: Token) -> bool:
@@ -109,66 +99,44 @@ def _ends(gathered: Sequence[Token], token: Token) -> bool:
 
 
 def _tokens(message: str) -> list[Token]:
-    cutter = _Cutter()
-    place = 0
-    for line in message.splitlines(keepends=True):
-        cutter.take(line, place)
-        place += len(line)
-    cutter.end_list(place)
-    return cutter.tokens
-
-
-class _Cutter:
-    """Takes a message line by line. The lines of a list become one token."""
-
-    def __init__(self) -> None:
-        self.tokens: list[Token] = []
-        self.items: list[str] = []
-        self.indent = 0  # of the first line of the list
-        self.began = 0
-
-    def take(self, line: str, start: int) -> None:
-        numbers = _numbered(line)
-        if numbers or (headed := _HEADED.match(line)):
-            begin = numbers[0].start() if numbers else headed.start("list") if headed else 0
-            self.end_list(start)
-            self._words(line[:begin], start)
-            self._inline(line, start, numbers or list(_MARK.finditer(line, begin)))
-        elif match := _LIST_LINE.match(line):
-            self._item(match, start)
-        elif line.strip() or not self.items:
-            self.end_list(start)
-            self._words(line, start)
-
-    def end_list(self, place: int) -> None:
-        if self.items:
-            self.tokens.append(Token("", "", self.began, place, items=tuple(self.items)))
-            self.items = []
-
-    def _item(self, match: re.Match[str], start: int) -> None:
-        indent = len(match["indent"])
-        if not self.items:
-            self.indent, self.began = indent, start
-        # An item within an item keeps its mark: nobody may take it for one beside it.
-        if len(self.items) == MOST:
+    tokens: list[Token] = []
+    items: list[str] = []
+    indent = 0  # of the first line of the list
+    parts = (part for line in message.splitlines() for part in _parts(line))
+    for line in chain(parts, "."):  # the stop ends the last list and the last sentence
+        if match := _LIST_LINE.match(line):
+            indent = indent if items else len(match["indent"])
+            # An item within an item keeps its mark: nobody may take it for one beside it.
+            inner = len(match["indent"]) > indent
+            items.append(("- " if inner else "") + match["item"].strip())
+        elif line.strip() or not items:
+            if items:
+                tokens.append(Token("", "", f" {', '.join(items[:5])}", items=tuple(items)))
+                items = []
+            tokens += islice(_words(line + "\n"), MOST + 1 - len(tokens))
+        if max(len(tokens), len(items)) > MOST:
             raise TooLong
-        self.items.append(("- " if indent > self.indent else "") + match["item"].strip())
+    return tokens
 
-    def _inline(self, line: str, start: int, marks: Sequence[re.Match[str]]) -> None:
-        """Takes a list within a line, whose last item ends with its sentence."""
-        end = _SENTENCE_END.search(line, marks[-1].end())
-        stop = end.start() if end else len(line)
-        ends = [*(mark.start() for mark in marks[1:]), stop]
-        self.items = [line[mark.end() : to].strip() for mark, to in zip(marks, ends, strict=True)]
-        self.indent, self.began = 0, start + marks[0].start()
-        if end and line[end.end() :].strip():
-            self.end_list(start + end.end())
-            self._words(line[end.end() :], start + end.end())
 
-    def _words(self, text: str, start: int) -> None:
-        self.tokens += islice(_words(text, start), MOST + 1 - len(self.tokens))
-        if len(self.tokens) > MOST:
-            raise TooLong
+def _parts(line: str) -> Iterator[str]:
+    """Yields `line`, or a line for each item of the list that it holds, and for what is around it.
+
+    The last item ends with its sentence.
+    """
+    marks = [match.start() for match in _numbered(line)]
+    if not marks and (head := _HEAD.match(line)):
+        marks = [match.start() for match in _MARK.finditer(line, head.end())]
+    if not marks:
+        yield line
+        return
+    end = _SENTENCE_END.search(line, marks[-1] + 3)
+    cuts = [*marks, end.start() if end else len(line)]
+    if line[: marks[0]].strip():
+        yield line[: marks[0]]
+    yield from (line[at:to].strip() for at, to in pairwise(cuts))
+    if end and line[end.end() :].strip():
+        yield line[end.end() :]
 
 
 def _numbered(line: str) -> list[re.Match[str]]:
@@ -180,13 +148,12 @@ def _numbered(line: str) -> list[re.Match[str]]:
     return marks if len(marks) > 1 else []
 
 
-def _words(text: str, start: int) -> Iterator[Token]:
+def _words(text: str) -> Iterator[Token]:
     for match in _TOKEN.finditer(text):
-        place = (start + match.start(), start + match.end())
-        written = match.group()
-        if match["quote"] and len(written) > 2:
-            yield Token(written[1:-1].strip(), "", *place, quoted=True)
-        elif match["sign"]:
-            yield Token(written, "." if written.startswith(".") else written, *place)
+        raw = match.group()
+        said = raw.strip() or "\n"
+        if match["quote"] and len(said) > 2:
+            yield Token(said[1:-1].strip(), "", raw, quoted=True)
         else:
-            yield Token(written, written.casefold().replace("’", "'"), *place)
+            key = "." if said.startswith(".") and match["sign"] else said
+            yield Token(said, key.casefold().replace("’", "'"), raw)

@@ -35,17 +35,25 @@ LISTED = {
     **dict.fromkeys(("pending", "not started", "unstarted"), ("pending",)),
     **dict.fromkeys(("open", "to do", "todo", "left", "remaining", "unfinished", "active"), OPEN),
 }
-_COUNTED = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-NUMBER = {said: value for value, said in enumerate(_COUNTED, 1)}
-_ORDINALS = (
-    *("first", "second", "third", "fourth", "fifth"),
-    *("sixth", "seventh", "eighth", "ninth", "tenth"),
-)
-ORDINAL = {said: value for value, said in enumerate(_ORDINALS, 1)} | {"last": -1}
+_COUNTED = "one two three four five six seven eight nine ten"
+COUNT = {said: value for value, said in enumerate(_COUNTED.split(), 1)}
+COUNT |= {str(value): value for value in range(1, 101)}
+_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth"
+ORDINAL = {said: value for value, said in enumerate(_ORDINALS.split(), 1)} | {"last": -1}
 
-STATUS_NAMES = {
-    "pending": "pending",
-    "in_progress": "in progress",
-    "completed": "done",
-    "blocked": "blocked",
+_SIDES = {"before": "before above ahead_of", "after": "after below behind"}
+_PLACES = {
+    "top": "top start beginning first",
+    "bottom": "bottom end last",
+    "up": "up",
+    "down": "down",
 }
+SIDE, PLACE = (
+    {said.replace("_", " "): name for name, words in table.items() for said in words.split()}
+    for table in (_SIDES, _PLACES)
+)
+# What memories are asked for: those of a kind, or all.
+KIND = {f"{kind}s": kind for kind in ("decision", "preference", "note", "fact")}
+KIND |= {"memory": "", "memories": ""}
+
+STATUS_NAMES = {status: names[0] for status, names in _STATUS.items()}
