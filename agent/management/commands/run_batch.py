@@ -44,31 +44,7 @@ class Command(BaseCommand):
             help="append results to FILE and skip inputs that it already contains "
             "(default: standard output)",
         )
-        parser.add_argument(
-            "--concurrency", type=_number, default=8, help="number of parallel runs (default: 8)"
-        )
-        parser.add_argument(
-            "--session",
-            choices=["one", "each"],
-            default="each",
-            help="one new session for all messages, or one for each (default: each)",
-        )
-        parser.add_argument(
-            "--approve",
-            choices=["never", "always"],
-            default="never",
-            help="if a plan needs approval: cancel the run (never) or approve it (always) "
-            "(default: never)",
-        )
-        parser.add_argument(
-            "--fail-fast", action="store_true", help="start no more runs after a failure"
-        )
-        parser.add_argument(
-            "--timeout", type=_seconds, metavar="SECONDS", help="cancel a run that takes longer"
-        )
-        parser.add_argument(
-            "--dry-run", action="store_true", help="only plan; the runs end as cancelled"
-        )
+        _add_execution_arguments(parser)
         progress = parser.add_mutually_exclusive_group()
         progress.add_argument("--quiet", action="store_true", help="print errors only")
         progress.add_argument(
@@ -83,36 +59,44 @@ class Command(BaseCommand):
             total = _total(file, options["input"])
             display = _display(total, options)
             output = _output(options, display)
-            code = _run(project, file, output, display, options)
+            stopped = threading.Event()
+            items = inputs.read(options["input"], inputs.lines(file, stopped))
+            batch = Batch(project, items, output, display, _options(options), stopped)
+            code = _run(batch, output, display)
         if code:
             sys.exit(code)
 
 
-def _run(
-    project: Project,
-    file: int,
-    output: outputs.Output,
-    display: displays.Display,
-    options: dict[str, Any],
-) -> int:
-    stopped = threading.Event()
-    items = inputs.read(options["input"], inputs.lines(file, stopped))
-    batch_options = Options(
-        concurrency=options["concurrency"],
-        one_session=options["session"] == "one",
-        approve=options["approve"] == "always",
-        fail_fast=options["fail_fast"],
-        timeout=options["timeout"],
-        dry_run=options["dry_run"],
+def _add_execution_arguments(parser: CommandParser) -> None:
+    add = parser.add_argument
+    add("--concurrency", type=_number, default=8, help="number of parallel runs (default: 8)")
+    add(
+        "--session",
+        choices=["one", "each"],
+        default="each",
+        help="one new session for all messages, or one for each (default: each)",
     )
-    batch = Batch(project, items, output, display, batch_options, stopped)
+    add(
+        "--approve",
+        choices=["never", "always"],
+        default="never",
+        help="if a plan needs approval: cancel the run (never) or approve it (always) "
+        "(default: never)",
+    )
+    add("--fail-fast", action="store_true", help="start no more runs after a failure")
+    add("--timeout", type=_seconds, metavar="SECONDS", help="cancel a run that takes longer")
+    add("--dry-run", action="store_true", help="only plan; the runs end as cancelled")
+
+
+def _run(batch: Batch, output: outputs.Output, display: displays.Display) -> int:
+    """Executes the batch and shows its summary. Returns the exit code."""
     sys.setswitchinterval(settings.SWITCH_INTERVAL)
     finished = False
     try:
         with display.shown(), _log_to(display):
             finished = asyncio.run(_until_a_signal(batch))
     except inputs.Unreadable as error:
-        raise CommandError(str(error), returncode=WRONG_USE) from None
+        raise _wrong(str(error)) from None
     except BrokenPipeError:
         # The interpreter flushes standard output at exit, which would raise again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -152,6 +136,17 @@ async def _until_a_signal(batch: Batch) -> bool:
 
 
 # -- arguments -------------------------------------------------------------------------------------
+
+
+def _options(options: dict[str, Any]) -> Options:
+    return Options(
+        concurrency=options["concurrency"],
+        one_session=options["session"] == "one",
+        approve=options["approve"] == "always",
+        fail_fast=options["fail_fast"],
+        timeout=options["timeout"],
+        dry_run=options["dry_run"],
+    )
 
 
 def _project(name: str) -> Project:
