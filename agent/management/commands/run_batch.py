@@ -21,6 +21,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
 from agent.batch import displays, inputs, outputs
+from agent.batch.items import Item, Notice, Unread
+from agent.batch.lines import Lines, Unreadable
 from agent.batch.runner import Batch, Options
 from agent.models import Project
 from agent.support import database
@@ -30,8 +32,8 @@ FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 
 class Command(BaseCommand):
     help = (
-        "Runs the messages of INPUT (JSON Lines, CSV with a header, or one message per line) in a "
-        "project and writes one JSON line for each. Exit code: 0 if all succeeded, 1 if some failed, "
+        "Runs the messages of INPUT (JSON, JSON Lines, CSV with a header, or one message per line) "
+        "in a project and writes one JSON line for each. Exit code: 0 if all succeeded, 1 if some failed, "
         "2 for wrong arguments, 130 if interrupted."
     )
 
@@ -43,6 +45,9 @@ class Command(BaseCommand):
             metavar="FILE",
             help="append results to FILE and skip inputs that it already contains "
             "(default: standard output)",
+        )
+        parser.add_argument(
+            "--encoding", default="", help="of INPUT, such as cp1252 (default: found by its bytes)"
         )
         _add_execution_arguments(parser)
         progress = parser.add_mutually_exclusive_group()
@@ -56,11 +61,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         project = _project(options["project"])
         with _opened(options["input"]) as file:
-            total = _total(file, options["input"])
+            total = _total(file, options)
             display = _display(total, options)
             output = _output(options, display)
             stopped = threading.Event()
-            items = inputs.read(options["input"], inputs.lines(file, stopped))
+            items = _items(file, options, stopped)
             batch = Batch(project, items, output, display, _options(options), stopped)
             code = _run(batch, output, display)
         if code:
@@ -95,7 +100,7 @@ def _run(batch: Batch, output: outputs.Output, display: displays.Display) -> int
     try:
         with display.shown(), _log_to(display):
             finished = asyncio.run(_until_a_signal(batch))
-    except inputs.Unreadable as error:
+    except Unreadable as error:
         raise _wrong(str(error)) from None
     except BrokenPipeError:
         # The interpreter flushes standard output at exit, which would raise again.
@@ -171,6 +176,8 @@ def _project(name: str) -> Project:
 @contextlib.contextmanager
 def _opened(name: str) -> Iterator[int]:
     if name == "-":
+        if sys.stdin is None:
+            raise _wrong("Cannot read the input: the standard input is closed.")
         yield sys.stdin.fileno()
         return
     try:
@@ -185,18 +192,29 @@ def _opened(name: str) -> Iterator[int]:
         os.close(file)
 
 
-def _total(file: int, name: str) -> int | None:
+def _items(
+    file: int, options: dict[str, Any], stopped: threading.Event
+) -> Iterator[Item | Unread | Notice]:
+    """Reads the inputs until `stopped` is set. Raises `Unreadable`."""
+    name = options["input"]
+    lines = Lines(file, stopped, options["encoding"], guess=inputs.may_guess(name))
+    return inputs.read(name, lines)
+
+
+def _total(file: int, options: dict[str, Any]) -> int | None:
     """Returns the number of inputs in a file; None for a pipe, which can be read only once."""
-    if not stat.S_ISREG(os.fstat(file).st_mode):
-        return None
-    start = os.lseek(file, 0, os.SEEK_CUR)
     try:
-        items = inputs.read(name, inputs.lines(file, threading.Event()))
-        return sum(isinstance(item, inputs.Item) for item in items)
-    except inputs.Unreadable as error:
-        raise _wrong(str(error)) from None
-    finally:
+        items = _items(file, options, threading.Event())
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            return None
+        start = os.lseek(file, 0, os.SEEK_CUR)
+        total = sum(isinstance(item, Item) for item in items)
         os.lseek(file, start, os.SEEK_SET)
+    except Unreadable as error:
+        raise _wrong(str(error)) from None
+    except OSError as error:
+        raise _wrong(f"Cannot read the input: {error}.") from None
+    return total
 
 
 def _display(total: int | None, options: dict[str, Any]) -> displays.Display:
