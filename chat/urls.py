@@ -1,6 +1,7 @@
 """The pages' addresses."""
 
 from django.contrib.auth.views import LoginView, LogoutView
+from django.templatetags.static import static
 from django.urls import URLPattern, path
 from django.views.generic import RedirectView
 
@@ -9,8 +10,8 @@ from chat.sign_in import sign_in_by_link
 
 urlpatterns: list[URLPattern] = [
     path("", views.home, name="home"),
-    # Where browsers look for it when a page, like the admin's, names none.
-    path("favicon.ico", RedirectView.as_view(url="/static/chat/favicon.svg")),
+    # Where browsers look for it when what they show, like JSON, names none.
+    path("favicon.ico", RedirectView.as_view(url=static("chat/favicon.svg"))),
     path("projects/", views.new_project, name="new-project"),
     path("projects/<uuid:project_id>/", views.project_page, name="project"),
     path("projects/<uuid:project_id>/sessions/", views.new_session, name="new-session"),

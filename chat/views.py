@@ -8,6 +8,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.core.exceptions import BadRequest
@@ -141,7 +142,7 @@ def _page(session: ChatSession, transcript: Transcript, user: User) -> dict[str,
         "session": str(session.pk),
         "user": user.get_username(),
         "project": session.project.name,
-        "socket": f"/ws/sessions/{session.pk}/",
+        "socket": f"{settings.SITE_PATH}/ws/sessions/{session.pk}/",
         "project_id": str(session.project_id),
         "entries": reverse("entries", args=[session.pk]),
         "where": reverse("where", args=[session.pk, "x"])[: -len("x/")],

@@ -36,8 +36,9 @@ class Server:
             await self._lifespan(receive, send)
             return
         await self._start()
+        path = _place(scope)
         if scope["type"] == "http" and (refusal := _refusal(scope)):
-            await _answer(send, scope["path"], *refusal)
+            await _answer(send, path, *refusal)
         else:
             await self._inner(
                 scope, _limited(receive) if scope["type"] == "http" else receive, send
@@ -75,6 +76,20 @@ class Server:
             self._engine = LocalEngine(serving=True)
             await self._engine.start()
         self._started = True
+
+
+def _place(scope: Scope) -> str:
+    """Puts a request below the path of SITE_URL; returns its path below it.
+
+    A proxy passes the whole path. A request without it, such as a monitor's beside the proxy, is served too.
+    """
+    root: str = settings.SITE_PATH
+    path: str = scope["path"]
+    if path == root or path.startswith(f"{root}/"):
+        path = path[len(root) :] or "/"
+    if root:
+        scope["root_path"], scope["path"] = root, root + path
+    return path
 
 
 def _refusal(scope: Scope) -> tuple[int, str] | None:

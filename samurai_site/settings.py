@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
+from samurai_site import addresses
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(os.environ.get("SAMURAI_VAR_DIR") or BASE_DIR / "var")
 VAR_DIR.mkdir(parents=True, exist_ok=True)
@@ -76,9 +78,12 @@ def stored_secret_key() -> str:
 DEBUG = env_bool("DEBUG", False)
 SECRET_KEY = env_str("SECRET_KEY") or stored_secret_key()
 SITE_URL = env_str("SITE_URL")
+try:
+    SITE_PATH = addresses.site_path(SITE_URL) if SITE_URL else ""
+except ValueError as error:
+    raise ImproperlyConfigured(f"SITE_URL {error}: {addresses.shown(SITE_URL)!r}.") from None
 _site = urlsplit(SITE_URL)
-if SITE_URL and (_site.scheme not in ("http", "https") or not _site.hostname):
-    raise ImproperlyConfigured(f"SITE_URL must be an http or https address, not {SITE_URL!r}.")
+FORCE_SCRIPT_NAME = SITE_PATH or None
 
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS")
@@ -92,6 +97,9 @@ _https = _site.scheme == "https"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
+# Other sites on the same host do not receive the cookies.
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = SITE_PATH or "/"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -176,7 +184,7 @@ LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "sign-in"
 
-STATIC_URL = "/static/"
+STATIC_URL = f"{SITE_PATH}/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Static files are served from their source folders, so that a clone needs no `collectstatic`.
 WHITENOISE_USE_FINDERS = True
@@ -209,6 +217,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "A planning-first agent: send messages, follow runs, approve plans.",
     "VERSION": "1",
     "SCHEMA_PATH_PREFIX": "/api/",
+    "SERVERS": [{"url": SITE_PATH}] if SITE_PATH else [],
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "RunStatus": "agent.models.Run.Status",
@@ -293,7 +302,12 @@ if REDIS_URL:
 SAMURAI_ENGINE = env_choice("SAMURAI_ENGINE", "local", ("local", "procrastinate"))
 
 OPENAI_API_KEY = env_str("OPENAI_API_KEY")
-OPENAI_BASE_URL = env_str("OPENAI_BASE_URL")
+try:
+    OPENAI_BASE_URL, MODEL_ADDRESS_NOTICE = addresses.model_server(env_str("OPENAI_BASE_URL"))
+except ValueError as error:
+    raise ImproperlyConfigured(
+        f"OPENAI_BASE_URL {error}: {addresses.shown(env_str('OPENAI_BASE_URL'))!r}."
+    ) from None
 SAMURAI_MODEL = env_str("SAMURAI_MODEL", "gpt-5-mini")
 SAMURAI_MODEL_CONTEXT = env_int("SAMURAI_MODEL_CONTEXT", 0)  # tokens
 # Timeouts in seconds: of one call to the model, including its answer, and of one whole run.

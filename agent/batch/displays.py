@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from agent.batch.inputs import Item, Unread
+from agent.batch.items import Item, Unread
 from agent.batch.results import Result
 from agent.batch.tally import Tally
 from agent.event_log import log

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.batch.displays import Display, Plain, plain
-from agent.batch.inputs import Id, Item
+from agent.batch.items import Id, Item
 from agent.batch.results import Result
 from agent.event_log import events, log
 from agent.support.durations import duration

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID, uuid4
 
-from agent.batch.inputs import Item, key_of
+from agent.batch.items import Item, key_of
 
 
 class Unusable(Exception):

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from agent import agent
-from agent.batch.inputs import Item
+from agent.batch.items import Item
 from agent.event_log import events
 from agent.event_log.events import EventType
 from agent.exceptions import Refused

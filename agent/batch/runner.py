@@ -14,7 +14,7 @@ from django.conf import settings
 
 from agent.batch import results
 from agent.batch.displays import Display
-from agent.batch.inputs import Item, Unread
+from agent.batch.items import Item, Notice, Unread
 from agent.batch.outputs import Output
 from agent.batch.tally import Tally
 from agent.engine import local, sweep
@@ -45,7 +45,7 @@ class Batch:
     def __init__(
         self,
         project: Project,
-        read: Iterator[Item | Unread],
+        read: Iterator[Item | Unread | Notice],
         output: Output,
         display: Display,
         options: Options,
@@ -103,7 +103,9 @@ class Batch:
                 read = await asyncio.to_thread(next, self._read, None)
                 if read is None:
                     break
-                if isinstance(read, Unread):
+                if isinstance(read, Notice):
+                    self._display.note(read.text)
+                elif isinstance(read, Unread):
                     self.tally.unread += 1
                     self._display.unread(read)
                 elif (known := self._output.has(read)) is not None:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Container
 from functools import partial
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 
 from agent.engine import sweep
@@ -47,6 +48,8 @@ class LocalEngine:
         self.runner.interrupt(session, run)
 
     async def start(self) -> None:
+        if settings.MODEL_ADDRESS_NOTICE:
+            logger.warning(settings.MODEL_ADDRESS_NOTICE)
         wake.register(self)
         self.runner.start()
         if self._sweeps:

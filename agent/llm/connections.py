@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import AsyncGenerator
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import httpx2
 from openai import AsyncOpenAI, DefaultAioHttpClient, Timeout
@@ -51,10 +51,12 @@ def _client(server: Server) -> AsyncOpenAI:
     if not _is_address(server.base_url):
         raise ModelRefused("OPENAI_BASE_URL is not a valid URL.")
     try:
-        address, headers = _without_login(server.base_url)
+        address, query = _without_query(server.base_url)
+        address, headers = _without_login(address)
         return AsyncOpenAI(
             base_url=address,
             default_headers=headers,
+            default_query=query,
             # Local servers need no key, but the client requires one.
             api_key=server.key or "none",
             # The default client searches all connections on each request: with hundreds of them, that
@@ -65,6 +67,12 @@ def _client(server: Server) -> AsyncOpenAI:
         )
     except httpx2.InvalidURL:
         raise ModelRefused("OPENAI_BASE_URL is not a valid URL.") from None
+
+
+def _without_query(url: str) -> tuple[str, dict[str, object]]:
+    """Returns the URL without its query, and the query, which each request has: an API's version."""
+    parts = urlsplit(url)
+    return parts._replace(query="").geturl(), dict(parse_qsl(parts.query))
 
 
 def _without_login(url: str) -> tuple[str, dict[str, str]]:

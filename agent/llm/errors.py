@@ -20,7 +20,7 @@ from agent.exceptions import (
     ModelUnavailable,
     RateLimited,
 )
-from agent.llm import refusals
+from agent.llm import endpoints, refusals
 from agent.llm.reading import clean
 
 MAX_QUOTE = 300  # characters of a server's own text in an error message
@@ -96,6 +96,8 @@ def from_error(body: Any, server: Server) -> RequestFailed:
     code = body.get("code") if isinstance(body, Mapping) else None
     if str(code).isdecimal() and 400 <= int(str(code)) < 600:
         return from_status(int(str(code)), body, server)
+    if endpoints.is_unknown(0, _text_of(body)):
+        return wrong_address(body, server)
     kind = refusals.code_of(body)
     if "rate_limit" in kind or kind == "insufficient_quota":
         return from_status(429, body, server)
@@ -109,6 +111,8 @@ def from_error(body: Any, server: Server) -> RequestFailed:
 def from_status(
     status: int, body: Any, server: Server, pause: float | None = None
 ) -> RequestFailed:
+    if endpoints.is_unknown(status, _text_of(body)):
+        return wrong_address(body, server)
     error = _error(status, body, server, pause)
     retryable = status in (408, 429) or status >= 500
     return RequestFailed(
@@ -150,23 +154,30 @@ def _refusal(status: int, body: Any, server: Server) -> ModelError:
     if status == 404:
         return ModelRefused(
             f"The server at {server.host} has no model {server.model}, or its address is wrong."
-            " Check SAMURAI_MODEL and OPENAI_BASE_URL."
+            f" Check SAMURAI_MODEL. {endpoints.hint(server.base_url)}"
         )
     if status < 400:
         return ModelUnavailable(
             f"The model's server at {server.host} answered with a redirect ({status})."
-            " Check OPENAI_BASE_URL."
+            f" {endpoints.hint(server.base_url)}"
         )
     return ModelRefused(
         f"The model's server refused the request ({status})" + _quoted(body, server)
     )
 
 
+def wrong_address(body: Any, server: Server) -> RequestFailed:
+    """Returns the failure of a request whose path the server does not know. Nothing else is tried."""
+    text = f"The server at {server.host} does not know the address of the request"
+    quoted = f"{text}{_quoted(body, server)} {endpoints.hint(server.base_url)}"
+    return RequestFailed(ModelRefused(quoted), status=404)
+
+
 def web_page(server: Server) -> RequestFailed:
     return RequestFailed(
         ModelUnavailable(
             f"The server at {server.host} returned a web page instead of a model's answer."
-            " Check OPENAI_BASE_URL."
+            f" {endpoints.hint(server.base_url)}"
         )
     )
 

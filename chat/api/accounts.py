@@ -21,7 +21,7 @@ from chat.api.serializers import (
     TokenSerializer,
     ToolSerializer,
 )
-from chat.api.views import ApiView, PageQuery
+from chat.api.views import ApiView, PageQuery, location
 
 
 class Me(ApiView):
@@ -61,7 +61,7 @@ class Tokens(ApiView):
         token, key = create_token(user_of(request), **self.read(TokenInput))
         token.key = key  # type: ignore[attr-defined]  # for this response
         shown = self.show(NewTokenSerializer, token)
-        return Response(shown, 201, headers={"Location": f"/api/tokens/{token.pk}/"})
+        return Response(shown, 201, headers={"Location": location("tokens", token.pk)})
 
 
 class TokenDetail(ApiView):

@@ -31,7 +31,7 @@ from chat.api.idempotency import check_key, client_id_of
 from chat.api.schema import operation, stream_of
 from chat.api.serializers import PlanSerializer
 from chat.api.sessions import start_in
-from chat.api.views import ApiView, let_go
+from chat.api.views import ApiView, let_go, location
 from chat.connection_identity import ConnectionIdentity
 
 logger = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ class Waiting(Response):
                     break
         self.status_code, self.data = await database.call(_answer, self.run.pk)
         if self.status_code == 202:
-            self["Location"] = f"/api/runs/{self.run.pk}/"
+            self["Location"] = location("runs", self.run.pk)
 
     def replace(self, other: Response) -> None:
         """Takes over the content of `other`."""
@@ -142,13 +142,13 @@ class Chat(ChatView):
         if "respond-async" in request.headers.get("Prefer", ""):
             _, shown = _answer(run.pk)
             headers = {
-                "Location": f"/api/runs/{run.pk}/",
+                "Location": location("runs", run.pk),
                 "Preference-Applied": "respond-async",
             }
             return Response(shown, 202, headers=headers)
         if session.runs.filter(status=Run.Status.WAITING, number__lte=run.number).exists():
             status, shown = _answer(run.pk)
-            return Response(shown, status, headers={"Location": f"/api/runs/{run.pk}/"})
+            return Response(shown, status, headers={"Location": location("runs", run.pk)})
         identity = sse.identity_of(request, session)
         return let_go(Waiting(identity, run, run_filter.start_of(run)))
 

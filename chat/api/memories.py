@@ -20,7 +20,7 @@ from chat.api.etags import require_match, tagged
 from chat.api.idempotency import once
 from chat.api.schema import operation
 from chat.api.serializers import MemorySerializer, RevisionSerializer
-from chat.api.views import EditView, InSession, PageQuery
+from chat.api.views import EditView, InSession, PageQuery, location
 
 
 class MemoryInput(serializers.Serializer[Memory]):
@@ -75,9 +75,10 @@ class ProjectMemories(EditView):
             return (memory, is_new), [change] if change else []
 
         memory, is_new = self.apply(project.pk, work)
-        location = f"/api/memories/{memory.pk}/"
         status = 201 if is_new else 200
-        return tagged(self.show(MemorySerializer, memory), status, Location=location)
+        return tagged(
+            self.show(MemorySerializer, memory), status, Location=location("memories", memory.pk)
+        )
 
 
 class MemoryDetail(EditView):

@@ -21,7 +21,7 @@ from chat.api.etags import require_match, tagged
 from chat.api.idempotency import once
 from chat.api.schema import operation
 from chat.api.serializers import MemberSerializer, ProjectSerializer
-from chat.api.views import ApiView, PageQuery
+from chat.api.views import ApiView, PageQuery, location
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +48,9 @@ class Projects(ApiView):
     @once()
     def post(self, request: Request) -> Response:
         project = Project.objects.create(owner=user_of(request), **self.read(ProjectInput))
-        location = f"/api/projects/{project.pk}/"
-        return tagged(self.show(ProjectSerializer, project), 201, Location=location)
+        return tagged(
+            self.show(ProjectSerializer, project), 201, Location=location("projects", project.pk)
+        )
 
 
 class ProjectDetail(ApiView):

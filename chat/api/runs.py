@@ -18,7 +18,7 @@ from chat.api.authentication import user_of
 from chat.api.idempotency import once
 from chat.api.schema import operation
 from chat.api.serializers import FeedbackSerializer, RunSerializer
-from chat.api.views import ApiView, on_loop
+from chat.api.views import ApiView, location, on_loop
 from chat.frames import MAX_REASON
 
 
@@ -27,7 +27,7 @@ def show_run(view: ApiView, run: Run | UUID, status: int = 200) -> Response:
     key = run.pk if isinstance(run, Run) else run
     rows = Run.objects.select_related(*RunSerializer.JOINED)
     now = rows.prefetch_related(*RunSerializer.FETCHED).get(pk=key)
-    headers = {"Location": f"/api/runs/{key}/"} if status != 200 else None
+    headers = {"Location": location("runs", key)} if status != 200 else None
     return Response(view.show(RunSerializer, now), status, headers=headers)
 
 

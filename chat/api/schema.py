@@ -62,22 +62,32 @@ def operation(
     """
     queries = list(query) if isinstance(query, Sequence) else [query]
     parameters: list[Any] = [*queries, *([MATCH] if match else ()), *([ONCE] if once else ())]
+    more |= {"request": body, "responses": _responses(answers, many), "parameters": parameters}
+
+    def describe(method: View) -> View:
+        codes = _error_codes(bool(queries), bool(body), match, once, conflicts)
+        method.error_codes = codes  # type: ignore[attr-defined]
+        return extend_schema(**more)(method)
+
+    return describe
+
+
+def _responses(answers: Any, many: bool) -> Mapping[int, Any]:
     if many:
         assert isinstance(answers, type), "one serializer"
         answers = page_of(answers)
-    if not isinstance(answers, Mapping):
-        answers = {200: answers} if answers else {204: None}
+    if isinstance(answers, Mapping):
+        return answers
+    return {200: answers} if answers else {204: None}
 
-    def describe(method: View) -> View:
-        codes = {409} if conflicts or once else set()
-        codes |= {412} if match else set()
-        codes |= {400, 413, 415, 422} if once else set()
-        codes |= {400} if queries else set()
-        codes |= {400, 413, 415} if body else set()
-        method.error_codes = codes  # type: ignore[attr-defined]
-        return extend_schema(request=body, responses=answers, parameters=parameters, **more)(method)
 
-    return describe
+def _error_codes(query: bool, body: bool, match: bool, once: bool, conflicts: bool) -> set[int]:
+    codes = {409} if conflicts or once else set()
+    codes |= {412} if match else set()
+    codes |= {400, 413, 415, 422} if once else set()
+    codes |= {400} if query else set()
+    codes |= {400, 413, 415} if body else set()
+    return codes
 
 
 _pages: dict[Answer, Answer] = {}

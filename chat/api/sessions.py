@@ -26,7 +26,7 @@ from chat.api.idempotency import client_id_of, once
 from chat.api.runs import show_run
 from chat.api.schema import operation
 from chat.api.serializers import MessageSerializer, RunSerializer, SessionSerializer
-from chat.api.views import ApiView, PageQuery, on_loop
+from chat.api.views import ApiView, PageQuery, location, on_loop
 
 logger = logging.getLogger(__name__)
 
@@ -57,8 +57,9 @@ class ProjectSessions(ApiView):
         project = access.get_project(user, project_id, Role.EDITOR)
         fields = _linked(project.pk, self.read(SessionInput))
         session = ChatSession.objects.create(project=project, created_by=user, **fields)
-        location = f"/api/sessions/{session.pk}/"
-        return tagged(self.show(SessionSerializer, session), 201, Location=location)
+        return tagged(
+            self.show(SessionSerializer, session), 201, Location=location("sessions", session.pk)
+        )
 
 
 class SessionDetail(ApiView):

@@ -22,7 +22,7 @@ from chat.api.idempotency import once
 from chat.api.pages import Pages
 from chat.api.schema import operation
 from chat.api.serializers import TaskSerializer, tasks_shown
-from chat.api.views import ApiView, EditView, InSession, PageQuery
+from chat.api.views import ApiView, EditView, InSession, PageQuery, location
 
 
 class TaskInput(serializers.Serializer[Task]):
@@ -69,8 +69,7 @@ class ProjectTasks(EditView):
         project = access.get_project(user_of(request), project_id, Role.EDITOR)
         fields = self.read(TaskInput)
         task = self.apply(project.pk, lambda: _create(project, dict(fields)))
-        location = f"/api/tasks/{task.pk}/"
-        return tagged(self.show(TaskSerializer, task), 201, Location=location)
+        return tagged(self.show(TaskSerializer, task), 201, Location=location("tasks", task.pk))
 
 
 class TaskDetail(EditView):

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
+from django.conf import settings
 from django.db import close_old_connections
 from django.http import HttpResponseBase
 from rest_framework import serializers
@@ -23,6 +24,11 @@ from chat.api.authentication import user_of
 from chat.api.pages import Pages
 
 T = TypeVar("T")
+
+
+def location(kind: str, id: object) -> str:
+    """Returns the path of an object, for the header `Location`."""
+    return f"{settings.SITE_PATH}/api/{kind}/{id}/"
 
 
 class ApiView(APIView):

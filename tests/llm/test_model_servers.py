@@ -99,6 +99,7 @@ SYSTEM = "refuses the role `system`"
 THOUGHT = "writes thoughts into the answer, in any tags"
 ONLY_THOUGHT = "only thinks"
 TOKENS = "leaves control tokens at the end"
+PATH = "does not know the path of the request"
 
 CASES = [
     # a pause longer than `USAGE_TIMEOUT` lies between the pieces
@@ -268,6 +269,9 @@ CASES = [
         ModelInvalid,
         "only reasoning",
     ),
+    Case(PATH, [as_json({"error": "Unexpected endpoint or method."})], "", ModelRefused, "URL"),
+    Case(PATH, [as_json({"detail": "Not Found"}, 404)], "", ModelRefused, "OPENAI_BASE_URL"),
+    Case(PATH, [error(405, "Method Not Allowed")], "", ModelRefused, "OPENAI_BASE_URL"),
     Case(TOKENS, [stream("One two.", "<|im_end|>")]),
     Case(TOKENS, [stream("One two.</s>")]),
     Case(TOKENS, [stream("One two.<|eot_", "id|>")]),

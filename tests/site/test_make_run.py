@@ -95,6 +95,16 @@ def test_it_serves_prints_a_link_that_signs_in_and_ends_when_told_to(copy: Path)
     assert not is_served(port)
 
 
+def test_on_all_addresses_the_start_says_under_which_names_the_page_opens(copy: Path) -> None:
+    port = free_port()
+    with make_run(copy, HOST="0.0.0.0", PORT=str(port)) as (_, lines):
+        text = "\n".join(lines)
+        assert "under these names only:" in text
+        assert f"http://localhost:{port}, http://127.0.0.1:{port}" in text
+        assert "ALLOWED_HOSTS=localhost,127.0.0.1,[::1]," in text
+        assert get(f"http://127.0.0.1:{port}/accounts/sign-in/").status == 200
+
+
 def test_the_environment_file_counts_and_the_environment_wins_over_it(copy: Path) -> None:
     kept, other = free_port(), free_port()
     (copy / ".env").write_text(f'PORT={kept}  # a comment\nSAMURAI_VAR_DIR="{copy}/data here"\n')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import threading
 from io import StringIO
 from pathlib import Path
@@ -17,6 +18,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from agent.accounts.sign_in import claim, make_token, owner, redeem
+from agent.management.commands.setup import own_names
 from agent.models import ChatSession, Message, Project
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -213,3 +215,42 @@ def test_the_example_environment_names_every_variable_that_is_read_and_no_other(
     named = set(re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert len(read) > 10
     assert named == read | {"HOST", "PORT"}
+
+
+# -- all addresses ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_a_server_on_all_addresses_says_its_names_and_what_to_set_for_others(
+    boss: User, settings: Any, host: str
+) -> None:
+    settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+    lines = set_up(host=host, port="8000")[2:]
+    assert "all addresses, port 8000, under these names only" in lines[0]
+    assert lines[1].split(", ") == [
+        "  http://localhost:8000",
+        "http://127.0.0.1:8000",
+        "http://[::1]:8000",
+    ]
+    machine = socket.gethostname().lower()
+    assert f"ALLOWED_HOSTS=localhost,127.0.0.1,[::1],{machine}" in lines[2]
+    assert f"SITE_URL=http://{machine}:8000" in lines[2]
+
+
+def test_what_is_set_already_is_not_asked_for(boss: User, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    assert set_up(host="0.0.0.0")[2:] == [
+        "The server listens on all addresses, port 8000, under any name."
+    ]
+    settings.ALLOWED_HOSTS = ["localhost", "example.org"]
+    settings.SITE_URL = "http://example.org"
+    _, names = set_up(host="0.0.0.0")[2:]
+    assert names == "  http://localhost:8000, http://example.org"
+    settings.SITE_URL = ""
+    settings.ALLOWED_HOSTS = ["localhost", *own_names()]
+    assert len(set_up(host="0.0.0.0")[2:]) == 2
+
+
+def test_a_server_on_one_address_needs_no_such_lines(boss: User) -> None:
+    for host in ("127.0.0.1", "192.168.1.5", "::1"):
+        assert len(set_up(host=host)) == 2

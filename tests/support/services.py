@@ -73,6 +73,12 @@ def firefox_path() -> str | None:
 
 
 @cache
+def nginx_path() -> str | None:
+    """Returns the program: on the path, or where Debian has it, which is only on the path of root."""
+    return shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
+
+
+@cache
 def axe_path() -> Path | None:
     """Returns axe-core's script."""
     script = _of_npm() / "axe-core" / "axe.min.js"
@@ -107,6 +113,7 @@ SERVICES: dict[str, tuple[Callable[[], Any], str, str]] = {
     "firefox": (firefox_path, "Firefox", "install it, or set FIREFOX to its program"),
     "axe": (axe_path, "axe-core", "install npm, which fetches it"),
     "curl": (partial(shutil.which, "curl"), "curl", "install it"),
+    "nginx": (nginx_path, "nginx", "install it"),
     "node": (ag_ui_path, "AG-UI's client", "install nodejs and npm, which fetches it"),
 }
 

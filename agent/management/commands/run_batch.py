@@ -21,6 +21,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
 from agent.batch import displays, inputs, outputs
+from agent.batch.items import Item, Notice, Unread
+from agent.batch.lines import Lines, Unreadable
 from agent.batch.runner import Batch, Options
 from agent.models import Project
 from agent.support import database
@@ -30,8 +32,8 @@ FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 
 class Command(BaseCommand):
     help = (
-        "Runs the messages of INPUT (JSON Lines, CSV with a header, or one message per line) in a "
-        "project and writes one JSON line for each. Exit code: 0 if all succeeded, 1 if some failed, "
+        "Runs the messages of INPUT (JSON, JSON Lines, CSV with a header, or one message per line) "
+        "in a project and writes one JSON line for each. Exit code: 0 if all succeeded, 1 if some failed, "
         "2 for wrong arguments, 130 if interrupted."
     )
 
@@ -45,30 +47,9 @@ class Command(BaseCommand):
             "(default: standard output)",
         )
         parser.add_argument(
-            "--concurrency", type=_number, default=8, help="number of parallel runs (default: 8)"
+            "--encoding", default="", help="of INPUT, such as cp1252 (default: found by its bytes)"
         )
-        parser.add_argument(
-            "--session",
-            choices=["one", "each"],
-            default="each",
-            help="one new session for all messages, or one for each (default: each)",
-        )
-        parser.add_argument(
-            "--approve",
-            choices=["never", "always"],
-            default="never",
-            help="if a plan needs approval: cancel the run (never) or approve it (always) "
-            "(default: never)",
-        )
-        parser.add_argument(
-            "--fail-fast", action="store_true", help="start no more runs after a failure"
-        )
-        parser.add_argument(
-            "--timeout", type=_seconds, metavar="SECONDS", help="cancel a run that takes longer"
-        )
-        parser.add_argument(
-            "--dry-run", action="store_true", help="only plan; the runs end as cancelled"
-        )
+        _add_execution_arguments(parser)
         progress = parser.add_mutually_exclusive_group()
         progress.add_argument("--quiet", action="store_true", help="print errors only")
         progress.add_argument(
@@ -80,39 +61,47 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         project = _project(options["project"])
         with _opened(options["input"]) as file:
-            total = _total(file, options["input"])
+            total = _total(file, options)
             display = _display(total, options)
             output = _output(options, display)
-            code = _run(project, file, output, display, options)
+            stopped = threading.Event()
+            items = _items(file, options, stopped)
+            batch = Batch(project, items, output, display, _options(options), stopped)
+            code = _run(batch, output, display)
         if code:
             sys.exit(code)
 
 
-def _run(
-    project: Project,
-    file: int,
-    output: outputs.Output,
-    display: displays.Display,
-    options: dict[str, Any],
-) -> int:
-    stopped = threading.Event()
-    items = inputs.read(options["input"], inputs.lines(file, stopped))
-    batch_options = Options(
-        concurrency=options["concurrency"],
-        one_session=options["session"] == "one",
-        approve=options["approve"] == "always",
-        fail_fast=options["fail_fast"],
-        timeout=options["timeout"],
-        dry_run=options["dry_run"],
+def _add_execution_arguments(parser: CommandParser) -> None:
+    add = parser.add_argument
+    add("--concurrency", type=_number, default=8, help="number of parallel runs (default: 8)")
+    add(
+        "--session",
+        choices=["one", "each"],
+        default="each",
+        help="one new session for all messages, or one for each (default: each)",
     )
-    batch = Batch(project, items, output, display, batch_options, stopped)
+    add(
+        "--approve",
+        choices=["never", "always"],
+        default="never",
+        help="if a plan needs approval: cancel the run (never) or approve it (always) "
+        "(default: never)",
+    )
+    add("--fail-fast", action="store_true", help="start no more runs after a failure")
+    add("--timeout", type=_seconds, metavar="SECONDS", help="cancel a run that takes longer")
+    add("--dry-run", action="store_true", help="only plan; the runs end as cancelled")
+
+
+def _run(batch: Batch, output: outputs.Output, display: displays.Display) -> int:
+    """Executes the batch and shows its summary. Returns the exit code."""
     sys.setswitchinterval(settings.SWITCH_INTERVAL)
     finished = False
     try:
         with display.shown(), _log_to(display):
             finished = asyncio.run(_until_a_signal(batch))
-    except inputs.Unreadable as error:
-        raise CommandError(str(error), returncode=WRONG_USE) from None
+    except Unreadable as error:
+        raise _wrong(str(error)) from None
     except BrokenPipeError:
         # The interpreter flushes standard output at exit, which would raise again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -154,6 +143,17 @@ async def _until_a_signal(batch: Batch) -> bool:
 # -- arguments -------------------------------------------------------------------------------------
 
 
+def _options(options: dict[str, Any]) -> Options:
+    return Options(
+        concurrency=options["concurrency"],
+        one_session=options["session"] == "one",
+        approve=options["approve"] == "always",
+        fail_fast=options["fail_fast"],
+        timeout=options["timeout"],
+        dry_run=options["dry_run"],
+    )
+
+
 def _project(name: str) -> Project:
     projects = Project.objects.select_related("owner")
     try:
@@ -176,6 +176,8 @@ def _project(name: str) -> Project:
 @contextlib.contextmanager
 def _opened(name: str) -> Iterator[int]:
     if name == "-":
+        if sys.stdin is None:
+            raise _wrong("Cannot read the input: the standard input is closed.")
         yield sys.stdin.fileno()
         return
     try:
@@ -190,18 +192,29 @@ def _opened(name: str) -> Iterator[int]:
         os.close(file)
 
 
-def _total(file: int, name: str) -> int | None:
+def _items(
+    file: int, options: dict[str, Any], stopped: threading.Event
+) -> Iterator[Item | Unread | Notice]:
+    """Reads the inputs until `stopped` is set. Raises `Unreadable`."""
+    name = options["input"]
+    lines = Lines(file, stopped, options["encoding"], guess=inputs.may_guess(name))
+    return inputs.read(name, lines)
+
+
+def _total(file: int, options: dict[str, Any]) -> int | None:
     """Returns the number of inputs in a file; None for a pipe, which can be read only once."""
-    if not stat.S_ISREG(os.fstat(file).st_mode):
-        return None
-    start = os.lseek(file, 0, os.SEEK_CUR)
     try:
-        items = inputs.read(name, inputs.lines(file, threading.Event()))
-        return sum(isinstance(item, inputs.Item) for item in items)
-    except inputs.Unreadable as error:
-        raise _wrong(str(error)) from None
-    finally:
+        items = _items(file, options, threading.Event())
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            return None
+        start = os.lseek(file, 0, os.SEEK_CUR)
+        total = sum(isinstance(item, Item) for item in items)
         os.lseek(file, start, os.SEEK_SET)
+    except Unreadable as error:
+        raise _wrong(str(error)) from None
+    except OSError as error:
+        raise _wrong(f"Cannot read the input: {error}.") from None
+    return total
 
 
 def _display(total: int | None, options: dict[str, Any]) -> displays.Display:

@@ -1,6 +1,7 @@
 """`manage.py setup`: prepares the database and prints a sign-in link. Safe to repeat."""
 
 import os
+import socket
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ SAMPLE_BRIEF = (
     "A web app for a small clinic: patients sign up, book and cancel appointments; doctors publish "
     "their free slots. Change this brief to your own project's, or start a new project beside it."
 )
+ALL_ADDRESSES = ("0.0.0.0", "::")
 # The address in the link for a server that listens on all addresses.
 LOCAL_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 
@@ -41,6 +43,8 @@ class Command(BaseCommand):
         create_first_project()
         self.stdout.write(sign_in_line(site_address(host, port)))
         self.stdout.write(model_notice())
+        for line in reach_lines(host, port):
+            self.stdout.write(line)
 
 
 def create_first_project() -> None:
@@ -60,6 +64,38 @@ def sign_in_line(address: str) -> str:
         return f"Sign in at {address}{reverse('sign-in')}"
     link = address + reverse("sign-in-link", args=[make_token(user)])
     return f"Sign in as {user.username} (this link works once, within an hour): {link}"
+
+
+def reach_lines(host: str, port: str) -> list[str]:
+    """Returns how the page of a server that listens on all addresses is reached; else nothing."""
+    if host not in ALL_ADDRESSES:
+        return []
+    if "*" in settings.ALLOWED_HOSTS:
+        return [f"The server listens on all addresses, port {port}, under any name."]
+    site = urlsplit(settings.SITE_URL).hostname
+    names = [name for name in settings.ALLOWED_HOSTS if name not in ALL_ADDRESSES]
+    places = [f"http://{name}:{port}" for name in names if name != site]
+    places += [settings.SITE_URL] if site else []
+    lines = [f"The server listens on all addresses, port {port}, under these names only:"]
+    lines.append("  " + ", ".join(places))
+    missing = [name for name in own_names() if name not in names]
+    if missing and not settings.SITE_URL:
+        lines.append(
+            "For other machines, set the names that people type, for example "
+            f"ALLOWED_HOSTS={','.join([*names, *missing])}, or SITE_URL=http://{missing[0]}:{port}."
+        )
+    return lines
+
+
+def own_names() -> list[str]:
+    """Returns the name and the addresses of this machine, as far as it knows them."""
+    name = socket.gethostname()
+    try:
+        found = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
+    except OSError:
+        found = []
+    addresses = dict.fromkeys(str(place[0]) for *_, place in found)
+    return [name.lower(), *(one for one in addresses if not one.startswith("127."))]
 
 
 def site_address(host: str, port: str) -> str:

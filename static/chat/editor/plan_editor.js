@@ -4,7 +4,7 @@
 import { showAlert } from "../support/alert.js";
 import { clone, closest, find, findAll, setText, slot } from "../support/dom.js";
 import { isObject, withSpaces } from "../support/labels.js";
-import { request } from "../support/rest.js";
+import { api, request } from "../support/rest.js";
 import { schemaForm } from "./schema_form.js";
 
 /** @typedef {Omit<PlanStep, "status">} EditedStep */
@@ -75,7 +75,7 @@ function loadStyle() {
 }
 
 async function fetchTools() {
-  const response = await request("GET", "/api/tools/");
+  const response = await request("GET", `${api}tools/`);
   if (!response?.ok) return null;
   /** @type {Tool[]} */
   const list = response.body.results ?? response.body;

@@ -1,7 +1,10 @@
 // Requests to the REST API, with the site's cookie and its CSRF token.
 
+// The site may be served below a path, such as /samurai/static/chat/support/rest.js.
+export const api = new URL("../../../api/", import.meta.url).pathname;
+
 /** @type {(kind: string, id: string, action?: string) => string} */
-export const apiPath = (kind, id, action = "") => `/api/${kind}/${id}/${action ? `${action}/` : ""}`;
+export const apiPath = (kind, id, action = "") => `${api}${kind}/${id}/${action ? `${action}/` : ""}`;
 
 function csrfToken() {
   /** @type {HTMLInputElement | null} */
