@@ -6,7 +6,7 @@ import json
 from typing import Any, NoReturn
 
 from agent.exceptions import Refused
-from agent.text.words import is_text
+from agent.support.words import is_text
 
 MAX_DEPTH = 32
 MAX_NUMBER = 2**63 - 1

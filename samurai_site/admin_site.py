@@ -61,7 +61,11 @@ def rows() -> list[tuple[str, str, str]]:
         ("SAMURAI_MODEL", "Model name", settings.SAMURAI_MODEL if has_server() else "-"),
         ("OPENAI_BASE_URL", "Model server", _server()),
         ("OPENAI_API_KEY", "API key", "set" if settings.OPENAI_API_KEY else "not set"),
-        ("SAMURAI_MODEL_CONTEXT", "Window of the model", str(settings.SAMURAI_MODEL_CONTEXT or "-")),
+        (
+            "SAMURAI_MODEL_CONTEXT",
+            "Window of the model",
+            str(settings.SAMURAI_MODEL_CONTEXT or "-"),
+        ),
         ("SAMURAI_MODEL_TIMEOUT", "Timeout of a call", f"{settings.SAMURAI_MODEL_TIMEOUT} s"),
         ("SAMURAI_RUN_TIMEOUT", "Timeout of a run", f"{settings.SAMURAI_RUN_TIMEOUT} s"),
         (

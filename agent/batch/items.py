@@ -12,7 +12,7 @@ from uuid import UUID
 from agent.batch.lines import UNDECODED
 from agent.exceptions import Refused
 from agent.runs.runs import checked_content
-from agent.text.words import is_text
+from agent.support.words import is_text
 
 MAX_ID = 200  # characters
 

@@ -14,7 +14,7 @@ from django.db.models import Max
 
 from agent.exceptions import ToolFailed
 from agent.models import Task
-from agent.text.words import storable
+from agent.support.words import storable
 
 MAX_TITLE = 200
 # Levels of nested tasks. People do not read deeper boards.

@@ -16,9 +16,9 @@ from agent.change import Change
 from agent.exceptions import ToolFailed
 from agent.models import SearchEntry, Task
 from agent.support import raw_sql
+from agent.support.words import storable
 from agent.text import search_index
 from agent.text.references import as_id, by_title
-from agent.text.words import storable
 
 # The fields that are a value of the task alone, which a person edits and a model reads as it is.
 PLAIN_FIELDS = ("title", "description", "status", "priority")

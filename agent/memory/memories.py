@@ -17,9 +17,9 @@ from agent.change import Change
 from agent.exceptions import ToolFailed
 from agent.llm.base import MemoryNote
 from agent.models import Memory, MemoryRevision, Message, Run, SearchEntry
+from agent.support.words import same_text, storable, text_key
 from agent.text import search_index
 from agent.text.references import as_id, by_title
-from agent.text.words import same_text, storable, text_key
 
 logger = logging.getLogger(__name__)
 

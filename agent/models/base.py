@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from django.db import models
 from django.db.models.expressions import RawSQL
 
-from agent.text.words import text_key
+from agent.support.words import text_key
 
 M = TypeVar("M", bound=models.Model)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from agent.exceptions import PlanInvalid
 from agent.plan import MAX_STEPS, Plan, Step, StepType
-from agent.text.words import is_text
+from agent.support.words import is_text
 
 MAX_TEXT = 2_000  # characters of a summary or a description
 MAX_ID = 40

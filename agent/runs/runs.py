@@ -22,7 +22,7 @@ from agent.exceptions import Refused
 from agent.models import ApprovalMode, ChatSession, Message, Run, Task
 from agent.runs import wake
 from agent.support import raw_sql
-from agent.text.words import is_text
+from agent.support.words import is_text
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

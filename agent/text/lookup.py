@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping
 from typing import TypeVar
 from uuid import UUID
 
-from agent.text.words import same_text, stem, stems, terms, unspaced
+from agent.support.words import same_text, stem, stems, terms, unspaced
 
 Key = TypeVar("Key", bound=Hashable)
 

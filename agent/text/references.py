@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from agent.exceptions import AmbiguousReference, ToolFailed
+from agent.support.words import text_key
 from agent.text import lookup, search_index
-from agent.text.words import text_key
 
 # Candidates that are compared with a reference, and those that an error message names.
 _MAX_COMPARED, _MAX_NAMED = 1000, 5

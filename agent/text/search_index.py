@@ -13,7 +13,7 @@ from django.db import connection
 
 from agent.models import SearchEntry
 from agent.support import raw_sql
-from agent.text.words import index_text, terms
+from agent.support.words import index_text, terms
 
 # Query terms. The first 50 different words of a long message describe its subject well enough.
 MAX_TERMS = 50

@@ -22,7 +22,7 @@ from agent.models.projects import Role
 from agent.runs import approvals, ending, runs
 from agent.runs.runs import MessageRequest
 from agent.support import database
-from agent.text.words import is_text
+from agent.support.words import is_text
 from chat import access
 from chat.api import run_filter, sse
 from chat.api.ag_ui_events import Translation

@@ -203,7 +203,9 @@ async def test_a_worker_that_froze_while_it_wrote_holds_up_nobody(site: Site) ->
             assert (await end_of(near, "Freeze and write"))[-1]["type"] == "complete"
         finally:
             frozen.send_signal(signal.SIGCONT)
-        assert await eventually(lambda: "Another worker has already ended job" in frozen.log.read_text())
+        assert await eventually(
+            lambda: "Another worker has already ended job" in frozen.log.read_text()
+        )
         assert "Traceback" not in frozen.log.read_text()
         assert frozen.process.poll() is None
     site.check_done_once("Freeze and write")

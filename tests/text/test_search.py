@@ -13,8 +13,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from agent.models import Project, SearchEntry
+from agent.support.words import terms
 from agent.text import search_index
-from agent.text.words import terms
 
 Add = Callable[..., UUID]
 

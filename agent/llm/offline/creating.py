@@ -13,7 +13,7 @@ from agent.llm.offline.plan import LONGEST_LIST, MAX_STEPS, Impossible, Plan
 from agent.llm.offline.titles import Misread, NewTask, free_text
 from agent.llm.offline.tokens import text_of, words_of
 from agent.llm.offline.vocabulary import COUNT, OPEN, PRIORITY
-from agent.text.words import same_text
+from agent.support.words import same_text
 
 _NO_DATES = "Tasks have no dates and repeat nothing: what was said of a time is in the title only."
 _UNSURE = "Say “… that depends on …”, “… as a subtask of …”, or put the title into quotes."

@@ -18,7 +18,7 @@ from agent.llm.offline.reading import Unread, read
 from agent.llm.offline.titles import Misread
 from agent.llm.offline.tokens import TooLong
 from agent.llm.offline.vocabulary import COUNT, ORDINAL, STATUS_NAMES, word_set
-from agent.text.words import same_text
+from agent.support.words import same_text
 
 _BEGINNING = "Several "
 _ENDING = "Answer with a number or a title."

@@ -15,7 +15,7 @@ from functools import cache
 from agent.llm.offline import vocabulary
 from agent.llm.offline.tokens import Token
 from agent.llm.offline.vocabulary import word_set
-from agent.text.words import STOP
+from agent.support.words import STOP
 
 Tokens = tuple[Token, ...]
 Gaps = Mapping[str, Tokens]

@@ -13,7 +13,7 @@ from agent.llm.offline.names import NotFound, find_memory
 from agent.llm.offline.titles import capitalised, cut, free_text, sentence, without_article
 from agent.llm.offline.tokens import text_of, words_of
 from agent.llm.offline.vocabulary import word_set
-from agent.text.words import same_text, stems
+from agent.support.words import same_text, stems
 
 MAX_CONTENT = 10_000
 _MAX_TITLE = 100

@@ -14,8 +14,8 @@ from typing import Any
 from agent.llm.base import COMPLETED_TASKS, OPEN_TASKS, Context, MemoryBrief
 from agent.llm.offline.matching import Tokens
 from agent.llm.offline.vocabulary import EVERY, LISTED, OPEN, ORDINAL, PRIORITY, word_set
+from agent.support.words import same_text, stem
 from agent.text.lookup import fitting
-from agent.text.words import same_text, stem
 
 _WORD = re.compile(r"[^\W_]+")
 _OFFER = re.compile(r"\[[^\]]*\]\(#say\)")  # an example in an answer, which names nothing

@@ -17,7 +17,7 @@ from agent.llm.offline.reading import Clause
 from agent.llm.offline.titles import Misread, free_text
 from agent.llm.offline.vocabulary import EVERY, KIND, LISTED, OPEN, PLACE, PRIORITY, SIDE, STATUS
 from agent.llm.offline.vocabulary import STATUS_NAMES as NAMES
-from agent.text.words import same_text
+from agent.support.words import same_text
 
 _LIMIT = 50  # of a list in an answer
 _TOO_MUCH = "That is too much for one plan. Please send it in smaller parts."

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from agent.llm.base import MemoryBrief
 from agent.llm.offline.names import Board, Entry
 from agent.llm.offline.vocabulary import OPEN, STATUS_NAMES
-from agent.text.words import stems
+from agent.support.words import stems
 
 _SHOWN = 10
 _UNSEEN = " I looked at the first 100 open tasks and the last 20 completed ones."
