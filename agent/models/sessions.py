@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from agent.models.base import UUIDModel
 from agent.models.projects import Project
+from agent.shorten import shorten
 
 
 class ApprovalMode(models.TextChoices):
@@ -86,4 +87,4 @@ class Message(UUIDModel):
         indexes = [models.Index(fields=["session", "created_at"], name="message_by_time")]
 
     def __str__(self) -> str:
-        return self.content[:60]
+        return shorten(self.content, 60)

@@ -272,7 +272,7 @@ class _Run:
                     id=str(answer.pk),
                     role="assistant",
                     content=answer.content,
-                    html=render(answer.content),
+                    html=render(answer.content, str(answer.pk)),
                 ),
                 usage=self.model.usage.as_json(),
                 duration_ms=duration_ms,

@@ -8,6 +8,7 @@ from agent.llm.offline.grammar import DETAILS, Form
 from agent.llm.offline.matching import Gaps, Tokens, key_of, matches
 from agent.llm.offline.tokens import text_of, words_of
 from agent.llm.offline.vocabulary import PRIORITY, word_set
+from agent.shorten import head, shorten
 
 MAX_TITLE = 200
 _EDGES = " \t.,;:!-–—•"
@@ -128,7 +129,7 @@ def free_text(tokens: Tokens, message: str) -> str:
 def _checked(text: str) -> str:
     if not 1 <= len(text) <= MAX_TITLE or not any(map(str.isalnum, text)):
         what = f"A title has 1 to {MAX_TITLE} characters, with a letter or a number in it."
-        raise Misread("", text[:60] or "the title", what)
+        raise Misread("", shorten(text, 60) or "the title", what)
     return capitalised(text)
 
 
@@ -182,9 +183,9 @@ def cut(text: str, limit: int) -> str:
     """Returns `text` within `limit` characters, at the end of a word when there is one near."""
     if len(text) <= limit:
         return text
-    head = text[: limit - 1]
-    space = head.rfind(" ")
-    return (head[:space] if space > limit // 2 else head).rstrip(_EDGES) + "…"
+    start = head(text, limit - 1)
+    space = start.rfind(" ")
+    return (start[:space] if space > limit // 2 else start).rstrip(_EDGES) + "…"
 
 
 def sentence(text: str) -> str:
