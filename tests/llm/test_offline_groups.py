@@ -11,7 +11,6 @@ from agent.llm.base import COMPLETED_TASKS, StepOutcome
 from tests.support.clinic_board import BOARD, task
 from tests.support.offline_answers import analysed, answered, planned
 
-
 CHANGES: list[tuple[str, str, dict[str, Any]]] = [
     (
         "mark all login tasks as done",

@@ -122,6 +122,7 @@
  * @property {Run[]} runs
  * @property {Change[]} fresh
  * @property {LabelTables} words
+ * @property {{message: number, reason: number}} limits  In characters.
  */
 
 /**
