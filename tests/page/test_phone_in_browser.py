@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.support.batch import change
 from tests.support.browser import Visit
 from tests.support.server import ServerProcess
 
@@ -110,3 +111,12 @@ def test_no_field_for_a_first_project_is_so_small(browser: Browser, server: Serv
     visit.page.goto(visit.url)
     assert fields(visit.page) == 2
     visit.context.close()
+
+
+@pytest.mark.parametrize("place", ["", "agent/task/", "agent/memory/import/", "auth/user/add/"])
+def test_no_field_of_the_admin_panel_is_so_small(phone: Visit, place: str) -> None:
+    statement = "UPDATE auth_user SET is_staff = 1, is_superuser = 1 WHERE username = 'alice'"
+    change(phone.server, statement)
+    phone.page.goto(f"{phone.url}/admin/{place}")
+    assert fields(phone.page) > 0 or place == ""
+    assert phone.page.locator("[maxlength]").count() == 0 or place == "auth/user/add/"
