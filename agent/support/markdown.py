@@ -56,12 +56,20 @@ def _open_link(
     return renderer.renderToken(tokens, index, options, env)
 
 
+class _Links(LinkifyIt):  # type: ignore[misc]  # has no types
+    def test_schema_at(self, text: str, name: str, position: int) -> int:
+        """Returns the length of the address at `position`. A footnote behind it is no part of it."""
+        end = text.find("[^", position)
+        length: int = super().test_schema_at(text if end < 0 else text[:end], name, position)
+        return length
+
+
 def _links() -> LinkifyIt:
     """Finds addresses with a scheme, those that begin with "www." and those of e-mail.
 
     Others are names of files more often than addresses: `README.md`, `setup.py`.
     """
-    linkify = LinkifyIt(options={"fuzzy_link": False})
+    linkify = _Links(options={"fuzzy_link": False})
     for scheme in ("ftp:", "//"):
         linkify.add(scheme, None)
     linkify.add("www.", {"validate": _www, "normalize": _with_scheme})

@@ -77,6 +77,8 @@ def test_lines_of_code_get_no_break() -> None:
     ("text", "address"),
     [
         ("see https://docs.example/a_b?x=1&y=2.", "https://docs.example/a_b?x=1&amp;y=2"),
+        ("See https://docs.example/a[^1].\n\n[^1]: Note", "https://docs.example/a"),
+        ("https://docs.example/__main__.html", "https://docs.example/__main__.html"),
         ("(http://docs.example:8000/a)", "http://docs.example:8000/a"),
         ("at www.docs.example/a, today", "http://www.docs.example/a"),
         ("write to ana@example.org!", "mailto:ana@example.org"),

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.browser
 HEBREW = "לכתוב את המסמכים"
 ARABIC = "اكتب الوثائق"
 # Of each block with a direction of its own and a text: where it is, its direction, where its text begins.
-LAID_OUT = """() => [...document.querySelectorAll("#entries [dir], #panels [dir], #title, .side [dir]")]
+LAID_OUT = """() => [...document.querySelectorAll("#entries [dir], #panels [dir], #title")]
   .filter((one) => one.textContent.trim() && one.checkVisibility())
   .map((one) => {
     const { direction, textAlign } = getComputedStyle(one);
@@ -130,8 +130,8 @@ def test_titles_and_fields_have_the_direction_of_their_text(visit: Visit) -> Non
         assert field.evaluate(DIRECTION) == way
     assert page.locator('[data-slot="task-title"]').first.evaluate(DIRECTION) == "rtl"
     page.locator(".task [data-open]").first.click()
-    assert page.get_by_label("Title").evaluate(DIRECTION) == "rtl"
-    description = page.get_by_label("Description").last
+    assert page.locator('.detail [name="title"]').evaluate(DIRECTION) == "rtl"
+    description = page.locator('.detail [name="description"]')
     description.fill(HEBREW)
     assert description.evaluate(DIRECTION) == "rtl"
 

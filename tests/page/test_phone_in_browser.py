@@ -47,7 +47,7 @@ def test_enter_makes_a_new_line_and_the_button_sends(phone: Visit) -> None:
     page.keyboard.type("open?")
     assert field.input_value() == "What is\nopen?"
     assert page.locator("#outbox > *, .exchange").count() == 0
-    page.get_by_role("button", name="Send").tap()
+    page.get_by_role("button", name="Send", exact=True).tap()
     phone.wait_for("succeeded")
     assert page.locator('[data-slot="said-content"]').first.inner_text() == "What is\nopen?"
 
@@ -79,13 +79,13 @@ def test_with_a_keyboard_and_a_mouse_enter_sends_and_the_hint_says_so(visit: Vis
 def test_no_field_of_a_session_is_so_small_that_a_phone_zooms(phone: Visit) -> None:
     page = phone.live()
     phone.page.locator("#message").fill("I need: 1. booking 2. reminders 3. invoices")
-    page.get_by_role("button", name="Send").tap()
+    page.get_by_role("button", name="Send", exact=True).tap()
     phone.wait_for("succeeded")
     page.locator("#message").fill("Remember that we use Django")
-    page.get_by_role("button", name="Send").tap()
+    page.get_by_role("button", name="Send", exact=True).tap()
     phone.wait_for("succeeded", "succeeded")
     page.locator("#message").fill("Delete the booking task and delete the invoices task")
-    page.get_by_role("button", name="Send").tap()
+    page.get_by_role("button", name="Send", exact=True).tap()
     phone.wait_for("succeeded", "succeeded", "waiting")
     before = fields(page)
     page.get_by_role("button", name="Edit…").tap()
@@ -98,11 +98,9 @@ def test_no_field_of_a_session_is_so_small_that_a_phone_zooms(phone: Visit) -> N
         assert fields(page) > before
 
 
-@pytest.mark.parametrize("place", ["/accounts/sign-in/", "/projects/{project}/", "/api/docs/"])
+@pytest.mark.parametrize("place", ["/accounts/sign-in/", "/projects/{project}/"])
 def test_no_field_of_another_page_is_so_small_either(phone: Visit, place: str) -> None:
     phone.page.goto(phone.url + place.format(project=phone.server.project))
-    if place == "/api/docs/":
-        phone.page.locator(".opblock-tag").first.wait_for()
     assert fields(phone.page) > 0
 
 
