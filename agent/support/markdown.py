@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,11 +57,15 @@ def _open_link(
     return renderer.renderToken(tokens, index, options, env)
 
 
+_ADDRESS = re.compile(r"(?:(?!\[\^)\S)*")
+
+
 class _Links(LinkifyIt):  # type: ignore[misc]  # has no types
     def test_schema_at(self, text: str, name: str, position: int) -> int:
         """Returns the length of the address at `position`. A footnote behind it is no part of it."""
-        end = text.find("[^", position)
-        length: int = super().test_schema_at(text if end < 0 else text[:end], name, position)
+        found = _ADDRESS.match(text, position)
+        assert found is not None, "it may be empty"
+        length: int = super().test_schema_at(text[: found.end()], name, position)
         return length
 
 
