@@ -107,7 +107,7 @@ def test_a_title_in_an_edited_plan_tells_how_much_it_is_too_long(waiting: Visit)
 def test_a_reason_that_is_too_long_stays_in_its_field(waiting: Visit) -> None:
     page = waiting.page
     page.locator("summary:visible", has_text="Reject…").click()
-    field = page.get_by_label("What should change?")
+    field = page.get_by_role("textbox", name="What should change?")
     field.fill("x" * 12_345)
     page.get_by_role("button", name="Reject", exact=True).click()
     assert "12,345 of 10,000 characters" in alert(page)
