@@ -125,9 +125,9 @@ def test_a_task_is_copied_as_markdown_with_those_within_it(
     page.locator(".task [data-open]").first.click()
     page.locator('.detail [name="description"]').fill("For *users*.\n\n    make run")
     page.locator('.detail [name="title"]').focus()
-    page.get_by_text("Saved.").wait_for()
+    page.locator(".told", has_text="Saved.").wait_for()
     page.locator(".task .detail").get_by_role("button", name="Copy as Markdown").click()
-    page.get_by_text("Copied.").wait_for()
+    page.locator(".told", has_text="Copied.").wait_for()
     assert clipboard(page) == (
         "# Write the docs\n\nFor *users*.\n\n    make run\n\n- [ ] Read the code"
     )
