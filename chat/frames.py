@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, StrictInt, StrictStr, ValidationError
 
 from agent.exceptions import Refused
+from agent.support.invalid import message
 from chat import strict_json
 
 MAX_REASON = 10_000  # characters
@@ -88,9 +89,9 @@ def parse(frame: dict[str, Any]) -> ClientFrame:
     try:
         return FRAMES[kind].model_validate(frame)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
+        first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise Refused("invalid_frame", f"{place}: {first['msg']}") from None
+        raise Refused("invalid_frame", f"{place}: {message(first)}") from None
 
 
 def client_id_of(frame: dict[str, Any]) -> str | None:

@@ -29,8 +29,10 @@ from agent.llm.factory import model_notice
 from agent.models import ChatSession, Project, Run, Task
 from agent.models.projects import Role
 from agent.runs import rerun
+from agent.runs.runs import MAX_CONTENT
 from chat import access, feedback, labels, panels, transcript_pages
 from chat.forms import ProjectForm
+from chat.frames import MAX_REASON
 from chat.slash_commands import COMMANDS
 from chat.static_files import modules
 from chat.transcript import Gap, Transcript
@@ -152,6 +154,7 @@ def _page(session: ChatSession, transcript: Transcript, user: User) -> dict[str,
         "runs": transcript.unfinished_as_json(),
         "fresh": [asdict(change) for change in transcript.fresh.values()],
         "words": labels.TABLES,
+        "limits": {"message": MAX_CONTENT, "reason": MAX_REASON},
     }
 
 

@@ -54,6 +54,13 @@ class LargeTableAdmin(ModelAdmin):
     list_per_page = 50
     paginator = BoundedPaginator
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Lets people paste a text that is too long: the form tells its length, and cuts nothing."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None:
+            field.widget.attrs.pop("maxlength", None)
+        return field
+
 
 class AgentRecordAdmin(LargeTableAdmin):
     """Rows that only the agent creates. They are deleted with their project or session, not one by

@@ -8,6 +8,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.core.validators import MaxLengthValidator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -45,7 +46,9 @@ class RevisionInline(ReadOnlyInline):
 
 
 class MemoryForm(Form):
-    content = forms.CharField(max_length=memories.MAX_CONTENT, widget=forms.Textarea)
+    content = forms.CharField(
+        validators=[MaxLengthValidator(memories.MAX_CONTENT)], widget=forms.Textarea
+    )
 
 
 @admin.register(Memory)

@@ -17,7 +17,6 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import Truncator
 
 from agent.admin import actions, exports, transcript
 from agent.admin.base import (
@@ -38,6 +37,7 @@ from agent.event_log import events
 from agent.event_log.events import EventType
 from agent.exceptions import Refused
 from agent.models import ChatSession, Event, Message, Run
+from agent.shorten import shorten
 from agent.support.counts import count
 
 
@@ -248,7 +248,7 @@ class EventAdmin(ReadOnlyAdmin):
 
     @admin.display(description="text")
     def text(self, event: Event) -> str:
-        return Truncator(_main_text(events.read(event.body))).chars(100)
+        return shorten(_main_text(events.read(event.body)), 100)
 
     @admin.display(description="time")
     def time(self, event: Event) -> datetime:

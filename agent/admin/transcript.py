@@ -70,7 +70,7 @@ def _exchange(run: Run) -> Exchange:
         usage=_usage(run),
         phases=[(row.phase, duration(row.duration_ms)) for row in run.phases.all()],
         plans=[(plan, [_step(step) for step in plan.steps.all()]) for plan in run.plans.all()],
-        answer=mark_safe(markdown.render(text)),
+        answer=mark_safe(markdown.render(text, str(run.pk))),
     )
 
 

@@ -14,6 +14,7 @@ from django.db.models import Max
 
 from agent.exceptions import ToolFailed
 from agent.models import Task
+from agent.support.counts import too_long
 from agent.support.words import storable
 
 MAX_TITLE = 200
@@ -29,8 +30,10 @@ _edges: Any = Task.depends_on.through
 
 def title(text: str) -> str:
     title = storable(text)
-    if not 1 <= len(title) <= MAX_TITLE:
-        raise ToolFailed(f"A title must have 1 to {MAX_TITLE} characters, not {len(title)}.")
+    if not title:
+        raise ToolFailed("The title is empty.")
+    if len(title) > MAX_TITLE:
+        raise ToolFailed(f"{too_long('The title', len(title), MAX_TITLE)}.")
     return title
 
 

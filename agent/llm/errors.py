@@ -22,6 +22,7 @@ from agent.exceptions import (
 )
 from agent.llm import endpoints, refusals
 from agent.llm.reading import clean
+from agent.shorten import shorten
 
 MAX_QUOTE = 300  # characters of a server's own text in an error message
 _KEY = re.compile(r"\bsk-[\w*.-]+")
@@ -203,7 +204,7 @@ def _quoted(body: Any, server: Server) -> str:
     text = _SPACE.sub(" ", server.without_key(clean(_text_of(body)))).strip()
     if not text or text.startswith("<"):
         return "."
-    return f": “{text[:MAX_QUOTE]}…”" if len(text) > MAX_QUOTE else f": “{text}”"
+    return f": “{shorten(text, MAX_QUOTE)}”"
 
 
 def _text_of(body: Any, depth: int = 0) -> str:

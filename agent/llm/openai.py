@@ -27,6 +27,7 @@ from agent.llm.fitting import Prompt
 from agent.llm.prompts import compact
 from agent.llm.reading import parse
 from agent.llm.structured_output import Question
+from agent.shorten import shorten
 
 OFFICIAL = "https://api.openai.com/v1"
 MAX_TITLE = 200
@@ -174,4 +175,6 @@ def _without_nulls(plan: dict[str, Any], tools: Sequence[ToolSpec]) -> dict[str,
 def _note(note: _Note, known: set[str]) -> MemoryNote:
     """Returns the note, as a new one when its id is none that the model was shown."""
     memory_id = note.memory_id if note.memory_id in known else None
-    return MemoryNote(note.title[:MAX_TITLE], note.content, note.kind, note.category, memory_id)
+    return MemoryNote(
+        shorten(note.title, MAX_TITLE), note.content, note.kind, note.category, memory_id
+    )

@@ -13,6 +13,7 @@ from agent.llm.base import Usage
 from agent.llm.errors import MAX_QUOTE, RequestFailed, Server, from_error, web_page
 from agent.llm.reading import parse, reasoning_of, text_of
 from agent.llm.reasoning import without_reasoning
+from agent.shorten import shorten
 
 
 def read(response: httpx2.Response, server: Server) -> dict[str, Any]:
@@ -161,7 +162,7 @@ def abnormal_end(reason: Any) -> ModelError | None:
         case Ending.UNKNOWN:
             return ModelTruncated(
                 f"The answer may be incomplete: the model's server ended it with"
-                f" “{str(reason)[:MAX_QUOTE]}”."
+                f" “{shorten(str(reason), MAX_QUOTE)}”."
             )
     return None
 
@@ -175,7 +176,7 @@ def refusal_of(message: Mapping[str, Any]) -> str:
 
 
 def declined(refusal: str, server: Server) -> ModelRefused:
-    text = server.without_key(refusal)[:MAX_QUOTE]
+    text = shorten(server.without_key(refusal), MAX_QUOTE)
     return ModelRefused(f"The model declined to answer: “{text}”")
 
 

@@ -17,6 +17,7 @@ from agent.change import Change
 from agent.exceptions import ToolFailed
 from agent.llm.base import MemoryNote
 from agent.models import Memory, MemoryRevision, Message, Run, SearchEntry
+from agent.support.counts import too_long
 from agent.support.words import same_text, storable, text_key
 from agent.text import search_index
 from agent.text.references import as_id, by_title
@@ -238,10 +239,10 @@ def _set(
 
 def _text(name: str, text: str, minimum: int, maximum: int) -> str:
     text = storable(text)
-    if not minimum <= len(text) <= maximum:
-        raise ToolFailed(
-            f"The {name} must have {minimum} to {maximum:,} characters, not {len(text):,}."
-        )
+    if len(text) < minimum:
+        raise ToolFailed(f"The {name} is empty.")
+    if len(text) > maximum:
+        raise ToolFailed(f"{too_long(f'The {name}', len(text), maximum)}.")
     return text
 
 

@@ -9,6 +9,7 @@ from agent.models.base import SoftDeleteModel, TextKeyField, UUIDModel
 from agent.models.projects import Project
 from agent.models.runs import Run
 from agent.models.sessions import Message
+from agent.shorten import shorten
 
 
 class Memory(SoftDeleteModel):
@@ -100,4 +101,4 @@ class SearchEntry(models.Model):
         verbose_name_plural = "search entries"
 
     def __str__(self) -> str:
-        return self.body[:60]
+        return shorten(self.body, 60)

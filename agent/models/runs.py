@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from agent.models.base import UUIDModel, literals
 from agent.models.sessions import ApprovalMode, ChatSession, Message
+from agent.shorten import shorten
 
 
 class UnfinishedManager(models.Manager["Run"]):
@@ -189,7 +190,7 @@ class PlanStep(models.Model):
         constraints = [models.UniqueConstraint(fields=["plan", "key"], name="one_step_per_key")]
 
     def __str__(self) -> str:
-        return f"{self.key}: {self.description}"[:80]
+        return shorten(f"{self.key}: {self.description}", 80)
 
 
 class Approval(UUIDModel):

@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from agent.models.base import UUIDModel
 from agent.models.projects import Project
+from agent.shorten import shorten
 
 
 class ApprovalMode(models.TextChoices):
@@ -92,4 +93,4 @@ class Message(UUIDModel):
         ]
 
     def __str__(self) -> str:
-        return self.content[:60]
+        return shorten(self.content, 60)

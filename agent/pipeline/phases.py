@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Iterable
 from dataclasses import asdict
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from agent.event_log import events, texts
 from agent.event_log.log import Done
@@ -261,10 +261,12 @@ class _Run:
     async def _save_answer(self, text: str, steps: list[PlanStep]) -> Finished:
         summary = await database.call(_summary, self.run, steps)
         summary = self._with_left_out(summary, "answer")
-        html = await asyncio.to_thread(render, text)  # here, since a commit makes others wait
+        key = uuid4()
+        html = await asyncio.to_thread(render, text, str(key))  # a commit makes others wait
 
         def effect() -> list[events.Event]:
-            message = Message(session=self.run.session, role=Message.Author.AGENT, content=text)
+            role = Message.Author.AGENT
+            message = Message(pk=key, session=self.run.session, role=role, content=text)
             raw_sql.insert(message)
             self.run.answer = message
             raw_sql.save(self.run, "answer")
@@ -292,7 +294,7 @@ class _Run:
                 id=str(answer.pk),
                 role="assistant",
                 content=answer.content,
-                html=render(answer.content) if html is None else html,
+                html=render(answer.content, str(answer.pk)) if html is None else html,
             ),
             usage=self.model.usage.as_json(),
             duration_ms=duration_ms,

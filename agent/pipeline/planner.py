@@ -15,6 +15,7 @@ from agent.models import PlanRevision, PlanStep, Run
 from agent.plan import Plan, Step, StepType, answer_only
 from agent.plans import parser, store, validation
 from agent.runs import approvals
+from agent.shorten import shorten
 from agent.support import database
 from agent.tools import registry
 
@@ -132,7 +133,7 @@ def _work(plan: Plan, done: Mapping[str, PlanStep]) -> list[tuple[str, Any]]:
 
 def _no_valid_plan(errors: Sequence[str], done: Mapping[str, PlanStep]) -> Plan:
     """Returns a plan with one answer step, which reports that no valid plan was found."""
-    description = f"Say that no valid plan was found: {'; '.join(errors)}"[:500]
+    description = shorten(f"Say that no valid plan was found: {'; '.join(errors)}", 500)
     first = [store.as_step(step) for step in done.values()]
     unused = next(name for n in range(1, 99) if (name := f"s{n}") not in done)
     return Plan(

@@ -8,6 +8,8 @@ from typing import Any
 
 from agent.exceptions import PlanInvalid
 from agent.plan import MAX_STEPS, Plan, Step, StepType
+from agent.shorten import shorten
+from agent.support.counts import too_long
 from agent.support.words import is_text
 
 MAX_TEXT = 2_000  # characters of a summary or a description
@@ -21,8 +23,11 @@ _PLAN = {"summary", "steps"}
 _STEP = {"id", "type", "tool", "description", "arguments", "depends_on"}
 
 
-def parse(raw: Any) -> Plan:
-    """Returns the plan that `raw` describes. Raises `PlanInvalid` with all errors."""
+def parse(raw: Any, *, shortens: bool = True) -> Plan:
+    """Returns the plan that `raw` describes. Raises `PlanInvalid` with all errors.
+
+    `shortens`: descriptions that are too long are shortened; otherwise they are errors.
+    """
     if not isinstance(raw, Mapping):
         raise PlanInvalid(["plan: must be an object"])
     items = raw.get("steps")
@@ -34,9 +39,19 @@ def parse(raw: Any) -> Plan:
         for error in _step_errors(place, item)
     ]
     errors += _plan_errors(raw, items)
+    if not errors and not shortens:
+        errors = _long_descriptions(items)
     if errors:
         raise PlanInvalid(errors)
-    return Plan(raw.get("summary", "")[:MAX_TEXT], tuple(_step(item) for item in items))
+    return Plan(shorten(raw.get("summary", ""), MAX_TEXT), tuple(_step(item) for item in items))
+
+
+def _long_descriptions(items: list[Any]) -> list[str]:
+    return [
+        f"{_name(place, item)}: {too_long('the description', length, MAX_TEXT)}"
+        for place, item in enumerate(items, 1)
+        if (length := len(item.get("description", ""))) > MAX_TEXT
+    ]
 
 
 def _plan_errors(raw: Mapping[str, Any], items: list[Any]) -> list[str]:
@@ -129,7 +144,7 @@ def _step(item: Mapping[str, Any]) -> Step:
     return Step(
         id=item["id"],
         type=StepType(item["type"]),
-        description=item.get("description", "")[:MAX_TEXT],
+        description=shorten(item.get("description", ""), MAX_TEXT),
         tool=item.get("tool") or "",
         arguments=dict(item.get("arguments") or {}),
         depends_on=tuple(dict.fromkeys(item.get("depends_on") or [])),

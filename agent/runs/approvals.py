@@ -123,7 +123,7 @@ async def approve(session: UUID, run: UUID, plan_revision: int, user: User) -> N
 
 async def reject(session: UUID, run: UUID, plan_revision: int, user: User, reason: str) -> None:
     """Requests another plan for `reason`; without a reason, cancels the run. Raises `Refused`."""
-    await _decide(session, run, plan_revision, partial(_reject, user, reason.strip()))
+    await _decide(session, run, plan_revision, partial(_reject, user, reason.rstrip()))
 
 
 async def edit(
@@ -177,7 +177,8 @@ def _reject(user: User, reason: str, approval: Approval) -> list[events.Event]:
 
 def _edit(user: User, steps: Sequence[Any], approval: Approval) -> list[events.Event]:
     try:
-        plan = parser.parse({"summary": approval.plan.summary, "steps": list(steps)})
+        raw = {"summary": approval.plan.summary, "steps": list(steps)}
+        plan = parser.parse(raw, shortens=False)
     except PlanInvalid as error:
         raise Refused("invalid_plan", str(error)) from None
     done = store.succeeded_steps(approval.plan)

@@ -21,7 +21,9 @@ from agent.event_log.log import Done
 from agent.exceptions import Refused
 from agent.models import ApprovalMode, ChatSession, Message, Run, Task
 from agent.runs import wake
+from agent.shorten import shorten
 from agent.support import raw_sql
+from agent.support.counts import too_long
 from agent.support.words import is_text
 
 if TYPE_CHECKING:
@@ -60,14 +62,15 @@ async def start(session: UUID, user: User, request: MessageRequest) -> Run:
 
 
 def checked_content(content: str) -> str:
-    """Returns `content` without surrounding space. Raises `Refused` when it is not a valid message."""
-    content = content.strip()
+    """Returns `content` without space at its end. Raises `Refused` when it is not a valid message.
+
+    Space at the beginning stays: in Markdown it makes code.
+    """
+    content = content.rstrip()
     if not content:
         raise Refused("empty_message", "The message is empty.")
     if len(content) > MAX_CONTENT:
-        raise Refused(
-            "too_large", f"The message has {len(content)} characters; the limit is {MAX_CONTENT}."
-        )
+        raise Refused("too_large", f"{too_long('The message', len(content), MAX_CONTENT)}.")
     if not is_text(content):
         raise Refused("invalid_frame", "The message contains characters that are not text.")
     return content
@@ -154,7 +157,7 @@ def create(session: ChatSession, message: Message, user: User, **fields: Any) ->
 def title_of(content: str) -> str:
     """Returns the title of a session whose first message is `content`, at most `MAX_TITLE` long."""
     words = " ".join(content.split())
-    return words if len(words) <= MAX_TITLE else words[: MAX_TITLE - 1].rstrip() + "…"
+    return shorten(words, MAX_TITLE)
 
 
 def _message_event(run: Run, message: Message, user: User) -> events.Event:

@@ -2,26 +2,105 @@
 
 from __future__ import annotations
 
-import nh3
-from markdown_it import MarkdownIt
+import re
+from collections.abc import Sequence
+from typing import Any
 
-_markdown = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable(
-    ["table", "strikethrough"]
-)
+import nh3
+from linkify_it import LinkifyIt
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from mdit_py_plugins.footnote import footnote_plugin
+from mdit_py_plugins.tasklists import tasklists_plugin
 
 # No images: an image on another host would reveal readers to that host.
 _TAGS = {
     *("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote"),
     *("pre", "code", "em", "strong", "s", "a", "table", "thead", "tbody", "tr", "th", "td"),
+    *("input", "sup", "section"),
 }
+_ATTRIBUTES = {
+    "a": {"href", "title", "target", "id", "class"},
+    "code": {"class"},
+    "input": {"checked", "disabled"},
+    "li": {"id", "class"},
+    "ol": {"start", "class"},
+    **{tag: {"class"} for tag in ("ul", "sup", "section", "hr")},
+}
+# What a task list's box always has. Nobody can check it: the text is the agent's.
+_BOX = {"input": {"type": "checkbox", "disabled": "", "aria-label": "Done"}}
 
 
-def render(text: str) -> str:
-    """Returns `text` as HTML without scripts, styles, images or links that run code."""
+def render(text: str, key: str) -> str:
+    """Returns `text` as HTML without scripts, styles, images or links that run code.
+
+    `key` makes the ids of footnotes unique among all texts of a page.
+    """
     return nh3.clean(
-        _markdown.render(text),
+        _markdown.render(text, {"docId": key}),
         tags=_TAGS,
-        attributes={"a": {"href", "title"}, "ol": {"start"}, "code": {"class"}},
+        attributes=_ATTRIBUTES,
+        set_tag_attribute_values=_BOX,
         url_schemes={"http", "https", "mailto"},
-        link_rel="noopener nofollow",
+        link_rel="noopener noreferrer nofollow",
     )
+
+
+def _open_link(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
+) -> str:
+    """A link to another page opens in a new tab, so that nobody loses the session's page."""
+    token = tokens[index]
+    if not str(token.attrGet("href")).startswith("#"):
+        token.attrSet("target", "_blank")
+    return renderer.renderToken(tokens, index, options, env)
+
+
+_ADDRESS = re.compile(r"(?:(?!\[\^)\S)*")
+
+
+class _Links(LinkifyIt):  # type: ignore[misc]  # has no types
+    def test_schema_at(self, text: str, name: str, position: int) -> int:
+        """Returns the length of the address at `position`. A footnote behind it is no part of it."""
+        found = _ADDRESS.match(text, position)
+        assert found is not None, "it may be empty"
+        length: int = super().test_schema_at(text[: found.end()], name, position)
+        return length
+
+
+def _links() -> LinkifyIt:
+    """Finds addresses with a scheme, those that begin with "www." and those of e-mail.
+
+    Others are names of files more often than addresses: `README.md`, `setup.py`.
+    """
+    linkify = _Links(options={"fuzzy_link": False})
+    for scheme in ("ftp:", "//"):
+        linkify.add(scheme, None)
+    linkify.add("www.", {"validate": _www, "normalize": _with_scheme})
+    return linkify
+
+
+def _www(linkify: LinkifyIt, text: str, position: int) -> int:
+    """Returns how long the address is behind its "www.", or 0 when there is none."""
+    if position > 4 and (text[position - 5].isalnum() or text[position - 5] in "@.-/"):
+        return 0
+    length: int = linkify.test_schema_at(f"http://{text[position:]}", "http:", len("http:"))
+    return max(0, length - len("//"))
+
+
+def _with_scheme(_: LinkifyIt, match: Any) -> None:
+    match.url = f"http://{match.url}"
+
+
+def _parser() -> MarkdownIt:
+    # `breaks`: a model, or a person whom it quotes, means the line breaks that it writes.
+    markdown = MarkdownIt("commonmark", {"html": False, "linkify": True, "breaks": True})
+    markdown.enable(["table", "strikethrough", "linkify"])
+    markdown.use(footnote_plugin, inline=False).use(tasklists_plugin)
+    markdown.add_render_rule("link_open", _open_link)
+    markdown.linkify = _links()
+    return markdown
+
+
+_markdown = _parser()

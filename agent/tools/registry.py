@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from agent.change import Change
 from agent.llm.base import ToolSpec
 from agent.plan import path_text, placeholders, replace
+from agent.support.invalid import message
 from agent.tools import schemas
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class Tool:
             )
         except ValidationError as error:
             return [
-                f"{path_text(item['loc'])}: {item['msg']}"
+                f"{path_text(item['loc'])}: {message(item)}"
                 for item in error.errors(include_url=False)
                 if item["type"] == "extra_forbidden"
                 or not any(item["loc"][: len(place)] == place for place in open_places)

@@ -22,6 +22,7 @@ from chat.api.serializers import (
     ToolSerializer,
 )
 from chat.api.views import ApiView, PageQuery, location
+from chat.text_limit import TextField
 
 
 class Me(ApiView):
@@ -42,7 +43,7 @@ class Tools(ApiView):
 
 
 class TokenInput(serializers.Serializer[ApiToken]):
-    name = serializers.CharField(max_length=100, allow_blank=True, default="")
+    name = TextField(max_length=100, allow_blank=True, default="")
     scope = serializers.ChoiceField(ApiToken.Scope.choices, default=ApiToken.Scope.WRITE)
 
 

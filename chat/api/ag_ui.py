@@ -22,6 +22,7 @@ from agent.models.projects import Role
 from agent.runs import approvals, ending, runs
 from agent.runs.runs import MessageRequest
 from agent.support import database
+from agent.support.counts import too_long
 from agent.support.words import is_text
 from chat import access
 from chat.api import run_filter, sse
@@ -32,6 +33,7 @@ from chat.api.schema import operation, stream_of
 from chat.api.sessions import start_in
 from chat.api.views import ApiView, on_loop
 from chat.connection_identity import ConnectionIdentity
+from chat.frames import MAX_REASON
 from chat.models import Alias
 
 MAX_NAME = 255  # characters of a threadId or runId
@@ -201,7 +203,11 @@ class AgUi(ApiView):
             raise ValidationError({"resume": ["The payload needs a boolean `approved`."]})
         ids = (run.session_id, run.pk)
         if not payload["approved"]:
-            on_loop(approvals.reject, *ids, revision, user, str(payload.get("reason") or ""))
+            reason = str(payload.get("reason") or "")
+            if len(reason) > MAX_REASON:
+                text = too_long("The reason", len(reason), MAX_REASON)
+                raise ValidationError({"resume": [f"{text}."]})
+            on_loop(approvals.reject, *ids, revision, user, reason)
             return
         if isinstance(payload.get("steps"), list):
             on_loop(approvals.edit, *ids, revision, user, payload["steps"])

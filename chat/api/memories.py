@@ -21,23 +21,20 @@ from chat.api.idempotency import once
 from chat.api.schema import operation
 from chat.api.serializers import MemorySerializer, RevisionSerializer
 from chat.api.views import EditView, InSession, PageQuery, location
+from chat.text_limit import TextField
 
 
 class MemoryInput(serializers.Serializer[Memory]):
-    title = serializers.CharField(max_length=memories.MAX_TITLE)
-    content = serializers.CharField(max_length=memories.MAX_CONTENT)
+    title = TextField(max_length=memories.MAX_TITLE)
+    content = TextField(max_length=memories.MAX_CONTENT)
     kind = serializers.ChoiceField(Memory.Kind.choices, default=Memory.Kind.FACT)
-    category = serializers.CharField(
-        max_length=memories.MAX_CATEGORY, allow_blank=True, required=False
-    )
+    category = TextField(max_length=memories.MAX_CATEGORY, allow_blank=True, required=False)
 
 
 class MemoryFilter(PageQuery):
-    q = serializers.CharField(
-        required=False, max_length=1000, help_text="Finds related memories, best first."
-    )
+    q = TextField(required=False, max_length=1000, help_text="Finds related memories, best first.")
     kind = serializers.ChoiceField(Memory.Kind.choices, required=False)
-    category = serializers.CharField(required=False, max_length=memories.MAX_CATEGORY)
+    category = TextField(required=False, max_length=memories.MAX_CATEGORY)
 
 
 class ProjectMemories(EditView):

@@ -22,13 +22,14 @@ from chat.api.idempotency import once
 from chat.api.schema import operation
 from chat.api.serializers import MemberSerializer, ProjectSerializer
 from chat.api.views import ApiView, PageQuery, location
+from chat.text_limit import TextField
 
 logger = logging.getLogger(__name__)
 
 
 class ProjectInput(serializers.Serializer[Project]):
-    name = serializers.CharField(max_length=200)
-    description = serializers.CharField(
+    name = TextField(max_length=200)
+    description = TextField(
         max_length=100_000,
         allow_blank=True,
         required=False,
@@ -93,7 +94,7 @@ class RoleInput(serializers.Serializer[Membership]):
 
 
 class MemberInput(RoleInput):
-    user = serializers.CharField(max_length=150, help_text="The user name.")
+    user = TextField(max_length=150, help_text="The user name.")
 
 
 class ProjectMembers(ApiView):

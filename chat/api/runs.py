@@ -20,6 +20,7 @@ from chat.api.schema import operation
 from chat.api.serializers import FeedbackSerializer, RunSerializer
 from chat.api.views import ApiView, location, on_loop
 from chat.frames import MAX_REASON
+from chat.text_limit import TextField
 
 
 def show_run(view: ApiView, run: Run | UUID, status: int = 200) -> Response:
@@ -38,9 +39,7 @@ class RunDetail(ApiView):
 
 
 class ReasonInput(serializers.Serializer[None]):
-    reason = serializers.CharField(
-        max_length=MAX_REASON, allow_blank=True, default="", trim_whitespace=False
-    )
+    reason = TextField(max_length=MAX_REASON, allow_blank=True, default="", trim_whitespace=False)
 
 
 class PlanInput(serializers.Serializer[None]):
@@ -124,11 +123,11 @@ class EditPlan(RunAction):
 
 
 class FeedbackInput(serializers.Serializer[Feedback]):
-    target = serializers.CharField(
+    target = TextField(
         max_length=50, default="answer", help_text="answer, progress, or a plan step's id"
     )
     value = serializers.ChoiceField(Feedback.Value.choices)
-    comment = serializers.CharField(max_length=MAX_REASON, allow_blank=True, default="")
+    comment = TextField(max_length=MAX_REASON, allow_blank=True, default="")
 
 
 class RunFeedback(ApiView):

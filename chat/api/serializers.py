@@ -92,7 +92,9 @@ class MessageSerializer(Model):
 
     def get_html(self, message: Message) -> str | None:
         """The answer as sanitized HTML; null for messages of users."""
-        return render(message.content) if message.role == Message.Author.AGENT else None
+        if message.role != Message.Author.AGENT:
+            return None
+        return render(message.content, str(message.pk))
 
 
 class StepSerializer(Model):

@@ -1,5 +1,6 @@
 // The project page: only its times need a script.
 
-import { localiseAll } from "./support/local_times.js";
+import { localiseAll, renewAtMidnight } from "./support/local_times.js";
 
 localiseAll(document);
+renewAtMidnight();

@@ -8,9 +8,11 @@ import { announce, showAlert } from "./support/alert.js";
 import { startClocks, syncClock } from "./support/clocks.js";
 import { debug } from "./support/debug.js";
 import { byId, closest, findAll, findSlot, slot } from "./support/dom.js";
+import { setUpInputMethods } from "./support/keyboard.js";
 import { unreadable } from "./support/labels.js";
-import { localiseAll } from "./support/local_times.js";
+import { localiseAll, renewAtMidnight } from "./support/local_times.js";
 import { page } from "./support/page.js";
+import { shorten } from "./support/shorten.js";
 import * as tab from "./tab_title.js";
 import * as approvals from "./transcript/approvals.js";
 import { setUpCopyButtons } from "./transcript/copy_buttons.js";
@@ -27,6 +29,7 @@ import { registerChanges } from "./transcript/undo_state.js";
 import { Connection } from "./transport/connection.js";
 import { showConnectionState } from "./transport/connection_status.js";
 
+const TITLE_LIMIT = 60; // characters
 const log = byId("log");
 const title = byId("title");
 const fold = new Fold(page.runs);
@@ -139,9 +142,7 @@ function onMessage({ message }) {
 
 /** As `agent.runs.runs.title_of` names a session. @param {string} content */
 function titleOf(content) {
-  const text = content.split(/\s+/).join(" ").trim();
-  const characters = Array.from(text);
-  return characters.length <= 60 ? text : `${characters.slice(0, 59).join("").trimEnd()}…`;
+  return shorten(content.split(/\s+/).join(" ").trim(), TITLE_LIMIT);
 }
 
 /** @param {RejectedFrame} frame */
@@ -277,7 +278,9 @@ async function detailOf(response) {
 
 // -- start ------------------------------------------------------------------------------------------
 
+setUpInputMethods();
 localiseAll(document);
+renewAtMidnight();
 startClocks(() => fold.active.flatMap((run) => runElement(run.run) ?? []));
 setUpLazyDetails(log);
 setUpOpenState(log);

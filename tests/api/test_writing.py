@@ -47,7 +47,7 @@ async def test_a_message_starts_a_run_that_can_be_read_with_all_that_it_did(
     server: ServerProcess, api: httpx2.AsyncClient
 ) -> None:
     run = await start(api, server.session, "  Create a task to write the docs ")
-    assert run["message"]["content"] == "Create a task to write the docs"
+    assert run["message"]["content"] == "  Create a task to write the docs"
     run = await finished(api, run["id"])
     assert run["status"] == "succeeded"
     assert "Write the docs" in run["answer"]["content"]

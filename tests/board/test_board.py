@@ -88,12 +88,22 @@ def test_an_item_cannot_come_after_itself_or_a_later_one(project: Project, place
     assert not Task.objects.exists()
 
 
-@pytest.mark.parametrize("title", ["", "  \n", "\x00", "x" * 201])
-def test_a_title_has_1_to_200_characters(project: Project, make: Make, title: str) -> None:
+@pytest.mark.parametrize(
+    ("title", "problem"),
+    [
+        ("", "The title is empty"),
+        ("  \n", "The title is empty"),
+        ("\x00", "The title is empty"),
+        ("x" * 1201, "The title is too long: 1,201 of 200 characters"),
+    ],
+)
+def test_a_title_has_1_to_200_characters(
+    project: Project, make: Make, title: str, problem: str
+) -> None:
     task = make("x" * 200)
-    with pytest.raises(ToolFailed, match="1 to 200"):
+    with pytest.raises(ToolFailed, match=problem):
         make(title)
-    with pytest.raises(ToolFailed, match="1 to 200"):
+    with pytest.raises(ToolFailed, match=problem):
         board.update_task(task=task, title=title)
     assert Task.objects.get().title == "x" * 200
 

@@ -139,11 +139,11 @@ def test_a_revision_changes_what_is_given_and_keeps_what_was(project: Project) -
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"title": " "}, "title must have 1 to 200"),
-        ({"title": "x" * 201}, "title must have 1 to 200"),
-        ({"content": "\x00"}, "content must have 1 to 10,000"),
-        ({"content": "x" * 10_001}, "content must have 1 to 10,000"),
-        ({"category": "x" * 51}, "category must have 0 to 50"),
+        ({"title": " "}, "The title is empty"),
+        ({"title": "x" * 201}, "title is too long: 201 of 200 characters"),
+        ({"content": "\x00"}, "The content is empty"),
+        ({"content": "x" * 10_001}, "content is too long: 10,001 of 10,000 characters"),
+        ({"category": "x" * 51}, "category is too long: 51 of 50 characters"),
         ({"kind": "rumour"}, "not 'rumour'"),
     ],
 )

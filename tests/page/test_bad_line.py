@@ -118,11 +118,10 @@ def test_the_page_goes_back_to_the_better_transport_when_it_works_again(visit: V
 def test_a_refusal_without_a_websocket_comes_back_into_the_field(visit: Visit) -> None:
     without_websocket(visit)
     page = visit.live()
-    page.evaluate("document.getElementById('message').removeAttribute('maxlength')")
-    page.locator("textarea").first.fill("x" * 100_001)
+    page.locator("textarea").first.fill("half \0 a thought")
     page.keyboard.press("Enter")
     page.locator("#alert").wait_for()
-    assert page.locator("textarea").first.input_value() == "x" * 100_001
+    assert page.locator("textarea").first.input_value() == "half \0 a thought"
     assert page.locator("#outbox > *").count() == 0
     visit.troubles.clear()  # Chromium tells of the refusal's status
 

@@ -9,6 +9,7 @@ from agent.llm.offline.grammar import DETAILS
 from agent.llm.offline.matching import Tokens, begins, matches
 from agent.llm.offline.tokens import text_of
 from agent.llm.offline.vocabulary import word_set
+from agent.shorten import head
 
 MAX_TITLE = 200
 _EDGES = " \t.,;:!-–—•"
@@ -107,7 +108,7 @@ def free_text(tokens: Tokens) -> str:
 def _checked(text: str) -> str:
     if not 1 <= len(text) <= MAX_TITLE or not any(map(str.isalnum, text)):
         what = f"A title has 1 to {MAX_TITLE} characters, with a letter or a number in it."
-        raise Misread("", text[:60] or "the title", what)
+        raise Misread("", shorten(text, 60) or "the title", what)
     return capitalised(text)
 
 
@@ -153,7 +154,7 @@ def without_article(text: str) -> str:
 def cut(text: str, limit: int) -> str:
     """Returns `text` on one line within `limit` characters, cut at the end of a word if it has one."""
     is_cut = " " in text[: limit - 1]
-    return shorten(text, limit, placeholder="…") if is_cut else text[:limit]
+    return shorten(text, limit, placeholder="…") if is_cut else head(text, limit)
 
 
 def sentence(text: str) -> str:

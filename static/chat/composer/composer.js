@@ -2,8 +2,10 @@
 
 import { showAlert } from "../support/alert.js";
 import { byId, find, findAll } from "../support/dom.js";
+import { isTouchKeyboard } from "../support/keyboard.js";
 import { page } from "../support/page.js";
 import { apiPath, errorText, request } from "../support/rest.js";
+import { lengthOf, tooLong } from "../support/shorten.js";
 import { loadDraft, saveDraft } from "./drafts.js";
 import { addUnsent, removeUnsent, restoreUnsent, unsentMessages } from "./outbox.js";
 import { parseCommand, setUpSlashCommands } from "./slash_commands.js";
@@ -27,6 +29,7 @@ const askFirst = byId("ask-first");
 const UNAVAILABLE = {
   stop: "Nothing is running.", undo: "There is nothing to undo.", again: "There is no answer to regenerate.",
 };
+const { limits } = page;
 let approvalChanges = 0; // counts the changes of the switch on this page
 
 /** @param {Options} options */
@@ -63,11 +66,11 @@ function useOffer(event) {
 
 /** @param {HTMLFormElement} form */
 function setUpField(form) {
+  if (isTouchKeyboard()) field.enterKeyHint = "enter";
   field.addEventListener("keydown", (event) => {
     // Moves the focus to the waiting plan, or to the transcript, whose keys work there.
     if (event.key === "Escape") (find(document, ".approval:not([hidden])") ?? byId("log")).focus();
-    // While composing, Enter chooses a word of an input method.
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    if (event.key !== "Enter" || event.shiftKey || isTouchKeyboard()) return;
     event.preventDefault();
     form.requestSubmit();
   });
@@ -110,22 +113,30 @@ function perform(name, act) {
 
 /** @param {Options} options */
 async function submit({ send, onSent, waitingPlan, act }) {
-  const typed = field.value.trim();
-  const command = parseCommand(typed);
+  const command = parseCommand(field.value.trim());
   if (command?.act) {
     perform(command.act, act);
     return;
   }
-  const content = command ? (command.before + command.rest + command.after).trim() : typed;
-  if (!content) return;
+  const content = command ? (command.before + command.rest + command.after).trim() : field.value.trimEnd();
+  if (!content.trim()) return;
   const plan = waitingPlan();
   const choice = plan ? await askPurpose() : "message";
   if (choice === "") return;
-  showAlert("");
+  const problem = choice === "reject" ? lengthProblem("The reason", content, limits.reason)
+    : lengthProblem("The message", content, limits.message);
+  showAlert(problem);
+  if (problem) return;
   setMessage("");
   if (plan && choice === "reject") send({ ...plan, type: "reject", reason: content });
   else send(addUnsent(content));
   onSent();
+}
+
+/** @type {(name: string, text: string, limit: number) => string} */
+function lengthProblem(name, text, limit) {
+  const length = lengthOf(text);
+  return length > limit ? tooLong(name, length, limit) : "";
 }
 
 /**

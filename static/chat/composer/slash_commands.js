@@ -86,7 +86,7 @@ export function setUpSlashCommands(field, onPick) {
 
   /** @param {KeyboardEvent} event */
   function onKey(event) {
-    if (list.hidden || event.isComposing || event.shiftKey || !Object.hasOwn(keys, event.key)) return;
+    if (list.hidden || event.shiftKey || !Object.hasOwn(keys, event.key)) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     keys[event.key]();

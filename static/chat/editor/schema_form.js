@@ -123,7 +123,7 @@ function placeholderField({ name, value, onChange }, context) {
   const quote = element("q", {}, context.describe(value));
   const box = element("p", { class: "holder" }, `${name}: `, quote, " ", button);
   button.addEventListener("click", () => {
-    const input = element("input", { "aria-label": name });
+    const input = element("input", { "aria-label": name, dir: "auto" });
     input.addEventListener("input", () => onChange(input.value));
     box.replaceChildren(`${name}: `, input);
     onChange("");
@@ -245,9 +245,9 @@ function newControl({ schema, value, isRequired }) {
   }
   const text = valueText(schema, value);
   if (schema.type === "string" && (schema.maxLength ?? 0) <= 500) {
-    return element("input", { value: text, maxlength: schema.maxLength, required: isRequired });
+    return element("input", { value: text, dir: "auto", required: isRequired });
   }
-  const area = element("textarea", { rows: Math.min(6, text.split("\n").length + 1) });
+  const area = element("textarea", { dir: "auto", rows: Math.min(6, text.split("\n").length + 1) });
   area.value = text;
   return area;
 }

@@ -179,11 +179,25 @@ const actions = {
     button.focus();
   },
 
+  async markdown(detail, button) {
+    const text = taskAsMarkdown(board.tasks.get(detail.id));
+    showNote(detail, (await copy(text)) ? "Copied." : "Copy failed: the browser blocked it.");
+    button.focus();
+  },
+
   async use(detail, button) {
     const { title, content, kind, category } = JSON.parse(button.value);
     await send(detail, "PATCH", { title, content, kind, category });
   },
 };
+
+/** The task with those within it. @param {Task | undefined} task */
+function taskAsMarkdown(task) {
+  if (!task) return "";
+  const parts = board.tree(task.id).map(({ task: { title, status }, level }) =>
+    `${"  ".repeat(level - 1)}- [${status === "completed" ? "x" : " "}] ${title}`);
+  return [`# ${task.title}`, task.description, parts.join("\n")].filter(Boolean).join("\n\n");
+}
 
 // -- a task's specification, a memory's revisions ---------------------------------------------------
 

@@ -34,3 +34,24 @@ export function localiseAll(root) {
   const nodes = root.querySelectorAll("time[datetime]");
   for (const node of nodes) localise(node);
 }
+
+const dayOf = () => new Date().toDateString();
+let shownDay = dayOf();
+
+/** A time of today has no date. When the day is over, it gets one. */
+function renewOnNewDay() {
+  if (shownDay === dayOf()) return;
+  shownDay = dayOf();
+  localiseAll(document);
+}
+
+// A timer of a sleeping computer or of a hidden page is late: the page is also renewed when it is seen.
+export function renewAtMidnight() {
+  document.addEventListener("visibilitychange", renewOnNewDay);
+  const wait = () => setTimeout(renew, new Date().setHours(24, 0, 0, 0) - Date.now());
+  const renew = () => {
+    renewOnNewDay();
+    wait();
+  };
+  wait();
+}

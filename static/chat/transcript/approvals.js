@@ -38,7 +38,7 @@ function actionFrame(action, node) {
   if (action === "approve") return { type: "approve", run, plan_revision: planRevision(node) };
   /** @type {HTMLInputElement} */
   const reason = slot(node, "run-reason");
-  return { type: "reject", run, plan_revision: planRevision(node), reason: reason.value.trim() };
+  return { type: "reject", run, plan_revision: planRevision(node), reason: reason.value.trimEnd() };
 }
 
 /** @type {(run: Run, node: HTMLElement, send: (frame: ActionRequest) => boolean) => Promise<void>} */

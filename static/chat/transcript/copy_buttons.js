@@ -1,8 +1,9 @@
-// Buttons that copy code, and links to a place of the page.
+// Buttons that copy code, an answer as Markdown, and links to a place of the page.
 
 import { announce } from "../support/alert.js";
 import { copy } from "../support/clipboard.js";
 import { clone, closest, findAll } from "../support/dom.js";
+import { apiPath, request } from "../support/rest.js";
 
 /** @param {ParentNode} root */
 export function addCopyButtons(root) {
@@ -14,24 +15,39 @@ export function addCopyButtons(root) {
   }
 }
 
-/** @type {(button: HTMLElement, text: string) => Promise<void>} */
+/** @type {(button: HTMLElement, text: string | null) => Promise<void>} */
 async function copyFrom(button, text) {
   const label = button.textContent;
-  const result = (await copy(text)) ? "Copied" : "Copy failed";
+  const copied = text !== null && (await copy(text));
+  const result = copied ? "Copied" : "Copy failed";
   button.textContent = result;
   announce(result);
   setTimeout(() => (button.textContent = label), 1500);
 }
 
+/** The page has it as HTML only. @param {HTMLElement} button */
+async function loadAnswer(button) {
+  /** @type {HTMLElement | null} */
+  const run = button.closest("[data-run]");
+  const response = await request("GET", apiPath("runs", run?.dataset.run ?? ""));
+  return response?.ok ? response.body.answer.content : null;
+}
+
+/** @type {(button: HTMLAnchorElement) => string | Promise<string | null>} */
+function textFor(button) {
+  if ("copy" in button.dataset) return button.href;
+  if ("copyAnswer" in button.dataset) return loadAnswer(button);
+  return (button.closest(".code")?.querySelector("pre")?.textContent ?? "").trimEnd();
+}
+
 /** @param {HTMLElement} log */
 export function setUpCopyButtons(log) {
   addCopyButtons(log);
-  log.addEventListener("click", (event) => {
+  log.addEventListener("click", async (event) => {
     /** @type {HTMLAnchorElement | null} */
-    const button = closest(event, "[data-copy], [data-copy-code]");
+    const button = closest(event, "[data-copy], [data-copy-code], [data-copy-answer]");
     if (!button || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    const code = button.closest(".code")?.querySelector("pre")?.textContent ?? "";
-    copyFrom(button, "copy" in button.dataset ? button.href : code.trimEnd());
+    copyFrom(button, await textFor(button));
   });
 }

@@ -2,6 +2,7 @@
 // session of a thousand runs would have half a million nodes otherwise.
 
 import { find, findAll } from "../support/dom.js";
+import { localiseAll } from "../support/local_times.js";
 
 /** Detached bodies by their details. @type {WeakMap<Element, Element>} */
 const bodies = new WeakMap();
@@ -22,7 +23,10 @@ export function detachClosed(root) {
 /** @param {Element} details */
 export function attach(details) {
   const body = bodies.get(details);
-  if (body) details.append(body);
+  if (body) {
+    localiseAll(body); // the day may have changed
+    details.append(body);
+  }
   bodies.delete(details);
 }
 

@@ -33,13 +33,16 @@ export function addChangeNote(change) {
 
 /** Returns the run's element. @param {Run} run */
 export function renderRun(run) {
-  const node = runElement(run.run) ?? addRun(run);
+  const existing = runElement(run.run);
+  const node = existing ?? newRun(run);
   fillMessage(node, run.said);
   fillHead(node, run);
   fillPlan(node, run);
   fillApproval(node, run);
   fillAnswer(node, run);
   if (node.dataset.status !== run.status) setStatus(node, run);
+  // A text that is there when its element comes into the page is laid out in its own direction at once.
+  if (!existing) entries.append(node);
   return node;
 }
 
@@ -50,7 +53,7 @@ export function renderAnswerText(run) {
 }
 
 /** @param {Run} run */
-function addRun(run) {
+function newRun(run) {
   const node = clone("exchange");
   node.dataset.run = run.run;
   node.id = `run-${run.run}`;
@@ -58,7 +61,6 @@ function addRun(run) {
   for (const button of ["run-undo", "run-retry", "run-regenerate"]) {
     setAttribute(findSlot(node, button), "value", run.run);
   }
-  entries.append(node);
   return node;
 }
 

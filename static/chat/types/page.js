@@ -124,6 +124,7 @@
  * @property {Run[]} runs
  * @property {Change[]} fresh
  * @property {LabelTables} words
+ * @property {{message: number, reason: number}} limits  In characters.
  */
 
 /**

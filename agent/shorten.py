@@ -1,0 +1,30 @@
+"""Shortens texts for people, between grapheme clusters: what a reader sees as one character stays whole.
+
+`static/chat/support/shorten.js` does the same in the browser.
+"""
+
+from __future__ import annotations
+
+import regex
+
+_CLUSTER = regex.compile(r"\X")
+
+
+def shorten(text: str, limit: int) -> str:
+    """Returns `text`, or its beginning and "…", with at most `limit` code points."""
+    return text if len(text) <= limit else head(text, limit - 1).rstrip() + "…"
+
+
+def head(text: str, limit: int) -> str:
+    """Returns the longest beginning of whole grapheme clusters with at most `limit` code points.
+
+    A single cluster that is longer than `limit` is cut.
+    """
+    if len(text) <= limit:
+        return text
+    end = 0
+    for cluster in _CLUSTER.finditer(text):
+        if cluster.end() > limit:
+            break
+        end = cluster.end()
+    return text[: end or limit]

@@ -1,0 +1,67 @@
+"""Shortened texts: what a reader sees as one character stays whole."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+
+from agent.llm.offline import titles
+from agent.models import ChatSession, Message
+from agent.plans import parser
+from agent.runs.runs import MAX_TITLE, title_of
+from agent.shorten import head, shorten
+
+FAMILY = "👨‍👩‍👧‍👦"
+# What a reader sees as one character: several code points each.
+CLUSTERS = [
+    FAMILY,
+    "🇩🇪",
+    "👍🏽",
+    "e\u0301",
+    "नि",
+    "각",
+    "✈\ufe0f",
+    "🏴\U000e0067\U000e0062\U000e007f",
+]
+
+
+@pytest.mark.parametrize("cluster", CLUSTERS)
+@pytest.mark.parametrize("limit", range(2, 24))
+def test_no_cluster_is_cut(cluster: str, limit: int) -> None:
+    text = "ab" + cluster * 10
+    short = shorten(text, limit)
+    assert len(short) <= limit
+    beginning = short.removesuffix("…").removeprefix("ab"[: limit - 1])
+    assert beginning == cluster * (len(beginning) // len(cluster))
+
+
+def test_a_text_within_the_limit_stays() -> None:
+    assert shorten(FAMILY, len(FAMILY)) == FAMILY
+    assert shorten("", 5) == ""
+
+
+def test_a_cluster_that_is_longer_than_the_limit_is_cut() -> None:
+    assert head("e" + "\u0301" * 50, 10) == "e" + "\u0301" * 9
+
+
+def test_the_title_of_a_session_ends_between_clusters() -> None:
+    title = title_of("Plan the holiday of " + FAMILY * 10)
+    assert title == "Plan the holiday of " + FAMILY * 5 + "…"
+    assert len(title) <= MAX_TITLE
+
+
+def test_an_offline_title_ends_between_clusters() -> None:
+    assert titles.cut("x" * 18 + FAMILY, 20) == "x" * 18 + "…"
+    assert titles.cut("plan the " + "🇩🇪" * 10, 18) == "plan the " + "🇩🇪" * 4 + "…"
+
+
+def test_a_description_of_a_model_ends_between_clusters() -> None:
+    step = {"id": "s1", "type": "answer", "description": "x" * 1998 + FAMILY}
+    plan = parser.parse({"summary": "x" * 1999 + FAMILY, "steps": [step]})
+    assert plan.steps[0].description == "x" * 1998 + "…"
+    assert plan.summary == "x" * 1999 + "…"
+
+
+def test_a_message_in_a_list_ends_between_clusters(session: ChatSession, alice: User) -> None:
+    message = Message(session=session, author=alice, content="x" * 58 + FAMILY)
+    assert str(message) == "x" * 58 + "…"
