@@ -95,6 +95,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else Non
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "chat.error_pages.csrf_failure"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'none'"],
@@ -131,7 +132,9 @@ MIDDLEWARE = [
     "chat.compression.CompressionMiddleware",
     "csp.middleware.CSPMiddleware",
     "chat.static_files.StaticFilesMiddleware",
+    "chat.error_pages.method_middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "chat.page_user.page_user_middleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
