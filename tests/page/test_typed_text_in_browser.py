@@ -8,7 +8,16 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.support.browser import Visit
-from tests.support.signing_in import live, look_at, messages, sign_in, sign_out, signed_out
+from tests.support.signing_in import (
+    live,
+    look_at,
+    look_until,
+    messages,
+    sign_in,
+    sign_out,
+    signed_out,
+    user_of,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -105,19 +114,18 @@ def test_a_page_of_another_person_shows_nothing_of_it_when_it_is_looked_at(
     page.locator("#message").fill("half a thought")
     sign_in(other, "dave")
     live(other)
-    with page.expect_navigation():
-        look_at(page)
+    look_until(visit, page, lambda: user_of(page) == "dave")
     live(page)
     assert (pending(page), written(page)) == ([], "")
-    assert page.locator(".side footer span").inner_text() == "dave"
     assert (pending(other), written(other)) == ([], "")
     assert messages(visit) == []
     sign_out(other)
     sign_in(other, "alice")
-    other.close()
+    look_until(visit, page, lambda: user_of(page) == "alice")
     visit.wait(lambda: messages(visit) == [("alice", "What is open?")])
     live(page)
-    assert (pending(page), written(page)) == ([], "half a thought")
+    visit.wait(lambda: pending(page) == [])
+    assert written(page) == "half a thought"
     visit.troubles.clear()
 
 
@@ -130,7 +138,7 @@ def test_a_login_that_replaces_another_one_takes_the_open_pages_along(visit: Vis
     with page.expect_navigation():
         page.get_by_label("Ask before changing anything").check()
     live(page)
-    assert page.locator(".side footer span").inner_text() == "dave"
+    assert user_of(page) == "dave"
     assert written(page) == ""
     assert not page.get_by_label("Ask before changing anything").is_checked()
     assert visit.server.rows("SELECT DISTINCT approval FROM agent_chatsession") == [("auto",)]
@@ -185,10 +193,11 @@ def test_what_waits_in_a_closed_tab_is_sent_by_the_next_one(visit: Visit) -> Non
     write_and_send(page, "What is open?")
     page.close()
     sign_in(other, "dave")
+    other.goto(visit.address)
     live(other)
     sign_out(other)
     sign_in(other, "alice")
-    live(other)
+    other.goto(visit.address)
     other.locator('.exchange[data-status="succeeded"]').wait_for()
     assert pending(other) == []
     assert messages(visit) == [("alice", "What is open?")]
@@ -229,7 +238,7 @@ def test_a_duplicated_tab_has_a_draft_of_its_own(visit: Visit) -> None:
     page.locator("#message").fill("a long draft")
     twin = duplicated(visit, page)
     assert written(twin) == "a long draft"
-    twin.wait_for_function("(name) => sessionStorage['samurai.tab'] !== name", arg=tab_of(page))
+    visit.wait(lambda: tab_of(twin) != tab_of(page))
     twin.locator("#message").fill("")
     page.reload()
     assert written(page) == "a long draft"
@@ -318,11 +327,8 @@ def test_a_sign_in_page_that_was_left_open_signs_in(visit: Visit) -> None:
     live(other)
     sign_in(page, "alice")
     live(page)
-    assert page.locator(".side footer span").inner_text() == "alice"
-    with other.expect_navigation():
-        look_at(other)
-    live(other)
-    assert other.locator(".side footer span").inner_text() == "alice"
+    assert user_of(page) == "alice"
+    look_until(visit, other, lambda: user_of(other) == "alice")
 
 
 def test_a_part_that_is_loaded_after_the_login_ended_is_no_sign_in_page(visit: Visit) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page
+import contextlib
+from collections.abc import Callable
+
+from playwright.sync_api import Error, Page
 
 from tests.support.browser import Visit
 
@@ -31,6 +34,22 @@ def signed_out(visit: Visit) -> Page:
 def look_at(page: Page) -> None:
     """The window gets the focus."""
     page.evaluate("window.dispatchEvent(new Event('focus'))")
+
+
+def look_until(visit: Visit, page: Page, reached: Callable[[], bool]) -> None:
+    """Looks at the page, which may load itself anew meanwhile, until something is reached."""
+
+    def looked() -> bool:
+        with contextlib.suppress(Error):  # the page is being loaded
+            look_at(page)
+            return reached()
+        return False
+
+    visit.wait(looked)
+
+
+def user_of(page: Page) -> str:
+    return page.locator(".side footer span").inner_text()
 
 
 def live(page: Page) -> None:

@@ -13,6 +13,7 @@ const ATTEMPT_MS = 6_000; // a transport without a `hello` in this time is given
 const LONGEST_WAIT_MS = 30_000;
 const SHORTEST_PROBE_WAIT_MS = 5_000;
 const LONGEST_PROBE_WAIT_MS = 60_000;
+const NEW_LOGIN_MS = 1_000;
 const SIGNED_OUT = 4401;
 const OTHER_USER = 4403;
 const GONE = 4404;
@@ -183,13 +184,13 @@ export class Connection {
     }
   }
 
-  // The login of a live connection may have been replaced by a new one, which is tried at once.
+  // The login of a live connection may just be replaced by a new one.
   /** @param {boolean} wasLive */
   #onSignedOut(wasLive) {
     this.#isSignedOut = true;
     this.#startRank = 0;
     this.onState("signed-out");
-    if (wasLive) this.#connect(0);
+    if (wasLive) this.#timers.retry = setTimeout(() => this.#connect(0), NEW_LOGIN_MS);
   }
 
   /** @param {number} ms */
