@@ -39,7 +39,7 @@ class Problem:
 INVALID_HOST = Problem(
     400,
     "invalid_host",
-    "This address is not set up",
+    "Unknown address",
     "The server does not answer to the host name in your address bar. Use the address that you "
     "were given. If you run the server, add the name to the setting ALLOWED_HOSTS, or set "
     "SITE_URL; docs/settings.md explains both.",
@@ -61,7 +61,7 @@ OUTDATED_PAGE = Problem(
 UNKNOWN_ORIGIN = Problem(
     403,
     "csrf_failed",
-    "This address is not set up",
+    "Unknown address",
     "Nothing was saved: the form was sent from an address that the server does not know. Use the "
     "address that you were given. If you run the server, set SITE_URL to this address, or add it "
     "to CSRF_TRUSTED_ORIGINS; docs/settings.md explains both.",

@@ -84,7 +84,7 @@ def large_form(visit: Visit) -> Response | None:
 
 
 PAGES: list[tuple[Callable[[Visit], Response | None], int, str]] = [
-    (unknown_host, 400, "This address is not set up"),
+    (unknown_host, 400, "Unknown address"),
     (outdated_form, 403, "This page is out of date"),
     (viewers_form, 403, "You don't have permission"),
     (missing_page, 404, "Page not found"),
