@@ -205,11 +205,8 @@ def test_a_request_that_is_too_large_gets_a_page_or_json(server: ServerProcess) 
 
 
 def test_a_body_that_hides_its_size_is_refused_likewise(server: ServerProcess) -> None:
-    chunks = [b"x" * 1_000_000] * 3
+    chunks = [b"x" * MAX_BODY, b"x"]  # nothing is left to send when it is refused
     chunked = {"Transfer-Encoding": "chunked"}
-    try:
-        status, _, text = answer(server, "/api/projects/", chunked, iter(chunks))
-    except (BrokenPipeError, ConnectionResetError):
-        pytest.skip("the connection was closed while the body was sent")
+    status, _, text = answer(server, "/api/projects/", chunked, iter(chunks))
     assert status == 413
     assert json.loads(text)["code"] == "too_large"
