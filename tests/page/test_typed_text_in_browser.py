@@ -193,10 +193,12 @@ def test_what_waits_in_a_closed_tab_is_sent_by_the_next_one(visit: Visit) -> Non
     write_and_send(page, "What is open?")
     page.close()
     sign_in(other, "dave")
+    live(other)
     other.goto(visit.address)
     live(other)
     sign_out(other)
     sign_in(other, "alice")
+    live(other)
     other.goto(visit.address)
     other.locator('.exchange[data-status="succeeded"]').wait_for()
     assert pending(other) == []
@@ -211,6 +213,7 @@ def test_a_draft_is_its_authors(visit: Visit) -> None:
     page.locator("#message").fill("half a thought")
     sign_out(page)
     sign_in(page, "dave")
+    live(page)
     page.goto(visit.address)
     live(page)
     page.wait_for_timeout(300)  # longer than open tabs have to name themselves
@@ -219,6 +222,7 @@ def test_a_draft_is_its_authors(visit: Visit) -> None:
     page.locator("#message").fill("")
     sign_out(page)
     sign_in(page, "alice")
+    live(page)
     page.goto(visit.address)
     assert written(page) == "half a thought"
 
