@@ -17,9 +17,7 @@ SCREENS = [("light", 1360, 900), ("dark", 1360, 900), ("light", 390, 844), ("dar
 
 
 def unknown_host(visit: Visit) -> Response | None:
-    response = visit.page.goto(visit.address.replace("127.0.0.1", "samurai.localhost"))
-    visit.hosts = {urlsplit(visit.url).netloc}
-    return response
+    return visit.page.goto(visit.address.replace("127.0.0.1", "samurai.localhost"))
 
 
 def missing_page(visit: Visit) -> Response | None:
@@ -117,7 +115,9 @@ def test_an_error_has_a_page_that_fits_every_screen(
         )
         backgrounds.add(page.evaluate("getComputedStyle(document.documentElement).backgroundColor"))
     assert len(backgrounds) == 2
+    page.close()
     visit.troubles.clear()  # Chromium tells of the status
+    visit.hosts = {urlsplit(visit.url).netloc}  # and not the one of the unknown host
 
 
 def test_the_link_of_an_error_page_leads_back_to_work(visit: Visit) -> None:

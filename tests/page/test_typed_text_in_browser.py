@@ -136,7 +136,8 @@ def test_a_login_that_replaces_another_one_takes_the_open_pages_along(visit: Vis
     dave = visit.server.cast["dave"]["cookie"]
     visit.context.add_cookies([{"name": "sessionid", "value": dave, "url": visit.url}])
     with page.expect_navigation():
-        page.get_by_label("Ask before changing anything").check()
+        # Playwright's own `check` would look at the new page, and click there again.
+        page.get_by_label("Ask before changing anything").evaluate("(box) => box.click()")
     live(page)
     assert user_of(page) == "dave"
     assert written(page) == ""
