@@ -15,6 +15,7 @@ from agent.models import ApiToken
 from chat import access
 
 NOT_LOGGED_IN = 4401
+OTHER_USER = 4403
 NOT_THERE = 4404
 
 

@@ -26,8 +26,14 @@ from agent.runs import approvals, ending, runs
 from agent.runs.runs import MessageRequest
 from agent.support import database
 from agent.support.token_bucket import TokenBucket
-from chat import access, feed, frames, session_hash
-from chat.connection_identity import NOT_LOGGED_IN, NOT_THERE, ConnectionIdentity, Login
+from chat import access, feed, frames, page_user, session_hash
+from chat.connection_identity import (
+    NOT_LOGGED_IN,
+    NOT_THERE,
+    OTHER_USER,
+    ConnectionIdentity,
+    Login,
+)
 from chat.socket_viewer import TRY_LATER, SocketViewer
 
 logger = logging.getLogger(__name__)
@@ -79,6 +85,10 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
         login = await database.call(session_hash.login_of, headers)
         if login is None:
             await self._close(NOT_LOGGED_IN)
+            return
+        query = self.scope["query_string"]
+        if page_user.is_other(_last(query, page_user.PARAMETER), login.user):
+            await self._close(OTHER_USER)
             return
         session = await database.call(
             _session_of, login, self.scope["url_route"]["kwargs"]["session"]
@@ -178,6 +188,11 @@ def _editor_of(identity: ConnectionIdentity) -> User:
 
 def _after(query: bytes) -> int | None:
     """Returns the cursor of the query string, or None for one that is no position."""
-    values = parse_qs(query.decode("latin-1")).get("after", ["0"])
-    text = values[-1]
+    text = _last(query, "after") or "0"
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def _last(query: bytes, name: str) -> str | None:
+    """Returns the last value of `name` in the query string."""
+    values = parse_qs(query.decode("latin-1")).get(name)
+    return values[-1] if values else None

@@ -1,10 +1,13 @@
-"""The view behind the one-time sign-in link. `agent.accounts.sign_in` makes and redeems its token."""
+"""Signing in by password, or by the one-time link whose token `agent.accounts.sign_in` makes and redeems."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth import login
 from django.contrib.auth.forms import AuthenticationForm
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
@@ -15,6 +18,16 @@ LINK_IS_OVER = (
     "This sign-in link has been used or has expired. "
     "Start the server again to get a new one, or sign in with your password."
 )
+
+
+class SignInView(LoginView):
+    template_name = "chat/sign_in.html"
+    extra_context = {"notice": ""}
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Leads on who is signed in. A form that is sent signs in its user, whoever is signed in."""
+        self.redirect_authenticated_user = request.method != "POST"
+        return super().dispatch(request, *args, **kwargs)
 
 
 # Only GET: a program that asks for the headers first must not use the link up.

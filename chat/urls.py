@@ -1,12 +1,12 @@
 """The pages' addresses."""
 
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.templatetags.static import static
 from django.urls import URLPattern, path
 from django.views.generic import RedirectView
 
 from chat import views
-from chat.sign_in import sign_in_by_link
+from chat.sign_in import SignInView, sign_in_by_link
 
 urlpatterns: list[URLPattern] = [
     path("", views.home, name="home"),
@@ -22,15 +22,7 @@ urlpatterns: list[URLPattern] = [
     path("sessions/<uuid:session_id>/undo/", views.undo, name="undo"),
     path("sessions/<uuid:session_id>/retry/", views.retry, name="retry"),
     path("sessions/<uuid:session_id>/regenerate/", views.regenerate, name="regenerate"),
-    path(
-        "accounts/sign-in/",
-        LoginView.as_view(
-            template_name="chat/sign_in.html",
-            redirect_authenticated_user=True,
-            extra_context={"notice": ""},
-        ),
-        name="sign-in",
-    ),
+    path("accounts/sign-in/", SignInView.as_view(), name="sign-in"),
     path("accounts/sign-out/", LogoutView.as_view(), name="sign-out"),
     path("sign-in/<str:token>/", sign_in_by_link, name="sign-in-link"),
 ]

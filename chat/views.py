@@ -15,6 +15,7 @@ from django.core.exceptions import BadRequest
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -288,8 +289,9 @@ def _answer(
     if "text/html" in request.headers.get("Accept", ""):
         if status == 200:
             return redirect("session", session_id)
-        context = {"title": title, "text": detail, "session_id": session_id}
-        return render(request, "chat/refused.html", context, status=status)
+        back = {"link": reverse("session", args=[session_id]), "label": "Back to the session"}
+        context = {"title": title, "text": detail, **back}
+        return HttpResponse(render_to_string("chat/error.html", context), status=status)
     return JsonResponse({"detail": detail} if detail else {"ok": True}, status=status)
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
 
 from agent.engine import process_identity
 from agent.engine.local import LocalEngine
+from chat.error_pages import BAD_REQUEST, TOO_LARGE, Problem, respond
 from samurai_site.server_lock import ServerLock
 
 Scope = MutableMapping[str, Any]
@@ -36,13 +37,16 @@ class Server:
             await self._lifespan(receive, send)
             return
         await self._start()
-        path = _place(scope)
-        if scope["type"] == "http" and (refusal := _refusal(scope)):
-            await _answer(send, path, *refusal)
+        _place(scope)
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+        elif (problem := _problem(scope)) is not None:
+            await _refuse(scope, send, problem)
         else:
-            await self._inner(
-                scope, _limited(receive) if scope["type"] == "http" else receive, send
-            )
+            try:
+                await self._inner(scope, _limited(receive), send)
+            except BodyTooLarge:
+                await _refuse(scope, send, TOO_LARGE)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -78,8 +82,8 @@ class Server:
         self._started = True
 
 
-def _place(scope: Scope) -> str:
-    """Puts a request below the path of SITE_URL; returns its path below it.
+def _place(scope: Scope) -> None:
+    """Puts a request below the path of SITE_URL.
 
     A proxy passes the whole path. A request without it, such as a monitor's beside the proxy, is served too.
     """
@@ -89,37 +93,41 @@ def _place(scope: Scope) -> str:
         path = path[len(root) :] or "/"
     if root:
         scope["root_path"], scope["path"] = root, root + path
-    return path
 
 
-def _refusal(scope: Scope) -> tuple[int, str] | None:
+class BodyTooLarge(Exception):
+    """The body exceeds the limit although its Content-Length does not."""
+
+
+def _problem(scope: Scope) -> Problem | None:
     length = dict(scope["headers"]).get(b"content-length", b"0")
     if not length.isdigit():
-        return 400, "The Content-Length is not a number."
-    if int(length) > MAX_BODY:
-        return 413, f"The request is too large: the limit is {MAX_BODY} bytes."
-    return None
+        return BAD_REQUEST
+    return TOO_LARGE if int(length) > MAX_BODY else None
 
 
-async def _answer(send: Send, path: str, status: int, text: str) -> None:
-    """Answers with plain text, or with JSON below /api/."""
-    kind, body = "text/plain; charset=utf-8", text
-    if path.startswith("/api/"):
-        kind = "application/json"
-        body = json.dumps({"detail": text, "code": "too_large" if status == 413 else "invalid"})
-    headers = [(b"content-type", kind.encode()), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body.encode()})
+async def _refuse(scope: Scope, send: Send, problem: Problem) -> None:
+    """Responds, and ends the connection: the rest of the body is not read."""
+    request = HttpRequest()
+    request.path_info = scope["path"].removeprefix(settings.SITE_PATH)
+    if (accept := dict(scope["headers"]).get(b"accept")) is not None:
+        request.META["HTTP_ACCEPT"] = accept.decode("latin-1")
+    response = respond(request, problem)
+    headers = [(b"content-type", response["Content-Type"].encode()), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+    await send({"type": "http.response.body", "body": response.content})
 
 
 def _limited(receive: Receive) -> Receive:
-    """Disconnects a request whose body exceeds the limit although its Content-Length does not."""
+    """Raises `BodyTooLarge` while the body is read, which is before the response begins."""
     remaining = MAX_BODY
 
     async def limited() -> MutableMapping[str, Any]:
         nonlocal remaining
         message = await receive()
         remaining -= len(message.get("body", b""))
-        return {"type": "http.disconnect"} if remaining < 0 else message
+        if remaining < 0:
+            raise BodyTooLarge
+        return message
 
     return limited

@@ -103,6 +103,7 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "chat.error_pages.csrf_failure"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'none'"],
@@ -139,7 +140,9 @@ MIDDLEWARE = [
     "chat.compression.CompressionMiddleware",
     "csp.middleware.CSPMiddleware",
     "chat.static_files.StaticFilesMiddleware",
+    "chat.error_pages.method_middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "chat.page_user.page_user_middleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

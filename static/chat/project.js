@@ -1,5 +1,6 @@
-// The project page: only its times need a script.
+// The project page: only its times and forms need a script.
 
+import "./support/forms.js";
 import { localiseAll, renewAtMidnight } from "./support/local_times.js";
 
 localiseAll(document);

@@ -8,10 +8,12 @@ import { announce, showAlert } from "./support/alert.js";
 import { startClocks, syncClock } from "./support/clocks.js";
 import { debug } from "./support/debug.js";
 import { byId, closest, findAll, findSlot, slot } from "./support/dom.js";
+import "./support/forms.js";
 import { setUpInputMethods } from "./support/keyboard.js";
 import { unreadable } from "./support/labels.js";
 import { localiseAll, renewAtMidnight } from "./support/local_times.js";
 import { page } from "./support/page.js";
+import { fetchAsUser } from "./support/rest.js";
 import { shorten } from "./support/shorten.js";
 import * as tab from "./tab_title.js";
 import * as approvals from "./transcript/approvals.js";
@@ -258,7 +260,7 @@ async function post(event, consequence) {
   showAlert("");
   try {
     const headers = { Accept: "application/json" };
-    const response = await fetch(form.action, { method: "POST", body, headers });
+    const response = await fetchAsUser(form.action, { method: "POST", body, headers });
     if (!response.ok) showAlert((await detailOf(response)) ?? `The server refused: ${consequence}.`);
   } catch {
     showAlert(`The server could not be reached; ${consequence}.`);

@@ -4,13 +4,13 @@
 import { showAlert } from "./support/alert.js";
 import { debug } from "./support/debug.js";
 import { byId } from "./support/dom.js";
-import { page } from "./support/page.js";
+import { ownKey, page } from "./support/page.js";
 import { statusLine } from "./transcript/run_labels.js";
 
 /** @typedef {"working" | "waiting" | "done" | "failed" | ""} TabState */
 
 const LONG_RUN_MS = 20_000; // shorter runs are over before the reader has gone away
-const STORE = "samurai.notify";
+const STORE = ownKey("notify");
 const heading = byId("title");
 const icon = /** @type {HTMLLinkElement} */ (document.querySelector('link[rel="icon"]'));
 const button = byId("notify");

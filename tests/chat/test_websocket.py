@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from agent.runs.runs import MAX_QUEUE
@@ -252,6 +252,24 @@ async def test_a_cookie_counts_from_a_page_of_the_site_only(server: ServerProces
             async with server.client(headers={**cookie, "Origin": origin}):
                 pass
         assert refused.value.response.status_code == 403, origin
+
+
+async def test_a_page_that_was_made_for_another_user_gets_nothing(server: ServerProcess) -> None:
+    users = dict(server.rows("SELECT username, id FROM auth_user"))
+    cookie = {"Cookie": f"sessionid={server.cast['alice']['cookie']}", "Origin": server.url}
+    address = f"ws://127.0.0.1:{server.port}/ws/sessions/{server.session}/"
+
+    def opened(name: str) -> connect:
+        query = f"?after=0&page_user={users[name]}"
+        return connect(address + query, additional_headers=cookie, compression=None)
+
+    async with opened("alice") as socket:
+        assert (await receive(socket))["type"] == "hello"
+    async with opened("dave") as socket:
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.recv()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4403
 
 
 async def test_a_socket_at_another_address_is_refused(server: ServerProcess) -> None:

@@ -63,6 +63,13 @@ def test_an_empty_session_and_its_commands_break_no_rule(visit: Visit) -> None:
 
 
 @axe
+def test_an_error_page_breaks_no_rule(visit: Visit) -> None:
+    visit.page.goto(f"{visit.url}/nowhere/")
+    check(visit.page, "not found")
+    visit.troubles.clear()  # Chromium tells of the status
+
+
+@axe
 def test_a_session_at_work_breaks_no_rule(visit: Visit) -> None:
     page = visit.live()
     visit.say("I need: 1. booking 2. invoices 3. reminders")

@@ -175,12 +175,13 @@ def test_who_wants_it_is_notified_of_a_plan_that_waits(visit: Visit) -> None:
 
 
 def test_where_a_page_may_not_notify_the_event_is_shown_all_the_same(visit: Visit) -> None:
+    user = visit.server.rows("SELECT id FROM auth_user WHERE username = 'alice'")[0][0]
     visit.context.add_init_script(
-        """localStorage.setItem("samurai.notify", "1");
-        window.Notification = class {
+        f"""localStorage.setItem("samurai.notify.{user}", "1");
+        window.Notification = class {{
           static permission = "granted";
-          constructor() { throw new TypeError("Illegal constructor"); }
-        };"""
+          constructor() {{ throw new TypeError("Illegal constructor"); }}
+        }};"""
     )
     page = visit.live()
     visit.say("I need: 1. booking 2. invoices")

@@ -6,8 +6,10 @@ import { isTouchKeyboard } from "../support/keyboard.js";
 import { page } from "../support/page.js";
 import { apiPath, errorText, request } from "../support/rest.js";
 import { lengthOf, tooLong } from "../support/shorten.js";
-import { loadDraft, saveDraft } from "./drafts.js";
-import { addUnsent, removeUnsent, restoreUnsent, unsentMessages } from "./outbox.js";
+import { loadDraft, saveDraft, takeOverDraft } from "./drafts.js";
+import {
+  addUnsent, removeUnsent, restoreUnsent, takeOverUnsent, unsentMessages,
+} from "./outbox.js";
 import { parseCommand, setUpSlashCommands } from "./slash_commands.js";
 
 /**
@@ -36,6 +38,7 @@ let approvalChanges = 0; // counts the changes of the switch on this page
 export function setUpComposer(options) {
   if (!form) return;
   restoreUnsent();
+  takeOverUnsent().then((found) => found && resendUnsent(options.send));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     submit(options);
@@ -78,10 +81,16 @@ function setUpField(form) {
     saveDraft(field.value);
     resize();
   });
-  if (!field.value && loadDraft()) {
-    field.value = loadDraft();
-    resize();
-  }
+  showDraft(loadDraft());
+  takeOverDraft(() => field.value === "").then(showDraft);
+}
+
+/** @param {string | null} text */
+function showDraft(text) {
+  if (field.value || !text) return;
+  field.value = text;
+  saveDraft(text);
+  resize();
 }
 
 // For all messages of the session from now on, whoever sends them.

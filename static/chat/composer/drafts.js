@@ -1,24 +1,17 @@
-// Keeps what is typed and not sent yet in the browser, for each session, so that it survives a reload,
-// a crash, or a visit to another session.
+// Keeps what is typed and not sent yet, so that it survives a reload, a crash, or a visit to another
+// session.
 
-import { page } from "../support/page.js";
+import { TabStore } from "./tab_store.js";
 
-const STORE = `samurai.draft.${page.session}`;
+/** @type {TabStore<string>} */
+const store = new TabStore("draft");
 
 /** @param {string} text */
 export function saveDraft(text) {
-  try {
-    if (text) localStorage.setItem(STORE, text);
-    else localStorage.removeItem(STORE);
-  } catch {
-    // Storage is full or forbidden: the draft is kept as long as the page lives.
-  }
+  store.save(text || null);
 }
 
-export function loadDraft() {
-  try {
-    return localStorage.getItem(STORE) ?? "";
-  } catch {
-    return "";
-  }
-}
+export const loadDraft = () => store.value ?? "";
+
+/** Returns the latest draft of a closed tab, or null. @param {() => boolean} isWanted */
+export const takeOverDraft = (isWanted) => store.takeOver(isWanted);

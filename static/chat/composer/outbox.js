@@ -3,41 +3,41 @@
 
 import { showTime } from "../support/clocks.js";
 import { byId, clone, find, findAll, slot } from "../support/dom.js";
-import { page } from "../support/page.js";
+import { TabStore } from "./tab_store.js";
 
 /** @typedef {{client_id: string, content: string}} UnsentMessage */
 
 const outbox = byId("outbox");
-const STORE = `samurai.unsent.${page.session}`;
+/** @type {TabStore<UnsentMessage[]>} */
+const store = new TabStore("unsent");
+/** The ids of messages whose event came, or which were refused. @type {Set<string | undefined>} */
+const settled = new Set();
 /** @type {UnsentMessage[]} */
 let unsent = [];
 
 /** Shows what an earlier visit left. */
 export function restoreUnsent() {
-  const confirmed = new Set(
-    findAll(document, "[data-client-id]").map(({ dataset }) => dataset.clientId),
-  );
-  unsent = load().filter((message) => !confirmed.has(message.client_id));
+  add(store.value ?? []);
+}
+
+/** Takes over what closed tabs left. Returns whether there was anything. */
+export async function takeOverUnsent() {
+  const before = unsent.length;
+  for (let left = await store.takeOver(); left; left = await store.takeOver()) add(left);
+  return unsent.length > before;
+}
+
+/** @param {UnsentMessage[]} messages */
+function add(messages) {
+  for (const { dataset } of findAll(document, "[data-client-id]")) settled.add(dataset.clientId);
+  const ids = new Set(unsent.map((message) => message.client_id));
+  const added = messages.filter(({ client_id: id }) => !settled.has(id) && !ids.has(id));
+  unsent = [...unsent, ...added];
   save();
-  unsent.forEach(showBubble);
+  added.forEach(showBubble);
 }
 
-/** @returns {UnsentMessage[]} */
-function load() {
-  try {
-    return JSON.parse(sessionStorage.getItem(STORE) ?? "[]");
-  } catch {
-    return [];
-  }
-}
-
-function save() {
-  try {
-    sessionStorage.setItem(STORE, JSON.stringify(unsent));
-  } catch {
-    // Storage is full or forbidden: the messages are kept as long as the page lives.
-  }
-}
+const save = () => store.save(unsent.length ? unsent : null);
 
 /**
  * @param {string} content
@@ -45,9 +45,7 @@ function save() {
  */
 export function addUnsent(content) {
   const message = { client_id: crypto.randomUUID?.() ?? randomUUID(), content };
-  unsent.push(message);
-  save();
-  showBubble(message);
+  add([message]);
   return { type: "message", ...message };
 }
 
@@ -59,6 +57,7 @@ export const unsentMessages = () => unsent.map((message) => ({ type: "message", 
  * @param {string | null} id
  */
 export function removeUnsent(id) {
+  if (id) settled.add(id);
   const message = unsent.find((other) => other.client_id === id);
   if (!message) return null;
   unsent = unsent.filter((other) => other !== message);

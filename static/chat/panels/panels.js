@@ -7,6 +7,7 @@ import {
 } from "../support/dom.js";
 import { taskNote, tickLabel } from "../support/labels.js";
 import { page } from "../support/page.js";
+import { fetchAsUser } from "../support/rest.js";
 import { enqueue } from "../transcript/render_queue.js";
 import * as board from "./board.js";
 import { matchesFilter, searchResults, setMarkedText, setUpSearch } from "./search.js";
@@ -144,7 +145,7 @@ export async function updateBoard(frame) {
 async function loadBoard(next) {
   missed = [];
   try {
-    const response = await fetch(page.board, { headers: { Accept: "text/html" } });
+    const response = await fetchAsUser(page.board, { headers: { Accept: "text/html" } });
     if (!response.ok) throw new TypeError(`the board's status was ${response.status}`);
     const template = document.createElement("template");
     template.innerHTML = await response.text();

@@ -1,15 +1,28 @@
 // Requests to the REST API, with the site's cookie and its CSRF token.
 
+import { csrfToken } from "./forms.js";
+import { pageUser } from "./page.js";
+
 // The site may be served below a path, such as /samurai/static/chat/support/rest.js.
 export const api = new URL("../../../api/", import.meta.url).pathname;
 
 /** @type {(kind: string, id: string, action?: string) => string} */
 export const apiPath = (kind, id, action = "") => `${api}${kind}/${id}/${action ? `${action}/` : ""}`;
 
-function csrfToken() {
-  /** @type {HTMLInputElement | null} */
-  const field = document.querySelector('[name="csrfmiddlewaretoken"]');
-  return field?.value ?? "";
+/**
+ * Fetches for the user of the page. If somebody else has signed in, loads the page anew and throws.
+ * @param {string} path
+ * @param {{method?: string, headers?: Record<string, string>, body?: BodyInit}} [options]
+ */
+export async function fetchAsUser(path, { headers, ...options } = {}) {
+  const own = { ...headers, "X-CSRFToken": csrfToken(), "X-Page-User": pageUser };
+  // A page that redirects, to the sign-in page, has nothing for a script.
+  const response = await fetch(path, { ...options, headers: own, redirect: "error" });
+  if (response.headers.has("X-Page-User")) {
+    location.reload();
+    throw new Error("Somebody else has signed in.");
+  }
+  return response;
 }
 
 /**
@@ -21,11 +34,11 @@ function csrfToken() {
  */
 export async function request(method, path, { body, match } = {}) {
   /** @type {Record<string, string>} */
-  const headers = { Accept: "application/json", "X-CSRFToken": csrfToken() };
+  const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (match) headers["If-Match"] = match;
   try {
-    const response = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
+    const response = await fetchAsUser(path, { method, headers, body: body && JSON.stringify(body) });
     const { ok, status } = response;
     return { ok, status, body: parsed(await response.text()), version: response.headers.get("ETag") };
   } catch {

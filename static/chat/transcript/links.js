@@ -4,6 +4,7 @@
 import { showAlert } from "../support/alert.js";
 import { find, findAll } from "../support/dom.js";
 import { page } from "../support/page.js";
+import { fetchAsUser } from "../support/rest.js";
 import { attach } from "./lazy_details.js";
 import { gaps, loadGap } from "./load_older.js";
 import { stopFollowing } from "./scroll.js";
@@ -40,7 +41,7 @@ async function loadAnchor(anchor) {
  */
 async function locate(anchor) {
   try {
-    const response = await fetch(`${page.where}${anchor}/`, { headers: { Accept: "application/json" } });
+    const response = await fetchAsUser(`${page.where}${anchor}/`, { headers: { Accept: "application/json" } });
     return response.ok ? await response.json() : null;
   } catch {
     return null;

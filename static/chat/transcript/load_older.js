@@ -4,6 +4,7 @@
 import { byId, closest, findAll } from "../support/dom.js";
 import { localiseAll } from "../support/local_times.js";
 import { page } from "../support/page.js";
+import { fetchAsUser } from "../support/rest.js";
 import { addCopyButtons } from "./copy_buttons.js";
 import { detachClosed } from "./lazy_details.js";
 import { restoreOpenState } from "./open_state.js";
@@ -43,7 +44,7 @@ async function loadPart(gap, at) {
   if (at !== null) query.set("at", String(at));
   else if (isBelow(gap)) query.set("early", "");
   try {
-    const response = await fetch(`${page.entries}?${query}`, { headers: { "X-Part": "1" } });
+    const response = await fetchAsUser(`${page.entries}?${query}`, { headers: { "X-Part": "1" } });
     if (!response.ok) return false;
     insert(gap, await response.text());
     return true;

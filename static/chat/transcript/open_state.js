@@ -2,9 +2,9 @@
 // Runs that nobody touched are open while they work.
 
 import { closest, findAll, slot } from "../support/dom.js";
-import { page } from "../support/page.js";
+import { ownKey, page } from "../support/page.js";
 
-const STORE = `samurai.opened.${page.session}`;
+const STORE = ownKey(`opened.${page.session}`);
 const LIMIT = 200; // remembered runs, the latest touched
 let openState = load();
 

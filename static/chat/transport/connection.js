@@ -13,7 +13,9 @@ const ATTEMPT_MS = 6_000; // a transport without a `hello` in this time is given
 const LONGEST_WAIT_MS = 30_000;
 const SHORTEST_PROBE_WAIT_MS = 5_000;
 const LONGEST_PROBE_WAIT_MS = 60_000;
+const NEW_LOGIN_MS = 1_000;
 const SIGNED_OUT = 4401;
+const OTHER_USER = 4403;
 const GONE = 4404;
 
 /**
@@ -35,6 +37,7 @@ export class Connection {
   #failures = 0;
   #probes = 0;
   #hasEnded = false;
+  #isSignedOut = false;
   #timers = { attempt: 0, retry: 0, countdown: 0, probe: 0, probing: 0 };
 
   /**
@@ -61,10 +64,15 @@ export class Connection {
     addEventListener("pageshow", (event) => {
       if (event.persisted) this.tryNow();
     });
+    // Somebody may have signed in again in another tab.
+    addEventListener("focus", () => {
+      if (this.#isSignedOut) this.tryNow();
+    });
   }
 
   /** @param {ActionRequest} frame */
   send(frame) {
+    if (this.#isSignedOut) this.tryNow();
     return this.#transport?.isLive === true && this.#transport.send(frame);
   }
 
@@ -83,7 +91,7 @@ export class Connection {
   /** @param {number} rank */
   #connect(rank) {
     this.#stopTimers();
-    this.onState("connecting");
+    if (!this.#isSignedOut) this.onState("connecting"); // its link to sign in stays
     const transport = (this.#transport = this.#open(rank));
     this.#timers.attempt = setTimeout(() => this.#onClose(transport, 1006), ATTEMPT_MS);
   }
@@ -125,6 +133,7 @@ export class Connection {
     if (transport !== this.#transport) return;
     this.#stopTimers();
     transport.isLive = true;
+    this.#isSignedOut = false;
     this.#startRank = transport.rank;
     this.#failures = 0;
     if (transport.rank === 0) this.#probes = 0;
@@ -158,8 +167,14 @@ export class Connection {
     if (transport !== this.#transport) return;
     debug("closed", TRANSPORTS[transport.rank].title, code);
     this.#disconnect();
-    this.#hasEnded = code === SIGNED_OUT || code === GONE;
-    if (this.#hasEnded) this.onState(code === GONE ? "gone" : "signed-out");
+    if (code === SIGNED_OUT) this.#onSignedOut(transport.isLive);
+    else if (code === GONE) {
+      this.#hasEnded = true;
+      this.onState("gone");
+    } else if (code === OTHER_USER) {
+      this.#hasEnded = true;
+      location.reload(); // as the page of the user who is signed in now
+    }
     // The transport never worked and the server gave no reason: perhaps a proxy lets only others pass.
     else if (!transport.isLive && code < 4000 && transport.rank + 1 < TRANSPORTS.length) {
       this.#connect(transport.rank + 1);
@@ -169,8 +184,18 @@ export class Connection {
     }
   }
 
+  // The login of a live connection may just be replaced by a new one.
+  /** @param {boolean} wasLive */
+  #onSignedOut(wasLive) {
+    this.#isSignedOut = true;
+    this.#startRank = 0;
+    this.onState("signed-out");
+    if (wasLive) this.#timers.retry = setTimeout(() => this.#connect(0), NEW_LOGIN_MS);
+  }
+
   /** @param {number} ms */
   #wait(ms) {
+    this.#isSignedOut = false;
     const until = Date.now() + ms;
     const report = () => this.onState("waiting", Math.ceil(Math.max(0, until - Date.now()) / 1000));
     report();

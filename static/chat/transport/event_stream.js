@@ -2,7 +2,7 @@
 // end of a stream gives no reason; the next transport that is tried gets it from the server.
 
 import { debug } from "../support/debug.js";
-import { page } from "../support/page.js";
+import { ownAddress, page } from "../support/page.js";
 import { apiPath } from "../support/rest.js";
 import { HttpSender } from "./http_transport.js";
 
@@ -23,7 +23,8 @@ export class EventStreamTransport {
   constructor(after, listener) {
     this.listener = listener;
     this.#sender = new HttpSender(listener);
-    this.#source = new EventSource(`${apiPath("sessions", page.session, "events")}?after=${after}`);
+    const path = `${apiPath("sessions", page.session, "events")}?after=${after}`;
+    this.#source = new EventSource(ownAddress(path));
     this.#source.addEventListener("message", (event) => this.#read(event.data));
     // EventSource would reconnect by itself, but the connection decides when, and over what.
     this.#source.addEventListener("error", () => listener.onClose(1006));

@@ -2,7 +2,7 @@
 // a dead connection. It does not know what a frame means.
 
 import { debug } from "../support/debug.js";
-import { page } from "../support/page.js";
+import { ownAddress, page } from "../support/page.js";
 
 const SILENCE_MS = 20_000; // the server is never silent for more than 15 s
 const REPLY_MS = 8_000; // the server replies to a ping sooner than this, or the connection is dead
@@ -25,8 +25,8 @@ export class WebSocketTransport {
   constructor(after, listener) {
     this.listener = listener;
     this.#acknowledged = this.#handled = after;
-    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    this.#socket = new WebSocket(`${scheme}//${location.host}${page.socket}?after=${after}`);
+    const address = ownAddress(`${page.socket}?after=${after}`);
+    this.#socket = new WebSocket(address.replace(/^http/, "ws"));
     this.#socket.addEventListener("message", (event) => this.#read(event.data));
     this.#socket.addEventListener("close", (event) => listener.onClose(event.code));
     this.#timers.watch = setInterval(() => {
