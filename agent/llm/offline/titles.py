@@ -153,8 +153,9 @@ def without_article(text: str) -> str:
 
 def cut(text: str, limit: int) -> str:
     """Returns `text` on one line within `limit` characters, cut at the end of a word if it has one."""
-    is_cut = " " in text[: limit - 1]
-    return shorten(text, limit, placeholder="…") if is_cut else head(text, limit)
+    if " " in text[: limit - 1]:
+        return shorten(text, limit, placeholder="…")
+    return text if len(text) <= limit else head(text, limit - 1) + "…"
 
 
 def sentence(text: str) -> str:
