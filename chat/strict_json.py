@@ -29,7 +29,7 @@ def _check(value: Any, depth: int = 0) -> None:
     if depth > MAX_DEPTH:
         raise Refused("invalid_frame", f"The JSON is nested more than {MAX_DEPTH} levels deep.")
     if isinstance(value, str) and not is_text(value):
-        raise Refused("invalid_frame", "The JSON contains characters that are not text.")
+        raise Refused("invalid_frame", "The request contains characters that are not text.")
     if isinstance(value, int | float) and not -MAX_NUMBER <= value <= MAX_NUMBER:
         raise Refused("invalid_frame", "The JSON contains a number that is too large.")
     inside = [*value, *value.values()] if isinstance(value, dict) else value

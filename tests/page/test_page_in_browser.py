@@ -148,7 +148,7 @@ def test_a_refused_message_is_told_and_comes_back_into_the_field(visit: Visit) -
     page.keyboard.press("Enter")
     alert = page.locator("#alert")
     alert.wait_for()
-    assert alert.inner_text() == "The message contains characters that are not text."
+    assert alert.inner_text() == "The request contains characters that are not text."
     assert page.locator("textarea").first.input_value() == "half \0 a thought"
     assert page.locator("#outbox > *").count() == 0
 

@@ -115,7 +115,7 @@ def test_a_viewer_opens_a_task_and_finds_nothing_to_change(browser: Browser, vis
     panels = page.locator("#panels")
     panels.locator(".task .detail").wait_for()
     names = panels.locator("button:not([data-open])").all_inner_texts()
-    assert names == ["Copy for a coding agent"]
+    assert names == ["Copy as Markdown", "Copy for a coding agent"]
     assert panels.locator(".detail :is(input, select, textarea), .grip").count() == 0
     carol.context.close()
 
@@ -367,9 +367,9 @@ def test_tasks_are_moved_by_buttons_too(visit: Visit) -> None:
     page = with_board(visit)
     first, second, third = titles(page)
     detail = opened(page, second)
-    detail.get_by_role("button", name="Up").click()
+    detail.get_by_role("button", name="Up", exact=True).click()
     visit.wait(lambda: titles(page) == [second, first, third])
-    detail.get_by_role("button", name="Down").click()
+    detail.get_by_role("button", name="Down", exact=True).click()
     visit.wait(lambda: titles(page) == [first, second, third])
     detail.get_by_role("button", name="Nest in").click()
     visit.wait(lambda: levels(page) == ["1", "2", "1"])

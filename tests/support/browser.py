@@ -62,6 +62,7 @@ class Visit:
     ):
         self.server = server
         self.url = url or server.url
+        self.has_touch = how.get("has_touch", False)
         self.troubles: list[str] = []
         self.hosts: set[str] = set()
         self.context: BrowserContext = browser.new_context(timezone_id="Asia/Tokyo", **how)
@@ -102,7 +103,10 @@ class Visit:
 
     def say(self, text: str) -> None:
         self.page.locator("textarea").first.fill(text)
-        self.page.keyboard.press("Enter")
+        if self.has_touch:  # where Enter makes a new line
+            self.page.get_by_role("button", name="Send", exact=True).tap()
+        else:
+            self.page.keyboard.press("Enter")
 
     def wait(self, reached: Callable[[], bool]) -> None:
         give_up = time.monotonic() + PATIENCE

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from textwrap import shorten
 
 from agent.llm.offline.grammar import DETAILS
 from agent.llm.offline.matching import Tokens, begins, matches
@@ -153,9 +152,11 @@ def without_article(text: str) -> str:
 
 def cut(text: str, limit: int) -> str:
     """Returns `text` on one line within `limit` characters, cut at the end of a word if it has one."""
-    if " " in text[: limit - 1]:
-        return shorten(text, limit, placeholder="…")
-    return text if len(text) <= limit else head(text, limit - 1) + "…"
+    if len(text) <= limit:
+        return text
+    start = head(" ".join(text.split()), limit - 1)
+    space = start.rfind(" ")
+    return (start[:space] if space > limit // 2 else start).rstrip(_EDGES) + "…"
 
 
 def sentence(text: str) -> str:
