@@ -81,6 +81,7 @@ def read(text: str | None) -> dict[str, Any]:
 
 def parse(frame: dict[str, Any]) -> ClientFrame:
     """Raises `Refused`: `unknown_type`, `invalid_frame`."""
+    strict_json.check(frame)
     kind = frame.get("type")
     if not isinstance(kind, str):
         raise Refused("invalid_frame", "A frame needs a type, a text.")

@@ -13,19 +13,18 @@ MAX_NUMBER = 2**63 - 1
 
 
 def read(text: str | bytes) -> Any:
-    """Returns the value that `text` holds. Raises `Refused`: `invalid_json`, `invalid_frame`."""
+    """Returns the value that `text` holds. Raises `Refused`: `invalid_json`. `check` it, too."""
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        return json.loads(text, parse_constant=_no_constant)
     except (
         ValueError,
         RecursionError,
     ):  # not JSON, nested too deeply, or a number that is too long
         raise Refused("invalid_json", "Not valid JSON.") from None
-    _check(value)
-    return value
 
 
-def _check(value: Any, depth: int = 0) -> None:
+def check(value: Any, depth: int = 0) -> None:
+    """Raises `Refused`: `invalid_frame`."""
     if depth > MAX_DEPTH:
         raise Refused("invalid_frame", f"The JSON is nested more than {MAX_DEPTH} levels deep.")
     if isinstance(value, str) and not is_text(value):
@@ -35,7 +34,7 @@ def _check(value: Any, depth: int = 0) -> None:
     inside = [*value, *value.values()] if isinstance(value, dict) else value
     if isinstance(inside, list):
         for item in inside:
-            _check(item, depth + 1)
+            check(item, depth + 1)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -16,6 +16,8 @@ class StrictJSONParser(BaseParser):
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         try:
-            return strict_json.read(stream.read())
+            value = strict_json.read(stream.read())
+            strict_json.check(value)
+            return value
         except Refused as refused:
             raise ParseError(str(refused), refused.code) from None

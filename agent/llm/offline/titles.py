@@ -107,7 +107,7 @@ def free_text(tokens: Tokens) -> str:
 def _checked(text: str) -> str:
     if not 1 <= len(text) <= MAX_TITLE or not any(map(str.isalnum, text)):
         what = f"A title has 1 to {MAX_TITLE} characters, with a letter or a number in it."
-        raise Misread("", shorten(text, 60) or "the title", what)
+        raise Misread("", cut(text, 60) or "the title", what)
     return capitalised(text)
 
 
