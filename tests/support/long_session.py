@@ -45,7 +45,7 @@ def fill(session_id: UUID, count: int) -> list[UUID]:
         )
         messages += [said, answer]
         runs.append(run)
-        for event in _events(run, render(answer.content), task):
+        for event in _events(run, render(answer.content, str(answer.pk)), task):
             seq = session.last_seq + len(rows) + 1
             frame = event.frame(seq)
             rows.append(
