@@ -158,3 +158,12 @@ def test_html_in_a_text_is_text() -> None:
 @pytest.mark.parametrize("text", ["", " ", "\n" * 50, "[" * 5000, "*" * 5000, "> " * 500 + "x"])
 def test_odd_text_is_rendered_too(text: str) -> None:
     assert isinstance(render(text), str)
+
+
+def test_a_text_of_brackets_alone_is_shown_as_it_is() -> None:
+    text = "- [ ] item\n" * (MAX_BRACKETS + 1)
+    html = render(text, "a")
+    assert html.count("<li>") == MAX_BRACKETS + 1
+    assert "<input" not in html
+    assert render("[" * 50_000, "a") == f"<p>{'[' * 50_000}</p>\n"
+    assert '<a href="https://a.example/"' in render("https://a.example/ " + text, "a")
