@@ -46,12 +46,12 @@ class NewTasks:
     def _read(self, gaps: Gaps) -> list[NewTask]:
         items = self._items(gaps["items"]) if "items" in gaps else [gaps["title"]]
         tasks = [NewTask(titles.title(said["title"]), said) for said in map(titles.details, items)]
+        level = {"priority": gaps["priority"]} if "priority" in gaps else {}
         for task in tasks:
+            task.said = {**task.said, **level}
             if "who" in gaps:
                 who = titles.capitalised(titles.without_article(free_text(gaps["who"])))
                 task.title = f"{who} can {_lower(task.title)}"
-            if "priority" in gaps:
-                task.said = {**task.said, "priority": gaps["priority"]}
         return tasks
 
     def _items(self, tokens: Tokens) -> list[Tokens]:

@@ -16,9 +16,7 @@ from agent.llm.offline.answers import SAY, answer
 from agent.llm.offline.drafting import Draft, draft, question
 from agent.llm.offline.titles import cut
 
-_NO_BETTER_PLAN = (
-    "I could make no better plan, so nothing more was changed. Please say it in other words."
-)
+_NO_BETTER_PLAN = "I could make no better plan, so nothing more was changed. Say it in other words."
 
 
 class OfflineModel:

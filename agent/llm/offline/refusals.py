@@ -23,7 +23,7 @@ TOO_LONG = (
     f"The message has more words than I read at once. {NOTHING} Please send it in smaller parts."
 )
 _READ = 500  # characters of a clause that are looked at
-# What people ask for and no message does: words that tell it, and what is said of it.
+# Words of what no message does, and what is said of it.
 _AREAS = """
 invite|member|members|teammate|teammates|give access|role|permission|permissions
   Members are added in the admin, on the page of the project, or over the API.
@@ -37,14 +37,12 @@ undo|revert|roll back|take it back|restore
   Each change has an Undo button beside it, and `/undo` takes the latest message back.
 archive|hide
   Nothing is archived. What is done stands apart on the board, or can be deleted.
-describe|description|note|tag|tags|label|labels|estimate
-  A task has a description, which is written in its details on the board, and no other texts or labels.
+describe|description|note|tag|tags|label|labels|estimate|clone|copy
+  A task's description is written in its details on the board; it has no labels, and is copied there.
 attach|attachment|upload|file|files|screenshot|export all|export the|import|csv|json|backup
   Files can't be attached. Lists are exported in the admin; the API has all of them as JSON.
 project|projects|session|sessions
   Projects and sessions are opened in the list on the left; they are renamed and deleted in the admin.
-password|sign out|log me out|account|api token|token|api key|openai|ollama
-  Users, tokens and settings of models are in the admin and in the documentation, not in messages.
 if|unless|when|whenever|as soon as
   I watch for no conditions: I do at once what a message says, or nothing.
 i think|maybe|perhaps|should we|should i|suggest|recommend|propose|you think
