@@ -60,3 +60,12 @@ async def test_what_a_refusal_offers_works_and_repeats_no_typing_error(message: 
         assert not re.search(r"mrak|delet\b|fxi|teh", offer)
         made = drafting.draft(replace(BOARD, message=offer.replace("\\", "")))
         assert (made.refusal, made.question) == ("", "")
+
+
+async def test_a_task_on_both_sides_is_refused_as_that() -> None:
+    for message in (
+        "The login page depends on the login page",
+        "Move the docs under the docs",
+        "It depends on that",
+    ):
+        assert "both sides" in await answered(message, BOARD)

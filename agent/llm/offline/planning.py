@@ -13,7 +13,7 @@ from agent.llm.offline import memories, questions, times, titles
 from agent.llm.offline.creating import NewTasks
 from agent.llm.offline.grammar import CREATING, LISTING
 from agent.llm.offline.matching import Gaps, key_of
-from agent.llm.offline.names import Board, Entry, Found, NotFound, Unclear, find_memory
+from agent.llm.offline.names import Board, Entry, Found, NotFound, Unclear, find_memory, name_text
 from agent.llm.offline.plan import LONGEST_LIST, MAX_STEPS, Impossible, Plan
 from agent.llm.offline.reading import Clause
 from agent.llm.offline.titles import Misread, free_text
@@ -161,7 +161,8 @@ class PlanMaker:
     def _two_sides(self, gaps: Gaps, other: str) -> tuple[Sequence[Entry], Sequence[Entry]]:
         """Returns the tasks, and the others. None is on both sides, which tells names apart."""
         left = self.board.several(gaps["tasks"]).entries
-        right = self.board.several(gaps[other], but=left).entries
+        is_same = name_text(gaps["tasks"]).casefold() == name_text(gaps[other]).casefold()
+        right = left if is_same else self.board.several(gaps[other], but=left).entries
         if not {*left}.isdisjoint(right):
             raise Impossible(f"“{left[0].title}” can't stand on both sides.")
         self.board.named = left
