@@ -85,20 +85,28 @@ def _is_id(key: str) -> bool:
 
 def _form_errors(item: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"unknown field {name}" for name in _unknown(item, _STEP))
-    key, needs = item.get("id"), item.get("depends_on") or []
+    key = item.get("id")
     if not isinstance(key, str) or not _is_id(key):
         yield f"id must be a string of 1 to {MAX_ID} characters"
-    if item.get("type") not in [str(kind) for kind in StepType]:
+    if item.get("type") not in list(StepType):
         yield "type must be tool, answer or ask"
     if not isinstance(item.get("tool") or "", str):
         yield "tool must be the name of a tool, or null"
     yield from (f"description {text}" for text in _text_errors(item.get("description", "")))
-    if not isinstance(needs, list) or not all(isinstance(need, str) for need in needs):
-        yield "depends_on must be a list of step ids"
-    if not isinstance(item.get("arguments") or {}, Mapping):
-        yield "arguments must be an object"
-    elif error := _json_error(item.get("arguments") or {}):
-        yield f"arguments: {error}"
+    yield from _needs_errors(item.get("depends_on") or [])
+    yield from _arguments_errors(item.get("arguments") or {})
+
+
+def _needs_errors(needs: Any) -> list[str]:
+    is_right = isinstance(needs, list) and all(isinstance(need, str) for need in needs)
+    return [] if is_right else ["depends_on must be a list of step ids"]
+
+
+def _arguments_errors(arguments: Any) -> list[str]:
+    if not isinstance(arguments, Mapping):
+        return ["arguments must be an object"]
+    error = _json_error(arguments)
+    return [f"arguments: {error}"] if error else []
 
 
 def _unknown(item: Mapping[str, Any], known: set[str]) -> list[str]:

@@ -20,23 +20,7 @@ CHANGES: list[tuple[str, str, dict[str, Any]]] = [
     ("delete all completed tasks", "delete_tasks", {"tasks": ["t8", "t9"]}),
     ("clear the completed tasks", "delete_tasks", {"tasks": ["t8", "t9"]}),
     ("delete the login tasks", "delete_tasks", {"tasks": ["t2", "t3", "t8"]}),
-    (
-        "set everything about billing to high priority",
-        "update_tasks",
-        {"tasks": ["t4", "t5", "t6"], "priority": "high"},
-    ),
-    (
-        "Everything about billing is done",
-        "change_tasks_status",
-        {"tasks": ["t4", "t5", "t6"], "status": "completed"},
-    ),
     ("clear everything that is done", "delete_tasks", {"tasks": ["t8", "t9"]}),
-    ("delete all login tasks except the login page", "delete_tasks", {"tasks": ["t3", "t8"]}),
-    (
-        "mark everything about billing but the invoice export as done",
-        "change_tasks_status",
-        {"tasks": ["t5", "t6"], "status": "completed"},
-    ),
     ("reopen all login tasks", "change_task_status", {"task": "t8", "status": "pending"}),
     ("unblock everything", "change_task_status", {"task": "t6", "status": "pending"}),
     (
@@ -54,18 +38,11 @@ CHANGES: list[tuple[str, str, dict[str, Any]]] = [
         "update_tasks",
         {"tasks": ["t7", "t5"], "parent": "t6"},
     ),
-    ("take the address form out of its parent", "update_task", {"task": "t5", "parent": ""}),
     ("move the docs before the login page", "move_task", {"task": "t7", "before": "t2"}),
     ("put the docs after Stripe checkout", "move_task", {"task": "t7", "after": "t6"}),
     ("move the docs to the top", "move_task", {"task": "t7", "before": "t1"}),
     ("put the sign-up last", "move_task", {"task": "t1", "after": "t7"}),
-    ("move the login page up", "move_task", {"task": "t2", "before": "t1"}),
     ("change the docs to high prio", "update_task", {"task": "t7", "priority": "high"}),
-    (
-        "mark as done: the login page, the docs",
-        "change_tasks_status",
-        {"tasks": ["t2", "t7"], "status": "completed"},
-    ),
     (
         "Let's start with the login page",
         "change_task_status",
@@ -77,17 +54,6 @@ CHANGES: list[tuple[str, str, dict[str, Any]]] = [
         {"tasks": [{"title": "Form", "parent": "t2"}, {"title": "Email", "parent": "t2"}]},
     ),
     (
-        "Add subtasks to the login page: form, email",
-        "create_tasks",
-        {"tasks": [{"title": "Form", "parent": "t2"}, {"title": "Email", "parent": "t2"}]},
-    ),
-    ("Create a subtask to write tests", "create_task", {"title": "Write tests", "parent": "t5"}),
-    (
-        "Create subtasks: form, email",
-        "create_tasks",
-        {"tasks": [{"title": "Form", "parent": "t5"}, {"title": "Email", "parent": "t5"}]},
-    ),
-    (
         "add “write tests” as a subtask of the login page",
         "create_task",
         {"title": "Write tests", "parent": "t2"},
@@ -96,15 +62,6 @@ CHANGES: list[tuple[str, str, dict[str, Any]]] = [
         "Please add the following: a landing page and a contact form",
         "create_tasks",
         {"tasks": [{"title": "Landing page"}, {"title": "Contact form"}]},
-    ),
-    ("what did we finish?", "search_tasks", {"limit": 50, "status": ["completed"]}),
-    ("is anything blocked?", "search_tasks", {"limit": 50, "status": ["blocked"]}),
-    ("do we have a task about invoices?", "search_tasks", {"limit": 50, "query": "invoices"}),
-    ("list the login tasks", "search_tasks", {"limit": 50, "query": "login"}),
-    (
-        "what are the open tasks about login?",
-        "search_tasks",
-        {"limit": 50, "query": "login", "status": ["pending", "in_progress", "blocked"]},
     ),
 ]
 
@@ -123,12 +80,10 @@ BEYOND = [
     ("postpone the docs", "no dates"),
     ("archive the completed tasks", "Nothing is archived"),
     ("undo that", "Undo button"),
-    ("clone the login page", "copied as text"),
     ("invite Bob", "Members are added in the admin"),
     ("I think we should use Redis", "no opinion"),
     ("remind me to call Bob", "nothing at set times"),
     ("rename the project", "in the admin"),
-    ("what changed since yesterday?", "“what changed”, but not “since yesterday”"),
 ]
 
 
@@ -169,15 +124,13 @@ async def test_a_group_that_is_empty_is_said_to_be() -> None:
 
 ASKED = [
     ("what depends on the login page?", ["Test the login flow"], ["Login page (", "docs"]),
-    ("what does the login test depend on?", ["waits for", "Login page"], ["docs"]),
+    ("what does the login test depend on?", ["depends on “Login page”, not yet done"], ["docs"]),
     ("what is blocking the login test?", ["Login page"], []),
-    ("can I start the docs?", ["is done", "Docs folder"], ["waits for"]),
+    ("can I start the docs?", ["is done", "Docs folder"], ["not yet"]),
     ("why is Stripe blocked?", ["marked as blocked"], []),
-    ("what are the subtasks of the invoice export?", ["Billing address form"], ["Stripe"]),
     ("what should I do next?", ["Go on with", "Patient sign-up", "Login page"], ["Test the login"]),
     ("what's next", ["Patient sign-up"], []),
     ("is the sign-up task done?", ["in progress"], []),
-    ("which tasks are high priority?", ["Login page"], ["docs"]),
     ("Priority of the docs?", ["low priority"], []),
     ("tell me about the invoice task", ["For billing, as CSV", "Billing address form"], []),
 ]
@@ -193,23 +146,19 @@ async def test_the_board_answers_without_a_step(
     assert [words for words in not_told if words in said] == []
 
 
-async def test_a_new_part_is_told_with_its_whole() -> None:
-    message = "break the login page down into: form, email"
-    arguments = {"tasks": [{"title": "Form", "parent": "t2"}, {"title": "Email", "parent": "t2"}]}
-    result = {"task_ids": ["t10", "t11"], "titles": ["Form", "Email"]}
-    step = StepOutcome(
-        "s1", "tool", "create_tasks", "Create 2 tasks", "succeeded", arguments, result, ""
-    )
-    assert "1. Form as a part of “Login page”" in await answered(message, BOARD, step)
-
-
-async def test_what_is_left_open_and_what_was_changed_is_told() -> None:
+async def test_what_was_changed_is_told() -> None:
     message = "mark all login tasks as done"
-    result = {"titles": ["Login page", "Test the login flow"], "still_open": ["Stripe checkout"]}
+    result = {"titles": ["Login page", "Test the login flow"]}
     arguments = {"tasks": ["t2", "t3"], "status": "completed"}
     step = StepOutcome(
-        "s1", "tool", "change_tasks_status", "Mark 2 tasks", "succeeded", arguments, result, ""
+        "s1",
+        "tool",
+        "change_tasks_status",
+        "Mark 2 tasks as done",
+        "succeeded",
+        arguments,
+        result,
+        "",
     )
     said = await answered(message, BOARD, step)
     assert "Marked 2 tasks as done: “Login page”, “Test the login flow”." in said
-    assert "Still open, though it has to do with that: “Stripe checkout”." in said

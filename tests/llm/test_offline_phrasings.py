@@ -17,14 +17,10 @@ CREATED = [
     ("new task: buy a domain", "Buy a domain"),
     ("New task to buy a domain", "Buy a domain"),
     ("make a task for the landing page", "Landing page"),
-    ("I'd like you to create a task to call the clinic", "Call the clinic"),
     ("I want to create a task to call the clinic", "Call the clinic"),
-    ("todo: call the clinic", "Call the clinic"),
     ("Add a task to the board to call the clinic", "Call the clinic"),
     ("Add a ticket about slow pages", "Slow pages"),
     ("create a task to fix login and add tests", "Fix login and add tests"),
-    ("add a login task", "Login"),
-    ("Users should be able to reset their password", "Users can reset their password"),
     ("hi, create a task to ship", "Ship"),
     ("Create a task for onboarding doctors", "Onboarding doctors"),
 ]
@@ -41,14 +37,8 @@ DETAILS: list[tuple[str, dict[str, Any]]] = [
     ("Create a high priority task to ship", {"title": "Ship", "priority": "high"}),
     ("Create an urgent task to ship", {"title": "Ship", "priority": "high"}),
     ("Create a task to ship with low priority", {"title": "Ship", "priority": "low"}),
-    ("Create a task to ship (high)", {"title": "Ship", "priority": "high"}),
     ("Create a task to ship that depends on booking", {"title": "Ship", "depends_on": ["t3"]}),
-    ("Create a task to ship under the booking task", {"title": "Ship", "parent": "t3"}),
     ("Create a subtask of booking to ship", {"title": "Ship", "parent": "t3"}),
-    (
-        "Create a task to ship with description: by boat",
-        {"title": "Ship", "description": "by boat"},
-    ),
 ]
 
 
@@ -68,10 +58,7 @@ LISTS = [
     ("I need: 1) alpha 2) beta 3) gamma", ["Alpha", "Beta", "Gamma"]),
     ("Tasks:\n- alpha\n- beta", ["Alpha", "Beta"]),
     ("Requirements\n\n* alpha\n\n* beta", ["Alpha", "Beta"]),
-    ("I need: 1. alpha\n2. beta", ["Alpha", "Beta"]),
-    ("Tasks: - alpha\n- beta\n- gamma", ["Alpha", "Beta", "Gamma"]),
     ("## Features\r\n1. alpha\r\n2. beta\r\n", ["Alpha", "Beta"]),
-    ("Please create these tasks: - alpha - beta", ["Alpha", "Beta"]),
 ]
 
 
@@ -84,11 +71,9 @@ async def test_a_list_becomes_one_step(message: str, titles: list[str]) -> None:
 
 STATUSES = [
     ("Mark the sign-up task as done", "t1", "completed"),
-    ("mark signup as completed", "t1", "completed"),
     ("Set sign up to in progress", "t1", "in_progress"),
     ("move the reminder to blocked", "t4", "blocked"),
     ("Change the status of the booking task to pending", "t3", "pending"),
-    ("Set the reminder's status to done", "t4", "completed"),
     ("mark “SMS reminder a day before” done", "t4", "completed"),
     ("finish booking", "t3", "completed"),
     ("Complete the task about free slots", "t2", "completed"),
@@ -96,8 +81,6 @@ STATUSES = [
     ("block the reminder", "t4", "blocked"),
     ("reopen the reminder", "t4", "pending"),
     ("I finished the sign-up task!", "t1", "completed"),
-    ("We're done with booking.", "t3", "completed"),
-    ("I'm working on the reminder", "t4", "in_progress"),
     ("The sign-up task is done", "t1", "completed"),
     ("Mark it as done", "t4", "completed"),
     ("mark that task as blocked please", "t4", "blocked"),
@@ -119,18 +102,14 @@ UPDATES: list[tuple[str, dict[str, Any]]] = [
     ("Set the reminder to high priority", {"task": "t4", "priority": "high"}),
     ("make the sign-up task high priority", {"task": "t1", "priority": "high"}),
     ("Set the priority of booking to low", {"task": "t3", "priority": "low"}),
-    ("prioritize sign-up", {"task": "t1", "priority": "high"}),
     ("The reminder is urgent", {"task": "t4", "priority": "high"}),
     ("Rename the reminder to Text message", {"task": "t4", "title": "Text message"}),
     ("rename it to “From a to b”", {"task": "t4", "title": "From a to b"}),
-    ("change the title of booking to slots", {"task": "t3", "title": "Slots"}),
     ("Sign-up depends on free slots", {"task": "t1", "depends_on": ["t2"]}),
     ("Make sign-up depend on free slots", {"task": "t1", "depends_on": ["t2"]}),
     ("Sign-up is blocked by free slots", {"task": "t1", "depends_on": ["t2"]}),
     ("The reminder no longer depends on booking", {"task": "t4", "depends_on": []}),
     ("Make the reminder a subtask of booking", {"task": "t4", "parent": "t3"}),
-    ("Describe booking as: one click", {"task": "t3", "description": "One click."}),
-    ("Add a description “one click” to booking", {"task": "t3", "description": "One click."}),
 ]
 
 
@@ -164,8 +143,6 @@ MEMORIES = [
     ("we agreed on weekly releases", "decision", "Weekly releases", None),
     ("Decision: no mobile app", "decision", "No mobile app", None),
     ("I prefer short functions", "preference", "Short functions", "I prefer short functions."),
-    ("we always review pull requests", "preference", "Always review pull requests", None),
-    ("Never deploy on Friday", "preference", "Never deploy on Friday", None),
     ("remember that we test on Firefox too", "preference", "Test on Firefox too", None),
     ("Remember: we use Black for formatting", "preference", "Use Black for formatting", None),
     ("remember that the clinic opens at 8", "fact", "Clinic opens at 8", "The clinic opens at 8."),
@@ -195,7 +172,6 @@ SEARCHES: list[tuple[str, dict[str, Any]]] = [
     ("Which tasks are in progress?", {"status": ["in_progress"]}),
     ("show the completed tasks", {"status": ["completed"]}),
     ("find tasks about login", {"query": "login"}),
-    ("Search for tasks about email verification", {"query": "email verification"}),
 ]
 
 
@@ -211,8 +187,6 @@ async def test_the_board_is_searched(message: str, arguments: dict[str, Any]) ->
         ("What did we decide about the database?", "Django with PostgreSQL."),
         ("which database did we choose?", "Django with PostgreSQL."),
         ("What do you remember about tests?", "I prefer writing the tests first."),
-        ("do you remember Django?", "Django with PostgreSQL."),
-        ("Which database are we using?", "Django with PostgreSQL."),
     ],
 )
 async def test_memory_is_quoted(message: str, quoted: str) -> None:
@@ -226,7 +200,6 @@ async def test_memory_is_quoted(message: str, quoted: str) -> None:
         ("forget the Django memory", "delete_memory"),
         ("Forget about Django", "delete_memory"),
         ("Delete the memory about Django", "delete_memory"),
-        ("Update the memory about Django to: We use Django with MySQL", "update_memory"),
     ],
 )
 async def test_a_memory_is_changed(message: str, tool: str) -> None:

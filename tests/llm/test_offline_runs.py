@@ -144,3 +144,15 @@ async def test_the_order_of_the_board_is_changed_by_a_message(
         await said(session, alice, "Move slots to the top, then mark login and the docs as done")
     assert await titles() == ["Slots", "Login", "Docs"]
     assert await titles(status="completed") == ["Login", "Docs"]
+
+
+async def test_a_circle_of_dependencies_is_refused(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    await make_tasks(project, "Booking", "Reminder")
+    async with local.executing():
+        await said(session, alice, "The reminder depends on booking")
+        run = await said(session, alice, "Booking depends on the reminder")
+    assert "form a circle" in await answer_of(run)
+    booking = await Task.objects.aget(title="Booking")
+    assert not await booking.depends_on.aexists()

@@ -47,6 +47,7 @@ TAKES = {
     "update_memory": ({"memory"}, {"title", "content", "kind", "category"}),
     "search_memories": ({"query"}, {"kind", "limit"}),
     "delete_memory": ({"memory"}, set()),
+    "list_changes": ({"since"}, {"limit"}),
 }
 
 
@@ -228,6 +229,9 @@ class Project:
         place = [one.id for one in self.tasks].index(before or after)
         self.tasks.insert(place + bool(after), moved)
         return result
+
+    def list_changes(self, since: str, limit: int = 50) -> dict[str, Any]:
+        return {"changes": [], "more": False}
 
     def search_tasks(
         self, query: str = "", status: tuple[str, ...] = (), limit: int = 20

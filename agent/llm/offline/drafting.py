@@ -5,13 +5,13 @@ A question back asks which of several is meant. The conversation itself is where
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from agent.llm.base import MESSAGE_CHARACTERS, Context, MemoryBrief
+from agent.llm.base import MESSAGE_CHARACTERS, Context
 from agent.llm.offline import refusals
 from agent.llm.offline.grammar import QUESTIONS, STATEMENTS
-from agent.llm.offline.names import Entry, NotFound, Unclear, fits, words
+from agent.llm.offline.names import NotFound, Unclear, fits, words
 from agent.llm.offline.plan import Impossible, Plan
 from agent.llm.offline.planning import PlanMaker
 from agent.llm.offline.reading import Unread, read
@@ -20,7 +20,7 @@ from agent.llm.offline.tokens import TooLong
 from agent.llm.offline.vocabulary import COUNT, ORDINAL, STATUS_NAMES, word_set
 from agent.support.words import same_text
 
-_BEGINNING = "Several "
+_BEGINNING = "Several tasks fit"
 _ENDING = "Answer with a number or a title."
 _LISTED = 8  # so many candidates are listed
 _ROUNDS = 5  # so many questions in a row may belong to one message
@@ -42,29 +42,22 @@ class Draft:
         return question(self.unclear, refusals.offer) if self.unclear else ""
 
 
-def draft(context: Context, added: str = "", left_out: Sequence[str] = ()) -> Draft:
-    """Returns what becomes of the context's message, or of the one that it completes by an answer.
-
-    `added`, `left_out`: what a person who wants another plan adds to the message, and takes from it.
-    """
+def draft(context: Context) -> Draft:
+    """Returns what becomes of the context's message, or of the one that it completes by an answer."""
     message, chosen = "", {}
     last = Draft("unsupported")
-    for one in rounds(context):
+    for one, question_before in rounds(context):
         # What a number means is told by the question as it was asked.
-        asked = last.unclear if last.question == one.asked else None
-        if asked and (picked := pick(asked, one.context.message)):
+        asked = last.unclear if last.question == question_before else None
+        if asked and (picked := pick(asked, one.message)):
             chosen[same_text(asked.name)] = picked
         else:
-            message, chosen = one.context.message, {}
-        last = _draft(one.context, message, chosen)
-    if added or left_out:
-        return _draft(context, f"{message}\n\n{added}", chosen, left_out)
+            message, chosen = one.message, {}
+        last = _draft(one, message, chosen)
     return last
 
 
-def _draft(
-    context: Context, message: str, chosen: Mapping[str, str], left_out: Sequence[str] = ()
-) -> Draft:
+def _draft(context: Context, message: str, chosen: Mapping[str, str]) -> Draft:
     def works(text: str) -> bool:
         """Tells whether `text` would be carried out; what is offered has to."""
         reading = read(text)
@@ -80,8 +73,10 @@ def _draft(
         return Draft("unsupported", refusal=refusals.TOO_LONG)
     if reading.unread or not reading.clauses:
         unread = reading.unread or (Unread(message),)
-        return Draft("unsupported", refusal=refusals.of_unread(reading.clauses, unread, works))
-    maker = PlanMaker(context, chosen, left_out)
+        return Draft(
+            "unsupported", refusal=refusals.of_unread(reading.clauses, unread, context, works)
+        )
+    maker = PlanMaker(context, chosen)
     try:
         plan = maker.make(reading.clauses)
     except Unclear as error:
@@ -92,7 +87,7 @@ def _draft(
         return Draft("unsupported", refusal=refusals.of_clause(maker.clause.said, str(error)))
     intents = {clause.form.intent for clause in reading.clauses} - {"talk"}
     if "help" in intents:
-        plan.talk.append(refusals.help_lines(context, works))
+        plan.say(refusals.help_lines(context, works))
     if intents <= STATEMENTS:
         return Draft("statement" if intents else "greeting", plan)
     return Draft("question" if intents <= QUESTIONS | {"help"} else "command", plan)
@@ -101,44 +96,39 @@ def _draft(
 def question(unclear: Unclear, mark: Callable[[str], str] = str) -> str:
     """Asks which of the candidates is meant. `mark`: what becomes of a title."""
     candidates = unclear.candidates[:_LISTED]
-    what = "memories" if isinstance(candidates[0], MemoryBrief) else "tasks"
     left = len(unclear.candidates) - len(candidates)
     more = f"\n\nAnd {left} more." if left else ""
     listed = "\n".join(
-        f"{number}. {mark(one.title)}{_state(one)}" for number, one in enumerate(candidates, 1)
+        f"{number}. {mark(one.title)} ({STATUS_NAMES[one.status]})"
+        for number, one in enumerate(candidates, 1)
     )
-    head = f"{_BEGINNING}{what} fit “{unclear.name}”. Which one do you mean?"
+    head = f"{_BEGINNING} “{unclear.name}”. Which one do you mean?"
     return f"{head}\n\n{listed}{more}\n\n{_ENDING}"
 
 
 def pick(unclear: Unclear, reply: str) -> str | None:
     """Returns the id of the candidate that `reply` means by its title or number; None for none."""
-    titles = {key_of(one): one.title for one in unclear.candidates[:_LISTED]}
+    titles = {one.key: one.title for one in unclear.candidates[:_LISTED]}
+    exact = [key for key, title in titles.items() if same_text(title) == same_text(reply)]
     said = words(reply)
     left = [word for word in said if word not in _PASSED] or said[-1:]
     number = (COUNT | ORDINAL).get(left[0], 0) if len(left) == 1 else 0
-    exact = [key for key, title in titles.items() if same_text(title) == same_text(reply)]
-    if len(exact) != 1 and number and number <= len(titles):
+    if not exact and number and number <= len(titles):
         return list(titles)[number - 1 if number > 0 else number]
-    found = exact if len(exact) == 1 else fits(reply, titles)
+    found = exact or fits(reply, titles)
     return found[0] if len(found) == 1 else None
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
-    """A message with the context as it was when it came. `asked`: the question that it may answer."""
+def rounds(context: Context) -> list[tuple[Context, str]]:
+    """Returns the messages since the last one that answers no question of ours, the latest last.
 
-    context: Context
-    asked: str = ""
-
-
-def rounds(context: Context) -> list[Round]:
-    """Returns the messages since the last one that answers no question of ours, the latest last."""
-    found = [Round(context, _asked(context))]
-    while found[-1].asked and len(found) < _ROUNDS:
-        *history, message, _ = found[-1].context.history
+    Each is a context with the question that it may answer.
+    """
+    found = [(context, _asked(context))]
+    while found[-1][1] and len(found) < _ROUNDS:
+        *history, message, _ = found[-1][0].history
         earlier = replace(context, message=message.content, history=tuple(history))
-        found.append(Round(earlier, _asked(earlier)))
+        found.append((earlier, _asked(earlier)))
     return found[::-1]
 
 
@@ -149,13 +139,4 @@ def _asked(context: Context) -> str:
     message, answer = context.history[-2:]
     is_question = answer.content.startswith(_BEGINNING) and answer.content.endswith(_ENDING)
     whole = max(len(message.content), len(answer.content)) < MESSAGE_CHARACTERS
-    known = (message.role, answer.role) == ("user", "assistant") and is_question and whole
-    return answer.content if known else ""
-
-
-def key_of(candidate: Entry | MemoryBrief) -> str:
-    return candidate.key if isinstance(candidate, Entry) else candidate.id
-
-
-def _state(candidate: Entry | MemoryBrief) -> str:
-    return f" ({STATUS_NAMES[candidate.status]})" if isinstance(candidate, Entry) else ""
+    return answer.content if is_question and whole and message.role == "user" else ""

@@ -9,13 +9,12 @@ A pattern is words with spaces between them:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 from agent.llm.offline import vocabulary
 from agent.llm.offline.tokens import Token
 from agent.llm.offline.vocabulary import word_set
-from agent.support.words import STOP
 
 Tokens = tuple[Token, ...]
 Gaps = Mapping[str, Tokens]
@@ -28,7 +27,7 @@ _NO_NAME = word_set(
     "nothing nobody make let"
 )
 _NEVER_IN_NAME = word_set(
-    "what which who whose why no not longer doesn't don't isn't aren't can't cannot never"
+    "what which who whose why no not longer anymore doesn't don't isn't aren't can't cannot never"
 )
 # With "of" or a quotation behind it, one of these is something of a task, and no task.
 _FIELDS = word_set(
@@ -41,12 +40,7 @@ _NO_TASK = word_set(
     "tasks tickets todos items board backlog list project memory memories notes facts decisions "
     "preferences everything anything something"
 )
-_NO_LABEL = {*STOP, *vocabulary.LISTED, *vocabulary.PRIORITY} | word_set(
-    "another new second first third next last similar same duplicate recurring daily weekly monthly "
-    "repeating sub subtask parent main whole single every any following task tasks me us priority prio"
-)
 _NO_TITLE = word_set("of for from under in mind")
-_STATES_SOMETHING = word_set("we i our my the all every")
 
 _MEANINGS: Mapping[str, Mapping[str, object]] = {
     "status": vocabulary.STATUS,
@@ -58,14 +52,8 @@ _MEANINGS: Mapping[str, Mapping[str, object]] = {
     "place": vocabulary.PLACE,
     "kind": vocabulary.KIND,
 }
-# Of a gap for a name: how many words it has at most, which it never has, and which are never its last.
-_NAMES: Mapping[str, tuple[int, Collection[str], Collection[str]]] = {
-    **dict.fromkeys(("task", "parent", "other"), (_LONGEST, (), _NO_TASK)),
-    "query": (_LONGEST, ("task", "tasks"), ()),
-    "old": (_LONGEST, ("anymore", "longer"), ()),
-    "label": (3, _NO_LABEL, ()),
-}
-_FREE = frozenset(("text", "new", "statement", "title", "what", "purpose"))
+_OF_ONE_TASK = ("task", "parent", "other")
+_FREE = frozenset(("text", "new", "title", "what", "purpose"))
 
 # Words of which one stands there; what may be missing; the name of a gap.
 _Node = tuple[tuple[str, ...], ...] | list["_Node"] | str
@@ -147,8 +135,6 @@ def _ends(gap: str, tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
     if gap in _MEANINGS:
         sizes = (size for size in (2, 1) if at + size <= len(tokens))
         return (at + size for size in sizes if key_of(tokens[at : at + size]) in _MEANINGS[gap])
-    if gap == "quotation":
-        return iter([at + 1] if tokens[at].quoted else [])
     if gap == "items":
         return iter([len(tokens)] if tokens[at].is_word and is_last else [])
     return _free(gap, tokens, at, is_last) if gap in _FREE else _name(gap, tokens, at, is_last)
@@ -162,10 +148,9 @@ def _free(gap: str, tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
         if first.quoted:  # all of the title
             return iter([at + 1] if not is_last or at + 1 == len(tokens) else [])
         names_person = gap == "purpose" and "to" in behind and not first.key.endswith("ing")
-        is_wrong = first.key in _NO_TITLE or names_person
-    else:
-        is_wrong = gap == "statement" and first.key not in _STATES_SOMETHING
-    if is_wrong or first.items or not first.is_word:
+        if first.key in _NO_TITLE or names_person:
+            return iter(())
+    if first.items or not first.is_word:
         return iter(())
     return iter([len(tokens)] if is_last else ends)
 
@@ -173,11 +158,10 @@ def _free(gap: str, tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
 def _name(gap: str, tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
     if not tokens[at].is_word or tokens[at].key in _NO_NAME or _is_field(tokens, at):
         return
-    longest, never, never_last = _NAMES.get(gap, (_LONGEST, (), ()))
-    for end in range(at + 1, min(len(tokens), at + longest) + 1):
+    never_last = _NO_TASK if gap in _OF_ONE_TASK else ()
+    for end in range(at + 1, min(len(tokens), at + _LONGEST) + 1):
         last = tokens[end - 1]
-        is_over = last.key in _NEVER_IN_NAME or key_of(tokens[end - 1 : end + 1]) == "status to"
-        if last.items or is_over or last.key in never:
+        if last.items or last.key in _NEVER_IN_NAME:
             return
         if last.is_word and (end == len(tokens) or not is_last) and last.key not in never_last:
             yield end

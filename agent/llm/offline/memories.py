@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.llm.base import MemoryBrief
 from agent.llm.offline.grammar import FORMS, Form
 from agent.llm.offline.matching import Gaps, matches
-from agent.llm.offline.names import NotFound, find_memory
+from agent.llm.offline.names import find_memory, fits
 from agent.llm.offline.titles import capitalised, cut, free_text, sentence, without_article
 from agent.llm.offline.tokens import text_of, words_of
 from agent.llm.offline.vocabulary import word_set
-from agent.support.words import same_text, stems
+from agent.support.words import same_text
 
 MAX_CONTENT = 10_000
 _MAX_TITLE = 100
-_SUBJECT = re.compile(r"(?:we|i|the team|our team) ", re.I)
 _REASON = re.compile(
     r",? (?:because|since|so that|as it|as we|due to|in order to)\b|[;(]|, (?:which|as)\b", re.I
 )
@@ -28,12 +27,7 @@ _VALUE = re.compile(
 )
 # "We test on Firefox" is how people work; "we have two doctors" is a fact.
 _NO_PRACTICE = word_set(
-    "are am were was have had has will can could should shall must may might need want did do "
-    "don't cannot can't know think believe got met sold lost"
-)
-# What a decision says besides its subject.
-_OF_DECIDING = stems(
-    "we decided to use, chose, picked, agreed on, go with, selected, settled, switched"
+    "are am were was have had has will can could should must may need want did do"
 )
 
 
@@ -55,7 +49,7 @@ def statement(form: Form, gaps: Gaps, said: str) -> Statement:
     what, old, new = (free_text(gaps[one]) if one in gaps else "" for one in ("what", "old", "new"))
     if what:
         new, _, old = _INSTEAD.sub("\0", what, count=1).partition("\0")
-    title = {"not": f"not {old}", "habit": _SUBJECT.sub("", said)}.get(form.value, new)
+    title = f"not {old}" if form.value == "not" else new
     kind = "preference" if form.intent == "prefer" else "decision"
     return Statement(_title(title), sentence(said), kind, _short(old), _short(new))
 
@@ -83,16 +77,12 @@ def _title(text: str) -> str:
     return cut(capitalised(without_article(_short(text))), _MAX_TITLE)
 
 
-def outdated(
-    stated: Statement, memories: Sequence[MemoryBrief], chosen: Mapping[str, str]
-) -> MemoryBrief | None:
-    """Returns the memory that is no longer true with `stated`. Raises Unclear when several may be."""
+def outdated(stated: Statement, memories: Sequence[MemoryBrief]) -> MemoryBrief | None:
+    """Returns the memory that is no longer true with `stated`. Raises NotFound when several may be."""
     memories = [memory for memory in memories if memory.kind == stated.kind]
     if stated.old:
-        try:
-            return find_memory(stated.old, memories, chosen)
-        except NotFound:
-            return None
+        fitting = any(fits(stated.old, {"": f"{one.title} {one.content}"}) for one in memories)
+        return find_memory(stated.old, memories) if fitting else None
     pattern = _without_values(stated.content)
     same = (memory for memory in memories if _without_values(memory.content) == pattern)
     return next(same, None) if "#" in pattern else None
@@ -104,9 +94,8 @@ def _without_values(text: str) -> str:
 
 def renewed(stated: Statement, memory: MemoryBrief) -> Statement:
     """Returns what takes the place of `memory`. What it says besides stays as it is."""
-    more = stems(memory.content) - stems(stated.old) - _OF_DECIDING
     old = re.compile(rf"(?<!\w){re.escape(stated.old)}(?!\w)", re.I)
-    if not (stated.old and stated.new and more and old.search(memory.content)):
+    if not (stated.old and stated.new and old.search(memory.content)):
         return stated
     title, content = (old.sub(lambda _: stated.new, one) for one in (memory.title, memory.content))
     return Statement(title, content, memory.kind)

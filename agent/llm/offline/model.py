@@ -7,8 +7,8 @@ Everything is computed in a thread: a long message takes tenths of a second.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from agent.llm.base import Analysis, Context, MemoryNote, Outcome, Revise, ToolSpec, Usage
@@ -16,15 +16,7 @@ from agent.llm.offline.answers import SAY, answer
 from agent.llm.offline.drafting import Draft, draft, question
 from agent.llm.offline.titles import cut
 
-_NO_BETTER_PLAN = (
-    "I could make no better plan, so nothing more was changed. Please say it in other words."
-)
-_READ = 500  # characters of a reason
-_WITHOUT = re.compile(
-    r"(?:but |just |do it |the same |everything )*(?:without|not|no|skip|leave out|omit|except"
-    r"|don['’]t|do not)(?: (?:create|add|delete|remove|mark|do))? (?P<what>.+)",
-    re.I,
-)
+_NO_BETTER_PLAN = "I could make no better plan, so nothing more was changed. Say it in other words."
 
 
 class OfflineModel:
@@ -51,7 +43,7 @@ class OfflineModel:
     async def answer(
         self, context: Context, analysis: Analysis, outcome: Outcome
     ) -> AsyncIterator[str]:
-        text = await asyncio.to_thread(lambda: answer(context, outcome, draft(context)))
+        text = await asyncio.to_thread(lambda: answer(outcome, draft(context)))
         for line in text.split("\n"):
             yield f"{line}\n"
 
@@ -67,29 +59,18 @@ def _analysis(context: Context) -> Analysis:
 
 
 def _plan(context: Context, revise: Revise | None) -> dict[str, Any]:
-    """Returns the plan, or the one that the reasons ask for.
+    """Returns the plan, or the one that a person's reasons ask for in place of the message.
 
-    Only a person's reasons are orders. Errors and failed steps the same plan would meet again.
+    Errors and failed steps are no orders, and the same plan would meet them again.
     """
-    made = new = draft(context)
     if revise is None:
+        made = draft(context)
         steps = made.plan.steps or [_telling("Answer the message")]
-        return {"summary": _summary(made), "steps": steps}
-    if revise.by_person:
-        taken: list[str] = []
-        added: list[str] = []
-        for reason in revise.reasons:
-            text = " ".join(reason[:_READ].split()).rstrip(" .!")
-            match = _WITHOUT.fullmatch(text)
-            taken += re.split(r",? and |, ", match["what"]) if match else []
-            added += [] if match else [text]
-        new = draft(context, ". ".join(added), taken)
-    if new.plan.steps and new.plan.steps != made.plan.steps:
-        return {"summary": _summary(new), "steps": new.plan.steps}
-    # An error tells which object is missing.
-    missing = [reason.partition(": There is no ")[2] for reason in revise.reasons]
-    told = [f"There is no {text}" for text in missing if text and not revise.by_person]
-    return {"summary": "", "steps": [_telling(SAY + " ".join([_NO_BETTER_PLAN, *told[:3]]))]}
+    else:
+        reasons = ". ".join(revise.reasons) if revise.by_person else ""
+        made = draft(replace(context, message=reasons))
+        steps = made.plan.steps or [_telling(SAY + _NO_BETTER_PLAN)]
+    return {"summary": _summary(made), "steps": steps}
 
 
 def _telling(description: str) -> dict[str, Any]:
@@ -101,11 +82,7 @@ def _summary(made: Draft) -> str:
     steps = [step["description"] for step in made.plan.steps]
     if len(steps) > 3:
         return f"{len(steps)} steps, beginning with: {steps[0]}"
-    if steps:
-        return "; ".join(steps)
     if made.unclear:
         return cut(question(made.unclear).partition("\n")[0], 120)
-    if made.refusal:
-        return "Not understood in full, so nothing is changed"
-    asked = {"question": "A question", "greeting": "A greeting"}
-    return asked.get(made.intent, "Nothing to be done")
+    refused = "Not understood in full, so nothing is changed" if made.refusal else ""
+    return "; ".join(steps) or refused or "Nothing to be done"

@@ -27,9 +27,8 @@ _IT = ("it", "that", "this", "that task", "this task", "that one", "this one", "
 _THEM = ("them", "these", "those", "both", "these tasks", "those tasks", "both tasks")
 _PLURAL = word_set("tasks tickets todos items things cards issues")
 _ALL = word_set("all every everything")
-_ABOUT = word_set("about for on with regarding")
 _OF_GROUPS = _ALL | _PLURAL | word_set("of the my our that is are task priority")
-_OF_NUMBERS = word_set("the task number one no")
+_OF_NUMBERS = word_set("the task number no")
 
 
 @dataclass(slots=True, eq=False)
@@ -44,7 +43,6 @@ class Entry:
     parent: str | None = None
     depends_on: Sequence[str] = ()
     step: str = ""  # that makes it
-    place: int | None = None  # in the list that makes it
 
     @property
     def reference(self) -> Any:
@@ -62,9 +60,9 @@ class Found:
 
 
 class Unclear(Exception):
-    """Several objects, `candidates`, fit a name."""
+    """Several tasks, `candidates`, fit a name."""
 
-    def __init__(self, name: str, candidates: Sequence[Entry | MemoryBrief]) -> None:
+    def __init__(self, name: str, candidates: Sequence[Entry]) -> None:
         super().__init__(name)
         self.name = name
         self.candidates = candidates
@@ -85,7 +83,8 @@ class Board:
         self.entries = {one.id: Entry(*astuple(one)) for one in briefs}
         self.order = [brief.id for brief in context.tasks]
         self.own: list[Entry] = []  # what this message makes, in order
-        self.last: Sequence[Entry] = ()  # what this message named last
+        self.last: Sequence[Entry] = ()  # what the clauses so far spoke of
+        self.named: Sequence[Entry] = ()  # what this clause speaks of, which it doesn't call "it"
         self.cut: tuple[str, ...] = OPEN if len(context.tasks) >= OPEN_TASKS else ()
         self.cut += ("completed",) if len(context.completed) >= COMPLETED_TASKS else ()
         # What "it" may mean before this message names anything: what the last answer names.
@@ -99,7 +98,7 @@ class Board:
     def add(self, *entries: Entry) -> None:
         self.own += entries
         self.entries.update((entry.key, entry) for entry in entries)
-        self.last = entries
+        self.named = entries
 
     def titles(self, keys: Iterable[str]) -> list[Entry]:
         """Returns the tasks with these keys, as far as they are known."""
@@ -107,47 +106,40 @@ class Board:
 
     def one(self, name: Tokens, but: Collection[Entry] = ()) -> Entry:
         """Returns the task that is meant, none of `but`. Raises Unclear or NotFound."""
-        self.last = [self._named(name_text(name), but, OPEN, is_quoted(name))]
-        return self.last[0]
-
-    def it(self) -> Entry:
-        return self._only("it", self.last or self.own[-1:] or self._before)
+        entry = self._one(name_text(name), but, OPEN, is_quoted(name))
+        self.named = self.named or [entry]
+        return entry
 
     def several(
         self, names: Tokens, among: Sequence[str] = EVERY, but: Collection[Entry] = ()
     ) -> Found:
         """Returns the tasks that are meant: one, several by name, or a group. Raises as `one` does."""
-        keys = [token.key for token in names]
-        place = next((at for at in range(1, len(keys)) if keys[at] in ("except", "but")), None)
-        if place is not None:
-            but = (*but, *self.several(names[place + 1 :], among, but).entries)
-            names = names[:place]
-        found = None if is_quoted(names) else self._group(name_text(names), among, but)
+        found = None if is_quoted(names) else self._group(name_text(names), among)
         found = found or Found(self._listed(names, OPEN if among == EVERY else among, but))
-        self.last = found.entries
+        self.named = self.named or found.entries
         return found
 
     def fitting(
         self, name: str, but: Collection[Entry] = (), among: Sequence[str] = OPEN
     ) -> list[Entry]:
         """Returns the tasks that fit: of this message, else of `among`, else of all."""
-        others = {key: one for key, one in self.entries.items() if one not in but}
-        titles = {key: one.title for key, one in others.items()}
-        own = {key: title for key, title in titles.items() if others[key] in self.own}
-        exact = {key: title for key, title in titles.items() if same_text(title) == same_text(name)}
-        among_them = {key: title for key, title in titles.items() if others[key].status in among}
-        together = {key: _together(title) for key, title in titles.items()}
-        pools = (own, exact, among_them, titles, together)
-        return self.titles(next((found for pool in pools if (found := fits(name, pool))), ()))
+        others = [one for one in self.entries.values() if one not in but]
+        exact = [one for one in others if same_text(one.title) == same_text(name)]
+        among_them = [one for one in others if one.status in among]
+        own = [one for one in others if one in self.own]
+        for pool in (own, exact, among_them, others):
+            if found := fits(name, {one.key: one.title for one in pool}):
+                return self.titles(found)
+        return []
 
-    def _named(
+    def _one(
         self, name: str, but: Collection[Entry], among: Sequence[str], quoted: bool = False
     ) -> Entry:
         said = " ".join(words(name))
         if (picked := self.chosen.get(same_text(name), "")) in self.entries:
             return self.entries[picked]
         if said in _IT and not quoted:
-            return self.it()
+            return self._only(name, self.last or self.own[-1:] or self._before)
         number = None if quoted else self._number(said)
         return number or self._only(name, self.fitting(name, but, among))
 
@@ -167,14 +159,12 @@ class Board:
     def _number(self, name: str) -> Entry | None:
         """Returns the task that "task 2" or "the last task" means; None for another name."""
         said = [word for word in name.split() if word not in _OF_NUMBERS]
-        open_tasks = self.titles(self.order)
         if len(said) != 1 or said == name.split():
             return None
         number = int(said[0]) if said[0].isdecimal() else ORDINAL.get(said[0])
+        open_tasks = self.titles(self.order)
         if number is None or any(said[0] in words(entry.title) for entry in open_tasks):
             return None
-        if "one" in name.split():  # of a list that was just shown, not of the board
-            raise NotFound(f"I don't know which list “{name}” is of. Please name the task.")
         found = open_tasks[-1:] if number < 0 else open_tasks[max(number - 1, 0) : number]
         if not found:
             raise NotFound(f"There is no {name}: the board has {len(open_tasks)} open tasks.")
@@ -188,17 +178,12 @@ class Board:
         if parts and re.fullmatch(r"tasks \d+", parts[0], re.I):  # "tasks 2 and 3"
             parts = [f"task {words(text)[-1]}" for text in parts]
         if len(parts) == 1:
-            return [self._named(parts[0], but, among, is_quoted(names))]
+            return [self._one(parts[0], but, among, is_quoted(names))]
         if len(whole := self.fitting(name_text(names), but, among)) == 1:
             return whole
-        found: dict[Entry, None] = {}
-        for part in parts:
-            group = self._group(part, among, but)
-            entries = group.entries if group else [self._named(part, but, among)]
-            found |= dict.fromkeys(entries)
-        return list(found)
+        return list(dict.fromkeys(self._one(part, but, among) for part in parts))
 
-    def _group(self, name: str, among: Sequence[str], but: Collection[Entry]) -> Found | None:
+    def _group(self, name: str, among: Sequence[str]) -> Found | None:
         """Returns the tasks of "all login tasks" or "both"; None for a name of one."""
         said = words(name)
         if " ".join(said) in _THEM:
@@ -208,50 +193,36 @@ class Board:
         kept = [word for word in said if word not in _OF_GROUPS]
         size = next((n for n in (2, 1) if " ".join(kept[:n]) in LISTED), 0)
         statuses = LISTED[" ".join(kept[:size])] if size else tuple(among)
-        found = self._all(kept[size:], statuses, but)
-        if not {*statuses} & {*self.cut}:
-            if found:
-                return Found(found)
-            raise NotFound(f"There is no task like “{name}”.")
-        if kept[size:] or but:
-            why = f"so I can't tell which “{name}” are. Name each."
-            raise NotFound(f"The board has more tasks than I see, {why}")
-        return Found(found, statuses)
-
-    def _all(
-        self, said: Sequence[str], statuses: Sequence[str], but: Collection[Entry]
-    ) -> list[Entry]:
-        """Returns the "high login tasks about billing" that are `said`, none of `but`."""
-        place = next((at for at, word in enumerate(said) if word in _ABOUT), len(said))
-        levels = {PRIORITY[word] for word in said[:place] if word in PRIORITY}
-        wanted = _stems(" ".join(word for word in said[:place] if word not in PRIORITY))
-        topic = _stems(" ".join(word for word in said[place:] if word not in _TELLING_NOTHING))
-        return [
+        levels = {PRIORITY[word] for word in kept[size:] if word in PRIORITY}
+        wanted = _stems(" ".join(word for word in kept[size:] if word not in PRIORITY))
+        found = [
             one
             for one in self.entries.values()
-            if one.status in statuses and one not in but and levels <= {one.priority}
-            if wanted <= _stems(one.title) and topic <= _stems(f"{one.title} {one.description}")
+            if one.status in statuses and levels <= {one.priority} and wanted <= _stems(one.title)
         ]
+        is_cut = not {*self.cut}.isdisjoint(statuses)
+        if is_cut and kept[size:]:
+            raise NotFound(f"The board has more tasks than I see: name each of “{name}”.")
+        if not found and not is_cut:
+            raise NotFound(f"There is no task like “{name}”.")
+        return Found(found, statuses if is_cut else ())
 
 
 def _is_group(said: Sequence[str]) -> bool:
-    starts = said[:1] == ["tasks"] or bool(_ALL & {*said[:1]})
-    return (starts or bool(_PLURAL & {*said[-1:]})) and not any(map(str.isdecimal, said))
+    named = {"tasks", *_ALL}.isdisjoint(said[:1]) and _PLURAL.isdisjoint(said[-1:])
+    return not named and not any(map(str.isdecimal, said))
 
 
-def find_memory(
-    name: str, memories: Sequence[MemoryBrief], chosen: Mapping[str, str]
-) -> MemoryBrief:
-    """Returns the memory that `name` means, by its title, else by its text."""
+def find_memory(name: str, memories: Sequence[MemoryBrief]) -> MemoryBrief:
+    """Returns the memory that `name` means, by its title, else by its text. Raises NotFound."""
     by_id = {memory.id: memory for memory in memories}
-    if (picked := chosen.get(same_text(name), "")) in by_id:
-        return by_id[picked]
     texts = {one.id: f"{one.title} {one.content}" for one in memories}
     found = fits(name, {one.id: one.title for one in memories}) or fits(name, texts)
     if not found:
         raise NotFound(f"I find nothing about “{name}” in memory.")
     if len(found) > 1:
-        raise Unclear(name, [by_id[key] for key in found])
+        several = ", ".join(f"“{by_id[key].title}”" for key in found[:5])
+        raise NotFound(f"Several memories fit “{name}”: {several}. Please name one in full.")
     return by_id[found[0]]
 
 
@@ -261,11 +232,6 @@ def words(text: str) -> list[str]:
 
 def _stems(text: str) -> set[str]:
     return {stem(word) for word in words(text)}
-
-
-def _together(title: str) -> str:
-    """Adds the words written as one: "sign-up" is "signup" too."""
-    return " ".join([title, *(left + right for left, right in pairwise(words(title)))])
 
 
 def fits(name: str, titles: Mapping[str, str]) -> list[str]:

@@ -18,20 +18,18 @@ class Impossible(Exception):
 class Plan:
     """Steps run beside each other, but for those on the same task and those said with "then".
 
-    `facts`: what was asked; `notes`: what else to say of the steps; `talk`: what is said without steps.
+    `said`: what the answer tells besides what the steps did.
     """
 
     def __init__(self) -> None:
         self.steps: list[dict[str, Any]] = []
-        self.facts: list[str] = []
-        self.notes: dict[str, None] = {}
-        self.talk: list[str] = []
+        self.said: dict[str, None] = {}
         self._before: list[str] = []  # the steps that this clause comes after
         self._now: list[str] = []  # those that it runs beside
         self._last_touch: dict[str, str] = {}  # the key of a task -> the step that touched it last
 
-    def note(self, text: str) -> None:
-        self.notes[text] = None
+    def say(self, text: str) -> None:
+        self.said[text] = None
 
     def begin_clause(self, after: bool) -> None:
         if after and self._now:

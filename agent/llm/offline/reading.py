@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from agent.llm.offline.grammar import CREATING, FORMS, LISTING, QUESTIONS, Form
@@ -16,42 +16,37 @@ _THEN = ("then", "finally", "lastly", "after that", "afterwards", "next")
 # Words that may be passed over before a clause, and behind it.
 _BEFORE = (
     "actually,please,pls,plz,kindly,just,also,and,so,now,ok,okay,well,hi,hello,hey,thanks,thank you,"
-    "great,i want you to,i'd like you to,i would like you to,i'd like to,i would like to,i want to,"
-    "we want to,i need you to,i need to,we need to,let's,let us,go ahead and,you can,tell me,first,"
-    "second,third"
+    "great,i want you to,i'd like to,i would like to,i want to,we want to,i need to,"
+    "we need to,let's,let us,tell me,first,second,third"
 )
 _BEHIND = "please,pls,thanks,thank you,for me,for us,too,as well,now,right now,already,again,then"
 _PASSED_BEFORE = frozenset((*_POLITE, *_BEFORE.split(","), *_THEN))
 _PASSED_BEHIND = frozenset(_BEHIND.split(","))
-_LONGEST_PASSED = 5
+_LONGEST_PASSED = 4  # in words
+_MOST_PASSED = 8
 _JOINS = frozenset((",", ";", "and", "then", "but", "–", "-", "—", "&"))
-# A reason may follow on these.
-_HAS_REASON = frozenset(("delete", "status", "priority", "move", "forget", "release"))
 # "Sign up and list tasks" may be one title: only a comma or "then" leads from a command to these.
-_WEAK = frozenset(("list", "find", "talk", "help", "urgent", "about"))
+_WEAK = frozenset(("list", "find", "talk", "help", "about"))
 # A gap for free words at the end of a form would take anything.
-_CLOSED = tuple(
+_VALUES = ("{status}", "{priority}", "{listed}")
+_CLOSED = [
     form.pattern
     for form in FORMS
-    if not form.pattern.endswith("}")
-    or form.pattern.endswith(("{status}", "{priority}", "{listed}"))
-)
+    if form.pattern.endswith(("]", *_VALUES)) or form.pattern[-1] != "}"
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
     """What was said, without what was passed over. `after`: said as "then".
 
-    `ways`: the forms that it has, the first one of the grammar first, and how its words fall into gaps.
+    `form`: the first one of the grammar that it has; `ways`: how its words may fall into gaps.
     """
 
-    ways: tuple[tuple[Form, Gaps], ...]
+    form: Form
+    ways: Sequence[Gaps]
     said: str
     after: bool = False
-
-    @property
-    def form(self) -> Form:
-        return self.ways[0][0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +55,6 @@ class Unread:
 
     said: str
     understood: str = ""
-    asks: bool = False
     is_order: bool = False  # but for the question mark
 
     @property
@@ -78,18 +72,23 @@ def read(message: str) -> Reading:
     """Raises TooLong."""
     clauses: list[Clause] = []
     unread: list[Unread] = []
-    made = False  # a task
-    parts = [part for sentence in sentences(message) for part in _parts(sentence)]
-    for tokens, after, asks in parts:
+    for tokens, after, asks in (part for one in sentences(message) for part in _parts(one)):
         found = _clause(_bare(tokens), asks, after)
+        before = {clause.form.intent for clause in clauses}
         if isinstance(found, Unread):
             unread.append(found)
-        elif not {"another": made, "reason": clauses}.get(found.form.intent, True):
-            unread.append(Unread(found.said))  # says something only behind another clause
-        else:
+        elif _may_follow(found.form.intent, before):
             clauses.append(found)
-            made |= found.form.intent in CREATING
+        else:
+            unread.append(Unread(found.said))
     return Reading(tuple(clauses), tuple(unread))
+
+
+def _may_follow(intent: str, before: Collection[str]) -> bool:
+    """Tells whether a clause says something behind those of `before`: "another …" needs one."""
+    if intent == "another":
+        return not CREATING.isdisjoint(before)
+    return intent != "reason" or not {*before} <= CREATING | LISTING | QUESTIONS
 
 
 def _parts(sentence: Sentence) -> Iterator[tuple[Tokens, bool, bool]]:
@@ -123,10 +122,8 @@ def _is_cut(tokens: Tokens, start: int, place: int, ends: Sequence[int]) -> bool
     intent = found.form.intent
     previous = _match(_bare(tokens[start:place]))
     before = previous.form.intent if previous else ""
-    if intent == "reason":
-        return before in _HAS_REASON
-    if intent == "another" and before not in CREATING:
-        return False
+    if intent in ("another", "reason"):
+        return bool(before) and _may_follow(intent, [before])
     if before in LISTING:
         return _said_then(said)
     is_and = said[0].key == "and" and not _said_then(said)
@@ -145,39 +142,39 @@ def _bare(tokens: Tokens) -> Tokens:
 
 
 def _said_then(tokens: Tokens) -> bool:
+    joins = (token.key == "then" for token in tokens[:3] if token.key in _JOINS)
     bare = _bare(tokens)
-    return any(token.key == "then" for token in tokens[:3] if token.key in _JOINS) or any(
-        key_of(bare[:size]) in _THEN for size in (1, 2)
-    )
+    return any(joins) or any(key_of(bare[:size]) in _THEN for size in (1, 2))
 
 
 def _clause(tokens: Tokens, asks: bool, after: bool) -> Clause | Unread:
     found = _match(tokens)
     if found and asks and found.form.intent not in QUESTIONS | {"talk", "help"}:
-        return Unread(text_of(tokens), asks=True, is_order=True)
+        return Unread(text_of(tokens), is_order=True)
     if found:
         return replace(found, after=after)
     most = 0  # how far the form gets that takes the most words of it
     for begin in _beginnings(tokens):
         taken = max(begins(pattern, tokens[begin:]) for pattern in _CLOSED)
         most = max(most, begin + taken if taken else 0)
-    return Unread(text_of(tokens), text_of(tokens[:most]), asks)
+    return Unread(text_of(tokens), text_of(tokens[:most]))
 
 
 def _match(tokens: Tokens) -> Clause | None:
-    """Returns the forms that are all of `tokens`, but for words that may be passed over."""
+    """Returns the form that is all of `tokens`, but for words that may be passed over."""
     for begin in _beginnings(tokens):
         for end in _endings(tokens[begin:]):
             rest = tokens[begin : begin + end]
-            if ways := [(form, gaps) for form in FORMS for gaps in matches(form.pattern, rest)]:
-                return Clause(tuple(ways), text_of(rest))
+            for form in FORMS:
+                if ways := matches(form.pattern, rest):
+                    return Clause(form, ways, text_of(rest))
     return None
 
 
 def _beginnings(tokens: Tokens) -> Iterator[int]:
     """Yields where the clause may begin, words that are passed over left out one by one."""
     at = 0
-    while True:
+    for _ in range(_MOST_PASSED):
         yield at
         sizes = range(1, min(_LONGEST_PASSED, len(tokens) - at) + 1)
         size = next((n for n in sizes if key_of(tokens[at : at + n]) in _PASSED_BEFORE), 0)

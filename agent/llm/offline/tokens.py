@@ -18,13 +18,12 @@ _TOKEN = re.compile(
     r"|(?P<word>(?:[^\s,;:!?()“”\"«»„…`.]|(?<=\d)[,:](?=\d)|\.(?!\s|$))+))"
 )
 _LIST_LINE = re.compile(r"(?P<indent>\s*)(?:[-*•–]|\d{1,3}[.)])\s+(?:\[ \]\s+)?(?P<item>\S.*)")
-# A list within a line: "I need: - alpha - beta", "1. alpha 2. beta".
-_HEAD = re.compile(r"[^:\n]*:(?=\s+(?:[-*•]|1[.)])\s+\S)")
-_MARK = re.compile(r"(?<=\s)(?=(?:[-*•]|1[.)])\s+\S)")
+# A list within a line: "1. alpha 2. beta".
 _NUMBER = re.compile(r"(?:^|(?<=\s))(?P<number>\d{1,3})[.)]\s+(?=\S)")
 _SENTENCE_END = re.compile(r"[.!?](?:\s+|$)")
 # So many words, signs and lines of lists are read. What is longer is no command, and takes long.
 MOST = 5_000
+_MOST_SENTENCES = 200
 _ABBREVIATIONS = word_set("dr mr mrs ms st vs e.g i.e etc approx")
 _BREAKS = frozenset(["!", "?", "…", "\n"])
 
@@ -79,6 +78,8 @@ def sentences(message: str) -> list[Sentence]:
                 found.append(Sentence(tuple(gathered), token.key == "?"))
                 ended = token.key
             gathered = []
+        if len(found) > _MOST_SENTENCES:
+            raise TooLong
     return found
 
 
@@ -125,8 +126,6 @@ def _parts(line: str) -> Iterator[str]:
     The last item ends with its sentence.
     """
     marks = [match.start() for match in _numbered(line)]
-    if not marks and (head := _HEAD.match(line)):
-        marks = [match.start() for match in _MARK.finditer(line, head.end())]
     if not marks:
         yield line
         return

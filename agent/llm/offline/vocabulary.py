@@ -41,17 +41,9 @@ COUNT |= {str(value): value for value in range(1, 101)}
 _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth"
 ORDINAL = {said: value for value, said in enumerate(_ORDINALS.split(), 1)} | {"last": -1}
 
-_SIDES = {"before": "before above ahead_of", "after": "after below behind"}
-_PLACES = {
-    "top": "top start beginning first",
-    "bottom": "bottom end last",
-    "up": "up",
-    "down": "down",
-}
-SIDE, PLACE = (
-    {said.replace("_", " "): name for name, words in table.items() for said in words.split()}
-    for table in (_SIDES, _PLACES)
-)
+SIDE = {"before": "before", "above": "before", "after": "after", "below": "after"}
+PLACE = dict.fromkeys(("top", "start", "first"), "before")
+PLACE |= dict.fromkeys(("bottom", "end", "last"), "after")
 # What memories are asked for: those of a kind, or all.
 KIND = {f"{kind}s": kind for kind in ("decision", "preference", "note", "fact")}
 KIND |= {"memory": "", "memories": ""}
