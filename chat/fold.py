@@ -29,7 +29,8 @@ def load(session_id: UUID, start: int = 1, end: int | None = None) -> Transcript
 
     Without the tokens of finished runs, whose answer is in their last event.
     """
-    unfinished = list(Run.unfinished.filter(session=session_id).values_list("pk", flat=True))
+    # A subquery: a run that starts between two statements would lose its tokens.
+    unfinished = Run.unfinished.filter(session=session_id).order_by().values("pk")
     finished = Q(type=EventType.TOKEN) & ~Q(run__in=unfinished)
     rows = EventRow.objects.filter(session_id=session_id, seq__gte=start).exclude(finished)
     told = fold(rows.order_by("seq").values_list("seq", "body").iterator(), start, end)

@@ -95,6 +95,13 @@ def _place(scope: Scope) -> None:
         scope["root_path"], scope["path"] = root, root + path
 
 
+_SAFE = [
+    (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+]
+
+
 class BodyTooLarge(Exception):
     """The body exceeds the limit although its Content-Length does not."""
 
@@ -114,8 +121,10 @@ async def _refuse(scope: Scope, send: Send, problem: Problem) -> None:
         request.META["HTTP_ACCEPT"] = accept.decode("latin-1")
     response = respond(request, problem)
     headers = [(b"content-type", response["Content-Type"].encode()), (b"connection", b"close")]
+    headers += _SAFE  # as the middleware, which this response does not pass
     await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-    await send({"type": "http.response.body", "body": response.content})
+    body = b"" if scope["method"] == "HEAD" else response.content
+    await send({"type": "http.response.body", "body": body})
 
 
 def _limited(receive: Receive) -> Receive:

@@ -99,6 +99,10 @@ SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
 # Other sites on the same host do not receive the cookies.
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = SITE_PATH or "/"
+if SITE_PATH:
+    # Own names: with the same ones, the cookies of a site at the root of the host would win.
+    _suffix = SITE_PATH.strip("/").replace("/", "_")
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"sessionid_{_suffix}", f"csrftoken_{_suffix}"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_REFERRER_POLICY = "same-origin"
@@ -312,7 +316,7 @@ except ValueError as error:
         f"OPENAI_BASE_URL {error}: {addresses.shown(env_str('OPENAI_BASE_URL'))!r}."
     ) from None
 SAMURAI_MODEL = env_str("SAMURAI_MODEL", "gpt-5-mini")
-SAMURAI_MODEL_CONTEXT = env_int("SAMURAI_MODEL_CONTEXT", 0)  # tokens
+SAMURAI_MODEL_CONTEXT = env_int("SAMURAI_MODEL_CONTEXT", 0, minimum=256)  # tokens; 0 when not set
 # Timeouts in seconds: of one call to the model, including its answer, and of one whole run.
 SAMURAI_MODEL_TIMEOUT = env_int("SAMURAI_MODEL_TIMEOUT", 120, minimum=1)
 SAMURAI_RUN_TIMEOUT = env_int("SAMURAI_RUN_TIMEOUT", 900, minimum=1)

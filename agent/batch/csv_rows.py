@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from agent.batch.items import Unread
 from agent.batch.lines import Unreadable
 
+MAX_CELL = 10_000_000  # characters; a message has a limit of its own, which says how long it is
 DELIMITERS = ",;\t"
 COLUMNS = ("id", "message", "session")
 _SEPARATOR = re.compile(r'"?sep=([^"])"?', re.IGNORECASE)  # a first line that Excel understands
@@ -71,6 +72,7 @@ def _records(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[str] | s
 
     A quote that is not closed takes in the following lines until it is found out: these are read again.
     """
+    csv.field_size_limit(MAX_CELL)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         lines.taken.clear()

@@ -86,7 +86,7 @@ def submit(
     fence: Fence | None = None,
     effect: Effect[Any] | None = None,
 ) -> asyncio.Future[Any]:
-    """Does the same without waiting: returns the future of the value.
+    """As `append`, but returns at once, with the future of the value.
 
     Entries of a session commit in the order of the calls.
     """

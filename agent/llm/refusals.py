@@ -64,6 +64,8 @@ def is_for_length(status: int, body: Any, text: str) -> bool:
     text = text.lower()
     if status in _OTHER_STATUSES or any(word in text for word in _OTHER_WORDS):
         return False
+    if status >= 500 and not any(counts(body, text)):
+        return False  # "the request took too long" is about time
     if status == 429:  # this request alone is above the limit: a retry is refused again
         return "request too large" in text
     return bool(_LONG.search(text))

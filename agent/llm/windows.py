@@ -92,13 +92,12 @@ class Window:
         return False
 
     def _was_cut(self, prompt: int, estimated: int) -> bool:
-        """Whether the count is a window: a round number below the prompt, or that of another prompt."""
+        """Whether the count is a window: that of another prompt, or a round number far below this one."""
         if prompt < _MIN_CUT or prompt >= self.real(estimated):
             return False
         if prompt == self._last_count:
             return abs(estimated - self._last_estimated) > estimated * _OTHER_PROMPT
-        is_power = prompt >= 2 * 1024 and prompt & (prompt - 1) == 0
-        return is_power or (prompt < MIN_RATIO * estimated and prompt % 1024 == 0)
+        return prompt < MIN_RATIO * estimated and prompt % 1024 == 0
 
     def _calibrate(self, ratio: float) -> None:
         """Follows a higher ratio at once and a lower one slowly: too long a prompt is refused."""
@@ -128,6 +127,7 @@ def told_by(body: Any, model: str) -> int | None:
 
 
 def _entries(body: Any, model: str) -> Iterable[Mapping[str, Any]]:
+    listed: Any
     if isinstance(body, Mapping):
         listed = next((body[key] for key in ("data", "models") if key in body), None)
         if listed is None:
@@ -136,7 +136,9 @@ def _entries(body: Any, model: str) -> Iterable[Mapping[str, Any]]:
             return [listed]
     else:
         listed = body
-    entries = [item for item in listed or () if isinstance(item, Mapping)]
+    if not isinstance(listed, list):
+        return []
+    entries = [item for item in listed if isinstance(item, Mapping)]
     # A server of one model answers to any name.
     return entries if len(entries) == 1 else [item for item in entries if _is_named(item, model)]
 

@@ -1,21 +1,24 @@
 from django.db import migrations, models
 
 from agent.models.base import TextKeyField
+from agent.support.words import text_key
 
 BATCH = 1000
 
 
 def set_keys(apps, schema_editor):
-    """Saves what `TextKeyField` computes, for the rows that exist."""
-    for model, names in (("Memory", ["title_key", "content_key"]), ("Task", ["title_key"])):
+    """Sets what `TextKeyField` computes when a row is saved, for the rows that exist."""
+    for model, texts in (("Memory", ("title", "content")), ("Task", ("title",))):
         rows = apps.get_model("agent", model)._base_manager
         batch = []
         for row in rows.order_by("pk").iterator(BATCH):
+            for text in texts:
+                setattr(row, f"{text}_key", text_key(getattr(row, text)))
             batch.append(row)
             if len(batch) == BATCH:
-                rows.bulk_update(batch, names)
+                rows.bulk_update(batch, [f"{text}_key" for text in texts])
                 batch = []
-        rows.bulk_update(batch, names)
+        rows.bulk_update(batch, [f"{text}_key" for text in texts])
 
 
 class Migration(migrations.Migration):

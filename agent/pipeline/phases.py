@@ -276,7 +276,7 @@ class _Run:
             "🎉 Processing complete!",
             summary,
             effect=effect,
-            last=lambda: self._last_events(steps, html),
+            effect_after=lambda: self._last_events(steps, html),
         )
 
     def _last_events(self, steps: list[PlanStep], html: str | None = None) -> list[events.Event]:

@@ -15,6 +15,7 @@ from agent.models import ApprovalMode, Memory, Run, Task
 from agent.plan import Step, StepType, placeholders
 from agent.plans.dry_run import Effect
 from agent.support.counts import count
+from agent.support.words import terms
 from agent.text import lookup, search_index
 from agent.tools import registry
 from agent.tools.registry import Tool
@@ -50,7 +51,7 @@ _KINDS = {
     "task": re.compile(r"\b(?:tasks?|to-?dos?|tickets?|aufgaben?)\b", re.I),
     "memory": re.compile(r"\b(?:memory|memories|decisions?|preferences?|facts?|notes?)\b", re.I),
 }
-_MAX_COMPARED = 200  # objects of a kind
+_MAX_COMPARED = 500  # objects of a kind; with more, the plan needs approval
 _MODELS: Mapping[str, type[Task] | type[Memory]] = {"task": Task, "memory": Memory}
 
 
@@ -135,11 +136,15 @@ def _is_requested(run: Run, kind: str, key: UUID) -> bool:
     if kind not in kinds:
         return False
     project = run.session.project_id
-    titles: dict[UUID, str] = {}
+    title = _MODELS[kind].all_objects.values_list("title", flat=True).get(pk=key)
+    titles = {key: title}
+    # Only an object that shares a word with the title can be meant instead.
+    words = terms(title, search_index.MAX_TERMS)
     for name in kinds:
-        # An object that shares no word with the message cannot be the one that it asks for.
-        sharing = search_index.search(project, name, message, _MAX_COMPARED)
-        rows = _MODELS[name].objects.filter(project=project, pk__in={*sharing, key})
+        sharing = search_index.with_any_word(project, name, words, _MAX_COMPARED)
+        if len(sharing) == _MAX_COMPARED:
+            return False
+        rows = _MODELS[name].objects.filter(project=project, pk__in=sharing)
         titles |= dict(rows.values_list("pk", "title"))
     return lookup.identifies(message, key, titles)
 

@@ -39,16 +39,17 @@ class Finished:
     # Writes rows in the same transaction as the result; returns their events.
     effect: Callable[[], Sequence[events.Event]] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)  # of the progress event
-    # Like `effect`, but after the phase's own event.
-    last: Callable[[], Sequence[events.Event]] | None = None
+    # The same, but its events follow the `finished` one: ends the run.
+    effect_after: Callable[[], Sequence[events.Event]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """A phase that has started: its row, and the monotonic clock of its start."""
+    """A phase that has started: its row, the monotonic clock of its start, and its `started` event."""
 
     row: PhaseResult
     clock: float
+    event: events.Event
 
 
 def _read_error(future: asyncio.Future[Any]) -> None:
@@ -89,11 +90,10 @@ class Recorder:
         return phase in self._results
 
     async def append(self, *new: events.Event, effect: log.Effect[Any] | None = None) -> Any:
-        """Returns once the events are committed, and all earlier ones of the run."""
-        value = await log.append(self.run.session_id, new, fence=self.fence, effect=effect)
+        """Returns once the events are committed. Waits for earlier progress first."""
         while self._uncommitted:
             await self._uncommitted.popleft()
-        return value
+        return await log.append(self.run.session_id, new, fence=self.fence, effect=effect)
 
     async def progress(
         self,
@@ -131,35 +131,44 @@ class Recorder:
         if phase in self._results:
             return self._results[phase]
         if phase not in self.open:
-            await self.append(self._start(phase, line))
+            begun = self._begin(phase, line)
+            await self.append(begun.event)
+            self.open[phase] = begun
         finished = await work()
-        begun = self.open[phase]
-        begun.row.result = finished.result
-        begun.row.duration_ms = round((time.monotonic() - begun.clock) * 1000)
+        row = self.open[phase].row
+        row.result = finished.result
+        row.duration_ms = round((time.monotonic() - self.open[phase].clock) * 1000)
         self._adopt(phase, finished.result)  # before the estimates of the phases `then`
-        self._saved_usage = await self.append(effect=lambda: self._save(begun.row, finished, then))
+        own = self._finished_event(row, finished)
+        following = {other: self._begin(other) for other in then if other not in self._results}
+        started = [begun.event for begun in following.values()]
+        self._saved_usage = await self.append(
+            effect=lambda: self._save(row, finished, [own], started)
+        )
         del self.open[phase]
-        self.durations[phase] = begun.row.duration_ms
+        self.open.update(following)
+        self.durations[phase] = row.duration_ms
         return finished.result
 
-    def _start(self, phase: Phase, line: str = "") -> events.Event:
-        """Opens a phase; returns its `started` event."""
+    def _begin(self, phase: Phase, line: str = "") -> _Begun:
         row = PhaseResult(run=self.run, phase=phase, started_at=timezone.now())
-        self.open[phase] = _Begun(row, time.monotonic())
         started = {"phase": "started", **self.outlook.phase_started(phase)}
         told = {"line": line} if line else None
-        return events.Progress(self.run.pk, phase, STARTED[phase], "", started, texts=told)
+        event = events.Progress(self.run.pk, phase, STARTED[phase], "", started, texts=told)
+        return _Begun(row, time.monotonic(), event)
 
     def _save(
-        self, row: PhaseResult, finished: Finished, then: Sequence[Phase]
+        self,
+        row: PhaseResult,
+        finished: Finished,
+        own: Sequence[events.Event],
+        started: Sequence[events.Event],
     ) -> Done[Mapping[str, int]]:
-        effect_events = finished.effect() if finished.effect else ()
+        before = finished.effect() if finished.effect else ()
         raw_sql.insert(row)
         used = self.save_usage()
-        own = self._finished_event(row, finished)
-        last = finished.last() if finished.last else ()
-        started = [self._start(phase) for phase in then if phase not in self._results]
-        return Done(used, [*effect_events, own, *last, *started])
+        after = finished.effect_after() if finished.effect_after else ()
+        return Done(used, [*before, *own, *after, *started])
 
     def save_usage(self) -> Mapping[str, int]:
         """Saves the usage so far, inside an effect, and resets the claims: the run makes progress."""

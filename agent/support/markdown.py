@@ -15,8 +15,9 @@ from mdit_py_plugins.footnote import footnote_plugin
 from mdit_py_plugins.tasklists import tasklists_plugin
 
 # Links, footnotes and boxes of task lists take time that grows with the square of the brackets: of 50,000
-# seven seconds. A text with more brackets than this has none of them.
+# seven seconds. A text with more brackets than this, or more addresses, has none of them.
 MAX_BRACKETS = 1_000
+MAX_ADDRESSES = 500  # a millisecond for each
 # No images: an image on another host would reveal readers to that host.
 _TAGS = {
     *("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote"),
@@ -40,7 +41,8 @@ def render(text: str, key: str) -> str:
 
     `key` makes the ids of footnotes unique among all texts of a page.
     """
-    parser = _markdown if text.count("[") <= MAX_BRACKETS else _without_brackets
+    many = text.count("[") > MAX_BRACKETS or text.count("://") + text.count("www.") > MAX_ADDRESSES
+    parser = _without_links if many else _markdown
     return nh3.clean(
         parser.render(text, {"docId": key}),
         tags=_TAGS,
@@ -101,6 +103,7 @@ def _parser() -> MarkdownIt:
     # `breaks`: a model, or a person whom it quotes, means the line breaks that it writes.
     markdown = MarkdownIt("commonmark", {"html": False, "linkify": True, "breaks": True})
     markdown.enable(["table", "strikethrough", "linkify"])
+    markdown.inline.ruler.disable("linkify")  # takes the square of the text's length
     markdown.use(footnote_plugin, inline=False).use(tasklists_plugin)
     markdown.add_render_rule("link_open", _open_link)
     markdown.linkify = _links()
@@ -108,6 +111,6 @@ def _parser() -> MarkdownIt:
 
 
 _markdown = _parser()
-_without_brackets = _parser().disable(
-    ["link", "image", "reference", "footnote_def", "footnote_ref", "github-tasklists"]
+_without_links = _parser().disable(
+    ["link", "image", "reference", "footnote_def", "footnote_ref", "github-tasklists", "linkify"]
 )

@@ -30,10 +30,13 @@ def by_title(noun: str, reference: str, project_id: UUID, rows: Any) -> UUID:
     titles: dict[UUID, str] = dict(
         rows.filter(title_key=text_key(reference)).values_list("pk", "title")[:_MAX_COMPARED]
     )
-    if not titles:
-        words = lookup.search_terms(reference, search_index.MAX_TERMS)
-        titles = _titles(rows, search_index.with_all_words(project_id, noun, words, _MAX_COMPARED))
     matches = lookup.fitting(reference, titles)
+    words = lookup.search_terms(reference, search_index.MAX_TERMS)
+    # With any word, since the index has other stems than titles are compared by.
+    for find in (search_index.with_all_words, search_index.with_any_word):
+        if not matches:
+            titles = _titles(rows, find(project_id, noun, words, _MAX_COMPARED))
+            matches = lookup.fitting(reference, titles)
     if len(matches) == 1:
         return matches[0]
     if matches:

@@ -5,7 +5,7 @@ Docstrings and field descriptions are written for the model.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from operator import attrgetter
 from typing import Annotated, Any, Literal
@@ -35,8 +35,13 @@ class ChangesFound(Result):
 
 
 def _with_time_zone(text: str) -> str:
-    if datetime.fromisoformat(text).tzinfo is None:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
         raise ValueError("give a time zone")
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("give a later time") from None
     return text
 
 

@@ -4,7 +4,11 @@
 
 const root = /** @type {HTMLElement} */ (document.getElementById("api"));
 
-const csrfToken = () => document.cookie.match(/(?:^|; )csrftoken=([^;]*)/)?.[1] ?? "";
+// As support/forms.js, for the script of this page, /samurai/static/chat/api_docs.js.
+const { src } = /** @type {HTMLScriptElement} */ (document.currentScript);
+const path = new URL("../../", src).pathname.split("/").filter(Boolean);
+const cookie = new RegExp(`(?:^|; )${["csrftoken", ...path].join("_")}=([^;]*)`);
+const csrfToken = () => cookie.exec(document.cookie)?.[1] ?? "";
 
 // @ts-expect-error: the bundle defines it, and has no types.
 SwaggerUIBundle({

@@ -166,4 +166,9 @@ def test_a_text_of_brackets_alone_is_shown_as_it_is() -> None:
     assert html.count("<li>") == markdown.MAX_BRACKETS + 1
     assert "<input" not in html
     assert render("[" * 50_000) == f"<p>{'[' * 50_000}</p>\n"
-    assert '<a href="https://a.example/"' in render("https://a.example/ " + text)
+
+
+def test_a_text_of_many_addresses_is_shown_without_links() -> None:
+    assert render("https://a.example/ x " * markdown.MAX_ADDRESSES).count("<a ") == 500
+    assert "<a " not in render("https://a.example/ x " * (markdown.MAX_ADDRESSES + 1))
+    assert "<a " not in render('"http://! ' * 400)

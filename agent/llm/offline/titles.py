@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from agent.llm.offline.grammar import DETAILS
 from agent.llm.offline.matching import Gaps, Tokens, matches
 from agent.llm.offline.tokens import text_of

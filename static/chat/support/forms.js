@@ -3,7 +3,11 @@
 
 import { ownAddress } from "./page.js";
 
-export const csrfToken = () => /(?:^|; )csrftoken=([^;]*)/.exec(document.cookie)?.[1] ?? "";
+// A site below the path /samurai/ has the cookie csrftoken_samurai.
+const path = new URL("../../../", import.meta.url).pathname.split("/").filter(Boolean);
+const cookie = new RegExp(`(?:^|; )${["csrftoken", ...path].join("_")}=([^;]*)`);
+
+export const csrfToken = () => cookie.exec(document.cookie)?.[1] ?? "";
 
 // Before other listeners, which read the form.
 addEventListener("submit", refresh, { capture: true });
