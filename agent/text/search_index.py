@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -25,7 +24,7 @@ MAX_TERMS = 50
 # Hits of a word that are counted. The number of a more frequent word is estimated.
 _COUNTED = 500
 # Hits that are ranked, at least as many as are wanted, and the characters of each that are read.
-_RANKED, _READ = 1000, 2000
+_RANKED, _READ = 500, 2000
 # The usual constants of BM25: how little a word's repetition adds, how much a text's length takes.
 _REPEATED, _LENGTH = 1.2, 0.75
 _NEIGHBOURS = 0.3  # weight of a word of `neighbours`; one of `body` weighs 1
@@ -41,13 +40,23 @@ _SIZE = f"""
         WHERE {{condition}}
     ) span
 """
-# Where the last counted hit is, counted from the oldest entry, tells how frequent the word is.
+# The scope's own words are as many as its entries, so only frequent words are looked for together with
+# it. Where their last counted hit is, counted from the oldest entry, tells how frequent they are.
 _SQLITE_COUNT = f"""
-    SELECT %s AS word, CASE WHEN number < {_COUNTED} THEN number
-        ELSE number * (size.last - size.first + 1) / (reached - size.first + 1) END
-    FROM size, (SELECT count(*) AS number, max(rowid) AS reached FROM (
-        SELECT rowid FROM agent_searchindex WHERE agent_searchindex MATCH %s LIMIT {_COUNTED}
-    ))
+    SELECT %s AS word, CASE WHEN anywhere.number < {_COUNTED} THEN (
+        SELECT count(*)
+        FROM agent_searchindex CROSS JOIN agent_searchentry entry ON entry.id = agent_searchindex.rowid
+        WHERE agent_searchindex MATCH %s AND {{condition}}
+    ) ELSE (
+        SELECT CASE WHEN number < {_COUNTED} THEN number
+               ELSE number * (size.last - size.first + 1) / (reached - size.first + 1) END
+        FROM (SELECT count(*) AS number, max(rowid) AS reached FROM (
+            SELECT rowid FROM agent_searchindex WHERE agent_searchindex MATCH %s LIMIT {_COUNTED}
+        ))
+    ) END
+    FROM size, (SELECT count(*) AS number FROM (
+        SELECT 1 FROM agent_searchindex WHERE agent_searchindex MATCH %s LIMIT {_COUNTED}
+    )) anywhere
 """
 # PostgreSQL walks all hits of a word before it returns the first one, so words that are frequent
 # according to its statistics are not counted.
@@ -129,7 +138,7 @@ def search(project_id: UUID | None, kind: str, text: str, limit: int) -> list[UU
     rarity = {}
     for word, number in sorted(hits.items(), key=itemgetter(1), reverse=True):
         rarity[stem(word)] = math.log(1 + (max(size - number, 0) + 0.5) / (number + 0.5))
-    return [candidate.object_id for candidate in _ranked(found, rarity)[:limit]]
+    return [UUID(str(candidate.object_id)) for candidate in _ranked(found, rarity)[:limit]]
 
 
 def with_all_words(project_id: UUID, kind: str, words: list[str], limit: int) -> list[UUID]:
@@ -138,7 +147,7 @@ def with_all_words(project_id: UUID, kind: str, words: list[str], limit: int) ->
         return []
     scope = _Scope(project_id, kind)
     sql = f"SELECT entry.object_id FROM {scope.hits} LIMIT %s"
-    keys = raw_sql.column(sql, scope.match(words), *scope.parameters, limit)
+    keys = raw_sql.column(sql, scope.match(words, frequent=False), *scope.parameters, limit)
     return [UUID(str(key)) for key in keys]
 
 
@@ -169,13 +178,13 @@ class _Scope:
         vendor = connection.vendor
         return f"{_HITS[vendor]} AND {self.condition} ORDER BY {_NEWEST[vendor]}"
 
-    def match(self, words: Iterable[str]) -> str:
+    def match(self, words: Iterable[str], *, frequent: bool) -> str:
         """Returns the query, in the database's language, of what has all the words."""
         if connection.vendor == "postgresql":
             return " ".join(words)
         # Quotes keep a word from being read as an operator.
         query = " AND ".join(f'"{word}"' for word in words)
-        if self.project_id is None:
+        if self.project_id is None or not frequent:
             return query
         return f'scope : "{self.kind}{self.project_id.hex}" AND {query}'
 
@@ -183,7 +192,7 @@ class _Scope:
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     id: int
-    object_id: UUID
+    object_id: str | UUID  # as the database stores it
     body: list[str]
     neighbours: list[str]
     found_by: set[str]  # stems
@@ -197,20 +206,17 @@ def _count(scope: _Scope, words: list[str]) -> tuple[int, dict[str, int]]:
     else:
         of_words = " UNION ALL ".join([_SQLITE_COUNT] * len(words))
         sql = f"WITH size AS ({_SIZE}) {of_words} UNION ALL SELECT -1, entries FROM size"
-        matches = ((index, scope.match([word])) for index, word in enumerate(words))
-        parameters = [*scope.parameters * 2, *chain.from_iterable(matches)]
+        parameters = scope.parameters * 2
+        for index, word in enumerate(words):
+            anywhere, here = (scope.match([word], frequent=each) for each in (False, True))
+            parameters += [index, anywhere, *scope.parameters, here, anywhere]
     hits = dict(_rows(sql.format(condition=scope.condition), parameters))
     return hits.pop(-1), {words[index]: int(number) for index, number in hits.items() if number}
 
 
 def _candidates(scope: _Scope, hits: dict[str, int], limit: int) -> list[_Candidate]:
-    """Returns the newest hits of the rarest words, in all at most `limit`."""
-    sources, left = [], limit
-    for words in _sources(hits):
-        if left <= 0:
-            break
-        sources.append((words, left))
-        left -= hits[words[0]] if len(words) == 1 else 0
+    """Returns the newest hits of the rarest words, about `limit`."""
+    sources = _sources(hits, limit)
     one = f"""SELECT * FROM (
         SELECT %s AS source, entry.id, entry.object_id, substr(entry.body, 1, {_READ}),
                substr(entry.neighbours, 1, {_READ})
@@ -218,25 +224,35 @@ def _candidates(scope: _Scope, hits: dict[str, int], limit: int) -> list[_Candid
     ) hit"""
     parameters: list[Any] = []
     for index, (words, most) in enumerate(sources):
-        parameters += [index, scope.match(words), *scope.parameters, most]
+        match = scope.match(words, frequent=hits[words[0]] >= _COUNTED)
+        parameters += [index, match, *scope.parameters, most]
+    stems = [frozenset(map(stem, words)) for words, _ in sources]
     found: dict[int, _Candidate] = {}
     for index, key, object_id, *texts in _rows(
         " UNION ALL ".join([one] * len(sources)), parameters
     ):
         if key not in found:
             body, neighbours = (text.split() for text in texts)
-            found[key] = _Candidate(key, UUID(str(object_id)), body, neighbours, set())
-        found[key].found_by.update(map(stem, sources[index][0]))
+            found[key] = _Candidate(key, object_id, body, neighbours, set())
+        found[key].found_by.update(stems[index])
     return list(found.values())
 
 
-def _sources(hits: dict[str, int]) -> list[list[str]]:
-    """Returns the words to look for, the rarest first. If each of them is common, those that stand
-    together come first.
+def _sources(hits: dict[str, int], limit: int) -> list[tuple[list[str], int]]:
+    """Returns the words to look for, the rarest first, and how many of their hits are read. If each of
+    them is frequent, those entries come first in which the rarest stand together.
     """
     words = sorted(hits, key=lambda word: hits[word])
-    together = [words[:3], words[:2]] if len(words) > 1 and hits[words[0]] > _RANKED else []
-    return [*together, *([word] for word in words)]
+    sources = []
+    if len(words) > 1 and hits[words[0]] > limit:
+        sources.append((words[:3], limit // 2))
+        limit -= limit // 2
+    for word in words:
+        if limit <= 0:
+            break
+        sources.append(([word], limit))
+        limit -= hits[word]
+    return sources
 
 
 def _ranked(candidates: list[_Candidate], rarity: Mapping[str, float]) -> list[_Candidate]:
@@ -263,9 +279,11 @@ class _Wanted(dict[str, str]):
 
     def __init__(self, rarity: Mapping[str, float]) -> None:
         self._stems = rarity.keys()
+        self._beginnings = {key[:3] for key in rarity}
 
     def __missing__(self, word: str) -> str:
-        key = stem(word)
+        # A stem keeps the first three characters of its word, and most words end here.
+        key = stem(word) if word[:3] in self._beginnings else ""
         self[word] = key if key in self._stems else ""
         return self[word]
 
@@ -273,4 +291,5 @@ class _Wanted(dict[str, str]):
 def _rows(sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
