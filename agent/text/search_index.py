@@ -22,9 +22,9 @@ from agent.support.words import index_text, stem, terms
 MAX_TERMS = 50
 
 # Hits of a word that are counted. The number of a more frequent word is estimated.
-_COUNTED = 500
+_COUNTED = 200
 # Hits that are ranked, at least as many as are wanted, and the characters of each that are read.
-_RANKED, _READ = 500, 2000
+_RANKED, _READ = 300, 2000
 # The usual constants of BM25: how little a word's repetition adds, how much a text's length takes.
 _REPEATED, _LENGTH = 1.2, 0.75
 _NEIGHBOURS = 0.3  # weight of a word of `neighbours`; one of `body` weighs 1
@@ -40,23 +40,13 @@ _SIZE = f"""
         WHERE {{condition}}
     ) span
 """
-# The scope's own words are as many as its entries, so only frequent words are looked for together with
-# it. Where their last counted hit is, counted from the oldest entry, tells how frequent they are.
+# Where a word's last counted hit is, counted from the oldest entry, tells how frequent it is.
 _SQLITE_COUNT = f"""
-    SELECT %s AS word, CASE WHEN anywhere.number < {_COUNTED} THEN (
-        SELECT count(*)
-        FROM agent_searchindex CROSS JOIN agent_searchentry entry ON entry.id = agent_searchindex.rowid
-        WHERE agent_searchindex MATCH %s AND {{condition}}
-    ) ELSE (
-        SELECT CASE WHEN number < {_COUNTED} THEN number
-               ELSE number * (size.last - size.first + 1) / (reached - size.first + 1) END
-        FROM (SELECT count(*) AS number, max(rowid) AS reached FROM (
-            SELECT rowid FROM agent_searchindex WHERE agent_searchindex MATCH %s LIMIT {_COUNTED}
-        ))
-    ) END
-    FROM size, (SELECT count(*) AS number FROM (
-        SELECT 1 FROM agent_searchindex WHERE agent_searchindex MATCH %s LIMIT {_COUNTED}
-    )) anywhere
+    SELECT %s AS word, CASE WHEN number < {_COUNTED} THEN number
+        ELSE number * (size.last - size.first + 1) / (reached - size.first + 1) END
+    FROM size, (SELECT count(*) AS number, max(rowid) AS reached FROM (
+        SELECT rowid FROM agent_searchindex WHERE agent_searchindex MATCH %s LIMIT {_COUNTED}
+    ))
 """
 # PostgreSQL walks all hits of a word before it returns the first one, so words that are frequent
 # according to its statistics are not counted.
@@ -147,7 +137,7 @@ def with_all_words(project_id: UUID, kind: str, words: list[str], limit: int) ->
         return []
     scope = _Scope(project_id, kind)
     sql = f"SELECT entry.object_id FROM {scope.hits} LIMIT %s"
-    keys = raw_sql.column(sql, scope.match(words, frequent=False), *scope.parameters, limit)
+    keys = raw_sql.column(sql, scope.match(words), *scope.parameters, limit)
     return [UUID(str(key)) for key in keys]
 
 
@@ -178,13 +168,13 @@ class _Scope:
         vendor = connection.vendor
         return f"{_HITS[vendor]} AND {self.condition} ORDER BY {_NEWEST[vendor]}"
 
-    def match(self, words: Iterable[str], *, frequent: bool) -> str:
+    def match(self, words: Iterable[str]) -> str:
         """Returns the query, in the database's language, of what has all the words."""
         if connection.vendor == "postgresql":
             return " ".join(words)
         # Quotes keep a word from being read as an operator.
         query = " AND ".join(f'"{word}"' for word in words)
-        if self.project_id is None or not frequent:
+        if self.project_id is None:
             return query
         return f'scope : "{self.kind}{self.project_id.hex}" AND {query}'
 
@@ -208,8 +198,7 @@ def _count(scope: _Scope, words: list[str]) -> tuple[int, dict[str, int]]:
         sql = f"WITH size AS ({_SIZE}) {of_words} UNION ALL SELECT -1, entries FROM size"
         parameters = scope.parameters * 2
         for index, word in enumerate(words):
-            anywhere, here = (scope.match([word], frequent=each) for each in (False, True))
-            parameters += [index, anywhere, *scope.parameters, here, anywhere]
+            parameters += [index, scope.match([word])]
     hits = dict(_rows(sql.format(condition=scope.condition), parameters))
     return hits.pop(-1), {words[index]: int(number) for index, number in hits.items() if number}
 
@@ -224,8 +213,7 @@ def _candidates(scope: _Scope, hits: dict[str, int], limit: int) -> list[_Candid
     ) hit"""
     parameters: list[Any] = []
     for index, (words, most) in enumerate(sources):
-        match = scope.match(words, frequent=hits[words[0]] >= _COUNTED)
-        parameters += [index, match, *scope.parameters, most]
+        parameters += [index, scope.match(words), *scope.parameters, most]
     stems = [frozenset(map(stem, words)) for words, _ in sources]
     found: dict[int, _Candidate] = {}
     for index, key, object_id, *texts in _rows(
@@ -257,35 +245,31 @@ def _sources(hits: dict[str, int], limit: int) -> list[tuple[list[str], int]]:
 
 def _ranked(candidates: list[_Candidate], rarity: Mapping[str, float]) -> list[_Candidate]:
     """Returns the candidates by BM25, the newer one first where it is equal."""
-    wanted = _Wanted(rarity)
-    length = sum(len(each.body) + len(each.neighbours) for each in candidates)
-    mean = length / max(len(candidates), 1) or 1
-
-    def rank(candidate: _Candidate) -> tuple[float, int]:
-        size = len(candidate.body) + len(candidate.neighbours)
+    wanted = _wanted(candidates, rarity)
+    sizes = [len(each.body) + len(each.neighbours) for each in candidates]
+    mean = sum(sizes) / max(len(candidates), 1) or 1
+    ranks = {}
+    for candidate, size in zip(candidates, sizes, strict=True):
         often = dict.fromkeys(candidate.found_by, 0.0)
         for text, weight in ((candidate.body, 1.0), (candidate.neighbours, _NEIGHBOURS)):
-            for key in filter(None, map(wanted.__getitem__, text)):
-                often[key] = often.get(key, 0.0) + weight
+            for word in text:
+                if word in wanted:
+                    often[wanted[word]] = often.get(wanted[word], 0.0) + weight
         pivot = _REPEATED * (1 - _LENGTH + _LENGTH * size / mean)
-        score = sum(rarity[key] * (n or 1) / ((n or 1) + pivot) for key, n in often.items())
-        return -round(score, 9), -candidate.id
+        score = 0.0
+        for key, number in often.items():
+            number = number or 1.0  # the database has another stem for it
+            score += rarity[key] * number / (number + pivot)
+        ranks[candidate.id] = (-round(score, 9), -candidate.id)
+    return sorted(candidates, key=lambda candidate: ranks[candidate.id])
 
-    return sorted(candidates, key=rank)
 
-
-class _Wanted(dict[str, str]):
-    """The stem of each word that is looked for, and "" for any other word."""
-
-    def __init__(self, rarity: Mapping[str, float]) -> None:
-        self._stems = rarity.keys()
-        self._beginnings = {key[:3] for key in rarity}
-
-    def __missing__(self, word: str) -> str:
-        # A stem keeps the first three characters of its word, and most words end here.
-        key = stem(word) if word[:3] in self._beginnings else ""
-        self[word] = key if key in self._stems else ""
-        return self[word]
+def _wanted(candidates: list[_Candidate], rarity: Mapping[str, float]) -> dict[str, str]:
+    """Returns the stem of each of the candidates' words that is looked for."""
+    beginnings = {key[:3] for key in rarity}  # a stem keeps the first three characters of its word
+    words = {word for each in candidates for text in (each.body, each.neighbours) for word in text}
+    stems = {word: stem(word) for word in words if word[:3] in beginnings}
+    return {word: key for word, key in stems.items() if key in rarity}
 
 
 def _rows(sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
