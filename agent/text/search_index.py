@@ -29,13 +29,14 @@ _RANKED, _READ = 300, 2000
 _REPEATED, _LENGTH = 1.2, 0.75
 _NEIGHBOURS = 0.3  # weight of a word of `neighbours`; one of `body` weighs 1
 
+_SAMPLE = f"""(SELECT count(*) AS number FROM (
+    SELECT 1 FROM agent_searchentry entry WHERE {{condition}} LIMIT {2 * _COUNTED}
+) sample) counted"""
 # The number of entries. Above twice `_COUNTED`, how far apart the oldest and the newest are.
-_SIZE = f"""
+_SQLITE_SIZE = f"""
     SELECT CASE WHEN counted.number < {2 * _COUNTED} THEN counted.number
                 ELSE span.last - span.first + 1 END AS entries, span.first, span.last
-    FROM (SELECT count(*) AS number FROM (
-        SELECT 1 FROM agent_searchentry entry WHERE {{condition}} LIMIT {2 * _COUNTED}
-    ) sample) counted, (
+    FROM {_SAMPLE}, (
         SELECT min(entry.id) AS first, max(entry.id) AS last FROM agent_searchentry entry
         WHERE {{condition}}
     ) span
@@ -51,16 +52,20 @@ _SQLITE_COUNT = f"""
 # PostgreSQL walks all hits of a word before it returns the first one, so words that are frequent
 # according to its statistics are not counted.
 _POSTGRESQL_COUNT = f"""
-    WITH size AS MATERIALIZED ({_SIZE}), frequent AS MATERIALIZED (
+    WITH stored AS MATERIALIZED (
+        SELECT reltuples FROM pg_class WHERE oid = 'agent_searchentry'::regclass
+    ), size AS MATERIALIZED (
+        SELECT CASE WHEN number < {2 * _COUNTED} THEN number
+                    ELSE greatest(number, (SELECT reltuples FROM stored)) END AS entries
+        FROM {_SAMPLE}
+    ), frequent AS MATERIALIZED (
         SELECT element.lexeme, element.frequency
         FROM pg_stats statistics
         CROSS JOIN unnest(
             statistics.most_common_elems::text::text[], statistics.most_common_elem_freqs
         ) AS element(lexeme, frequency)
         WHERE statistics.schemaname = current_schema() AND statistics.tablename = 'agent_searchentry'
-          AND statistics.attname = 'lexemes' AND element.frequency * (
-            SELECT reltuples FROM pg_class WHERE oid = 'agent_searchentry'::regclass
-          ) > {_COUNTED}
+          AND statistics.attname = 'lexemes' AND element.frequency * (SELECT reltuples FROM stored) > {_COUNTED}
     ), word AS MATERIALIZED (
         SELECT number - 1 AS number, plainto_tsquery('english', text) AS query,
                tsvector_to_array(to_tsvector('english', text)) AS lexemes
@@ -192,15 +197,17 @@ def _count(scope: _Scope, words: list[str]) -> tuple[int, dict[str, int]]:
     """Returns the number of entries, and of each word's hits if it has any. Large ones are estimates."""
     if connection.vendor == "postgresql":
         sql = _POSTGRESQL_COUNT
-        parameters = [*scope.parameters * 2, words, *scope.parameters]
+        parameters = [*scope.parameters, words, *scope.parameters]
     else:
         of_words = " UNION ALL ".join([_SQLITE_COUNT] * len(words))
-        sql = f"WITH size AS ({_SIZE}) {of_words} UNION ALL SELECT -1, entries FROM size"
+        sql = f"WITH size AS ({_SQLITE_SIZE}) {of_words} UNION ALL SELECT -1, entries FROM size"
         parameters = scope.parameters * 2
         for index, word in enumerate(words):
             parameters += [index, scope.match([word])]
     hits = dict(_rows(sql.format(condition=scope.condition), parameters))
-    return hits.pop(-1), {words[index]: int(number) for index, number in hits.items() if number}
+    return int(hits.pop(-1)), {
+        words[index]: int(number) for index, number in hits.items() if number
+    }
 
 
 def _candidates(scope: _Scope, hits: dict[str, int], limit: int) -> list[_Candidate]:

@@ -81,7 +81,7 @@ function renderTasks() {
   const open = rows.filter(({ task }) => task.status !== "completed").length + board.hidden.open;
   const all = rows.length + board.hidden.tasks;
   setText(root, "tasks-count", shown < rows.length ? `${shown} of ${all}` : `${open} open`);
-  setText(root, "tasks-all", board.hidden.tasks ? `Show all ${all} tasks` : "");
+  renderShowAll("tasks", board.hidden.tasks ? all : 0);
 }
 
 function renderMemories() {
@@ -92,7 +92,17 @@ function renderMemories() {
   setVisible(root, "memories-none", all === 0);
   setVisible(root, "memories-unmatched", all > 0 && rows.length === 0);
   setText(root, "memories-count", isSearching() && rows.length < all ? `${rows.length} of ${all}` : all);
-  setText(root, "memories-all", board.hidden.memories && !isSearching() ? `Show all ${all} memories` : "");
+  renderShowAll("memories", board.hidden.memories && !isSearching() ? all : 0);
+}
+
+/** The button that shows `number` objects, or none for 0. @type {(noun: string, number: number) => void} */
+function renderShowAll(noun, number) {
+  setList(root, `${noun}-all`, number ? [noun] : [], {
+    template: "show-all", key: () => noun, fill: (node) => {
+      setAttribute(node, "data-all", noun);
+      node.textContent = `Show all ${number} ${noun}`;
+    },
+  });
 }
 
 /** @type {(name: string, object: ObjectKind) => void} */
