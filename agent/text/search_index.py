@@ -65,7 +65,8 @@ _POSTGRESQL_COUNT = f"""
             statistics.most_common_elems::text::text[], statistics.most_common_elem_freqs
         ) AS element(lexeme, frequency)
         WHERE statistics.schemaname = current_schema() AND statistics.tablename = 'agent_searchentry'
-          AND statistics.attname = 'lexemes' AND element.frequency * (SELECT reltuples FROM stored) > {_COUNTED}
+          AND statistics.attname = 'lexemes'
+          AND element.frequency * (SELECT reltuples FROM stored) > {_COUNTED}
     ), word AS MATERIALIZED (
         SELECT number - 1 AS number, plainto_tsquery('english', text) AS query,
                tsvector_to_array(to_tsvector('english', text)) AS lexemes
