@@ -1,4 +1,4 @@
-"""Fills the project of a session with tasks and memories.
+"""Fills the project of a session with tasks and memories; prints the id of the last task.
 
 As a program, with the server's environment: `python -m tests.support.large_board SESSION TASKS MEMORIES`.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 import django
 
 
-def fill(session_id: str, tasks: int, memories: int) -> None:
+def fill(session_id: str, tasks: int, memories: int) -> str:
     from django.db import transaction
 
     from agent.board.tasks import NewTask, create_tasks
@@ -21,13 +21,16 @@ def fill(session_id: str, tasks: int, memories: int) -> None:
 
     project = ChatSession.objects.get(pk=session_id).project_id
     with transaction.atomic():
-        create_tasks(project_id=project, items=[NewTask(f"Errand {n}") for n in range(tasks)])
+        rows, _ = create_tasks(
+            project_id=project, items=[NewTask(f"Errand {n}") for n in range(tasks)]
+        )
         for n in range(memories):
             remember(project_id=project, title=f"Note{n}", content=f"It is {n}.", kind="fact")
+    return str(rows[-1].pk)
 
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "samurai_site.settings")
     django.setup()
-    fill(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    print(fill(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
