@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from websockets.asyncio.client import connect  # noqa: E402
 
-from benchmarks import batch, offline, page  # noqa: E402  (needs the path)
+from benchmarks import batch, offline, page, recall  # noqa: E402  (needs the path)
 from benchmarks.processes import server  # noqa: E402
 from tests.support.server import environment  # noqa: E402
 
@@ -62,6 +62,7 @@ MEASURED = {
     "admin": admin,
     "page": page.main,
     "offline": offline.main,
+    "recall": recall.main,
 }
 
 

@@ -1,6 +1,7 @@
 """The panels beside a transcript: the project's tasks and memories, as values for the templates.
 
 `static/chat/panels/board.js` and `panels.js` keep the same lists from `change` events, in the same order.
+A large board is shown in part at first: see `load`.
 """
 
 from __future__ import annotations
@@ -8,12 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet
 
 from agent.board import tasks as board
 from agent.memory.memories import memory_json
 from agent.models import Memory, Project, Task
 from chat import labels
 from chat.transcript import Change
+
+# Objects that a page shows at first.
+TASKS, MEMORIES = 200, 100
 
 # By id: the last change of each object that has changed since the last message.
 Fresh = Mapping[str, Change]
@@ -36,36 +43,90 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Panels:
-    """Both panels. `gone_…`: deletions since the last message; `board`: JSON for the page's script."""
+    """Both panels. `gone_…`: deletions since the last message; `all_…`: the number of all objects, of
+    which `tasks` and `memories` may be a part; `board`: JSON for the page's script.
+    """
 
     tasks: list[Item]
     memories: list[Item]
     open: int
     gone_tasks: list[Change]
     gone_memories: list[Change]
+    all_tasks: int
+    all_memories: int
     board: dict[str, Any]
 
 
-def load(project: Project, fresh: Fresh | None = None) -> Panels:
+def load(project: Project, fresh: Fresh | None = None, *, whole: bool = False) -> Panels:
+    """Returns the panels: `whole`, or else at least the first `TASKS` tasks, open ones before completed
+    ones, the newest `MEMORIES` memories and whatever is `fresh`.
+    """
     fresh = fresh or {}
-    tasks = _tree(board.tasks_json(list(Task.objects.filter(project=project))))
-    memories = [memory_json(row) for row in Memory.objects.filter(project=project)]
-    memories.sort(key=_memory_order)
+    rows, counts = _tasks(project, None if whole else TASKS, fresh)
+    remembered, all_memories = _memories(project, None if whole else MEMORIES, fresh)
+    tasks = _tree(board.tasks_json(rows))
+    memories = sorted(map(memory_json, remembered), key=_memory_order)
     titles = {task["id"]: task["title"] for task, _ in tasks}
     present = {*titles, *(item["id"] for item in memories)}
     gone = [change for key, change in fresh.items() if key not in present]
+    shown_open = sum(task["status"] != "completed" for task, _ in tasks)
     return Panels(
         tasks=[_task(task, level, titles, fresh) for task, level in tasks],
         memories=[_memory(item, fresh) for item in memories],
-        open=sum(task["status"] != "completed" for task, _ in tasks),
+        open=counts["open"],
         gone_tasks=[change for change in gone if change.object == "task"],
         gone_memories=[change for change in gone if change.object == "memory"],
+        all_tasks=counts["all"],
+        all_memories=all_memories,
         board={
             "tasks": [task for task, _ in tasks],
             "memories": memories,
+            "hidden": {
+                "tasks": max(counts["all"] - len(tasks), 0),
+                "open": max(counts["open"] - shown_open, 0),
+                "memories": max(all_memories - len(memories), 0),
+            },
             "version": project.board_version,
         },
     )
+
+
+def _tasks(project: Project, most: int | None, fresh: Fresh) -> tuple[list[Task], dict[str, int]]:
+    """Returns the tasks to show, and the numbers of open and of all tasks."""
+    tasks = Task.objects.filter(project=project)
+    rows = _first_tasks(tasks, None if most is None else most + 1)
+    if most is None or len(rows) <= most:
+        return rows, {"open": sum(row.status in Task.OPEN for row in rows), "all": len(rows)}
+    shown = {row.pk: row for row in rows[:most]}
+    missing: set[Any] = {*map(UUID, fresh)} - shown.keys()
+    while missing:  # what is fresh, and the tasks that contain what is shown
+        shown |= {row.pk: row for row in tasks.filter(pk__in=missing)}
+        parents = {row.parent_id for row in shown.values()} - {None}
+        missing = parents - shown.keys() - missing
+    counts = tasks.aggregate(open=Count("pk", filter=Q(status__in=Task.OPEN)), all=Count("pk"))
+    return list(shown.values()), counts
+
+
+def _first_tasks(tasks: QuerySet[Task], most: int | None) -> list[Task]:
+    if most is None:
+        return list(tasks)
+    rows = list(tasks.filter(status__in=Task.OPEN)[:most])
+    return [*rows, *tasks.filter(status=Task.Status.COMPLETED)[: most - len(rows)]]
+
+
+def _memories(project: Project, most: int | None, fresh: Fresh) -> tuple[list[Memory], int]:
+    """Returns the memories to show, and the number of all."""
+    memories = Memory.objects.filter(project=project)
+    if most is None:
+        rows = list(memories)
+        return rows, len(rows)
+    rows = list(memories[: most + 1])
+    if len(rows) <= most:
+        return rows, len(rows)
+    shown = {row.pk: row for row in rows[:most]}
+    missing = {*map(UUID, fresh)} - shown.keys()
+    shown |= {row.pk: row for row in memories.filter(pk__in=missing)} if missing else {}
+    return list(shown.values()), memories.count()
 
 
 def _tree(tasks: list[dict[str, Any]]) -> list[tuple[dict[str, Any], int]]:

@@ -214,9 +214,12 @@ def _is_uuid(text: str) -> bool:
 @require_GET
 @never_cache
 def board(request: HttpRequest, project_id: UUID) -> HttpResponse:
-    """Renders the panels, for an open page whose board was changed by another session."""
+    """Renders the panels, with `?all=1` the whole board: for an open page whose board was changed by
+    another session, or which showed a part of it.
+    """
     project = access.get_project(_user(request), project_id)
-    return render(request, "chat/_panels.html", {"panels": panels.load(project)})
+    whole = request.GET.get("all") == "1"
+    return render(request, "chat/_panels.html", {"panels": panels.load(project, whole=whole)})
 
 
 # -- actions ---------------------------------------------------------------------------------------

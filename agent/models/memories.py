@@ -97,7 +97,7 @@ class SearchEntry(models.Model):
     )
 
     class Meta:
-        indexes = [models.Index(fields=["project", "kind"], name="search_by_project")]
+        indexes = [models.Index(fields=["project", "kind", "id"], name="search_by_project")]
         verbose_name_plural = "search entries"
 
     def __str__(self) -> str:

@@ -11,6 +11,8 @@ export const memories = new Map();
 /** The last change of each object since the last message. @type {Map<string, Change>} */
 export const fresh = new Map(page.fresh.map((change) => [change.id, change]));
 const objects = { task: tasks, memory: memories };
+/** How many objects of a large board the page doesn't know. */
+export const hidden = { tasks: 0, open: 0, memories: 0 };
 
 /** @param {Board} board */
 export function replace(board) {
@@ -18,12 +20,23 @@ export function replace(board) {
   for (const task of board.tasks) tasks.set(task.id, task);
   memories.clear();
   for (const memory of board.memories) memories.set(memory.id, memory);
+  Object.assign(hidden, board.hidden);
 }
 
 /** @param {BoardChange} change */
-export function apply({ object, id, after }) {
+export function apply({ object, id, before, after }) {
+  if (before !== null && !objects[object].has(id)) discover(object, before);
   if (after === null) objects[object].delete(id);
   else objects[object].set(id, after);
+}
+
+/** An object that the page didn't know has changed. @type {(object: ObjectKind, before: any) => void} */
+function discover(object, before) {
+  if (object === "memory") hidden.memories = Math.max(hidden.memories - 1, 0);
+  else {
+    hidden.tasks = Math.max(hidden.tasks - 1, 0);
+    if (before.status !== "completed") hidden.open = Math.max(hidden.open - 1, 0);
+  }
 }
 
 /** The changes that deleted an object since the last message. @param {ObjectKind} object */

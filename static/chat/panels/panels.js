@@ -1,24 +1,29 @@
 // Tasks and memories beside the transcript, updated by `change` events. Actions on one object are in
 // detail.js and reorder.js, filter and search in search.js.
 
+import { showAlert } from "../support/alert.js";
 import { debug } from "../support/debug.js";
 import {
   byId, closest, findSlot, setAttribute, setIcon, setList, setText, setVisible, slot,
 } from "../support/dom.js";
 import { taskNote, tickLabel } from "../support/labels.js";
 import { page } from "../support/page.js";
-import { fetchAsUser } from "../support/rest.js";
+import { errorText, fetchAsUser } from "../support/rest.js";
 import { enqueue } from "../transcript/render_queue.js";
 import * as board from "./board.js";
-import { matchesFilter, searchResults, setMarkedText, setUpSearch } from "./search.js";
+import { isFiltered, isSearching, matchesFilter, searchResults, setMarkedText, setUpSearch } from "./search.js";
 
 const root = byId("panels");
 /** @type {Board} */
 const firstBoard = JSON.parse(byId("board").textContent ?? "");
 let version = firstBoard.version; // of the board that was loaded last
 let wantedVersion = version; // the latest that a frame named
+let isWhole = false; // what was loaded last
+let wantsWhole = false; // somebody asked for all tasks and memories
 /** Changes that came while the board was being loaded. @type {BoardChange[] | null} */
 let missed = null;
+/** Tells at its end whether the board was loaded. @type {Promise<boolean> | null} */
+let loading = null;
 /** Loaded when something is opened. @type {typeof import("./detail.js") | null} */
 let detail = null;
 board.replace(firstBoard);
@@ -28,6 +33,16 @@ root.addEventListener("click", async (event) => {
   if (!button) return;
   detail ??= await import("./detail.js");
   detail.toggleDetail(button);
+});
+
+root.addEventListener("click", async (event) => {
+  const name = closest(event, "[data-all]")?.dataset.all;
+  if (!name) return;
+  const list = slot(root, name);
+  const shown = list.childElementCount;
+  await showAll();
+  const next = list.children[shown];
+  if (next) slot(next, "opener").focus(); // the button is gone
 });
 
 /** After a new message, what changed before it is no longer marked as new. */
@@ -63,18 +78,31 @@ function renderTasks() {
   renderDeleted("tasks-gone", "task");
   setVisible(root, "tasks-none", rows.length === 0);
   setVisible(root, "tasks-unmatched", rows.length > 0 && shown === 0);
-  const open = rows.filter(({ task }) => task.status !== "completed").length;
-  setText(root, "tasks-count", shown < rows.length ? `${shown} of ${rows.length}` : `${open} open`);
+  const open = rows.filter(({ task }) => task.status !== "completed").length + board.hidden.open;
+  const all = rows.length + board.hidden.tasks;
+  setText(root, "tasks-count", shown < rows.length ? `${shown} of ${all}` : `${open} open`);
+  renderShowAll("tasks", board.hidden.tasks ? all : 0);
 }
 
 function renderMemories() {
   const rows = searchResults(board.sortedMemories());
   setList(root, "memories", rows, { template: "memory", key: ({ id }) => id, fill: fillMemory });
   renderDeleted("memories-gone", "memory");
-  const all = board.memories.size;
+  const all = board.memories.size + board.hidden.memories;
   setVisible(root, "memories-none", all === 0);
   setVisible(root, "memories-unmatched", all > 0 && rows.length === 0);
-  setText(root, "memories-count", rows.length < all ? `${rows.length} of ${all}` : all);
+  setText(root, "memories-count", isSearching() && rows.length < all ? `${rows.length} of ${all}` : all);
+  renderShowAll("memories", board.hidden.memories && !isSearching() ? all : 0);
+}
+
+/** The button that shows `number` objects, or none for 0. @type {(noun: string, number: number) => void} */
+function renderShowAll(noun, number) {
+  setList(root, `${noun}-all`, number ? [noun] : [], {
+    template: "show-all", key: () => noun, fill: (node) => {
+      setAttribute(node, "data-all", noun);
+      node.textContent = `Show all ${number} ${noun}`;
+    },
+  });
 }
 
 /** @type {(name: string, object: ObjectKind) => void} */
@@ -134,24 +162,41 @@ function fillUndo(button, change) {
  */
 export async function updateBoard(frame) {
   wantedVersion = (frame.type === "hello" ? frame.board : frame.version) ?? wantedVersion;
-  if (missed) return; // the loading that is under way compares the version again at its end
-  let next;
-  do {
-    next = wantedVersion;
-  } while (version !== next && (await loadBoard(next)) && wantedVersion !== next);
+  await reload();
 }
 
-/** @param {number} next */
-async function loadBoard(next) {
+/** Loads the whole board, of which the page showed a part. */
+async function showAll() {
+  wantsWhole = true;
+  showAlert("");
+  if (!(await reload())) showAlert(errorText(null, "the board was not loaded"));
+}
+
+const isCurrent = () => version === wantedVersion && isWhole === wantsWhole;
+
+/** Loads the board until it is the wanted one, and returns whether it is. */
+async function reload() {
+  await loading; // which may have begun before something else was wanted
+  while (!isCurrent()) {
+    loading ??= loadBoard(wantedVersion, wantsWhole);
+    if (!(await loading)) return false;
+  }
+  return true;
+}
+
+/** @type {(next: number, whole: boolean) => Promise<boolean>} */
+async function loadBoard(next, whole) {
   missed = [];
   try {
-    const response = await fetchAsUser(page.board, { headers: { Accept: "text/html" } });
+    const path = whole ? `${page.board}?all=1` : page.board;
+    const response = await fetchAsUser(path, { headers: { Accept: "text/html" } });
     if (!response.ok) throw new TypeError(`the board's status was ${response.status}`);
     const template = document.createElement("template");
     template.innerHTML = await response.text();
     board.replace(JSON.parse(template.content.getElementById("board")?.textContent ?? ""));
     missed.forEach(board.apply);
     version = next;
+    isWhole = whole;
     renderPanels();
     detail?.refreshDetail();
     return true;
@@ -159,8 +204,11 @@ async function loadBoard(next) {
     debug("the board could not be loaded", error); // the next frame with a version tries again
     return false;
   } finally {
-    missed = null;
+    missed = loading = null;
   }
 }
 
-setUpSearch(renderPanels);
+setUpSearch(() => {
+  if (isFiltered() && board.hidden.tasks) showAll();
+  renderPanels();
+});

@@ -1,13 +1,15 @@
-// What the panels show: the filter of tasks works in the page, the search in memories on the server.
+// What the panels show: the filter of tasks works in the page, which loads all
+// of them for it, the search in memories on the server.
 
 import { find, setText, slot } from "../support/dom.js";
 import { page } from "../support/page.js";
 import { apiPath, request } from "../support/rest.js";
+import { fresh, hidden } from "./board.js";
 
 const TYPING_PAUSE_MS = 200; // a search begins when nothing was typed for so long
 const filterForm = /** @type {HTMLFormElement} */ (document.querySelector("#task-filter form"));
 const searchForm = /** @type {HTMLFormElement} */ (document.querySelector("#memory-search form"));
-/** Ids of the matching memories, the best first; null without a search. @type {string[] | null} */
+/** The matching memories, the best first; null without a search. @type {Memory[] | null} */
 let hits = null;
 /** What is marked in them. @type {RegExp | null} */
 let pattern = null;
@@ -22,8 +24,7 @@ const valueOf = (form, name) =>
 /** @param {() => void} onChange */
 export function setUpSearch(onChange) {
   filterForm.addEventListener("input", () => {
-    const isActive = [...new FormData(filterForm).values()].some(Boolean);
-    detailsOf(filterForm).toggleAttribute("data-active", isActive);
+    detailsOf(filterForm).toggleAttribute("data-active", isFiltered());
     onChange();
   });
   let timer = 0;
@@ -46,6 +47,8 @@ function onToggle(form) {
   form.reset();
   form.dispatchEvent(new Event("input"));
 }
+
+export const isFiltered = () => [...new FormData(filterForm).values()].some(Boolean);
 
 /** @param {Task} task */
 export function matchesFilter(task) {
@@ -70,7 +73,7 @@ async function search(onChange) {
   const path = `${apiPath("projects", page.project_id, "memories")}?q=${encodeURIComponent(words)}`;
   const response = await request("GET", path);
   if (words !== valueOf(searchForm, "text")) return; // the search has changed meanwhile
-  hits = response?.ok ? response.body.results.map((/** @type {Memory} */ { id }) => id) : null;
+  hits = response?.ok ? response.body.results : null;
   pattern = patternOf(words);
   onChange();
 }
@@ -84,19 +87,25 @@ function patternOf(words) {
   return stems ? new RegExp(`(?<![\\p{L}\\p{N}])(?:${stems.join("|")})[\\p{L}\\p{N}]*`, "giu") : null;
 }
 
+/** Whether `searchResults` are the matches of a search. */
+export const isSearching = () => Boolean(valueOf(searchForm, "text")) && pattern !== null;
+
 /**
  * The memories to show. Without the server, those that contain the words.
  * @param {Memory[]} memories
  */
 export function searchResults(memories) {
-  const words = valueOf(searchForm, "text");
-  if (!words || pattern === null) return memories;
+  if (!isSearching()) return memories;
   if (hits === null) {
+    const words = valueOf(searchForm, "text");
     return memories.filter(({ title, content }) => `${title} ${content}`.toLowerCase().includes(words));
   }
   const known = new Map(memories.map((memory) => [memory.id, memory]));
-  return hits.flatMap((id) => known.get(id) ?? []);
+  return hits.flatMap((hit) => known.get(hit.id) ?? (isHidden(hit) ? hit : []));
 }
+
+/** Whether a found memory is one that the page doesn't know, and not one that was deleted. @param {Memory} hit */
+const isHidden = ({ id }) => hidden.memories > 0 && !fresh.has(id);
 
 /** Sets a slot's text, with marks on the matches. @type {(root: Element, name: string, text: string) => void} */
 export function setMarkedText(root, name, text) {

@@ -94,7 +94,13 @@
  * @property {boolean} ended
  */
 
-/** @typedef {{tasks: Task[], memories: Memory[], version: number}} Board */
+/**
+ * @typedef {object} Board  All tasks and memories, or the part of them that is shown at first.
+ * @property {Task[]} tasks
+ * @property {Memory[]} memories
+ * @property {{tasks: number, open: number, memories: number}} hidden  How many others there are.
+ * @property {number} version
+ */
 
 /**
  * @typedef {object} LabelTables  The tables of chat/labels.py.
