@@ -19,17 +19,14 @@ MAX_BYTES = 20_000_000
 
 
 async def ask_size(server: Server, window: Window) -> None:
-    """Asks for the size, unless that was done or is being done. A server that does not respond is asked
-    again for the next prompt.
-    """
+    """Asks for the size, unless that was done or is being done."""
     if window.asked:
         return
     window.asked = True
     try:
         async with asyncio.timeout(TIMEOUT):
             size = await _told(server)
-    except (TimeoutError, openai.APIConnectionError):
-        window.asked = False
+    except TimeoutError:
         return
     except asyncio.CancelledError:
         window.asked = False
@@ -43,8 +40,6 @@ async def _told(server: Server) -> int | None:
     for path in ("/models", f"/models/{quote(server.model, safe='')}"):
         try:
             response = await client.get(path, cast_to=httpx2.Response)
-        except openai.APIConnectionError:
-            raise
         except (openai.APIError, UnicodeError):
             continue
         # Lists of hundreds of models take too long to parse for the loop.

@@ -18,6 +18,9 @@ MAX_RESERVE = 16_000  # tokens of a large window that are left to the answer
 MIN_RATIO, MAX_RATIO = 0.5, 4.0
 # How much of a refused prompt is sent next when the refusal does not tell how long it may be.
 SHORTER = 0.7
+_CUT_TO = (
+    0.8  # a power of two below this share of the estimate is a window; above, it may be chance
+)
 _MIN_CUT = 512  # tokens; a server that reports fewer did not cut the prompt
 _OTHER_PROMPT = 0.05  # prompts of the same length have estimates that differ less
 
@@ -97,7 +100,9 @@ class Window:
             return False
         if prompt == self._last_count:
             return abs(estimated - self._last_estimated) > estimated * _OTHER_PROMPT
-        return prompt < MIN_RATIO * estimated and prompt % 1024 == 0
+        is_power = prompt >= 2 * 1024 and prompt & (prompt - 1) == 0
+        share = _CUT_TO if is_power else MIN_RATIO
+        return prompt % 1024 == 0 and prompt < share * self.real(estimated)
 
     def _calibrate(self, ratio: float) -> None:
         """Follows a higher ratio at once and a lower one slowly: too long a prompt is refused."""

@@ -14,10 +14,10 @@ from markdown_it.token import Token
 from mdit_py_plugins.footnote import footnote_plugin
 from mdit_py_plugins.tasklists import tasklists_plugin
 
-# Links, footnotes and boxes of task lists take time that grows with the square of the brackets: of 50,000
-# seven seconds. A text with more brackets than this, or more addresses, has none of them.
+# Links, footnotes and boxes of task lists take time that grows with the square of the brackets (of 50,000:
+# seven seconds) and of the addresses in a line. A text with more than this has none of them.
 MAX_BRACKETS = 1_000
-MAX_ADDRESSES = 500  # a millisecond for each
+MAX_ADDRESSES, MAX_ADDRESSES_OF_LINE = 1_000, 100
 # No images: an image on another host would reveal readers to that host.
 _TAGS = {
     *("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote"),
@@ -41,8 +41,7 @@ def render(text: str, key: str) -> str:
 
     `key` makes the ids of footnotes unique among all texts of a page.
     """
-    many = text.count("[") > MAX_BRACKETS or text.count("://") + text.count("www.") > MAX_ADDRESSES
-    parser = _without_links if many else _markdown
+    parser = _without_links if _has_many_links(text) else _markdown
     return nh3.clean(
         parser.render(text, {"docId": key}),
         tags=_TAGS,
@@ -51,6 +50,13 @@ def render(text: str, key: str) -> str:
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
     )
+
+
+def _has_many_links(text: str) -> bool:
+    if text.count("[") > MAX_BRACKETS:
+        return True
+    of_lines = [line.count("://") + line.count("www.") for line in text.splitlines()]
+    return sum(of_lines) > MAX_ADDRESSES or max(of_lines, default=0) > MAX_ADDRESSES_OF_LINE
 
 
 def _open_link(
@@ -103,7 +109,6 @@ def _parser() -> MarkdownIt:
     # `breaks`: a model, or a person whom it quotes, means the line breaks that it writes.
     markdown = MarkdownIt("commonmark", {"html": False, "linkify": True, "breaks": True})
     markdown.enable(["table", "strikethrough", "linkify"])
-    markdown.inline.ruler.disable("linkify")  # takes the square of the text's length
     markdown.use(footnote_plugin, inline=False).use(tasklists_plugin)
     markdown.add_render_rule("link_open", _open_link)
     markdown.linkify = _links()

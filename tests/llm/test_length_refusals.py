@@ -190,6 +190,10 @@ async def test_a_refusal_in_the_stream_is_read_as_one_in_the_status(
         (503, "Too many requests, the server is overloaded"),
         (400, "Unsupported parameter: 'max_tokens' is not supported with this model."),
         (401, "Your token is too long"),
+        (504, "The request took too long to complete"),
+        (504, "upstream request timeout: deadline exceeded"),
+        (503, "Request queue limit exceeded"),
+        (500, "request exceeded time limit"),
     ],
 )
 async def test_other_refusals_leave_the_prompt_as_it_is(

@@ -94,6 +94,16 @@ NOT_EXACT = [
 ]
 
 
+async def test_a_name_that_fits_two_waits_however_long_the_message_is(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    await make_tasks(project, "SMS reminder", "Email reminder")
+    words = " ".join(f"word{number}" for number in range(60))
+    request = MessageRequest(f"{words}. Delete the reminder task.")
+    run = await outcome(session, alice, request, use("s1", "delete_task", task="SMS reminder"))
+    assert "Deletes “SMS reminder”" in await reason_of(run)
+
+
 @pytest.mark.parametrize(("message", "title"), NOT_EXACT)
 async def test_a_deletion_that_the_message_does_not_name_exactly_waits(
     session: ChatSession, alice: User, project: Project, message: str, title: str
