@@ -199,13 +199,6 @@ async def test_what_is_remembered_already_is_not_stored_again() -> None:
     assert "already" in await answered("Remember that we decided to use Django with PostgreSQL")
 
 
-async def test_a_memory_that_says_it_in_other_numbers_is_updated() -> None:
-    hours = MemoryBrief("m3", "Opening", "The clinic opens at 8.", "fact")
-    (step,) = await planned("Remember that the clinic opens at 9", replace(FULL, memories=(hours,)))
-    assert step["tool"] == "update_memory"
-    assert step["arguments"]["memory"] == "m3"
-
-
 async def test_nothing_is_done_when_a_part_was_not_understood_and_that_part_is_named() -> None:
     message = "Mark sign-up as done. The moon is made of cheese."
     assert not (await analysed(message)).needs_tools

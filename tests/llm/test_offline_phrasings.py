@@ -52,7 +52,6 @@ LISTS = [
     ("Create tasks for: alpha, beta and gamma", ["Alpha", "Beta", "Gamma"]),
     ("Create three tasks: alpha, beta, and gamma", ["Alpha", "Beta", "Gamma"]),
     ("Add tasks for testing login and writing docs", ["Testing login", "Writing docs"]),
-    ("Users should be able to:\n• log in\n• log out", ["Users can log in", "Users can log out"]),
     ("Tasks:\n- [ ] alpha\n- [ ] beta", ["Alpha", "Beta"]),
     ("I need: alpha; beta; gamma", ["Alpha", "Beta", "Gamma"]),
     ("I need: 1) alpha 2) beta 3) gamma", ["Alpha", "Beta", "Gamma"]),

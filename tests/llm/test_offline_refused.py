@@ -18,6 +18,13 @@ NO_FORM = [
     "mark everything about billing but the invoice export as done",
     "mark as done: the login page, the docs",
     # rare wordings of new tasks
+    "Users should be able to: sign up, log in",
+    *("Create a task to ship as a subtask of booking", "archive the completed tasks"),
+    *(
+        "I think we should use Redis",
+        "Preference: tabs over spaces",
+        "If it rains, delete the docs",
+    ),
     *("todo: call the clinic", "add a login task", "Create subtasks: form, email"),
     *("Create a subtask to write tests", "Add subtasks to the login page: form, email"),
     "Users should be able to reset their password",

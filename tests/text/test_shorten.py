@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import User
 
-from agent.llm.offline import titles
+from agent.llm.offline import refusals
+from agent.llm.offline.titles import Misread
 from agent.models import ChatSession, Message
 from agent.plans import parser
 from agent.runs.runs import MAX_TITLE, title_of
@@ -50,9 +51,10 @@ def test_the_title_of_a_session_ends_between_clusters() -> None:
     assert len(title) <= MAX_TITLE
 
 
-def test_an_offline_title_ends_between_clusters() -> None:
-    assert titles.cut("x" * 18 + FAMILY, 20) == "x" * 18 + "…"
-    assert titles.cut("plan the " + "🇩🇪" * 10, 18) == "plan the " + "🇩🇪" * 4 + "…"
+def test_what_a_refusal_quotes_ends_between_clusters() -> None:
+    assert f"“{'x' * 98}…”" in refusals.of_rest("", Misread("", "x" * 98 + FAMILY))
+    title = "plan the " + "🇩🇪" * 100
+    assert f"“plan the {'🇩🇪' * 45}…”" in refusals.of_rest("", Misread("", title))
 
 
 def test_a_description_of_a_model_ends_between_clusters() -> None:

@@ -15,20 +15,8 @@ from agent.support.counts import count
 
 SAY = "Say: "  # begins the description of a step that holds what the answer tells
 _UNDO = "You can undo that beside the change."
-# The description of a step begins with an order; once it has succeeded, the answer tells it as done.
-_DONE = {
-    "Create": "Created",
-    "Mark": "Marked",
-    "Rename": "Renamed",
-    "Describe": "Described",
-    "Make": "Made",
-    "Take": "Took",
-    "Move": "Moved",
-    "Delete": "Deleted",
-    "Remember": "Remembered",
-    "Replace": "Replaced",
-    "Forget": "Forgot",
-}
+# The description of a step begins with an order, which is told as done once it has succeeded.
+_DONE = {"Make": "Made", "Forget": "Forgot", "Put": "Put", "Set": "Set"}
 
 
 def answer(outcome: Outcome, draft: Draft) -> str:
@@ -69,19 +57,15 @@ def _line(step: StepOutcome) -> str:
     if step.tool in _LISTS:
         return _LISTS[step.tool](step.arguments, result)
     verb, _, rest = step.description.partition(" ")
-    done = f"{_DONE.get(verb, verb)} {rest}"
+    regular = f"{verb}d" if verb.endswith("e") else f"{verb}ed"
+    done = f"{_DONE.get(verb, regular)} {rest}"
     titles = result.get("titles")
     if titles == []:
         return "That is so already; no task was changed."
     if step.tool == "create_tasks":
         return f"{done}:\n\n" + "\n".join(f"{n}. {one}" for n, one in enumerate(titles or (), 1))
-    if titles:  # of several tasks, which may have been found only by a step
-        done = f"{done.replace('the tasks found', count(len(titles), 'task'))}: {_quoted(titles)}"
-    return f"{done}."
-
-
-def _quoted(titles: Sequence[str]) -> str:
-    return ", ".join(f"“{title}”" for title in titles)
+    quoted = ", ".join(f"“{title}”" for title in titles or ())
+    return f"{done}: {quoted}." if quoted else f"{done}."
 
 
 def _listed(arguments: dict[str, Any], result: dict[str, Any]) -> str:
@@ -109,15 +93,11 @@ def _changes(arguments: dict[str, Any], result: dict[str, Any]) -> str:
     when, changes = f"{since:%a %d %b %H:%M %Z}", result.get("changes", [])
     if not changes:
         return f"Nothing changed since {when}."
-    lines = [
-        f"- {one['action']}: {one['object']} “{one['title']}”"
-        + (
-            ""
-            if one["action"] == "deleted"
-            else f" ({STATUS_NAMES.get(one['status'], one['status'])})"
-        )
-        for one in changes
-    ]
+    lines = []
+    for one in changes:
+        status = f" ({STATUS_NAMES.get(one['status'], one['status'])})"
+        status = "" if one["action"] == "deleted" else status
+        lines.append(f"- {one['action']}: {one['object']} “{one['title']}”{status}")
     lines += ["- and older ones"] if result.get("more") else []
     return f"Since {when}:\n\n" + "\n".join(lines)
 

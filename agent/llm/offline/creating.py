@@ -11,7 +11,7 @@ from agent.llm.offline.grammar import Form
 from agent.llm.offline.matching import Gaps, Tokens, key_of
 from agent.llm.offline.names import Board, Entry, split
 from agent.llm.offline.plan import LONGEST_LIST, Impossible, Plan
-from agent.llm.offline.titles import Misread, free_text
+from agent.llm.offline.titles import Misread
 from agent.llm.offline.tokens import text_of, words_of
 from agent.llm.offline.vocabulary import COUNT, OPEN, PRIORITY
 from agent.support.words import same_text
@@ -45,14 +45,9 @@ class NewTasks:
 
     def _read(self, gaps: Gaps) -> list[NewTask]:
         items = self._items(gaps["items"]) if "items" in gaps else [gaps["title"]]
-        tasks = [NewTask(titles.title(said["title"]), said) for said in map(titles.details, items)]
         level = {"priority": gaps["priority"]} if "priority" in gaps else {}
-        for task in tasks:
-            task.said = {**task.said, **level}
-            if "who" in gaps:
-                who = titles.capitalised(titles.without_article(free_text(gaps["who"])))
-                task.title = f"{who} can {_lower(task.title)}"
-        return tasks
+        read = map(titles.details, items)
+        return [NewTask(titles.title(said["title"]), {**said, **level}) for said in read]
 
     def _items(self, tokens: Tokens) -> list[Tokens]:
         items = [words_of(item) for item in tokens[0].items] or _comma_items(tokens)
@@ -76,12 +71,10 @@ class NewTasks:
         items, entries = [], []
         others = [parent] if parent else []
         for task in tasks:
-            said = task.said
-            needed = self.board.several(said["on"]).entries if "on" in said else []
-            within = self.board.one(said["parent"]) if "parent" in said else parent
-            others += [*needed, *([within] if within else [])]
-            items.append(_arguments(task, within, needed))
-            entries.append(Entry("", task.title, parent=within.key if within else None))
+            needed = self.board.several(task.said["on"]) if "on" in task.said else []
+            others += needed
+            items.append(_arguments(task, parent, needed))
+            entries.append(Entry("", task.title, parent=parent.key if parent else None))
             entries[-1].depends_on = [other.key for other in needed]
         if len(items) == 1:
             step = self.plan.add("create_task", f"Create “{tasks[0].title}”", items[0], (), others)
@@ -95,23 +88,18 @@ class NewTasks:
 
 
 def _arguments(task: NewTask, parent: Entry | None, needed: Sequence[Entry]) -> dict[str, Any]:
-    given: dict[str, Any] = {"title": task.title}
-    given |= (
-        {"priority": PRIORITY[key_of(task.said["priority"])]} if "priority" in task.said else {}
-    )
-    given |= {"depends_on": [entry.reference for entry in needed]} if needed else {}
-    return given | ({"parent": parent.reference} if parent else {})
+    priority = PRIORITY[key_of(task.said["priority"])] if "priority" in task.said else None
+    on = [entry.reference for entry in needed]
+    within = parent.reference if parent else None
+    given = {"title": task.title, "priority": priority, "depends_on": on, "parent": within}
+    return {name: value for name, value in given.items() if value}
 
 
 def _comma_items(tokens: Tokens) -> list[Tokens]:
-    """Returns the items of "alpha, beta and gamma"; of "alpha; beta" without looking for an "and"."""
+    """Returns the items of "alpha, beta and gamma"; in "alpha; beta" an "and" is no sign."""
     if any(token.key == ";" for token in tokens):
         return split(tokens, ";")
     *items, last = split(tokens, ",")
     joins = [at for at, token in enumerate(last) if token.key in ("and", "&")]
     at = joins[-1] if joins else 0
     return [*items, *(part for part in (last[:at], last[at + bool(joins) :]) if part)]
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text

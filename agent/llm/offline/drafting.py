@@ -1,7 +1,4 @@
-"""What becomes of a message: a plan, facts, a question back, or a refusal. Never a part of them.
-
-A question back asks which of several is meant. The conversation itself is where it is remembered.
-"""
+"""What becomes of a message: a plan, facts, a question back, or a refusal. Never a part of them."""
 
 from __future__ import annotations
 
@@ -20,6 +17,7 @@ from agent.llm.offline.tokens import TooLong
 from agent.llm.offline.vocabulary import COUNT, ORDINAL, STATUS_NAMES, word_set
 from agent.support.words import same_text
 
+# A question back is remembered by the conversation itself, where these tell it.
 _BEGINNING = "Several tasks fit"
 _ENDING = "Answer with a number or a title."
 _LISTED = 8  # so many candidates are listed
@@ -120,10 +118,7 @@ def pick(unclear: Unclear, reply: str) -> str | None:
 
 
 def rounds(context: Context) -> list[tuple[Context, str]]:
-    """Returns the messages since the last one that answers no question of ours, the latest last.
-
-    Each is a context with the question that it may answer.
-    """
+    """Returns the messages since one that answers no question of ours, each with the question before it."""
     found = [(context, _asked(context))]
     while found[-1][1] and len(found) < _ROUNDS:
         *history, message, _ = found[-1][0].history

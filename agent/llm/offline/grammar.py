@@ -19,9 +19,7 @@ _NAMED = {
     "level": "{priority} [priority|prio]",
     "tasks": "tasks|tickets|todos|to-dos|to_dos|cards|issues",
     "task": "task|ticket|todo|to-do|to_do|card|issue",
-    "subtasks": "subtasks|sub-tasks",
     "subtask": "subtask|sub-task",
-    "set": "mark|set|change|move|put|switch",
     "delete": "delete|remove|drop|discard|erase|get_rid_of",
     "decide": "decide|decided|agree|agreed [so_far]",
     "about": "about|for|on|with|mentioning|regarding",
@@ -35,7 +33,6 @@ _NAMED = {
     "is_not": "isn't|is_not|is_no_longer|aren't|are_not|are_no_longer",
     "board": "to_the_board|on_the_board|to_the_list",
     "memory": "memory|memories|decision|decisions|preference|preferences|fact|facts|note|notes",
-    "note": "note|memorize|keep_in_mind|don't_forget|do_not_forget",
     "now": "[still|now|already|currently|yet|again|right_now|so_far]",
     "there": "[are_there|do_we_have|do_i_have|are_left]",
     "anymore": "[anymore|any_more|any_longer|now]",
@@ -78,7 +75,6 @@ talk:
   thanks|thank_you|thx|many_thanks [again|you] [a_lot|so_much|very_much] -> Thank you => You're welcome!
   [that's] ok|okay|great|good|cool|perfect|nice|fine|excellent|well_done|got_it [work] -> Perfect => Good.
   never_mind|nevermind|forget_it|nothing|none|cancel -> Never mind => All right, nothing was changed.
-  bye|goodbye|good_bye|see_you [later|soon] -> Goodbye => Goodbye! Everything is kept.
 project:
   <we_are> building|developing|creating|making|planning {text} -> We're building a booking app \
       => Good to know what you are building. I keep nothing of it by myself; the project's description is \
@@ -95,15 +91,13 @@ create_all:
   <create> <these> [{number}] [new] <tasks> [<board>] [for|to] [:] {items} -> Create tasks: paint, draw
   <create> <these> [features|things] : {items} -> Add the following: terms page, cookie banner
   <tasks>|features|requirements|user_stories : {items} -> Tasks: landing page, contact form
-require:
-  {who} should|must|can|need_to be_able_to : {items} -> Users should be able to: sign up, log in
 subtask:
   <create> [a|an] <subtask> of|for|to|under {parent} called|to|: {title} -> Create a subtask of {task}: draw
   add|create {title} as [a] <subtask> of|to|under {parent} -> Add “check the logs” as a subtask of {task}
 subtasks:
   break|split {parent} [down|up] into [:] {items} -> Break {task} down into: draft, review
 remember:
-  remember|<note> that|:|, {text} -> Remember that we test on Firefox
+  remember|note|keep_in_mind|don't_forget|do_not_forget that|:|, {text} -> Remember that we test on Firefox
 switch:
   <we_have> switched|moved|migrated|changed from {old} to {new} -> We switched from Bootstrap to Tailwind
   <we_have> replaced {old} with|by {new} -> We replaced Jenkins with GitHub Actions
@@ -117,13 +111,12 @@ decide:
   [the|our] decision|decided is|: [to|that] [use] {what} -> Our decision is to host it ourselves
 prefer:
   <we> [really|strongly|also] prefer [to] {what} -> I prefer short functions
-  [my|our] preference is|: [to|that] {what} -> Preference: tabs over spaces
 forget:
   <delete>|forget [the|my|our] <memory> [about|on|of|called|that|:] {memory} -> Delete the memory {memory}
   forget [about|that] {memory} -> Forget {memory}
 status:
   set|change [the] status of|for {tasks} [back] to|as {status} -> Set the status of {task} to blocked
-  <set> {tasks} [back] [as|to|:] [being] {status} [now|again] -> Mark {task} as done
+  mark|set|change|move|put|switch {tasks} [back] [as|to|:] [being] {status} [now|again] -> Mark {task} as done
   it's|that's [now|already] {state:status} [now] -> Start {task}. It's done
   {tasks} is|are [now|already] {state:status} [now] -> {task} is in progress
 status completed:
@@ -155,7 +148,7 @@ depend:
   {on} has_to|must|needs_to|should come|happen|be_done before {tasks} -> {task} has to be done before {other}
   make|let {tasks} [also] depend_on {on} -> Make {task} depend on {other}
 nest:
-  make {tasks} [a] <subtask>|<subtasks>|part of {parent} -> Make {task} a subtask of {other}
+  make {tasks} [a] <subtask>|subtasks|sub-tasks|part of {parent} -> Make {task} a subtask of {other}
   move|put|nest {tasks} under|into|inside {parent} -> Move {task} under {other}
 move:
   move|put {task} [directly|right] {side} {other} -> Move {task} before {other}
@@ -206,8 +199,6 @@ priority:
   {title} , <level> -> Create a task to clean up, low priority
 depend:
   {title} [,] [and] that|which depends_on {on} -> Create a task to tell the press that depends on {task}
-nest:
-  {title} [,] as [a] <subtask> of {parent} -> Create a task to pick a font as a subtask of {task}
 """
 
 DETAILS = tuple(_forms(_DETAILS))
@@ -216,4 +207,4 @@ FORMS = tuple(sorted(_forms(_FORMS), key=lambda form: form.pattern.startswith("{
 QUESTIONS = frozenset(("needs", "needed_by", "about", "list", "find", "ready", "known", "changed"))
 STATEMENTS = frozenset(("remember", "decide", "switch", "prefer", "project"))
 CREATING = frozenset(("create", "another", "subtask"))
-LISTING = frozenset(("create_all", "subtasks", "require"))
+LISTING = frozenset(("create_all", "subtasks"))

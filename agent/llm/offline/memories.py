@@ -10,10 +10,10 @@ from agent.llm.base import MemoryBrief
 from agent.llm.offline.grammar import FORMS, Form
 from agent.llm.offline.matching import Gaps, matches
 from agent.llm.offline.names import find_memory, fits
-from agent.llm.offline.titles import capitalised, cut, free_text, sentence, without_article
+from agent.llm.offline.titles import capitalised, free_text, sentence, without_article
 from agent.llm.offline.tokens import text_of, words_of
 from agent.llm.offline.vocabulary import word_set
-from agent.support.words import same_text
+from agent.shorten import shorten
 
 MAX_CONTENT = 10_000
 _MAX_TITLE = 100
@@ -21,10 +21,6 @@ _REASON = re.compile(
     r",? (?:because|since|so that|as it|as we|due to|in order to)\b|[;(]|, (?:which|as)\b", re.I
 )
 _INSTEAD = re.compile(r",? (?:instead of|rather than|in place of|and not|not) ", re.I)
-# A number that may change while the rest stays true: "opens at 8", not "room 1".
-_VALUE = re.compile(
-    r"\b(at|is|are|costs?|takes?|until|from|by|after|version|has|have)( \w+)? [\d.,:]*\d\b", re.I
-)
 # "We test on Firefox" is how people work; "we have two doctors" is a fact.
 _NO_PRACTICE = word_set(
     "are am were was have had has will can could should must may need want did do"
@@ -74,22 +70,14 @@ def _short(text: str) -> str:
 
 
 def _title(text: str) -> str:
-    return cut(capitalised(without_article(_short(text))), _MAX_TITLE)
+    return shorten(capitalised(without_article(_short(text))), _MAX_TITLE)
 
 
 def outdated(stated: Statement, memories: Sequence[MemoryBrief]) -> MemoryBrief | None:
     """Returns the memory that is no longer true with `stated`. Raises NotFound when several may be."""
     memories = [memory for memory in memories if memory.kind == stated.kind]
-    if stated.old:
-        fitting = any(fits(stated.old, {"": f"{one.title} {one.content}"}) for one in memories)
-        return find_memory(stated.old, memories) if fitting else None
-    pattern = _without_values(stated.content)
-    same = (memory for memory in memories if _without_values(memory.content) == pattern)
-    return next(same, None) if "#" in pattern else None
-
-
-def _without_values(text: str) -> str:
-    return _VALUE.sub(r"\1\2 #", same_text(text))
+    texts = {one.id: f"{one.title} {one.content}" for one in memories}
+    return find_memory(stated.old, memories) if stated.old and fits(stated.old, texts) else None
 
 
 def renewed(stated: Statement, memory: MemoryBrief) -> Statement:

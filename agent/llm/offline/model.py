@@ -14,7 +14,7 @@ from typing import Any
 from agent.llm.base import Analysis, Context, MemoryNote, Outcome, Revise, ToolSpec, Usage
 from agent.llm.offline.answers import SAY, answer
 from agent.llm.offline.drafting import Draft, draft, question
-from agent.llm.offline.titles import cut
+from agent.shorten import shorten
 
 _NO_BETTER_PLAN = "I could make no better plan, so nothing more was changed. Say it in other words."
 
@@ -83,6 +83,6 @@ def _summary(made: Draft) -> str:
     if len(steps) > 3:
         return f"{len(steps)} steps, beginning with: {steps[0]}"
     if made.unclear:
-        return cut(question(made.unclear).partition("\n")[0], 120)
+        return shorten(question(made.unclear).partition("\n")[0], 120)
     refused = "Not understood in full, so nothing is changed" if made.refusal else ""
     return "; ".join(steps) or refused or "Nothing to be done"

@@ -51,14 +51,6 @@ class Entry:
         return {"$from": self.step, "path": path} if self.step else self.key
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """`search`: the statuses of more tasks than are known here, to be found by a step."""
-
-    entries: Sequence[Entry]
-    search: tuple[str, ...] = ()
-
-
 class Unclear(Exception):
     """Several tasks, `candidates`, fit a name."""
 
@@ -112,11 +104,11 @@ class Board:
 
     def several(
         self, names: Tokens, among: Sequence[str] = EVERY, but: Collection[Entry] = ()
-    ) -> Found:
+    ) -> Sequence[Entry]:
         """Returns the tasks that are meant: one, several by name, or a group. Raises as `one` does."""
         found = None if is_quoted(names) else self._group(name_text(names), among)
-        found = found or Found(self._listed(names, OPEN if among == EVERY else among, but))
-        self.named = self.named or found.entries
+        found = found or self._listed(names, OPEN if among == EVERY else among, but)
+        self.named = self.named or found
         return found
 
     def fitting(
@@ -183,12 +175,13 @@ class Board:
             return whole
         return list(dict.fromkeys(self._one(part, but, among) for part in parts))
 
-    def _group(self, name: str, among: Sequence[str]) -> Found | None:
+    def _group(self, name: str, among: Sequence[str]) -> Sequence[Entry] | None:
         """Returns the tasks of "all login tasks" or "both"; None for a name of one."""
         said = words(name)
         if " ".join(said) in _THEM:
-            return Found(self.last or self.own or self._before or [self._only(name, ())])
-        if not _is_group(said):
+            return self.last or self.own or self._before or [self._only(name, ())]
+        is_group = not ({"tasks", *_ALL}.isdisjoint(said[:1]) and _PLURAL.isdisjoint(said[-1:]))
+        if not is_group or any(map(str.isdecimal, said)):
             return None
         kept = [word for word in said if word not in _OF_GROUPS]
         size = next((n for n in (2, 1) if " ".join(kept[:n]) in LISTED), 0)
@@ -200,17 +193,11 @@ class Board:
             for one in self.entries.values()
             if one.status in statuses and levels <= {one.priority} and wanted <= _stems(one.title)
         ]
-        is_cut = not {*self.cut}.isdisjoint(statuses)
-        if is_cut and kept[size:]:
+        if not {*self.cut}.isdisjoint(statuses):
             raise NotFound(f"The board has more tasks than I see: name each of “{name}”.")
-        if not found and not is_cut:
+        if not found:
             raise NotFound(f"There is no task like “{name}”.")
-        return Found(found, statuses if is_cut else ())
-
-
-def _is_group(said: Sequence[str]) -> bool:
-    named = {"tasks", *_ALL}.isdisjoint(said[:1]) and _PLURAL.isdisjoint(said[-1:])
-    return not named and not any(map(str.isdecimal, said))
+        return found
 
 
 def find_memory(name: str, memories: Sequence[MemoryBrief]) -> MemoryBrief:

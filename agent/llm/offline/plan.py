@@ -16,14 +16,11 @@ class Impossible(Exception):
 
 
 class Plan:
-    """Steps run beside each other, but for those on the same task and those said with "then".
-
-    `said`: what the answer tells besides what the steps did.
-    """
+    """Steps run beside each other, but for those on the same task and those said with "then"."""
 
     def __init__(self) -> None:
         self.steps: list[dict[str, Any]] = []
-        self.said: dict[str, None] = {}
+        self.said: dict[str, None] = {}  # what the answer tells besides what the steps did
         self._before: list[str] = []  # the steps that this clause comes after
         self._now: list[str] = []  # those that it runs beside
         self._last_touch: dict[str, str] = {}  # the key of a task -> the step that touched it last

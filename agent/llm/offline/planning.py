@@ -13,13 +13,14 @@ from agent.llm.offline import memories, questions, times, titles
 from agent.llm.offline.creating import NewTasks
 from agent.llm.offline.grammar import CREATING, LISTING
 from agent.llm.offline.matching import Gaps, key_of
-from agent.llm.offline.names import Board, Entry, Found, NotFound, Unclear, find_memory, name_text
+from agent.llm.offline.names import Board, Entry, NotFound, Unclear, find_memory, name_text
 from agent.llm.offline.plan import LONGEST_LIST, MAX_STEPS, Impossible, Plan
 from agent.llm.offline.reading import Clause
 from agent.llm.offline.titles import Misread, free_text
 from agent.llm.offline.tokens import words_of
 from agent.llm.offline.vocabulary import EVERY, KIND, LISTED, OPEN, PLACE, PRIORITY, SIDE, STATUS
 from agent.llm.offline.vocabulary import STATUS_NAMES as NAMES
+from agent.shorten import shorten
 from agent.support.words import same_text
 
 _LIMIT = 50  # of a list in an answer
@@ -78,12 +79,10 @@ class PlanMaker:
             self.form.intent, EVERY if status == "pending" else OPEN
         )
         found = self.board.several(gaps.get("tasks", _IT), among)
-        free = [one for one in found.entries if one.status != "blocked"]
+        free = [one for one in found if one.status != "blocked"]
         if self.form.intent == "unblock" and free:
-            said = (
-                f"{questions.needs(self.board, one)} It is not marked as blocked." for one in free
-            )
-            return self.plan.say(" ".join(said))
+            why = " ".join(questions.needs(self.board, one) for one in free)
+            return self.plan.say(f"{questions.quoted(free)}: not marked as blocked. {why}")
         return self._change(found, f"Mark {{}} as {NAMES[status]}", status=status)
 
     do_reopen = do_unblock = do_status
@@ -99,86 +98,69 @@ class PlanMaker:
         keys = {token.key for token in gaps["title"]}
         if keys & {"and", "to", "as", "into"}:  # is that of the title, or does it lead to it?
             raise Misread("", title, "Please put the new title into quotes.")
-        self._change(Found([entry]), f"Rename {{}} to “{title}”", title=title)
+        self._change([entry], f"Rename {{}} to “{title}”", title=title)
 
     def do_nest(self, gaps: Gaps) -> None:
         tasks, (parent, *more) = self._two_sides(gaps, "parent")
         if more:
             raise Impossible("A task is a part of one other task.")
         said = f"Put {{}} under {questions.quoted([parent])}"
-        self._change(Found(tasks), said, [parent], parent=parent.reference)
+        self._change(tasks, said, [parent], parent=parent.reference)
         for entry in tasks:
             entry.parent = parent.key
 
     def do_delete(self, gaps: Gaps) -> None:
         found = self.board.several(gaps["tasks"])
         self._change(found, "Delete {}")
-        for entry in found.entries:
+        for entry in found:
             self.board.entries.pop(entry.key, None)
 
-    def _change(self, found: Found, said: str, needed: Sequence[Entry] = (), **values: Any) -> None:
+    def _change(
+        self, found: Sequence[Entry], said: str, needed: Sequence[Entry] = (), **values: Any
+    ) -> None:
         """Sets `values` of all that was found, or deletes it; `said` has a place for the names."""
         tool = "change_task_status" if "status" in values else "update_task"
         tool = tool if values else "delete_task"
-        tool_for_many = tool.replace("task", "tasks")
-        if found.search:
-            asked = {"status": list(found.search), "limit": LONGEST_LIST}
-            step = self.plan.add("search_tasks", "Find the tasks", asked)
-            arguments = {"tasks": {"$from": step, "path": "task_ids"}, **values}
-            search = [Entry(step, "", step=step)]
-            said = said.format("the tasks found")
-            self.plan.add(tool_for_many, said, arguments, found.entries, search)
-            self.plan.say(f"I take at most {LONGEST_LIST} tasks at once; say it again for more.")
-        elif len(found.entries) == 1:
-            arguments = {"task": found.entries[0].reference, **values}
-            said = said.format(questions.quoted(found.entries))
-            self.plan.add(tool, said, arguments, found.entries, needed)
-        else:
-            arguments = {"tasks": [entry.reference for entry in found.entries], **values}
-            name = said.format(f"{len(found.entries)} tasks")
-            self.plan.add(tool_for_many, name, arguments, found.entries, needed)
-        if len(found.entries) > LONGEST_LIST:
+        if len(found) > LONGEST_LIST:
             raise Impossible(_TOO_MUCH)
-        for entry, (name, value) in product(found.entries, values.items()):
+        if len(found) == 1:
+            arguments = {"task": found[0].reference, **values}
+            self.plan.add(tool, said.format(questions.quoted(found)), arguments, found, needed)
+        else:
+            arguments = {"tasks": [entry.reference for entry in found], **values}
+            said = said.format(f"{len(found)} tasks")
+            self.plan.add(tool.replace("task", "tasks"), said, arguments, found, needed)
+        for entry, (name, value) in product(found, values.items()):
             setattr(entry, name, value)
 
     def do_depend(self, gaps: Gaps) -> None:
         tasks, others = self._two_sides(gaps, "on")
+        ends = self.form.intent == "release"
+        verb = "no longer depend" if ends else "depend"
         for entry in tasks:
-            needed = [other for other in others if other.key not in entry.depends_on]
-            keys = [*entry.depends_on, *(other.key for other in needed)]
-            on = questions.quoted(needed, " and ")
-            self._depend(entry, keys, f"Make “{entry.title}” depend on {on}", needed)
+            known = entry.depends_on
+            changed = {other.key: other for other in others if (other.key in known) == ends}
+            if not changed:
+                self.plan.say(f"“{entry.title}”: nothing depends differently now.")
+                continue
+            entry.depends_on = [*(key for key in known if key not in changed)]
+            entry.depends_on += [] if ends else changed
+            references = [other.reference for other in self.board.titles(entry.depends_on)]
+            arguments = {"task": entry.reference, "depends_on": references}
+            said = f"Make “{entry.title}” {verb} on {questions.quoted(changed.values(), ' and ')}"
+            self.plan.add("update_task", said, arguments, [entry], changed.values())
 
-    def do_release(self, gaps: Gaps) -> None:
-        tasks, others = self._two_sides(gaps, "on")
-        gone = {other.key for other in others}
-        for entry in tasks:
-            keys = [key for key in entry.depends_on if key not in gone]
-            on = questions.quoted(others, " and ")
-            self._depend(entry, keys, f"Make “{entry.title}” no longer depend on {on}")
+    do_release = do_depend
 
     def _two_sides(self, gaps: Gaps, other: str) -> tuple[Sequence[Entry], Sequence[Entry]]:
         """Returns the tasks, and the others. None is on both sides, which tells names apart."""
-        left = self.board.several(gaps["tasks"]).entries
+        left = self.board.several(gaps["tasks"])
         is_same = name_text(gaps["tasks"]).casefold() == name_text(gaps[other]).casefold()
-        right = left if is_same else self.board.several(gaps[other], but=left).entries
+        right = left if is_same else self.board.several(gaps[other], but=left)
         if not {*left}.isdisjoint(right):
             raise Impossible(f"“{left[0].title}” can't stand on both sides.")
         self.board.named = left
         return left, right
-
-    def _depend(
-        self, entry: Entry, keys: list[str], said: str, needed: Sequence[Entry] = ()
-    ) -> None:
-        """Makes `entry` depend on the tasks with these keys, of which `needed` are new."""
-        if keys == [*entry.depends_on]:
-            self.plan.say(f"“{entry.title}”: nothing depends differently now.")
-            return
-        entry.depends_on = keys
-        references = [other.reference for other in self.board.titles(keys)]
-        arguments = {"task": entry.reference, "depends_on": references}
-        self.plan.add("update_task", said, arguments, [entry], needed)
 
     def do_move(self, gaps: Gaps) -> None:
         entry = self.board.one(gaps["task"])
@@ -197,7 +179,7 @@ class PlanMaker:
         self.plan.add("move_task", said, arguments, [entry], others)
 
     def do_reason(self, gaps: Gaps) -> None:
-        self.plan.say(f"Why (“{titles.cut(self.clause.said, 80)}”) is not kept.")
+        self.plan.say(f"Why (“{shorten(self.clause.said, 80)}”) is not kept.")
 
     def do_remember(self, gaps: Gaps) -> None:
         stated = memories.statement(self.form, gaps, self.clause.said)
@@ -231,7 +213,7 @@ class PlanMaker:
     def do_find(self, gaps: Gaps) -> None:
         query = free_text(gaps["topic"])
         arguments = {"query": query, "limit": _LIMIT}
-        self.plan.add("search_tasks", f"Find tasks about “{titles.cut(query, 80)}”", arguments)
+        self.plan.add("search_tasks", f"Find tasks about “{shorten(query, 80)}”", arguments)
 
     def do_known(self, gaps: Gaps) -> None:
         kind = self._value(gaps, "kind", KIND)

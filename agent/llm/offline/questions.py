@@ -1,8 +1,4 @@
-"""What the board and the memory say when they are asked. Texts out of values; nothing is changed.
-
-A question of the grammar is answered by the function with the name of its intent, which gets the board,
-and the task that is asked about.
-"""
+"""Answers of the board, each by the function with the name of an intent, and of memory. Nothing changes."""
 
 from __future__ import annotations
 

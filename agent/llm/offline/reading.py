@@ -38,15 +38,12 @@ _CLOSED = [
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """What was said, without what was passed over. `after`: said as "then".
+    """What was said, without what was passed over."""
 
-    `form`: the first one of the grammar that it has; `ways`: how its words may fall into gaps.
-    """
-
-    form: Form
-    ways: Sequence[Gaps]
+    form: Form  # the first one of the grammar that it has
+    ways: Sequence[Gaps]  # how its words may fall into gaps
     said: str
-    after: bool = False
+    after: bool = False  # said as "then"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from agent.llm.base import Context
 from agent.llm.offline.grammar import FORMS
 from agent.llm.offline.names import words
 from agent.llm.offline.reading import Clause, Unread
-from agent.llm.offline.titles import Misread, cut
+from agent.llm.offline.titles import Misread
+from agent.shorten import shorten
 from agent.support.words import STOP
 
 NOTHING = "Nothing was changed."
@@ -35,18 +36,12 @@ due|deadline|deadlines|tomorrow|today|postpone|reschedule|snooze|overdue|next we
   Tasks have no dates. What comes first is said by order, priority and what depends on what.
 undo|revert|roll back|take it back|restore
   Each change has an Undo button beside it, and `/undo` takes the latest message back.
-archive|hide
-  Nothing is archived. What is done stands apart on the board, or can be deleted.
 describe|description|note|tag|tags|label|labels|estimate|clone|copy
   A task's description is written in its details on the board; it has no labels, and is copied there.
 attach|attachment|upload|file|files|screenshot|export all|export the|import|csv|json|backup
   Files can't be attached. Lists are exported in the admin; the API has all of them as JSON.
 project|projects|session|sessions
   Projects and sessions are opened in the list on the left; they are renamed and deleted in the admin.
-if|unless|when|whenever|as soon as
-  I watch for no conditions: I do at once what a message says, or nothing.
-i think|maybe|perhaps|should we|should i|suggest|recommend|propose|you think
-  I have no opinion of my own. What is decided can be remembered: say “We decided to …”.
 """
 AREAS = tuple(
     (phrases.split("|"), answer.strip())
@@ -110,7 +105,7 @@ def _area(text: str) -> str:
 
 def _listed(texts: Sequence[str]) -> str:
     more = f" and {len(texts) - 3} more" if len(texts) > 3 else ""
-    return ", ".join(f"“{plain(cut(text, 100))}”" for text in texts[:3]) + more
+    return ", ".join(f"“{plain(shorten(text, 100))}”" for text in texts[:3]) + more
 
 
 def plain(text: str) -> str:

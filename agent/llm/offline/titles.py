@@ -6,7 +6,7 @@ from agent.llm.offline.grammar import DETAILS
 from agent.llm.offline.matching import Gaps, Tokens, matches
 from agent.llm.offline.tokens import text_of
 from agent.llm.offline.vocabulary import word_set
-from agent.shorten import head
+from agent.shorten import shorten
 
 MAX_TITLE = 200
 _EDGES = " \t.,;:!-–—•"
@@ -16,7 +16,7 @@ _MORE = word_set(
     "unless otherwise whereas then but except without if when while where so also not don't assign "
     "assigned remind schedule due deadline priority prio each every it its this them these those him her "
     "he she they we you i today tomorrow tonight monday tuesday wednesday thursday friday saturday sunday "
-    "another one , : ; ( ) @"
+    "another one subtask sub-task , : ; ( ) @"
 )
 # Nor these with a word behind them, which may be another task.
 _ORDER = word_set("after before once until under")
@@ -70,7 +70,7 @@ def free_text(tokens: Tokens) -> str:
 def _checked(text: str) -> str:
     if not 1 <= len(text) <= MAX_TITLE or not any(map(str.isalnum, text)):
         what = f"A title has 1 to {MAX_TITLE} characters, with a letter or a number in it."
-        raise Misread("", cut(text, 60) or "the title", what)
+        raise Misread("", shorten(text, 60) or "the title", what)
     return capitalised(text)
 
 
@@ -83,15 +83,6 @@ def capitalised(text: str) -> str:
 def without_article(text: str) -> str:
     first, _, rest = text.partition(" ")
     return rest if rest and first.casefold() in ("the", "a", "an") else text
-
-
-def cut(text: str, limit: int) -> str:
-    """Returns `text` on one line within `limit` characters, cut at the end of a word if it has one."""
-    if len(text) <= limit:
-        return text
-    start = head(" ".join(text.split()), limit - 1)
-    space = start.rfind(" ")
-    return (start[:space] if space > limit // 2 else start).rstrip(_EDGES) + "…"
 
 
 def sentence(text: str) -> str:

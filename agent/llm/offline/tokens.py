@@ -25,19 +25,14 @@ _SENTENCE_END = re.compile(r"[.!?](?:\s+|$)")
 MOST = 5_000
 _MOST_SENTENCES = 200
 _ABBREVIATIONS = word_set("dr mr mrs ms st vs e.g i.e etc approx")
-_BREAKS = frozenset(["!", "?", "…", "\n"])
+_BREAKS = frozenset([".", "!", "?", "…", "\n"])
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`key`: the word as it is compared; "" for a quotation or a list, which are no words.
-
-    `text`: what it says, without quotes; `raw`: what stands in the message, with the space before it.
-    """
-
-    text: str
-    key: str
-    raw: str
+    text: str  # without quotes
+    key: str  # the word as it is compared; "" for a quotation or a list, which are no words
+    raw: str  # what stands in the message, with the space before it
     quoted: bool = False
     items: tuple[str, ...] = ()
 
@@ -57,21 +52,19 @@ class Sentence:
 
 
 def sentences(message: str) -> list[Sentence]:
-    """Returns the sentences of `message`. A list belongs to the line before it.
-
-    Raises TooLong.
-    """
+    """Returns the sentences of `message`; a list belongs to the line before it. Raises TooLong."""
     found: list[Sentence] = []
     gathered: list[Token] = []
     ended = ""  # what ended the last sentence
     for token in _tokens(message):
+        before = gathered[-1].key if gathered else ""
         if token.items:
             if not gathered and found and ended == "\n":
                 gathered = list(found.pop().tokens)
             colon = [] if gathered and gathered[-1].key == ":" else [Token(":", ":", "")]
             found.append(Sentence((*gathered, *colon, token)))
             gathered, ended = [], "list"
-        elif not _ends(gathered, token):
+        elif token.key not in _BREAKS or (token.key == "." and before in _ABBREVIATIONS):
             gathered.append(token)
         else:
             if any(one.is_word for one in gathered):
@@ -91,12 +84,6 @@ def words_of(text: str) -> tuple[Token, ...]:
 def text_of(tokens: Sequence[Token]) -> str:
     """Returns what `tokens` are in the message, on one line."""
     return " ".join("".join(token.raw for token in tokens).split())
-
-
-def _ends(gathered: Sequence[Token], token: Token) -> bool:
-    if token.key == ".":
-        return not (gathered and gathered[-1].key in _ABBREVIATIONS)
-    return token.key in _BREAKS
 
 
 def _tokens(message: str) -> list[Token]:
