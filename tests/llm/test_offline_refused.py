@@ -18,7 +18,6 @@ NO_FORM = [
     "mark everything about billing but the invoice export as done",
     "mark as done: the login page, the docs",
     # rare wordings of new tasks
-    "Users should be able to: sign up, log in",
     *("Create a task to ship as a subtask of booking", "archive the completed tasks"),
     *(
         "I think we should use Redis",

@@ -91,6 +91,8 @@ create_all:
   <create> <these> [{number}] [new] <tasks> [<board>] [for|to] [:] {items} -> Create tasks: paint, draw
   <create> <these> [features|things] : {items} -> Add the following: terms page, cookie banner
   <tasks>|features|requirements|user_stories : {items} -> Tasks: landing page, contact form
+  [the|our] users|people|customers should|must|can be_able_to : {items} \
+      -> Users should be able to: sign up, log in
 subtask:
   <create> [a|an] <subtask> of|for|to|under {parent} called|to|: {title} -> Create a subtask of {task}: draw
   add|create {title} as [a] <subtask> of|to|under {parent} -> Add “check the logs” as a subtask of {task}
