@@ -17,7 +17,7 @@ from tests.support.server import ServerProcess
 pytestmark = pytest.mark.browser
 
 SAID = (
-    "We decided to use PostgreSQL for the bookings. Create a task to set it up\n"
+    "We decided to use PostgreSQL for the bookings. Create a task to set up the database\n"
     "Delete the tasks Nothing and Nobody\nWhat did we decide?\n"
 )
 

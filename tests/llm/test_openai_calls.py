@@ -83,7 +83,7 @@ async def test_a_bad_request_is_told_in_the_servers_words(server: ModelServer) -
         ({"detail": [{"loc": ["body"], "msg": "no model"}]}, ": “no model”"),
         ({"error": "no model"}, ": “no model”"),
         ({"error": {"message": "no \x00\n\nmodel"}}, ": “no model”"),
-        ({"error": {"message": "x" * 5000}}, ": “" + "x" * 300 + "…”"),
+        ({"error": {"message": "x" * 5000}}, ": “" + "x" * 299 + "…”"),
         ({"error": {"message": "<html>"}}, r"\."),
         ({"message": {"message": {"message": {"message": {"message": "deep"}}}}}, r"\."),
         (None, r"\."),

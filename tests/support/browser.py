@@ -67,7 +67,9 @@ class Visit:
         self.hosts: set[str] = set()
         self.context: BrowserContext = browser.new_context(timezone_id="Asia/Tokyo", **how)
         self.context.set_default_timeout(PATIENCE * 1000)
-        cookie = {"name": "sessionid", "value": server.cast[name]["cookie"], "url": self.url}
+        # Named for the path below which the site is.
+        cookie_name = "_".join(["sessionid", *filter(None, urlsplit(self.url).path.split("/"))])
+        cookie = {"name": cookie_name, "value": server.cast[name]["cookie"], "url": self.url}
         self.context.add_cookies([cookie])  # type: ignore[list-item]  # a TypedDict in the stubs
         self.page = self.open()
 

