@@ -147,7 +147,7 @@ async def test_a_server_that_tells_no_window_is_used_without(
 async def test_a_server_that_does_not_respond_about_its_models_costs_little_time(
     server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lookup, "TIMEOUT", 0.1)
+    monkeypatch.setattr(lookup, "TIMEOUT", 0.5)
     server.models["/v1/models"] = held(as_json({}), Gate())
     server.handler = ANSWERS
     assert await OpenAIModel().analyze(large()) == ANALYZED
