@@ -189,6 +189,11 @@ class Exchange:
     kind: str = "exchange"
 
     @property
+    def state(self) -> str:
+        """All values as one text: kept HTML is shown again for the same state only."""
+        return repr(self)
+
+    @property
     def active(self) -> bool:
         return self.status in UNFINISHED
 

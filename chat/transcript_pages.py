@@ -15,15 +15,15 @@ from agent.models import Event, Run
 from chat import fold
 from chat.transcript import Change, Gap, Transcript
 
-# Messages that a page shows at first, more than can be unfinished (agent.runs.runs.MAX_QUEUED), and that
-# each further part has.
-NEWEST = 30
+# Messages that a page shows at first, if no more are unfinished, and that each further part has.
+NEWEST = 10
 PART = 24
 
 
 def newest(session_id: UUID) -> Transcript:
     """Returns the end of the session: all runs that are not over are in it."""
-    start = _start(_messages(session_id), NEWEST)
+    unfinished = Run.unfinished.filter(session=session_id).count()  # the newest: they take turns
+    start = _start(_messages(session_id), max(NEWEST, unfinished))
     told = fold.load(session_id, start)
     if start > 1:
         told.entries.insert(0, Gap(1, start))

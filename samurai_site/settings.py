@@ -154,6 +154,17 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # The HTML of runs that are over, about 15 KiB each. In the process, since a new one may have other
+    # templates.
+    "template_fragments": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "template_fragments",
+        "OPTIONS": {"MAX_ENTRIES": 600},
+    },
+}
+
 ROOT_URLCONF = "samurai_site.urls"
 ASGI_APPLICATION = "samurai_site.asgi.application"
 

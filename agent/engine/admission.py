@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 from agent.support.token_bucket import TokenBucket
 
+# So many active runs never crowd a process, whatever the speed of their model.
+FEW = 4
 # Runs that may start at once: after a quiet while, and in a new process, which may take over from one
 # that is gone.
 BURST, INITIAL_BURST = 6, 20
@@ -50,6 +52,8 @@ class Admission:
 
     def pause(self) -> float:
         """Returns the seconds until the next run may start, or until the next check; 0 for now."""
+        if self._active < FEW:
+            return 0.0
         bucket = self._bucket
         bucket.rate = self.rate
         bucket.refill(self._clock())

@@ -10,7 +10,8 @@ from django.test import Client
 from django.urls import reverse
 
 from agent.event_log import events
-from agent.models import ChatSession, Event, Message, Run
+from agent.models import ChatSession, Event, Feedback, Membership, Message, Run
+from agent.models.projects import Role
 from chat import fold, transcript_pages
 from chat.transcript import Gap, Transcript
 from tests.support.long_session import fill
@@ -42,9 +43,17 @@ def test_a_short_session_is_shown_whole(session: ChatSession) -> None:
 def test_of_a_long_session_the_newest_part_is_shown(session: ChatSession) -> None:
     fill(session.pk, 100)
     told = transcript_pages.newest(session.pk)
-    assert shown(told) == questions(71, 100)
-    assert gaps(told) == [Gap(1, 70 * EACH + 1)]
+    first = 100 - transcript_pages.NEWEST
+    assert shown(told) == questions(first + 1, 100)
+    assert gaps(told) == [Gap(1, first * EACH + 1)]
     assert told.last_seq == 100 * EACH
+
+
+def test_all_runs_that_are_not_over_are_shown_at_first(session: ChatSession) -> None:
+    waiting = transcript_pages.NEWEST + 5
+    runs = fill(session.pk, 50)
+    Run.objects.filter(pk__in=runs[-waiting:]).update(status="queued")
+    assert shown(transcript_pages.newest(session.pk)) == questions(50 - waiting + 1, 50)
 
 
 def test_parts_make_up_the_whole_without_gap_or_overlap(session: ChatSession) -> None:
@@ -158,14 +167,38 @@ def test_a_part_comes_as_a_fragment_for_a_script_and_as_a_page_for_others(
     fill(session.pk, 100)
     client.force_login(alice)
     page = client.get(reverse("session", args=[session.pk])).content.decode()
-    assert "Question 71<" in page
-    assert "Question 70<" not in page
-    address = reverse("entries", args=[session.pk]) + f"?start=1&end={70 * EACH + 1}"
+    last = 100 - transcript_pages.NEWEST
+    assert f"Question {last + 1}<" in page
+    assert f"Question {last}<" not in page
+    address = reverse("entries", args=[session.pk]) + f"?start=1&end={last * EACH + 1}"
     assert address.replace("&", "&amp;") in page
     fragment = client.get(address, headers={"X-Part": "1"}).content.decode()
-    assert "Question 70<" in fragment
+    assert f"Question {last}<" in fragment
     assert "<html" not in fragment
     assert "<html" in client.get(address).content.decode()
+
+
+def test_a_run_that_was_shown_before_is_shown_to_each_person_as_it_is_now(
+    client: Client, alice: User, bob: User, session: ChatSession
+) -> None:
+    (run,) = fill(session.pk, 1)
+    Membership.objects.create(project=session.project, user=bob, role=Role.VIEWER)
+
+    def page_of(user: User) -> str:
+        client.force_login(user)
+        return client.get(reverse("session", args=[session.pk])).content.decode()
+
+    def article(page: str) -> str:
+        return page.partition("<article")[2].partition("</article>")[0]
+
+    before = page_of(alice)
+    assert 'aria-pressed="true"' not in before
+    assert article(page_of(alice)) == article(before) != ""
+    Feedback.objects.create(run_id=run, user=alice, value=1, comment="Well done")
+    assert page_of(alice).count('aria-pressed="true"') == 1
+    of_bob = page_of(bob)
+    assert "Well done" not in of_bob
+    assert "Regenerate" not in of_bob.partition("<template")[0]
 
 
 def test_parts_and_places_are_for_those_who_may_see_the_session(
