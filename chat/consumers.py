@@ -20,7 +20,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
 from agent.exceptions import Refused
-from agent.models import ChatSession
 from agent.models.projects import Role
 from agent.runs import approvals, ending, runs
 from agent.runs.runs import MessageRequest
@@ -32,7 +31,6 @@ from chat.connection_identity import (
     NOT_THERE,
     OTHER_USER,
     ConnectionIdentity,
-    Login,
 )
 from chat.socket_viewer import TRY_LATER, SocketViewer
 
@@ -82,23 +80,15 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
             await self.base_send({"type": "websocket.close"})  # before accepting: HTTP 403
             raise StopConsumer
         await self.base_send({"type": "websocket.accept"})
-        login = await database.call(session_hash.login_of, headers)
-        if login is None:
-            await self._close(NOT_LOGGED_IN)
-            return
-        query = self.scope["query_string"]
-        if page_user.is_other(_last(query, page_user.PARAMETER), login.user):
-            await self._close(OTHER_USER)
-            return
-        session = await database.call(
-            _session_of, login, self.scope["url_route"]["kwargs"]["session"]
-        )
-        if session is None:
-            await self._close(NOT_THERE)
-        elif feed.here().count_of(login.user) >= feed.MAX_CONNECTIONS:
+        page_of = _last(self.scope["query_string"], page_user.PARAMETER)
+        session = self.scope["url_route"]["kwargs"]["session"]
+        identity = await database.call(_identity, headers, page_of, session)
+        if isinstance(identity, int):
+            await self._close(identity)
+        elif feed.here().count_of(identity.user) >= feed.MAX_CONNECTIONS:
             await self._close(TOO_MANY)
         else:
-            await self._watch(ConnectionIdentity(login, session.pk, session.project_id))
+            await self._watch(identity)
 
     async def _watch(self, identity: ConnectionIdentity) -> None:
         after = _after(self.scope["query_string"])
@@ -164,12 +154,20 @@ async def _act(session: UUID, user: User, frame: frames.ClientFrame) -> None:
             await approvals.edit(session, frame.run, frame.plan_revision, user, frame.steps)
 
 
-def _session_of(login: Login, session: str) -> ChatSession | None:
-    person = get_user_model().objects.get(pk=login.user)
+def _identity(
+    headers: session_hash.Headers, page_of: str | None, session: str
+) -> ConnectionIdentity | int:
+    """Returns who watches which session, or the code with which the connection is closed."""
+    if (found := session_hash.login_of(headers)) is None:
+        return NOT_LOGGED_IN
+    login, person = found
+    if page_user.is_other(page_of, login.user):
+        return OTHER_USER
     try:
-        return access.get_session(person, UUID(session))
+        row = access.get_session(person, UUID(session))
     except (Http404, ValueError):
-        return None
+        return NOT_THERE
+    return ConnectionIdentity(login, row.pk, row.project_id)
 
 
 def _editor_of(identity: ConnectionIdentity) -> User:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from uuid import UUID
 
 import django.db
@@ -35,16 +36,18 @@ class Feed:
 
     def __init__(self) -> None:
         self._of_project: dict[UUID, set[Viewer]] = {}
+        self._of_user: Counter[int] = Counter()
         self._tasks: list[asyncio.Task[None]] = []
 
     def viewers(self) -> list[Viewer]:
         return [viewer for viewers in self._of_project.values() for viewer in viewers]
 
     def count_of(self, user: int) -> int:
-        return sum(viewer.identity.user == user for viewer in self.viewers())
+        return self._of_user[user]
 
     def join(self, viewer: Viewer) -> None:
         self._of_project.setdefault(viewer.identity.project, set()).add(viewer)
+        self._of_user[viewer.identity.user] += 1
         wakeups.start()
         if not self._tasks:
             self._tasks = [
@@ -57,13 +60,20 @@ class Feed:
         viewer.close()
         project = viewer.identity.project
         viewers = self._of_project.get(project, set())
-        viewers.discard(viewer)
+        if viewer in viewers:
+            viewers.remove(viewer)
+            self._count_out(viewer.identity.user)
         if not viewers:
             self._of_project.pop(project, None)
         if not self._of_project:
             for task in self._tasks:
                 task.cancel()
             self._tasks = []
+
+    def _count_out(self, user: int) -> None:
+        self._of_user[user] -= 1
+        if not self._of_user[user]:
+            del self._of_user[user]
 
     def board_changed(self, source: UUID, project: UUID, version: int) -> None:
         """Tells the viewers of `project` that a commit in the session `source` changed its board."""

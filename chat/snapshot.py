@@ -8,31 +8,33 @@ from uuid import UUID
 from agent.board.tasks import task_json
 from agent.memory.memories import memory_json
 from agent.models import ChatSession, Memory, Run, Task
+from agent.support import raw_sql
 
 MESSAGES = 200  # the latest ones
 
 
-def hello(session: ChatSession) -> dict[str, Any]:
-    """Returns the fields of the first frame of a connection."""
-    active = (
-        session.runs.filter(status__in=[Run.Status.RUNNING, Run.Status.WAITING])
-        .order_by("number")
-        .values_list("pk", flat=True)
-        .first()
-    )
-    return {
-        "session": str(session.pk),
-        "last_seq": session.last_seq,
-        "active_run": str(active) if active else None,
-        "protocol": 1,
-        "board": session.project.board_version,
-    }
+_HELLO = """
+SELECT agent_chatsession.last_seq, agent_project.board_version, (
+    SELECT id FROM agent_run
+    WHERE session_id = agent_chatsession.id AND status IN ('running', 'waiting')
+    ORDER BY number LIMIT 1
+)
+FROM agent_chatsession JOIN agent_project ON agent_project.id = agent_chatsession.project_id
+WHERE agent_chatsession.id = %s
+"""
 
 
-def greeting(session: UUID) -> tuple[ChatSession, dict[str, Any]]:
-    """Returns the session with its project, and the fields of its `hello`."""
-    row = ChatSession.objects.select_related("project").get(pk=session)
-    return row, hello(row)
+def hello(session: UUID) -> dict[str, Any] | None:
+    """Returns the fields of the first frame of a connection; None when the session was deleted."""
+    for last_seq, board, active in raw_sql.rows(_HELLO, session):
+        return {
+            "session": str(session),
+            "last_seq": last_seq,
+            "active_run": str(UUID(str(active))) if active else None,
+            "protocol": 1,
+            "board": board,
+        }
+    return None
 
 
 def snapshot(session: UUID) -> tuple[int, dict[str, Any]]:

@@ -11,7 +11,7 @@ from agent.event_log.follower import Follower
 from agent.event_log.times import now as timestamp
 from agent.support import database
 from chat import frames, snapshot
-from chat.connection_identity import ConnectionIdentity
+from chat.connection_identity import NOT_THERE, ConnectionIdentity
 
 HEARTBEAT = 14.0  # seconds without a frame; the protocol promises one at least every 15
 # Notices that are kept for a client that does not read; the oldest are dropped.
@@ -49,11 +49,14 @@ class Viewer(Follower):
 
     async def greet(self) -> None:
         """Queues `hello`, and `resync` when the cursor is beyond the log's end."""
-        row, hello = await database.call(snapshot.greeting, self.session)
-        self._board_version = row.project.board_version
-        self.reach(row.last_seq)
+        hello = await database.call(snapshot.hello, self.session)
+        if hello is None:
+            self.expel(NOT_THERE)
+            return
+        self._board_version = hello["board"]
+        self.reach(hello["last_seq"])
         self.notify("hello", **hello)
-        if self.cursor > row.last_seq:
+        if self.cursor > hello["last_seq"]:
             self.cursor, state = await database.call(snapshot.snapshot, self.session)
             body = frames.ephemeral("resync", seq=self.cursor, snapshot=state)
             self.notices.append(Notice("resync", body, self.cursor))

@@ -71,9 +71,15 @@ def get(model: type[M], key: Any) -> M:
 
 def column(query: str, *values: Any) -> list[Any]:
     """Returns the first column of the query's rows, without conversion."""
+    return [row[0] for row in rows(query, *values)]
+
+
+def rows(query: str, *values: Any) -> list[tuple[Any, ...]]:
+    """Returns the query's rows, without conversion."""
     with connection.cursor() as cursor:
         cursor.execute(query, [_key(value) for value in values])
-        return [row[0] for row in cursor.fetchall()]
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
 
 
 def _key(value: Any) -> Any:
