@@ -124,7 +124,7 @@ CONTENT_SECURITY_POLICY = {
 PASSWORD_RESET_TIMEOUT = 3600
 
 INSTALLED_APPS = [
-    "daphne",  # first: it replaces `runserver` with an ASGI server
+    "samurai_site.apps.DaphneCommandConfig",  # first: it replaces `runserver` with an ASGI server
     "samurai_site.apps.SamuraiAdminConfig",  # the admin
     "django.contrib.auth",
     "django.contrib.contenttypes",

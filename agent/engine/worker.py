@@ -9,7 +9,11 @@ import logging
 from collections.abc import Iterable
 
 import psycopg
-from procrastinate import App
+from django.db import DEFAULT_DB_ALIAS
+from procrastinate import App, PsycopgConnector
+from procrastinate.connector import BaseAsyncConnector
+from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.contrib.django.utils import connector_params
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
@@ -62,5 +66,21 @@ class WorkerJobManager(JobManager):
             logger.warning("Another worker has already ended job %d", job_id)
 
 
+class WorkerConnector(DjangoConnector):
+    """Gives a worker connections that commit each statement by themselves.
+
+    A worker that froze between a statement and its commit would find that PostgreSQL has closed its
+    connection (`idle_in_transaction_session_timeout`), and would end.
+    """
+
+    def get_worker_connector(self) -> BaseAsyncConnector:
+        return PsycopgConnector(kwargs=connector_params(self.alias), configure=_commit_alone)
+
+
+async def _commit_alone(connection: psycopg.AsyncConnection) -> None:
+    await connection.set_autocommit(True)
+
+
 def on_app_ready(app: App) -> None:
+    app.connector = WorkerConnector(alias=DEFAULT_DB_ALIAS)
     app.job_manager = WorkerJobManager(app.connector)

@@ -23,8 +23,7 @@ from tests.support.server import (
     ServerProcess,
     WorkerProcess,
     is_last,
-    new_database,
-    seeded,
+    seeded_database,
     until,
     watching,
 )
@@ -84,6 +83,7 @@ def test_the_same_command_goes_on_where_it_was_broken_off_and_does_nothing_twice
 ) -> None:
     gates = [model.gate("plan", "Mop"), model.gate("answer", "Dry")]
     with stopped_at(modelled, gates, file, "--output", str(out)) as process:
+        eventually(lambda: len(results(out)) == len(WISHES) - len(gates))
         assert end(process, how) == (130 if how != signal.SIGKILL else -9)
     running = modelled.place.rows("SELECT lease_until FROM agent_run WHERE status = 'running'")
     assert len(running) == 2
@@ -289,7 +289,7 @@ def test_what_an_interrupted_batch_hands_over_a_server_finishes_and_the_next_sta
 @pytest.mark.postgresql
 @pytest.mark.redis
 def test_workers_drive_a_batch_where_there_are_workers(tmp_path: Path, model: Model) -> None:
-    with ModelServer(model.handle) as answering, new_database() as url:
+    with ModelServer(model.handle) as answering, seeded_database(tmp_path) as (url, seed):
         env = {
             "DATABASE_URL": url,
             "REDIS_URL": os.environ["TEST_REDIS_URL"],
@@ -297,7 +297,7 @@ def test_workers_drive_a_batch_where_there_are_workers(tmp_path: Path, model: Mo
             "OPENAI_API_KEY": "key",
             "OPENAI_BASE_URL": answering.base_url,
         }
-        place = ServerProcess(tmp_path, seeded(tmp_path, **env), **env)
+        place = ServerProcess(tmp_path, seed, **env)
         command = Command(place)
         worker = WorkerProcess(tmp_path, "worker", **env)
         out = tmp_path / "out.jsonl"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import time
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -12,8 +13,10 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
-from procrastinate import App
+from procrastinate import App, PsycopgConnector
 from procrastinate.testing import InMemoryConnector
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 
 from agent.engine import local, sweep, worker
 from agent.engine.admission import (
@@ -218,7 +221,7 @@ async def test_a_worker_leaves_the_rings_it_has_no_room_for_to_others(
     monkeypatch.setattr(worker, "engine", engine)
     monkeypatch.setattr(worker, "HOLD", 60.0)
     app = App(connector=InMemoryConnector())
-    worker.on_app_ready(app)
+    app.job_manager = worker.WorkerJobManager(app.connector)
     for queue in (worker.RUNS, "sweep"):
         await app.configure_task("ring", queue=queue, allow_unknown=True).defer_async()
     assert runner.limit.try_acquire()
@@ -228,6 +231,23 @@ async def test_a_worker_leaves_the_rings_it_has_no_room_for_to_others(
     assert not fetched.done()
     runner.limit.release(used=True)
     assert await asyncio.wait_for(fetched, 5) is not None
+
+
+@pytest.mark.postgresql
+async def test_a_worker_that_freezes_between_two_statements_leaves_no_transaction_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    database = conninfo_to_dict(os.environ["TEST_DATABASE_URL"])
+    monkeypatch.setattr(worker, "connector_params", lambda alias: database)
+    connector = worker.WorkerConnector().get_worker_connector()
+    assert isinstance(connector, PsycopgConnector)
+    await connector.open_async()
+    try:
+        async with connector.pool.connection() as connection:
+            await connection.execute("SELECT 1")
+            assert connection.info.transaction_status is TransactionStatus.IDLE
+    finally:
+        await connector.close_async()
 
 
 @pytest.mark.django_db(transaction=True)

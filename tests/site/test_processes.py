@@ -23,7 +23,7 @@ from agent.runs import wake
 from chat import wakeups
 from chat.wakeups import Announcement, Wakeups
 from samurai_site.server_lock import LOCK_ID
-from tests.support.server import ROOT, ServerProcess, environment, new_database, seeded
+from tests.support.server import ROOT, ServerProcess, environment, seeded_database
 
 POSTGRESQL = "postgresql://nobody@127.0.0.1:1/none"
 REDIS = "redis://127.0.0.1:1/0"
@@ -69,8 +69,7 @@ def test_settings_that_do_not_go_together_stop_the_start_and_say_what_to_set(
 @pytest.mark.redis
 def test_of_servers_on_one_postgresql_all_have_redis_or_there_is_one(tmp_path: Path) -> None:
     redis = {"REDIS_URL": os.environ["TEST_REDIS_URL"]}
-    with new_database() as url:
-        seed = seeded(tmp_path, DATABASE_URL=url)
+    with seeded_database(tmp_path) as (url, seed):
         alone, second, *shared = (
             ServerProcess(tmp_path, seed, name=name, DATABASE_URL=url, **env)
             for name, env in (("alone", {}), ("second", {}), ("one", redis), ("two", redis))
@@ -96,8 +95,7 @@ def test_of_servers_on_one_postgresql_all_have_redis_or_there_is_one(tmp_path: P
 async def test_a_server_takes_its_place_again_when_postgresql_was_away(tmp_path: Path) -> None:
     lock = f"locktype = 'advisory' AND objid = {LOCK_ID}"
     lock += " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-    with new_database() as url:
-        seed = seeded(tmp_path, DATABASE_URL=url)
+    with seeded_database(tmp_path) as (url, seed):
         server, second = (
             ServerProcess(tmp_path, seed, name=name, DATABASE_URL=url) for name in ("one", "two")
         )

@@ -30,7 +30,7 @@ def test_every_query_finds_its_rows_by_an_index(url: str, tmp_path: Path) -> Non
         capture_output=True,
         text=True,
         check=False,
-        timeout=500,
+        timeout=250,
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == []

@@ -11,19 +11,21 @@ import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from tests.support.durability import Follower, add_sessions, busy, following, thinking
 from tests.support.model_server import ModelServer
 from tests.support.proxy import Proxy
-from tests.support.server import Process, ServerProcess, WorkerProcess, new_database, seeded
+from tests.support.server import Process, ServerProcess, WorkerProcess, seeded, seeded_database
 
 
 class Deployment:
     """The processes; whatever ends is started again, as systemd does."""
 
-    def __init__(self, var: Path, proxy: Proxy, each: int, **env: str) -> None:
-        seed = seeded(var, **env)
+    def __init__(
+        self, var: Path, seed: dict[str, Any], proxy: Proxy, each: int, **env: str
+    ) -> None:
         self.proxy = proxy
         self.web = [ServerProcess(var, seed, name=f"web{n}", **env) for n in range(each)]
         self.workers = [WorkerProcess(var, f"worker{n}", **env) for n in range(each)]
@@ -99,17 +101,18 @@ def deployed(
     with contextlib.ExitStack() as stack:
         model = stack.enter_context(ModelServer(thinking(pause)))
         proxy = stack.enter_context(Proxy(redis.hostname or "127.0.0.1", redis.port or 6379))
-        deployment = Deployment(
-            var,
-            proxy,
-            each,
-            DATABASE_URL=database or stack.enter_context(new_database()),
-            REDIS_URL=redis._replace(netloc=f"127.0.0.1:{proxy.port}").geturl(),
-            SAMURAI_ENGINE="procrastinate",
-            OPENAI_API_KEY="key",
-            OPENAI_BASE_URL=model.base_url,
-            **env,
-        )
+        env |= {
+            "REDIS_URL": redis._replace(netloc=f"127.0.0.1:{proxy.port}").geturl(),
+            "SAMURAI_ENGINE": "procrastinate",
+            "OPENAI_API_KEY": "key",
+            "OPENAI_BASE_URL": model.base_url,
+        }
+        if database is None:
+            env["DATABASE_URL"], seed = stack.enter_context(seeded_database(var))
+        else:
+            env["DATABASE_URL"] = database
+            seed = seeded(var, **env)
+        deployment = Deployment(var, seed, proxy, each, **env)
         stack.callback(deployment.stop)
         deployment.start()
         yield deployment

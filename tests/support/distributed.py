@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from tests.support.model_server import Answer, Gate, ModelServer, Request, held, said, words
 from tests.support.proxy import Proxy
-from tests.support.server import PATIENCE, ServerProcess, WorkerProcess, new_database, seeded
+from tests.support.server import PATIENCE, ServerProcess, WorkerProcess, seeded_database
 
 
 class Model:
@@ -122,14 +122,15 @@ def running(var: Path) -> Iterator[Site]:
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(ModelServer(model.handle))
         proxy = stack.enter_context(Proxy(redis.hostname or "127.0.0.1", redis.port or 6379))
+        url, seed = stack.enter_context(seeded_database(var))
         env = {
-            "DATABASE_URL": stack.enter_context(new_database()),
+            "DATABASE_URL": url,
             "REDIS_URL": redis._replace(netloc=f"127.0.0.1:{proxy.port}").geturl(),
             "SAMURAI_ENGINE": "procrastinate",
             "OPENAI_API_KEY": "key",
             "OPENAI_BASE_URL": server.base_url,
         }
-        site = Site(var, model, proxy, seeded(var, **env), env)
+        site = Site(var, model, proxy, seed, env)
         stack.callback(site.stop)
         site.start()
         yield site

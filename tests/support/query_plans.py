@@ -20,7 +20,7 @@ from unittest import mock
 import django
 
 # Rows of each kind in the one project, and rows of a growing table that one query may read.
-SIZE, BOUND = 6000, 4000
+SIZE, BOUND = 2000, 1300
 GROWING = (
     *("agent_event", "agent_run", "agent_message", "agent_chatsession", "agent_feedback"),
     *("agent_planrevision", "agent_planstep", "agent_phaseresult", "agent_approval"),
@@ -216,7 +216,7 @@ def _scanned(line: str, sql: str) -> str:
 
 
 def _of_postgresql(sql: str, params: Any) -> list[str]:
-    """Returns the growing tables of which the query really reads more than `BOUND` rows."""
+    """Returns the growing tables of which the query really reads more than `BOUND` rows and its LIMIT."""
     from django.db import connection, transaction
 
     with transaction.atomic(), connection.cursor() as cursor:
@@ -227,10 +227,12 @@ def _of_postgresql(sql: str, params: Any) -> list[str]:
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params)
         (plan,) = cursor.fetchone()[0]
         transaction.set_rollback(True)
+    limit = re.search(r" LIMIT (\d+)$", sql)
+    bound = max(BOUND, int(limit[1]) if limit else 0)
     return [
         f"{node['Relation Name']} {rows}"
         for node in _nodes(plan["Plan"])
-        if node.get("Relation Name") in GROWING and (rows := _rows_read(node)) > BOUND
+        if node.get("Relation Name") in GROWING and (rows := _rows_read(node)) > bound
     ]
 
 

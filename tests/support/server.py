@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import json
 import os
@@ -12,11 +13,13 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -339,12 +342,12 @@ def server(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
 
 
 @contextlib.contextmanager
-def new_database() -> Iterator[str]:
-    """A PostgreSQL database of its own; gives its URL."""
+def new_database(template: str = "template1") -> Iterator[str]:
+    """A PostgreSQL database of its own, a copy of `template`; gives its URL."""
     admin = os.environ["TEST_DATABASE_URL"]
     name = f"samurai_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
         yield admin.rpartition("/")[0] + f"/{name}"
     finally:
@@ -352,11 +355,35 @@ def new_database() -> Iterator[str]:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@cache
+def _seeded_template() -> tuple[str, Path, dict[str, Any]]:
+    """Makes a migrated PostgreSQL database with the cast, once in a process.
+
+    Returns its name, the files that belong to it, and who is in it.
+    """
+    until_exit = contextlib.ExitStack()
+    atexit.register(until_exit.close)
+    var = Path(until_exit.enter_context(tempfile.TemporaryDirectory()))
+    url = until_exit.enter_context(new_database())
+    nowhere = "redis://127.0.0.1:1/0"  # the engine asks for one; nothing uses it here
+    seed = seeded(var, DATABASE_URL=url, REDIS_URL=nowhere, SAMURAI_ENGINE="procrastinate")
+    return url.rpartition("/")[2], var, seed
+
+
+@contextlib.contextmanager
+def seeded_database(var: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A migrated PostgreSQL database with the cast; gives its URL and who is in it."""
+    template, files, seed = _seeded_template()
+    shutil.copytree(files, var, dirs_exist_ok=True)
+    with new_database(template) as url:
+        yield url, seed
+
+
 @pytest.fixture
 def postgresql_server(tmp_path: Path) -> Iterator[ServerProcess]:
     """A server on a PostgreSQL database of its own."""
-    with new_database() as url:
-        server = ServerProcess(tmp_path, seeded(tmp_path, DATABASE_URL=url), DATABASE_URL=url)
+    with seeded_database(tmp_path) as (url, seed):
+        server = ServerProcess(tmp_path, seed, DATABASE_URL=url)
         try:
             server.start()
             yield server
