@@ -46,16 +46,29 @@ async def engine() -> LocalEngine:
     return engine
 
 
+_REGISTER = """
+INSERT INTO procrastinate_workers (id) OVERRIDING SYSTEM VALUE VALUES (%(worker_id)s)
+ON CONFLICT DO NOTHING
+"""
+
+
 class WorkerJobManager(JobManager):
     """Fetches run jobs only while this worker can start runs; other workers may fetch them meanwhile.
 
-    Tolerates that a job was ended by another worker, which happens after this process was frozen.
+    Tolerates what other workers do while this process is frozen: end its job, and delete its row.
     """
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
         if queues is None or RUNS in queues:
             await (await engine()).runner.limit.wait_for_room(HOLD)
-        return await super().fetch_job(queues, worker_id)
+        try:
+            return await super().fetch_job(queues, worker_id)
+        except ConnectorException as error:
+            if not isinstance(error.__cause__, psycopg.errors.ForeignKeyViolation):
+                raise
+        logger.warning("Another worker took this one for dead; it is registered again")
+        await self.connector.execute_query_async(_REGISTER, worker_id=worker_id)
+        return None
 
     async def finish_job_by_id_async(self, job_id: int, status: Status, delete_job: bool) -> None:
         try:

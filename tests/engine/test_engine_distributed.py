@@ -211,6 +211,21 @@ async def test_a_worker_that_froze_while_it_wrote_holds_up_nobody(site: Site) ->
     site.check_done_once("Freeze and write")
 
 
+async def test_workers_that_were_taken_for_dead_go_on(site: Site) -> None:
+    workers = [worker.process for worker in site.workers]
+    with site.web[0].database() as database:
+        database.execute("DELETE FROM procrastinate_workers")
+        database.commit()
+    async with watching(site.web[0]) as near:
+        await send(near, "Not dead")
+        assert (await end_of(near, "Not dead"))[-1]["type"] == "complete"
+    for worker, process in zip(site.workers, workers, strict=True):
+        assert process is not None
+        await eventually(lambda: "registered again" in worker.log.read_text())  # noqa: B023
+        assert (worker.process, process.poll()) == (process, None)
+    site.check_done_once("Not dead")
+
+
 async def test_a_plan_that_waits_goes_on_in_another_process_when_it_is_approved(site: Site) -> None:
     gate = site.model.gate("analysis", "Ask first")
     async with watching(site.web[0]) as near, watching(site.web[1]) as far:
