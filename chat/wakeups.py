@@ -17,7 +17,6 @@ from uuid import UUID, uuid4
 
 from channels.layers import get_channel_layer
 from django.conf import settings
-from redis.exceptions import RedisError
 
 from agent.event_log.events import EventType
 from agent.event_log.log import Committed
@@ -35,7 +34,13 @@ PING = (
 SILENCE = 3.5  # seconds without any message after which it counts as broken
 GAP = 0.01  # seconds between two messages; commits in between go into the next one
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0  # seconds before subscribing again
-AWAY = (RedisError, OSError)  # a TimeoutError is an OSError
+
+
+def _away_errors() -> tuple[type[Exception], ...]:
+    """Returns what is raised while Redis is away. Its package, 6 MB, is imported only where it is used."""
+    from redis.exceptions import RedisError
+
+    return RedisError, OSError  # a TimeoutError is an OSError
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,7 @@ class Wakeups:
                     news=[_packed(item) for item in announced.values()],
                     cancelled=[[session.hex, run.hex] for session, run in cancelled],
                 )
-            except AWAY as error:  # dropped: other processes find it in the database
+            except _away_errors() as error:  # dropped: other processes find it in the database
                 self._lost(error)
             await asyncio.sleep(GAP)
 
@@ -126,7 +131,7 @@ class Wakeups:
             began = asyncio.get_running_loop().time()
             try:
                 await self._subscribe()
-            except AWAY as error:
+            except _away_errors() as error:
                 self._lost(error)
             if self._received_at > began:
                 pause = FIRST_PAUSE
@@ -134,7 +139,7 @@ class Wakeups:
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _subscribe(self) -> None:
-        """Subscribes, and receives until Redis is away. Raises one of `AWAY`."""
+        """Subscribes, and receives until Redis is away. Raises one of `_away_errors`."""
         receiving = None
         try:
             async with asyncio.timeout(PATIENCE):
@@ -178,7 +183,7 @@ class Wakeups:
             wake.interrupt(UUID(session), UUID(run))
 
     async def _forget_connections(self) -> None:
-        with contextlib.suppress(*AWAY):
+        with contextlib.suppress(*_away_errors()):
             async with asyncio.timeout(PATIENCE):
                 await self._layer.flush()
 
