@@ -1,8 +1,8 @@
 """Limits how fast runs start in this process, by the processor time that runs take. Knows no run.
 
 A run mostly waits for a model, so hundreds fit into a process. But the start of a run takes processor
-time, and hundreds that start together delay each other's every step for seconds. So runs start one
-after the other, at a rate that the processor can sustain.
+time, and hundreds that start together delay each other's every step for seconds. So a run starts at once
+while few are active, and otherwise one starts after the other, at a rate that the processor can sustain.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from agent.support.token_bucket import TokenBucket
 
 # So many active runs never crowd a process, whatever the speed of their model.
-FEW = 4
+FEW = 6
 # Runs that may start at once: after a quiet while, and in a new process, which may take over from one
 # that is gone.
 BURST, INITIAL_BURST = 6, 20
@@ -28,7 +28,7 @@ RETRY_AFTER = 0.05  # seconds until the next check while there is a backlog
 
 
 class Admission:
-    """Runs start by a token bucket whose rate follows the measured cost of a run.
+    """Few runs start at once; more start by a token bucket whose rate follows the measured cost of a run.
 
     `has_backlog` tells whether running runs wait for each other's writes: then no run starts, and
     afterwards runs start one by one instead of in a burst.
@@ -52,18 +52,19 @@ class Admission:
 
     def pause(self) -> float:
         """Returns the seconds until the next run may start, or until the next check; 0 for now."""
-        if self._active < FEW:
-            return 0.0
         bucket = self._bucket
         bucket.rate = self.rate
         bucket.refill(self._clock())
+        if self._active < FEW:
+            return 0.0
         if self._has_backlog():
             bucket.tokens = min(bucket.tokens, 1.0)
             return RETRY_AFTER
         return max(0.0, 1 - bucket.tokens) / bucket.rate
 
     def begin(self) -> None:
-        self._bucket.tokens -= 1
+        # Not below 0: the few that need no token leave no debt.
+        self._bucket.tokens = max(0.0, self._bucket.tokens - 1)
         self._measure()
         self._active += 1
 

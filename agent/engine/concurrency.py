@@ -50,6 +50,9 @@ class ConcurrencyLimit:
         """`used`: there was a run to execute."""
         self._free += 1
         self._admission.end(used=used)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._admit()
 
     def _pause(self) -> float:

@@ -22,6 +22,7 @@ from agent.engine import local, sweep, worker
 from agent.engine.admission import (
     BURST,
     CPU_SHARE,
+    FEW,
     INITIAL_BURST,
     MAX_CPU_PER_RUN,
     RETRY_AFTER,
@@ -166,10 +167,10 @@ def test_what_the_process_does_without_runs_is_not_counted_as_theirs() -> None:
     assert pace.rate == pytest.approx(before, rel=0.1)
 
 
-def test_nothing_begins_in_a_crowd_and_after_it_all_begin_at_the_pace() -> None:
+def test_in_a_crowd_a_few_begin_and_after_it_all_begin_at_the_pace() -> None:
     machine = Machine(crowded=True)
     pace = machine.pace()
-    assert begin_all(pace) == 0
+    assert begin_all(pace) == FEW
     assert pace.pause() == RETRY_AFTER
     machine.crowded = False
     assert begin_all(pace) == 1  # and not those of the start
@@ -182,6 +183,28 @@ def test_where_there_was_nothing_to_begin_another_may() -> None:
     assert begin_all(pace) == INITIAL_BURST
     pace.end(used=False)
     assert begin_all(pace) == 1
+
+
+def test_while_few_are_active_another_begins_at_once_however_many_were_before() -> None:
+    machine = Machine()
+    pace = machine.pace()
+    for _ in range(100):
+        assert pace.pause() == 0
+        pace.begin()
+        machine.now += 0.03
+        machine.worked += 0.03
+        pace.end(used=True)
+
+
+async def test_where_few_are_left_the_next_need_not_wait_for_the_pace() -> None:
+    slots, order = ConcurrencyLimit(1000, Admission(lambda: True, clock=lambda: 0.0)), []
+    for _ in range(FEW):
+        assert slots.try_acquire()
+    tasks = await begun(slots, [1], order)
+    slots.release(used=True)
+    await asyncio.sleep(0)
+    assert order == [1]
+    await asyncio.gather(*tasks)
 
 
 async def test_those_who_wait_for_the_pace_get_their_slots_in_time() -> None:
