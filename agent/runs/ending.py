@@ -124,11 +124,24 @@ def partial_answer(run: Run) -> str:
     return text
 
 
+# The position at which a run was queued, found from the end of the log: what is older is not read.
+_QUEUED_AT = """
+COALESCE((
+    SELECT seq FROM agent_event
+    WHERE session_id = %s AND run_id = %s AND type = 'run' AND body LIKE '%%"status":"queued"%%'
+    ORDER BY seq DESC LIMIT 1
+), 0)
+"""
+
+
 def events_of(run: Run, kind: type[E]) -> list[E]:
     """Returns the run's events of one type, in order."""
     # The type is part of the statement, not a parameter: only then SQLite uses the partial index.
-    query = f"SELECT body FROM agent_event WHERE session_id = %s AND type = '{kind.type}'"
-    bodies = raw_sql.column(f"{query} AND run_id = %s ORDER BY seq", run.session_id, run.pk)
+    query = (
+        f"SELECT body FROM agent_event WHERE session_id = %s AND type = '{kind.type}'"
+        f" AND run_id = %s AND seq > {_QUEUED_AT} ORDER BY seq"
+    )
+    bodies = raw_sql.column(query, *[run.session_id, run.pk] * 2)
     return [event for event in map(events.read, bodies) if isinstance(event, kind)]
 
 
@@ -136,7 +149,7 @@ def duration_ms(run: Run) -> int:
     """Returns how long the run has worked, up to its end or now, without its waits for approval."""
     assert run.started_at is not None, "a claimed run was started"
     worked = (run.finished_at or timezone.now()) - run.started_at
-    for approval in run.approvals.all():
+    for approval in raw_sql.select(Approval, "run_id = %s", run.pk):
         if approval.decided_at is not None:
             worked -= approval.decided_at - approval.requested_at
     return round(worked.total_seconds() * 1000)

@@ -79,7 +79,7 @@ def checked_content(content: str) -> str:
 def _accept(session_id: UUID, user: User, request: MessageRequest, content: str) -> Done[Run]:
     if request.client_id is not None and (known := _run_of(session_id, request.client_id)):
         return Done(known)
-    session = ChatSession.objects.get(pk=session_id)
+    session = raw_sql.get(ChatSession, session_id)
     position = place_in_queue(session, user, counted=request.counted)
     _check_task(session, request.task)
     message = _insert_message(session, user, request, content)
