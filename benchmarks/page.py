@@ -100,8 +100,8 @@ def visit(browser: Browser, url: str, seed: dict[str, Any]) -> Page:
 
 def opening(browser: Browser, var: Path, seed: dict[str, Any]) -> None:
     print(f"Opening a session of {2 * EXCHANGES:,} messages and {21 * EXCHANGES:,} events")
-    with server(var, "samurai_site.asgi") as port:
-        url = f"http://127.0.0.1:{port}"
+    with server(var, "samurai_site.asgi") as served:
+        url = f"http://127.0.0.1:{served.port}"
         address = f"{url}/sessions/{seed['sessions'][0]}/"
         answers = [_fetch(address, seed) for _ in range(OPENINGS)][1:]
         spent = statistics.median(ms for ms, _ in answers)
@@ -159,8 +159,8 @@ def _long(page: Page) -> str:
 
 
 def events(browser: Browser, var: Path, seed: dict[str, Any], *, name: str, **pace: str) -> None:
-    with server(var, "benchmarks.app", **pace) as port:
-        url = f"http://127.0.0.1:{port}"
+    with server(var, "benchmarks.app", **pace) as served:
+        url = f"http://127.0.0.1:{served.port}"
         page = visit(browser, url, seed)
         stamps: dict[int, float] = {}
         page.on(
