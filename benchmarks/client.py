@@ -91,8 +91,10 @@ class Socket(Connection):
         super().__init__(path, {**upgrade, **key, **headers})
         self.code = 0  # with which the server closed
 
-    def send(self, text: str, kind: int = TEXT) -> None:
-        body = text.encode()
+    def send(self, text: str) -> None:
+        self._send(text.encode(), TEXT)
+
+    def _send(self, body: bytes, kind: int) -> None:
         size = len(body)
         head = bytes([0x80 | kind, 0x80 | size]) if size < 126 else _long_head(kind, size)
         # A mask of zeros leaves the body as it is.
@@ -117,7 +119,7 @@ class Socket(Connection):
         if kind == TEXT:
             self.received(body, now)
         elif kind == PING:
-            self.send(body.decode("latin-1"), PONG)
+            self._send(body, PONG)
         elif kind == CLOSE:
             self.code = int.from_bytes(body[:2])
             self.transport.close()

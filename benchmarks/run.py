@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import resource
 import sys
 import time
 from pathlib import Path
@@ -19,12 +20,14 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import results  # noqa: E402  (needs the path)
 
-PARTS = ("stream", "latency")
+PARTS = ("start", "stream", "latency", "runs", "connect", "idle", "first_byte")
 LONG = ("growth",)  # only when named
 
 
 def main() -> None:
     arguments = _arguments()
+    # Thousands of sockets, here and in the servers, which inherit it.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     print(f"Machine: {results.machine()}")
     for name in arguments.parts or PARTS:
         began = time.monotonic()

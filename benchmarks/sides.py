@@ -72,11 +72,11 @@ class Reader(Connection):
         raise NotImplementedError
 
 
-class OurReader(Socket, Reader):  # type: ignore[misc]  # `send` may tell the kind
+class OurReader(Socket, Reader):
     acknowledges = True
 
 
-class PeerReader(Socket, Reader):  # type: ignore[misc]
+class PeerReader(Socket, Reader):
     pass
 
 
