@@ -31,9 +31,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, path: str, headers: dict[str, str]) -> None:
         loop = asyncio.get_running_loop()
-        lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        self._request = "\r\n".join([*lines, "", ""]).encode()
+        self._path, self._headers = path, headers
         self._buffer = bytearray()
         self._is_open = False
         self.opened: asyncio.Future[None] = loop.create_future()  # the answer's head is there
@@ -41,7 +39,11 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        transport.write(self._request)
+        host, port = transport.get_extra_info("peername")
+        headers = {"Host": f"{host}:{port}", **self._headers}
+        lines = [f"{name}: {value}" for name, value in headers.items()]
+        request = "\r\n".join([f"GET {self._path} HTTP/1.1", *lines, "", ""])
+        self.transport.write(request.encode())
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self.opened.done():

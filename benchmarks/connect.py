@@ -21,7 +21,7 @@ from benchmarks.sides import bare, channels
 from tests.support.server import free_port
 
 PART = "Browsers' sockets, with a cookie"
-CONNECTS, AT_ONCE, ROUNDS = 1000, 50, 3
+CONNECTS, AT_ONCE, ROUNDS = 600, 50, 3
 BROWSERS, STORMS = 2000, 2
 AWAY = (0.5, 1.5)  # seconds until a browser tries again
 
