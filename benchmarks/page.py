@@ -20,9 +20,11 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.processes import server
+from benchmarks.results import Row, add
 from tests.support.server import ROOT, environment
 from tests.support.services import chromium_path
 
+PART = "The session's page in Chromium"
 EXCHANGES = 1000
 OPENINGS = 7
 
@@ -99,16 +101,16 @@ def visit(browser: Browser, url: str, seed: dict[str, Any]) -> Page:
 
 
 def opening(browser: Browser, var: Path, seed: dict[str, Any]) -> None:
-    print(f"Opening a session of {2 * EXCHANGES:,} messages and {21 * EXCHANGES:,} events")
     with server(var, "samurai_site.asgi") as served:
         url = f"http://127.0.0.1:{served.port}"
         address = f"{url}/sessions/{seed['sessions'][0]}/"
         answers = [_fetch(address, seed) for _ in range(OPENINGS)][1:]
-        spent = statistics.median(ms for ms, _ in answers)
-        print(f"  the server's answer  {spent:6.0f} ms, {answers[0][1]:,} bytes")
+        name = f"{2 * EXCHANGES:,} messages, {21 * EXCHANGES:,} events"
+        size = f"{answers[0][1]:,} bytes"
+        add(Row(PART, f"{name}: the answer", "ms", [ms for ms, _ in answers], note=size))
         openings = [_open(visit(browser, url, seed), address) for _ in range(OPENINGS)][1:]
-        for at, name in enumerate(("first paint", "complete", "live")):
-            print(f"  {name:20} {statistics.median(opening[at] for opening in openings):6.0f} ms")
+        for at, moment in enumerate(("first paint", "complete", "live")):
+            add(Row(PART, f"{name}: {moment}", "ms", [opening[at] for opening in openings]))
         _read_to_the_beginning(visit(browser, url, seed), address)
 
 
@@ -139,10 +141,9 @@ def _read_to_the_beginning(page: Page, address: str) -> None:
     page.locator('#connection[data-state="live"]').wait_for()
     page.evaluate(WATCH)
     spent, parts = page.evaluate(READ)
-    print(
-        f"  to its beginning     {spent:6.0f} ms in {parts} parts; {_long(page)}; "
-        f"{page.locator('.exchange').count()} exchanges in the page"
-    )
+    count = page.locator(".exchange").count()
+    note = f"{parts} parts, {count} exchanges; {_long(page)}"
+    add(Row(PART, "scrolled to its beginning", "ms", [spent], note=note))
     page.context.close()
 
 
@@ -198,7 +199,7 @@ def _tell(name: str, page: Page, stamps: dict[int, float]) -> None:
         delays += [at - stamps[each] for each in range(last + 1, seq + 1) if each in stamps]
         last = max(last, seq)
     delays.sort()
-    print(
-        f"{name}: from event to paint median {statistics.median(delays):.0f} ms, "
-        f"p95 {delays[len(delays) * 95 // 100]:.0f} ms, {len(delays)} events; {_long(page)}"
-    )
+    note = f"{len(delays)} events; {_long(page)}"
+    add(Row(PART, f"{name}: from event to paint, median", "ms", [statistics.median(delays)]))
+    p95 = delays[len(delays) * 95 // 100]
+    add(Row(PART, f"{name}: from event to paint, p95", "ms", [p95], note=note))

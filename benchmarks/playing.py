@@ -31,6 +31,11 @@ class Outcome:
         return self.delays[int(len(self.delays) * share)]
 
     @property
+    def cost(self) -> float:
+        """The milliseconds of the server's processor time for a frame."""
+        return self.server * 1000 / self.rate
+
+    @property
     def note(self) -> str:
         """Tells when the load generator, and not the server, limits the figures."""
         is_limit = self.generator > BUSY and self.generator > self.server
@@ -85,6 +90,8 @@ async def _play(
         await asyncio.gather(*(reader.done for reader in readers))
     watch.cancel()
     _check(side, readers, pace)
+    for seat, reader in zip(seats, readers[::viewers], strict=True):
+        side.ended(seat, reader)
     for reader in readers:
         reader.close()
     return _outcome(readers, began, settling, load)

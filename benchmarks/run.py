@@ -20,7 +20,10 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import results  # noqa: E402  (needs the path)
 
-PARTS = ("start", "stream", "latency", "runs", "connect", "idle", "first_byte")
+PARTS = (
+    *("start", "stream", "latency", "runs", "connect", "idle", "first_byte"),
+    *("recall", "batch", "admin", "page", "offline"),
+)
 LONG = ("growth",)  # only when named
 
 

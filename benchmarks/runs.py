@@ -18,7 +18,6 @@ from benchmarks.client import Socket
 from benchmarks.people import Seat, seats
 from benchmarks.processes import Served, server
 from benchmarks.results import Bar, Row, add
-from benchmarks.sides import BEYOND
 
 PART = "Runs with one tool step"
 ROUNDS, RUNS = 3, 30  # of each kind, one after the other
@@ -28,10 +27,10 @@ MODELS = {"instant model": (0.0, 3), "a model of 130 ms": (0.13, 3), "a model of
 
 
 class Person(Socket):
-    """A viewer who sends messages, one after the other."""
+    """A viewer of a new session who sends messages, one after the other."""
 
     def __init__(self, seat: Seat) -> None:
-        super().__init__(f"/ws/sessions/{seat.session}/?after={BEYOND}", seat.as_program)
+        super().__init__(f"/ws/sessions/{seat.session}/?after=0", seat.as_program)
         self.ready = self._future()
         self.running, self.complete = self._future(), self._future()
         self.sent_at = self.began_at = self.ended_at = 0.0
@@ -48,7 +47,7 @@ class Person(Socket):
     def received(self, body: bytes, now: float) -> None:
         frame = json.loads(body)
         match frame["type"]:
-            case "resync":
+            case "hello":
                 self.ready.set_result(None)
             case "run" if frame["status"] == "running":
                 self.began_at = now
@@ -74,9 +73,9 @@ def main() -> None:
         made = seats(var, 100)
         with server(var, "benchmarks.planner") as served:
             client.run(_alone(served, made[0]))
-            client.run(_all_at_once(served, made[1:]))
+            client.run(_all_at_once(served, made[2:]))
         with server(var, "benchmarks.planner", COUNT_SQL="1") as served:
-            client.run(_statements(served, made[0]))
+            client.run(_statements(served, made[1]))
 
 
 async def _arrive(served: Served, made: Sequence[Seat]) -> list[Person]:

@@ -12,7 +12,7 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.client import Connection, Socket, Stream
@@ -23,7 +23,6 @@ from tests.support.server import environment, new_database
 
 _SEQ = re.compile(rb'"seq":\s?(\d+)')
 _CALLED = re.compile(rb'"called":\s?([\d.]+)')
-BEYOND = 2**53  # a cursor for which the server answers with the log's end
 
 
 class Reader(Connection):
@@ -31,19 +30,18 @@ class Reader(Connection):
 
     acknowledges = False
 
-    def follow(self) -> Reader:
+    def follow(self, after: int = 0) -> Reader:
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[None] = loop.create_future()
         self.done: asyncio.Future[None] = loop.create_future()
-        self.last_seq = 0
+        self.last_seq = after
         self.is_whole = True
         self.calls: list[tuple[float, float]] = []  # when the callback was called, and the arrival
         return self
 
     def received(self, body: bytes, now: float) -> None:
-        if body.startswith((b'{"type":"hello"', b'{"type":"resync"')):
-            if not self.ready.done() and (b"resync" in body[:20] or not self.acknowledges):
-                self.ready.set_result(None)
+        if body.startswith(b'{"type":"hello"'):
+            self.ready.set_result(None)
         elif (found := _SEQ.search(body)) is not None:
             self._event(int(found[1]), body, now)
 
@@ -105,17 +103,28 @@ class Side:
     def begin(self, reader: Reader) -> None:
         reader.send("go")
 
+    def ended(self, seat: Seat, reader: Reader) -> None:
+        """The reader has seen the whole run."""
 
+
+@dataclass(frozen=True)
 class Ours(Side):
+    """Knows the cursors of its sessions, whose logs are empty at first."""
+
     is_ours = True
+    cursors: dict[str, int] = field(default_factory=dict)
 
     def set_pace(self, pace: Pace) -> None:
         address = f"http://127.0.0.1:{self.served.port}/benchmark/set?{pace.query}"
         urllib.request.urlopen(address).close()
 
     def reader(self, seat: Seat, pace: Pace) -> Reader:
-        path = f"/ws/sessions/{seat.session}/?after={BEYOND}"
-        return OurReader(path, seat.as_program).follow()
+        after = self.cursors.get(seat.session, 0)
+        path = f"/ws/sessions/{seat.session}/?after={after}"
+        return OurReader(path, seat.as_program).follow(after)
+
+    def ended(self, seat: Seat, reader: Reader) -> None:
+        self.cursors[seat.session] = reader.last_seq
 
     def begin(self, reader: Reader) -> None:
         message = {"type": "message", "content": "Go", "client_id": str(uuid.uuid4())}
