@@ -15,6 +15,8 @@ from benchmarks.peers.pace import Pace
 from benchmarks.people import Seat
 from benchmarks.sides import Reader, Side
 
+PATIENCE = 180.0  # seconds until all runs have started; a server starts them one after the other
+SETTLING = 1.0  # seconds
 TICK = 0.05  # seconds between two looks at the processor time
 BUSY = 0.85  # of a core: above it the load generator delays what it measures
 
@@ -23,12 +25,13 @@ BUSY = 0.85  # of a core: above it the load generator delays what it measures
 class Outcome:
     ramp_up: float  # seconds from the first message until all runs report
     rate: float  # frames a second, at all clients together
-    delays: list[float]  # milliseconds from callback to client, in ascending order
+    windows: list[list[float]]  # of each, milliseconds from callback to client, in ascending order
     generator: float  # processor time of this process, as a share of a core
     server: float  # that of the server
 
-    def percentile(self, share: float) -> float:
-        return self.delays[int(len(self.delays) * share)]
+    def percentiles(self, share: float) -> list[float]:
+        """Returns that of each window."""
+        return [delays[int(len(delays) * share)] for delays in self.windows]
 
     @property
     def cost(self) -> float:
@@ -63,18 +66,19 @@ class Load:
 
 
 def play(
-    side: Side, seats: Sequence[Seat], pace: Pace, *, viewers: int = 1, settling: float = 0.0
+    side: Side, seats: Sequence[Seat], pace: Pace, *, viewers: int = 1, windows: int = 1
 ) -> Outcome:
     """Plays a run in each seat, with `viewers` of each.
 
-    `settling`: seconds after the beginning whose events do not count as delays.
+    `windows`: the parts of the time in which runs report whose delays are told apart. The first second
+    is in none of them, if there is a pause between events.
     """
     side.set_pace(pace)
-    return client.run(_play(side, seats, pace, viewers, settling))
+    return client.run(_play(side, seats, pace, viewers, windows))
 
 
 async def _play(
-    side: Side, seats: Sequence[Seat], pace: Pace, viewers: int, settling: float
+    side: Side, seats: Sequence[Seat], pace: Pace, viewers: int, windows: int
 ) -> Outcome:
     readers = [side.reader(seat, pace) for seat in seats for _ in range(viewers)]
     load = Load(side, [])
@@ -86,7 +90,7 @@ async def _play(
         await _open(side, readers)
     for reader in readers[::viewers]:
         side.begin(reader)
-    async with asyncio.timeout(client.PATIENCE + pace.events * pace.pause):
+    async with asyncio.timeout(PATIENCE + pace.events * pace.pause):
         await asyncio.gather(*(reader.done for reader in readers))
     watch.cancel()
     _check(side, readers, pace)
@@ -94,7 +98,8 @@ async def _play(
         side.ended(seat, reader)
     for reader in readers:
         reader.close()
-    return _outcome(readers, began, settling, load)
+    parts = _windows(readers, pace, windows)
+    return _outcome(readers, began, parts, load)
 
 
 async def _open(side: Side, readers: Sequence[Reader]) -> None:
@@ -112,16 +117,24 @@ def _check(side: Side, readers: Sequence[Reader], pace: Pace) -> None:
         results.check(is_right or not side.is_ours, f"{side.name}: events were lost or came twice")
 
 
-def _outcome(readers: Sequence[Reader], began: float, settling: float, load: Load) -> Outcome:
+def _windows(readers: Sequence[Reader], pace: Pace, number: int) -> list[list[float]]:
+    calls = [call for reader in readers for call in reader.calls]
+    settling = SETTLING if pace.pause else 0.0
+    steady = min(called for called, _ in calls) + settling
+    length = (max(called for called, _ in calls) - steady) / number
+    found: list[list[float]] = [[] for _ in range(number)]
+    for called, arrived in calls:
+        if called >= steady:
+            at = min(int((called - steady) / length), number - 1)
+            found[at].append((arrived - called) * 1000)
+    return [sorted(delays) for delays in found]
+
+
+def _outcome(
+    readers: Sequence[Reader], began: float, windows: list[list[float]], load: Load
+) -> Outcome:
     first = min(reader.calls[0][0] for reader in readers)
     last = max(reader.calls[-1][1] for reader in readers)
     frames = sum(len(reader.calls) for reader in readers)
-    steady = first + settling
-    delays = [
-        (arrived - called) * 1000
-        for reader in readers
-        for called, arrived in reader.calls
-        if called >= steady
-    ]
     shares = load.between(first, last)
-    return Outcome(first - began, frames / (last - first), sorted(delays), *shares)
+    return Outcome(first - began, frames / (last - first), windows, *shares)
