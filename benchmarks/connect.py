@@ -61,9 +61,9 @@ def main() -> None:
 
 
 @contextmanager
-def targets(folder: Path) -> Iterator[dict[str, Target]]:
-    """Starts the product with a seat for each of the `BROWSERS`, and the peers that have sockets."""
-    made = seats(folder / "ours", BROWSERS)
+def targets(folder: Path, number: int = BROWSERS) -> Iterator[dict[str, Target]]:
+    """Starts the product with `number` seats, and the peers that have sockets."""
+    made = seats(folder / "ours", number)
     with ExitStack() as stack:
         product = stack.enter_context(server(folder / "ours", "samurai_site.asgi"))
         peer = stack.enter_context(bare(folder))
@@ -126,8 +126,6 @@ def storm(var: Path, made: Sequence[Seat]) -> None:
     port = free_port()
     found: list[list[float]] = []
     for _ in range(STORMS):
-        with server(var, "samurai_site.asgi", port=port):
-            pass  # the one that is stopped; its browsers know no more than its address
         found.append(client.run(_storm(var, port, made)))
     worst, middle = [max(waits) for waits in found], [median(waits) for waits in found]
     name = f"{BROWSERS:,} browsers come back, from the start of the server"

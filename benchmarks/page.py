@@ -61,6 +61,9 @@ READ = """async () => {
 
 
 def main() -> None:
+    if chromium_path() is None:
+        print("\nWithout the page: install Chromium, or set CHROMIUM to its program")
+        return
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         var = Path(folder)
         seed = prepare(var)

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import results  # noqa: E402  (needs the path)
+from benchmarks.sides import have_postgresql  # noqa: E402
 
 PARTS = (
     *("start", "stream", "latency", "runs", "connect", "idle", "first_byte"),
@@ -32,12 +33,16 @@ def main() -> None:
     # Thousands of sockets, here and in the servers, which inherit it.
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     print(f"Machine: {results.machine()}")
-    for name in arguments.parts or PARTS:
-        began = time.monotonic()
-        importlib.import_module(f"benchmarks.{name}").main()
-        print(f"  ({name}: {time.monotonic() - began:.0f} s)", flush=True)
-    if arguments.json:
-        results.save(arguments.json)
+    if not have_postgresql():
+        print("Without PostgreSQL: set TEST_DATABASE_URL")
+    try:
+        for name in arguments.parts or PARTS:
+            began = time.monotonic()
+            importlib.import_module(f"benchmarks.{name}").main()
+            print(f"  ({name}: {time.monotonic() - began:.0f} s)", flush=True)
+    finally:
+        if arguments.json:
+            results.save(arguments.json)
     missed = [row.name for row in results.rows if not row.meets_bar]
     print(f"\n{len(results.rows)} rows, {len(missed)} bars missed, {len(results.damage)} damaged")
     sys.exit(bool(results.damage))

@@ -46,7 +46,7 @@ class Reader(Connection):
             self._event(int(found[1]), body, now)
 
     def _event(self, seq: int, body: bytes, now: float) -> None:
-        if self.last_seq and seq != self.last_seq + 1:
+        if seq != self.last_seq + 1:
             self.is_whole = False
         self.last_seq = seq
         if (called := _CALLED.search(body)) is not None:
