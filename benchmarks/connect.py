@@ -124,9 +124,7 @@ async def _open_many(target: Target) -> tuple[float, float]:
 
 def storm(var: Path, made: Sequence[Seat]) -> None:
     port = free_port()
-    found: list[list[float]] = []
-    for _ in range(STORMS):
-        found.append(client.run(_storm(var, port, made)))
+    found = [client.run(_storm(var, port, made)) for _ in range(STORMS)]
     worst, middle = [max(waits) for waits in found], [median(waits) for waits in found]
     name = f"{BROWSERS:,} browsers come back, from the start of the server"
     add(Row(PART, f"{name}: the last", "s", worst, Bar(10)))
