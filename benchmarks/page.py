@@ -45,6 +45,9 @@ WATCH = """() => {
 }"""
 
 
+# In the page: has the event with this number been applied?
+SHOWN = "(seq) => Number(document.getElementById('log').dataset.seq) >= seq"
+
 # In the page: scrolls up until everything is loaded; returns the time and the number of parts.
 READ = """async () => {
   const [log, entries] = ["log", "entries"].map((id) => document.getElementById(id));
@@ -167,33 +170,32 @@ def events(browser: Browser, var: Path, seed: dict[str, Any], *, name: str, **pa
         url = f"http://127.0.0.1:{served.port}"
         page = visit(browser, url, seed)
         stamps: dict[int, float] = {}
+        ends: list[int] = []
         page.on(
             "websocket",
-            lambda socket: socket.on("framereceived", lambda text: _keep(stamps, text)),
+            lambda socket: socket.on("framereceived", lambda text: _keep(stamps, ends, text)),
         )
         page.goto(f"{url}/sessions/{seed['sessions'][0]}/")
         page.locator('#connection[data-state="live"]').wait_for()
         page.wait_for_timeout(1000)  # the page has come to rest
         page.evaluate(WATCH)
-        before = page.locator(".exchange").count()
         page.locator("#message").fill("Go")
         page.keyboard.press("Enter")
-        page.wait_for_function(
-            """(before) => {
-              const all = document.querySelectorAll(".exchange");
-              return all.length > before && all[all.length - 1].dataset.status === "succeeded";
-            }""",
-            arg=before,
-        )
+        give_up = time.monotonic() + 60
+        while not ends and time.monotonic() < give_up:
+            page.wait_for_timeout(50)
+        page.wait_for_function(SHOWN, arg=ends[0])
         page.wait_for_timeout(300)
         _tell(name, page, stamps)
         page.context.close()
 
 
-def _keep(stamps: dict[int, float], text: str | bytes) -> None:
+def _keep(stamps: dict[int, float], ends: list[int], text: str | bytes) -> None:
     frame = json.loads(text)
     if "seq" in frame:
         stamps[frame["seq"]] = datetime.fromisoformat(frame["timestamp"]).timestamp() * 1000
+        if frame["type"] == "run" and frame["status"] == "succeeded":
+            ends.append(frame["seq"])
 
 
 def _tell(name: str, page: Page, stamps: dict[int, float]) -> None:
