@@ -32,19 +32,17 @@ def fill(session: str, sessions: int, runs: int, events: int, memories: int) -> 
     from agent.models import ChatSession
 
     project = ChatSession.objects.get(pk=session).project
-    made = ChatSession.objects.bulk_create(
-        (
-            ChatSession(
-                project=project,
-                title=f"Session {number}",
-                created_by=project.owner,
-                last_seq=runs * events,
-                run_count=runs,
-            )
-            for number in range(sessions)
-        ),
-        batch_size=BATCH,
+    new = (
+        ChatSession(
+            project=project,
+            title=f"Session {number}",
+            created_by=project.owner,
+            last_seq=runs * events,
+            run_count=runs,
+        )
+        for number in range(sessions)
     )
+    made = ChatSession.objects.bulk_create(new, batch_size=BATCH)
     for at in range(0, len(made), 100):
         _fill_sessions(made[at : at + 100], runs, events)
     _fill_memories(project, memories)
