@@ -58,7 +58,7 @@ lock: $(BIN)/pip ## lock the versions and hashes of all packages (UPGRADE=--upgr
 	$(LOCK) $(UPGRADE) requirements.txt --output-file requirements.lock
 	$(LOCK) $(UPGRADE) requirements-dev.txt --constraint requirements.lock --output-file requirements-dev.lock
 
-bench: $(VENV)/installed-dev ## measure what has a limit (ARGS="stream batch admin page recall")
+bench: $(VENV)/installed-dev ## measure what has a limit, in ten minutes (ARGS="stream connect --json FILE")
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
 soak: $(VENV)/installed-dev ## kill, stop and load a server for a long time (ARGS="kills stops")

@@ -1,11 +1,13 @@
 """Measures the admin's pages with 100,000 events, in-process: a part of `make bench`.
 
-Alone: `.venv/bin/python benchmarks/admin.py`, with DATABASE_URL for another database.
+In a process of its own, since Django uses one database in each. DATABASE_URL names another database.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,13 +18,24 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.support.server import environment  # noqa: E402  (the path first)
+from benchmarks.results import Bar, Row, add  # noqa: E402  (the path first)
+from tests.support.server import environment  # noqa: E402
 
 SESSIONS, RUNS, EVENTS = 500, 5, 40  # sessions, runs of each, events of each of those
-SLOW = 300  # milliseconds
+VISITS = 3
+BAR = Bar(300)  # milliseconds
+PART = f"Pages of the admin with {SESSIONS * RUNS * EVENTS:,} events"
 
 
 def main() -> None:
+    command = [sys.executable, __file__]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    for name, took in json.loads(done.stdout).items():
+        add(Row(PART, name, "ms", took, BAR))
+
+
+def in_process() -> None:
+    """Prints the milliseconds of each visit as JSON, by page."""
     with tempfile.TemporaryDirectory() as folder:
         url = os.environ.get("DATABASE_URL", "")
         os.environ.update(environment(Path(folder), DATABASE_URL=url))
@@ -62,13 +75,10 @@ def _fill_board(projects: list[Any]) -> None:
     )
 
 
-def _make_runs(projects: list[Any], boss: Any) -> list[Any]:
-    from django.utils import timezone
+def _make_sessions(projects: list[Any], boss: Any) -> list[Any]:
+    from agent.models import ChatSession
 
-    from agent.models import ChatSession, Message, Run
-
-    now = timezone.now()
-    sessions = ChatSession.objects.bulk_create(
+    return ChatSession.objects.bulk_create(
         ChatSession(
             project=projects[n % 50],
             title=f"Session {n}",
@@ -78,6 +88,15 @@ def _make_runs(projects: list[Any], boss: Any) -> list[Any]:
         )
         for n in range(SESSIONS)
     )
+
+
+def _make_runs(projects: list[Any], boss: Any) -> list[Any]:
+    from django.utils import timezone
+
+    from agent.models import Message, Run
+
+    now = timezone.now()
+    sessions = _make_sessions(projects, boss)
     messages = Message.objects.bulk_create(
         Message(session=session, role="user", author=boss, content=f"Please do the thing {n} " * 10)
         for session in sessions
@@ -134,38 +153,51 @@ def _fill_events(runs: list[Any]) -> None:
 
 
 def measure() -> None:
-    from django.apps import apps
     from django.contrib.auth.models import User
     from django.test import Client
-    from django.urls import reverse
-
-    from agent.models import ChatSession, Event
 
     client = Client(SERVER_NAME="localhost")
     client.force_login(User.objects.get(username="boss"))
+    pages = _pages()
+    for address in pages.values():
+        client.get(address)
+    took = {
+        name: [_timed(client, address) for _ in range(VISITS)] for name, address in pages.items()
+    }
+    print(json.dumps(took))
+
+
+def _pages() -> dict[str, str]:
+    """Returns the addresses, by name."""
+    from django.apps import apps
+    from django.urls import reverse
+
+    from agent.models import ChatSession
+
     session = ChatSession.objects.first()
     assert session is not None
-    pages = {
+    lists = {
         f"list of {model._meta.verbose_name_plural}": reverse(
             f"admin:agent_{model._meta.model_name}_changelist"
         )
         for model in apps.get_app_config("agent").get_models()
     }
-    sessions = pages["list of chat sessions"]
-    pages |= {
-        "events, the last page to be had": pages["list of events"] + "?p=200",
-        "events of one session": pages["list of events"] + f"?session__id__exact={session.pk}",
-        "sessions, search in messages": sessions + "?q=the+thing+3",
-        "sessions whose latest run failed": sessions + "?latest=failed",
-        "memories, by words": pages["list of memories"] + "?q=used",
-        "a session": reverse("admin:agent_chatsession_change", args=[session.pk]),
-        "a transcript": reverse("admin:agent_chatsession_transcript", args=[session.pk]),
+    return lists | _more_pages(lists, session.pk)
+
+
+def _more_pages(lists: dict[str, str], session: Any) -> dict[str, str]:
+    from django.urls import reverse
+
+    events, sessions = lists["list of events"], lists["list of chat sessions"]
+    return {
+        "events, the last page to be had": f"{events}?p=200",
+        "events of one session": f"{events}?session__id__exact={session}",
+        "sessions, search in messages": f"{sessions}?q=the+thing+3",
+        "sessions whose latest run failed": f"{sessions}?latest=failed",
+        "memories, by words": lists["list of memories"] + "?q=used",
+        "a session": reverse("admin:agent_chatsession_change", args=[session]),
+        "a transcript": reverse("admin:agent_chatsession_transcript", args=[session]),
     }
-    print(f"  {Event.objects.count():,} events, {SESSIONS * RUNS:,} runs")
-    for name, address in pages.items():
-        client.get(address)
-        took = min(_timed(client, address) for _ in range(3))
-        print(f"  {name:36} {took:7.0f} ms{'   SLOW' if took > SLOW else ''}")
 
 
 def _timed(client: Any, address: str) -> float:
@@ -175,4 +207,4 @@ def _timed(client: Any, address: str) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    in_process()

@@ -1,11 +1,11 @@
-"""The product's application with runs that only report: PACE_EVENTS events, PACE_PAUSE seconds apart.
+"""The product's application with runs that only report, at a pace that `/benchmark/set` sets.
 
 Everything else (event log, engine, feed, socket) is the product's own. Only for `make bench`.
+PACE_EVENTS and PACE_PAUSE are the pace until one is set.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 
@@ -18,24 +18,30 @@ from agent.event_log.log import Done  # isort: skip
 from agent.models import Run  # isort: skip
 from agent.runs.claiming import Claimed  # isort: skip
 from agent.runs.ending import end  # isort: skip
+from benchmarks import control  # isort: skip
+from benchmarks.peers.pace import Pace  # isort: skip
 
-EVENTS = int(os.environ.get("PACE_EVENTS", "20"))
-PAUSE = float(os.environ.get("PACE_PAUSE", "0.05"))
+control.values |= {
+    "events": float(os.environ.get("PACE_EVENTS", "20")),
+    "pause": float(os.environ.get("PACE_PAUSE", "0.05")),
+    "together": 1,
+}
 
 
 async def paced(model: Model, claimed: Claimed, recorder: Recorder) -> None:
     """Stands where the phases of a run stand; its callback is the run's own recorder."""
-    for number in range(EVENTS):
+    pace = Pace.of(control.values)
+    async for number in pace.steps():
         await recorder.progress(
             "execution",
-            f"⚙️ Step {number} of {EVENTS}",
+            f"⚙️ Step {number} of {pace.events}",
             "Measured from callback to client",
             {"called": time.time()},
         )
-        if PAUSE:
-            await asyncio.sleep(PAUSE)
     await recorder.append(effect=lambda: Done(None, end(claimed.run, Run.Status.SUCCEEDED)))
 
 
 phases.execute = paced
-application = product
+if os.environ.get("COUNT_SQL"):
+    control.count_sql()
+application = control.Controlled(product)

@@ -1,6 +1,6 @@
 """Measures time and memory of `manage.py run_batch` with 1,000 messages and the offline model.
 
-A part of `make bench`; alone: `.venv/bin/python benchmarks/batch.py`.
+A part of `make bench`.
 """
 
 from __future__ import annotations
@@ -10,20 +10,18 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+import psutil
 
-import psutil  # noqa: E402  (the path first)
+from benchmarks.results import Bar, Row, add
+from tests.support.server import ROOT, environment, seeded
 
-from tests.support.server import environment, seeded  # noqa: E402
-
+PART = "1,000 messages by run_batch, offline model, each a task"
 MESSAGES = 1000
 EARLY = 200  # results before the first measurement of the memory
 MEBIBYTE = 1_048_576
 
 
 def main() -> None:
-    print("\n1,000 messages by run_batch, offline model, each a task")
     with tempfile.TemporaryDirectory() as folder:
         var = Path(folder)
         seed = seeded(var)
@@ -36,10 +34,10 @@ def main() -> None:
         early, peak, processor = _watch(process, var / "out")
         took = time.monotonic() - began
         assert process.wait() == 0
-        print(
-            f"  {took:.1f} s ({MESSAGES / took:.0f} a second), {processor:.1f} s of processor time; "
-            f"memory {early:.0f} MB after {EARLY}, {peak:.0f} MB at most   (target: 60 s)"
-        )
+    add(Row(PART, "all", "s", [took], Bar(60)))
+    add(Row(PART, "processor time", "s", [processor]))
+    add(Row(PART, f"memory after {EARLY} results", "MB", [early]))
+    add(Row(PART, "memory at most", "MB", [peak]))
 
 
 def _watch(process: psutil.Popen, out: Path) -> tuple[float, float, float]:
@@ -56,7 +54,3 @@ def _watch(process: psutil.Popen, out: Path) -> tuple[float, float, float]:
             early = memory
         time.sleep(0.5)
     return early, peak, processor
-
-
-if __name__ == "__main__":
-    main()

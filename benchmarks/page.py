@@ -20,9 +20,11 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.processes import server
+from benchmarks.results import Row, add
 from tests.support.server import ROOT, environment
 from tests.support.services import chromium_path
 
+PART = "The session's page in Chromium"
 EXCHANGES = 1000
 OPENINGS = 7
 
@@ -43,6 +45,9 @@ WATCH = """() => {
 }"""
 
 
+# In the page: has the event with this number been applied?
+SHOWN = "(seq) => Number(document.getElementById('log').dataset.seq) >= seq"
+
 # In the page: scrolls up until everything is loaded; returns the time and the number of parts.
 READ = """async () => {
   const [log, entries] = ["log", "entries"].map((id) => document.getElementById(id));
@@ -59,6 +64,9 @@ READ = """async () => {
 
 
 def main() -> None:
+    if chromium_path() is None:
+        print("\nWithout the page: install Chromium, or set CHROMIUM to its program")
+        return
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         var = Path(folder)
         seed = prepare(var)
@@ -99,16 +107,16 @@ def visit(browser: Browser, url: str, seed: dict[str, Any]) -> Page:
 
 
 def opening(browser: Browser, var: Path, seed: dict[str, Any]) -> None:
-    print(f"Opening a session of {2 * EXCHANGES:,} messages and {21 * EXCHANGES:,} events")
-    with server(var, "samurai_site.asgi") as port:
-        url = f"http://127.0.0.1:{port}"
+    with server(var, "samurai_site.asgi") as served:
+        url = f"http://127.0.0.1:{served.port}"
         address = f"{url}/sessions/{seed['sessions'][0]}/"
         answers = [_fetch(address, seed) for _ in range(OPENINGS)][1:]
-        spent = statistics.median(ms for ms, _ in answers)
-        print(f"  the server's answer  {spent:6.0f} ms, {answers[0][1]:,} bytes")
+        name = f"{2 * EXCHANGES:,} messages, {21 * EXCHANGES:,} events"
+        size = f"{answers[0][1]:,} bytes"
+        add(Row(PART, f"{name}: the answer", "ms", [ms for ms, _ in answers], note=size))
         openings = [_open(visit(browser, url, seed), address) for _ in range(OPENINGS)][1:]
-        for at, name in enumerate(("first paint", "complete", "live")):
-            print(f"  {name:20} {statistics.median(opening[at] for opening in openings):6.0f} ms")
+        for at, moment in enumerate(("first paint", "complete", "live")):
+            add(Row(PART, f"{name}: {moment}", "ms", [opening[at] for opening in openings]))
         _read_to_the_beginning(visit(browser, url, seed), address)
 
 
@@ -139,10 +147,9 @@ def _read_to_the_beginning(page: Page, address: str) -> None:
     page.locator('#connection[data-state="live"]').wait_for()
     page.evaluate(WATCH)
     spent, parts = page.evaluate(READ)
-    print(
-        f"  to its beginning     {spent:6.0f} ms in {parts} parts; {_long(page)}; "
-        f"{page.locator('.exchange').count()} exchanges in the page"
-    )
+    count = page.locator(".exchange").count()
+    note = f"{parts} parts, {count} exchanges; {_long(page)}"
+    add(Row(PART, "scrolled to its beginning", "ms", [spent], note=note))
     page.context.close()
 
 
@@ -159,37 +166,36 @@ def _long(page: Page) -> str:
 
 
 def events(browser: Browser, var: Path, seed: dict[str, Any], *, name: str, **pace: str) -> None:
-    with server(var, "benchmarks.app", **pace) as port:
-        url = f"http://127.0.0.1:{port}"
+    with server(var, "benchmarks.app", **pace) as served:
+        url = f"http://127.0.0.1:{served.port}"
         page = visit(browser, url, seed)
         stamps: dict[int, float] = {}
+        ends: list[int] = []
         page.on(
             "websocket",
-            lambda socket: socket.on("framereceived", lambda text: _keep(stamps, text)),
+            lambda socket: socket.on("framereceived", lambda text: _keep(stamps, ends, text)),
         )
         page.goto(f"{url}/sessions/{seed['sessions'][0]}/")
         page.locator('#connection[data-state="live"]').wait_for()
         page.wait_for_timeout(1000)  # the page has come to rest
         page.evaluate(WATCH)
-        before = page.locator(".exchange").count()
         page.locator("#message").fill("Go")
         page.keyboard.press("Enter")
-        page.wait_for_function(
-            """(before) => {
-              const all = document.querySelectorAll(".exchange");
-              return all.length > before && all[all.length - 1].dataset.status === "succeeded";
-            }""",
-            arg=before,
-        )
+        give_up = time.monotonic() + 60
+        while not ends and time.monotonic() < give_up:
+            page.wait_for_timeout(50)
+        page.wait_for_function(SHOWN, arg=ends[0])
         page.wait_for_timeout(300)
         _tell(name, page, stamps)
         page.context.close()
 
 
-def _keep(stamps: dict[int, float], text: str | bytes) -> None:
+def _keep(stamps: dict[int, float], ends: list[int], text: str | bytes) -> None:
     frame = json.loads(text)
     if "seq" in frame:
         stamps[frame["seq"]] = datetime.fromisoformat(frame["timestamp"]).timestamp() * 1000
+        if frame["type"] == "run" and frame["status"] == "succeeded":
+            ends.append(frame["seq"])
 
 
 def _tell(name: str, page: Page, stamps: dict[int, float]) -> None:
@@ -198,7 +204,7 @@ def _tell(name: str, page: Page, stamps: dict[int, float]) -> None:
         delays += [at - stamps[each] for each in range(last + 1, seq + 1) if each in stamps]
         last = max(last, seq)
     delays.sort()
-    print(
-        f"{name}: from event to paint median {statistics.median(delays):.0f} ms, "
-        f"p95 {delays[len(delays) * 95 // 100]:.0f} ms, {len(delays)} events; {_long(page)}"
-    )
+    note = f"{len(delays)} events; {_long(page)}"
+    add(Row(PART, f"{name}: from event to paint, median", "ms", [statistics.median(delays)]))
+    p95 = delays[len(delays) * 95 // 100]
+    add(Row(PART, f"{name}: from event to paint, p95", "ms", [p95], note=note))

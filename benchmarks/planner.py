@@ -1,12 +1,14 @@
 """The product's application with a model of known duration. Only for `make bench`.
 
-Everything else is the product's own. The model reports its time, in microseconds, as the input tokens
-of the `complete` event's `usage`. Concurrent calls (memory and answer) count once.
+Everything else is the product's own. `/benchmark/set?thinks=` sets the seconds of a call. With COUNT_SQL,
+`/benchmark/counts` returns the statements and commits. The model reports its time, in microseconds, as the
+input tokens of the `complete` event's `usage`. Concurrent calls (memory and answer) count once.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,9 +27,10 @@ from agent.llm.base import (  # isort: skip
     Usage,
 )
 from samurai_site import server  # isort: skip
+from benchmarks import control  # isort: skip
 
-THINKS = 0.02  # seconds of a call
-WORDS, PAUSE = 10, 0.005  # of the answer, and seconds between them
+WORDS = 10  # of the answer
+control.values["thinks"] = 0.0
 
 
 class SlowModel:
@@ -53,9 +56,12 @@ class SlowModel:
             if not self._at_work:
                 self.usage.input_tokens += round((time.perf_counter() - self._since) * 1e6)
 
-    async def analyze(self, context: Context) -> Analysis:
+    async def _think(self, share: float = 1.0) -> None:
         with self._working():
-            await asyncio.sleep(THINKS)
+            await asyncio.sleep(control.values["thinks"] * share)
+
+    async def analyze(self, context: Context) -> Analysis:
+        await self._think()
         return Analysis("command", "One step", needs_tools=True)
 
     async def plan(
@@ -65,8 +71,7 @@ class SlowModel:
         tools: Sequence[ToolSpec],
         revise: Revise | None = None,
     ) -> dict[str, Any]:
-        with self._working():
-            await asyncio.sleep(THINKS)
+        await self._think()
         if context.message.startswith("Create"):
             call = {"tool": "create_task", "arguments": {"title": "A task"}}
         else:
@@ -79,13 +84,11 @@ class SlowModel:
         self, context: Context, analysis: Analysis, outcome: Outcome
     ) -> AsyncIterator[str]:
         for number in range(WORDS):
-            with self._working():
-                await asyncio.sleep(PAUSE)
+            await self._think(1 / WORDS)
             yield f"word {number} "
 
     async def consolidate(self, context: Context, outcome: Outcome) -> list[MemoryNote]:
-        with self._working():
-            await asyncio.sleep(THINKS)
+        await self._think()
         return []
 
 
@@ -94,4 +97,6 @@ def _engine(**options: Any) -> LocalEngine:
 
 
 server.LocalEngine = _engine  # type: ignore[misc, assignment]
-application = product
+if os.environ.get("COUNT_SQL"):
+    control.count_sql()
+application = control.Controlled(product)

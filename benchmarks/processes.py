@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import signal
 import subprocess
 import sys
@@ -10,34 +11,62 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from tests.support.server import ROOT, environment, free_port
 
 
+@dataclass(frozen=True)
+class Served:
+    """A server that answers."""
+
+    port: int
+    process: psutil.Process
+    started_in: float  # seconds until its first answer
+
+    @property
+    def processor(self) -> float:
+        """The seconds of processor time that it has used."""
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
+
+    @property
+    def memory(self) -> int:
+        """The bytes that it has in memory."""
+        return int(self.process.memory_info().rss)
+
+
 @contextlib.contextmanager
-def server(var: Path, app: str, **env: str) -> Iterator[int]:
-    port = free_port()
-    command = [sys.executable, "-m", "uvicorn", f"{app}:application", "--port", str(port)]
-    command += ["--ws", "websockets-sansio", "--ws-per-message-deflate", "false"]
-    command += ["--loop", "uvloop", "--no-access-log", "--log-level", "warning"]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment(var, **env))
+def server(var: Path, app: str, *, port: int = 0, **env: str) -> Iterator[Served]:
+    port = port or free_port()
+    began = time.monotonic()
+    process = subprocess.Popen(_command(app, port), cwd=ROOT, env=environment(var, **env))
     try:
         _wait(process, port)
-        yield port
+        yield Served(port, psutil.Process(process.pid), time.monotonic() - began)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
 
 
+def _command(app: str, port: int) -> list[str]:
+    command = [sys.executable, "-m", "uvicorn", f"{app}:application", "--port", str(port)]
+    command += ["--ws", "websockets-sansio", "--ws-max-size", "1048576"]
+    command += ["--ws-per-message-deflate", "false", "--loop", "uvloop", "--no-access-log"]
+    return [*command, "--timeout-graceful-shutdown", "2", "--log-level", "warning"]
+
+
 def _wait(process: subprocess.Popen[bytes], port: int) -> None:
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + 60
     while time.monotonic() < give_up and process.poll() is None:
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).close()
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/accounts/sign-in/", timeout=5).close()
             return
-        except urllib.error.HTTPError:
+        except (urllib.error.HTTPError, http.client.HTTPException):
             return
         except OSError:
-            time.sleep(0.05)
+            time.sleep(0.01)
     raise AssertionError("the server did not start")

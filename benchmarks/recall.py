@@ -7,9 +7,9 @@ SQLite, and PostgreSQL where TEST_DATABASE_URL is set. Memories of 10 to 40 word
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import random
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,10 +21,12 @@ from uuid import UUID, uuid4
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.support.server import environment, new_database  # noqa: E402  (the path first)
+from benchmarks.results import Bar, Row, add  # noqa: E402  (the path first)
+from tests.support.server import environment, new_database  # noqa: E402
 
 BARS = {6_000: 20, 60_000: 100}  # by memories: the bar of the 95th percentile, in milliseconds
-QUERIES, WANTED, VOCABULARY = 200, 12, 20_000
+QUERIES, ROUNDS, WANTED, VOCABULARY = 200, 3, 12, 20_000
+PART = f"Recall, {QUERIES} queries of 1 to 30 words"
 
 
 def main() -> None:
@@ -36,14 +38,21 @@ def main() -> None:
 
 
 def _measure_in_process(name: str, url: str) -> None:
-    print(f"\nRecall on {name}: {QUERIES} queries of 1 to 30 words", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         env = environment(Path(folder), DATABASE_URL=url)
         env["DJANGO_SETTINGS_MODULE"] = "samurai_site.settings"
-        subprocess.run([sys.executable, __file__], env=env, check=True)
+        command = [sys.executable, __file__]
+        done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE)
+    for line in done.stdout.decode().splitlines():
+        memories, rounds = json.loads(line)
+        for share, bar in ((0.5, None), (0.95, Bar(BARS[memories]))):
+            values = [of_round[int(QUERIES * share)] for of_round in rounds]
+            label = f"{memories:,} memories, {name}, p{share * 100:.0f}"
+            add(Row(PART, label, "ms", values, bar))
 
 
 def measure() -> None:
+    """Prints the memories and the sorted milliseconds of each round, as JSON."""
     import django
 
     django.setup()
@@ -57,13 +66,14 @@ def measure() -> None:
     project = Project.objects.create(name="Bench", owner=User.objects.create_user("bench"))
     texts = _texts(random.Random("memories"), 10, 40)
     stored = 0
-    for memories, bar in BARS.items():
+    for memories in BARS:
         _fill(project.pk, itertools.islice(texts, memories - stored))
         stored = memories
         if connection.vendor == "postgresql":  # which does it by itself after a while
             with connection.cursor() as cursor:
                 cursor.execute("VACUUM ANALYZE agent_searchentry")
-        _report(memories, bar, _timed(project.pk))
+        rounds = [_timed(project.pk) for _ in range(ROUNDS)]
+        print(json.dumps([memories, rounds]), flush=True)
 
 
 def _texts(chance: random.Random, shortest: int, longest: int) -> Iterator[str]:
@@ -96,15 +106,6 @@ def _timed(project_id: UUID) -> list[float]:
         search_index.search(project_id, "memory", text, WANTED)
         took.append((time.perf_counter() - began) * 1000)
     return sorted(took)
-
-
-def _report(memories: int, bar: int, took: list[float]) -> None:
-    p95 = took[QUERIES * 95 // 100]
-    print(
-        f"  {memories:6,} memories: median {statistics.median(took):5.1f} ms, p95 {p95:5.1f} ms, "
-        f"max {took[-1]:5.1f} ms (bar {bar} ms{', MISSED' if p95 > bar else ''})",
-        flush=True,
-    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Small applications that the product is compared with, each under the same uvicorn."""

@@ -1,0 +1,5 @@
+"""The URLs of an application without pages."""
+
+from typing import Any
+
+urlpatterns: list[Any] = []
