@@ -177,6 +177,7 @@ def test_every_message_and_answer_comes_exactly_once_through_a_bad_line(
         line.is_bad = False  # a page needs all of its parts once
         check(visit, page, said)
         page.reload()
+        visit.read_from_the_beginning()
         check(visit, page, said)
         visit.context.close()
     assert line.did["cut"] > 1

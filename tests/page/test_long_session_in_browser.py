@@ -45,17 +45,9 @@ def test_it_opens_at_its_end_with_the_newest_part(long: Visit) -> None:
     assert shown(page) < 150
 
 
-def scroll_to_the_beginning(visit: Visit) -> None:
-    def is_there() -> bool:
-        visit.page.locator("#log").evaluate("(log) => log.scrollTop = 0")
-        return visit.page.locator(".gap").count() == 0
-
-    visit.wait(is_there)
-
-
 def test_scrolling_up_brings_earlier_parts_in_order(long: Visit) -> None:
     assert long.page.locator(".gap").count() == 1
-    scroll_to_the_beginning(long)
+    long.read_from_the_beginning()
     texts = long.page.locator(".said p").all_text_contents()
     assert texts == [f"Question {number}" for number in range(1, 151)]
 
@@ -136,7 +128,7 @@ def test_a_link_is_copied_by_a_button(long: Visit) -> None:
 
 def test_a_later_change_takes_the_undo_from_an_earlier_part(long: Visit) -> None:
     page = long.page
-    scroll_to_the_beginning(long)
+    long.read_from_the_beginning()
     buttons = page.locator('[data-slot="change-undo"]:not([hidden])')
     assert buttons.count() == 1
 

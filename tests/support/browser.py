@@ -16,6 +16,8 @@ from tests.support.services import chromium_path
 # Transcript and panels as text, without what ticks and without the template's line breaks.
 NORMALISED = """() => ["entries", "panels"].map((id) => {
   const copy = document.getElementById(id).cloneNode(true);
+  // A page that is opened now shows the newest ten at first (chat.transcript_pages.NEWEST).
+  for (const old of copy.querySelectorAll("#entries > :not(:nth-last-child(-n + 10))")) old.remove();
   for (const node of copy.querySelectorAll("[data-since], [data-until]")) node.textContent = "";
   for (const node of copy.querySelectorAll("[data-slow]")) node.removeAttribute("data-slow");
   for (const node of copy.querySelectorAll("script")) node.remove();
@@ -115,6 +117,15 @@ class Visit:
         while not reached():
             assert time.monotonic() < give_up, self.page.inner_text("body")
             self.page.wait_for_timeout(25)
+
+    def read_from_the_beginning(self) -> None:
+        """Scrolls up until all earlier parts have come."""
+
+        def is_there() -> bool:
+            self.page.locator("#log").evaluate("(log) => log.scrollTop = 0")
+            return self.page.locator(".gap").count() == 0
+
+        self.wait(is_there)
 
     def wait_for(self, *statuses: str) -> None:
         self.wait(lambda: self.page.evaluate(STATUSES) == list(statuses))

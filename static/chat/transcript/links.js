@@ -69,6 +69,7 @@ function reveal(node) {
   }
   if ("run" in node.dataset) find(node, "details")?.setAttribute("open", "");
   node.dataset.linked = "";
+  stopFollowing(); // again: the scrolling to the end, when the page opened, may have been told since
   node.scrollIntoView({ block: "center" });
   node.focus({ preventScroll: true });
 }

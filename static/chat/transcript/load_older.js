@@ -12,7 +12,7 @@ import { registerChanges } from "./undo_state.js";
 
 const log = byId("log");
 const entries = byId("entries");
-const MARGIN = "1200px"; // around the view: so far that the reader rarely sees a gap
+const MARGIN = "600px"; // around the view: so far that the reader rarely sees a gap
 /** @type {Map<HTMLElement, Promise<boolean>>} */
 const loading = new Map();
 const observer = new IntersectionObserver(
