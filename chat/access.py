@@ -58,6 +58,14 @@ def get_session(user: AnyUser, session_id: UUID, needed: Role = Role.VIEWER) -> 
     return session
 
 
+def project_of_session(user_id: int, session_id: UUID) -> UUID | None:
+    """Returns the project of a session that the user, an active one, may view; None for any other session.
+
+    For each connection of a viewer, so it is one statement that is compiled once.
+    """
+    return agent_access.project_of_session(user_id, session_id)
+
+
 def viewable(pairs: Iterable[tuple[int, UUID]]) -> set[tuple[int, UUID]]:
     """Returns the (user, session) pairs that still have read access; one query for many."""
     return agent_access.viewable(pairs)

@@ -158,16 +158,16 @@ def _identity(
     headers: session_hash.Headers, page_of: str | None, session: str
 ) -> ConnectionIdentity | int:
     """Returns who watches which session, or the code with which the connection is closed."""
-    if (found := session_hash.login_of(headers)) is None:
+    if (login := session_hash.login_of(headers)) is None:
         return NOT_LOGGED_IN
-    login, person = found
     if page_user.is_other(page_of, login.user):
         return OTHER_USER
     try:
-        row = access.get_session(person, UUID(session))
-    except (Http404, ValueError):
+        key = UUID(session)
+    except ValueError:
         return NOT_THERE
-    return ConnectionIdentity(login, row.pk, row.project_id)
+    project = access.project_of_session(login.user, key)
+    return NOT_THERE if project is None else ConnectionIdentity(login, key, project)
 
 
 def _editor_of(identity: ConnectionIdentity) -> User:

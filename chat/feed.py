@@ -18,6 +18,7 @@ from agent.runs import claiming
 from agent.support import database
 from agent.support.per_loop import PerLoop
 from agent.support.task_group import background_task
+from agent.support.turns import Turns
 from chat import connection_identity, wakeups
 from chat.viewer import Viewer
 from chat.wakeups import Announcement
@@ -29,6 +30,8 @@ MAX_CONNECTIONS = 200  # of one user in one process
 TICK = 0.5
 # Seconds between looks at the database for boards that other processes changed, and interrupted runs.
 LOOK = 2.0
+# At least so many viewers, or boards, are checked at a time, and all of them within so many times.
+AT_A_TIME, TIMES = 200, 10
 
 
 class Feed:
@@ -38,6 +41,8 @@ class Feed:
         self._of_project: dict[UUID, set[Viewer]] = {}
         self._of_user: Counter[int] = Counter()
         self._tasks: list[asyncio.Task[None]] = []
+        self._checked: Turns[Viewer] = Turns(AT_A_TIME, TIMES)
+        self._looked_at: Turns[UUID] = Turns(AT_A_TIME, TIMES)
 
     def viewers(self) -> list[Viewer]:
         return [viewer for viewers in self._of_project.values() for viewer in viewers]
@@ -102,16 +107,16 @@ class Feed:
                 logger.exception("The feed cannot look at the database")
 
     async def _look(self) -> None:
-        viewers = self.viewers()
-        sessions = list({viewer.session for viewer in viewers})
-        versions, interrupted = await database.call(_look, list(self._of_project), sessions)
-        for viewer in viewers:
-            project = viewer.identity.project
-            viewer.board_changed(project, versions.get(project, 0), seen=False)
+        projects = self._looked_at.next(lambda: self._of_project)
+        versions, interrupted = await database.call(_look, projects)
+        for project, version in versions.items():
+            for viewer in self._of_project.get(project, ()):
+                viewer.board_changed(project, version, seen=False)
+        for viewer in self.viewers():
             viewer.interrupted(interrupted.get(viewer.session))
 
     async def _expel_unauthorized(self) -> None:
-        viewers = self.viewers()
+        viewers = self._checked.next(self.viewers)
         identities = {viewer.identity for viewer in viewers}
         codes = await database.call(connection_identity.not_allowed, identities)
         for viewer in viewers:
@@ -119,10 +124,10 @@ class Feed:
                 viewer.expel(code)
 
 
-def _look(projects: list[UUID], sessions: list[UUID]) -> tuple[dict[UUID, int], dict[UUID, UUID]]:
+def _look(projects: list[UUID]) -> tuple[dict[UUID, int], dict[UUID, UUID]]:
     """Returns the version of each project's board, and the interrupted run of each session with one."""
     versions = Project.objects.filter(pk__in=projects).values_list("pk", "board_version")
-    return dict(versions), claiming.interrupted(sessions)
+    return dict(versions), claiming.interrupted()
 
 
 _feeds = PerLoop(Feed)

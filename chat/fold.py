@@ -35,7 +35,7 @@ def load(session_id: UUID, start: int = 1, end: int | None = None) -> Transcript
     rows = EventRow.objects.filter(session_id=session_id, seq__gte=start).exclude(finished)
     told = fold(rows.order_by("seq").values_list("seq", "body").iterator(), start, end)
     # Behind the log: whoever goes on with a run says so by an event that is not in here.
-    left = set(map(str, claiming.interrupted([session_id]).values()))
+    left = set(map(str, claiming.interrupted(session_id).values()))
     for exchange in told.exchanges:
         exchange.interrupted = exchange.run in left
     return told

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.http.request import split_domain_port, validate_host
 
@@ -65,31 +64,27 @@ def _scheme(scope: Mapping[str, Any], headers: Headers) -> str:
     return "https" if scope.get("scheme") in ("wss", "https") else "http"
 
 
-def login_of(headers: Headers) -> tuple[Login, User] | None:
-    """Returns the login of these headers, and whose it is.
-
-    A cookie counts only with an origin, which was checked before.
-    """
+def login_of(headers: Headers) -> Login | None:
+    """Returns the login of these headers. A cookie counts only with an origin, which was checked before."""
     kind, _, key = headers.get("authorization", "").partition(" ")
     if kind.lower() == "token":
         return _by_token(key.strip())
     return _by_cookie(headers.get("cookie", "")) if "origin" in headers else None
 
 
-def _by_token(key: str) -> tuple[Login, User] | None:
+def _by_token(key: str) -> Login | None:
     token = find_token(key)
     if token is None:
         return None
-    login = Login(
+    return Login(
         user=token.user.pk,
         name=token.user.get_username(),
         token=token.pk,
         may_write=token.scope == ApiToken.Scope.WRITE,
     )
-    return login, token.user
 
 
-def _by_cookie(cookies: str) -> tuple[Login, User] | None:
+def _by_cookie(cookies: str) -> Login | None:
     try:
         morsel = SimpleCookie(cookies).get(settings.SESSION_COOKIE_NAME)
     except CookieError:
@@ -101,10 +96,9 @@ def _by_cookie(cookies: str) -> tuple[Login, User] | None:
     user = get_user(request)
     if not user.is_authenticated:
         return None
-    login = Login(
+    return Login(
         user=user.pk,
         name=user.get_username(),
         session_key=morsel.value,
         session_hash=user.get_session_auth_hash(),
     )
-    return login, user

@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 
 from agent.models import ChatSession, Membership, Project
 from agent.models.projects import Role
+from agent.support import raw_sql
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -34,6 +35,21 @@ def role_in(user: User | AnonymousUser, project: Project) -> Role | None:
         return Role.OWNER
     roles = Membership.objects.filter(user=user, project=project).values_list("role", flat=True)
     return Role(roles[0]) if roles else None
+
+
+_PROJECT_OF_SESSION = """
+SELECT agent_project.id FROM agent_chatsession
+JOIN agent_project ON agent_project.id = agent_chatsession.project_id
+WHERE agent_chatsession.id = %s AND (agent_project.owner_id = %s OR EXISTS (
+    SELECT 1 FROM agent_membership WHERE project_id = agent_project.id AND user_id = %s
+))
+"""
+
+
+def project_of_session(user_id: int, session_id: UUID) -> UUID | None:
+    """Applies the rule of `projects_of` to one session. Does not check that the user is active."""
+    found = raw_sql.column(_PROJECT_OF_SESSION, session_id, user_id, user_id)
+    return UUID(str(found[0])) if found else None
 
 
 def viewable(pairs: Iterable[tuple[int, UUID]]) -> set[tuple[int, UUID]]:

@@ -19,6 +19,7 @@ from agent.models import ChatSession
 from agent.support import database
 from agent.support.per_loop import PerLoop
 from agent.support.task_group import background_task
+from agent.support.turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -28,8 +29,10 @@ MAX_BYTES = 1_048_576
 # A session's followers are woken at most once in this many seconds for each of them; events that come
 # sooner go out together. About what it takes to wake one follower and to send it a frame.
 WAKE_GAP = 0.0001
-# Seconds between looks at the database for what other processes wrote.
+# Seconds between looks at the database for what other processes wrote; at least so many sessions are
+# looked up at a time, and all of them within so many times.
 LOOK = 0.5
+AT_A_TIME, TIMES = 200, 10
 
 Wake = Callable[[], None]
 
@@ -96,6 +99,7 @@ class FollowedSessions:
     def __init__(self) -> None:
         self._recent: dict[UUID, RecentEvents] = {}
         self._looking: asyncio.Task[None] | None = None
+        self._turns: Turns[RecentEvents] = Turns(AT_A_TIME, TIMES)
 
     def join(self, session: UUID, wake: Wake) -> RecentEvents:
         """Has `wake` called, until `leave`, whenever the session may have new events. It must not block.
@@ -143,9 +147,13 @@ class FollowedSessions:
                 logger.exception("The followed sessions cannot be looked up")
 
     def _quiet(self) -> list[UUID]:
-        """Returns the sessions without an event lately. In the others, the next event reveals a gap."""
+        """Returns, of those whose turn it is, the sessions without an event lately.
+
+        In the others, the next event reveals a gap.
+        """
         since = asyncio.get_running_loop().time() - LOOK
-        return [recent.session for recent in self._recent.values() if recent.woken_at <= since]
+        turn = self._turns.next(self._recent.values)
+        return [recent.session for recent in turn if recent.woken_at <= since]
 
 
 def _last_seqs(sessions: list[UUID]) -> list[tuple[UUID, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -102,10 +102,12 @@ def _with_related(run: Run) -> Run:
     return run
 
 
-def interrupted(sessions: Collection[UUID]) -> dict[UUID, UUID]:
-    """Returns by session, of `sessions`, the run that was started and that no process executes."""
+def interrupted(session: UUID | None = None) -> dict[UUID, UUID]:
+    """Returns by session, of all or of one, the run that was started and that no process executes."""
     expired = Q(lease_until=None) | Q(lease_until__lte=timezone.now())
-    rows = Run.unfinished.filter(expired, session__in=sessions, status=Run.Status.RUNNING)
+    rows = Run.unfinished.filter(expired, status=Run.Status.RUNNING)
+    if session is not None:
+        rows = rows.filter(session=session)
     return dict(rows.values_list("session", "pk"))
 
 

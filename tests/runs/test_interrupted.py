@@ -46,7 +46,7 @@ def test_a_run_is_interrupted_when_it_was_begun_and_nobody_drives_it(
 ) -> None:
     run = begun(session, status, lease)
     assert run.is_interrupted is is_so
-    assert claiming.interrupted([session.pk]) == ({session.pk: run.pk} if is_so else {})
+    assert claiming.interrupted(session.pk) == ({session.pk: run.pk} if is_so else {})
     assert [exchange.interrupted for exchange in fold.load(session.pk).exchanges] == [is_so]
 
 

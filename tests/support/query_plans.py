@@ -164,7 +164,8 @@ def look(cast: dict[str, Any]) -> None:
     sweep.pending_sessions()
     sweep.release_dead_leases()
     async_to_sync(sweep.expire_approvals)()
-    claiming.interrupted([session.pk])
+    claiming.interrupted(session.pk)
+    claiming.interrupted()
     claiming.renew_leases("nobody", [])
     claiming.hand_over("nobody")
 
