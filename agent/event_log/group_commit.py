@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Generic, TypeVar
@@ -160,23 +160,16 @@ class _Write:
         self.entries = entries
         self.apart = apart
         self.batch = Batch()
-        runs = {entry.fence.run for entry in entries if entry.fence}
-        sessions, attempts = _select(
-            (_lock_sessions(), {entry.session for entry in entries}), (_ATTEMPTS, runs)
-        )
-        # Deleted sessions are missing.
-        self.projects = {session: UUID(str(project)) for session, project, _ in sessions}
-        self.last_seq = {session: last_seq for session, _, last_seq in sessions}
-        self.attempts = dict(attempts)
+        self.projects, self.last_seq = _lock_sessions({entry.session for entry in entries})
+        self.attempts = _attempts_of({entry.fence.run for entry in entries if entry.fence})
 
     def all(self) -> Batch:
         for entry in self.entries:
             self.batch.answers.append(self._write(entry))
         if self.batch.frames:
-            with _pipeline():
-                _insert(self.batch.frames)
-                _raise_last_seq({session: self.last_seq[session] for session in self.batch.frames})
-                self._raise_board_versions()
+            _insert(self.batch.frames)
+            _raise_last_seq({session: self.last_seq[session] for session in self.batch.frames})
+            self._raise_board_versions()
         return self.batch
 
     def _write(self, entry: Entry) -> Any:
@@ -212,7 +205,7 @@ class _Write:
             return True
         run = entry.fence.run
         if run not in self.attempts:
-            self.attempts.update(*_select((_ATTEMPTS, {run})))
+            self.attempts.update(_attempts_of({run}))
         return self.attempts.get(run) == entry.fence.attempt
 
     def _number(self, session: UUID, new: Iterable[events.Event]) -> None:
@@ -237,47 +230,34 @@ class _Write:
             self.batch.boards[session] = project, versions[project]
 
 
+def _lock_sessions(ids: set[UUID]) -> tuple[dict[UUID, UUID], dict[UUID, int]]:
+    """Locks the sessions in the order of their ids; returns their projects and last numbers.
+
+    Deleted sessions are missing in the result.
+    """
+    lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
+    query = "SELECT id, project_id, last_seq FROM agent_chatsession WHERE id IN {} ORDER BY id"
+    rows = _select(query + lock, ids)
+    projects = {session: UUID(str(project)) for session, project, _ in rows}
+    return projects, {session: last_seq for session, _, last_seq in rows}
+
+
+def _attempts_of(runs: set[UUID]) -> dict[UUID, int]:
+    return dict(_select("SELECT id, attempt FROM agent_run WHERE id IN {}", runs))
+
+
 # Raw SQL, since these statements make up most of the cost of an event.
 
-_ATTEMPTS = "SELECT id, attempt FROM agent_run WHERE id IN {}"
 
-
-def _lock_sessions() -> str:
-    """Returns the query that locks sessions, in the order of their ids."""
-    lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
-    return (
-        f"SELECT id, project_id, last_seq FROM agent_chatsession WHERE id IN {{}} ORDER BY id{lock}"
-    )
-
-
-@contextmanager
-def _pipeline() -> Iterator[None]:
-    """Sends the statements of the block without waiting for each other's results, with PostgreSQL."""
-    if connection.vendor != "postgresql":
-        yield
-        return
-    connection.ensure_connection()
-    with connection.wrap_database_errors, connection.connection.pipeline():
-        yield
-
-
-def _select(*queries: tuple[str, set[UUID]]) -> list[list[tuple[Any, ...]]]:
-    """Returns the rows of each query for its ids. The first column of a row is the id."""
+def _select(query: str, ids: set[UUID]) -> list[tuple[Any, ...]]:
+    """Returns the rows of `query` for `ids`. Its first column is the id."""
+    if not ids:
+        return []
     to_key = _key_function()
-    executed = []
-    with ExitStack() as until_read:
-        with _pipeline():
-            for query, ids in queries:
-                of_key = {to_key(value): value for value in ids}
-                cursor = until_read.enter_context(connection.cursor())
-                if of_key:
-                    places = f"({','.join(['%s'] * len(of_key))})"
-                    cursor.execute(query.format(places), list(of_key))
-                executed.append((cursor, of_key))
-        return [
-            [(of_key[key], *others) for key, *others in cursor.fetchall()] if of_key else []
-            for cursor, of_key in executed
-        ]
+    of_key = {to_key(value): value for value in ids}
+    with connection.cursor() as cursor:
+        cursor.execute(query.format(f"({','.join(['%s'] * len(of_key))})"), list(of_key))
+        return [(of_key[key], *others) for key, *others in cursor.fetchall()]
 
 
 def _key_function() -> Callable[[UUID], UUID | str]:
