@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +22,24 @@ pytest_plugins = [
     "tests.support.firefox",
     "tests.support.batch",
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begins long tests first, in each of the workers, so that none of them is left at the end."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    modules: dict[Path, list[pytest.Item]] = {}  # whose tests share what they start
+    others = []
+    for item in items:
+        is_long = item.get_closest_marker("long") is not None
+        (modules.setdefault(item.path, []) if is_long else others).append(item)
+    size = -(-len(items) // workers)  # so many of the list each worker begins with
+    items.clear()
+    for number in range(workers):
+        own = [*chain.from_iterable([*modules.values()][number::workers])]
+        items += [*own, *others[: size - len(own)]]
+        del others[: size - len(own)]
+    items += others
+
 
 _connect = socket.socket.connect
 

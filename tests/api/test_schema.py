@@ -88,6 +88,7 @@ def own_token(server: ServerProcess) -> str:
     return str(uuid.UUID(key))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("caller", ["token", "cookie"])
 async def test_no_answer_is_a_fault_or_undocumented(
     server: ServerProcess, tmp_path: Path, caller: str

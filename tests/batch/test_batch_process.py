@@ -130,6 +130,7 @@ def test_it_is_interrupted_while_a_pipe_says_nothing(modelled: Command) -> None:
     assert modelled.statuses() == ["succeeded"]  # half a line is no message
 
 
+@pytest.mark.long
 def test_what_failed_before_is_not_done_again_and_still_counts(
     modelled: Command, model: Model, answering: ModelServer, file: str, out: Path
 ) -> None:
@@ -286,6 +287,7 @@ def test_what_an_interrupted_batch_hands_over_a_server_finishes_and_the_next_sta
     check_all_done_once(modelled, out)
 
 
+@pytest.mark.long
 @pytest.mark.postgresql
 @pytest.mark.redis
 def test_workers_drive_a_batch_where_there_are_workers(tmp_path: Path, model: Model) -> None:

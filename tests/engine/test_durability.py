@@ -41,6 +41,7 @@ def server(make_server: Callable[..., ServerProcess], model: ModelServer) -> Ser
     return make_server(OPENAI_API_KEY="key", OPENAI_BASE_URL=model.base_url)
 
 
+@pytest.mark.long
 async def test_killed_again_and_again_the_server_loses_nothing_and_does_nothing_twice(
     server: ServerProcess,
 ) -> None:

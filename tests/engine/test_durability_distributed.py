@@ -17,7 +17,7 @@ from tests.support.cluster import own_postgresql
 from tests.support.deployment import Deployment, deployed
 from tests.support.durability import all_running, damage
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.redis]
+pytestmark = [pytest.mark.long, pytest.mark.postgresql, pytest.mark.redis]
 
 SESSIONS = 10
 SOON = (0.1, 0.5)  # seconds that a call of the model takes

@@ -17,7 +17,7 @@ from agent.event_log.phases import Phase
 from tests.support.distributed import Site, eventually, running
 from tests.support.server import ServerProcess, WorkerProcess, is_last, send, until, watching
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.redis]
+pytestmark = [pytest.mark.long, pytest.mark.postgresql, pytest.mark.redis]
 
 Frame = dict[str, Any]
 

@@ -57,6 +57,7 @@ def _insert(database: sqlite3.Connection, table: str, known: dict[str, Any]) -> 
     database.execute(f"INSERT INTO {table} ({','.join(row)}) VALUES ({marks})", list(row.values()))
 
 
+@pytest.mark.long
 def test_live_events_and_a_reload_show_the_same_after_every_event(visit: Visit) -> None:
     page = visit.page
     frames = story.story()

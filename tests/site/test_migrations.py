@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.server import ROOT, environment
 
 # More rows than one batch of the migration.
@@ -52,6 +54,7 @@ print(json.dumps([
 """
 
 
+@pytest.mark.long
 def test_tasks_and_memories_of_an_older_version_are_found_by_their_texts(tmp_path: Path) -> None:
     env = {**environment(tmp_path), "DJANGO_SETTINGS_MODULE": "samurai_site.settings"}
     for program in (FILL, CHECK):

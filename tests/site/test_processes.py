@@ -65,6 +65,7 @@ def test_settings_that_do_not_go_together_stop_the_start_and_say_what_to_set(
 # -- servers ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.postgresql
 @pytest.mark.redis
 def test_of_servers_on_one_postgresql_all_have_redis_or_there_is_one(tmp_path: Path) -> None:
@@ -91,6 +92,7 @@ def test_of_servers_on_one_postgresql_all_have_redis_or_there_is_one(tmp_path: P
                 server.stop(signal.SIGKILL)
 
 
+@pytest.mark.long
 @pytest.mark.postgresql
 async def test_a_server_takes_its_place_again_when_postgresql_was_away(tmp_path: Path) -> None:
     lock = f"locktype = 'advisory' AND objid = {LOCK_ID}"

@@ -22,6 +22,7 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
         yield url
 
 
+@pytest.mark.long
 def test_every_query_finds_its_rows_by_an_index(url: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.support.query_plans"],

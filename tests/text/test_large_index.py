@@ -52,6 +52,7 @@ def test_a_rare_word_counts_more_and_of_common_words_the_newest_is_found(tmp_pat
     is_found(found(tmp_path, *QUERIES))
 
 
+@pytest.mark.long
 @pytest.mark.postgresql
 def test_both_databases_find_the_same_first(tmp_path: Path) -> None:
     with new_database() as url:
