@@ -23,9 +23,9 @@ run: $(VENV)/installed ## serve on http://127.0.0.1:8000 (HOST, PORT)
 	    --ws websockets-sansio --ws-max-size 1048576 --ws-per-message-deflate false \
 	    --loop uvloop --no-access-log --timeout-graceful-shutdown 2'
 
-# Four workers, each with a server and a browser: tests wait half of their time, so that two cores carry them.
+# Three workers, each with a server and a browser: with more, two cores take longer.
 test: $(VENV)/installed-dev ## run the tests (ARGS="-k words" for some of them, "-n 0" in one process)
-	@$(BIN)/pytest --numprocesses 4 --dist worksteal $(ARGS)
+	@$(BIN)/pytest --numprocesses 3 --dist worksteal $(ARGS)
 
 check: $(VENV)/installed-dev check-page ## check lint, format, types, imports, templates, migrations, scripts and styles
 	$(BIN)/ruff check .
