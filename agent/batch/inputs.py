@@ -68,7 +68,8 @@ def _without_duplicates(read: Iterable[Item | Unread]) -> Iterator[Item | Unread
         if not isinstance(one, Item):
             yield one
         elif one.id in seen:
-            yield Unread(one.line, f"duplicate id {one.id!r}, first in line {seen[one.id]}")
+            first = "the same line" if seen[one.id] == one.line else f"line {seen[one.id]}"
+            yield Unread(one.line, f"duplicate id {one.id!r}, first in {first}")
         else:
             seen[one.id] = one.line
             yield one

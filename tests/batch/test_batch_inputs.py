@@ -185,6 +185,17 @@ def test_a_line_of_other_bytes_among_utf_8_and_a_zero_byte_are_named(tmp_path: P
 # -- JSON ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("between", "line", "where"), [("", 1, "the same line"), ("\n", 2, "line 1")]
+)
+def test_a_duplicate_id_is_named_with_the_place_of_the_first(
+    tmp_path: Path, between: str, line: int, where: str
+) -> None:
+    array = f'[{{"id": 1, "message": "a"}},{between}{{"id": 1, "message": "b"}}]'
+    found = reasons(read(tmp_path, "wishes.json", array))
+    assert found == {line: f"duplicate id 1, first in {where}"}
+
+
 @pytest.mark.parametrize("name", ["wishes.json", "-"])
 def test_an_array_of_objects_is_read_and_what_is_none_in_it_is_named(
     tmp_path: Path, name: str

@@ -47,6 +47,21 @@ def boss(db: None) -> User:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("address", "line"),
+    [
+        ("", "Model: small-model at OpenAI"),
+        ("http://127.0.0.1:9/v1", "Model: small-model at 127.0.0.1:9"),
+        ("http://me:secret@models.test/v1", "Model: small-model at models.test"),
+    ],
+)
+def test_the_start_names_the_model_and_its_server(settings: Any, address: str, line: str) -> None:
+    settings.OPENAI_API_KEY, settings.OPENAI_BASE_URL = "key", address
+    settings.SAMURAI_MODEL = "small-model"
+    assert set_up()[1] == line
+
+
+@pytest.mark.django_db
 def test_the_first_start_makes_an_owner_without_password_and_a_project_to_begin_with() -> None:
     set_up()
     user = User.objects.get()

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.urls import reverse
 
 from agent.accounts.sign_in import make_token, owner
-from agent.llm.factory import model_notice
+from agent.llm.factory import has_server, model_notice
 from agent.models import ChatSession, Project
 
 SAMPLE_NAME = "Clinic booking"
@@ -42,9 +42,17 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
         create_first_project()
         self.stdout.write(sign_in_line(site_address(host, port)))
-        self.stdout.write(model_notice())
+        self.stdout.write(model_line())
         for line in reach_lines(host, port):
             self.stdout.write(line)
+
+
+def model_line() -> str:
+    """Returns which model answers, and where its server is."""
+    if not has_server():
+        return model_notice()
+    host = urlsplit(settings.OPENAI_BASE_URL).netloc.rpartition("@")[2]  # without a password
+    return f"Model: {model_notice()} at {host or 'OpenAI'}"
 
 
 def create_first_project() -> None:
