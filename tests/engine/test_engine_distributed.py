@@ -204,7 +204,7 @@ async def test_a_worker_that_froze_while_it_wrote_holds_up_nobody(site: Site) ->
         finally:
             frozen.send_signal(signal.SIGCONT)
         assert await eventually(
-            lambda: "Another worker has already ended job" in frozen.log.read_text()
+            lambda: "Another worker has already ended job" in frozen.log.read_text(), TAKEN_OVER
         )
         assert "Traceback" not in frozen.log.read_text()
         assert frozen.process.poll() is None
