@@ -65,7 +65,7 @@ class _Fold:
         self.transcript = Transcript()
         self.start, self.end = start, end
         self._runs: dict[UUID, Exchange] = {}
-        self._changes: dict[UUID, Change] = {}  # the last one of each object
+        self._changes: dict[str, Change] = {}  # the last one of each object
 
     def is_past(self, seq: int) -> bool:
         return self.end is not None and seq >= self.end
@@ -87,6 +87,8 @@ class _Fold:
             self.give_up(seq)
         elif self._is_wanted(event):
             self._take(event)
+        elif isinstance(event, events.Change) and not self.is_past(seq):
+            self._note_change(_change(event))  # of a run that is not shown; the board shows it
 
     def give_up(self, seq: int) -> None:
         if not self.is_past(seq):
@@ -148,22 +150,29 @@ class _Fold:
                 _take_message(run, event)
 
     def _take_change(self, event: events.Change) -> None:
-        change = Change(
-            seq=event.seq,
-            object=event.object,
-            id=str(event.id),
-            text=event.words()["change"],
-            by=event.by or "",
-            at=event.timestamp,
-            brief=event.words()["summary"],
-        )
+        change = _change(event)
         if event.run is None:
             self.transcript.entries.append(change)
         else:
             self._run(event.run).changes.append(change)
-        if (last := self._changes.get(event.id)) is not None:
+        self._note_change(change)
+
+    def _note_change(self, change: Change) -> None:
+        if (last := self._changes.get(change.id)) is not None:
             last.undoable = False
-        self._changes[event.id] = self.transcript.fresh[change.id] = change
+        self._changes[change.id] = self.transcript.fresh[change.id] = change
+
+
+def _change(event: events.Change) -> Change:
+    return Change(
+        seq=event.seq,
+        object=event.object,
+        id=str(event.id),
+        text=event.words()["change"],
+        by=event.by or "",
+        at=event.timestamp,
+        brief=event.words()["summary"],
+    )
 
 
 def _said(event: events.Message) -> Said:

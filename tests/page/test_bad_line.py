@@ -196,4 +196,4 @@ def check(visit: Visit, page: Page, said: list[str]) -> None:
     assert sorted(titles) == sorted(f"Write chapter {number}" for number in range(1, 13))
     for title in titles:
         assert sum(f"“{title}”" in answer for answer in answers) == 1
-    visit.wait(lambda: visit.shown() == visit.reloaded())
+    assert visit.shown() == visit.reloaded()
