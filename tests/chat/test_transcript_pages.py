@@ -56,6 +56,29 @@ def test_all_runs_that_are_not_over_are_shown_at_first(session: ChatSession) -> 
     assert shown(transcript_pages.newest(session.pk)) == questions(50 - waiting + 1, 50)
 
 
+def test_what_a_run_that_is_not_shown_changes_after_the_last_message_is_fresh(
+    session: ChatSession,
+) -> None:
+    runs = fill(session.pk, transcript_pages.NEWEST + 1)
+    task = uuid4()
+    change = events.Change(
+        runs[0],
+        object="task",
+        id=task,
+        action="created",
+        before=None,
+        after={"title": "Late", "status": "pending"},
+        by="alice",
+    )
+    seq = fold.load(session.pk).last_seq + 1
+    row = Event(session=session, seq=seq, run_id=runs[0], type="change", body=change.frame(seq))
+    row.save()
+    told = transcript_pages.newest(session.pk)
+    assert str(runs[0]) not in [run.run for run in told.exchanges]
+    assert told.fresh == fold.load(session.pk).fresh
+    assert str(task) in told.fresh
+
+
 def test_parts_make_up_the_whole_without_gap_or_overlap(session: ChatSession) -> None:
     fill(session.pk, 100)
     told = transcript_pages.newest(session.pk)
