@@ -15,15 +15,14 @@ from agent.models import Event, Run
 from chat import fold
 from chat.transcript import Change, Gap, Transcript
 
-# Messages that a page shows at first, if no more are unfinished, and that each further part has.
+# Messages that a page shows at first, unless an earlier one is unfinished, and that each further part has.
 NEWEST = 10
 PART = 24
 
 
 def newest(session_id: UUID) -> Transcript:
     """Returns the end of the session: all runs that are not over are in it."""
-    unfinished = Run.unfinished.filter(session=session_id).count()  # the newest: they take turns
-    start = _start(_messages(session_id), max(NEWEST, unfinished))
+    start = _start(_messages(session_id), max(NEWEST, _from_first_unfinished(session_id)))
     told = fold.load(session_id, start)
     if start > 1:
         told.entries.insert(0, Gap(1, start))
@@ -64,6 +63,14 @@ def where(session_id: UUID, kind: str, key: str) -> tuple[int, UUID | None] | No
         run = found.pk
     first = events.filter(run=run).order_by("seq").values_list("seq", flat=True).first()
     return None if first is None else (first, run)
+
+
+def _from_first_unfinished(session_id: UUID) -> int:
+    """Returns how many runs the session has from its first one on that is not over; 0 without such."""
+    first = Run.unfinished.filter(session=session_id).order_by("number").first()
+    if first is None:
+        return 0
+    return Run.objects.filter(session=session_id, number__gte=first.number).count()
 
 
 Messages = QuerySet[Event, int]

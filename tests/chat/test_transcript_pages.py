@@ -52,8 +52,12 @@ def test_of_a_long_session_the_newest_part_is_shown(session: ChatSession) -> Non
 def test_all_runs_that_are_not_over_are_shown_at_first(session: ChatSession) -> None:
     waiting = transcript_pages.NEWEST + 5
     runs = fill(session.pk, 50)
+    wanted = questions(50 - waiting + 1, 50)
     Run.objects.filter(pk__in=runs[-waiting:]).update(status="queued")
-    assert shown(transcript_pages.newest(session.pk)) == questions(50 - waiting + 1, 50)
+    assert shown(transcript_pages.newest(session.pk)) == wanted
+    # A plan that waits, and behind it messages that were cancelled.
+    Run.objects.filter(pk__in=runs[1 - waiting :]).update(status="cancelled")
+    assert shown(transcript_pages.newest(session.pk)) == wanted
 
 
 def test_what_a_run_that_is_not_shown_changes_after_the_last_message_is_fresh(
