@@ -30,8 +30,9 @@ MAX_CONNECTIONS = 200  # of one user in one process
 TICK = 0.5
 # Seconds between looks at the database for boards that other processes changed, and interrupted runs.
 LOOK = 2.0
-# At least so many viewers, or boards, are checked at a time, and all of them within so many times.
-AT_A_TIME, TIMES = 200, 10
+# At least so many viewers, or boards, are checked at a time, and all of them within so many times: a viewer
+# that has lost access is expelled within a second.
+AT_A_TIME, TIMES = 200, 2
 
 
 class Feed:

@@ -32,7 +32,7 @@ WAKE_GAP = 0.0001
 # Seconds between looks at the database for what other processes wrote; at least so many sessions are
 # looked up at a time, and all of them within so many times.
 LOOK = 0.5
-AT_A_TIME, TIMES = 200, 10
+AT_A_TIME, TIMES = 200, 4
 
 Wake = Callable[[], None]
 
