@@ -13,10 +13,12 @@ from agent.support import raw_sql
 MESSAGES = 200  # the latest ones
 
 
+# All three statuses are named, so that the short index of unfinished runs is used.
 _HELLO = """
 SELECT agent_chatsession.last_seq, agent_project.board_version, (
     SELECT id FROM agent_run
-    WHERE session_id = agent_chatsession.id AND status IN ('running', 'waiting')
+    WHERE session_id = agent_chatsession.id
+        AND status IN ('queued', 'running', 'waiting') AND status <> 'queued'
     ORDER BY number LIMIT 1
 )
 FROM agent_chatsession JOIN agent_project ON agent_project.id = agent_chatsession.project_id

@@ -124,25 +124,32 @@ def partial_answer(run: Run) -> str:
     return text
 
 
-# The position at which a run was queued, found from the end of the log: what is older is not read.
-_QUEUED_AT = """
-COALESCE((
-    SELECT seq FROM agent_event
-    WHERE session_id = %s AND run_id = %s AND type = 'run' AND body LIKE '%%"status":"queued"%%'
-    ORDER BY seq DESC LIMIT 1
-), 0)
+# So many events from the end of the log are read at first, and four times as many each further time.
+_PART = 100
+_EVENTS = """
+SELECT body FROM agent_event
+WHERE session_id = %s AND seq > %s AND seq <= %s AND run_id = %s AND type IN (%s, 'run')
+ORDER BY seq DESC
 """
 
 
 def events_of(run: Run, kind: type[E]) -> list[E]:
-    """Returns the run's events of one type, in order."""
-    # The type is part of the statement, not a parameter: only then SQLite uses the partial index.
-    query = (
-        f"SELECT body FROM agent_event WHERE session_id = %s AND type = '{kind.type}'"
-        f" AND run_id = %s AND seq > {_QUEUED_AT} ORDER BY seq"
-    )
-    bodies = raw_sql.column(query, *[run.session_id, run.pk] * 2)
-    return [event for event in map(events.read, bodies) if isinstance(event, kind)]
+    """Returns the run's events of one type, in order.
+
+    Reads from the end of the log back to where the run was queued, however much is before.
+    """
+    (end,) = raw_sql.column("SELECT last_seq FROM agent_chatsession WHERE id = %s", run.session_id)
+    found: list[E] = []
+    part = _PART
+    while end > 0:
+        bodies = raw_sql.column(_EVENTS, run.session_id, end - part, end, run.pk, str(kind.type))
+        for event in map(events.read, bodies):
+            if isinstance(event, events.Run) and event.status == Run.Status.QUEUED:
+                return found[::-1]
+            if isinstance(event, kind):
+                found.append(event)
+        end, part = end - part, part * 4
+    return found[::-1]
 
 
 def duration_ms(run: Run) -> int:

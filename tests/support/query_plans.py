@@ -21,6 +21,7 @@ import django
 
 # Rows of each kind in the one project, and rows of a growing table that one query may read.
 SIZE, BOUND = 2000, 1300
+LONG = 1400  # runs of the session that is looked at
 GROWING = (
     *("agent_event", "agent_run", "agent_message", "agent_chatsession", "agent_feedback"),
     *("agent_planrevision", "agent_planstep", "agent_phaseresult", "agent_approval"),
@@ -35,7 +36,9 @@ Statement = tuple[str, Any]
 
 
 def fill() -> dict[str, Any]:
-    """Makes a project of `SIZE` tasks and memories, and `SIZE` runs in sessions of twenty."""
+    """Makes a project of `SIZE` tasks and memories, and `SIZE` runs: most in one session, which is
+    returned, the others in sessions of five.
+    """
     from django.contrib.auth.models import User
 
     from agent.models import ChatSession, Memory, MemoryRevision, Project, Task
@@ -59,10 +62,11 @@ def fill() -> dict[str, Any]:
     )
     sessions = ChatSession.objects.bulk_create(
         ChatSession(project=project, title=f"Session {n}", created_by=alice)
-        for n in range(SIZE // 20)
+        for n in range((SIZE - LONG) // 5 + 1)
     )
-    for session in sessions:
-        fill_session(session.pk, 20)
+    for session in sessions[:-1]:
+        fill_session(session.pk, 5)
+    fill_session(sessions[-1].pk, LONG)
     _fill_plans()
     return {"alice": alice, "project": project, "session": sessions[-1]}
 
