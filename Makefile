@@ -84,7 +84,7 @@ $(VENV)/installed: requirements.lock | $(BIN)/pip
 	@touch $@
 
 $(VENV)/installed-dev: requirements-dev.lock | $(BIN)/pip
-	$(PIP) install --require-hashes -r requirements-dev.lock
+	$(PIP) install --no-compile --require-hashes -r requirements-dev.lock
 	@touch $@ $(VENV)/installed
 
 node_modules/.package-lock.json: package.json package-lock.json
