@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, Locator, Page, Route
 
 from tests.support.browser import Visit
 
@@ -180,9 +180,8 @@ def change_behind(visit: Visit, **fields: str) -> Locator:
     """Opens the first task and changes it as a program does, without the page learning of it."""
     page = with_board(visit)
     page.route("**/board/", lambda route: route.abort())
-    detail = opened(page, "Patient sign-up")
-    visit.wait(lambda: detail.get_by_label("Title").get_attribute("data-was") == "Patient sign-up")
-    page.wait_for_load_state("networkidle")
+    with page.expect_response("**/api/tasks/*/"):
+        detail = opened(page, "Patient sign-up")
     key = page.locator(".task").first.get_attribute("data-key")
     answer = page.evaluate(
         """async ([path, body]) => {
@@ -214,6 +213,20 @@ def test_who_would_write_over_anothers_words_is_told_of_them(visit: Visit) -> No
     assert detail.get_by_label("Title").input_value() == "Mine"
     assert ("Theirs",) in visit.server.rows("SELECT title FROM agent_task")
     visit.troubles.clear()  # likewise
+
+
+def test_what_is_saved_before_the_version_came_overwrites_nobody(visit: Visit) -> None:
+    page = with_board(visit)
+    held: list[Route] = []
+    page.route("**/api/tasks/*/", lambda route: held.append(route), times=1)
+    detail = opened(page, "Patient sign-up")
+    detail.get_by_label("Title").fill("Mine")
+    detail.get_by_label("Title").press("Enter")
+    visit.wait(lambda: bool(held))
+    visit.server.change("UPDATE agent_task SET title = 'Theirs' WHERE title = 'Patient sign-up'")
+    held[0].continue_()
+    detail.get_by_text("Changed to “Theirs” by someone else.").wait_for()
+    assert ("Theirs",) in visit.server.rows("SELECT title FROM agent_task")
 
 
 def test_what_cannot_be_saved_is_told_beside_it(visit: Visit) -> None:

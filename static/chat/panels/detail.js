@@ -19,6 +19,7 @@ import * as board from "./board.js";
  * @property {HTMLElement} row
  * @property {HTMLElement} box
  * @property {string | null} version
+ * @property {Promise<void>} loaded
  */
 /** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Field */
 /** @typedef {Pick<Memory, "title" | "content" | "kind" | "category">} MemoryFields */
@@ -67,14 +68,14 @@ function open(row, button) {
   button.setAttribute("aria-expanded", "true");
   row.append(box);
   /** @type {Detail} */
-  const detail = { id: row.dataset.key ?? "", object, row, box, version: null };
+  const detail = { id: row.dataset.key ?? "", object, row, box, version: null, loaded: saving };
   current = detail;
   const form = find(box, "form");
   form?.addEventListener("change", (event) => save(detail, /** @type {Field} */ (event.target)));
   form?.addEventListener("submit", (event) => event.preventDefault());
   findSlot(box, "more")?.addEventListener("toggle", () => loadMore(detail));
   fill(detail, (object === "task" ? board.tasks : board.memories).get(detail.id));
-  load(detail);
+  detail.loaded = load(detail);
 }
 
 function close() {
@@ -132,14 +133,16 @@ function save(detail, field) {
 async function saveField(detail, field, isRetry = false) {
   if (!isEdited(field)) return;
   const { name, value, dataset } = field;
+  const shown = dataset.was;
+  await detail.loaded; // without its version the change of somebody else would be overwritten
+  if (dataset.was !== shown) return showConflict(detail, field);
   const options = { body: { [name]: value }, match: detail.version };
   const response = await request("PATCH", savingPath(detail), options);
   if (response?.status === 412 && !isRetry) {
-    const before = dataset.was;
     await load(detail);
     // Somebody changed another field: this is no conflict.
-    if (dataset.was === before) await saveField(detail, field, true);
-    else showNote(detail, `Changed to “${dataset.was}” by someone else. Your text is kept; edit it to save.`);
+    if (dataset.was === shown) await saveField(detail, field, true);
+    else showConflict(detail, field);
   } else if (response?.ok) {
     detail.version = response.version;
     dataset.was = value;
@@ -147,6 +150,11 @@ async function saveField(detail, field, isRetry = false) {
   } else {
     showNote(detail, errorText(response, UNSAVED));
   }
+}
+
+/** @type {(detail: Detail, field: Field) => void} */
+function showConflict(detail, { dataset }) {
+  showNote(detail, `Changed to “${dataset.was}” by someone else. Your text is kept; edit it to save.`);
 }
 
 /** @type {(detail: Detail, text: string) => void} */
