@@ -152,7 +152,7 @@ def test_the_tab_tells_what_is_going_on_to_who_looks_elsewhere(visit: Visit) -> 
 
 def test_who_wants_it_is_notified_of_a_plan_that_waits(visit: Visit) -> None:
     visit.context.grant_permissions(["notifications"])
-    visit.context.add_init_script(
+    visit.page.add_init_script(
         """window.told = [];
         window.Notification = class extends EventTarget {
           static permission = "granted";
@@ -176,7 +176,7 @@ def test_who_wants_it_is_notified_of_a_plan_that_waits(visit: Visit) -> None:
 
 def test_where_a_page_may_not_notify_the_event_is_shown_all_the_same(visit: Visit) -> None:
     user = visit.server.rows("SELECT id FROM auth_user WHERE username = 'alice'")[0][0]
-    visit.context.add_init_script(
+    visit.page.add_init_script(
         f"""localStorage.setItem("samurai.notify.{user}", "1");
         window.Notification = class {{
           static permission = "granted";

@@ -70,7 +70,15 @@ def by_polling(visit: Visit) -> None:
     )
 
 
-TRANSPORTS = pytest.mark.parametrize("block", [over_websocket, over_stream, by_polling])
+_alters = pytest.mark.own_context
+TRANSPORTS = pytest.mark.parametrize(
+    "block",
+    [
+        over_websocket,
+        pytest.param(over_stream, marks=_alters),
+        pytest.param(by_polling, marks=_alters),
+    ],
+)
 
 
 # -- messages that wait ----------------------------------------------------------------------------

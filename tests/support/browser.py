@@ -36,7 +36,7 @@ NORMALISED = """() => ["entries", "panels"].map((id) => {
 STATUSES = "() => [...document.querySelectorAll('.exchange')].map((one) => one.dataset.status)"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -45,6 +45,36 @@ def browser() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+def new_context(browser: Browser, **how: Any) -> BrowserContext:
+    context: BrowserContext = browser.new_context(timezone_id="Asia/Tokyo", **how)
+    context.set_default_timeout(PATIENCE * 1000)
+    return context
+
+
+class KeptContext:
+    """The context of one visit after the other: its cache has the scripts, and nothing else is left."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.context = new_context(browser)
+        # These cannot be undone: a test that needs them is marked `own_context`.
+        self.context.add_init_script = self.context.route_web_socket = None  # type: ignore[assignment,method-assign]
+
+    def visit(self, server: ServerProcess) -> Visit:
+        """Begins a visit, without what the one before it left."""
+        self.context.clear_cookies()
+        self.context.clear_permissions()
+        self.context.unroute_all()
+        self.context.set_offline(False)
+        visit = Visit(self.context.browser, server, context=self.context)
+        stored = {"origin": server.url, "storageTypes": "local_storage,session_storage,indexeddb"}
+        self.context.new_cdp_session(visit.page).send("Storage.clearDataForOrigin", stored)
+        return visit
+
+    def end(self) -> None:
+        for page in self.context.pages:
+            page.close()
 
 
 class Visit:
@@ -60,6 +90,7 @@ class Visit:
         name: str = "alice",
         *,
         url: str = "",
+        context: BrowserContext | None = None,
         **how: Any,
     ):
         self.server = server
@@ -67,8 +98,7 @@ class Visit:
         self.has_touch = how.get("has_touch", False)
         self.troubles: list[str] = []
         self.hosts: set[str] = set()
-        self.context: BrowserContext = browser.new_context(timezone_id="Asia/Tokyo", **how)
-        self.context.set_default_timeout(PATIENCE * 1000)
+        self.context = context or new_context(browser, **how)
         # Named for the path below which the site is.
         cookie_name = "_".join(["sessionid", *filter(None, urlsplit(self.url).path.split("/"))])
         cookie = {"name": cookie_name, "value": server.cast[name]["cookie"], "url": self.url}
@@ -144,10 +174,23 @@ class Visit:
         return text
 
 
+@pytest.fixture(scope="package")
+def kept_context(browser: Browser) -> KeptContext:
+    return KeptContext(browser)
+
+
 @pytest.fixture
-def visit(browser: Browser, server: ServerProcess) -> Iterator[Visit]:
-    visit = Visit(browser, server)
-    yield visit
-    visit.context.close()
+def visit(
+    request: pytest.FixtureRequest, browser: Browser, server: ServerProcess
+) -> Iterator[Visit]:
+    if request.node.get_closest_marker("own_context"):
+        visit = Visit(browser, server)
+        yield visit
+        visit.context.close()
+    else:
+        kept: KeptContext = request.getfixturevalue("kept_context")
+        visit = kept.visit(server)
+        yield visit
+        kept.end()
     assert visit.troubles == []
     assert visit.hosts == {urlsplit(server.url).netloc}
