@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
@@ -124,11 +124,11 @@ async def test_the_official_client_is_interrupted_and_resumes(server: ServerProc
 
 @pytest.mark.node
 async def test_the_official_client_is_told_of_a_failure(
-    make_server: Callable[..., ServerProcess],
+    scripted_model: ModelServer,
+    scripted_server: ServerProcess,
 ) -> None:
-    with ModelServer(by_schema(analysis=error(401, "No such key"))) as model:
-        server = make_server(OPENAI_API_KEY="key", OPENAI_BASE_URL=model.base_url)
-        told, _ = await official(server, {"runId": "one"})
+    scripted_model.handler = by_schema(analysis=error(401, "No such key"))
+    told, _ = await official(scripted_server, {"runId": "one"})
     assert (told[-1]["type"], told[-1]["code"]) == ("RUN_ERROR", "model_refused")
     started = [event["stepName"] for event in told if event["type"] == "STEP_STARTED"]
     finished = [event["stepName"] for event in told if event["type"] == "STEP_FINISHED"]

@@ -79,11 +79,12 @@ async def test_a_run_that_waits_for_a_person_answers_so_and_so_does_one_behind_i
     assert (behind.status_code, behind.json()["status"]) == (202, "queued")
 
 
-async def test_a_failed_run_is_a_bad_gateway(make_server: Callable[..., ServerProcess]) -> None:
-    with ModelServer(by_schema(analysis=error(401, "No such key"))) as model:
-        server = make_server(OPENAI_API_KEY="key", OPENAI_BASE_URL=model.base_url)
-        async with client(server) as api:
-            answer = await api.post(chat(server), json={"message": "Hello"})
+async def test_a_failed_run_is_a_bad_gateway(
+    scripted_model: ModelServer, scripted_server: ServerProcess
+) -> None:
+    scripted_model.handler = by_schema(analysis=error(401, "No such key"))
+    async with client(scripted_server) as api:
+        answer = await api.post(chat(scripted_server), json={"message": "Hello"})
     assert answer.status_code == 502
     told = answer.json()
     assert (told["code"], told["retryable"]) == ("model_refused", False)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +17,7 @@ from agent.runs.runs import MAX_QUEUE
 from chat.feed import MAX_CONNECTIONS
 from chat.flow_control import MAX_BYTES, MAX_EVENTS, PATIENCE, Window
 from tests.support.model_server import Gate, ModelServer, by_schema, held, said
-from tests.support.server import ROOT, ServerProcess, is_last, receive, say, send, until, watching
+from tests.support.server import ServerProcess, is_last, receive, say, send, until, watching
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 
@@ -189,15 +187,10 @@ async def test_a_flood_of_frames_is_rejected_and_others_notice_nothing(
         assert (await say(good, "Hello"))[-1]["type"] == "complete"
 
 
-def fill_session(server: ServerProcess, exchanges: int) -> None:
-    command = [sys.executable, "-m", "tests.support.long_session", server.session, str(exchanges)]
-    subprocess.run(command, cwd=ROOT, env=server.env, check=True)
-
-
 async def test_acknowledgements_count_as_frames_only_when_they_acknowledge_nothing_new(
     server: ServerProcess,
 ) -> None:
-    fill_session(server, 50)
+    server.fill("long_session", server.session, 50)
     async with watching(server) as socket:
         frames = [await receive(socket) for _ in range(1_024)]
         for frame in frames:

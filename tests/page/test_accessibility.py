@@ -119,7 +119,10 @@ def test_the_panels_break_no_rule(visit: Visit) -> None:
 
 @axe
 def test_a_run_while_it_works_and_a_failed_one_break_no_rule(
-    browser: Browser, make_server: Callable[..., ServerProcess]
+    browser: Browser,
+    make_server: Callable[..., ServerProcess],
+    scripted_model: ModelServer,
+    scripted_server: ServerProcess,
 ) -> None:
     with socket.socket() as silent:  # takes connections and never answers
         silent.bind(("127.0.0.1", 0))
@@ -135,13 +138,12 @@ def test_a_run_while_it_works_and_a_failed_one_break_no_rule(
     analysis = {"intent": "question", "summary": "Asks", "needs_tools": False, "question": ""}
     cut_off = events([chunk("Half an ")], done=False, cut=True)
     handler = by_schema(analysis=said(analysis), memory=said({"notes": []}), answer=cut_off)
-    with ModelServer(handler) as model_server:
-        server = make_server(OPENAI_API_KEY="key", OPENAI_BASE_URL=model_server.base_url)
-        visit = Visit(browser, server)
-        page = visit.live()
-        visit.say("Tell me")
-        visit.wait_for("failed")
-        check(page, "failed")
+    scripted_model.handler = handler
+    visit = Visit(browser, scripted_server)
+    page = visit.live()
+    visit.say("Tell me")
+    visit.wait_for("failed")
+    check(page, "failed")
     visit.context.close()
 
 

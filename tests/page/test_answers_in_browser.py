@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -36,21 +35,23 @@ and the next, see https://docs.example/a[^1].
 
 
 @pytest.fixture
-def answered(browser: Browser, make_server: Callable[..., ServerProcess]) -> Any:
+def answered(
+    browser: Browser, scripted_model: ModelServer, scripted_server: ServerProcess
+) -> Iterator[Visit]:
     """Two answers of a model, both with the same footnote."""
     analysis = {"intent": "question", "summary": "Asks", "needs_tools": False, "question": ""}
-    handler = by_schema(analysis=said(analysis), memory=said({"notes": []}), answer=ANSWER)
-    with ModelServer(handler) as model:
-        server = make_server(OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY="none")
-        visit = Visit(browser, server, permissions=["clipboard-read", "clipboard-write"])
-        visit.live()
-        visit.say("What is open?")
-        visit.wait_for("succeeded")
-        visit.say("And now?")
-        visit.wait_for("succeeded", "succeeded")
-        yield visit
-        visit.context.close()
-        assert visit.troubles == []
+    scripted_model.handler = by_schema(
+        analysis=said(analysis), memory=said({"notes": []}), answer=ANSWER
+    )
+    visit = Visit(browser, scripted_server, permissions=["clipboard-read", "clipboard-write"])
+    visit.live()
+    visit.say("What is open?")
+    visit.wait_for("succeeded")
+    visit.say("And now?")
+    visit.wait_for("succeeded", "succeeded")
+    yield visit
+    visit.context.close()
+    assert visit.troubles == []
 
 
 def clipboard(page: Page) -> str:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 from playwright.sync_api import Page
 
 from chat.panels import MEMORIES, TASKS
 from tests.support.browser import Visit
-from tests.support.server import ROOT
 
 pytestmark = pytest.mark.browser
 
@@ -28,12 +24,9 @@ CHANGE = """async ([method, id, session, body]) => {
 @pytest.fixture
 def last(visit: Visit) -> str:
     """Fills the board; the id of its last task."""
-    command = [sys.executable, "-m", "tests.support.large_board", visit.server.session]
-    numbers = [str(TASKS + MORE), str(MEMORIES + MORE)]
-    done = subprocess.run(
-        [*command, *numbers], cwd=ROOT, env=visit.server.env, check=True, capture_output=True
-    )
-    return done.stdout.decode().split()[-1]
+    server = visit.server
+    key: str = server.fill("large_board", server.session, TASKS + MORE, MEMORIES + MORE)
+    return key
 
 
 @pytest.fixture

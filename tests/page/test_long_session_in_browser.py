@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 from playwright.sync_api import Page
 
 from tests.support.browser import Visit
-from tests.support.server import ROOT, ServerProcess
 
 pytestmark = pytest.mark.browser
 
 EACH = 21  # events of an exchange
 
 
-def fill(server: ServerProcess, count: int) -> None:
-    command = [sys.executable, "-m", "tests.support.long_session", server.session, str(count)]
-    subprocess.run(command, cwd=ROOT, env=server.env, check=True)
-
-
 @pytest.fixture
 def long(visit: Visit) -> Visit:
-    fill(visit.server, 150)
+    server = visit.server
+    server.fill("long_session", server.session, 150)
     visit.live()
     return visit
 

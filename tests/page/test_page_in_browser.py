@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import socket
 import sqlite3
-from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Browser
@@ -14,7 +12,16 @@ from playwright.sync_api import Browser
 from agent.event_log.phases import Phase
 from tests.support.browser import Visit
 from tests.support.conversation import MESSAGES
-from tests.support.model_server import ModelServer, by_schema, chunk, events, said, stream
+from tests.support.model_server import (
+    Gate,
+    ModelServer,
+    by_schema,
+    chunk,
+    events,
+    held,
+    said,
+    stream,
+)
 from tests.support.server import ServerProcess
 
 pytestmark = pytest.mark.browser
@@ -195,32 +202,29 @@ def test_a_waiting_plan_is_stopped_and_says_by_whom(visit: Visit) -> None:
 
 
 def test_while_the_model_thinks_the_page_says_so_and_can_stop_it(
-    browser: Browser, make_server: Callable[..., ServerProcess]
+    browser: Browser, scripted_model: ModelServer, scripted_server: ServerProcess
 ) -> None:
-    with socket.socket() as silent:  # takes connections and never answers
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        model = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
-        visit = Visit(browser, make_server(OPENAI_BASE_URL=model, OPENAI_API_KEY="none"))
-        page = visit.live()
-        visit.say("Plan my app")
-        line = page.locator('[data-slot="run-line"]')
-        visit.wait(lambda: line.inner_text() == "Analyzing the request")
-        running = page.locator('.phases > li[data-state="running"]')
-        assert running.evaluate_all("(all) => all.map((one) => one.dataset.key)") == ["analyzing"]
-        visit.wait(lambda: running.locator('[data-slot="phase-clock"]').inner_text() != "")
-        assert page.locator("#status").inner_text() == "Analyzing the request"
-        assert visit.shown() == visit.reloaded()
-        page.get_by_role("button", name="Stop").click()
-        visit.wait_for("cancelled")
-        assert line.inner_text() == "Cancelled by alice"
-        assert visit.shown() == visit.reloaded()
+    scripted_model.handler = by_schema(analysis=held(said({}), Gate()))
+    visit = Visit(browser, scripted_server)
+    page = visit.live()
+    visit.say("Plan my app")
+    line = page.locator('[data-slot="run-line"]')
+    visit.wait(lambda: line.inner_text() == "Analyzing the request")
+    running = page.locator('.phases > li[data-state="running"]')
+    assert running.evaluate_all("(all) => all.map((one) => one.dataset.key)") == ["analyzing"]
+    visit.wait(lambda: running.locator('[data-slot="phase-clock"]').inner_text() != "")
+    assert page.locator("#status").inner_text() == "Analyzing the request"
+    assert visit.shown() == visit.reloaded()
+    page.get_by_role("button", name="Stop").click()
+    visit.wait_for("cancelled")
+    assert line.inner_text() == "Cancelled by alice"
+    assert visit.shown() == visit.reloaded()
     visit.context.close()
     assert visit.troubles == []
 
 
 def test_a_failed_run_is_tried_again_from_where_it_failed(
-    browser: Browser, make_server: Callable[..., ServerProcess]
+    browser: Browser, scripted_model: ModelServer, scripted_server: ServerProcess
 ) -> None:
     cut_off = events([chunk("Half an ")], done=False, cut=True)
     answers = iter([cut_off, stream("A whole answer.")])
@@ -228,19 +232,18 @@ def test_a_failed_run_is_tried_again_from_where_it_failed(
     handler = by_schema(
         analysis=said(analysis), memory=said({"notes": []}), answer=lambda _: next(answers)
     )
-    with ModelServer(handler) as model:
-        server = make_server(OPENAI_API_KEY="key", OPENAI_BASE_URL=model.base_url)
-        visit = Visit(browser, server)
-        page = visit.live()
-        visit.say("Tell me")
-        visit.wait_for("failed")
-        assert page.get_by_text("Half an", exact=True).is_visible()
-        page.get_by_role("button", name="Retry from the failed step").click()
-        visit.wait_for("failed", "succeeded")
-        assert page.get_by_text("A whole answer.").is_visible()
-        assert page.get_by_role("button", name="Retry from the failed step").count() == 0
-        assert [request.asked for request in model.requests].count("analysis") == 1
-        visit.wait(lambda: visit.shown() == visit.reloaded())
+    scripted_model.handler = handler
+    visit = Visit(browser, scripted_server)
+    page = visit.live()
+    visit.say("Tell me")
+    visit.wait_for("failed")
+    assert page.get_by_text("Half an", exact=True).is_visible()
+    page.get_by_role("button", name="Retry from the failed step").click()
+    visit.wait_for("failed", "succeeded")
+    assert page.get_by_text("A whole answer.").is_visible()
+    assert page.get_by_role("button", name="Retry from the failed step").count() == 0
+    assert [request.asked for request in scripted_model.requests].count("analysis") == 1
+    visit.wait(lambda: visit.shown() == visit.reloaded())
     visit.context.close()
     assert visit.troubles == []
 

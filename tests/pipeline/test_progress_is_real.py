@@ -85,107 +85,107 @@ def with_model(
 
 
 async def test_while_the_analysis_is_withheld_it_is_announced_and_nothing_later(
-    make_server: Callable[..., ServerProcess],
+    scripted_model: ModelServer,
+    scripted_server: ServerProcess,
 ) -> None:
     gate = Gate()
     answers = answering(analysis=held(said(ANALYSIS), gate))
-    with ModelServer(answers) as model:
-        server = with_model(make_server, model)
-        async with watching(server) as socket:
-            await send(socket, "Create a task Login")
-            await until(socket, progress("analyzing", "started"))
-            await gate.arrived()
-            await nothing_comes(socket)
-            gate.open()
-            assert (await until(socket, is_last))[-1]["type"] == "complete"
+    scripted_model.handler = answers
+    async with watching(scripted_server) as socket:
+        await send(socket, "Create a task Login")
+        await until(socket, progress("analyzing", "started"))
+        await gate.arrived()
+        await nothing_comes(socket)
+        gate.open()
+        assert (await until(socket, is_last))[-1]["type"] == "complete"
 
 
 async def test_while_the_plan_is_withheld_the_analysis_is_finished_and_the_planning_announced(
-    make_server: Callable[..., ServerProcess],
+    scripted_model: ModelServer,
+    scripted_server: ServerProcess,
 ) -> None:
     gate = Gate()
     answers = answering(plan=held(said(plan("Login")), gate))
-    with ModelServer(answers) as model:
-        server = with_model(make_server, model)
-        async with watching(server) as socket:
-            await send(socket, "Create a task Login")
-            await until(socket, progress("analyzing", "finished"))
-            await until(socket, progress("planning", "started"))
-            await gate.arrived()
-            await nothing_comes(socket)
-            gate.open()
-            assert (await until(socket, is_last))[-1]["type"] == "complete"
+    scripted_model.handler = answers
+    async with watching(scripted_server) as socket:
+        await send(socket, "Create a task Login")
+        await until(socket, progress("analyzing", "finished"))
+        await until(socket, progress("planning", "started"))
+        await gate.arrived()
+        await nothing_comes(socket)
+        gate.open()
+        assert (await until(socket, is_last))[-1]["type"] == "complete"
 
 
 async def test_while_the_answer_is_written_its_beginning_is_there(
-    make_server: Callable[..., ServerProcess],
+    scripted_model: ModelServer,
+    scripted_server: ServerProcess,
 ) -> None:
     first, second = Gate(), Gate()
     answers = answering(answer=stream("The ", first, "task ", second, "is there."))
-    with ModelServer(answers) as model:
-        server = with_model(make_server, model)
-        async with watching(server) as socket:
-            await send(socket, "Create a task Login")
-            tokens = []
-            for gate in (first, second):
-                frames = await until(socket, lambda frame: frame["type"] == "token")
-                assert not any(progress("completion", "finished")(frame) for frame in frames)
-                tokens.append(frames[-1]["text"])
-                await gate.arrived()
-                gate.open()
-            frames = await until(socket, is_last)
+    scripted_model.handler = answers
+    async with watching(scripted_server) as socket:
+        await send(socket, "Create a task Login")
+        tokens = []
+        for gate in (first, second):
+            frames = await until(socket, lambda frame: frame["type"] == "token")
+            assert not any(progress("completion", "finished")(frame) for frame in frames)
+            tokens.append(frames[-1]["text"])
+            await gate.arrived()
+            gate.open()
+        frames = await until(socket, is_last)
     assert "".join(tokens) == "The task "
     assert frames[-1]["response"] == "The task is there."
 
 
 async def test_a_cancel_stops_a_run_in_the_middle_of_a_model_call(
-    make_server: Callable[..., ServerProcess],
+    scripted_model: ModelServer,
+    scripted_server: ServerProcess,
 ) -> None:
     gate = Gate()
     answers = answering(answer=stream("Half an ", gate, "answer."))
-    with ModelServer(answers) as model:
-        server = with_model(make_server, model)
-        async with watching(server) as socket:
-            await send(socket, "Create a task Login")
-            frames = await until(socket, lambda frame: frame["type"] == "token")
-            run = frames[0]["run"]
-            await gate.arrived()
-            await socket.send(f'{{"type": "cancel", "run": "{run}"}}')
-            frames = await until(socket, is_last)
-            assert await model.requests[-1].left()
-            assert (frames[-1]["type"], frames[-1]["by"]) == ("cancelled", "alice")
-            assert frames[-1]["partial"] == "Half an "
-            assert frames[-2]["status"] == "cancelled"
-            await socket.send(f'{{"type": "cancel", "run": "{run}"}}')
-            assert (await receive(socket))["code"] == "not_active"
-            await nothing_comes(socket)
-        titles = server.rows("SELECT title FROM agent_task WHERE deleted_at IS NULL")
-        assert titles == [("Login",)]  # what was done stays
+    scripted_model.handler = answers
+    async with watching(scripted_server) as socket:
+        await send(socket, "Create a task Login")
+        frames = await until(socket, lambda frame: frame["type"] == "token")
+        run = frames[0]["run"]
+        await gate.arrived()
+        await socket.send(f'{{"type": "cancel", "run": "{run}"}}')
+        frames = await until(socket, is_last)
+        assert await scripted_model.requests[-1].left()
+        assert (frames[-1]["type"], frames[-1]["by"]) == ("cancelled", "alice")
+        assert frames[-1]["partial"] == "Half an "
+        assert frames[-2]["status"] == "cancelled"
+        await socket.send(f'{{"type": "cancel", "run": "{run}"}}')
+        assert (await receive(socket))["code"] == "not_active"
+        await nothing_comes(socket)
+    titles = scripted_server.rows("SELECT title FROM agent_task WHERE deleted_at IS NULL")
+    assert titles == [("Login",)]  # what was done stays
 
 
 async def test_what_waits_in_the_queue_starts_when_the_run_before_it_is_cancelled(
-    make_server: Callable[..., ServerProcess],
+    scripted_model: ModelServer,
+    scripted_server: ServerProcess,
 ) -> None:
     gate = Gate()
-    with ModelServer(by_schema(analysis=held(said(ANALYSIS), gate))) as model:
-        server = with_model(make_server, model)
-        async with watching(server) as socket:
-            for content in ("One", "Two", "Three"):
-                await send(socket, content)
-            queued = []
-            while len(queued) < 3:
-                frame = await receive(socket)
-                if frame["type"] == "run" and frame["status"] == "queued":
-                    queued.append(frame)
-            assert [frame["position"] for frame in queued] == [0, 1, 2]
-            await gate.arrived()
-            one, two, three = [frame["run"] for frame in queued]
-            await socket.send(f'{{"type": "cancel", "run": "{two}"}}')
-            assert (await until(socket, is_last))[-1]["run"] == two
-            await socket.send(f'{{"type": "cancel", "run": "{one}"}}')
-            assert (await until(socket, is_last))[-1]["run"] == one
-            frames = await until(socket, progress("analyzing", "started"))
-            assert {frame["run"] for frame in frames} == {three}
+    scripted_model.handler = by_schema(analysis=held(said(ANALYSIS), gate))
+    async with watching(scripted_server) as socket:
+        for content in ("One", "Two", "Three"):
+            await send(socket, content)
+        queued = []
+        while len(queued) < 3:
+            frame = await receive(socket)
+            if frame["type"] == "run" and frame["status"] == "queued":
+                queued.append(frame)
+        assert [frame["position"] for frame in queued] == [0, 1, 2]
+        await gate.arrived()
+        one, two, three = [frame["run"] for frame in queued]
+        await socket.send(f'{{"type": "cancel", "run": "{two}"}}')
+        assert (await until(socket, is_last))[-1]["run"] == two
+        await socket.send(f'{{"type": "cancel", "run": "{one}"}}')
+        assert (await until(socket, is_last))[-1]["run"] == one
+        frames = await until(socket, progress("analyzing", "started"))
+        assert {frame["run"] for frame in frames} == {three}
 
 
 FAULTS = [
@@ -199,7 +199,11 @@ FAULTS = [
 
 @pytest.mark.parametrize(("fault", "code", "retryable"), FAULTS)
 async def test_a_faulty_model_server_ends_the_run_with_an_error_that_a_person_understands(
-    make_server: Callable[..., ServerProcess], fault: str, code: str, retryable: bool
+    scripted_model: ModelServer,
+    scripted_server: ServerProcess,
+    fault: str,
+    code: str,
+    retryable: bool,
 ) -> None:
     from tests.support import model_server as answers
 
@@ -210,11 +214,10 @@ async def test_a_faulty_model_server_ends_the_run_with_an_error_that_a_person_un
         "refused": {"analysis": answers.error(401, "Incorrect API key provided: key")},
         "busy": {"analysis": answers.error(429, "Slow down", Retry_After="3600")},
     }[fault]
-    with ModelServer(answering(**bad)) as model:
-        server = with_model(make_server, model)
-        async with watching(server) as socket:
-            await send(socket, "Create a task Login")
-            frames = await until(socket, is_last)
+    scripted_model.handler = answering(**bad)
+    async with watching(scripted_server) as socket:
+        await send(socket, "Create a task Login")
+        frames = await until(socket, is_last)
     last = frames[-1]
     assert (last["type"], last["code"], last["retryable"]) == ("error", code, retryable)
     assert "Traceback" not in last["error"]
@@ -225,9 +228,9 @@ async def test_a_faulty_model_server_ends_the_run_with_an_error_that_a_person_un
     assert [step["metadata"]["phase"] for step in steps if step["step"] != "error"][-1] == "failed"
     if fault == "cut":
         assert last["partial"] == "Half an "
-        titles = server.rows("SELECT title FROM agent_task WHERE deleted_at IS NULL")
+        titles = scripted_server.rows("SELECT title FROM agent_task WHERE deleted_at IS NULL")
         assert titles == [("Login",)]
-    assert "Traceback" not in server.log.read_text()
+    assert "Traceback" not in scripted_server.log.read_text()
 
 
 async def test_a_model_server_that_is_away_or_silent_is_told_as_such(

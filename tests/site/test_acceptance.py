@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -119,12 +118,12 @@ def scripted(request: Request) -> Answer:
 
 
 async def test_the_conversation_with_an_openai_compatible_server(
-    make_server: Callable[..., ServerProcess],
+    scripted_model: ModelServer,
+    scripted_server: ServerProcess,
 ) -> None:
-    with ModelServer(scripted) as model:
-        server = make_server(OPENAI_API_KEY="key", OPENAI_BASE_URL=model.base_url)
-        answers = await conversation.play(server)
-    conversation.check(server, answers)
+    scripted_model.handler = scripted
+    answers = await conversation.play(scripted_server)
+    conversation.check(scripted_server, answers)
     used = answers[0][-1]["usage"]
     assert used["calls"] == 4  # analysis, plan, memory, answer
     assert answers[5][-1]["usage"]["calls"] == 3  # a plain question needs no plan of the model's

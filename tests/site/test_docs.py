@@ -406,8 +406,7 @@ def test_the_example_of_a_program_works(real_server: ServerProcess, tmp_path: Pa
 def test_the_example_of_a_program_gets_through_a_long_session(
     server: ServerProcess, tmp_path: Path
 ) -> None:
-    fill = ("-m", "tests.support.long_session", server.session, "480")  # 10,080 events
-    subprocess.run([sys.executable, *fill], cwd=ROOT, env=server.env, check=True)
+    server.fill("long_session", server.session, 480)  # 10,080 events
     (source,) = examples(section(CLIENTS, "WebSocket"), "python")
     key = server.cast["alice"]["token"]
     connections = server.log.read_text().count("[accepted]")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -36,8 +37,8 @@ NORMALISED = """() => ["entries", "panels"].map((id) => {
 STATUSES = "() => [...document.querySelectorAll('.exchange')].map((one) => one.dataset.status)"
 
 
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium_path(),
@@ -45,6 +46,12 @@ def browser() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
 
 
 def new_context(browser: Browser, **how: Any) -> BrowserContext:
@@ -174,7 +181,7 @@ class Visit:
         return text
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def kept_context(browser: Browser) -> KeptContext:
     return KeptContext(browser)
 

@@ -19,7 +19,7 @@ from django.apps import apps
 PHASES = ("start", "context", "analyzing", "planning", "validation", "execution", "completion")
 
 
-def fill(session_id: UUID, count: int) -> list[UUID]:
+def fill(session_id: UUID | str, count: int) -> list[UUID]:
     """Adds `count` exchanges of 21 events; returns their runs. Every third one changes the same task."""
     from django.utils import timezone
 

@@ -214,13 +214,13 @@ def by_schema(**answers: Given) -> Handler:
 class ModelServer:
     """Runs in a thread of its own: `with ModelServer() as server: ... server.base_url`."""
 
-    def __init__(self, handler: Handler | None = None) -> None:
+    def __init__(self, handler: Handler | None = None, *, port: int = 0) -> None:
         self.handler = handler
         self.requests: list[Request] = []  # for answers
         self.lookups: list[str] = []  # paths of the requests for models
         self.models: dict[str, Answer] = {}  # what it tells of them, by path
         self.connections = 0
-        self.port = 0
+        self.port = port  # 0 for any
         self._script: list[Answer] = []
         self._writers: list[asyncio.StreamWriter] = []
         self._loop = asyncio.new_event_loop()
@@ -254,7 +254,7 @@ class ModelServer:
 
     async def _serve(self) -> None:
         self._end = asyncio.Event()
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._end.wait()

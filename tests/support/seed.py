@@ -1,11 +1,12 @@
 """Fills a database with the fixed cast, for tests with a real server; prints who they are as JSON.
 
-Run as a program, with the server's environment. `--again`: for each line of the input, it empties the
-database and fills it anew.
+Run as a program, with the server's environment. `--listen`: each line of the input is a list, the name of
+a module of `tests.support` and arguments, with which its `fill` is called; what that returns is printed.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -45,7 +46,7 @@ def person(name: str) -> dict[str, str]:
     return {"token": create_token(user)[1], "cookie": str(store.session_key)}
 
 
-def fill() -> dict[str, Any]:
+def make_cast() -> dict[str, Any]:
     from django.contrib.auth.models import User
 
     from agent.models import ChatSession, Membership, Project
@@ -88,25 +89,27 @@ def empty() -> None:
             rows._raw_delete(rows.db)  # type: ignore[attr-defined]
 
 
-def fill_again() -> None:
+def fill() -> dict[str, Any]:
+    """Empties the database and makes the cast anew."""
     from django.db import transaction
 
     wait_for_runs()
     with transaction.atomic():
         empty()
-        seed = fill()
-    print(json.dumps(seed), flush=True)
+        return make_cast()
 
 
 def main() -> None:
-    if sys.argv[1:] == ["--again"]:
-        for _ in sys.stdin:
-            fill_again()
+    if sys.argv[1:] == ["--listen"]:
+        for line in sys.stdin:
+            module, *arguments = json.loads(line)
+            made = importlib.import_module(f"tests.support.{module}").fill(*arguments)
+            print(json.dumps(made, default=str), flush=True)
         return
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
-    print(json.dumps(fill()))
+    print(json.dumps(make_cast()))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -108,8 +109,38 @@ class WorkerProcess(Process):
         return [sys.executable, "manage.py", "procrastinate", "worker", *queues]
 
 
+class Seeder:
+    """A process that fills the database of a server, as `tests/support/seed.py` says."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [*SEED, "--listen"],
+            env=env,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> Seeder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def ask(self, *request: Any) -> Any:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{json.dumps(request)}\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+
 class ServerProcess(Process):
     """`uvicorn` or Daphne on a port of its own."""
+
+    seeder: Seeder | None = None  # of a shared server, and kept
 
     def __init__(
         self,
@@ -177,6 +208,13 @@ class ServerProcess(Process):
         with contextlib.closing(sqlite3.connect(self.var / "db.sqlite3", timeout=20)) as sqlite:
             sqlite.execute(statement)
             sqlite.commit()
+
+    def fill(self, module: str, *arguments: Any) -> Any:
+        """Fills the database by `fill` of a module of `tests.support`; returns what it returns."""
+        if self.seeder is not None:
+            return self.seeder.ask(module, *arguments)
+        with Seeder(self.env) as seeder:
+            return seeder.ask(module, *arguments)
 
     def client(
         self,
@@ -258,9 +296,17 @@ def seeded(var: Path, **env: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def seeded_var(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """A migrated SQLite database with the cast, made once and copied for each server."""
-    var = tmp_path_factory.mktemp("seed")
-    return var, seeded(var)
+    """A migrated SQLite database with the cast, made once for all workers and copied for each server."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    var, seed = folder / "seeded", folder / "seeded.json"
+    with (folder / "seeded.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not seed.exists():
+            var.mkdir()
+            seed.write_text(json.dumps(seeded(var)))
+    return var, json.loads(seed.read_text())
 
 
 @pytest.fixture
@@ -282,63 +328,6 @@ def make_server(
     yield make
     for server in started:
         server.stop(signal.SIGKILL)
-
-
-class SharedServer:
-    """A server for one test after the other: each finds an empty log, and nobody but a new cast."""
-
-    def __init__(self, var: Path, seed: dict[str, Any]) -> None:
-        self.server = ServerProcess(var, seed)
-        self._seeder = subprocess.Popen(
-            [*SEED, "--again"],
-            env=self.server.env,
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def __enter__(self) -> SharedServer:
-        self.server.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._seeder.kill()
-        self._seeder.communicate()
-        self.server.stop(signal.SIGKILL)
-
-    def begin(self) -> ServerProcess:
-        assert self._seeder.stdin is not None
-        assert self._seeder.stdout is not None
-        self._seeder.stdin.write("\n")
-        self._seeder.stdin.flush()
-        self.server.know(json.loads(self._seeder.stdout.readline()))
-        os.truncate(self.server.log, 0)
-        return self.server
-
-
-@pytest.fixture(scope="session")
-def shared_server(
-    tmp_path_factory: pytest.TempPathFactory, seeded_var: tuple[Path, dict[str, Any]]
-) -> Iterator[SharedServer]:
-    var = tmp_path_factory.mktemp("shared") / "var"
-    source, seed = seeded_var
-    shutil.copytree(source, var)
-    with SharedServer(var, seed) as shared:
-        yield shared
-
-
-@pytest.fixture
-def server(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
-    """The shared server; a test that kills or configures it is marked `own_server` and has one of its own."""
-    if request.node.get_closest_marker("own_server"):
-        yield request.getfixturevalue("make_server")()
-        return
-    server: ServerProcess = request.getfixturevalue("shared_server").begin()
-    process = server.process
-    yield server
-    assert process is not None
-    assert (server.process, process.poll()) == (process, None), "the shared server was stopped"
 
 
 @contextlib.contextmanager
