@@ -287,6 +287,7 @@ def _effects(run: Exchange, effects: list[dict[str, Any]]) -> list[Effect]:
             action=text["action"],
             text=text["text"],
             fields=text["fields"],
+            mark=text.get("mark", ""),
         )
         for at, text in enumerate(effects, 1)
     ]

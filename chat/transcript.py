@@ -107,7 +107,8 @@ class Change:
 
 @dataclass(slots=True)
 class Effect:
-    """A change that a plan's step would make. `fields`: name, old and new text of each.
+    """A change that a plan's step would make. `fields`: name, old and new text of each. `mark`: how it
+    differs from an earlier approval.
 
     `action` is "unknown" when `text` says why one cannot tell."""
 
@@ -116,6 +117,7 @@ class Effect:
     action: str
     text: str
     fields: list[list[str]]
+    mark: str = ""
 
 
 @dataclass(slots=True)

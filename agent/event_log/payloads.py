@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NotRequired
 
 from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict  # on Python 3.11 pydantic does not read `typing`'s
@@ -23,12 +23,15 @@ class PlannedStep(TypedDict):
 
 @_open
 class EffectChange(TypedDict):
+    """`differs`: an earlier approval of the plan did not show the change like this."""
+
     object: str
     id: str
     action: str
     title: str
     before: dict[str, Any] | None
     after: dict[str, Any] | None
+    differs: NotRequired[bool]
 
 
 @_open

@@ -249,6 +249,9 @@ def _with_unit(number: int, unit: str) -> str:
     return count(number, unit, f"{unit}s")
 
 
+DIFFERS = "Differs from what was approved"
+
+
 def effects(steps: Sequence[StepEffect]) -> list[dict[str, Any]]:
     """Returns each change that a plan would make. `action` is "unknown" where `text` says why."""
     return [one for step in steps for one in _effects_of(step)]
@@ -261,11 +264,12 @@ def _effects_of(step: StepEffect) -> list[dict[str, Any]]:
             "action": change["action"],
             "text": f"{WOULD[change['action']]} {change['object']} “{change['title']}”",
             "fields": _differences(change),
+            "mark": DIFFERS if change.get("differs") else "",
         }
         for change in step["changes"]
     ]
-    note = {"step": step["step"], "action": "unknown", "text": step["note"], "fields": []}
-    return [*known, note] if step["note"] else known
+    note = {"step": step["step"], "action": "unknown", "text": step["note"]}
+    return [*known, {**note, "fields": [], "mark": ""}] if step["note"] else known
 
 
 def _differences(change: EffectChange) -> list[list[str]]:

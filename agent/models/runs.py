@@ -183,6 +183,9 @@ class PlanStep(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     result = models.JSONField(null=True, blank=True)
+    created = models.JSONField(
+        default=list, blank=True, help_text="The ids of the objects that it created, in order."
+    )
     error = models.TextField(blank=True)
 
     class Meta:

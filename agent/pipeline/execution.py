@@ -20,11 +20,14 @@ from agent.event_log.log import Done
 from agent.event_log.phases import Phase
 from agent.exceptions import Fenced, PlanInvalid, ToolFailed
 from agent.llm.base import StepOutcome
-from agent.models import Approval, PlanRevision, PlanStep
+from agent.models import PlanRevision, PlanStep
 from agent.plan import StepType
 from agent.plans import store
+from agent.plans.approved_effects import ApprovedEffects
+from agent.plans.dry_run import difference
 from agent.plans.ordering import MAX_PARALLEL_STEPS, needs
 from agent.plans.store import step_event
+from agent.runs import approvals
 from agent.runs.recorder import Recorder
 from agent.support import database, raw_sql
 from agent.support.task_group import run_together
@@ -50,11 +53,16 @@ class Execution:
         self.results = {
             key: step.result for key, step in self.steps.items() if step.status == Status.SUCCEEDED
         }
+        self.stopped: set[str] = set()  # steps that would do what the approval did not show
+        self._approved: ApprovedEffects | None = None
         self._needs: Mapping[str, list[str]] = {}
         self._limit = asyncio.Semaphore(MAX_PARALLEL_STEPS)
 
     async def execute(self) -> None:
         """Executes the unfinished tool steps; the steps that depend on a failed one are skipped.
+
+        A step of an approved plan that would do what the approval did not show stays pending, as do the
+        steps that depend on it; they are `stopped`.
 
         Raises PlanInvalid when the steps are not those of the validated plan.
         """
@@ -65,10 +73,17 @@ class Execution:
             for step in self.steps.values()
             if step.type == StepType.TOOL and step.status in PlanStep.UNFINISHED
         ]
+        if self._may_be_approved():
+            self._approved = await database.call(approvals.approved_effects, self.revision)
         if len(waiting) > 1:
             self._needs = await database.call(self._order)
         ended = {step.key: asyncio.Event() for step in waiting}
         await run_together(*(self._execute_in_order(step, ended) for step in waiting))
+
+    def _may_be_approved(self) -> bool:
+        """A run that was claimed once was never parked; one that is retried has adopted an approval."""
+        run = self.recorder.run
+        return run.attempt > 1 or run.retry_of_id is not None
 
     def _order(self) -> dict[str, list[str]]:
         resolve = partial(object_id, self.recorder.run.session.project_id)
@@ -83,7 +98,10 @@ class Execution:
             if need in ended:
                 await ended[need].wait()
         try:
-            if cause := self._unmet_need(step):
+            cause = self._unmet_need(step)
+            if cause and cause.key in self.stopped:
+                self.stopped.add(step.key)
+            elif cause:
                 await self._skip(step, cause)
             else:
                 async with self._limit:
@@ -112,6 +130,8 @@ class Execution:
                 await self._change_rows(step, tool, arguments)
         except ToolFailed as error:
             await self._record_failure(step, str(error))
+        except _Unapproved:
+            await self._record_stop(step)
         except (Fenced, asyncio.CancelledError):
             raise
         except Exception:  # an error in a tool fails its step, not the run
@@ -141,40 +161,16 @@ class Execution:
                     tool
                 )  # too late to stop the function, but its effect is rolled back
             self._check_approved(step, call.changes)
+            step.created = [str(one.id) for one in call.changes if one.action == "created"]
             changes = [self._change_event(change) for change in call.changes]
             return Done(result, [*changes, *self._succeed(step, result)])
 
         self.results[step.key] = await self.recorder.append(effect=effect)
 
     def _check_approved(self, step: PlanStep, changes: Iterable[Change]) -> None:
-        """Refuses to delete objects that the approval did not show: the board has changed since."""
-        deletions = [change for change in changes if change.action == "deleted"]
-        if not deletions or (shown := self._shown(step)) is None:
-            return
-        for change in deletions:
-            if str(change.id) not in shown:
-                title = (change.before or {}).get("title", "")
-                raise ToolFailed(
-                    f"This would now delete “{title}”, which the approval did not include. Nothing was done."
-                )
-
-    def _shown(self, step: PlanStep) -> set[str] | None:
-        """Returns the ids that the approval showed as deleted by the step; None when it showed none."""
-        approved = self.revision.approvals.filter(status=Approval.Status.APPROVED).first()
-        effects = approved.effects if approved else []
-        created = {
-            change["id"]
-            for effect in effects
-            for change in effect["changes"]
-            if not change["before"]
-        }
-        for effect in effects:
-            if effect["step"] == step.key and not effect["note"]:
-                changes = effect["changes"]
-                ids = {change["id"] for change in changes if change["action"] == "deleted"}
-                # An object that the plan itself creates had another id in the dry run.
-                return None if ids & created else ids
-        return None
+        """Raises _Unapproved for a change that the approval did not show: the board has changed since."""
+        if self._approved and any(self._approved.differing(step.key, map(difference, changes))):
+            raise _Unapproved
 
     async def _call_async(self, step: PlanStep, tool: Tool, arguments: Any) -> None:
         call, returned = await self._call_with_retries(step, tool, arguments)
@@ -244,6 +240,15 @@ class Execution:
 
         await self.recorder.append(effect=effect)
 
+    async def _record_stop(self, step: PlanStep) -> None:
+        def effect() -> Done[None]:
+            step.status, step.started_at, step.created = Status.PENDING, None, []
+            raw_sql.save(step, "status", "started_at")
+            return Done(None, [step_event(self.recorder.run.pk, step, self._line())])
+
+        self.stopped.add(step.key)
+        await self.recorder.append(effect=effect)
+
     async def _skip(self, step: PlanStep, cause: PlanStep) -> None:
         def effect() -> Done[None]:
             step.status = Status.SKIPPED
@@ -255,6 +260,8 @@ class Execution:
     def _end(self, step: PlanStep, message: str, details: str, phase: str) -> list[events.Event]:
         step.finished_at = timezone.now()
         raw_sql.save(step, "status", "result", "error", "finished_at")
+        if step.created:
+            raw_sql.save(step, "created")
         metadata = {"phase": phase, **self.recorder.outlook.step_ended(step.key)}
         if step.started_at:
             took = step.finished_at - step.started_at
@@ -282,6 +289,10 @@ class Execution:
 
 def _too_slow(tool: Tool) -> ToolFailed:
     return ToolFailed(f"{tool.name} took longer than {tool.timeout:g} s.")
+
+
+class _Unapproved(Exception):
+    """The step would do what its approval did not show."""
 
 
 class _Report:

@@ -178,8 +178,12 @@ class _Run:
         return Finished("⚙️ Plan partly executed", _tally(tools))
 
     async def _execute_plan(self, revision: PlanRevision) -> Execution:
+        """Parks the run if a step would do what the approval did not show."""
         execution = Execution(self.recorder, revision)
         await execution.execute()
+        if execution.stopped:
+            await self.recorder.append(effect=lambda: approvals.request_again(self.run, revision))
+            raise Parked
         return execution
 
     async def _replan(self, execution: Execution) -> bool:

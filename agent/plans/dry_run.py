@@ -14,6 +14,7 @@ from typing import Any
 from django.db import transaction
 
 from agent.change import Change
+from agent.event_log.payloads import EffectChange, StepEffect
 from agent.exceptions import ToolFailed
 from agent.models import Run
 from agent.plan import Plan, Step, StepType, fill, in_order
@@ -32,10 +33,10 @@ class Effect:
     changes: tuple[Change, ...] = ()
     note: str = ""
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> StepEffect:
         return {
             "step": self.step.id,
-            "changes": [_difference(change) for change in self.changes],
+            "changes": [difference(change) for change in self.changes],
             "note": self.note,
         }
 
@@ -82,9 +83,9 @@ def _execute(run: Run, step: Step, tool: Tool, arguments: Any, known: dict[str, 
     return Effect(step, tuple(call.changes))
 
 
-def _difference(change: Change) -> dict[str, Any]:
+def difference(change: Change) -> EffectChange:
     """Returns the change as JSON: of an update, only the fields that differ."""
-    before, after = change.before, change.after
+    before, after = _copy(change.before), _copy(change.after)
     title = str((after or before or {}).get("title", ""))
     if before is not None and after is not None:
         title = str(before.get("title", title))
@@ -99,3 +100,7 @@ def _difference(change: Change) -> dict[str, Any]:
         "before": before,
         "after": after,
     }
+
+
+def _copy(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if value is None else dict(value)

@@ -56,6 +56,7 @@ def _row(revision: PlanRevision, position: int, step: plan.Step, kept: PlanStep 
     )
     if kept is not None:
         row.status, row.result = kept.status, kept.result
+        row.created, row.error = kept.created, kept.error
         row.started_at, row.finished_at = kept.started_at, kept.finished_at
     return row
 
@@ -70,15 +71,26 @@ def succeeded_steps(revision: PlanRevision | None) -> dict[str, PlanStep]:
 
 
 def failed_before(revision: PlanRevision) -> list[PlanStep]:
-    """Returns the failed steps of the run's earlier revisions."""
+    """Returns the failed steps of the run's earlier revisions that are not in this one."""
     if revision.revision == 1:
         return []
     steps = PlanStep.objects.filter(
         plan__run=revision.run_id,
-        plan__revision__lt=revision.revision,
+        plan__revision__lte=revision.revision,
         status=PlanStep.Status.FAILED,
     )
-    return list(steps.order_by("plan__revision", "position"))
+    # A revision may keep failed steps of the one before it: each is reported once.
+    last = {
+        (step.key, step.finished_at): step for step in steps.order_by("plan__revision", "position")
+    }
+    return [step for step in last.values() if step.plan_id != revision.pk]
+
+
+def ended_steps(revision: PlanRevision) -> dict[str, PlanStep]:
+    """Returns the steps that succeeded, failed or were skipped, by id."""
+    return {
+        step.key: step for step in revision.steps.all() if step.status not in PlanStep.UNFINISHED
+    }
 
 
 def latest(run: Run) -> PlanRevision | None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from agent.event_log import events, log
 from agent.event_log.log import Done
+from agent.event_log.payloads import StepEffect
 from agent.event_log.phases import Phase
 from agent.event_log.times import stamp
 from agent.exceptions import Fenced, PlanInvalid, Refused
@@ -22,6 +23,7 @@ from agent.models import Approval, PhaseResult, PlanRevision, PlanStep, Run
 from agent.models.base import literals
 from agent.plan import Plan
 from agent.plans import approval_policy, dry_run, estimates, parser, store, validation
+from agent.plans.approved_effects import ApprovedEffects
 from agent.plans.dry_run import Effect
 from agent.runs import ending, runs, wake
 from agent.support.counts import count
@@ -54,11 +56,9 @@ def request_if_needed(run: Run, revision: PlanRevision) -> Done[bool]:
     effects = _dry_run(run, revision)
     if not (reason := approval_policy.reason_to_ask(run, effects, _deleted(revision))):
         return Done(True)
-    requested = _request(Approval(run=run, plan=revision), reason, effects)
-    Run.objects.filter(pk=run.pk).update(
-        status=Run.Status.WAITING, lease_owner="", lease_until=None, claims=0
-    )
-    return Done(False, [requested, events.Run(run.pk, Run.Status.WAITING)])
+    shown = [effect.as_json() for effect in effects]
+    requested = _request(Approval(run=run, plan=revision), reason, shown)
+    return Done(False, [requested, _park(run)])
 
 
 def is_approved(revision: PlanRevision) -> bool:
@@ -66,6 +66,53 @@ def is_approved(revision: PlanRevision) -> bool:
     return revision.approvals.filter(
         status=Approval.Status.APPROVED, digest=revision.digest
     ).exists()
+
+
+def approved_effects(revision: PlanRevision) -> ApprovedEffects | None:
+    """Returns the effects that a person approved; None if the plan needed no approval."""
+    approved = revision.approvals.filter(status=Approval.Status.APPROVED).first()
+    if approved is None:
+        return None
+    created = {step.key: step.created for step in revision.steps.all()}
+    return ApprovedEffects(approved.effects, created)
+
+
+def request_again(run: Run, revision: PlanRevision) -> Done[None]:
+    """Requests approval of what is left of an approved plan, and parks the run. Inside an effect.
+
+    The rest is a new revision, so that nobody decides on it who saw the earlier one. The changes that
+    the approval did not show are marked.
+    """
+    approved = approved_effects(revision)
+    assert approved is not None, "only an approved step is held to its approval"
+    ended = store.ended_steps(revision)
+    rest, plan_events = store.save(run, store.as_plan(revision), ended)
+    effects = [effect.as_json() for effect in _dry_run(run, rest)]
+    differing = sum(_mark(approved, effect) for effect in effects)
+    reason = f"The board has changed since the approval: {_differ(differing)}."
+    requested = _request(Approval(run=run, plan=rest), reason, effects)
+    return Done(None, [*plan_events, requested, _park(run)])
+
+
+def _mark(approved: ApprovedEffects, effect: StepEffect) -> int:
+    """Marks the changes that the approval did not show; returns how many these are."""
+    differs = approved.differing(effect["step"], effect["changes"])
+    for change, marked in zip(effect["changes"], differs, strict=True):
+        if marked:
+            change["differs"] = True
+    return sum(differs)
+
+
+def _differ(number: int) -> str:
+    verb = "differs" if number == 1 else "differ"
+    return f"{count(number, 'change')} {verb} from what was approved"
+
+
+def _park(run: Run) -> events.Event:
+    Run.objects.filter(pk=run.pk).update(
+        status=Run.Status.WAITING, lease_owner="", lease_until=None, claims=0
+    )
+    return events.Run(run.pk, Run.Status.WAITING)
 
 
 def _unfinished(revision: PlanRevision) -> list[str]:
@@ -82,10 +129,10 @@ def _dry_run(run: Run, revision: PlanRevision) -> tuple[Effect, ...]:
     return dry_run.preview(run, store.as_plan(revision), _unfinished(revision), results)
 
 
-def _request(approval: Approval, reason: str, effects: Sequence[Effect]) -> events.Event:
+def _request(approval: Approval, reason: str, effects: list[StepEffect]) -> events.Event:
     """Requests approval of the plan with these `effects`, and saves them; returns the event."""
     approval.reason, approval.digest = reason, approval.plan.digest
-    approval.effects = [effect.as_json() for effect in effects]
+    approval.effects = effects
     done = store.succeeded_steps(approval.plan)
     estimate = estimates.plan_estimate(approval.run, store.as_plan(approval.plan), done)
     approval.estimate = None if estimate is None else estimate.as_json()
@@ -188,7 +235,8 @@ def _edit(user: User, steps: Sequence[Any], approval: Approval) -> list[events.E
         raise Refused("invalid_plan", "; ".join(problems))
     approval.plan, plan_events = store.save(approval.run, plan, done)
     reason = f"{user.get_username()} edited the plan."
-    return [*plan_events, _request(approval, reason, _dry_run(approval.run, approval.plan))]
+    effects = [effect.as_json() for effect in _dry_run(approval.run, approval.plan)]
+    return [*plan_events, _request(approval, reason, effects)]
 
 
 def _changes_of_done(plan: Plan, done: Mapping[str, PlanStep]) -> list[str]:

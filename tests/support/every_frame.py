@@ -58,7 +58,14 @@ USUAL = {
     f"Usual{number}": [step("s1", "create_task", "Create it", title=f"Usual {number}")]
     for number in range(MIN_SAMPLES)
 }
-PLANS = {**USUAL, "Make": [MADE, STARTED], "Delete": [GONE, LATE, AFTER, FOUND], "Wait": [MADE]}
+RAISED = step("s1", "update_task", "Raise it", task="Usual 1", priority="high")
+PLANS = {
+    **USUAL,
+    "Make": [MADE, STARTED],
+    "Delete": [GONE, LATE, AFTER, FOUND],
+    "Wait": [MADE],
+    "Raise": [RAISED],
+}
 
 
 class Script:
@@ -111,6 +118,7 @@ async def _play(server: ServerProcess, script: Script) -> Frames:
         frames += await _usual(socket)
         frames += await _approved(socket)
         frames += await _rejected(socket)
+        frames += await _differing(server, socket)
         frames += await _broken_off(socket, script.gate)
         frames += await say(socket, "Fail now")
         frames += await _tried_again(server, socket, frames[-1]["run"])
@@ -146,6 +154,17 @@ async def _rejected(socket: ClientConnection) -> Frames:
     await send(socket, "Wait for me", approval="required")
     frames = await until(socket, is_asked)
     await decide(socket, frames[-1], "reject", reason="Leave out the rest.")
+    frames += await until(socket, is_asked)
+    await decide(socket, frames[-1], "reject", reason="")
+    return frames + await until(socket, is_last)
+
+
+async def _differing(server: ServerProcess, socket: ClientConnection) -> Frames:
+    """A plan that is approved while somebody edits the task that it would change."""
+    await send(socket, "Raise the usual task", approval="required")
+    frames = await until(socket, is_asked)
+    server.change("UPDATE agent_task SET priority = 'low' WHERE title = 'Usual 1'")
+    await decide(socket, frames[-1], "approve")
     frames += await until(socket, is_asked)
     await decide(socket, frames[-1], "reject", reason="")
     return frames + await until(socket, is_last)

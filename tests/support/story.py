@@ -302,7 +302,7 @@ def wanted(asked: Mapping[str, Any], reason: str) -> Event:
     what = {"object": "task", "id": str(BOOKING), "title": "Booking <b>"}
     changes = [
         {**what, "action": "deleted", "before": task(BOOKING, "Booking <b>", 1), "after": None},
-        {**what, "action": "updated", "before": old, "after": new},
+        {**what, "action": "updated", "before": old, "after": new, "differs": True},
         {
             **what,
             "object": "memory",

@@ -216,8 +216,8 @@ function newStep(step, index, text) {
 /** @type {(run: Run, effects: EffectText[]) => Effect[]} */
 function effectsOf(run, effects) {
   const numbers = new Map(run.steps.map((step) => [step.id, step.number]));
-  return effects.map(({ step, action, text, fields }, index) => ({
-    key: `${step}:${index + 1}`, number: numbers.get(step), action, text, fields,
+  return effects.map(({ step, action, text, fields, mark }, index) => ({
+    key: `${step}:${index + 1}`, number: numbers.get(step), action, text, fields, mark: mark ?? "",
   }));
 }
 

@@ -174,6 +174,7 @@ function fillEffect(node, effect) {
   setAttribute(node, "data-action", effect.action);
   setText(node, "effect-text", effect.text);
   setText(node, "effect-step", `step ${effect.number}`);
+  setText(node, "effect-mark", effect.mark);
   setList(node, "effect-fields", effect.fields, {
     template: "difference", key: ([field]) => field, fill: fillDifference,
   });

@@ -98,7 +98,9 @@
 /** @typedef {{line?: string}} LineText */
 /** @typedef {{after: string, arguments: Fact[]}} PlanStepText */
 /**
- * @typedef {{step: string, action: ChangeAction | "unknown", text: string, fields: Difference[]}} EffectText
+ * @typedef {{
+ *   step: string, action: ChangeAction | "unknown", text: string, fields: Difference[], mark?: string,
+ * }} EffectText
  */
 /**
  * @typedef {RunEventFields & {

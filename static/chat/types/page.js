@@ -62,6 +62,7 @@
  * @property {ChangeAction | "unknown"} action
  * @property {string} text
  * @property {Difference[]} fields
+ * @property {string} mark  How it differs from an earlier approval.
  */
 
 /**
