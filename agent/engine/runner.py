@@ -194,6 +194,9 @@ class Runner:
             await _within_timeout(phases.execute(model, claimed, recorder))
         except (Fenced, Parked):
             return
+        except asyncio.CancelledError:
+            await database.call(ending.keep_usage, claimed.run, model.usage.as_json())
+            raise
         except AgentError as error:
             await _fail(claimed, recorder, error)
         except Exception:
@@ -202,6 +205,7 @@ class Runner:
 
 
 async def _fail(claimed: Claimed, recorder: Recorder, error: AgentError) -> None:
+    claimed.run.usage = recorder.usage.as_json()
     with contextlib.suppress(Fenced):
         await ending.fail(claimed.run, claimed.fence, error, recorder.failures(str(error)))
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 
 from agent.exceptions import BudgetExceeded
 from agent.llm.fitting import Fitted, Prompt, fit
+from agent.llm.options import SMALLEST
 from agent.llm.tokens import estimate
 from agent.llm.windows import Window, room
 
 MAX_ATTEMPTS = 5
+MARGIN = 1.1  # how much longer a prompt may be than estimated
 
 
 @dataclass(slots=True)
@@ -38,6 +40,20 @@ class Attempts:
         self._sent, self._refusal = fitted, None
         self._tell(fitted)
         return fitted.turns
+
+    def room(self, limit: int) -> int:
+        """Returns how many tokens the answer may have: `limit`, or what the window has left."""
+        assert self._sent is not None, "something was sent"
+        if self.window.size is None:
+            return limit
+        # The estimate may be too low, and a server refuses a sum above its window.
+        left = self.window.size - round(self.sent_tokens * MARGIN)
+        return min(limit, max(left, SMALLEST))
+
+    @property
+    def sent_tokens(self) -> int:
+        """About how many tokens the last prompt has."""
+        return self.window.real(self._sent.tokens) if self._sent else 0
 
     def refused(self, error: BudgetExceeded) -> None:
         """Learns from a refusal for length. Raises it after the last attempt."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from agent.llm.errors import Server
+from agent.llm.options import Options
 from agent.llm.windows import Window
 
 
@@ -33,6 +34,7 @@ class Capabilities:
     streams: bool = True
     system_role: bool = True
     window: Window = field(default_factory=Window)
+    options: Options = field(default_factory=Options)
     learned_at: float = field(default_factory=time.monotonic)
     _best: JsonMode = JsonMode.JSON_SCHEMA
     _best_for: dict[str, JsonMode] = field(default_factory=dict)  # by the schema's name

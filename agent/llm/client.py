@@ -14,7 +14,13 @@ from typing import Any, TypeVar
 import httpx2
 import openai
 
-from agent.exceptions import BudgetExceeded, ModelInvalid, ModelRefused, ModelTimeout
+from agent.exceptions import (
+    BudgetExceeded,
+    ModelInvalid,
+    ModelRefused,
+    ModelTimeout,
+    ModelTruncated,
+)
 from agent.llm import capabilities, errors, lookup, responses, streams
 from agent.llm.attempts import Attempts
 from agent.llm.base import StartOver, Usage
@@ -22,6 +28,7 @@ from agent.llm.capabilities import JsonMode
 from agent.llm.connections import client_of
 from agent.llm.errors import RequestFailed, Server
 from agent.llm.fitting import Prompt, Turn
+from agent.llm.options import LIMIT
 from agent.llm.streams import AnswerStream, EventStream
 from agent.llm.structured_output import (
     Mismatch,
@@ -98,6 +105,9 @@ class ModelClient:
                 return
             except BudgetExceeded as refusal:  # before the first text
                 attempts.refused(refusal)
+            except ModelTruncated:
+                if not self._learn_reasoning(answer.cut_while_reasoning):
+                    raise
             finally:
                 await answer.close()
                 attempts.counted(answer.prompt_tokens)
@@ -118,9 +128,19 @@ class ModelClient:
         return response
 
     async def _send(self, body: dict[str, Any], *, with_system: bool, **options: Any) -> Any:
-        client = await client_of(self.server)
+        """Sends a request, and sends it again without the options that the server refuses by name."""
+        known = capabilities.of(self.server).options
         turns = body["messages"] if with_system else without_system(body["messages"])
-        request = {"model": self.server.model, **body, "messages": turns}
+        body = {"model": self.server.model, **body, "messages": turns}
+        while True:
+            try:
+                return await self._send_once(known.applied(body), **options)
+            except RequestFailed as failed:
+                if not known.learn(failed, body):
+                    raise
+
+    async def _send_once(self, request: dict[str, Any], **options: Any) -> Any:
+        client = await client_of(self.server)
         try:
             return await client.post(PATH, body=request, **options)
         except openai.APIError as error:
@@ -210,14 +230,35 @@ class ModelClient:
         """Asks once; returns the message of the first choice."""
         attempts = self._attempts(question.prompt_for(mode))
         answer = await self._complete(attempts, question.fields(mode))
+        if self._learn_reasoning(responses.is_cut_while_reasoning(answer)):
+            answer = await self._complete(attempts, question.fields(mode))
+        self._learn_reasoning(responses.reasons(answer))
         return responses.message_of(answer, self.server)
+
+    def _learn_reasoning(self, reasoned: bool) -> bool:
+        """Notes that the model reasons, so that it gets more tokens; returns whether that is new."""
+        options = capabilities.of(self.server).options
+        is_new = reasoned and not options.reasons
+        options.reasons = options.reasons or reasoned
+        return is_new
+
+    def _limit(self, attempts: Attempts) -> dict[str, int]:
+        """Returns the field that says how many tokens the answer may have."""
+        limit = capabilities.of(self.server).options.max_tokens(attempts.prompt.verb)
+        return {LIMIT: attempts.room(limit)}
 
     async def _complete(self, attempts: Attempts, fields: dict[str, Any]) -> dict[str, Any]:
         """Returns a complete response. If the server cut the prompt, it gets a shorter one."""
 
         async def ask(turns: list[Turn]) -> dict[str, Any]:
-            body = {"messages": turns, **fields, "stream": False}
-            response: httpx2.Response = await self._post(body, cast_to=httpx2.Response)
+            body = {"messages": turns, **fields, **self._limit(attempts), "stream": False}
+            try:
+                response: httpx2.Response = await self._post(body, cast_to=httpx2.Response)
+            except asyncio.CancelledError:
+                # The server worked on it: at least the prompt was used.
+                self.usage.calls += 1
+                self.usage.input_tokens += attempts.sent_tokens
+                raise
             return self._counted(responses.read(response, self.server))
 
         answer = await self._fitting(attempts, ask)
@@ -266,7 +307,7 @@ class ModelClient:
             return await self._complete(attempts, {})
 
         async def ask(turns: list[Turn]) -> AnswerStream | dict[str, Any]:
-            body = {"messages": turns, **form.fields}
+            body = {"messages": turns, **form.fields, **self._limit(attempts)}
             source: EventStream = await self._post(
                 body, cast_to=object, stream=True, stream_cls=EventStream
             )
@@ -274,7 +315,14 @@ class ModelClient:
                 return self._counted(response)
             self.usage.calls += 1
             left = retries.deadline - asyncio.get_running_loop().time()
-            return AnswerStream(source, self.server, self.usage, timeout=self.timeout, left=left)
+            return AnswerStream(
+                source,
+                self.server,
+                self.usage,
+                timeout=self.timeout,
+                left=left,
+                prompt=attempts.sent_tokens if form.with_usage else 0,
+            )
 
         return await self._fitting(attempts, ask)
 

@@ -54,12 +54,13 @@ class RequestFailed(Exception):
         *,
         status: int = 0,  # of HTTP; 0 when there was none
         text: str = "",  # the server's own text
+        fields: str = "",  # the names of the request's fields that the refusal is about
         retryable: bool = False,  # the same request may succeed a moment later
         pause: float | None = None,  # seconds that the server asks to wait
     ) -> None:
         super().__init__(str(error))
         self.error, self.status = error, status
-        self.text = text.lower()
+        self.text, self.fields = text.lower(), fields.lower()
         self.retryable, self.pause = retryable, pause
 
     @property
@@ -67,6 +68,10 @@ class RequestFailed(Exception):
         """Whether the model supports no `system` message, as some chat templates do not."""
         names_role = "system" in self.text and ("role" in self.text or "message" in self.text)
         return self.status >= 400 and (names_role or "roles must alternate" in self.text)
+
+    def names(self, *fields: str) -> bool:
+        """Whether the refusal names one of these fields of the request."""
+        return any(name.lower() in f"{self.text} {self.fields}" for name in fields)
 
     @property
     def refuses_streams(self) -> bool:
@@ -120,6 +125,7 @@ def from_status(
         error,
         status=status,
         text=_text_of(body),
+        fields=_fields_of(body),
         retryable=retryable and not isinstance(error, ModelRefused),
         pause=pause,
     )
@@ -219,3 +225,16 @@ def _text_of(body: Any, depth: int = 0) -> str:
         return ""
     keys = ("message", "msg", "detail", "error")
     return next((text for key in keys if (text := _text_of(body.get(key), depth + 1))), "")
+
+
+def _fields_of(body: Any, depth: int = 0) -> str:
+    """Returns the names of fields in an error body: OpenAI's `param`, or the `loc` of a validator."""
+    if depth > 3:
+        return ""
+    if isinstance(body, list):
+        return " ".join(_fields_of(item, depth + 1) for item in body[:3])
+    if not isinstance(body, Mapping):
+        return ""
+    own = " ".join(str(body[key]) for key in ("param", "loc") if body.get(key))
+    inner = (_fields_of(body.get(key), depth + 1) for key in ("error", "detail"))
+    return " ".join([own, *inner]).strip()

@@ -31,10 +31,17 @@ from agent.shorten import shorten
 
 OFFICIAL = "https://api.openai.com/v1"
 MAX_TITLE = 200
+_NO_QUESTION = (None, "none", "null", "n/a", "no", "nothing", "no question", "empty", "-")
 
 
 def _empty_for_null(value: Any) -> Any:
     return "" if value is None else value
+
+
+def _question(value: Any) -> Any:
+    """Small models fill the field with a word when there is nothing to ask."""
+    said = value.strip().strip(".").lower() if isinstance(value, str) else value
+    return "" if said in _NO_QUESTION else value
 
 
 def _list_for_null(value: Any) -> Any:
@@ -60,7 +67,7 @@ class _Analysis(_Shape):
     intent: Filled
     summary: Line
     needs_tools: bool
-    question: Line = ""
+    question: Annotated[Line, BeforeValidator(_question)] = ""
 
 
 class _Step(_Shape):
@@ -105,9 +112,8 @@ class OpenAIModel:
 
     async def analyze(self, context: Context) -> Analysis:
         question = Question("analysis", schemas.ANALYSIS, Prompt("analyze", context, {}))
-        return Analysis(
-            **(await self._client.structured(question, _Analysis.model_validate)).model_dump()
-        )
+        analysis = await self._client.structured(question, _Analysis.model_validate)
+        return Analysis(**analysis.model_dump())
 
     async def plan(
         self,

@@ -12,7 +12,7 @@ from agent.exceptions import ModelError, ModelInvalid, ModelRefused, ModelTrunca
 from agent.llm.base import Usage
 from agent.llm.errors import MAX_QUOTE, RequestFailed, Server, from_error, web_page
 from agent.llm.reading import parse, reasoning_of, text_of
-from agent.llm.reasoning import without_reasoning
+from agent.llm.reasoning import AnswerText, without_reasoning
 from agent.shorten import shorten
 
 
@@ -79,6 +79,27 @@ def message_of(body: Mapping[str, Any], server: Server) -> Mapping[str, Any]:
     if (refusal := refusal_of(message)) and not text_of(message.get("content")).strip():
         raise RequestFailed(declined(refusal, server))
     return message
+
+
+def is_cut_while_reasoning(body: Mapping[str, Any]) -> bool:
+    """Tells whether an answer reached its maximum length before it began."""
+    choice = first_choice(body)
+    message = choice.get("message")
+    if ending_of(choice.get("finish_reason")) is not Ending.TOO_LONG:
+        return False
+    content = text_of(message.get("content")) if isinstance(message, Mapping) else ""
+    return reasons(body) or not without_reasoning(content).strip()
+
+
+def reasons(body: Mapping[str, Any]) -> bool:
+    """Tells whether the model reasoned before it answered."""
+    message = first_choice(body).get("message")
+    if not isinstance(message, Mapping):
+        return False
+    reader = AnswerText()
+    reader.feed(text_of(message.get("content")))
+    reader.rest()
+    return reader.reasoned or bool(reasoning_of(message))
 
 
 def answer_of(body: Mapping[str, Any], server: Server) -> tuple[str, ModelError | None]:

@@ -1,8 +1,9 @@
 """The JSON Schemas of structured answers, in the strict form that servers can enforce.
 
 Strict: every property is required and no other is allowed. An optional argument is nullable, and its
-null is removed from the answer. Limits (lengths, ranges) are not in the strict form: `signature`
-tells the model, and the tool's arguments are validated later.
+null is removed from the answer. Of the limits only the greatest lengths of texts and lists are in the
+strict form, so that a small model comes to an end; `signature` tells the model all of them, and the
+tool's arguments are validated later.
 """
 
 from __future__ import annotations
@@ -13,16 +14,27 @@ from functools import cache
 from typing import Any
 
 from agent.llm.base import ToolSpec
+from agent.plan import MAX_STEPS
 
 JSON = dict[str, Any]
 TEXT: JSON = {"type": "string"}
 NULL: JSON = {"type": "null"}
 PLACEHOLDER: JSON = {"$ref": "#/$defs/placeholder"}
 SCALARS = {"string", "integer", "number", "boolean"}
+BOUNDS = ("maxLength", "maxItems")
+MAX_NOTES = 3  # of one message; more is a copy of it
+MAX_LENGTH = 1_000  # characters; servers that compile a schema fail on longer texts
 
 
 class Inexpressible(Exception):
     """The schema has no strict form, for example because it allows any key."""
+
+
+def unbounded(schema: Any) -> Any:
+    """Returns the schema without the greatest lengths of its texts and lists."""
+    if isinstance(schema, Mapping):
+        return {key: unbounded(value) for key, value in schema.items() if key not in BOUNDS}
+    return [unbounded(item) for item in schema] if isinstance(schema, list) else schema
 
 
 def exactly(**properties: JSON) -> JSON:
@@ -38,17 +50,24 @@ def one_of(*values: str) -> JSON:
     return {"type": "string", "enum": list(values)}
 
 
-def list_of(items: JSON) -> JSON:
-    return {"type": "array", "items": items}
+def list_of(items: JSON, most: int | None = None) -> JSON:
+    limit = {} if most is None else {"maxItems": most}
+    return {"type": "array", "items": items, **limit}
+
+
+def text(most: int, description: str = "") -> JSON:
+    """Returns the schema of a text of at most `most` characters."""
+    about = {"description": description} if description else {}
+    return {**TEXT, "maxLength": most, **about}
 
 
 ANALYSIS = exactly(
     intent=one_of("command", "question", "greeting", "statement", "unsupported"),
-    summary={**TEXT, "description": "One line for the user: what the message asks for."},
+    summary=text(300, "One line for the user: what the message asks for."),
     needs_tools={"type": "boolean", "description": "Whether a tool is needed."},
     question={
-        **TEXT,
-        "description": "A question to the user that must be answered first; else empty.",
+        "anyOf": [text(500), NULL],
+        "description": "Null, or the question without whose answer nothing can be done.",
     },
 )
 
@@ -56,14 +75,15 @@ MEMORY = exactly(
     notes=list_of(
         exactly(
             memory_id={
-                "anyOf": [TEXT, NULL],
+                "anyOf": [text(40), NULL],
                 "description": "The id of the memory that this updates; null for a new one.",
             },
-            title={**TEXT, "description": "A few words, at most 200 characters."},
-            content={**TEXT, "description": "One full sentence that is clear without context."},
+            title=text(200, "A few words, at most 200 characters."),
+            content=text(MAX_LENGTH, "One full sentence that is clear without context."),
             kind=one_of("decision", "preference", "fact", "spec", "note"),
-            category={**TEXT, "description": "One word, or empty."},
-        )
+            category=text(50, "One word, or empty."),
+        ),
+        MAX_NOTES,
     )
 )
 
@@ -79,7 +99,7 @@ def plan_schema(tools: Sequence[ToolSpec]) -> tuple[JSON, bool]:
     ]
     answer = _step("answer", NULL, exactly())
     answer["properties"]["type"] = one_of("answer", "ask")
-    schema = exactly(summary=TEXT, steps=list_of({"anyOf": [*steps, answer]}))
+    schema = exactly(summary=text(500), steps=list_of({"anyOf": [*steps, answer]}, MAX_STEPS))
     schema["$defs"] = {"placeholder": exactly(**{"$from": TEXT, "path": TEXT})}
     return schema, all(strict for _, strict in forms)
 
@@ -102,12 +122,12 @@ PLAN_SHOWN = exactly(
 
 def _step(type: str, tool: JSON, arguments: JSON) -> JSON:
     return exactly(
-        id=TEXT,
+        id=text(40),
         type=one_of(type),
         tool=tool,
-        description=TEXT,
+        description=text(500),
         arguments=arguments,
-        depends_on=list_of(TEXT),
+        depends_on=list_of(text(40), MAX_STEPS),
     )
 
 
@@ -170,9 +190,11 @@ def _typed(schema: JSON, defs: JSON, seen: tuple[str, ...]) -> JSON:
         case "object" if schema.get("properties"):
             return _object(schema, defs, seen)
         case "array" if isinstance(schema.get("items"), dict):
-            return list_of(_value(schema["items"], defs, seen))
+            return list_of(_value(schema["items"], defs, seen), schema.get("maxItems"))
         case "null":
             return NULL
+        case "string" if schema.get("maxLength", MAX_LENGTH + 1) <= MAX_LENGTH:
+            return text(schema["maxLength"])
         case str(scalar) if scalar in SCALARS:
             return {"type": scalar}
     raise Inexpressible

@@ -69,7 +69,8 @@ class AnswerStream:
     """An open stream, to be read by `next` and closed by `close`.
 
     `timeout`: seconds to wait between two chunks; `left`: for the first one. The time that the reader
-    takes does not count.
+    takes does not count. `prompt`: its estimated tokens, which count if the stream ends before the
+    server's own counts; 0 if it would send none.
     """
 
     def __init__(
@@ -80,15 +81,17 @@ class AnswerStream:
         *,
         timeout: float,
         left: float,
+        prompt: int = 0,
     ) -> None:
         self._source, self._server, self._usage = source, server, usage
-        self._timeout, self._left = timeout, left
+        self._timeout, self._left, self._prompt = timeout, left, prompt
+        self._pieces = 0  # events with text or reasoning: each is about a token
         self._joiner, self._answer = SurrogateJoiner(), AnswerText()
         self._ready: deque[str | StartOver] = deque()
         self._last_usage: Any = None
         self._finished = False  # the server has reported a complete answer
         self._error: ModelError | None = None  # to be raised after the ready chunks
-        self._has_text = self._has_event = self._over = self._reasoned = False
+        self._has_text = self._has_event = self._over = self._reasoned = self._too_long = False
         self._refusal = ""
         self.prompt_tokens = 0  # as the server counted them; known after `close`
 
@@ -110,10 +113,18 @@ class AnswerStream:
 
     async def close(self) -> None:
         """Closes the connection if it is still open, and counts the usage so far."""
-        count(self._usage, self._last_usage)
+        used = self._last_usage
+        if used is None and self._prompt and not self._over:  # it was cut
+            used = {"prompt_tokens": self._prompt, "completion_tokens": self._pieces}
+        count(self._usage, used)
         self.prompt_tokens = prompt_tokens({"usage": self._last_usage})
         self._last_usage = None
         await self._source.close()
+
+    @property
+    def cut_while_reasoning(self) -> bool:
+        """Whether the answer reached its maximum length before it began."""
+        return self._too_long and not self._has_text
 
     async def _event(self) -> Any:
         """Returns the next event, or None at the end of a finished answer. Raises ModelError."""
@@ -177,6 +188,7 @@ class AnswerStream:
         text = self._joiner.feed(text_of(delta.get("content")))
         reasons = bool(reasoning_of(delta))
         self._reasoned = self._reasoned or reasons
+        self._pieces += bool(text) or reasons
         self._add(self._answer.feed(text))
         self._note_end(choice.get("finish_reason"), active=bool(text) or reasons)
 
@@ -198,6 +210,7 @@ class AnswerStream:
         ended = abnormal_end(reason)
         if ended is not None:
             self._error = ended
+            self._too_long = ending_of(reason) is Ending.TOO_LONG
             self._add(self._answer.rest())
         elif ending_of(reason) is Ending.COMPLETE:
             self._finished = True

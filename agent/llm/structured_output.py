@@ -50,13 +50,15 @@ class Question:
 
     def fields(self, mode: JsonMode) -> dict[str, Any]:
         """Returns the fields of the request beside its messages."""
+        steady = {"temperature": 0}
         match mode:
             case JsonMode.JSON_SCHEMA:
                 schema = {"name": self.name, "strict": self.strict, "schema": self.schema}
-                return {"response_format": {"type": "json_schema", "json_schema": schema}}
+                form: dict[str, Any] = {"type": "json_schema", "json_schema": schema}
+                return {"response_format": form, **steady}
             case JsonMode.JSON_OBJECT:
-                return {"response_format": {"type": "json_object"}}
-        return {}
+                return {"response_format": {"type": "json_object"}, **steady}
+        return steady
 
     def repaired(self, message: Mapping[str, Any], errors: list[str]) -> Question:
         """Returns the question with the invalid answer and its errors added."""

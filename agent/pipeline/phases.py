@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -117,6 +117,8 @@ class _Run:
 
     async def _analyze(self) -> Finished:
         analysis = await self.model.analyze(self.context)
+        if analysis.intent == "greeting":  # small models ask back: "How can I help you?"
+            analysis = replace(analysis, question="")
         details = self._with_left_out(analysis.summary, "analyze")
         return Finished("🧠 Analysis complete", details, asdict(analysis))
 

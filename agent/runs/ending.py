@@ -56,11 +56,18 @@ def fail_now(run: Run, error: AgentError) -> list[events.Event]:
         error_code=error.code,
         retryable=error.retryable,
         partial=answer,
+        usage=run.usage,
     )
     last = events.Error(
         run.pk, error=str(error), code=error.code, retryable=error.retryable, partial=answer
     )
     return [*steps, progress, *ended, last]
+
+
+def keep_usage(run: Run, usage: dict[str, int]) -> None:
+    """Saves what a run used that was cancelled during a call to the model."""
+    cancelled = Run.objects.filter(pk=run.pk, status=Run.Status.CANCELLED, attempt=run.attempt + 1)
+    cancelled.update(usage=usage)
 
 
 async def cancel(session: UUID, run: UUID, by: User, reason: str = "") -> None:

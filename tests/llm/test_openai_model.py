@@ -21,7 +21,7 @@ from agent.llm.base import (
 )
 from agent.llm.factory import model_notice, open_model
 from agent.llm.openai import OpenAIModel
-from agent.llm.schemas import plan_schema
+from agent.llm.schemas import BOUNDS, plan_schema, unbounded
 from agent.tools import registry
 from tests.support.model_server import (
     ModelServer,
@@ -155,10 +155,11 @@ async def test_an_invalid_plan_is_returned_as_it_is_for_the_validation(server: M
 def test_every_tool_has_a_form_that_a_strict_server_takes() -> None:
     schema, strict = plan_schema([tool.spec for tool in registry.all_tools()])
     assert strict
+    assert not any(set(BOUNDS) & set(node) for node in _nodes(unbounded(schema)))
     for node in _nodes(schema):
         assert set(node) <= {
             *("type", "properties", "required", "additionalProperties", "items", "anyOf", "enum"),
-            *("$ref", "$defs", "description"),
+            *("$ref", "$defs", "description", *BOUNDS),
         }
         if node.get("type") == "object":
             assert node["required"] == list(node["properties"])
