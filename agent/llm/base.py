@@ -74,6 +74,9 @@ class Analysis:
     summary: str  # one line for the user
     needs_tools: bool
     question: str = ""  # a question to the user, asked instead of executing anything
+    search: str = ""  # words to look for in the memory, beside those of the message
+    # Whether the person tells something worth remembering; None when the model does not say.
+    tells: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # one instance per tool, hashed by identity

@@ -68,6 +68,8 @@ class _Analysis(_Shape):
     summary: Line
     needs_tools: bool
     question: Annotated[Line, BeforeValidator(_question)] = ""
+    search: Line = ""
+    tells: bool | None = None
 
 
 class _Step(_Shape):

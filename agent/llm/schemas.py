@@ -69,6 +69,8 @@ ANALYSIS = exactly(
         "anyOf": [text(500), NULL],
         "description": "Null, or the question without whose answer nothing can be done.",
     },
+    search=text(200, "Words to look for in the memory: what the message refers to; or empty."),
+    tells={"type": "boolean", "description": "Whether the person tells something to remember."},
 )
 
 MEMORY = exactly(

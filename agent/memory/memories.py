@@ -1,12 +1,10 @@
-"""The only module that writes memories: remember, consolidate, revise, forget, restore; and recall.
+"""The only module that writes memories: remember, revise, forget, restore; and recall.
 
 The caller opens the transaction and emits the events. Every change is saved as a revision.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -15,14 +13,11 @@ from django.utils import timezone
 
 from agent.change import Change
 from agent.exceptions import ToolFailed
-from agent.llm.base import MemoryNote
-from agent.models import Memory, MemoryRevision, Message, Run, SearchEntry
+from agent.models import Memory, MemoryRevision, Message, SearchEntry
 from agent.support.counts import too_long
 from agent.support.words import same_text, storable, text_key
 from agent.text import search_index
 from agent.text.references import as_id, by_title
-
-logger = logging.getLogger(__name__)
 
 MAX_TITLE = 200
 MAX_CONTENT = 10_000
@@ -91,7 +86,7 @@ def remember(
 
     Returns the memory and the change; None if the memory already says exactly this.
     """
-    existing = _existing(project_id, title, content, kind)
+    existing = same_memory(project_id, title, content, kind)
     if existing is not None:
         return _revise_existing(
             existing, title, content, kind, category, run_id=run_id, by_id=by_id
@@ -102,47 +97,6 @@ def remember(
     search_index.put([_entry(memory)])
     _add_revision(memory, _Action.CREATED, run_id, by_id)
     return memory, Change("memory", memory.pk, "created", None, memory_json(memory))
-
-
-def consolidate(run: Run, notes: Iterable[MemoryNote]) -> list[Change]:
-    """Saves the notes that a model extracted from the run's exchange, as new or revised memories.
-
-    Skips an invalid note (unknown kind, too long) and saves the others.
-    """
-    changes = []
-    for note in notes:
-        try:
-            change = _save_note(run, note)
-        except ToolFailed as error:
-            logger.warning("run %s: skipped an invalid note: %s", run.pk, error)
-            continue
-        if change is not None:
-            changes.append(change)
-    return changes
-
-
-def _save_note(run: Run, note: MemoryNote) -> Change | None:
-    memory = _revised_memory(run, note)
-    texts: dict[str, Any] = {"title": note.title, "content": note.content, "kind": note.kind}
-    author: dict[str, Any] = {"run_id": run.pk, "by_id": run.created_by_id}
-    if memory is not None:
-        return revise(memory=memory, **texts, category=note.category or None, **author)[1]
-    return remember(
-        project_id=run.session.project_id,
-        **texts,
-        category=note.category,
-        source_message_id=run.message_id,
-        **author,
-    )[1]
-
-
-def _revised_memory(run: Run, note: MemoryNote) -> Memory | None:
-    """Returns the memory that the note revises. None for an id that the model made up, too."""
-    memory_id = as_id(note.memory_id or "")
-    memory: Memory | None = Memory.objects.filter(
-        project_id=run.session.project_id, pk=memory_id
-    ).first()
-    return memory
 
 
 def revise(
@@ -201,7 +155,7 @@ def restore(
     return memory, Change("memory", memory.pk, "restored", None, memory_json(memory))
 
 
-def _existing(project_id: UUID, title: str, content: str, kind: str) -> Memory | None:
+def same_memory(project_id: UUID, title: str, content: str, kind: str) -> Memory | None:
     """Returns the memory with this content, or else the one with this title and kind."""
     memories = Memory.objects.filter(project_id=project_id)
     same_content: Memory | None = memories.filter(content_key=text_key(content)).first()

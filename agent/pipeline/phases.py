@@ -6,7 +6,7 @@ The phases report through the run's recorder; they know nothing of sockets, engi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,8 +16,8 @@ from agent.event_log.log import Done
 from agent.event_log.payloads import Answer
 from agent.event_log.phases import Phase, register_step
 from agent.exceptions import ModelError
-from agent.llm.base import Analysis, Model, Outcome
-from agent.memory import memories
+from agent.llm.base import Analysis, Model, Outcome, StartOver
+from agent.memory import consolidation
 from agent.models import Message, PlanRevision, PlanStep, Run
 from agent.pipeline import context
 from agent.pipeline.answer import write_answer
@@ -237,18 +237,23 @@ class _Run:
             remembered.set()
 
         async def answer() -> Finished:
-            message = await write_answer(
-                self.recorder,
-                self.model.answer(self.context, self.analysis, self.outcome),
-                text_steps,
-            )
+            message = await write_answer(self.recorder, self._answer(text_steps), text_steps)
             await remembered.wait()  # the summary counts changes of the memory
             return await self._save_answer(message, steps)
 
         remembered = asyncio.Event()
         await run_together(remember(), _void(self.recorder.phase(Phase.COMPLETION, answer)))
 
+    def _answer(self, text_steps: Sequence[PlanStep]) -> AsyncIterator[str | StartOver]:
+        """Returns the chunks of the answer. A question to the person stands in the plan already."""
+        asked = [step.description for step in text_steps if step.type == StepType.ASK]
+        if any(asked):
+            return _said(self.analysis.question or "\n\n".join(asked))
+        return self.model.answer(self.context, self.analysis, self.outcome)
+
     async def _remember(self) -> Finished:
+        if not consolidation.may_teach(self.context.message, self.analysis, self.outcome):
+            return Finished("💾 Memory: no changes")
         try:
             notes = await self.model.consolidate(self.context, self.outcome)
         except ModelError as error:
@@ -256,7 +261,7 @@ class _Run:
             return Finished("💾 Memory not updated", str(error))
 
         def effect() -> list[events.Event]:
-            changes = memories.consolidate(self.run, notes)
+            changes = consolidation.consolidate(self.run, notes)
             return [change_event(self.recorder, change) for change in changes]
 
         if not notes:
@@ -311,6 +316,10 @@ class _Run:
 
 def _tool_steps(steps: Iterable[PlanStep]) -> list[PlanStep]:
     return [step for step in steps if step.type == StepType.TOOL]
+
+
+async def _said(text: str) -> AsyncIterator[str | StartOver]:
+    yield text
 
 
 async def _void(awaitable: Awaitable[Any]) -> None:

@@ -17,6 +17,7 @@ from agent.plans import parser, store, validation
 from agent.runs import approvals
 from agent.shorten import shorten
 from agent.support import database
+from agent.support.offers import without_offers
 from agent.tools import registry
 
 
@@ -98,7 +99,7 @@ def tool_specs() -> list[ToolSpec]:
 
 def _answer_only(analysis: Analysis) -> Plan:
     if analysis.question:
-        return Plan("", (Step("s1", StepType.ASK, analysis.question),))
+        return Plan("", (Step("s1", StepType.ASK, without_offers(analysis.question)),))
     return answer_only()
 
 

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 
 from agent.exceptions import ToolFailed
 from agent.llm.base import MemoryNote
-from agent.memory import memories
+from agent.memory import consolidation, memories
 from agent.models import ChatSession, Memory, MemoryRevision, Message, Project, Run
 
 
@@ -236,7 +236,7 @@ def test_notes_of_an_exchange_revise_the_memory_that_they_name_and_add_the_other
         MemoryNote("Firefox", "We test on Firefox.", "preference", "tests"),
         MemoryNote("Firefox", "We test on Firefox.", "preference"),
     ]
-    changes = memories.consolidate(run, notes)
+    changes = consolidation.consolidate(run, notes)
     assert [change.action for change in changes] == ["updated", "created"]
     assert {item.title for item in Memory.objects.all()} == {"PostgreSQL 15", "Firefox"}
     added = Memory.objects.get(title="Firefox")
@@ -253,6 +253,6 @@ def test_a_note_that_cannot_be_kept_does_not_cost_the_others(
         MemoryNote("Nowhere", "It names no memory.", "fact", memory_id=str(uuid4())),
         MemoryNote("Odd", "It names nothing.", "fact", memory_id="the first one"),
     ]
-    assert len(memories.consolidate(run, notes)) == 2
+    assert len(consolidation.consolidate(run, notes)) == 2
     assert {item.title for item in Memory.objects.all()} == {"Nowhere", "Odd"}
     assert "skipped an invalid note" in caplog.text

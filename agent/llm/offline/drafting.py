@@ -15,6 +15,7 @@ from agent.llm.offline.reading import Unread, read
 from agent.llm.offline.titles import Misread
 from agent.llm.offline.tokens import TooLong
 from agent.llm.offline.vocabulary import COUNT, ORDINAL, STATUS_NAMES, word_set
+from agent.support.offers import offer
 from agent.support.words import same_text
 
 # A question back is remembered by the conversation itself, where these tell it.
@@ -37,7 +38,7 @@ class Draft:
     @property
     def question(self) -> str:
         """The question back, with titles that can be clicked."""
-        return question(self.unclear, refusals.offer) if self.unclear else ""
+        return question(self.unclear, offer) if self.unclear else ""
 
 
 def draft(context: Context) -> Draft:

@@ -54,8 +54,7 @@ class OfflineModel:
 
 def _analysis(context: Context) -> Analysis:
     made = draft(context)
-    asked = question(made.unclear) if made.unclear else ""
-    return Analysis(made.intent, _summary(made), bool(made.plan.steps), asked)
+    return Analysis(made.intent, _summary(made), bool(made.plan.steps), made.question)
 
 
 def _plan(context: Context, revise: Revise | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from agent.llm.offline.names import words
 from agent.llm.offline.reading import Clause, Unread
 from agent.llm.offline.titles import Misread
 from agent.shorten import shorten
+from agent.support.offers import offer, plain
 from agent.support.words import STOP
 
 NOTHING = "Nothing was changed."
@@ -47,7 +48,6 @@ AREAS = tuple(
     (phrases.split("|"), answer.strip())
     for phrases, answer in zip(*[iter(_AREAS.strip().split("\n"))] * 2, strict=True)
 )
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>&#|~])")
 _UNQUOTABLE = re.compile(r"[“”\"\n]")
 _UNLISTED = frozenset(("talk", "reason", "help", "project"))
 _TRIED = 5  # tasks whose titles are tried in an example
@@ -106,15 +106,6 @@ def _area(text: str) -> str:
 def _listed(texts: Sequence[str]) -> str:
     more = f" and {len(texts) - 3} more" if len(texts) > 3 else ""
     return ", ".join(f"“{plain(shorten(text, 100))}”" for text in texts[:3]) + more
-
-
-def plain(text: str) -> str:
-    """Returns `text` so that Markdown leaves it as it is."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
-
-
-def offer(text: str) -> str:
-    return f"[{plain(text)}](#say)"
 
 
 def help_lines(context: Context, works: Works) -> str:
