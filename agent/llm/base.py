@@ -36,12 +36,16 @@ class TaskBrief:
 
 @dataclass(frozen=True, slots=True)
 class MemoryBrief:
-    """A memory as a model sees it. `kind`: decision, preference, fact, spec, note."""
+    """A memory as a model sees it. `kind`: decision, preference, fact, spec, note.
+
+    `changed`: the minute of its latest change, UTC. Of two that contradict each other the newer counts.
+    """
 
     id: str
     title: str
     content: str
     kind: str
+    changed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Max, Q
+from django.db.models import Max
 from django.utils import timezone
 
 from agent.change import Change
 from agent.exceptions import ToolFailed
-from agent.models import Memory, MemoryRevision, Message, SearchEntry
+from agent.memory import neighbours
+from agent.models import Memory, MemoryRevision
 from agent.support.counts import too_long
 from agent.support.words import same_text, storable, text_key
 from agent.text import search_index
@@ -22,16 +23,7 @@ from agent.text.references import as_id, by_title
 MAX_TITLE = 200
 MAX_CONTENT = 10_000
 MAX_CATEGORY = 50
-# Characters of each source message that are indexed with a memory: enough for the subject, and short
-# enough that a long message does not outweigh the memory.
-MAX_SOURCE_TEXT = 2_000
 
-# Words by which people search for a kind: "what did we decide?".
-_KIND_WORDS = {
-    Memory.Kind.DECISION: "decision decided chose",
-    Memory.Kind.PREFERENCE: "preference preferred",
-    Memory.Kind.SPEC: "spec specification requirement",
-}
 _Action = MemoryRevision.Action
 
 
@@ -94,7 +86,7 @@ def remember(
     memory = Memory(project_id=project_id, source_message_id=source_message_id)
     _set(memory, title, content, kind, category)
     memory.save(force_insert=True)
-    search_index.put([_entry(memory)])
+    neighbours.index(memory)
     _add_revision(memory, _Action.CREATED, run_id, by_id)
     return memory, Change("memory", memory.pk, "created", None, memory_json(memory))
 
@@ -122,7 +114,7 @@ def revise(
         ]
     )
     if memory.deleted_at is None:
-        search_index.put([_entry(memory)])
+        neighbours.index(memory)
     _add_revision(memory, _Action.UPDATED, run_id, by_id)
     return memory, Change("memory", memory.pk, "updated", before, after)
 
@@ -136,7 +128,7 @@ def forget(
         raise ToolFailed(f"The memory “{memory.title}” is already deleted.")
     memory.deleted_at = timezone.now()
     memory.save(update_fields=["deleted_at", "updated_at"])
-    search_index.remove(memory.pk)
+    neighbours.remove(memory)
     _add_revision(memory, _Action.DELETED, run_id, by_id)
     return memory, Change("memory", memory.pk, "deleted", memory_json(memory), None)
 
@@ -150,7 +142,7 @@ def restore(
         raise ToolFailed(f"The memory “{memory.title}” is not deleted.")
     memory.deleted_at = None
     memory.save(update_fields=["deleted_at", "updated_at"])
-    search_index.put([_entry(memory)])
+    neighbours.index(memory)
     _add_revision(memory, _Action.RESTORED, run_id, by_id)
     return memory, Change("memory", memory.pk, "restored", None, memory_json(memory))
 
@@ -219,30 +211,3 @@ def _add_revision(memory: Memory, action: str, run_id: UUID | None, by_id: int |
         run_id=run_id,
         by_id=by_id,
     )
-
-
-# -- the index -------------------------------------------------------------------------------------
-
-
-def _entry(memory: Memory) -> SearchEntry:
-    source = _source_text(memory.source_message_id)
-    return search_index.entry(
-        project_id=memory.project_id,
-        kind="memory",
-        object_id=memory.pk,
-        body=f"{memory.title}\n{memory.content}\n{memory.category}",
-        neighbours=f"{_KIND_WORDS.get(Memory.Kind(memory.kind), '')}\n{source}",
-    )
-
-
-def _source_text(message_id: UUID | None) -> str:
-    """Returns the beginnings of the message and of the message before it in its session."""
-    message = None if message_id is None else Message.objects.filter(pk=message_id).first()
-    if message is None:
-        return ""
-    previous = Message.objects.filter(
-        Q(created_at__lt=message.created_at) | Q(created_at=message.created_at, pk__lt=message.pk),
-        session_id=message.session_id,
-    ).last()
-    messages = [message] if previous is None else [previous, message]
-    return "\n".join(message.content[:MAX_SOURCE_TEXT] for message in messages)

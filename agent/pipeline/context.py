@@ -45,12 +45,13 @@ def gather(run: Run) -> Context:
     project = run.session.project
     given: Mapping[str, Any] = run.given
     recent = _recent_changes(run.session_id)
+    history = _given_history(given) or _history(run)
     return Context(
         message=run.message.content,
         project_name=project.name,
         project_description=project.description,
-        history=_given_history(given) or _history(run),
-        memories=_memories(run),
+        history=history,
+        memories=_memories(run, _query(run.message.content, history)),
         tasks=_briefs(raw_sql.select(Task, _OPEN_TASKS, project.pk)),
         completed=_briefs(raw_sql.select(Task, _COMPLETED_TASKS, project.pk)),
         recent_tasks=_in_order(_briefs(_rows(Task, project.pk, recent)), recent),
@@ -58,6 +59,15 @@ def gather(run: Run) -> Context:
         focus=_focus(run),
         extra=given.get("project_context", ""),
     )
+
+
+def recall_again(run: Run, context: Context, words: str) -> tuple[MemoryBrief, ...]:
+    """Returns the memories recalled for the message and the `words` that it refers to."""
+    return _memories(run, _query(f"{context.message}\n{words}", context.history))
+
+
+def briefs_from_json(items: Iterable[Mapping[str, Any]]) -> tuple[MemoryBrief, ...]:
+    return tuple(MemoryBrief(**item) for item in items)
 
 
 def from_json(values: Mapping[str, Any]) -> Context:
@@ -68,9 +78,6 @@ def from_json(values: Mapping[str, Any]) -> Context:
             TaskBrief(**{**item, "depends_on": tuple(item["depends_on"])}) for item in items
         )
 
-    def memories(items: Iterable[Mapping[str, Any]]) -> tuple[MemoryBrief, ...]:
-        return tuple(MemoryBrief(**item) for item in items)
-
     return Context(
         **{
             **values,
@@ -79,8 +86,8 @@ def from_json(values: Mapping[str, Any]) -> Context:
             "completed": tasks(values["completed"]),
             "recent_tasks": tasks(values["recent_tasks"]),
             "focus": tasks([values["focus"]])[0] if values["focus"] else None,
-            "memories": memories(values["memories"]),
-            "recent_memories": memories(values["recent_memories"]),
+            "memories": briefs_from_json(values["memories"]),
+            "recent_memories": briefs_from_json(values["recent_memories"]),
         }
     )
 
@@ -122,10 +129,16 @@ def _given_history(given: Mapping[str, Any]) -> tuple[HistoryMessage, ...]:
     )
 
 
-def _memories(run: Run) -> tuple[MemoryBrief, ...]:
-    """Returns the memories recalled for the message, filled up with the latest ones."""
+def _query(message: str, history: Sequence[HistoryMessage]) -> str:
+    """Returns the words to recall memories for: a message may continue the one before it."""
+    before = next((one.content for one in reversed(history) if one.role == "user"), "")
+    return f"{message}\n{before}"
+
+
+def _memories(run: Run, query: str) -> tuple[MemoryBrief, ...]:
+    """Returns the memories recalled for `query`, filled up with the latest ones."""
     project = run.session.project_id
-    recalled = memories.recall(project, run.message.content, MEMORIES)
+    recalled = memories.recall(project, query, MEMORIES)
     known = {item.pk for item in recalled}
     latest = [item for item in raw_sql.select(Memory, _LATEST, project) if item.pk not in known]
     return _memory_briefs([*recalled, *latest[: MEMORIES - len(recalled)]])
@@ -168,7 +181,13 @@ def _needed(tasks: Sequence[UUID]) -> Mapping[UUID, list[str]]:
 
 def _memory_briefs(memories: Iterable[Memory]) -> tuple[MemoryBrief, ...]:
     return tuple(
-        MemoryBrief(id=str(item.pk), title=item.title, content=item.content, kind=item.kind)
+        MemoryBrief(
+            id=str(item.pk),
+            title=item.title,
+            content=item.content,
+            kind=item.kind,
+            changed=f"{item.updated_at:%Y-%m-%d %H:%M}",
+        )
         for item in memories
     )
 

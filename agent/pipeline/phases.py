@@ -6,8 +6,9 @@ The phases report through the run's recorder; they know nothing of sockets, engi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,7 +18,7 @@ from agent.event_log.payloads import Answer
 from agent.event_log.phases import Phase, register_step
 from agent.exceptions import ModelError
 from agent.llm.base import Analysis, Model, Outcome, StartOver
-from agent.memory import consolidation
+from agent.memory import consolidation, neighbours
 from agent.models import Message, PlanRevision, PlanStep, Run
 from agent.pipeline import context
 from agent.pipeline.answer import write_answer
@@ -74,7 +75,7 @@ class _Run:
         gathered = await recorder.phase(Phase.CONTEXT, self._gather, then=[Phase.ANALYZING])
         self.context = context.from_json(gathered)
         analyzed = await recorder.phase(Phase.ANALYZING, self._analyze, then=[Phase.PLANNING])
-        self.analysis = Analysis(**analyzed)
+        self._take_analysis(analyzed)
         self.planner = Planner(self.model, self.run, self.context, self.analysis)
         raw = await recorder.phase(Phase.PLANNING, self._plan, then=[Phase.VALIDATION])
         await recorder.phase(Phase.VALIDATION, lambda: self._validate(raw["plan"]))
@@ -120,7 +121,19 @@ class _Run:
         if analysis.intent == "greeting":  # small models ask back: "How can I help you?"
             analysis = replace(analysis, question="")
         details = self._with_left_out(analysis.summary, "analyze")
-        return Finished("🧠 Analysis complete", details, asdict(analysis))
+        result = asdict(analysis)
+        if not analysis.search:
+            return Finished("🧠 Analysis complete", details, result)
+        recall = partial(context.recall_again, self.run, self.context, analysis.search)
+        result["memories"] = [asdict(brief) for brief in await database.call(recall)]
+        return Finished("🧠 Analysis complete", details, result)
+
+    def _take_analysis(self, result: Mapping[str, Any]) -> None:
+        """Adopts the analysis, and the memories that were recalled for its words."""
+        values = dict(result)
+        if (recalled := values.pop("memories", None)) is not None:
+            self.context = replace(self.context, memories=context.briefs_from_json(recalled))
+        self.analysis = Analysis(**values)
 
     async def _plan(self) -> Finished:
         plan = await self.planner.make()
@@ -253,7 +266,7 @@ class _Run:
 
     async def _remember(self) -> Finished:
         if not consolidation.may_teach(self.context.message, self.analysis, self.outcome):
-            return Finished("💾 Memory: no changes")
+            return Finished("💾 Memory: no changes", effect=self._index_messages)
         try:
             notes = await self.model.consolidate(self.context, self.outcome)
         except ModelError as error:
@@ -262,12 +275,18 @@ class _Run:
 
         def effect() -> list[events.Event]:
             changes = consolidation.consolidate(self.run, notes)
+            self._index_messages()
             return [change_event(self.recorder, change) for change in changes]
 
         if not notes:
-            return Finished("💾 Memory: no changes", self._with_left_out("", "consolidate"))
+            left_out = self._with_left_out("", "consolidate")
+            return Finished("💾 Memory: no changes", left_out, effect=self._index_messages)
         details = self._with_left_out(count(len(notes), "note"), "consolidate")
         return Finished("💾 Memory updated", details, effect=effect)
+
+    def _index_messages(self) -> list[events.Event]:
+        neighbours.refresh_session(self.run.session_id)
+        return []
 
     async def _save_answer(self, text: str, steps: list[PlanStep]) -> Finished:
         summary = await database.call(_summary, self.run, steps)

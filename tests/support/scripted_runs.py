@@ -34,11 +34,15 @@ def plan(*steps: dict[str, Any]) -> dict[str, Any]:
 
 
 async def process(
-    model: ScriptedModel, project: Project, session: ChatSession | None = None, **more: Any
+    model: ScriptedModel,
+    project: Project,
+    session: ChatSession | None = None,
+    message: str = "Do it",
+    **more: Any,
 ) -> AgentResult:
     agent = PlanningFirstAgent(model)
     return await agent.process_user_message(
-        "Do it", project.pk, session_id=session.pk if session else None, **more
+        message, project.pk, session_id=session.pk if session else None, **more
     )
 
 
