@@ -206,6 +206,8 @@ def _take_progress(run: Exchange, event: events.Progress) -> None:
     step = _step(run, told.get("step_id"))
     if step is None:
         _tell(_phase(run, event), event)
+        if event.step == RunPhase.MEMORY and run.status == "succeeded":
+            run.ended = True  # what was remembered followed the answer
     elif told.get("phase") == "started":
         step.slow_after_ms = told.get("slow_after_ms")
     elif "phase" not in told:
@@ -264,6 +266,11 @@ def _take_complete(run: Exchange, event: events.Complete) -> None:
         if step.type != "tool" and step.status == "pending":
             step.status = "succeeded"
     _end(run, "succeeded", "finished")
+    if event.remembers:
+        run.ended = False
+        for phase in run.phases:
+            if phase.step == RunPhase.MEMORY:
+                phase.state = "running"
 
 
 def _end(run: Exchange, status: str, state: str) -> None:

@@ -186,7 +186,7 @@ class Exchange:
     interrupted: bool = False  # nobody drives it at the moment
     duration_ms: int | None = None
     before: int = 0  # unfinished runs before it
-    ended: bool = False  # its last event has come
+    ended: bool = False  # no event of it follows
     opinions: dict[str, Opinion] = field(default_factory=dict)  # by what they are about
     kind: str = "exchange"
 

@@ -83,10 +83,14 @@ async def _take_over() -> None:
 async def executing(
     model: Model | None = None, sessions: Container[UUID] | None = None
 ) -> AsyncIterator[Runner]:
-    """Executes this process's runs within the block; with `sessions`, all runs of these and no others."""
+    """Executes this process's runs within the block; with `sessions`, all runs of these and no others.
+
+    At the end of the block, waits for what runs that have succeeded still remember.
+    """
     engine = LocalEngine(serving=False, model=model, sessions=sessions)
     await engine.start()
     try:
         yield engine.runner
+        await engine.runner.wait_for_memories()
     finally:
         await engine.stop()

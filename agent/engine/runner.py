@@ -23,6 +23,7 @@ from agent.event_log import log
 from agent.exceptions import AgentError, Fenced, RunTimeout
 from agent.llm.base import Model
 from agent.llm.factory import open_model
+from agent.models import Run
 from agent.pipeline import phases
 from agent.runs import claiming, ending, wake
 from agent.runs.approvals import Parked
@@ -86,6 +87,14 @@ class Runner:
         claiming.hand_over(self._owner)
         for session in sessions:  # this process may have another runner
             wake.wake(session)
+
+    async def wait_for_memories(self) -> None:
+        """Waits for runs that have succeeded and whose model has not yet said what to remember."""
+        tasks = dict(self._run_tasks.values())
+        ended = Run.objects.filter(pk__in=list(tasks), status=Run.Status.SUCCEEDED)
+        keys = await database.call(lambda: list(ended.values_list("pk", flat=True)))
+        if keys:
+            await asyncio.wait([tasks[key] for key in keys])
 
     def is_executing(self, session: UUID) -> bool:
         return session in self._session_tasks

@@ -294,6 +294,7 @@ class Complete(OfRun):
     message: Answer
     usage: dict[str, int]
     duration_ms: int
+    remembers: bool = False  # the end of the memory phase follows, with what was remembered
 
     def _own_texts(self) -> dict[str, Any]:
         return {"line": texts.done(self.duration_ms)}

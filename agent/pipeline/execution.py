@@ -20,7 +20,7 @@ from agent.event_log.log import Done
 from agent.event_log.phases import Phase
 from agent.exceptions import Fenced, PlanInvalid, ToolFailed
 from agent.llm.base import StepOutcome
-from agent.models import PlanRevision, PlanStep
+from agent.models import PlanRevision, PlanStep, Run
 from agent.plan import StepType
 from agent.plans import store
 from agent.plans.approved_effects import ApprovedEffects
@@ -208,7 +208,7 @@ class Execution:
         await asyncio.sleep(seconds)
 
     def _change_event(self, change: Any) -> events.Event:
-        return change_event(self.recorder, change)
+        return change_event(self.recorder.run, change)
 
     # -- recording ---------------------------------------------------------------------------------
 
@@ -313,10 +313,10 @@ class _Report:
         await self.recorder.progress(Phase.EXECUTION, message, details, {"step_id": self.step.key})
 
 
-def change_event(recorder: Recorder, change: Any) -> events.Event:
-    user = recorder.run.created_by
+def change_event(run: Run, change: Any) -> events.Event:
+    user = run.created_by
     return events.Change(
-        recorder.run.pk,
+        run.pk,
         object=change.object,
         id=change.id,
         action=change.action,

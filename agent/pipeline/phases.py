@@ -6,7 +6,7 @@ The phases report through the run's recorder; they know nothing of sockets, engi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
@@ -17,13 +17,13 @@ from agent.event_log.log import Done
 from agent.event_log.payloads import Answer
 from agent.event_log.phases import Phase, register_step
 from agent.exceptions import ModelError
-from agent.llm.base import Analysis, Model, Outcome, StartOver
-from agent.memory import consolidation, neighbours
+from agent.llm.base import Model, Outcome, StartOver
 from agent.models import Message, PlanRevision, PlanStep, Run
-from agent.pipeline import context
+from agent.pipeline import context, remembering
 from agent.pipeline.answer import write_answer
 from agent.pipeline.execution import Execution, change_event, outcomes
 from agent.pipeline.planner import Checked, Planner
+from agent.pipeline.remembering import Exchange
 from agent.plan import StepType
 from agent.plans import store, validation
 from agent.runs import approvals, ending
@@ -68,6 +68,9 @@ class _Run:
         self.model = model
         self.run = run
         self.recorder = recorder
+        self._has_learned = False  # the model has said what to remember
+        self._is_behind = False  # the memory phase ends after the run
+        self._completed = asyncio.Event()
 
     async def all_phases(self) -> None:
         recorder = self.recorder
@@ -133,7 +136,7 @@ class _Run:
         values = dict(result)
         if (recalled := values.pop("memories", None)) is not None:
             self.context = replace(self.context, memories=context.briefs_from_json(recalled))
-        self.analysis = Analysis(**values)
+        self.analysis = remembering.analysis_of(values)
 
     async def _plan(self) -> Finished:
         plan = await self.planner.make()
@@ -247,15 +250,23 @@ class _Run:
 
         async def remember() -> None:
             await self.recorder.phase(Phase.MEMORY, self._remember)
+            self._has_learned = True
             remembered.set()
 
         async def answer() -> Finished:
             message = await write_answer(self.recorder, self._answer(text_steps), text_steps)
-            await remembered.wait()  # the summary counts changes of the memory
+            self._is_behind = not self._has_learned  # nobody waits for that call of the model
+            if not self._is_behind:
+                await remembered.wait()  # the summary counts changes of the memory
             return await self._save_answer(message, steps)
 
+        async def complete() -> None:
+            await self.recorder.phase(Phase.COMPLETION, answer)
+            self.recorder.pass_end()
+            self._completed.set()
+
         remembered = asyncio.Event()
-        await run_together(remember(), _void(self.recorder.phase(Phase.COMPLETION, answer)))
+        await run_together(remember(), complete())
 
     def _answer(self, text_steps: Sequence[PlanStep]) -> AsyncIterator[str | StartOver]:
         """Returns the chunks of the answer. A question to the person stands in the plan already."""
@@ -265,28 +276,24 @@ class _Run:
         return self.model.answer(self.context, self.analysis, self.outcome)
 
     async def _remember(self) -> Finished:
-        if not consolidation.may_teach(self.context.message, self.analysis, self.outcome):
-            return Finished("💾 Memory: no changes", effect=self._index_messages)
-        try:
-            notes = await self.model.consolidate(self.context, self.outcome)
-        except ModelError as error:
-            # Not fatal: the plan is executed, and the answer is being written.
-            return Finished("💾 Memory not updated", str(error))
+        """Waits for the end of the run, if the model takes longer than the answer."""
+        exchange = Exchange(self.run, self.context, self.analysis, self.outcome)
+        learned = [await remembering.learn(self.model, exchange)]
+        if lost := await database.call(remembering.interrupted, self.run):
+            learned.append(await remembering.learn(self.model, lost))
+        self._has_learned = True
+        if self._is_behind:
+            await self._completed.wait()
 
         def effect() -> list[events.Event]:
-            changes = consolidation.consolidate(self.run, notes)
-            self._index_messages()
-            return [change_event(self.recorder, change) for change in changes]
+            made = [
+                change_event(one.exchange.run, change) for one in learned for change in one.save()
+            ]
+            return [*made, *map(remembering.finished, learned[1:])]
 
-        if not notes:
-            left_out = self._with_left_out("", "consolidate")
-            return Finished("💾 Memory: no changes", left_out, effect=self._index_messages)
-        details = self._with_left_out(count(len(notes), "note"), "consolidate")
-        return Finished("💾 Memory updated", details, effect=effect)
-
-    def _index_messages(self) -> list[events.Event]:
-        neighbours.refresh_session(self.run.session_id)
-        return []
+        own = learned[0]
+        details = own.details if own.error else self._with_left_out(own.details, "consolidate")
+        return Finished(own.message, details, effect=effect)
 
     async def _save_answer(self, text: str, steps: list[PlanStep]) -> Finished:
         summary = await database.call(_summary, self.run, steps)
@@ -328,6 +335,7 @@ class _Run:
             ),
             usage=self.model.usage.as_json(),
             duration_ms=duration_ms,
+            remembers=self._is_behind,
             texts={"line": texts.done(duration_ms, statuses, objects)},
         )
         return [*ended, last]
@@ -339,10 +347,6 @@ def _tool_steps(steps: Iterable[PlanStep]) -> list[PlanStep]:
 
 async def _said(text: str) -> AsyncIterator[str | StartOver]:
     yield text
-
-
-async def _void(awaitable: Awaitable[Any]) -> None:
-    await awaitable
 
 
 def _verdict(checked: Checked) -> str:

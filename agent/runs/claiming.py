@@ -112,7 +112,10 @@ def interrupted(session: UUID | None = None) -> dict[UUID, UUID]:
 
 
 def renew_leases(owner: str, runs: Sequence[UUID]) -> set[UUID]:
-    """Renews the leases that `owner` still holds on `runs`; returns the runs that it has lost."""
+    """Renews the leases that `owner` still holds on `runs`; returns the runs that it has lost.
+
+    A run that succeeded is not lost: its process may still learn from it.
+    """
     held = Run.objects.filter(pk__in=runs, lease_owner=owner, status=Run.Status.RUNNING)
     # A row locked by the event log's writer is skipped and renewed next time. The writer also waits
     # for rows while it holds others, so waiting here could deadlock.
@@ -120,7 +123,9 @@ def renew_leases(owner: str, runs: Sequence[UUID]) -> set[UUID]:
     with transaction.atomic():
         free = held.select_for_update(skip_locked=skip).order_by("pk").values_list("pk", flat=True)
         held.filter(pk__in=list(free)).update(lease_until=timezone.now() + LEASE)
-    return set(runs) - set(held.values_list("pk", flat=True))
+    ended = Run.objects.filter(pk__in=runs, status=Run.Status.SUCCEEDED)
+    kept = held.values_list("pk", flat=True), ended.values_list("pk", flat=True)
+    return set(runs).difference(*kept)
 
 
 def hand_over(owner: str, session: UUID | None = None) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 from django.utils import timezone
 
 from agent.event_log import events, log
-from agent.event_log.log import Done
+from agent.event_log.log import Done, Fence
 from agent.event_log.phases import STARTED, Phase
 from agent.event_log.texts import DOING
 from agent.llm.base import Usage
@@ -149,6 +149,10 @@ class Recorder:
         self.open.update(following)
         self.durations[phase] = row.duration_ms
         return finished.result
+
+    def pass_end(self) -> None:
+        """Lets this process write about the run after its end, as long as nobody else does."""
+        self.fence = Fence(self.run.pk, self.fence.attempt + 1)
 
     def _begin(self, phase: Phase, line: str = "") -> _Begun:
         row = PhaseResult(run=self.run, phase=phase, started_at=timezone.now())

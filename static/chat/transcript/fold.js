@@ -37,7 +37,7 @@ export class Fold {
     run.interrupted = false; // an event shows that some process executes the run
     const change = isKnown ? readers[frame.type](run, frame) : addMessage(run, frame);
     if (frame.type !== "token") run.told = frame.text?.line ?? run.told;
-    if (run.ended) this.runs.delete(run.run); // this was its last event
+    if (run.ended) this.runs.delete(run.run); // no event of it follows
     this.#countQueue();
     return { run, change };
   }
@@ -93,8 +93,11 @@ const readers = {
     const metadata = frame.progress.metadata ?? {};
     if (metadata.eta_ms !== undefined) [run.eta_ms, run.eta_at] = [metadata.eta_ms, frame.timestamp];
     const step = run.steps.find(({ id }) => id === metadata.step_id);
-    if (!step) updatePhase(phaseOf(run, frame), frame);
-    else if (metadata.phase === "started") step.slow_after_ms = metadata.slow_after_ms ?? null;
+    if (!step) {
+      updatePhase(phaseOf(run, frame), frame);
+      // What was remembered followed the answer.
+      if (frame.progress.step === "memory" && run.status === "succeeded") run.ended = true;
+    } else if (metadata.phase === "started") step.slow_after_ms = metadata.slow_after_ms ?? null;
     else if (!("phase" in metadata)) step.report = textOf(frame);
   },
 
@@ -156,6 +159,9 @@ const readers = {
       if (step.type !== "tool" && step.status === "pending") step.status = "succeeded";
     }
     end(run, "succeeded", "finished");
+    if (!frame.remembers) return;
+    run.ended = false;
+    for (const phase of run.phases) if (phase.step === "memory") phase.state = "running";
   },
 
   /** @type {Reader<ErrorFrame>} */

@@ -139,7 +139,7 @@
  * @typedef {RunEventFields & {type: "complete", response: string, message: {
  *   id: string, role: "assistant", content: string, html: string,
  * }, usage: {input_tokens: number, output_tokens: number, calls: number}, duration_ms: number,
- *   text?: LineText}} CompleteFrame
+ *   remembers?: boolean, text?: LineText}} CompleteFrame
  */
 /**
  * @typedef {RunEventFields & {

@@ -1,0 +1,107 @@
+"""The memory phase: asks the model what to remember of a message, and saves it. Never fails a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from agent.change import Change
+from agent.event_log import events
+from agent.event_log.phases import Phase
+from agent.exceptions import ModelError
+from agent.llm.base import Analysis, Context, MemoryNote, Model, Outcome
+from agent.memory import consolidation, neighbours
+from agent.models import PhaseResult, Run
+from agent.pipeline import context
+from agent.pipeline.execution import outcomes
+from agent.plans import store
+from agent.support.counts import count
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A message, what was understood, and what was done."""
+
+    run: Run
+    context: Context
+    analysis: Analysis
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What the model said is to be remembered of an exchange. `error`: why it said nothing."""
+
+    exchange: Exchange
+    notes: Sequence[MemoryNote] = ()
+    error: str = ""
+
+    @property
+    def message(self) -> str:
+        if self.error:
+            return "💾 Memory not updated"
+        return "💾 Memory updated" if self.notes else "💾 Memory: no changes"
+
+    @property
+    def details(self) -> str:
+        return self.error or (count(len(self.notes), "note") if self.notes else "")
+
+    def save(self) -> list[Change]:
+        """Saves the notes, inside an effect, and has the messages around memories indexed."""
+        run = self.exchange.run
+        changes = consolidation.consolidate(run, self.notes) if self.notes else []
+        neighbours.refresh_session(run.session_id)
+        return changes
+
+
+async def learn(model: Model, exchange: Exchange) -> Learned:
+    """Asks the model, unless the message can teach nothing."""
+    message = exchange.context.message
+    if not consolidation.may_teach(message, exchange.analysis, exchange.outcome):
+        return Learned(exchange)
+    try:
+        return Learned(exchange, await model.consolidate(exchange.context, exchange.outcome))
+    except ModelError as error:
+        # Not fatal: the plan is executed, and the answer is being written.
+        return Learned(exchange, error=str(error))
+
+
+# -- after a crash ---------------------------------------------------------------------------------
+
+
+def interrupted(run: Run) -> Exchange | None:
+    """Returns the exchange before `run` if its process ended between its answer and its memories."""
+    remembered = PhaseResult.objects.filter(run=OuterRef("pk"), phase=Phase.MEMORY)
+    before = Run.objects.filter(
+        ~Exists(remembered),
+        session=run.session_id,
+        number=run.number - 1,
+        status=Run.Status.SUCCEEDED,
+    )
+    lost = before.select_related("session__project", "message", "created_by").first()
+    results = {row.phase: row.result for row in lost.phases.all()} if lost else {}
+    revision = store.latest(lost) if lost else None
+    if lost is None or revision is None or not {Phase.CONTEXT, Phase.ANALYZING} <= set(results):
+        return None
+    analysis = analysis_of(results[Phase.ANALYZING])
+    outcome = Outcome(analysis.intent, analysis.question, outcomes(revision.steps.all()))
+    return Exchange(lost, context.from_json(results[Phase.CONTEXT]), analysis, outcome)
+
+
+def analysis_of(result: Any) -> Analysis:
+    """Returns the analysis from the result of its phase, which may hold recalled memories too."""
+    return Analysis(**{name: value for name, value in result.items() if name != "memories"})
+
+
+def finished(learned: Learned) -> events.Event:
+    """Ends the memory phase of an interrupted exchange, inside an effect; returns its event."""
+    run = learned.exchange.run
+    PhaseResult.objects.create(
+        run=run, phase=Phase.MEMORY, result={}, started_at=timezone.now(), duration_ms=0
+    )
+    metadata = {"phase": "finished", "duration_ms": 0}
+    return events.Progress(run.pk, Phase.MEMORY, learned.message, learned.details, metadata)
