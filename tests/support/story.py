@@ -126,7 +126,9 @@ def change(
     )
 
 
-def complete(run: UUID, text: str, html: str, ms: int, line: str = "") -> Event:
+def complete(
+    run: UUID, text: str, html: str, ms: int, line: str = "", *, remembers: bool = False
+) -> Event:
     usage = {"input_tokens": 0, "output_tokens": 0, "calls": 0}
     return events.Complete(
         run,
@@ -134,6 +136,7 @@ def complete(run: UUID, text: str, html: str, ms: int, line: str = "") -> Event:
         message=Answer(id=str(uid(300)), role="assistant", content=text, html=html),
         usage=usage,
         duration_ms=ms,
+        remembers=remembers,
         texts={"line": line} if line else None,
     )
 
@@ -219,7 +222,7 @@ def first_run() -> list[Event]:
 
 
 def chained_run() -> list[Event]:
-    """A step fails, one that needs it is skipped; the plan is made twice."""
+    """A step fails, one that needs it is skipped; the plan is made twice. A memory follows the answer."""
     run, booking = CHAIN, task(BOOKING, "Booking", 1)
     started = {**booking, "status": "in_progress", "priority": "low", "description": "More"}
     return [
@@ -254,14 +257,11 @@ def chained_run() -> list[Event]:
         ),
         step(run, "s3", "skipped", 0, None, error="Skipped."),
         phase(run, "execution", "⚙️ In part", phase="finished", duration_ms=3),
+        phase(run, "memory", "💾 Updating memory...", phase="started"),
         events.Run(run, "succeeded"),
-        complete(
-            run,
-            "Partly.",
-            "<p>Partly.</p>",
-            3_725_000,
-            PARTLY,
-        ),
+        complete(run, "Partly.", "<p>Partly.</p>", 3_725_000, PARTLY, remembers=True),
+        change(run, "memory", "created", None, memory("Fails", "It often fails.")),
+        phase(run, "memory", "💾 Memory updated", "1 note", phase="finished", duration_ms=7),
         # A person takes the first run's reminder back, and forth.
         change(None, "task", "deleted", task(REMINDER, "Reminder <b>", 2), None),
         change(None, "task", "restored", None, task(REMINDER, "Reminder <b>", 2)),
