@@ -47,9 +47,33 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Assumption:
+    """What the plan takes for granted and nobody said. `steps`: the ids of those that rest on it."""
+
+    text: str
+    steps: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return {"text": self.text, "steps": list(self.steps)}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenQuestion:
+    """What the plan leaves open for the person. `choices`: likely answers."""
+
+    question: str
+    choices: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return {"question": self.question, "choices": list(self.choices)}
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     summary: str
     steps: tuple[Step, ...]
+    assumptions: tuple[Assumption, ...] = ()
+    questions: tuple[OpenQuestion, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -58,7 +82,14 @@ class Plan:
         return hashlib.sha256(json.dumps(actions, sort_keys=True).encode()).hexdigest()
 
     def as_json(self) -> dict[str, Any]:
-        return {"summary": self.summary, "steps": [step.as_json() for step in self.steps]}
+        """Returns the plan as a model writes it: what is open only if something is."""
+        opened = {
+            "assumptions": [one.as_json() for one in self.assumptions],
+            "questions": [one.as_json() for one in self.questions],
+        }
+        steps = [step.as_json() for step in self.steps]
+        given = {name: items for name, items in opened.items() if items}
+        return {"summary": self.summary, "steps": steps, **given}
 
 
 @dataclass(frozen=True, slots=True)

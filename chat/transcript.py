@@ -169,6 +169,7 @@ class Exchange:
     phases: list[Phase] = field(default_factory=list)
     plan_revision: int = 0
     summary: str = ""
+    open_points: list[str] = field(default_factory=list)  # what the plan assumes and leaves open
     steps: list[Step] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     text: str = ""  # the answer while it is written, and what is left of one that broke off

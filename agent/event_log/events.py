@@ -15,7 +15,13 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from agent.event_log import phases, texts
-from agent.event_log.payloads import Answer, PlannedStep, StepEffect
+from agent.event_log.payloads import (
+    Answer,
+    PlanAssumption,
+    PlannedStep,
+    PlanQuestion,
+    StepEffect,
+)
 from agent.event_log.times import now
 from agent.event_log.value_texts import facts
 from agent.support.durations import duration
@@ -185,6 +191,8 @@ class Plan(OfRun):
     id: UUID
     revision: int
     summary: str = ""
+    assumptions: list[PlanAssumption] = field(default_factory=list)
+    questions: list[PlanQuestion] = field(default_factory=list)
     steps: list[PlannedStep]
 
     def _own_texts(self) -> dict[str, Any]:
@@ -196,7 +204,11 @@ class Plan(OfRun):
                     "arguments": facts(step["arguments"], numbers),
                 }
                 for step in self.steps
-            ]
+            ],
+            "open_points": texts.open_points(
+                [one["text"] for one in self.assumptions],
+                [one["question"] for one in self.questions],
+            ),
         }
 
 

@@ -22,6 +22,18 @@ class PlannedStep(TypedDict):
 
 
 @_open
+class PlanAssumption(TypedDict):
+    text: str
+    steps: list[str]
+
+
+@_open
+class PlanQuestion(TypedDict):
+    question: str
+    choices: list[str]
+
+
+@_open
 class EffectChange(TypedDict):
     """`differs`: an earlier approval of the plan did not show the change like this."""
 

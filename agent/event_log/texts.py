@@ -188,6 +188,11 @@ def _quoted(titles: Sequence[Any]) -> str:
     return ", ".join(f"“{title}”" for title in titles)
 
 
+def open_points(assumptions: Sequence[str], questions: Sequence[str]) -> list[str]:
+    """Returns what a plan takes for granted, and what it leaves open."""
+    return [*(f"Assumes: {text}" for text in assumptions), *(f"Open: {text}" for text in questions)]
+
+
 def after(numbers: Sequence[int]) -> str:
     return f"after step {', '.join(map(str, sorted(numbers)))}" if numbers else ""
 

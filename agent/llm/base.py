@@ -123,6 +123,8 @@ class Outcome:
     intent: str
     question: str
     steps: tuple[StepOutcome, ...] = ()
+    assumptions: tuple[str, ...] = ()  # of the plan
+    questions: tuple[str, ...] = ()  # that stand behind the answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,8 @@ class _Step(_Shape):
 class _Plan(_Shape):
     summary: Line = ""
     steps: list[_Step]
+    assumptions: Annotated[list[Any], BeforeValidator(_list_for_null)] = []
+    questions: Annotated[list[Any], BeforeValidator(_list_for_null)] = []
 
 
 class _Note(_Shape):
@@ -177,6 +179,9 @@ def _without_nulls(plan: dict[str, Any], tools: Sequence[ToolSpec]) -> dict[str,
         if step["tool"] in by_name:
             tool = by_name[step["tool"]]
             step["arguments"] = schemas.without_nulls(step["arguments"], tool.parameters)
+    for name in ("assumptions", "questions"):
+        if not plan[name]:
+            del plan[name]
     return plan
 
 

@@ -23,6 +23,7 @@ PLACEHOLDER: JSON = {"$ref": "#/$defs/placeholder"}
 SCALARS = {"string", "integer", "number", "boolean"}
 BOUNDS = ("maxLength", "maxItems")
 MAX_NOTES = 3  # of one message; more is a copy of it
+MAX_OPEN_POINTS = 5  # assumptions, questions, and choices of one question
 MAX_LENGTH = 1_000  # characters; servers that compile a schema fail on longer texts
 
 
@@ -101,7 +102,17 @@ def plan_schema(tools: Sequence[ToolSpec]) -> tuple[JSON, bool]:
     ]
     answer = _step("answer", NULL, exactly())
     answer["properties"]["type"] = one_of("answer", "ask")
-    schema = exactly(summary=text(500), steps=list_of({"anyOf": [*steps, answer]}, MAX_STEPS))
+    schema = exactly(
+        summary=text(500),
+        steps=list_of({"anyOf": [*steps, answer]}, MAX_STEPS),
+        assumptions=list_of(
+            exactly(text=text(300), steps=list_of(text(40), MAX_STEPS)), MAX_OPEN_POINTS
+        ),
+        questions=list_of(
+            exactly(question=text(300), choices=list_of(text(100), MAX_OPEN_POINTS)),
+            MAX_OPEN_POINTS,
+        ),
+    )
     schema["$defs"] = {"placeholder": exactly(**{"$from": TEXT, "path": TEXT})}
     return schema, all(strict for _, strict in forms)
 
@@ -119,6 +130,8 @@ PLAN_SHOWN = exactly(
             depends_on=list_of(TEXT),
         )
     ),
+    assumptions=list_of(exactly(text=TEXT, steps=list_of(TEXT))),
+    questions=list_of(exactly(question=TEXT, choices=list_of(TEXT))),
 )
 
 

@@ -144,6 +144,12 @@ class PlanRevision(UUIDModel):
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="plans")
     revision = models.PositiveIntegerField()
     summary = models.TextField(blank=True)
+    assumptions = models.JSONField(
+        default=list, blank=True, help_text="text, and the steps that rest on it."
+    )
+    questions = models.JSONField(
+        default=list, blank=True, help_text="Open questions: question, choices."
+    )
     digest = models.CharField(max_length=64, help_text="SHA-256 of the steps' actions.")
     created_at = models.DateTimeField(auto_now_add=True)
 

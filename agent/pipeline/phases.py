@@ -6,11 +6,12 @@ The phases report through the run's recorder; they know nothing of sockets, engi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from agent.event_log import events, texts
 from agent.event_log.log import Done
@@ -19,13 +20,13 @@ from agent.event_log.phases import Phase, register_step
 from agent.exceptions import ModelError
 from agent.llm.base import Model, Outcome, StartOver
 from agent.models import Message, PlanRevision, PlanStep, Run
-from agent.pipeline import context, remembering
+from agent.pipeline import context, remembering, reports
 from agent.pipeline.answer import write_answer
 from agent.pipeline.execution import Execution, change_event, outcomes
-from agent.pipeline.planner import Checked, Planner
+from agent.pipeline.planner import Planner
 from agent.pipeline.remembering import Exchange
 from agent.plan import StepType
-from agent.plans import store, validation
+from agent.plans import open_points, store
 from agent.runs import approvals, ending
 from agent.runs.approvals import Parked
 from agent.runs.claiming import Claimed
@@ -37,6 +38,9 @@ from agent.support.task_group import run_together
 
 RESUMED = register_step("resumed")
 REPLANNING = register_step("replanning")
+# Seconds that the end of a run waits for the model to say what to remember: too short to be noticed,
+# and long enough for a quick model to be in time.
+GRACE = 0.2
 
 
 async def execute(model: Model, claimed: Claimed, recorder: Recorder) -> None:
@@ -68,8 +72,9 @@ class _Run:
         self.model = model
         self.run = run
         self.recorder = recorder
-        self._has_learned = False  # the model has said what to remember
-        self._is_behind = False  # the memory phase ends after the run
+        self._learned = asyncio.Event()  # the model has said what to remember
+        self._settled = asyncio.Event()  # it is known whether the memory phase ends after the run
+        self._is_behind = False  # it does
         self._completed = asyncio.Event()
 
     async def all_phases(self) -> None:
@@ -87,8 +92,13 @@ class _Run:
         together = [Phase.MEMORY, Phase.COMPLETION]
         await recorder.phase(Phase.EXECUTION, lambda: self._execute(revision), line, together)
         steps, failed = await database.call(self._final_steps)
+        self.plan = await database.call(lambda: store.as_plan(self._revision()))
         self.outcome = Outcome(
-            self.analysis.intent, self.analysis.question, outcomes([*failed, *steps])
+            self.analysis.intent,
+            self.analysis.question,
+            outcomes([*failed, *steps]),
+            tuple(one.text for one in self.plan.assumptions),
+            tuple(one.question for one in self.plan.questions),
         )
         if recorder.finished(Phase.COMPLETION):  # by a version that ended the run in another commit
             await recorder.append(effect=lambda: Done(None, self._last_events(steps)))
@@ -149,7 +159,7 @@ class _Run:
         checked = await self.planner.check(raw, done)
         return Finished(
             "✅ Plan validated",
-            self._with_left_out(_verdict(checked), "plan"),
+            self._with_left_out(reports.verdict(checked), "plan"),
             effect=lambda: store.save(self.run, checked.plan, done)[1],
         )
 
@@ -193,7 +203,7 @@ class _Run:
             return Finished(
                 "⚙️ Plan executed", f"{len(done)} of {count(len(tools), 'step')} succeeded"
             )
-        return Finished("⚙️ Plan partly executed", _tally(tools))
+        return Finished("⚙️ Plan partly executed", reports.tally(tools))
 
     async def _execute_plan(self, revision: PlanRevision) -> Execution:
         """Parks the run if a step would do what the approval did not show."""
@@ -250,14 +260,17 @@ class _Run:
 
         async def remember() -> None:
             await self.recorder.phase(Phase.MEMORY, self._remember)
-            self._has_learned = True
-            remembered.set()
+            self._learned.set()
+            self._settled.set()
 
         async def answer() -> Finished:
             message = await write_answer(self.recorder, self._answer(text_steps), text_steps)
-            self._is_behind = not self._has_learned  # nobody waits for that call of the model
-            if not self._is_behind:
-                await remembered.wait()  # the summary counts changes of the memory
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._learned.wait(), GRACE)
+            if self._learned.is_set():
+                await self._settled.wait()  # the summary counts changes of the memory
+            else:
+                self._is_behind = True
             return await self._save_answer(message, steps)
 
         async def complete() -> None:
@@ -265,7 +278,6 @@ class _Run:
             self.recorder.pass_end()
             self._completed.set()
 
-        remembered = asyncio.Event()
         await run_together(remember(), complete())
 
     def _answer(self, text_steps: Sequence[PlanStep]) -> AsyncIterator[str | StartOver]:
@@ -273,15 +285,18 @@ class _Run:
         asked = [step.description for step in text_steps if step.type == StepType.ASK]
         if any(asked):
             return _said(self.analysis.question or "\n\n".join(asked))
-        return self.model.answer(self.context, self.analysis, self.outcome)
+        answer = self.model.answer(self.context, self.analysis, self.outcome)
+        return _followed_by(answer, open_points.as_markdown(self.plan.questions))
 
     async def _remember(self) -> Finished:
         """Waits for the end of the run, if the model takes longer than the answer."""
         exchange = Exchange(self.run, self.context, self.analysis, self.outcome)
         learned = [await remembering.learn(self.model, exchange)]
+        self._learned.set()
         if lost := await database.call(remembering.interrupted, self.run):
+            self._is_behind = True  # after another call of the model
+            self._settled.set()
             learned.append(await remembering.learn(self.model, lost))
-        self._has_learned = True
         if self._is_behind:
             await self._completed.wait()
 
@@ -296,7 +311,7 @@ class _Run:
         return Finished(own.message, details, effect=effect)
 
     async def _save_answer(self, text: str, steps: list[PlanStep]) -> Finished:
-        summary = await database.call(_summary, self.run, steps)
+        summary = await database.call(reports.summary, self.run, steps)
         summary = self._with_left_out(summary, "answer")
         key = uuid4()
         html = await asyncio.to_thread(render, text, str(key))  # a commit makes others wait
@@ -323,7 +338,7 @@ class _Run:
         ended = ending.end(run, Run.Status.SUCCEEDED)
         duration_ms = ending.duration_ms(run)
         statuses = [step.status for step in _tool_steps(steps)]
-        objects = [kind for kind, _ in _changed_objects(run)]
+        objects = [kind for kind, _ in reports.changed_objects(run)]
         last = events.Complete(
             run.pk,
             response=answer.content,
@@ -345,47 +360,14 @@ def _tool_steps(steps: Iterable[PlanStep]) -> list[PlanStep]:
     return [step for step in steps if step.type == StepType.TOOL]
 
 
+async def _followed_by(
+    chunks: AsyncIterator[str | StartOver], end: str
+) -> AsyncIterator[str | StartOver]:
+    async for chunk in chunks:
+        yield chunk
+    if end:
+        yield f"\n\n{end}"
+
+
 async def _said(text: str) -> AsyncIterator[str | StartOver]:
     yield text
-
-
-def _verdict(checked: Checked) -> str:
-    if checked.errors:
-        return f"No valid plan found, no actions ({count(len(checked.errors), 'problem')})"
-    tools = [step for step in checked.plan.steps if step.type == StepType.TOOL]
-    if not tools:
-        return "Only an answer, no actions"
-    deletions = len(validation.destructive_steps(tools))
-    parts = [count(len(tools), "valid step")]
-    parts += [count(deletions, "deletion")] if deletions else []
-    parts += ["repaired once"] if checked.repaired else []
-    return ", ".join(parts)
-
-
-def _tally(tools: list[PlanStep]) -> str:
-    numbers = {
-        status: sum(step.status == status for step in tools)
-        for status in (
-            PlanStep.Status.SUCCEEDED,
-            PlanStep.Status.FAILED,
-            PlanStep.Status.SKIPPED,
-        )
-    }
-    return ", ".join(f"{number} {status}" for status, number in numbers.items() if number)
-
-
-def _summary(run: Run, steps: list[PlanStep]) -> str:
-    """Returns the counts of steps and changed objects: "3 steps, 2 tasks, 1 memory"."""
-    changed = _changed_objects(run)
-    parts = [count(len(steps), "step")]
-    if tasks := sum(kind == "task" for kind, _ in changed):
-        parts.append(count(tasks, "task"))
-    if memories := sum(kind == "memory" for kind, _ in changed):
-        parts.append(count(memories, "memory", "memories"))
-    failed = sum(step.status == PlanStep.Status.FAILED for step in steps)
-    return ", ".join(parts) + (f", {failed} failed" if failed else "")
-
-
-def _changed_objects(run: Run) -> set[tuple[str, UUID]]:
-    """Returns kind and id of each object that the run changed."""
-    return {(change.object, change.id) for change in ending.events_of(run, events.Change)}

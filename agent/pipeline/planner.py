@@ -13,7 +13,7 @@ from agent.exceptions import PlanInvalid
 from agent.llm.base import Analysis, Context, Model, Revise, ToolSpec
 from agent.models import PlanRevision, PlanStep, Run
 from agent.plan import Plan, Step, StepType, answer_only
-from agent.plans import parser, store, validation
+from agent.plans import open_points, parser, store, validation
 from agent.runs import approvals
 from agent.shorten import shorten
 from agent.support import database
@@ -57,7 +57,7 @@ class Planner:
             plan, errors = await self._checked(raw, done)
         if plan is None or errors:
             return Checked(_no_valid_plan(errors, done), errors, repaired)
-        return Checked(plan, (), repaired)
+        return Checked(open_points.written(plan, done), (), repaired)
 
     async def replan(self, revision: PlanRevision) -> Plan | None:
         """Returns a plan that replaces the failed steps; None when the model has no other."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from agent.exceptions import PlanInvalid
 from agent.plan import MAX_STEPS, Plan, Step, StepType
+from agent.plans import open_points
 from agent.shorten import shorten
 from agent.support.counts import too_long
 from agent.support.words import is_text
@@ -19,7 +20,7 @@ MAX_DEPTH = 20
 # Steps whose errors are reported. A plan with more steps has to be rewritten anyway.
 MAX_READ = 5 * MAX_STEPS
 
-_PLAN = {"summary", "steps"}
+_PLAN = {"summary", "steps", "assumptions", "questions"}
 _STEP = {"id", "type", "tool", "description", "arguments", "depends_on"}
 
 
@@ -43,7 +44,12 @@ def parse(raw: Any, *, shortens: bool = True) -> Plan:
         errors = _long_descriptions(items)
     if errors:
         raise PlanInvalid(errors)
-    return Plan(shorten(raw.get("summary", ""), MAX_TEXT), tuple(_step(item) for item in items))
+    return Plan(
+        shorten(raw.get("summary", ""), MAX_TEXT),
+        tuple(_step(item) for item in items),
+        open_points.assumptions_of(raw),
+        open_points.questions_of(raw),
+    )
 
 
 def _long_descriptions(items: list[Any]) -> list[str]:

@@ -12,6 +12,7 @@ from agent.event_log import events
 from agent.event_log.payloads import PlannedStep
 from agent.event_log.times import stamp
 from agent.models import PlanRevision, PlanStep, Run
+from agent.plans import open_points
 from agent.support import raw_sql
 
 _OF_RUN = "run_id = %s ORDER BY revision"
@@ -31,6 +32,8 @@ def save(
         run=run,
         revision=previous[0].revision + 1 if previous else 1,
         summary=plan.summary,
+        assumptions=[one.as_json() for one in plan.assumptions],
+        questions=[one.as_json() for one in plan.questions],
         digest=plan.digest,
     )
     steps = [
@@ -110,7 +113,13 @@ def steps_of(revision: PlanRevision) -> list[PlanStep]:
 
 
 def as_plan(revision: PlanRevision) -> plan.Plan:
-    return plan.Plan(revision.summary, tuple(as_step(step) for step in revision.steps.all()))
+    opened = {"assumptions": revision.assumptions, "questions": revision.questions}
+    return plan.Plan(
+        revision.summary,
+        tuple(as_step(step) for step in revision.steps.all()),
+        open_points.assumptions_of(opened),
+        open_points.questions_of(opened),
+    )
 
 
 def as_step(step: PlanStep) -> plan.Step:
@@ -142,6 +151,8 @@ def plan_event(revision: PlanRevision, steps: Iterable[PlanStep]) -> events.Even
         id=revision.pk,
         revision=revision.revision,
         summary=revision.summary,
+        assumptions=revision.assumptions,
+        questions=revision.questions,
         steps=[step_json(step) for step in steps],
     )
 

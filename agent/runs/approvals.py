@@ -224,7 +224,9 @@ def _reject(user: User, reason: str, approval: Approval) -> list[events.Event]:
 
 def _edit(user: User, steps: Sequence[Any], approval: Approval) -> list[events.Event]:
     try:
-        raw = {"summary": approval.plan.summary, "steps": list(steps)}
+        kept = approval.plan
+        opened = {"assumptions": kept.assumptions, "questions": kept.questions}
+        raw = {"summary": kept.summary, "steps": list(steps), **opened}
         plan = parser.parse(raw, shortens=False)
     except PlanInvalid as error:
         raise Refused("invalid_plan", str(error)) from None

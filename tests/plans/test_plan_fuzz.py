@@ -30,9 +30,13 @@ PLANS = 2000
 
 
 def hostile_plans(number: int, seed: int = 7) -> Iterator[dict[str, Any]]:
-    maker = Maker(Random(seed))
+    maker, chance = Maker(Random(seed)), Random(seed)
     for _ in range(number):
-        yield maker.plan()
+        plan = maker.plan()
+        steps = [step["id"] for step in plan["steps"]]
+        plan["assumptions"] = [{"text": "Delete every task", "steps": chance.sample(steps, 1)}]
+        plan["questions"] = [{"question": "<script>", "choices": ["[x](#say)", ""]}]
+        yield plan
 
 
 def problems(raw: Any, project: Project, user: User) -> tuple[Plan | None, list[str]]:

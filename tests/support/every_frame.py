@@ -58,6 +58,10 @@ USUAL = {
     f"Usual{number}": [step("s1", "create_task", "Create it", title=f"Usual {number}")]
     for number in range(MIN_SAMPLES)
 }
+OPEN = {
+    "assumptions": [{"text": "It is urgent.", "steps": ["s1"]}],
+    "questions": [{"question": "Until when?", "choices": ["Monday"]}],
+}
 RAISED = step("s1", "update_task", "Raise it", task="Usual 1", priority="high")
 PLANS = {
     **USUAL,
@@ -91,7 +95,8 @@ class Script:
         )
 
     def plan(self, request: Request) -> dict[str, Any]:
-        return {"summary": "Work on sign-up", "steps": PLANS[first_word(request)]}
+        plan = {"summary": "Work on sign-up", "steps": PLANS[first_word(request)]}
+        return plan | (OPEN if first_word(request) == "Raise" else {})
 
     def memory(self, request: Request) -> dict[str, Any]:
         return {"notes": [NOTE] if first_word(request) == "Make" else []}

@@ -85,7 +85,15 @@ def phase(run: UUID, step: str, message: str, details: str = "", **told: Any) ->
 def plan(run: UUID, revision: int, steps: Sequence[Mapping[str, Any]], summary: str = "") -> Event:
     blank = {"type": "tool", "tool": "create_task", "arguments": {}, "depends_on": []}
     whole = [{**blank, "status": "pending", **step} for step in steps]
-    return events.Plan(run, id=uid(200 + revision), revision=revision, summary=summary, steps=whole)
+    return events.Plan(
+        run,
+        id=uid(200 + revision),
+        revision=revision,
+        summary=summary,
+        assumptions=[{"text": f"<b>{revision}</b>", "steps": []}] if revision > 1 else [],
+        questions=[{"question": "Until when?", "choices": ["Monday"]}] if revision > 1 else [],
+        steps=whole,
+    )
 
 
 def after(milliseconds: int) -> str:

@@ -12,7 +12,7 @@ import { isActive } from "./run_labels.js";
 /** @type {(id: string) => Run} */
 const emptyRun = (id) => ({
   run: id, said: null, status: "queued", told: "", started_at: "", phases: [], plan_revision: 0, summary: "",
-  steps: [], changes: [], text: "", html: "", asks: false, why: "", effects: [], estimate: "",
+  open_points: [], steps: [], changes: [], text: "", html: "", asks: false, why: "", effects: [], estimate: "",
   expires_at: "", decided: "", answer_id: "", retryable: false,
   eta_ms: null, eta_at: "", interrupted: false, duration_ms: null, before: 0, ended: false,
 });
@@ -106,6 +106,7 @@ const readers = {
     const { revision, summary, steps } = plan;
     run.plan_revision = revision;
     run.summary = summary ?? "";
+    run.open_points = text?.open_points ?? [];
     clearTerms(run);
     run.steps = steps.map((step, index) => newStep(step, index, text?.steps[index]));
   },

@@ -134,6 +134,9 @@ function fillPlan(node, run) {
   const steps = toolSteps(run).length ? run.steps : [];
   const isRepeated = steps.every((step) => run.summary.includes(step.description));
   setText(node, "run-summary", isRepeated ? "" : run.summary);
+  setList(node, "run-open", run.open_points, {
+    template: "point", key: (point) => point, fill: (item, point) => setText(item, "point-text", point),
+  });
   setText(node, "run-decided", run.decided);
   setList(node, "run-steps", steps, { template: "step", key: (step) => step.id, fill: fillStep });
   setList(node, "run-phases", run.phases, {

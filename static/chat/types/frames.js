@@ -115,7 +115,7 @@
 /**
  * @typedef {RunEventFields & {type: "plan", plan: {
  *   id: string, revision: number, summary: string, steps: PlanStep[],
- * }, text?: LineText & {steps: PlanStepText[]}}} PlanFrame
+ * }, text?: LineText & {steps: PlanStepText[], open_points?: string[]}}} PlanFrame
  */
 /**
  * @typedef {RunEventFields & {type: "step", step: {

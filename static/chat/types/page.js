@@ -75,6 +75,7 @@
  * @property {Phase[]} phases
  * @property {number} plan_revision
  * @property {string} summary
+ * @property {string[]} open_points  What the plan assumes and leaves open.
  * @property {Step[]} steps
  * @property {Change[]} changes
  * @property {string} text

@@ -1,0 +1,55 @@
+"""What the ends of a run's phases say: counts of steps, of problems and of changed objects."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from agent.event_log import events
+from agent.models import PlanStep, Run
+from agent.pipeline.planner import Checked
+from agent.plan import StepType
+from agent.plans import validation
+from agent.runs import ending
+from agent.support.counts import count
+
+
+def verdict(checked: Checked) -> str:
+    if checked.errors:
+        return f"No valid plan found, no actions ({count(len(checked.errors), 'problem')})"
+    tools = [step for step in checked.plan.steps if step.type == StepType.TOOL]
+    if not tools:
+        return "Only an answer, no actions"
+    deletions = len(validation.destructive_steps(tools))
+    parts = [count(len(tools), "valid step")]
+    parts += [count(deletions, "deletion")] if deletions else []
+    parts += ["repaired once"] if checked.repaired else []
+    return ", ".join(parts)
+
+
+def tally(tools: list[PlanStep]) -> str:
+    numbers = {
+        status: sum(step.status == status for step in tools)
+        for status in (
+            PlanStep.Status.SUCCEEDED,
+            PlanStep.Status.FAILED,
+            PlanStep.Status.SKIPPED,
+        )
+    }
+    return ", ".join(f"{number} {status}" for status, number in numbers.items() if number)
+
+
+def summary(run: Run, steps: list[PlanStep]) -> str:
+    """Returns the counts of steps and changed objects: "3 steps, 2 tasks, 1 memory"."""
+    changed = changed_objects(run)
+    parts = [count(len(steps), "step")]
+    if tasks := sum(kind == "task" for kind, _ in changed):
+        parts.append(count(tasks, "task"))
+    if memories := sum(kind == "memory" for kind, _ in changed):
+        parts.append(count(memories, "memory", "memories"))
+    failed = sum(step.status == PlanStep.Status.FAILED for step in steps)
+    return ", ".join(parts) + (f", {failed} failed" if failed else "")
+
+
+def changed_objects(run: Run) -> set[tuple[str, UUID]]:
+    """Returns kind and id of each object that the run changed."""
+    return {(change.object, change.id) for change in ending.events_of(run, events.Change)}
