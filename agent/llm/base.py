@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from pydantic import TypeAdapter
+
 # The limits of tasks in a context. A context at a limit may omit tasks of the board.
 OPEN_TASKS = 100
 COMPLETED_TASKS = 20
@@ -63,7 +65,17 @@ class Context:
     extra: str = ""  # the `project_context` of a library call
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        values: dict[str, Any] = _context.dump_python(self)
+        return values
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> Context:
+        """Returns the context from the value of `as_json`, also after it was stored as JSON."""
+        return _context.validate_python(values)
+
+
+# Not `asdict`, which takes milliseconds for a full board.
+_context = TypeAdapter(Context)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from agent.event_log.log import Done
 from agent.event_log.payloads import Answer
 from agent.event_log.phases import Phase, register_step
 from agent.exceptions import ModelError
-from agent.llm.base import Analysis, Model, Outcome
+from agent.llm.base import Analysis, Context, Model, Outcome
 from agent.memory import memories
 from agent.models import Message, PlanRevision, PlanStep, Run
 from agent.pipeline import context
@@ -72,7 +72,7 @@ class _Run:
         recorder = self.recorder
         await recorder.phase(Phase.START, self._start, then=[Phase.CONTEXT])
         gathered = await recorder.phase(Phase.CONTEXT, self._gather, then=[Phase.ANALYZING])
-        self.context = context.from_json(gathered)
+        self.context = Context.from_json(gathered)
         analyzed = await recorder.phase(Phase.ANALYZING, self._analyze, then=[Phase.PLANNING])
         self.analysis = Analysis(**analyzed)
         self.planner = Planner(self.model, self.run, self.context, self.analysis)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -308,7 +309,7 @@ def test_no_text_ends_the_block_of_data_that_it_stands_in(name: str) -> None:
         focus=task,
         extra=evil,
     )
-    harmless = Context(**{**context.as_json(), "message": "Hello"})
+    harmless = replace(context, message="Hello")
     text = render("context", {"context": harmless.as_json(), "revise": {"reasons": [evil]}})
     bare = text
     for unseen in "\u200b\u00ad ":
