@@ -70,7 +70,7 @@ class _Run:
 
     async def all_phases(self) -> None:
         recorder = self.recorder
-        await recorder.phase(Phase.START, self._start, then=[Phase.CONTEXT])
+        await recorder.phase(Phase.START, self._start, then=[Phase.CONTEXT], at_once=True)
         gathered = await recorder.phase(Phase.CONTEXT, self._gather, then=[Phase.ANALYZING])
         self.context = Context.from_json(gathered)
         analyzed = await recorder.phase(Phase.ANALYZING, self._analyze, then=[Phase.PLANNING])
@@ -94,13 +94,8 @@ class _Run:
     # -- phases ------------------------------------------------------------------------------------
 
     async def _start(self) -> Finished:
-        self.run.model = self.model.name
-
-        def effect() -> list[events.Event]:
-            raw_sql.save(self.run, "model")
-            return []
-
-        return Finished("🧠 Started", f"Model: {self.model.name}", effect=effect)
+        name = self.model.name
+        return Finished("🧠 Started", f"Model: {name}", fields={"model": name})
 
     async def _gather(self) -> Finished:
         gathered = await database.call(context.gather, self.run)

@@ -36,6 +36,7 @@ class Finished:
     message: str
     details: str = ""
     result: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)  # of the run, saved with the result
     # Writes rows in the same transaction as the result; returns their events.
     effect: Callable[[], Sequence[events.Event]] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)  # of the progress event
@@ -65,6 +66,8 @@ class Recorder:
         self.run = claimed.run
         self.fence = claimed.fence
         self.usage = usage
+        # Whether nothing of the run was done before, by another claim or by the run that it retries.
+        self.is_fresh = self.run.attempt == 1 and self.run.retry_of_id is None
         self.open: dict[Phase, _Begun] = {}  # started and not finished
         self.durations: dict[str, int] = {}  # milliseconds of each finished phase
         self.outlook: RemainingTime
@@ -76,6 +79,8 @@ class Recorder:
         """Reads back the phases that earlier claims finished. `model` names the model used now."""
         project = self.run.session.project_id
         self.outlook = RemainingTime(estimates.history(), model, project)
+        if self.is_fresh:
+            return
         for row in raw_sql.select(PhaseResult, "run_id = %s ORDER BY started_at, id", self.run.pk):
             self.durations[row.phase] = row.duration_ms
             self._adopt(Phase(row.phase), row.result)
@@ -120,19 +125,26 @@ class Recorder:
         work: Callable[[], Awaitable[Finished]],
         line: str = "",
         then: Sequence[Phase] = (),
+        *,
+        at_once: bool = False,
     ) -> Mapping[str, Any]:
         """Runs `work` between the phase's `started` and `finished` events; returns its result.
 
         The result and the rows of `Finished.effect` commit with the `finished` event, and with them
         the `started` events of the phases `then`, whose work begins at once. A phase that an earlier
         claim finished is not run again: its stored result is returned. `line`: what the run does
-        meanwhile, when the phase alone does not say it.
+        meanwhile, when the phase alone does not say it. `at_once`: `work` takes no time, so that both
+        events are committed together.
         """
         if phase in self._results:
             return self._results[phase]
+        opening: list[events.Event] = []
         if phase not in self.open:
             begun = self._begin(phase, line)
-            await self.append(begun.event)
+            opening.append(begun.event)
+            if not at_once:
+                await self.append(*opening)
+                opening.clear()
             self.open[phase] = begun
         finished = await work()
         row = self.open[phase].row
@@ -143,7 +155,7 @@ class Recorder:
         following = {other: self._begin(other) for other in then if other not in self._results}
         started = [begun.event for begun in following.values()]
         self._saved_usage = await self.append(
-            effect=lambda: self._save(row, finished, [own], started)
+            *opening, effect=lambda: self._save(row, finished, [own], started)
         )
         del self.open[phase]
         self.open.update(following)
@@ -166,16 +178,21 @@ class Recorder:
     ) -> Done[Mapping[str, int]]:
         before = finished.effect() if finished.effect else ()
         raw_sql.insert(row)
-        used = self.save_usage()
+        used = self.save_usage(**finished.fields)
         after = finished.effect_after() if finished.effect_after else ()
         return Done(used, [*before, *own, *after, *started])
 
-    def save_usage(self) -> Mapping[str, int]:
-        """Saves the usage so far, inside an effect, and resets the claims: the run makes progress."""
+    def save_usage(self, **fields: Any) -> Mapping[str, int]:
+        """Saves the usage so far and other `fields` of the run, inside an effect, and resets the claims:
+        the run makes progress.
+        """
         used = self.usage.as_json()
         if used != self._saved_usage:
-            self.run.usage, self.run.claims = used, 0
-            raw_sql.save(self.run, "usage", "claims")
+            fields |= {"usage": used, "claims": 0}
+        if fields:
+            for name, value in fields.items():
+                setattr(self.run, name, value)
+            raw_sql.save(self.run, *fields)
         return used
 
     def _finished_event(self, row: PhaseResult, finished: Finished) -> events.Event:
