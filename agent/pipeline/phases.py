@@ -67,6 +67,7 @@ class _Run:
         self.model = model
         self.run = run
         self.recorder = recorder
+        self.executed: PlanRevision | None = None  # by this claim
 
     async def all_phases(self) -> None:
         recorder = self.recorder
@@ -82,12 +83,14 @@ class _Run:
         line = texts.executing(_tool_steps(revision.steps.all()))
         together = [Phase.MEMORY, Phase.COMPLETION]
         await recorder.phase(Phase.EXECUTION, lambda: self._execute(revision), line, together)
-        steps, failed = await database.call(self._final_steps)
+        done: PlanRevision = self.executed or await database.call(self._revision)
+        failed = await database.call(store.failed_before, done) if done.revision > 1 else []
+        steps = list(done.steps.all())
         self.outcome = Outcome(
             self.analysis.intent, self.analysis.question, outcomes([*failed, *steps])
         )
         if recorder.finished(Phase.COMPLETION):  # by a version that ended the run in another commit
-            await recorder.append(effect=lambda: Done(None, self._last_events(steps)))
+            await recorder.append(effect=lambda: Done(None, self._end_answered(steps)))
         else:
             await self._remember_and_answer(steps)
 
@@ -162,6 +165,7 @@ class _Run:
         execution = await self._execute_plan(revision)
         if execution.failed and await self._replan(execution):
             execution = await self._execute_plan(await self._approved_plan())
+        self.executed = execution.revision
         tools = _tool_steps(execution.steps.values())
         done = [step for step in tools if step.status == PlanStep.Status.SUCCEEDED]
         if not tools:
@@ -206,11 +210,6 @@ class _Run:
         self.run.replanned = True
         return plan is not None
 
-    def _final_steps(self) -> tuple[list[PlanStep], list[PlanStep]]:
-        """Returns the steps of the plan, and the failed steps of the plan before it."""
-        revision = self._revision()
-        return list(revision.steps.all()), store.failed_before(revision)
-
     def _with_left_out(self, details: str, method: str) -> str:
         """Adds what the prompt of `method` did not contain, so that the person is told."""
         left_out = self.model.left_out.pop(method, "")
@@ -254,48 +253,47 @@ class _Run:
         return Finished("💾 Memory updated", details, effect=effect)
 
     async def _save_answer(self, text: str, steps: list[PlanStep]) -> Finished:
-        summary = await database.call(_summary, self.run, steps)
-        summary = self._with_left_out(summary, "answer")
-        key = uuid4()
+        summary = self._with_left_out(_summary(steps, self.recorder.changed), "answer")
+        role, key = Message.Author.AGENT, uuid4()
+        answer = Message(pk=key, session=self.run.session, role=role, content=text)
         html = await asyncio.to_thread(render, text, str(key))  # a commit makes others wait
 
         def effect() -> list[events.Event]:
-            role = Message.Author.AGENT
-            message = Message(pk=key, session=self.run.session, role=role, content=text)
-            raw_sql.insert(message)
-            self.run.answer = message
-            raw_sql.save(self.run, "answer")
+            raw_sql.insert(answer)
             return []
 
+        def last_events() -> list[events.Event]:
+            return [*ending.ended(self.run), self._complete(steps, answer, html)]
+
+        end = ending.fields_of_end(Run.Status.SUCCEEDED, self.recorder.fence.attempt)
         return Finished(
             "🎉 Processing complete!",
             summary,
+            fields={"answer": answer, **end},
             effect=effect,
-            effect_after=lambda: self._last_events(steps, html),
+            effect_after=last_events,
         )
 
-    def _last_events(self, steps: list[PlanStep], html: str | None = None) -> list[events.Event]:
+    def _end_answered(self, steps: list[PlanStep]) -> list[events.Event]:
         """Ends the run inside an effect, after its answer was saved; returns the events."""
-        run = raw_sql.get(Run, self.run.pk)
-        answer = raw_sql.get(Message, run.answer_id)
-        ended = ending.end(run, Run.Status.SUCCEEDED)
-        duration_ms = ending.duration_ms(run)
+        answer = raw_sql.get(Message, self.run.answer_id)
+        ended = ending.end(self.run, Run.Status.SUCCEEDED)
+        return [*ended, self._complete(steps, answer, render(answer.content, str(answer.pk)))]
+
+    def _complete(self, steps: list[PlanStep], answer: Message, html: str) -> events.Event:
+        """Returns the last event, inside the effect that ends the run."""
+        run, was_parked = self.run, self.recorder.fence.attempt > 1
+        duration_ms = ending.duration_ms(run) if was_parked else ending.worked_ms(run)
         statuses = [step.status for step in _tool_steps(steps)]
-        objects = [kind for kind, _ in _changed_objects(run)]
-        last = events.Complete(
+        objects = [kind for kind, _ in self.recorder.changed]
+        return events.Complete(
             run.pk,
             response=answer.content,
-            message=Answer(
-                id=str(answer.pk),
-                role="assistant",
-                content=answer.content,
-                html=render(answer.content, str(answer.pk)) if html is None else html,
-            ),
+            message=Answer(id=str(answer.pk), role="assistant", content=answer.content, html=html),
             usage=self.model.usage.as_json(),
             duration_ms=duration_ms,
             texts={"line": texts.done(duration_ms, statuses, objects)},
         )
-        return [*ended, last]
 
 
 def _tool_steps(steps: Iterable[PlanStep]) -> list[PlanStep]:
@@ -331,18 +329,13 @@ def _tally(tools: list[PlanStep]) -> str:
     return ", ".join(f"{number} {status}" for status, number in numbers.items() if number)
 
 
-def _summary(run: Run, steps: list[PlanStep]) -> str:
+def _summary(steps: list[PlanStep], changed: Iterable[tuple[str, UUID]]) -> str:
     """Returns the counts of steps and changed objects: "3 steps, 2 tasks, 1 memory"."""
-    changed = _changed_objects(run)
+    kinds = [kind for kind, _ in changed]
     parts = [count(len(steps), "step")]
-    if tasks := sum(kind == "task" for kind, _ in changed):
+    if tasks := kinds.count("task"):
         parts.append(count(tasks, "task"))
-    if memories := sum(kind == "memory" for kind, _ in changed):
+    if memories := kinds.count("memory"):
         parts.append(count(memories, "memory", "memories"))
     failed = sum(step.status == PlanStep.Status.FAILED for step in steps)
     return ", ".join(parts) + (f", {failed} failed" if failed else "")
-
-
-def _changed_objects(run: Run) -> set[tuple[str, UUID]]:
-    """Returns kind and id of each object that the run changed."""
-    return {(change.object, change.id) for change in ending.events_of(run, events.Change)}

@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -22,6 +23,7 @@ from agent.llm.base import Usage
 from agent.models import PhaseResult
 from agent.plans import estimates
 from agent.plans.estimates import RemainingTime
+from agent.runs import ending
 from agent.runs.claiming import Claimed
 from agent.support import raw_sql
 
@@ -59,6 +61,10 @@ def _read_error(future: asyncio.Future[Any]) -> None:
         future.exception()
 
 
+def _changed(new: Iterable[events.Event]) -> set[tuple[str, UUID]]:
+    return {(event.object, event.id) for event in new if isinstance(event, events.Change)}
+
+
 class Recorder:
     """Writes for one claimed run. `load` comes first."""
 
@@ -70,6 +76,7 @@ class Recorder:
         self.is_fresh = self.run.attempt == 1 and self.run.retry_of_id is None
         self.open: dict[Phase, _Begun] = {}  # started and not finished
         self.durations: dict[str, int] = {}  # milliseconds of each finished phase
+        self.changed: set[tuple[str, UUID]] = set()  # kind and id of each object
         self.outlook: RemainingTime
         self._results: dict[str, Mapping[str, Any]] = {}
         self._saved_usage: Mapping[str, int] | None = None  # `usage` as it was last saved
@@ -84,6 +91,7 @@ class Recorder:
         for row in raw_sql.select(PhaseResult, "run_id = %s ORDER BY started_at, id", self.run.pk):
             self.durations[row.phase] = row.duration_ms
             self._adopt(Phase(row.phase), row.result)
+        self.changed = _changed(ending.events_of(self.run, events.Change))
 
     def _adopt(self, phase: Phase, result: Mapping[str, Any]) -> None:
         self._results[phase] = result
@@ -95,10 +103,21 @@ class Recorder:
         return phase in self._results
 
     async def append(self, *new: events.Event, effect: log.Effect[Any] | None = None) -> Any:
-        """Returns once the events are committed. Waits for earlier progress first."""
+        """Returns the effect's value once the events are committed. Waits for earlier progress first."""
         while self._uncommitted:
             await self._uncommitted.popleft()
-        return await log.append(self.run.session_id, new, fence=self.fence, effect=effect)
+        if effect is None:
+            return await log.append(self.run.session_id, new, fence=self.fence)
+
+        def effect_with_changes() -> Done[tuple[Any, set[tuple[str, UUID]]]]:
+            done = effect()
+            return Done((done.value, _changed(done.events)), done.events)
+
+        value, changed = await log.append(
+            self.run.session_id, new, fence=self.fence, effect=effect_with_changes
+        )
+        self.changed |= changed
+        return value
 
     async def progress(
         self,
