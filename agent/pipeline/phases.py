@@ -83,7 +83,9 @@ class _Run:
         line = texts.executing(_tool_steps(revision.steps.all()))
         together = [Phase.MEMORY, Phase.COMPLETION]
         await recorder.phase(Phase.EXECUTION, lambda: self._execute(revision), line, together)
-        done: PlanRevision = self.executed or await database.call(self._revision)
+        done = self.executed
+        if done is None:
+            done = await database.call(self._revision)
         failed = await database.call(store.failed_before, done) if done.revision > 1 else []
         steps = list(done.steps.all())
         self.outcome = Outcome(
