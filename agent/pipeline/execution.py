@@ -50,8 +50,17 @@ class Execution:
         self.results = {
             key: step.result for key, step in self.steps.items() if step.status == Status.SUCCEEDED
         }
+        self._begun: set[str] = set()  # started by `begin`
         self._needs: Mapping[str, list[str]] = {}
         self._limit = asyncio.Semaphore(MAX_PARALLEL_STEPS)
+
+    def begin(self) -> list[events.Event]:
+        """Starts the only step inside an effect; returns its events. Several are put in order first."""
+        waiting = self._waiting()
+        if len(waiting) != 1 or self._unmet_need(waiting[0]):
+            return []
+        self._begun = {waiting[0].key}
+        return self._start(waiting[0])
 
     async def execute(self) -> None:
         """Executes the unfinished tool steps; the steps that depend on a failed one are skipped.
@@ -60,15 +69,18 @@ class Execution:
         """
         if store.as_plan(self.revision).digest != self.revision.digest:
             raise PlanInvalid(["the plan has changed since its validation"])
-        waiting = [
-            step
-            for step in self.steps.values()
-            if step.type == StepType.TOOL and step.status in PlanStep.UNFINISHED
-        ]
+        waiting = self._waiting()
         if len(waiting) > 1:
             self._needs = await database.call(self._order)
         ended = {step.key: asyncio.Event() for step in waiting}
         await run_together(*(self._execute_in_order(step, ended) for step in waiting))
+
+    def _waiting(self) -> list[PlanStep]:
+        return [
+            step
+            for step in self.steps.values()
+            if step.type == StepType.TOOL and step.status in PlanStep.UNFINISHED
+        ]
 
     def _order(self) -> dict[str, list[str]]:
         resolve = partial(object_id, self.recorder.run.session.project_id)
@@ -100,7 +112,8 @@ class Execution:
         return None
 
     async def _execute(self, step: PlanStep) -> None:
-        await self._record_start(step)
+        if step.key not in self._begun:
+            await self.recorder.append(effect=lambda: Done(None, self._start(step)))
         tool = registry.get(step.tool)
         try:
             if tool is None:
@@ -216,21 +229,14 @@ class Execution:
 
     # -- recording ---------------------------------------------------------------------------------
 
-    async def _record_start(self, step: PlanStep) -> None:
+    def _start(self, step: PlanStep) -> list[events.Event]:
         started = {"phase": "started", **self.recorder.outlook.step_started(step.key)}
-
-        def effect() -> Done[None]:
-            step.status, step.started_at = Status.RUNNING, timezone.now()
-            raw_sql.save(step, "status", "started_at")
-            return Done(
-                None,
-                [
-                    step_event(self.recorder.run.pk, step, self._line()),
-                    self._progress(step, step.description, "", started),
-                ],
-            )
-
-        await self.recorder.append(effect=effect)
+        step.status, step.started_at = Status.RUNNING, timezone.now()
+        raw_sql.save(step, "status", "started_at")
+        return [
+            step_event(self.recorder.run.pk, step, self.line()),
+            self._progress(step, step.description, "", started),
+        ]
 
     def _succeed(self, step: PlanStep, result: Any) -> list[events.Event]:
         step.status, step.result = Status.SUCCEEDED, result
@@ -260,11 +266,11 @@ class Execution:
             took = step.finished_at - step.started_at
             metadata["duration_ms"] = round(took.total_seconds() * 1000)
         return [
-            step_event(self.recorder.run.pk, step, self._line()),
+            step_event(self.recorder.run.pk, step, self.line()),
             self._progress(step, message, details, metadata),
         ]
 
-    def _line(self) -> str:
+    def line(self) -> str:
         """Returns what the run does now, with all steps that call a tool."""
         return texts.executing([one for one in self.steps.values() if one.type == StepType.TOOL])
 

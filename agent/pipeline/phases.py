@@ -67,6 +67,8 @@ class _Run:
         self.model = model
         self.run = run
         self.recorder = recorder
+        self.parked = False
+        self.execution: Execution | None = None  # begun with the end of the validation
         self.executed: PlanRevision | None = None  # by this claim
 
     async def all_phases(self) -> None:
@@ -79,10 +81,13 @@ class _Run:
         self.planner = Planner(self.model, self.run, self.context, self.analysis)
         raw = await recorder.phase(Phase.PLANNING, self._plan, then=[Phase.VALIDATION])
         await recorder.phase(Phase.VALIDATION, lambda: self._validate(raw["plan"]))
-        revision = await self._approved_plan()
-        line = texts.executing(_tool_steps(revision.steps.all()))
+        if self.parked:
+            raise Parked
+        execution = self.execution or Execution(recorder, await self._approved_plan())
         together = [Phase.MEMORY, Phase.COMPLETION]
-        await recorder.phase(Phase.EXECUTION, lambda: self._execute(revision), line, together)
+        await recorder.phase(
+            Phase.EXECUTION, lambda: self._execute(execution), execution.line(), together
+        )
         done = self.executed
         if done is None:
             done = await database.call(self._revision)
@@ -129,11 +134,29 @@ class _Run:
     async def _validate(self, raw: Any) -> Finished:
         done = await self._done_steps()
         checked = await self.planner.check(raw, done)
+        self.recorder.outlook.set_plan(checked.plan, done)
+
+        def effect() -> list[events.Event]:
+            is_first = self.recorder.is_fresh
+            self.revision, plan_events = store.save(self.run, checked.plan, done, is_first=is_first)
+            return plan_events
+
         return Finished(
             "✅ Plan validated",
             self._with_left_out(_verdict(checked), "plan"),
-            effect=lambda: store.save(self.run, checked.plan, done)[1],
+            effect=effect,
+            effect_after=self._begin_execution,
         )
+
+    def _begin_execution(self) -> list[events.Event]:
+        """Begins to execute the validated plan, or parks the run, inside the effect that saves it."""
+        approved = approvals.request_if_needed(self.run, self.revision)
+        self.parked = not approved.value
+        if self.parked:
+            return list(approved.events)
+        self.execution = Execution(self.recorder, self.revision)
+        begun = self.recorder.begin(Phase.EXECUTION, self.execution.line())
+        return [begun, *self.execution.begin()]
 
     async def _done_steps(self) -> dict[str, PlanStep]:
         if self.run.attempt == 1:  # nothing is executed yet
@@ -147,26 +170,26 @@ class _Run:
 
     async def _approved_plan(self) -> PlanRevision:
         """Returns the plan if it is approved or needs no approval; otherwise parks the run."""
-        revision, approved = await database.call(self._plan_and_approval)
+        revision = await database.call(self._revision)
         ended = [
             step.key for step in revision.steps.all() if step.status not in PlanStep.UNFINISHED
         ]
         self.recorder.outlook.set_plan(store.as_plan(revision), ended)
-        if approved or await self.recorder.append(
-            effect=lambda: approvals.request_if_needed(self.run, revision)
-        ):
+
+        def effect() -> Done[bool]:
+            if approvals.is_approved(revision):
+                return Done(True)
+            return approvals.request_if_needed(self.run, revision)
+
+        if self.recorder.finished(Phase.EXECUTION) or await self.recorder.append(effect=effect):
             return revision
         raise Parked
 
-    def _plan_and_approval(self) -> tuple[PlanRevision, bool]:
-        revision = self._revision()
-        done = self.recorder.finished(Phase.EXECUTION)
-        return revision, done or approvals.needs_no_approval(self.run, revision)
-
-    async def _execute(self, revision: PlanRevision) -> Finished:
-        execution = await self._execute_plan(revision)
+    async def _execute(self, execution: Execution) -> Finished:
+        await execution.execute()
         if execution.failed and await self._replan(execution):
-            execution = await self._execute_plan(await self._approved_plan())
+            execution = Execution(self.recorder, await self._approved_plan())
+            await execution.execute()
         self.executed = execution.revision
         tools = _tool_steps(execution.steps.values())
         done = [step for step in tools if step.status == PlanStep.Status.SUCCEEDED]
@@ -177,11 +200,6 @@ class _Run:
                 "⚙️ Plan executed", f"{len(done)} of {count(len(tools), 'step')} succeeded"
             )
         return Finished("⚙️ Plan partly executed", _tally(tools))
-
-    async def _execute_plan(self, revision: PlanRevision) -> Execution:
-        execution = Execution(self.recorder, revision)
-        await execution.execute()
-        return execution
 
     async def _replan(self, execution: Execution) -> bool:
         """Replans the remaining steps, once per run; returns whether there is a new plan."""

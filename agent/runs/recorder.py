@@ -42,7 +42,7 @@ class Finished:
     # Writes rows in the same transaction as the result; returns their events.
     effect: Callable[[], Sequence[events.Event]] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)  # of the progress event
-    # The same, but its events follow the `finished` one: ends the run.
+    # The same, but its events follow the `finished` one: ends or parks the run, or begins a phase.
     effect_after: Callable[[], Sequence[events.Event]] | None = None
 
 
@@ -75,6 +75,7 @@ class Recorder:
         # Whether nothing of the run was done before, by another claim or by the run that it retries.
         self.is_fresh = self.run.attempt == 1 and self.run.retry_of_id is None
         self.open: dict[Phase, _Begun] = {}  # started and not finished
+        self._begun: dict[Phase, _Begun] = {}  # by the effect that is being committed
         self.durations: dict[str, int] = {}  # milliseconds of each finished phase
         self.changed: set[tuple[str, UUID]] = set()  # kind and id of each object
         self.outlook: RemainingTime
@@ -177,9 +178,14 @@ class Recorder:
             *opening, effect=lambda: self._save(row, finished, [own], started)
         )
         del self.open[phase]
-        self.open.update(following)
+        self.open.update(following | self._begun)
         self.durations[phase] = row.duration_ms
         return finished.result
+
+    def begin(self, phase: Phase, line: str = "") -> events.Event:
+        """Begins a phase inside the effect that ends another; returns its `started` event."""
+        self._begun[phase] = self._begin(phase, line)
+        return self._begun[phase].event
 
     def _begin(self, phase: Phase, line: str = "") -> _Begun:
         row = PhaseResult(run=self.run, phase=phase, started_at=timezone.now())
@@ -195,6 +201,7 @@ class Recorder:
         own: Sequence[events.Event],
         started: Sequence[events.Event],
     ) -> Done[Mapping[str, int]]:
+        self._begun = {}
         before = finished.effect() if finished.effect else ()
         raw_sql.insert(row)
         used = self.save_usage(**finished.fields)
