@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -43,9 +43,16 @@ Status = PlanStep.Status
 class Execution:
     """The execution of one revision of a plan. The state is in the steps' rows."""
 
-    def __init__(self, recorder: Recorder, revision: PlanRevision) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        revision: PlanRevision,
+        on_last: Callable[[Execution], list[events.Event]] | None = None,
+    ) -> None:
+        """`on_last`: called inside the effect of the last step, if all steps succeed; returns events."""
         self.recorder = recorder
         self.revision = revision
+        self._on_last = on_last
         self.steps = {step.key: step for step in revision.steps.all()}
         self.results = {
             key: step.result for key, step in self.steps.items() if step.status == Status.SUCCEEDED
@@ -76,15 +83,15 @@ class Execution:
         await run_together(*(self._execute_in_order(step, ended) for step in waiting))
 
     def _waiting(self) -> list[PlanStep]:
-        return [
-            step
-            for step in self.steps.values()
-            if step.type == StepType.TOOL and step.status in PlanStep.UNFINISHED
-        ]
+        return [step for step in self.tool_steps if step.status in PlanStep.UNFINISHED]
 
     def _order(self) -> dict[str, list[str]]:
         resolve = partial(object_id, self.recorder.run.session.project_id)
         return needs(store.as_plan(self.revision).steps, resolve)
+
+    @property
+    def tool_steps(self) -> list[PlanStep]:
+        return [step for step in self.steps.values() if step.type == StepType.TOOL]
 
     @property
     def failed(self) -> list[PlanStep]:
@@ -154,8 +161,7 @@ class Execution:
                     tool
                 )  # too late to stop the function, but its effect is rolled back
             self._check_approved(step, call.changes)
-            changes = [self._change_event(change) for change in call.changes]
-            return Done(result, [*changes, *self._succeed(step, result)])
+            return Done(result, self._succeed(step, result, call.changes))
 
         self.results[step.key] = await self.recorder.append(effect=effect)
 
@@ -192,9 +198,8 @@ class Execution:
     async def _call_async(self, step: PlanStep, tool: Tool, arguments: Any) -> None:
         call, returned = await self._call_with_retries(step, tool, arguments)
         result = returned.model_dump(mode="json")
-        changes = [self._change_event(change) for change in call.changes]
         self.results[step.key] = await self.recorder.append(
-            effect=lambda: Done(result, [*changes, *self._succeed(step, result)])
+            effect=lambda: Done(result, self._succeed(step, result, call.changes))
         )
 
     async def _call_with_retries(
@@ -224,9 +229,6 @@ class Execution:
         await self.recorder.append(progress)
         await asyncio.sleep(seconds)
 
-    def _change_event(self, change: Any) -> events.Event:
-        return change_event(self.recorder, change)
-
     # -- recording ---------------------------------------------------------------------------------
 
     def _start(self, step: PlanStep) -> list[events.Event]:
@@ -238,10 +240,18 @@ class Execution:
             self._progress(step, step.description, "", started),
         ]
 
-    def _succeed(self, step: PlanStep, result: Any) -> list[events.Event]:
+    def _succeed(
+        self, step: PlanStep, result: Any, changes: Iterable[Change]
+    ) -> list[events.Event]:
         step.status, step.result = Status.SUCCEEDED, result
         self.recorder.save_usage()
-        return self._end(step, step.description, "", "finished")
+        changed = [change_event(self.recorder, change) for change in changes]
+        ended = [*changed, *self._end(step, step.description, "", "finished")]
+        others = [one for one in self.tool_steps if one is not step]
+        # A step in the same commit does not count yet: if its effect fails, this one is repeated.
+        if self._on_last and all(one.key in self.results for one in others):
+            ended += self._on_last(self)
+        return ended
 
     async def _record_failure(self, step: PlanStep, error: str) -> None:
         def effect() -> Done[None]:
@@ -272,7 +282,7 @@ class Execution:
 
     def line(self) -> str:
         """Returns what the run does now, with all steps that call a tool."""
-        return texts.executing([one for one in self.steps.values() if one.type == StepType.TOOL])
+        return texts.executing(self.tool_steps)
 
     def _progress(
         self, step: PlanStep, message: str, details: str, metadata: Mapping[str, Any]

@@ -36,6 +36,7 @@ from agent.support.task_group import run_together
 
 RESUMED = register_step("resumed")
 REPLANNING = register_step("replanning")
+_LAST = (Phase.MEMORY, Phase.COMPLETION)  # these run concurrently
 
 
 async def execute(model: Model, claimed: Claimed, recorder: Recorder) -> None:
@@ -83,10 +84,9 @@ class _Run:
         await recorder.phase(Phase.VALIDATION, lambda: self._validate(raw["plan"]))
         if self.parked:
             raise Parked
-        execution = self.execution or Execution(recorder, await self._approved_plan())
-        together = [Phase.MEMORY, Phase.COMPLETION]
+        execution = self.execution or self._execution(await self._approved_plan())
         await recorder.phase(
-            Phase.EXECUTION, lambda: self._execute(execution), execution.line(), together
+            Phase.EXECUTION, lambda: self._execute(execution), execution.line(), _LAST
         )
         done = self.executed
         if done is None:
@@ -154,7 +154,7 @@ class _Run:
         self.parked = not approved.value
         if self.parked:
             return list(approved.events)
-        self.execution = Execution(self.recorder, self.revision)
+        self.execution = self._execution(self.revision)
         begun = self.recorder.begin(Phase.EXECUTION, self.execution.line())
         return [begun, *self.execution.begin()]
 
@@ -188,18 +188,16 @@ class _Run:
     async def _execute(self, execution: Execution) -> Finished:
         await execution.execute()
         if execution.failed and await self._replan(execution):
-            execution = Execution(self.recorder, await self._approved_plan())
+            execution = self._execution(await self._approved_plan())
             await execution.execute()
         self.executed = execution.revision
-        tools = _tool_steps(execution.steps.values())
-        done = [step for step in tools if step.status == PlanStep.Status.SUCCEEDED]
-        if not tools:
-            return Finished("⚙️ No actions needed")
-        if len(done) == len(tools):
-            return Finished(
-                "⚙️ Plan executed", f"{len(done)} of {count(len(tools), 'step')} succeeded"
-            )
-        return Finished("⚙️ Plan partly executed", _tally(tools))
+        return _result_of(execution)
+
+    def _execution(self, revision: PlanRevision) -> Execution:
+        def end(execution: Execution) -> list[events.Event]:
+            return self.recorder.end(Phase.EXECUTION, _result_of(execution), _LAST)
+
+        return Execution(self.recorder, revision, on_last=end)
 
     async def _replan(self, execution: Execution) -> bool:
         """Replans the remaining steps, once per run; returns whether there is a new plan."""
@@ -314,6 +312,16 @@ class _Run:
             duration_ms=duration_ms,
             texts={"line": texts.done(duration_ms, statuses, objects)},
         )
+
+
+def _result_of(execution: Execution) -> Finished:
+    tools = execution.tool_steps
+    done = [step for step in tools if step.status == PlanStep.Status.SUCCEEDED]
+    if not tools:
+        return Finished("⚙️ No actions needed")
+    if len(done) == len(tools):
+        return Finished("⚙️ Plan executed", f"{len(done)} of {count(len(tools), 'step')} succeeded")
+    return Finished("⚙️ Plan partly executed", _tally(tools))
 
 
 def _tool_steps(steps: Iterable[PlanStep]) -> list[PlanStep]:

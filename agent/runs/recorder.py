@@ -55,6 +55,26 @@ class _Begun:
     event: events.Event
 
 
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """The end of a phase, to be saved: its row, its `finished` event, and the phases that follow."""
+
+    row: PhaseResult
+    finished: Finished
+    event: events.Event
+    following: Mapping[Phase, _Begun]
+
+
+@dataclass(slots=True)
+class _Written:
+    """What one effect has written. It counts after the commit: the effect may be repeated."""
+
+    begun: dict[Phase, _Begun] = field(default_factory=dict)
+    ended: dict[Phase, PhaseResult] = field(default_factory=dict)
+    changed: set[tuple[str, UUID]] = field(default_factory=set)
+    usage: Mapping[str, int] | None = None
+
+
 def _read_error(future: asyncio.Future[Any]) -> None:
     """Marks the error as seen: the run may end before it waits for this future."""
     if not future.cancelled():
@@ -75,7 +95,7 @@ class Recorder:
         # Whether nothing of the run was done before, by another claim or by the run that it retries.
         self.is_fresh = self.run.attempt == 1 and self.run.retry_of_id is None
         self.open: dict[Phase, _Begun] = {}  # started and not finished
-        self._begun: dict[Phase, _Begun] = {}  # by the effect that is being committed
+        self._written = _Written()  # by the effect that is being committed
         self.durations: dict[str, int] = {}  # milliseconds of each finished phase
         self.changed: set[tuple[str, UUID]] = set()  # kind and id of each object
         self.outlook: RemainingTime
@@ -91,11 +111,12 @@ class Recorder:
             return
         for row in raw_sql.select(PhaseResult, "run_id = %s ORDER BY started_at, id", self.run.pk):
             self.durations[row.phase] = row.duration_ms
-            self._adopt(Phase(row.phase), row.result)
+            self._results[row.phase] = row.result
+            self._expect(Phase(row.phase), row.result)
         self.changed = _changed(ending.events_of(self.run, events.Change))
 
-    def _adopt(self, phase: Phase, result: Mapping[str, Any]) -> None:
-        self._results[phase] = result
+    def _expect(self, phase: Phase, result: Mapping[str, Any]) -> None:
+        """Has the estimates count the phase as finished, with this result."""
         self.outlook.skip(phase)
         if phase == Phase.ANALYZING:
             self.outlook.uses_tools = result["needs_tools"] and not result["question"]
@@ -110,15 +131,27 @@ class Recorder:
         if effect is None:
             return await log.append(self.run.session_id, new, fence=self.fence)
 
-        def effect_with_changes() -> Done[tuple[Any, set[tuple[str, UUID]]]]:
+        def recorded() -> Done[tuple[Any, _Written]]:
+            self._written = written = _Written()
             done = effect()
-            return Done((done.value, _changed(done.events)), done.events)
+            written.changed = _changed(done.events)
+            return Done((done.value, written), done.events)
 
-        value, changed = await log.append(
-            self.run.session_id, new, fence=self.fence, effect=effect_with_changes
+        value, written = await log.append(
+            self.run.session_id, new, fence=self.fence, effect=recorded
         )
-        self.changed |= changed
+        self._count(written)
         return value
+
+    def _count(self, written: _Written) -> None:
+        """Takes over what an effect has written, after its commit."""
+        for phase, row in written.ended.items():
+            del self.open[phase]
+            self.durations[phase] = row.duration_ms
+            self._results[phase] = row.result
+        self.open.update(written.begun)
+        self.changed |= written.changed
+        self._saved_usage = written.usage or self._saved_usage
 
     async def progress(
         self,
@@ -167,25 +200,21 @@ class Recorder:
                 opening.clear()
             self.open[phase] = begun
         finished = await work()
-        row = self.open[phase].row
-        row.result = finished.result
-        row.duration_ms = round((time.monotonic() - self.open[phase].clock) * 1000)
-        self._adopt(phase, finished.result)  # before the estimates of the phases `then`
-        own = self._finished_event(row, finished)
-        following = {other: self._begin(other) for other in then if other not in self._results}
-        started = [begun.event for begun in following.values()]
-        self._saved_usage = await self.append(
-            *opening, effect=lambda: self._save(row, finished, [own], started)
-        )
-        del self.open[phase]
-        self.open.update(following | self._begun)
-        self.durations[phase] = row.duration_ms
-        return finished.result
+        if phase not in self._results:  # `end` was not called
+            ending = self._ending(phase, finished, then)
+            await self.append(*opening, effect=lambda: Done(None, self._save(ending)))
+        return self._results[phase]
+
+    def end(
+        self, phase: Phase, finished: Finished, then: Sequence[Phase] = ()
+    ) -> list[events.Event]:
+        """Ends a phase inside an effect of its work, instead of after it; returns the events."""
+        return self._save(self._ending(phase, finished, then))
 
     def begin(self, phase: Phase, line: str = "") -> events.Event:
         """Begins a phase inside the effect that ends another; returns its `started` event."""
-        self._begun[phase] = self._begin(phase, line)
-        return self._begun[phase].event
+        begun = self._written.begun[phase] = self._begin(phase, line)
+        return begun.event
 
     def _begin(self, phase: Phase, line: str = "") -> _Begun:
         row = PhaseResult(run=self.run, phase=phase, started_at=timezone.now())
@@ -194,32 +223,38 @@ class Recorder:
         event = events.Progress(self.run.pk, phase, STARTED[phase], "", started, texts=told)
         return _Begun(row, time.monotonic(), event)
 
-    def _save(
-        self,
-        row: PhaseResult,
-        finished: Finished,
-        own: Sequence[events.Event],
-        started: Sequence[events.Event],
-    ) -> Done[Mapping[str, int]]:
-        self._begun = {}
+    def _ending(self, phase: Phase, finished: Finished, then: Sequence[Phase]) -> _Ending:
+        row = self.open[phase].row
+        row.result = finished.result
+        row.duration_ms = round((time.monotonic() - self.open[phase].clock) * 1000)
+        self._expect(phase, finished.result)  # before the estimates of the phases `then`
+        event = self._finished_event(row, finished)
+        following = {other: self._begin(other) for other in then if other not in self._results}
+        return _Ending(row, finished, event, following)
+
+    def _save(self, ending: _Ending) -> list[events.Event]:
+        row, finished = ending.row, ending.finished
+        self._written.ended[Phase(row.phase)] = row
+        self._written.begun |= ending.following
         before = finished.effect() if finished.effect else ()
         raw_sql.insert(row)
-        used = self.save_usage(**finished.fields)
+        self.save_usage(**finished.fields)
         after = finished.effect_after() if finished.effect_after else ()
-        return Done(used, [*before, *own, *after, *started])
+        started = [begun.event for begun in ending.following.values()]
+        return [*before, ending.event, *after, *started]
 
-    def save_usage(self, **fields: Any) -> Mapping[str, int]:
+    def save_usage(self, **fields: Any) -> None:
         """Saves the usage so far and other `fields` of the run, inside an effect, and resets the claims:
         the run makes progress.
         """
         used = self.usage.as_json()
-        if used != self._saved_usage:
+        if used != (self._written.usage or self._saved_usage):
+            self._written.usage = used
             fields |= {"usage": used, "claims": 0}
         if fields:
             for name, value in fields.items():
                 setattr(self.run, name, value)
             raw_sql.save(self.run, *fields)
-        return used
 
     def _finished_event(self, row: PhaseResult, finished: Finished) -> events.Event:
         phase = Phase(row.phase)
