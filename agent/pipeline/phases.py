@@ -20,7 +20,7 @@ from agent.llm.base import Analysis, Context, Model, Outcome
 from agent.memory import memories
 from agent.models import Message, PlanRevision, PlanStep, Run
 from agent.pipeline import context
-from agent.pipeline.answer import write_answer
+from agent.pipeline.answer import Rest, write_answer
 from agent.pipeline.execution import Execution, change_event, outcomes
 from agent.pipeline.planner import Checked, Planner
 from agent.plan import StepType
@@ -243,13 +243,13 @@ class _Run:
             remembered.set()
 
         async def answer() -> Finished:
-            message = await write_answer(
-                self.recorder,
-                self.model.answer(self.context, self.analysis, self.outcome),
-                text_steps,
-            )
-            await remembered.wait()  # the summary counts changes of the memory
-            return await self._save_answer(message, steps)
+            chunks = self.model.answer(self.context, self.analysis, self.outcome)
+            text, rest = await write_answer(self.recorder, chunks, text_steps)
+            if not remembered.is_set():  # the summary counts changes of the memory
+                await self.recorder.append(effect=lambda: Done(None, rest()))
+                await remembered.wait()
+                return await self._save_answer(text, steps, list)
+            return await self._save_answer(text, steps, rest)
 
         remembered = asyncio.Event()
         await run_together(remember(), _void(self.recorder.phase(Phase.COMPLETION, answer)))
@@ -270,7 +270,8 @@ class _Run:
         details = self._with_left_out(count(len(notes), "note"), "consolidate")
         return Finished("💾 Memory updated", details, effect=effect)
 
-    async def _save_answer(self, text: str, steps: list[PlanStep]) -> Finished:
+    async def _save_answer(self, text: str, steps: list[PlanStep], rest: Rest) -> Finished:
+        """`rest`: what is not yet written of the answer."""
         summary = self._with_left_out(_summary(steps, self.recorder.changed), "answer")
         role, key = Message.Author.AGENT, uuid4()
         answer = Message(pk=key, session=self.run.session, role=role, content=text)
@@ -278,7 +279,7 @@ class _Run:
 
         def effect() -> list[events.Event]:
             raw_sql.insert(answer)
-            return []
+            return rest()
 
         def last_events() -> list[events.Event]:
             return [*ending.ended(self.run), self._complete(steps, answer, html)]
