@@ -145,8 +145,9 @@ class Runner:
 
     async def _execute_session(self, session: UUID) -> None:
         """Executes the session's runs, one after the other, until there is none to claim."""
-        while await self._admit(session):
-            claimed = None
+        is_woken = True
+        while await self._admit(session, is_woken):
+            claimed, is_woken = None, False
             self._woken.discard(session)  # the claim sees everything committed until now
             try:
                 claimed = await self._claim(session)
@@ -156,10 +157,14 @@ class Runner:
             finally:
                 self.limit.release(used=claimed is not None)
 
-    async def _admit(self, session: UUID) -> bool:
-        """Waits for a place below the limit; False when the session has nothing to execute."""
-        if self.limit.try_acquire():
+    async def _admit(self, session: UUID, is_woken: bool) -> bool:
+        """Waits for a place below the limit; False when the session has nothing to execute.
+
+        A session that was just woken probably has something: a claim finds that out.
+        """
+        if is_woken and self.limit.try_acquire():
             return True
+        self._woken.discard(session)  # the query sees everything committed until now
         pending, user = await database.call(claiming.next_user, session)
         if pending:
             await self.limit.acquire(user)
