@@ -62,7 +62,7 @@ class CreateMemory(Arguments):
     category: Category = ""
 
 
-@tool()
+@tool(alters=1)
 def create_memory(call: ToolCall, arguments: CreateMemory) -> MemoryMade:
     """Remembers a decision, a preference, a fact, a spec or a note about the project.
 
@@ -98,7 +98,7 @@ class UpdateMemory(Arguments):
         return self
 
 
-@tool()
+@tool(alters=1)
 def update_memory(call: ToolCall, arguments: UpdateMemory) -> MemoryMade:
     """Changes the given fields of a memory. The former text is kept as a revision."""
     memory, change = memories.revise(

@@ -88,7 +88,7 @@ class Tool:
     result: type[Result]
     destructive: bool  # deletes objects
     outgoing: bool  # acts outside the project's database, where nothing can be undone
-    alters: bool  # may change existing objects, not only read or create them
+    alters: int | None  # how many existing objects one call changes at most; None: any number
     retries: int  # further attempts of an `async` tool after a timeout or an unexpected error
     timeout: float  # seconds per attempt
 
@@ -152,7 +152,7 @@ def make(
     *,
     destructive: bool = False,
     outgoing: bool = False,
-    alters: bool = True,
+    alters: int | None = None,
     retries: int = 0,
     timeout: float = 60.0,
 ) -> Tool:
@@ -170,7 +170,7 @@ def make(
         result=result,
         destructive=destructive,
         outgoing=outgoing,
-        alters=alters,
+        alters=None if alters is True else alters,
         retries=retries,
         timeout=timeout,
     )

@@ -192,7 +192,7 @@ class UpdateTask(Arguments):
         return self
 
 
-@tool()
+@tool(alters=1)
 def update_task(call: ToolCall, arguments: UpdateTask) -> TaskMade:
     """Changes the given fields of a task: title, description, priority, parent, dependencies.
 
@@ -219,7 +219,7 @@ class ChangeTaskStatus(Arguments):
     )
 
 
-@tool()
+@tool(alters=1)
 def change_task_status(call: ToolCall, arguments: ChangeTaskStatus) -> TaskStatus:
     """Sets the status of a task: pending, in_progress, completed or blocked."""
     task, change = board.update_task(task=_task(call, arguments.task), status=arguments.status)
@@ -284,7 +284,7 @@ class MoveTask(Arguments):
         return self
 
 
-@tool()
+@tool(alters=1)
 def move_task(call: ToolCall, arguments: MoveTask) -> TaskMade:
     """Moves a task in the order of the board: directly before or after another task."""
     task, change = board.move_task(
