@@ -65,9 +65,10 @@ def select(model: type[M], where: str, *values: Any) -> list[M]:
     return [model.from_db(connection.alias, names, _read(row, converters)) for row in rows]
 
 
-def get(model: type[M], key: Any) -> M:
-    """Returns the row with this key. It must exist."""
-    (row,) = select(model, f"{model._meta.pk.column} = %s", key)
+def get(model: type[M], key: Any, *, lock: bool = False) -> M:
+    """Returns the row with this key. It must exist. `lock`: until the transaction ends."""
+    tail = " FOR UPDATE" if lock and connection.features.has_select_for_update else ""
+    (row,) = select(model, f"{model._meta.pk.column} = %s{tail}", key)
     return row
 
 
