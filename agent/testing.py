@@ -15,6 +15,7 @@ from agent.llm.base import (
     ToolSpec,
     Usage,
 )
+from agent.llm.writing import Watch
 
 Turn = Any  # a return value, or an exception to raise
 
@@ -38,6 +39,7 @@ class ScriptedModel:
     ) -> None:
         self.usage = Usage()
         self.left_out: dict[str, str] = {}
+        self.watch: Watch | None = None
         self.gates = dict(gates or {})
         self.asked: list[tuple[str, Any]] = []  # method name and argument of each call
         self._turns = {

@@ -25,6 +25,11 @@ class Attempts:
     _refusal: BudgetExceeded | None = field(default=None, init=False)  # of what was sent last
     _refusals: int = field(default=0, init=False)
 
+    @property
+    def prompt_tokens(self) -> int:
+        """Returns about how many tokens were sent last."""
+        return self.window.real(self._sent.tokens) if self._sent else 0
+
     async def turns(self) -> list[dict[str, str]]:
         """Returns the turns for the next attempt. Raises BudgetExceeded when they cannot be short enough."""
         size = self.window.size

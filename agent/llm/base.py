@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
+from agent.llm.writing import Watch
+
 # The limits of tasks in a context. A context at a limit may omit tasks of the board.
 OPEN_TASKS = 100
 COMPLETED_TASKS = 20
@@ -167,12 +169,14 @@ class Model(Protocol):
     """A model for one run. Every method may raise `ModelError` and adds to `usage`.
 
     `left_out`: what the last prompt of a method did not contain for lack of room, as a sentence for the
-    person, by the method's name. Its reader removes it.
+    person, by the method's name. Its reader removes it. `watch` is told how far each call is, by a model
+    that knows.
     """
 
     name: str
     usage: Usage
     left_out: dict[str, str]
+    watch: Watch | None
 
     async def analyze(self, context: Context) -> Analysis: ...
 

@@ -31,6 +31,8 @@ EXPIRY = 1800.0
 class Capabilities:
     usage_in_streams: bool = True
     streams: bool = True
+    streams_json: bool = True  # structured answers too
+    has_streamed_json: bool = False
     system_role: bool = True
     window: Window = field(default_factory=Window)
     learned_at: float = field(default_factory=time.monotonic)

@@ -27,6 +27,7 @@ from agent.llm.fitting import Prompt
 from agent.llm.prompts import compact
 from agent.llm.reading import parse
 from agent.llm.structured_output import Question
+from agent.llm.writing import Watch
 from agent.shorten import shorten
 
 OFFICIAL = "https://api.openai.com/v1"
@@ -102,6 +103,14 @@ class OpenAIModel:
             server, settings.SAMURAI_MODEL_TIMEOUT, settings.SAMURAI_MODEL_CONTEXT, self.usage
         )
         self.left_out = self._client.left_out
+
+    @property
+    def watch(self) -> Watch | None:
+        return self._client.watch
+
+    @watch.setter
+    def watch(self, watch: Watch | None) -> None:
+        self._client.watch = watch
 
     async def analyze(self, context: Context) -> Analysis:
         question = Question("analysis", schemas.ANALYSIS, Prompt("analyze", context, {}))

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from agent.llm.base import Analysis, Context, MemoryNote, Outcome, Revise, ToolSpec, Usage
+from agent.llm.writing import Watch
 
 # What is ordered, in the words by which the model knows the order.
 ORDERS: Mapping[str, str] = {
@@ -200,6 +201,7 @@ class GullibleModel:
     def __init__(self, wish: Wish, steps: Sequence[dict[str, Any]]) -> None:
         self.usage = Usage()
         self.left_out: dict[str, str] = {}
+        self.watch: Watch | None = None
         self.wish = wish
         self.steps = list(steps)
         self.obeyed = 0

@@ -14,6 +14,7 @@ from typing import Any
 from agent.llm.base import Analysis, Context, MemoryNote, Outcome, Revise, ToolSpec, Usage
 from agent.llm.offline.answers import SAY, answer
 from agent.llm.offline.drafting import Draft, draft, question
+from agent.llm.writing import Watch
 from agent.shorten import shorten
 
 _NO_BETTER_PLAN = "I could make no better plan, so nothing more was changed. Say it in other words."
@@ -27,6 +28,7 @@ class OfflineModel:
     def __init__(self) -> None:
         self.usage = Usage()
         self.left_out: dict[str, str] = {}
+        self.watch: Watch | None = None
 
     async def analyze(self, context: Context) -> Analysis:
         return await asyncio.to_thread(_analysis, context)
