@@ -21,6 +21,7 @@ from agent.memory import memories
 from agent.models import Message, PlanRevision, PlanStep, Run
 from agent.pipeline import context
 from agent.pipeline.answer import Rest, write_answer
+from agent.pipeline.drafting import REPLANNING, Drafting
 from agent.pipeline.execution import Execution, change_event, outcomes
 from agent.pipeline.planner import Checked, Planner
 from agent.plan import StepType
@@ -35,7 +36,7 @@ from agent.support.markdown import render
 from agent.support.task_group import run_together
 
 RESUMED = register_step("resumed")
-REPLANNING = register_step("replanning")
+register_step(REPLANNING)
 _LAST = (Phase.MEMORY, Phase.COMPLETION)  # these run concurrently
 
 
@@ -71,6 +72,7 @@ class _Run:
         self.parked = False
         self.execution: Execution | None = None  # begun with the end of the validation
         self.executed: PlanRevision | None = None  # by this claim
+        self.drafting = Drafting(model, recorder)
 
     async def all_phases(self) -> None:
         recorder = self.recorder
@@ -82,6 +84,7 @@ class _Run:
         self.planner = Planner(self.model, self.run, self.context, self.analysis)
         raw = await recorder.phase(Phase.PLANNING, self._plan, then=[Phase.VALIDATION])
         await recorder.phase(Phase.VALIDATION, lambda: self._validate(raw["plan"]))
+        self.drafting.end()
         if self.parked:
             raise Parked
         execution = self.execution or self._execution(await self._approved_plan())
@@ -225,6 +228,7 @@ class _Run:
             return Done(None, [*plan_events, progress])
 
         await self.recorder.append(effect=effect)
+        self.drafting.end()
         self.run.replanned = True
         return plan is not None
 

@@ -229,6 +229,10 @@ class RemainingTime:
         self._begin(phase)
         return self._metadata(self._phase(phase))
 
+    def usual(self, phase: Phase) -> Estimate | None:
+        """Returns how long the phase takes, None if that is unknown."""
+        return self._phase(phase)
+
     def phase_finished(self, phase: Phase) -> dict[str, Any]:
         self._finished.add(phase)
         return self._metadata()

@@ -16,7 +16,7 @@ from agent.event_log.log import Done, Fence
 from agent.exceptions import AgentError, Refused
 from agent.models import Approval, PlanStep, Run
 from agent.plans.store import step_event
-from agent.runs import runs, wake
+from agent.runs import drafts, runs, wake
 from agent.support import raw_sql
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def fields_of_end(status: str, attempt: int) -> dict[str, Any]:
 
 def ended(run: Run) -> list[events.Event]:
     """Returns the `run` event of a run that was ended in this transaction; wakes the next run."""
+    drafts.delete(run.pk)  # after the run is locked, as a draft is written
     wake.wake(run.session_id)
     return [events.Run(run.pk, run.status)]
 

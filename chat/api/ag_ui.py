@@ -291,6 +291,10 @@ async def _blocks(
     start = await database.call(run_filter.start_of, run)
     async with aclosing(run_filter.of_run(identity, run, start)) as items:
         async for item in items:
+            if item.frame.type == "draft":
+                for draft in translation.draft(item.frame.body):
+                    yield sse.block(draft.model_dump_json(by_alias=True), None)
+                continue
             if item.event is None:
                 if item.frame.seq is None:
                     yield ": heartbeat\n\n"

@@ -85,6 +85,13 @@ class Translation:
         told[-1].raw_event = frame
         return told
 
+    def draft(self, body: str) -> list[BaseEvent]:
+        """Returns a draft in AG-UI's words: nothing before the run has begun."""
+        if not self._begun or self.is_over:
+            return []
+        frame = json.loads(body)
+        return [CustomEvent(name=frame.pop("type"), value=frame)]
+
     def _fold(self, event: Event) -> None:
         """Takes in what an earlier AG-UI run has told and closed."""
         for _ in self._told(event):

@@ -21,7 +21,7 @@ MOST_BYTES = 16 * 1_048_576
 
 @dataclass(frozen=True, slots=True)
 class RunFrame:
-    """A frame for a reader of one run. `event`: what it says, when it is of the run.
+    """A frame for a reader of one run. `event`: what it says, when it is an event of the run.
 
     `blocked`: the run waits for a person by this event, or stands behind one that does.
     """
@@ -41,11 +41,15 @@ def start_of(run: Run) -> int:
 async def of_run(
     identity: ConnectionIdentity, run: Run, after: int
 ) -> AsyncGenerator[RunFrame, None]:
-    """Yields the run's events after `after`, to its last one, with heartbeats and foreign events that
-    block the run in between."""
+    """Yields the run's events after `after`, to its last one, with heartbeats, the run's drafts and
+    foreign events that block the run in between."""
     size = 0
     async with aclosing(event_stream.frames(identity, after)) as frames:
         async for frame in frames:
+            if frame.type == "draft":
+                if frame.run == run.pk:
+                    yield RunFrame(frame, None)
+                continue
             mine, is_status = frame.run == run.pk, frame.type == EventType.RUN
             event = events.read(frame.body) if mine or is_status else None
             waits = isinstance(event, events.Run) and event.status == Run.Status.WAITING
