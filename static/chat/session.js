@@ -63,6 +63,9 @@ function onFrame(frame) {
     case "interrupted":
       onInterrupted(frame);
       break;
+    case "draft":
+      onDraft(frame);
+      break;
     case "rejected":
       onRefusal(frame);
       break;
@@ -92,8 +95,17 @@ function onInterrupted(frame) {
   const run = fold.runs.get(frame.run);
   if (!run) return;
   run.interrupted = frame.interrupted;
+  run.draft = null;
   queue.enqueueRun(run);
   announce(statusLine(run));
+}
+
+/** @param {DraftFrame} frame */
+function onDraft(frame) {
+  const run = fold.runs.get(frame.run);
+  if (!run) return;
+  run.draft = frame;
+  queue.enqueueDraft(run);
 }
 
 /** @param {EventFrame} frame */

@@ -6,6 +6,8 @@ import {
 } from "../support/dom.js";
 import { page } from "../support/page.js";
 import { addCopyButtons } from "./copy_buttons.js";
+import { fillDraft } from "./draft.js";
+import { setFacts } from "./facts.js";
 import { isLeftOpen } from "./open_state.js";
 import {
   eta, isActive, isPhase, phaseBar, statusLine, stepNote, toolSteps,
@@ -37,6 +39,7 @@ export function renderRun(run) {
   const node = existing ?? newRun(run);
   fillMessage(node, run.said);
   fillHead(node, run);
+  fillDraft(node, run);
   fillPlan(node, run);
   fillApproval(node, run);
   fillAnswer(node, run);
@@ -203,16 +206,6 @@ function fillStep(node, step) {
   setFacts(node, "step-given", step.given);
   setFacts(node, "step-returned", step.returned);
   showElapsed(node, "step-clock", running ? (step.started_at ?? "") : "");
-}
-
-/** @type {(node: HTMLElement, name: string, facts: Fact[]) => void} */
-const setFacts = (node, name, facts) =>
-  setList(node, name, facts, { template: "fact", key: ([field]) => field, fill: fillFact });
-
-/** @type {(node: HTMLElement, fact: Fact) => void} */
-function fillFact(node, [field, value]) {
-  setText(node, "fact-name", field);
-  setText(node, "fact-value", value);
 }
 
 /** @type {(node: HTMLElement, phase: Phase) => void} */

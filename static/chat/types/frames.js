@@ -160,11 +160,29 @@
 /** @typedef {{type: "heartbeat", timestamp: string}} HeartbeatFrame */
 /** @typedef {{type: "board", project?: string, version: number}} BoardFrame */
 /** @typedef {{type: "interrupted", run: string, interrupted: boolean}} InterruptedFrame */
+/**
+ * @typedef {object} DraftFrame  What the model writes for a run; texts that nobody has checked.
+ * @property {"draft"} type
+ * @property {string} run
+ * @property {number} after
+ * @property {string} phase
+ * @property {string} model
+ * @property {string} started_at
+ * @property {number} prompt_tokens
+ * @property {number} tokens
+ * @property {number | null} usual_ms
+ * @property {string} thoughts
+ * @property {string | null} thought_at
+ * @property {string | null} wrote_at
+ * @property {string} summary
+ * @property {{id: string, type: string, tool: string, description: string}[]} steps
+ * @property {{message: string, details: string, thoughts: string, steps: {arguments: Fact[]}[]}} text
+ */
 /** @typedef {{type: "rejected", code: string, error: string, client_id: string | null}} RejectedFrame */
 /** @typedef {{type: "resync", seq: number, snapshot: JsonObject}} ResyncFrame */
 /**
- * @typedef {HelloFrame | HeartbeatFrame | BoardFrame | InterruptedFrame | RejectedFrame
- *   | ResyncFrame} ControlFrame
+ * @typedef {HelloFrame | HeartbeatFrame | BoardFrame | InterruptedFrame | DraftFrame
+ *   | RejectedFrame | ResyncFrame} ControlFrame
  */
 /** @typedef {EventFrame | ControlFrame} ServerFrame */
 

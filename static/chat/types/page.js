@@ -91,6 +91,7 @@
  * @property {boolean} interrupted
  * @property {number | null} duration_ms
  * @property {number} before
+ * @property {Omit<DraftFrame, "type" | "run" | "after"> | null} draft
  * @property {boolean} ended
  */
 
