@@ -101,11 +101,15 @@ function onInterrupted(frame) {
 }
 
 /** @param {DraftFrame} frame */
-function onDraft(frame) {
+async function onDraft(frame) {
   const run = fold.runs.get(frame.run);
   if (!run) return;
   run.draft = frame;
-  queue.enqueueDraft(run);
+  const { fillDraft } = await import("./transcript/draft.js");
+  queue.enqueue(`draft of ${run.run}`, () => {
+    const node = runElement(run.run);
+    if (node) fillDraft(node, run);
+  });
 }
 
 /** @param {EventFrame} frame */

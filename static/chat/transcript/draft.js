@@ -3,26 +3,16 @@
 import { showElapsed } from "../support/clocks.js";
 import { clone, setList, setText, setVisible, slot } from "../support/dom.js";
 import { setFacts } from "./facts.js";
-
-/** The draft of a plan stays until the plan is validated. @type {Record<string, string[]>} */
-const STEPS = { planning: ["planning", "validation"] };
-
-/** As `shown_draft` in chat/transcript.py. @param {Run} run */
-function shownDraft({ draft, status, phases }) {
-  if (!draft || status !== "running") return null;
-  const steps = STEPS[draft.phase] ?? [draft.phase];
-  const runs = phases.some(({ key, state }) => steps.includes(key) && state === "running");
-  return runs ? draft : null;
-}
+import { shownDraft } from "./run_labels.js";
 
 /** @type {(node: HTMLElement, run: Run) => void} */
 export function fillDraft(node, run) {
-  const box = slot(node, "run-draft");
   const draft = shownDraft(run);
-  if (!draft) box.replaceChildren();
-  else if (!box.childElementCount) box.append(clone("draft"));
-  box.toggleAttribute("hidden", !draft);
-  if (draft) fill(box, draft);
+  if (!draft) return;
+  const box = slot(node, "run-draft");
+  if (!box.childElementCount) box.append(clone("draft"));
+  box.hidden = false;
+  fill(box, draft);
 }
 
 /** @type {(box: HTMLElement, draft: NonNullable<Run["draft"]>) => void} */

@@ -6,11 +6,10 @@ import {
 } from "../support/dom.js";
 import { page } from "../support/page.js";
 import { addCopyButtons } from "./copy_buttons.js";
-import { fillDraft } from "./draft.js";
 import { setFacts } from "./facts.js";
 import { isLeftOpen } from "./open_state.js";
 import {
-  eta, isActive, isPhase, phaseBar, statusLine, stepNote, toolSteps,
+  eta, isActive, isPhase, phaseBar, shownDraft, statusLine, stepNote, toolSteps,
 } from "./run_labels.js";
 
 const entries = byId("entries");
@@ -39,7 +38,7 @@ export function renderRun(run) {
   const node = existing ?? newRun(run);
   fillMessage(node, run.said);
   fillHead(node, run);
-  fillDraft(node, run);
+  if (!shownDraft(run)) removeDraft(slot(node, "run-draft"));
   fillPlan(node, run);
   fillApproval(node, run);
   fillAnswer(node, run);
@@ -47,6 +46,12 @@ export function renderRun(run) {
   // A text that is there when its element comes into the page is laid out in its own direction at once.
   if (!existing) entries.append(node);
   return node;
+}
+
+/** @param {HTMLElement} box */
+function removeDraft(box) {
+  box.replaceChildren();
+  box.hidden = true;
 }
 
 /** For a run of which only the answer has grown. @param {Run} run */

@@ -4,7 +4,6 @@
 import { debug } from "../support/debug.js";
 import { byId } from "../support/dom.js";
 import { unreadable } from "../support/labels.js";
-import { fillDraft } from "./draft.js";
 import { addChangeNote, addPlainLine, renderAnswerText, renderRun, runElement } from "./render.js";
 import { registerChanges, updateRunUndo } from "./undo_state.js";
 
@@ -44,13 +43,6 @@ function renderWholeRun(run) {
   registerChanges(node, true);
   updateRunUndo(node);
 }
-
-/** For a run of which only the draft is new. @param {Run} run */
-export const enqueueDraft = (run) =>
-  enqueue(`draft of ${run.run}`, () => {
-    const node = runElement(run.run);
-    if (node) fillDraft(node, run);
-  });
 
 /** @param {string} text */
 export const enqueueLine = (text) => enqueue(Symbol("line"), () => addPlainLine(text));

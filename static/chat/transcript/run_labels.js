@@ -14,6 +14,17 @@ export const isActive = (run) => ["queued", "running", "waiting"].includes(run.s
 /** @param {Run} run */
 export const toolSteps = (run) => run.steps.filter((step) => step.type === "tool");
 
+/**
+ * Returns the draft while the step of progress runs in which it is written. The draft of a plan stays until
+ * the plan is validated.
+ * @param {Run} run
+ */
+export function shownDraft({ draft, status, phases }) {
+  if (!draft || status !== "running") return null;
+  const steps = draft.phase === "planning" ? ["planning", "validation"] : [draft.phase];
+  return phases.some(({ key, state }) => steps.includes(key) && state === "running") ? draft : null;
+}
+
 /** Returns the line that says how a run stands. @param {Run} run */
 export function statusLine(run) {
   if (run.interrupted) return page.words.interrupted;
