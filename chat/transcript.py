@@ -186,6 +186,7 @@ class Draft:
 # The steps of progress during which a draft is shown, where they are more than its own: the draft of a
 # plan stays until the plan is validated.
 DRAFT_STEPS = {"planning": ("planning", "validation")}
+DRAFTS_OF_ANSWER = ("completion", "memory")
 
 
 @dataclass(slots=True)
@@ -241,11 +242,21 @@ class Exchange:
         return self.steps if self.tool_steps else []
 
     @property
-    def shown_draft(self) -> Draft | None:
-        """The draft while the step of progress runs in which it is written."""
+    def draft_of_plan(self) -> Draft | None:
+        return self._shown_draft(in_answer=False)
+
+    @property
+    def draft_of_answer(self) -> Draft | None:
+        """That of what is written beside or before the answer, in view with it."""
+        return self._shown_draft(in_answer=True)
+
+    def _shown_draft(self, *, in_answer: bool) -> Draft | None:
+        """Returns the draft while the step of progress runs in which it is written."""
         if self.draft is None or self.status != "running":
             return None
         own = self.draft["phase"]
+        if (own in DRAFTS_OF_ANSWER) != in_answer:
+            return None
         steps = DRAFT_STEPS.get(own, (own,))
         runs = any(phase.key in steps and phase.state == "running" for phase in self.phases)
         return _draft(self.draft) if runs else None

@@ -27,12 +27,12 @@ MAX_SUMMARY, MAX_DESCRIPTION, MAX_VALUE = 500, 300, 300  # characters
 MAX_THOUGHTS = 2_000  # characters of the end of the reasoning
 
 REPLANNING = "replanning"  # the progress step, within the execution
-# The phases in which each method of the model is called. The notes for the memory are written beside
-# the answer and have no draft.
+# The phases in which each method of the model is called.
 _PHASES = {
     "analyze": [Phase.ANALYZING],
     "plan": [Phase.PLANNING, Phase.VALIDATION, Phase.EXECUTION],
     "answer": [Phase.COMPLETION],
+    "consolidate": [Phase.MEMORY],
 }
 
 
@@ -41,7 +41,8 @@ class Drafting:
 
     def __init__(self, model: Model, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._last: tuple[Writing, int] | None = None  # of an answer: its call, what was told of it
+        self._answer: Writing | None = None  # the call for it
+        self._told = 0  # how much of that was told
         self._has_draft = False
         model.watch = self._watch
 
@@ -64,20 +65,26 @@ class Drafting:
         drafts.put(self._recorder.fence, lambda: fields(writing, step, usual))
 
     def _is_news(self, writing: Writing) -> bool:
-        """Tells whether the draft changes: the text of an answer is in the event log, not in a draft."""
+        """Tells whether the draft changes.
+
+        The text of an answer is in the event log. Beside it the notes for the memory are written: they
+        have the draft once the answer has begun.
+        """
+        if writing.verb == "consolidate":
+            return self._answer is None or self._answer.wrote_at is not None
         if writing.verb != "answer":
             return True
-        told = writing, len(writing.thoughts) + (writing.wrote_at is not None)
-        is_news, self._last = told != self._last, told
+        told = 1 + len(writing.thoughts) + (writing.wrote_at is not None)
+        is_news = (self._answer, self._told) != (writing, told)
+        self._answer, self._told = writing, told
         return is_news
 
 
 def fields(writing: Writing, step: str, usual: Estimate | None) -> dict[str, Any]:
     """Returns the fields of the frame. `step`: the progress step in which the model is called."""
     text = writing.text
-    is_plan = writing.verb == "plan"
-    value = partial_object(text) if writing.verb in ("plan", "analyze") else {}
-    steps = _steps(value) if is_plan else []
+    value = {} if writing.verb == "answer" else partial_object(text)
+    steps = _steps(value) if writing.verb == "plan" else []
     tokens = estimate(text) + estimate(writing.thoughts)
     return {
         "phase": step,
@@ -89,7 +96,7 @@ def fields(writing: Writing, step: str, usual: Estimate | None) -> dict[str, Any
         "thoughts": _end_of(clean(writing.thoughts)),
         "thought_at": _time(writing.thought_at),
         "wrote_at": _time(writing.wrote_at),
-        "summary": _text(value.get("summary"), MAX_SUMMARY),
+        "summary": _summary(value),
         "steps": [_step(step) for step in steps],
         "text": {
             "message": _message(writing),
@@ -114,6 +121,15 @@ def partial_object(text: str) -> dict[str, Any]:
         value = inner[0]
     found: dict[str, Any] = value
     return found
+
+
+def _summary(value: Mapping[str, Any]) -> str:
+    """Returns the summary of an analysis or a plan, or the titles of notes."""
+    notes = value.get("notes")
+    written = notes if isinstance(notes, list) else []
+    titles = [note.get("title") for note in written if isinstance(note, Mapping)]
+    joined = "; ".join(title for title in titles if isinstance(title, str))
+    return _text(value.get("summary") or joined, MAX_SUMMARY)
 
 
 def _steps(plan: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -155,6 +171,7 @@ _WRITES = {
     "analyze": "analyzing the message",
     "plan": "writing the plan",
     "answer": "writing the answer",
+    "consolidate": "looking for what to remember",
 }
 
 

@@ -3,13 +3,15 @@
 import { showElapsed } from "../support/clocks.js";
 import { clone, setList, setText, setVisible, slot } from "../support/dom.js";
 import { setFacts } from "./facts.js";
-import { shownDraft } from "./run_labels.js";
+import { removeDrafts } from "./render.js";
+import { draftSlot, shownDraft } from "./run_labels.js";
 
 /** @type {(node: HTMLElement, run: Run) => void} */
 export function fillDraft(node, run) {
   const draft = shownDraft(run);
   if (!draft) return;
-  const box = slot(node, "run-draft");
+  removeDrafts(node, run);
+  const box = slot(node, draftSlot(draft.phase));
   if (!box.childElementCount) box.append(clone("draft"));
   box.hidden = false;
   fill(box, draft);

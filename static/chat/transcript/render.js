@@ -9,7 +9,7 @@ import { addCopyButtons } from "./copy_buttons.js";
 import { setFacts } from "./facts.js";
 import { isLeftOpen } from "./open_state.js";
 import {
-  eta, isActive, isPhase, phaseBar, shownDraft, statusLine, stepNote, toolSteps,
+  draftSlot, eta, isActive, isPhase, phaseBar, shownDraft, statusLine, stepNote, toolSteps,
 } from "./run_labels.js";
 
 const entries = byId("entries");
@@ -38,7 +38,7 @@ export function renderRun(run) {
   const node = existing ?? newRun(run);
   fillMessage(node, run.said);
   fillHead(node, run);
-  if (!shownDraft(run)) removeDraft(slot(node, "run-draft"));
+  removeDrafts(node, run);
   fillPlan(node, run);
   fillApproval(node, run);
   fillAnswer(node, run);
@@ -48,10 +48,15 @@ export function renderRun(run) {
   return node;
 }
 
-/** @param {HTMLElement} box */
-function removeDraft(box) {
-  box.replaceChildren();
-  box.hidden = true;
+/** Removes drafts that are not shown any more. @type {(node: HTMLElement, run: Run) => void} */
+export function removeDrafts(node, run) {
+  const draft = shownDraft(run);
+  for (const name of ["run-draft", "answer-draft"]) {
+    if (draft && draftSlot(draft.phase) === name) continue;
+    const box = slot(node, name);
+    box.replaceChildren();
+    box.hidden = true;
+  }
 }
 
 /** For a run of which only the answer has grown. @param {Run} run */

@@ -14,6 +14,9 @@ export const isActive = (run) => ["queued", "running", "waiting"].includes(run.s
 /** @param {Run} run */
 export const toolSteps = (run) => run.steps.filter((step) => step.type === "tool");
 
+/** Returns the slot in which a draft of this phase is shown. @param {string} phase */
+export const draftSlot = (phase) => (["completion", "memory"].includes(phase) ? "answer-draft" : "run-draft");
+
 /**
  * Returns the draft while the step of progress runs in which it is written. The draft of a plan stays until
  * the plan is validated.
