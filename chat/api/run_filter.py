@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from agent.event_log import events
 from agent.event_log.events import LAST, EventType
 from agent.event_log.log import Frame
-from agent.models import Event, Run
+from agent.models import Run
 from chat.api import event_stream
 from chat.connection_identity import ConnectionIdentity
 from chat.viewer import Notice
@@ -29,13 +29,6 @@ class RunFrame:
     frame: Frame | Notice
     event: events.Event | None
     blocked: bool = False
-
-
-def start_of(run: Run) -> int:
-    """Returns the position just before the event of the message that the run answers."""
-    messages = Event.objects.filter(session=run.session_id, run=run, type=EventType.MESSAGE)
-    # From the end: most often the message is one of the last events.
-    return int(messages.order_by("-seq").values_list("seq", flat=True)[0]) - 1
 
 
 async def of_run(
