@@ -17,6 +17,7 @@ from agent.event_log import events
 from agent.exceptions import Refused, ToolFailed
 from agent.memory import memories
 from agent.models import ChatSession, Event, Memory, MemoryRevision, Task
+from agent.models.base import literals
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -33,7 +34,8 @@ async def undo(session: UUID, user: User, seqs: Sequence[int]) -> None:
 
 def change_seqs(session: UUID, run: UUID) -> list[int]:
     """Returns the `seq` of each change that the run made."""
-    changes = Event.objects.filter(session=session, run=run, type=events.EventType.CHANGE)
+    is_change = {"type__in": literals(events.EventType.CHANGE)}  # by the index of changes
+    changes = Event.objects.filter(session=session, run=run, **is_change)
     return list(changes.order_by("seq").values_list("seq", flat=True))
 
 
