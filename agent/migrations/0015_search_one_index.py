@@ -10,7 +10,7 @@ INDEX = "agent_searchentry_project_id_fd0f24bb"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("agent", "0013_search_by_project")]
+    dependencies = [("agent", "0014_drafts")]
 
     operations = [
         migrations.SeparateDatabaseAndState(
