@@ -32,6 +32,7 @@ TOOLS = {
     "create_task": ("Creating", "task", "tasks"),
     "create_tasks": ("Creating", "task", "tasks"),
     "update_task": ("Changing", "task", "tasks"),
+    "edit_tasks": ("Changing", "task", "tasks"),
     "change_task_status": ("Changing", "task", "tasks"),
     "delete_task": ("Deleting", "task", "tasks"),
     "create_memory": ("Saving", "memory", "memories"),

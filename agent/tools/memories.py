@@ -12,7 +12,8 @@ from pydantic import Field, StringConstraints, model_validator
 
 from agent.memory import memories
 from agent.models import Memory
-from agent.tools.references import MemoryRef
+from agent.tools.edits import Edits, edited
+from agent.tools.references import REPLACES, MemoryRef
 from agent.tools.registry import Arguments, Result, ToolCall, tool
 
 Kind = Literal["decision", "preference", "fact", "spec", "note"]
@@ -26,6 +27,7 @@ Content = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=memories.MAX_CONTENT),
     Field(description="What to remember, in complete sentences that are clear without context."),
 ]
+NewContent = Annotated[Content, Field(json_schema_extra={REPLACES: "memory"})]
 Category = Annotated[
     str,
     StringConstraints(strip_whitespace=True, max_length=memories.MAX_CATEGORY),
@@ -86,25 +88,30 @@ def create_memory(call: ToolCall, arguments: CreateMemory) -> MemoryMade:
 class UpdateMemory(Arguments):
     memory: MemoryRef
     title: Title | None = None
-    content: Content | None = None
+    content: NewContent | None = None
+    edits: Edits = Field(default=[], description="Edits of the content, made in order.")
     kind: Kind | None = None
     category: Category | None = None
 
     @model_validator(mode="after")
     def _something_to_change(self) -> Self:
         given = (self.title, self.content, self.kind, self.category)
-        if all(value is None for value in given):
-            raise ValueError("give at least one of title, content, kind, category")
+        if all(value is None for value in given) and not self.edits:
+            raise ValueError("give at least one of title, content, edits, kind, category")
+        if self.content is not None and self.edits:
+            raise ValueError("give either content or edits")
         return self
 
 
 @tool(alters=1)
 def update_memory(call: ToolCall, arguments: UpdateMemory) -> MemoryMade:
     """Changes the given fields of a memory. The former text is kept as a revision."""
+    memory, edits = memories.find_memory(call.project_id, arguments.memory), arguments.edits
+    content = edited(memory.content, edits, memories.MAX_CONTENT) if edits else arguments.content
     memory, change = memories.revise(
-        memory=memories.find_memory(call.project_id, arguments.memory),
+        memory=memory,
         title=arguments.title,
-        content=arguments.content,
+        content=content,
         kind=arguments.kind,
         category=arguments.category,
         run_id=call.run_id,

@@ -18,6 +18,9 @@ from agent.tools.registry import Arguments, Tool
 
 # The JSON schema keyword of a string that refers to a "task" or a "memory".
 MARK = "x-object"
+# The JSON schema keyword of a text that replaces the text of an object: names the argument beside it
+# that refers to the object.
+REPLACES = "x-replaces"
 
 TaskRef = Annotated[
     str,

@@ -16,7 +16,8 @@ from agent.board import tasks as board
 from agent.change import Change
 from agent.models import Task
 from agent.text import search_index
-from agent.tools.references import MARK, TaskRef
+from agent.tools.edits import Edits, edited
+from agent.tools.references import MARK, REPLACES, TaskRef
 from agent.tools.registry import Arguments, Result, ToolCall, tool
 
 Status = Literal["pending", "in_progress", "completed", "blocked"]
@@ -31,6 +32,7 @@ Description = Annotated[
     StringConstraints(max_length=100_000),
     Field(description="What has to be done, and how to tell that it is done; for a coding agent."),
 ]
+NewDescription = Annotated[Description, Field(json_schema_extra={REPLACES: "task"})]
 Dependencies = Annotated[
     list[TaskRef], Field(description="Existing tasks that must be completed before this task.")
 ]
@@ -174,7 +176,10 @@ ParentRef = Annotated[
 class UpdateTask(Arguments):
     task: TaskRef
     title: Title | None = None
-    description: Description | None = None
+    description: NewDescription | None = Field(
+        default=None, description="Replaces the whole description. To change a part, use edits."
+    )
+    edits: Edits = Field(default=[], description="Edits of the description, made in order.")
     priority: Priority | None = None
     parent: ParentRef | None = None
     depends_on: list[TaskRef] | None = Field(
@@ -185,10 +190,12 @@ class UpdateTask(Arguments):
     @model_validator(mode="after")
     def _something_to_change(self) -> Self:
         given = (self.title, self.description, self.priority, self.parent, self.depends_on)
-        if all(value is None for value in given):
+        if all(value is None for value in given) and not self.edits:
             raise ValueError(
-                "give at least one of title, description, priority, parent, depends_on"
+                "give at least one of title, description, edits, priority, parent, depends_on"
             )
+        if self.description is not None and self.edits:
+            raise ValueError("give either description or edits")
         return self
 
 
@@ -199,10 +206,11 @@ def update_task(call: ToolCall, arguments: UpdateTask) -> TaskMade:
     To change its status, use change_task_status.
     """
     parent, needed = arguments.parent, arguments.depends_on
+    task, edits = _task(call, arguments.task), arguments.edits
     task, change = board.update_task(
-        task=_task(call, arguments.task),
+        task=task,
         title=arguments.title,
-        description=arguments.description,
+        description=edited(task.description, edits) if edits else arguments.description,
         priority=arguments.priority,
         parent=board.Keep.KEEP if parent is None else _parent(call, parent),
         depends_on=None if needed is None else _tasks(call, needed),

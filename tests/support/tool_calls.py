@@ -1,9 +1,47 @@
-"""Valid calls of each tool."""
+"""Valid calls of each tool, and calls as a run makes them."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
+
+from agent.models import ChatSession, Message, Run
+from agent.tools import registry
+from agent.tools.registry import ToolCall
+
+Use = Callable[..., dict[str, Any]]
+
+
+def call_of(session: ChatSession) -> ToolCall:
+    """Returns a call of the first run of `session`."""
+    message = Message.objects.create(session=session, role="user", content="On speed: we cache.")
+    run = Run.objects.create(session=session, number=1, message=message)
+    return ToolCall(
+        project_id=session.project_id,
+        session_id=session.pk,
+        run_id=run.pk,
+        user_id=session.created_by_id,
+        message_id=message.pk,
+        key="s1",
+    )
+
+
+def user_of(call: ToolCall) -> Use:
+    """Returns a function that calls a tool as a run does: arguments from JSON, the result as JSON."""
+
+    def use(name: str, **arguments: Any) -> dict[str, Any]:
+        chosen = registry.get(name)
+        assert chosen is not None
+        assert chosen.check(arguments) == []
+        result = chosen.function(call, chosen.arguments.model_validate(arguments))
+        assert isinstance(result, chosen.result)
+        done: dict[str, Any] = json.loads(result.model_dump_json())
+        return done
+
+    return use
+
 
 VALID: dict[str, list[dict[str, Any]]] = {
     "create_task": [
@@ -33,7 +71,18 @@ VALID: dict[str, list[dict[str, Any]]] = {
         {"task": "Login", "title": None, "description": "", "parent": None},
         {"task": "Login", "parent": ""},
         {"task": "Login", "depends_on": []},
+        {"task": "Login", "edits": [{"how": "prepend", "text": "First."}]},
         {"task": "Login", "priority": "low", "depends_on": ["Slots"]},
+    ],
+    "edit_tasks": [
+        {"tasks": [{"task": "Login", "description": ""}]},
+        {
+            "tasks": [
+                {"task": "Login", "edits": [{"how": "append", "text": "More."}]},
+                {"task": "Slots", "edits": [{"how": "section", "find": "Goal", "text": "Less."}]},
+                {"task": str(uuid4()), "edits": [{"how": "replace", "find": "a", "text": ""}]},
+            ]
+        },
     ],
     "change_task_status": [
         {"task": "Login", "status": status}
@@ -72,6 +121,7 @@ VALID: dict[str, list[dict[str, Any]]] = {
         {"memory": "Tests", "title": "Tests first"},
         {"memory": "Tests", "content": "New", "kind": None},
         {"memory": "Tests", "category": ""},
+        {"memory": "Tests", "edits": [{"how": "replace", "find": "first", "text": "last"}]},
         {"memory": "Tests", "kind": "note"},
     ],
     "search_memories": [
