@@ -40,6 +40,7 @@ class ScriptedModel:
         self.usage = Usage()
         self.left_out: dict[str, str] = {}
         self.watch: Watch | None = None
+        self.shown: dict[str, Mapping[str, Any]] = {}
         self.gates = dict(gates or {})
         self.asked: list[tuple[str, Any]] = []  # method name and argument of each call
         self._turns = {

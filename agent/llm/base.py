@@ -168,15 +168,16 @@ class Usage:
 class Model(Protocol):
     """A model for one run. Every method may raise `ModelError` and adds to `usage`.
 
-    `left_out`: what the last prompt of a method did not contain for lack of room, as a sentence for the
-    person, by the method's name. Its reader removes it. `watch` is told how far each call is, by a model
-    that knows.
+    By a method's name, of its last prompt: `left_out` has what it did not contain for lack of room, as a
+    sentence for the person; `shown` the context as the prompt had it, if the model was not shown all of
+    it. Their readers remove them. `watch` is told how far each call is, by a model that knows.
     """
 
     name: str
     usage: Usage
     left_out: dict[str, str]
     watch: Watch | None
+    shown: dict[str, Mapping[str, Any]]
 
     async def analyze(self, context: Context) -> Analysis: ...
 

@@ -65,7 +65,8 @@ class ModelClient:
     """Calls one model of one server and counts its usage.
 
     `timeout`: in seconds; `context`: the size of the window in the settings, in tokens, 0 if not set.
-    `left_out`: what the last prompt of each verb does not contain, in words. `watch` is told of each call.
+    `left_out`: what the last prompt of each verb does not contain, in words; `shown`: the context as that
+    prompt has it. `watch` is told of each call.
     """
 
     server: Server
@@ -73,6 +74,7 @@ class ModelClient:
     context: int = 0
     usage: Usage = field(default_factory=Usage)
     left_out: dict[str, str] = field(default_factory=dict)
+    shown: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     watch: Watch | None = None
 
     async def structured(self, question: Question, validate: Validator[T]) -> T:
@@ -134,7 +136,7 @@ class ModelClient:
 
     def _attempts(self, prompt: Prompt) -> Attempts:
         window = capabilities.of(self.server).window
-        return Attempts(prompt, window, self.server.model, self.left_out)
+        return Attempts(prompt, window, self.server.model, self.left_out, self.shown)
 
     async def _fitting(self, attempts: Attempts, ask: Callable[[list[Turn]], Awaitable[T]]) -> T:
         """Asks with a prompt that fits, and with a shorter one if the server refuses its length."""

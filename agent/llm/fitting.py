@@ -7,17 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from agent.llm.base import Context
 from agent.llm.prompts import render
 from agent.llm.tokens import estimate
+from agent.shorten import cut
 
 Turn = dict[str, str]  # role and content
 
 OF_TURN = 6  # tokens of a chat template for each turn
-MAX_DESCRIPTION = 500  # characters of a task's description that a prompt shows
+# Characters of a task's description that a prompt shows, and of the task that the message is about.
+MAX_DESCRIPTION, MAX_FOCUS = 500, 20_000
+# The parts of a context that hold tasks.
+TASKS = ("tasks", "completed", "recent_tasks")
 
 # What may be left out: the words for one and for several.
 OLDER = "1 older message", "{} older messages"
@@ -49,11 +53,14 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A prompt as it is sent. `tokens`: estimated; `left_out`: what is not in it, as a list in words."""
+    """A prompt as it is sent. `tokens`: estimated; `left_out`: what is not in it, as a list in words;
+    `context`: the context that it has, with the texts as they are cut.
+    """
 
     turns: list[Turn]
     tokens: int
     left_out: str = ""
+    context: Mapping[str, Any] = field(default_factory=dict)
 
 
 def fit(prompt: Prompt, room: int | None) -> Fitted:
@@ -79,8 +86,13 @@ class _Parts:
         self.added = [dict(turn) for turn in prompt.added]
         self._excess = 0
         self._left_out: dict[tuple[str, str], int] = {}  # how many of each kind
-        # The kinds of the shortened texts, by their holder's id and their name.
+        # The kinds of the shortened texts, by their holder's id and their name, and the whole texts.
         self._shortened: dict[tuple[int, str], tuple[str, str]] = {}
+        self._whole: dict[tuple[int, str], str] = {}
+        for task in (task for name in TASKS for task in self.context[name]):
+            self._shorten(task, "description", MAX_DESCRIPTION)
+        if self.context["focus"]:
+            self._shorten(self.context["focus"], "description", MAX_FOCUS)
 
     def rendered(self) -> Fitted:
         left_out = ", ".join(
@@ -96,7 +108,7 @@ class _Parts:
             *self.added,
         ]
         tokens = sum(estimate(turn["content"]) + OF_TURN for turn in turns)
-        return Fitted(turns, tokens, left_out)
+        return Fitted(turns, tokens, left_out, self.context)
 
     def free(self, tokens: int) -> bool:
         """Frees about so many tokens, if possible; returns whether anything was left out."""
@@ -134,6 +146,7 @@ class _Parts:
             self._excess -= _tokens_of(item)
             self._count(kind)
             for text in item:  # it is left out as a whole now
+                self._whole.pop((id(item), text), None)
                 if shortened := self._shortened.pop((id(item), text), None):
                     self._count(shortened, -1)
 
@@ -151,20 +164,27 @@ class _Parts:
             self._cut(holder, name, kind, length)
 
     def _cut(self, holder: dict[str, Any], name: str, kind: tuple[str, str], length: int) -> None:
-        """Shortens a text to `length` characters."""
+        """Shortens a text to `length` characters, if room is needed."""
         text = holder.get(name) or ""
-        if self._excess <= 0 or len(text) <= length + 1:
+        if self._excess <= 0 or len(self._whole.get((id(holder), name), text)) <= length:
             return
-        holder[name] = text[:length] + "…" if length else ""
+        self._shorten(holder, name, length)
+        if holder[name] == text:
+            return
         self._excess -= max(1, estimate(text) - estimate(holder[name]))
         if (id(holder), name) not in self._shortened:
             self._shortened[id(holder), name] = kind
             self._count(kind)
+
+    def _shorten(self, holder: dict[str, Any], name: str, length: int) -> None:
+        text = self._whole.setdefault((id(holder), name), holder.get(name) or "")
+        shorter = cut(text, length) if length else ""
+        if len(shorter) < len(holder.get(name) or ""):
+            holder[name] = shorter
 
     def _count(self, kind: tuple[str, str], number: int = 1) -> None:
         self._left_out[kind] = self._left_out.get(kind, 0) + number
 
 
 def _tokens_of(item: Mapping[str, Any]) -> int:
-    shown = {**item, "description": item.get("description", "")[:MAX_DESCRIPTION]}
-    return 4 + sum(estimate(value) for value in shown.values() if isinstance(value, str))
+    return 4 + sum(estimate(value) for value in item.values() if isinstance(value, str))

@@ -24,7 +24,7 @@ from agent.llm.base import (
 from agent.llm.client import ModelClient
 from agent.llm.errors import Server
 from agent.llm.fitting import Prompt
-from agent.llm.prompts import compact
+from agent.llm.prompts import MAX_PLAN, compact
 from agent.llm.reading import parse
 from agent.llm.structured_output import Question
 from agent.llm.writing import Watch
@@ -103,6 +103,7 @@ class OpenAIModel:
             server, settings.SAMURAI_MODEL_TIMEOUT, settings.SAMURAI_MODEL_CONTEXT, self.usage
         )
         self.left_out = self._client.left_out
+        self.shown = self._client.shown
 
     @property
     def watch(self) -> Watch | None:
@@ -130,7 +131,9 @@ class OpenAIModel:
             "tools": [_as_text(tool) for tool in tools],
             "analysis": asdict(analysis),
             "revise": None if revise is None else asdict(revise),
-            "last_plan": "" if revise is None or revise.plan is None else compact(revise.plan),
+            "last_plan": ""
+            if revise is None or revise.plan is None
+            else compact(revise.plan, MAX_PLAN),
         }
         prompt = Prompt("plan", context, values)
         question = Question("plan", schema, prompt, strict, schemas.PLAN_SHOWN)

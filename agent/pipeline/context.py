@@ -21,6 +21,7 @@ from agent.llm.base import (
 from agent.llm.tokens import estimate
 from agent.memory import memories
 from agent.models import Message, Run
+from agent.shorten import cut
 from agent.support import raw_sql
 
 # Estimated tokens of earlier messages. What a model has no room for is left out of its prompts.
@@ -86,7 +87,7 @@ def _history(run: Run) -> tuple[HistoryMessage, ...]:
     left = HISTORY_TOKENS
     for answer, message in raw_sql.rows(_HISTORY, run.session_id, run.number):
         for role, content in ((Message.Author.AGENT, answer), (Message.Author.USER, message)):
-            text = (content or "")[:MESSAGE_CHARACTERS]
+            text = cut(content or "", MESSAGE_CHARACTERS)
             left -= estimate(text)
             if left < 0:
                 return tuple(reversed(messages))

@@ -82,8 +82,9 @@ class _Run:
         analyzed = await recorder.phase(Phase.ANALYZING, self._analyze, then=[Phase.PLANNING])
         self.analysis = Analysis(**analyzed)
         self.planner = Planner(self.model, self.run, self.context, self.analysis)
-        raw = await recorder.phase(Phase.PLANNING, self._plan, then=[Phase.VALIDATION])
-        await recorder.phase(Phase.VALIDATION, lambda: self._validate(raw["plan"]))
+        planned = await recorder.phase(Phase.PLANNING, self._plan, then=[Phase.VALIDATION])
+        self.planner.seen = planned.get("seen")
+        await recorder.phase(Phase.VALIDATION, lambda: self._validate(planned["plan"]))
         self.drafting.end()
         if self.parked:
             raise Parked
@@ -132,7 +133,8 @@ class _Run:
         plan = await self.planner.make()
         steps = plan.get("steps")
         details = count(len(steps), "step") if isinstance(steps, list) else "No steps"
-        return Finished("📋 Plan created", self._with_left_out(details, "plan"), {"plan": plan})
+        result = {"plan": plan, "seen": self.planner.seen}
+        return Finished("📋 Plan created", self._with_left_out(details, "plan"), result)
 
     async def _validate(self, raw: Any) -> Finished:
         done = await self._done_steps()

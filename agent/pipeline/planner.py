@@ -14,6 +14,7 @@ from agent.llm.base import Analysis, Context, Model, Revise, ToolSpec
 from agent.models import PlanRevision, PlanStep, Run
 from agent.plan import Plan, Step, StepType, answer_only
 from agent.plans import parser, store, validation
+from agent.plans.rewriting import seen_texts
 from agent.runs import approvals
 from agent.shorten import shorten
 from agent.support import database
@@ -37,6 +38,8 @@ class Planner:
         self.run = run
         self.context = context
         self.analysis = analysis
+        # The marks of the texts that the prompt of the last plan contained; None if that is unknown.
+        self.seen: Sequence[str] | None = []
 
     async def make(self) -> dict[str, Any]:
         """Returns the model's plan, not validated. After a rejection the model gets its reason."""
@@ -76,7 +79,10 @@ class Planner:
         return checked.plan
 
     async def _ask(self, revise: Revise | None) -> dict[str, Any]:
-        return await self.model.plan(self.context, self.analysis, tool_specs(), revise)
+        plan = await self.model.plan(self.context, self.analysis, tool_specs(), revise)
+        shown = self.model.shown.pop("plan", None)
+        self.seen = seen_texts(self.context.as_json() if shown is None else shown)
+        return plan
 
     async def _checked(
         self, raw: Any, done: Mapping[str, PlanStep]
@@ -89,7 +95,7 @@ class Planner:
 
     def _problems(self, plan: Plan, done: Mapping[str, PlanStep]) -> list[str]:
         project, user = self.run.session.project, self.run.created_by
-        return validation.problems(plan, project, user, done=done)
+        return validation.problems(plan, project, user, done, self.seen)
 
 
 def tool_specs() -> list[ToolSpec]:

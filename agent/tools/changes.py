@@ -57,7 +57,7 @@ class ListChanges(Arguments):
     limit: Annotated[int, Field(ge=1, le=100)] = 50
 
 
-@tool(alters=False)
+@tool(reads=True)
 def list_changes(call: ToolCall, arguments: ListChanges) -> ChangesFound:
     """Lists the tasks and memories that were created, changed or deleted since a time, whoever did
     it, latest change first. Changes nothing."""

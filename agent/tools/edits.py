@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints, model_validator
 from agent.exceptions import ToolFailed
 from agent.support.counts import too_long
 from agent.text import patching
+from agent.tools.references import EDITS
 from agent.tools.registry import Arguments
 
 MAX_TEXT = 100_000  # characters of a text that an edit adds
@@ -48,6 +49,8 @@ Edits = Annotated[
         description="Edits of the existing text, made in order; everything else stays as it is.",
     ),
 ]
+TaskEdits = Annotated[Edits, Field(json_schema_extra={EDITS: "task"})]
+MemoryEdits = Annotated[Edits, Field(json_schema_extra={EDITS: "memory"})]
 
 
 def edited(text: str, edits: Iterable[Edit], limit: int = MAX_TEXT) -> str:

@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from agent.memory import memories
 from agent.models import Memory
-from agent.tools.edits import Edits, edited
+from agent.tools.edits import MemoryEdits, edited
 from agent.tools.references import REPLACES, MemoryRef
 from agent.tools.registry import Arguments, Result, ToolCall, tool
 
@@ -89,7 +89,7 @@ class UpdateMemory(Arguments):
     memory: MemoryRef
     title: Title | None = None
     content: NewContent | None = None
-    edits: Edits = Field(default=[], description="Edits of the content, made in order.")
+    edits: MemoryEdits = Field(default=[], description="Edits of the content, made in order.")
     kind: Kind | None = None
     category: Category | None = None
 
@@ -128,7 +128,7 @@ class SearchMemories(Arguments):
     limit: int = Field(default=10, ge=1, le=50)
 
 
-@tool(alters=False)
+@tool(reads=True)
 def search_memories(call: ToolCall, arguments: SearchMemories) -> MemoriesFound:
     """Finds memories of the project by words and kind. Changes nothing."""
     matches, total = _matching(call.project_id, arguments)

@@ -89,6 +89,7 @@ class Tool:
     destructive: bool  # deletes objects
     outgoing: bool  # acts outside the project's database, where nothing can be undone
     alters: int | None  # how many existing objects one call changes at most; None: any number
+    reads: bool  # only reads the project's database: may be called before the plan
     retries: int  # further attempts of an `async` tool after a timeout or an unexpected error
     timeout: float  # seconds per attempt
 
@@ -153,6 +154,7 @@ def make(
     destructive: bool = False,
     outgoing: bool = False,
     alters: int | None = None,
+    reads: bool = False,
     retries: int = 0,
     timeout: float = 60.0,
 ) -> Tool:
@@ -170,7 +172,8 @@ def make(
         result=result,
         destructive=destructive,
         outgoing=outgoing,
-        alters=None if alters is True else alters,
+        alters=0 if reads else None if alters is True else alters,
+        reads=reads,
         retries=retries,
         timeout=timeout,
     )

@@ -10,7 +10,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from agent.board import tasks as board
-from agent.tools.edits import Edits, edited
+from agent.tools.edits import TaskEdits, edited
 from agent.tools.references import TaskRef
 from agent.tools.registry import Arguments, ToolCall, tool
 from agent.tools.tasks import NewDescription, TasksChanged
@@ -19,7 +19,7 @@ from agent.tools.tasks import NewDescription, TasksChanged
 class TaskText(Arguments):
     task: TaskRef
     description: NewDescription | None = None
-    edits: Edits = []
+    edits: TaskEdits = []
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:

@@ -16,7 +16,7 @@ from agent.board import tasks as board
 from agent.change import Change
 from agent.models import Task
 from agent.text import search_index
-from agent.tools.edits import Edits, edited
+from agent.tools.edits import TaskEdits, edited
 from agent.tools.references import MARK, REPLACES, TaskRef
 from agent.tools.registry import Arguments, Result, ToolCall, tool
 
@@ -179,7 +179,7 @@ class UpdateTask(Arguments):
     description: NewDescription | None = Field(
         default=None, description="Replaces the whole description. To change a part, use edits."
     )
-    edits: Edits = Field(default=[], description="Edits of the description, made in order.")
+    edits: TaskEdits = Field(default=[], description="Edits of the description, made in order.")
     priority: Priority | None = None
     parent: ParentRef | None = None
     depends_on: list[TaskRef] | None = Field(
@@ -311,7 +311,7 @@ class SearchTasks(Arguments):
     limit: int = Field(default=20, ge=1, le=100)
 
 
-@tool(alters=False)
+@tool(reads=True)
 def search_tasks(call: ToolCall, arguments: SearchTasks) -> TasksFound:
     """Finds tasks by words of their title and description, and by status. Changes nothing.
 

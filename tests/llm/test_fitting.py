@@ -111,13 +111,24 @@ def test_the_prompt_fits_and_the_room_is_used(limit: int) -> None:
 
 
 def test_what_is_left_out_is_counted_in_words() -> None:
-    fitted = fit(PROMPT, 2_500)
+    fitted = fit(PROMPT, 2_800)
     assert fitted.left_out == (
         "10 older messages, 6 completed tasks, 4 memories, the descriptions of 20 tasks, 10 open tasks,"
         " 2 recently changed tasks, 2 recently changed memories, part of 1 result"
     )
     assert fitted.left_out in text_of(fitted)
     assert fit(Prompt("analyze", Context("Hello", "Clinic"), {}), 10).left_out == ""
+
+
+def test_a_text_that_is_cut_says_so_with_its_whole_length() -> None:
+    long = TaskBrief("t1", "Pay", "pending", "low", "Scenario " * 400)
+    focus = TaskBrief("t2", "Book", "pending", "low", "Scenario " * 400)
+    context = Context("Hello", "Clinic", tasks=(long,), focus=focus)
+    whole = fit(Prompt("plan", context, {}), None)
+    assert "… [cut: 500 of 3,600 characters]" in text_of(whole)
+    assert whole.context["focus"]["description"] == long.description  # the task it is about
+    shorter = fit(Prompt("plan", context, {}), whole.tokens - 50)
+    assert "… [cut: 100 of 3,600 characters]" in text_of(shorter)
 
 
 def test_an_invalid_answer_is_shortened_for_its_repair() -> None:

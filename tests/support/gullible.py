@@ -202,6 +202,7 @@ class GullibleModel:
         self.usage = Usage()
         self.left_out: dict[str, str] = {}
         self.watch: Watch | None = None
+        self.shown: dict[str, Mapping[str, Any]] = {}
         self.wish = wish
         self.steps = list(steps)
         self.obeyed = 0

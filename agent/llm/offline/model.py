@@ -7,7 +7,7 @@ Everything is computed in a thread: a long message takes tenths of a second.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +29,7 @@ class OfflineModel:
         self.usage = Usage()
         self.left_out: dict[str, str] = {}
         self.watch: Watch | None = None
+        self.shown: dict[str, Mapping[str, Any]] = {}
 
     async def analyze(self, context: Context) -> Analysis:
         return await asyncio.to_thread(_analysis, context)
