@@ -101,7 +101,9 @@ class Rewriting:
         """Tells whether the object is created by the step that the placeholder refers to."""
         step = next((step for step in self.plan.steps if step.id == source.step), None)
         tool = registry.get(step.tool) if step else None
-        return tool is not None and tool.alters == 0 and not tool.reads
+        if tool is None or tool.reads or tool.is_async:
+            return False
+        return tool.alters == 0
 
     def _editing(self, rewrite: Rewrite) -> str:
         """Returns why the edits do not fit the text. A text that several arguments change is not checked."""

@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from agent.memory import memories
 from agent.models import Memory
+from agent.shorten import cut
 from agent.tools.edits import MemoryEdits, edited
 from agent.tools.references import REPLACES, MemoryRef
 from agent.tools.registry import Arguments, Result, ToolCall, tool
@@ -33,6 +34,8 @@ Category = Annotated[
     StringConstraints(strip_whitespace=True, max_length=memories.MAX_CATEGORY),
     Field(description="A one-word category, e.g. “database”."),
 ]
+# Characters of all texts of one result together. Each text has an equal part of it.
+MAX_TEXTS = 60_000
 # Matches of a query that are read before the filter by kind.
 _MAX_MATCHES = 500
 
@@ -132,7 +135,8 @@ class SearchMemories(Arguments):
 def search_memories(call: ToolCall, arguments: SearchMemories) -> MemoriesFound:
     """Finds memories of the project by words and kind. Changes nothing."""
     matches, total = _matching(call.project_id, arguments)
-    return MemoriesFound(memories=[_found(memory) for memory in matches], total=total)
+    limit = MAX_TEXTS // max(1, len(matches))
+    return MemoriesFound(memories=[_found(memory, limit) for memory in matches], total=total)
 
 
 class DeleteMemory(Arguments):
@@ -166,12 +170,12 @@ def _matching(project_id: UUID, arguments: SearchMemories) -> tuple[list[Memory]
     return found[: arguments.limit], len(found)
 
 
-def _found(memory: Memory) -> MemoryFound:
+def _found(memory: Memory, limit: int) -> MemoryFound:
     return MemoryFound.model_validate(
         {
             "memory_id": str(memory.pk),
             "title": memory.title,
-            "content": memory.content,
+            "content": cut(memory.content, limit),
             "kind": str(memory.kind),
         }
     )

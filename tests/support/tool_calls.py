@@ -93,7 +93,12 @@ VALID: dict[str, list[dict[str, Any]]] = {
         {"query": "login", "status": ["pending", "blocked"], "limit": 50},
         {"query": "", "status": [], "limit": 1},
     ],
+    "get_tasks": [{"tasks": ["Login"]}, {"tasks": [str(uuid4()) for _ in range(20)]}],
+    "get_memories": [{"memories": ["Tests"]}, {"memories": [str(uuid4()) for _ in range(20)]}],
+    "search_messages": [{"query": "tests"}, {"query": "tests", "limit": 50}],
+    "get_history": [{"task": "Login"}, {"task": None, "memory": "Tests", "limit": 100}],
     "list_changes": [
+        {},
         {"since": "2026-03-04T09:00:00Z"},
         {"since": "2026-03-04T09:00:00.123+01:00", "limit": 100},
     ],
