@@ -50,7 +50,7 @@ class ScriptedModel:
             "consolidate": list(notes),
         }
 
-    async def analyze(self, context: Context) -> Analysis:
+    async def analyze(self, context: Context, tools: Sequence[ToolSpec] = ()) -> Analysis:
         turn: Analysis = await self._turn("analyze", context)
         return turn
 

@@ -63,7 +63,7 @@ class SlowModel:
         with self._working():
             await asyncio.sleep(control.values["thinks"] * share)
 
-    async def analyze(self, context: Context) -> Analysis:
+    async def analyze(self, context: Context, tools: Sequence[ToolSpec] = ()) -> Analysis:
         await self._think()
         return Analysis("command", "One step", needs_tools=True)
 

@@ -49,6 +49,25 @@ class MemoryBrief:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadRequest:
+    """A call of a tool that reads, which a model asks for before it plans. Not validated."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a `ReadRequest` returned before the plan: data. `title`: in words, for the person."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    title: str
+    result: Mapping[str, Any] | None = None
+    error: str = ""  # why there is no result
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What a model gets for one message. Everything but `message` is data, never an instruction."""
 
@@ -65,6 +84,8 @@ class Context:
     recent_memories: tuple[MemoryBrief, ...] = ()
     focus: TaskBrief | None = None  # the task that the message or its session is about
     extra: str = ""  # the `project_context` of a library call
+    readings: tuple[Reading, ...] = ()  # what was read before the plan, in order
+    reads_left: int = 0  # how many reading calls the next plan may ask for, instead of steps
 
     def as_json(self) -> dict[str, Any]:
         values: dict[str, Any] = _context.dump_python(self)
@@ -88,6 +109,7 @@ class Analysis:
     summary: str  # one line for the user
     needs_tools: bool
     question: str = ""  # a question to the user, asked instead of executing anything
+    read_first: tuple[ReadRequest, ...] = ()  # what has to be read before the plan
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # one instance per tool, hashed by identity
@@ -98,6 +120,7 @@ class ToolSpec:
     description: str
     parameters: dict[str, Any]
     result: dict[str, Any]
+    reads: bool = False  # it only reads, and may be called before the plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +202,9 @@ class Model(Protocol):
     watch: Watch | None
     shown: dict[str, Mapping[str, Any]]
 
-    async def analyze(self, context: Context) -> Analysis: ...
+    async def analyze(self, context: Context, tools: Sequence[ToolSpec] = ()) -> Analysis:
+        """`tools`: those that the plan may use. Without them nothing can be read before the plan."""
+        ...
 
     async def plan(
         self,
@@ -188,7 +213,11 @@ class Model(Protocol):
         tools: Sequence[ToolSpec],
         revise: Revise | None = None,
     ) -> dict[str, Any]:
-        """Returns the plan as JSON, not validated: `{"summary": ..., "steps": [...]}`."""
+        """Returns the plan as JSON, not validated: `{"summary": ..., "steps": [...]}`.
+
+        Instead of steps it may have `read_first`: a list of `{"tool": ..., "arguments": ...}`, at most
+        `context.reads_left`. Then it is asked again, with the readings in the context.
+        """
         ...
 
     def answer(

@@ -5,6 +5,7 @@ The order is in `_reduce` and in docs/models.md. The message and the instruction
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any
 
 from agent.llm.base import Context
 from agent.llm.prompts import render
+from agent.llm.readings import LONG, as_text, texts
 from agent.llm.tokens import estimate
 from agent.shorten import cut
 
@@ -32,6 +34,7 @@ DESCRIPTIONS = "the description of 1 task", "the descriptions of {} tasks"
 OPEN = "1 open task", "{} open tasks"
 RECENT_TASKS = "1 recently changed task", "{} recently changed tasks"
 RECENT_MEMORIES = "1 recently changed memory", "{} recently changed memories"
+READINGS = "1 text that was read", "{} texts that were read"
 RESULTS = "part of 1 result", "parts of {} results"
 PROJECT = "the project's description", "{} texts about the project"
 
@@ -102,6 +105,7 @@ class _Parts:
         )
         system = render(self.prompt.verb, self.values)
         values = {**self.values, "context": self.context, "left_out": left_out}
+        values["readings"] = [as_text(reading) for reading in self.context["readings"]]
         turns = [
             {"role": "system", "content": "\n\n".join(filter(None, (system, self.prompt.form)))},
             {"role": "user", "content": render("context", values)},
@@ -128,12 +132,15 @@ class _Parts:
         self._drop("recent_tasks", RECENT_TASKS, keep=3)
         self._drop("recent_memories", RECENT_MEMORIES, keep=3)
         self._cut_results(500)
+        self._cut_readings(2_000)
         self._drop("history", OLDER, place=0)
         self._drop("memories", MEMORIES)
         self._drop("tasks", OPEN)
         self._drop("recent_tasks", RECENT_TASKS)
         self._drop("recent_memories", RECENT_MEMORIES)
         self._cut_results(100)
+        self._cut_readings(LONG)
+        self._drop("readings", READINGS)
         for name in ("summary", "extra", "project_description"):
             self._cut(context, name, PROJECT, 0)
         self._cut_all(filter(None, [context["focus"]]), "description", DESCRIPTIONS, 0)
@@ -156,6 +163,11 @@ class _Parts:
                 self._cut(step, name, RESULTS, length)
         self._cut(self.values, "last_plan", RESULTS, 2 * length)
         self._cut_all(self.added[:1], "content", RESULTS, 2 * length)
+
+    def _cut_readings(self, length: int) -> None:
+        for reading in self.context["readings"]:
+            for holder, name in texts(reading["result"] or {}):
+                self._cut(holder, name, READINGS, length)
 
     def _cut_all(
         self, holders: Iterable[dict[str, Any]], name: str, kind: tuple[str, str], length: int
@@ -187,4 +199,7 @@ class _Parts:
 
 
 def _tokens_of(item: Mapping[str, Any]) -> int:
-    return 4 + sum(estimate(value) for value in item.values() if isinstance(value, str))
+    held = json.dumps(item["result"]) if "result" in item else ""
+    return (
+        4 + estimate(held) + sum(estimate(text) for text in item.values() if isinstance(text, str))
+    )

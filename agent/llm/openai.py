@@ -16,6 +16,7 @@ from agent.llm.base import (
     Context,
     MemoryNote,
     Outcome,
+    ReadRequest,
     Revise,
     StartOver,
     ToolSpec,
@@ -57,7 +58,16 @@ class _Shape(BaseModel):
     model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
 
 
+class _Read(_Shape):
+    tool: Filled
+    arguments: Annotated[dict[str, Any], BeforeValidator(_object)] = {}
+
+
+Reads = Annotated[list[_Read], BeforeValidator(_list_for_null)]
+
+
 class _Analysis(_Shape):
+    read_first: Reads = []
     intent: Filled
     summary: Line
     needs_tools: bool
@@ -74,6 +84,7 @@ class _Step(_Shape):
 
 
 class _Plan(_Shape):
+    read_first: Reads = []
     summary: Line = ""
     steps: list[_Step]
 
@@ -113,11 +124,17 @@ class OpenAIModel:
     def watch(self, watch: Watch | None) -> None:
         self._client.watch = watch
 
-    async def analyze(self, context: Context) -> Analysis:
-        question = Question("analysis", schemas.ANALYSIS, Prompt("analyze", context, {}))
-        return Analysis(
-            **(await self._client.structured(question, _Analysis.model_validate)).model_dump()
-        )
+    async def analyze(self, context: Context, tools: Sequence[ToolSpec] = ()) -> Analysis:
+        schema, strict = schemas.analysis_schema(tools)
+        values = {
+            "tools": [tool.name for tool in tools],
+            "readers": [_as_text(tool) for tool in tools if tool.reads],
+        }
+        prompt, shown = Prompt("analyze", context, values), schemas.analysis_shown(tools)
+        question = Question("analysis", schema, prompt, strict, shown)
+        answer = (await self._client.structured(question, _Analysis.model_validate)).model_dump()
+        requests = _reading(answer.pop("read_first"), tools)
+        return Analysis(**answer, read_first=tuple(ReadRequest(**item) for item in requests))
 
     async def plan(
         self,
@@ -126,8 +143,10 @@ class OpenAIModel:
         tools: Sequence[ToolSpec],
         revise: Revise | None = None,
     ) -> dict[str, Any]:
-        schema, strict = schemas.plan_schema(tools)
+        may_read = context.reads_left > 0
+        schema, strict = schemas.plan_schema(tools, may_read=may_read)
         values = {
+            "may_read": may_read,
             "tools": [_as_text(tool) for tool in tools],
             "analysis": asdict(analysis),
             "revise": None if revise is None else asdict(revise),
@@ -136,7 +155,8 @@ class OpenAIModel:
             else compact(revise.plan, MAX_PLAN),
         }
         prompt = Prompt("plan", context, values)
-        question = Question("plan", schema, prompt, strict, schemas.PLAN_SHOWN)
+        shown = schemas.plan_shown(tools, may_read=may_read)
+        question = Question("plan", schema, prompt, strict, shown)
         plan = await self._client.structured(question, _Plan.model_validate)
         return _without_nulls(plan.model_dump(), tools)
 
@@ -181,7 +201,21 @@ def _without_nulls(plan: dict[str, Any], tools: Sequence[ToolSpec]) -> dict[str,
         if step["tool"] in by_name:
             tool = by_name[step["tool"]]
             step["arguments"] = schemas.without_nulls(step["arguments"], tool.parameters)
+    if requests := _reading(plan.pop("read_first"), tools):
+        plan["read_first"] = requests
     return plan
+
+
+def _reading(requests: list[dict[str, Any]], tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
+    """Returns the requests without the nulls of omitted arguments."""
+    parameters = {tool.name: tool.parameters for tool in tools}
+    return [
+        {
+            "tool": item["tool"],
+            "arguments": schemas.without_nulls(item["arguments"], parameters.get(item["tool"], {})),
+        }
+        for item in requests
+    ]
 
 
 def _note(note: _Note, known: set[str]) -> MemoryNote:

@@ -18,6 +18,8 @@ JSON = dict[str, Any]
 TEXT: JSON = {"type": "string"}
 NULL: JSON = {"type": "null"}
 PLACEHOLDER: JSON = {"$ref": "#/$defs/placeholder"}
+# The definitions that `PLACEHOLDER` refers to.
+PLACEHOLDERS: JSON = {}
 SCALARS = {"string", "integer", "number", "boolean"}
 
 
@@ -41,6 +43,8 @@ def one_of(*values: str) -> JSON:
 def list_of(items: JSON) -> JSON:
     return {"type": "array", "items": items}
 
+
+PLACEHOLDERS["placeholder"] = exactly(**{"$from": TEXT, "path": TEXT})
 
 ANALYSIS = exactly(
     intent=one_of("command", "question", "greeting", "statement", "unsupported"),
@@ -68,11 +72,48 @@ MEMORY = exactly(
 )
 
 
+def analysis_schema(tools: Sequence[ToolSpec]) -> tuple[JSON, bool]:
+    """Returns the schema of an analysis that may ask for calls of the reading ones of `tools`, and
+    whether it is strict.
+    """
+    return _with_reading(ANALYSIS, tools)
+
+
+def analysis_shown(tools: Sequence[ToolSpec]) -> JSON:
+    """Returns the schema of an analysis as a prompt has it."""
+    return _with_reading_shown(ANALYSIS, tools)
+
+
+def _with_reading(schema: JSON, tools: Sequence[ToolSpec]) -> tuple[JSON, bool]:
+    """Adds `read_first` to the properties of `schema`, if any of `tools` reads."""
+    readers = [tool for tool in tools if tool.reads]
+    if not readers:
+        return schema, True
+    forms = [_arguments(tool) for tool in readers]
+    calls = [
+        exactly(tool=one_of(tool.name), arguments=form)
+        for tool, (form, _) in zip(readers, forms, strict=True)
+    ]
+    properties = {"read_first": list_of({"anyOf": calls}), **schema["properties"]}
+    full = {**schema, **exactly(**properties), "$defs": PLACEHOLDERS}
+    return full, all(strict for _, strict in forms)
+
+
+def _with_reading_shown(schema: JSON, tools: Sequence[ToolSpec]) -> JSON:
+    names = [tool.name for tool in tools if tool.reads]
+    if not names:
+        return schema
+    call = exactly(tool=one_of(*names), arguments={"type": "object"})
+    return exactly(read_first=list_of(call), **schema["properties"])
+
+
 # -- the plan --------------------------------------------------------------------------------------
 
 
-def plan_schema(tools: Sequence[ToolSpec]) -> tuple[JSON, bool]:
-    """Returns the schema of a plan with `tools`, and whether it is strict."""
+def plan_schema(tools: Sequence[ToolSpec], *, may_read: bool = False) -> tuple[JSON, bool]:
+    """Returns the schema of a plan with `tools`, and whether it is strict. `may_read`: the model may
+    ask for calls of those that read, instead of steps.
+    """
     forms = [_arguments(tool) for tool in tools]
     steps = [
         _step("tool", one_of(tool.name), form) for tool, (form, _) in zip(tools, forms, strict=True)
@@ -80,8 +121,14 @@ def plan_schema(tools: Sequence[ToolSpec]) -> tuple[JSON, bool]:
     answer = _step("answer", NULL, exactly())
     answer["properties"]["type"] = one_of("answer", "ask")
     schema = exactly(summary=TEXT, steps=list_of({"anyOf": [*steps, answer]}))
-    schema["$defs"] = {"placeholder": exactly(**{"$from": TEXT, "path": TEXT})}
-    return schema, all(strict for _, strict in forms)
+    schema["$defs"] = PLACEHOLDERS
+    full, strict_reading = _with_reading(schema, tools if may_read else ())
+    return full, strict_reading and all(strict for _, strict in forms)
+
+
+def plan_shown(tools: Sequence[ToolSpec], *, may_read: bool = False) -> JSON:
+    """Returns the schema of a plan as a prompt has it."""
+    return _with_reading_shown(PLAN_SHOWN, tools if may_read else ())
 
 
 # A plan's schema as a prompt has it: the prompt describes the tools and their arguments already.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,7 +23,8 @@ from agent.pipeline import context
 from agent.pipeline.answer import Rest, write_answer
 from agent.pipeline.drafting import REPLANNING, Drafting
 from agent.pipeline.execution import Execution, change_event, outcomes
-from agent.pipeline.planner import Checked, Planner
+from agent.pipeline.planner import Checked, Planner, tool_specs
+from agent.pipeline.reading import Reader, read_requests
 from agent.plan import StepType
 from agent.plans import store, validation
 from agent.runs import approvals, ending
@@ -80,10 +81,13 @@ class _Run:
         gathered = await recorder.phase(Phase.CONTEXT, self._gather, then=[Phase.ANALYZING])
         self.context = Context.from_json(gathered)
         analyzed = await recorder.phase(Phase.ANALYZING, self._analyze, then=[Phase.PLANNING])
-        self.analysis = Analysis(**analyzed)
-        self.planner = Planner(self.model, self.run, self.context, self.analysis)
+        requests = tuple(read_requests(analyzed.get("read_first")))
+        self.analysis = Analysis(**{**analyzed, "read_first": requests})
+        reader = Reader(recorder)
+        self.planner = Planner(self.model, self.run, self.context, self.analysis, reader)
         planned = await recorder.phase(Phase.PLANNING, self._plan, then=[Phase.VALIDATION])
         self.planner.seen = planned.get("seen")
+        self.context = replace(self.context, readings=tuple(reader.readings))
         await recorder.phase(Phase.VALIDATION, lambda: self._validate(planned["plan"]))
         self.drafting.end()
         if self.parked:
@@ -125,7 +129,7 @@ class _Run:
         return Finished("📚 Context gathered", details, gathered.as_json(), metadata=metadata)
 
     async def _analyze(self) -> Finished:
-        analysis = await self.model.analyze(self.context)
+        analysis = await self.model.analyze(self.context, tool_specs())
         details = self._with_left_out(analysis.summary, "analyze")
         return Finished("🧠 Analysis complete", details, asdict(analysis))
 

@@ -26,7 +26,7 @@ from uuid import UUID
 
 from django.db.models import F
 
-from agent.event_log.phases import Phase
+from agent.event_log.phases import Phase, is_part
 from agent.models import PhaseResult, PlanStep, Run
 from agent.plan import Plan, StepType
 from agent.plans.ordering import MAX_PARALLEL_STEPS, needs
@@ -172,7 +172,9 @@ def _load() -> History:
         for key, model, project in successful.values_list("pk", "model", "session__project")
     }
     phases = [
-        (run, phase, *runs[run], duration_ms) for run, phase, duration_ms in latest if run in runs
+        (run, phase, *runs[run], duration_ms)
+        for run, phase, duration_ms in latest
+        if run in runs and not is_part(phase)
     ][:MAX_PHASES]
     steps = PlanStep.objects.filter(type=StepType.TOOL, plan__run__in=runs.keys())
     with_tools = set(steps.values_list("plan__run", flat=True))

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from agent.event_log import events, log
 from agent.event_log.log import Done
-from agent.event_log.phases import STARTED, Phase
+from agent.event_log.phases import PART, STARTED, Phase, is_part
 from agent.event_log.texts import DOING
 from agent.llm.base import Usage
 from agent.models import PhaseResult
@@ -100,6 +100,8 @@ class Recorder:
         self.changed: set[tuple[str, UUID]] = set()  # kind and id of each object
         self.outlook: RemainingTime
         self._results: dict[str, Mapping[str, Any]] = {}
+        # The results of the parts of phases, by their names.
+        self._kept: dict[str, Mapping[str, Any]] = {}
         self._saved_usage: Mapping[str, int] | None = None  # `usage` as it was last saved
         self._uncommitted: deque[asyncio.Future[Any]] = deque()  # of progress, oldest first
 
@@ -110,6 +112,9 @@ class Recorder:
         if self.is_fresh:
             return
         for row in raw_sql.select(PhaseResult, "run_id = %s ORDER BY started_at, id", self.run.pk):
+            if is_part(row.phase):
+                self._kept[row.phase] = row.result
+                continue
             self.durations[row.phase] = row.duration_ms
             self._results[row.phase] = row.result
             self._expect(Phase(row.phase), row.result)
@@ -215,6 +220,37 @@ class Recorder:
         """Begins a phase inside the effect that ends another; returns its `started` event."""
         begun = self._written.begun[phase] = self._begin(phase, line)
         return begun.event
+
+    def kept(self, step: str) -> dict[str, Mapping[str, Any]]:
+        """Returns the results of the parts of `step` that are finished, by their ids, in order."""
+        parts = (name.partition(PART) for name in self._kept)
+        return {key: self._kept[f"{step}{PART}{key}"] for name, _, key in parts if name == step}
+
+    async def part(
+        self, step: str, key: str, message: str, work: Callable[[], Awaitable[Finished]]
+    ) -> Mapping[str, Any]:
+        """As `phase`, for a part of a phase: the piece `key` of a registered progress step."""
+        row = PhaseResult(run=self.run, phase=f"{step}{PART}{key}", started_at=timezone.now())
+        if row.phase in self._kept:
+            return self._kept[row.phase]
+        clock, metadata = time.monotonic(), {"phase": "started", "step_id": key}
+        await self.append(events.Progress(self.run.pk, step, message, "", metadata))
+        finished = await work()
+        row.result = finished.result
+        row.duration_ms = round((time.monotonic() - clock) * 1000)
+        ended = {"phase": "finished", "step_id": key, "duration_ms": row.duration_ms}
+        event = events.Progress(
+            self.run.pk, step, finished.message, finished.details, {**ended, **finished.metadata}
+        )
+
+        def effect() -> Done[None]:
+            raw_sql.insert(row)
+            self.save_usage()
+            return Done(None, [event])
+
+        await self.append(effect=effect)
+        self._kept[row.phase] = finished.result
+        return finished.result
 
     def _begin(self, phase: Phase, line: str = "") -> _Begun:
         row = PhaseResult(run=self.run, phase=phase, started_at=timezone.now())

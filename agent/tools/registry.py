@@ -129,6 +129,7 @@ def _spec(tool: Tool) -> ToolSpec:
         tool.description,
         tool.arguments.model_json_schema(),
         tool.result.model_json_schema(mode="serialization"),
+        tool.reads and not tool.is_async,
     )
 
 

@@ -31,7 +31,7 @@ class OfflineModel:
         self.watch: Watch | None = None
         self.shown: dict[str, Mapping[str, Any]] = {}
 
-    async def analyze(self, context: Context) -> Analysis:
+    async def analyze(self, context: Context, tools: Sequence[ToolSpec] = ()) -> Analysis:
         return await asyncio.to_thread(_analysis, context)
 
     async def plan(
