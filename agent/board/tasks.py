@@ -133,16 +133,23 @@ def create_task(
     priority: str = Task.Priority.MEDIUM,
     parent: Task | None = None,
     depends_on: Sequence[Task] = (),
+    positions: Sequence[int] | None = None,
 ) -> tuple[Task, Change]:
     item = NewTask(title, description, priority, parent, tuple(depends_on))
-    tasks, changes = create_tasks(project_id=project_id, items=[item])
+    tasks, changes = create_tasks(project_id=project_id, items=[item], positions=positions)
     return tasks[0], changes[0]
 
 
-def create_tasks(*, project_id: UUID, items: Sequence[NewTask]) -> tuple[list[Task], list[Change]]:
-    """Creates the tasks in this order at the end of the board."""
-    end = _end(project_id)
-    tasks = [_new(project_id, item, end + index * rules.GAP) for index, item in enumerate(items)]
+def create_tasks(
+    *, project_id: UUID, items: Sequence[NewTask], positions: Sequence[int] | None = None
+) -> tuple[list[Task], list[Change]]:
+    """Creates the tasks in this order, at `positions` or at the end of the board."""
+    if positions is None:
+        end = _end(project_id)
+        positions = [end + index * rules.GAP for index in range(len(items))]
+    tasks = [
+        _new(project_id, item, position) for item, position in zip(items, positions, strict=True)
+    ]
     edges = [
         _edges(from_task=tasks[index], to_task=needed)
         for index, item in enumerate(items)

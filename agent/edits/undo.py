@@ -43,11 +43,16 @@ def _undo_events(
     session_id: UUID, user: User, seqs: Sequence[int]
 ) -> tuple[None, Sequence[Change]]:
     session = ChatSession.objects.get(pk=session_id)
+    return None, undo_changes(session.project_id, changes_at(session_id, seqs), by_id=user.pk)
+
+
+def changes_at(session: UUID, seqs: Sequence[int]) -> list[Change]:
+    """Returns the changes in the events `seqs` of the session's log, oldest first. Raises `Refused`."""
     bodies = Event.objects.filter(session=session, type=events.EventType.CHANGE, seq__in=seqs)
     changes = [_as_change(body) for body in bodies.order_by("seq").values_list("body", flat=True)]
     if not changes or len(changes) != len(set(seqs)):
         raise Refused("not_found", "There is no such change.")
-    return None, undo_changes(session.project_id, changes, by_id=user.pk)
+    return changes
 
 
 def _as_change(body: str) -> Change:

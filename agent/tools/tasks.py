@@ -17,6 +17,7 @@ from agent.change import Change
 from agent.models import Task
 from agent.text import search_index
 from agent.tools.edits import TaskEdits, edited
+from agent.tools.places import Placed, positions
 from agent.tools.references import MARK, REPLACES, TaskRef
 from agent.tools.registry import Arguments, Result, ToolCall, tool
 
@@ -91,7 +92,7 @@ class TasksFound(Result):
     total: int = Field(description="Number of matches; `tasks` holds the first of them.")
 
 
-class CreateTask(Arguments):
+class CreateTask(Placed):
     title: Title
     description: Description = ""
     priority: Priority = "medium"
@@ -103,9 +104,11 @@ class CreateTask(Arguments):
 
 @tool(alters=False)
 def create_task(call: ToolCall, arguments: CreateTask) -> TaskMade:
-    """Creates one task at the end of the project's board. For several tasks use create_tasks."""
+    """Creates one task at the end of the project's board, or at the given place. For several tasks
+    use create_tasks."""
     task, change = board.create_task(
         project_id=call.project_id,
+        positions=positions(call, arguments, 1),
         title=arguments.title,
         description=arguments.description,
         priority=arguments.priority,
@@ -131,7 +134,7 @@ class TaskItem(Arguments):
     )
 
 
-class CreateTasks(Arguments):
+class CreateTasks(Placed):
     tasks: list[TaskItem] = Field(min_length=1, max_length=100, description="In board order.")
 
     @model_validator(mode="after")
@@ -144,7 +147,8 @@ class CreateTasks(Arguments):
 
 @tool(alters=False)
 def create_tasks(call: ToolCall, arguments: CreateTasks) -> TasksMade:
-    """Creates several tasks in the given order, with the dependencies between them."""
+    """Creates several tasks in the given order, with the dependencies between them, at the end of the
+    board or at the given place."""
     items = [
         board.NewTask(
             title=item.title,
@@ -156,7 +160,8 @@ def create_tasks(call: ToolCall, arguments: CreateTasks) -> TasksMade:
         )
         for item in arguments.tasks
     ]
-    tasks, changes = board.create_tasks(project_id=call.project_id, items=items)
+    places = positions(call, arguments, len(items))
+    tasks, changes = board.create_tasks(project_id=call.project_id, items=items, positions=places)
     call.changes.extend(changes)
     return TasksMade(
         task_ids=[str(task.pk) for task in tasks], titles=[task.title for task in tasks]

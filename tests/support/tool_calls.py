@@ -53,10 +53,13 @@ VALID: dict[str, list[dict[str, Any]]] = {
             "parent": None,
             "depends_on": ["Slots", str(uuid4())],
         },
-        {"title": "x" * 200, "parent": "Sign-up"},
+        {"title": "x" * 200, "parent": "Sign-up", "at_top": True},
+        {"title": "Login", "before_task": "Slots"},
+        {"title": "Login", "after_task": "Slots", "at_top": False},
     ],
     "create_tasks": [
         {"tasks": [{"title": "Login"}]},
+        {"tasks": [{"title": "Login"}], "after_task": "Slots"},
         {
             "tasks": [
                 {"title": "Slots", "description": "Text", "priority": "low", "depends_on": ["A"]},
@@ -93,6 +96,16 @@ VALID: dict[str, list[dict[str, Any]]] = {
         {"query": "login", "status": ["pending", "blocked"], "limit": 50},
         {"query": "", "status": [], "limit": 1},
     ],
+    "split_task": [
+        {"task": "Login", "parts": [{"title": "Form"}, {"title": "Session", "after": [0]}]},
+        {
+            "task": "Login",
+            "parts": [
+                {"title": str(n), "description": "Text", "priority": "low"} for n in range(20)
+            ],
+        },
+    ],
+    "undo": [{}, {"message": 1}, {"message": None, "object": "Login"}],
     "get_tasks": [{"tasks": ["Login"]}, {"tasks": [str(uuid4()) for _ in range(20)]}],
     "get_memories": [{"memories": ["Tests"]}, {"memories": [str(uuid4()) for _ in range(20)]}],
     "search_messages": [{"query": "tests"}, {"query": "tests", "limit": 50}],
