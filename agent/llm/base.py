@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from pydantic import TypeAdapter
@@ -13,16 +13,20 @@ from agent.llm.writing import Watch
 # The limits of tasks in a context. A context at a limit may omit tasks of the board.
 OPEN_TASKS = 100
 COMPLETED_TASKS = 20
+# Tasks and memories that are counted. A context with this number may have more.
+MAX_COUNTED = 1_000
 # Characters of an earlier message that stand in a context; a longer one is cut.
 MESSAGE_CHARACTERS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryMessage:
-    """An earlier message. `role`: "user" or "assistant"."""
+    """An earlier message. `role`: "user" or "assistant"; `number`: of its message in the session."""
 
     role: str
     content: str
+    at: str = ""  # e.g. 2026-03-04 09:30
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class MemoryBrief:
     title: str
     content: str
     kind: str
+    changed: str = ""  # the day, e.g. 2026-03-04
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,11 @@ class Context:
     extra: str = ""  # the `project_context` of a library call
     readings: tuple[Reading, ...] = ()  # what was read before the plan, in order
     reads_left: int = 0  # how many reading calls the next plan may ask for, instead of steps
+    today: str = ""  # day and time, in words
+    # How many tasks the board has by status, and "memories"; each at most `MAX_COUNTED`.
+    counts: Mapping[str, int] = field(default_factory=dict)
+    after: Context | None = None  # the same after the steps of the plan
+    after_steps: bool = False  # it is from after steps of this message's plan
 
     def as_json(self) -> dict[str, Any]:
         values: dict[str, Any] = _context.dump_python(self)

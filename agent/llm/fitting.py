@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from agent.llm.base import Context
+from agent.llm.base import MAX_COUNTED, Context
 from agent.llm.prompts import render
 from agent.llm.readings import LONG, as_text, texts
 from agent.llm.tokens import estimate
@@ -24,6 +24,8 @@ OF_TURN = 6  # tokens of a chat template for each turn
 MAX_DESCRIPTION, MAX_FOCUS = 500, 20_000
 # The parts of a context that hold tasks.
 TASKS = ("tasks", "completed", "recent_tasks")
+MEMORIES_IN = ("memories", "recent_memories")
+OPEN_STATUSES = ("pending", "in_progress", "blocked")
 
 # What may be left out: the words for one and for several.
 OLDER = "1 older message", "{} older messages"
@@ -84,7 +86,7 @@ class _Parts:
 
     def __init__(self, prompt: Prompt) -> None:
         self.prompt = prompt
-        self.context = prompt.context.as_json()
+        self.context = replace(prompt.context, after=None).as_json()
         self.values: dict[str, Any] = deepcopy(dict(prompt.values))
         self.added = [dict(turn) for turn in prompt.added]
         self._excess = 0
@@ -104,15 +106,18 @@ class _Parts:
             if number
         )
         system = render(self.prompt.verb, self.values)
-        values = {**self.values, "context": self.context, "left_out": left_out}
-        values["readings"] = [as_text(reading) for reading in self.context["readings"]]
+        context = _each_once(self.context)
+        values = {**self.values, "context": context, "left_out": left_out}
+        values["shown"] = _shown(context)
+        values["when"] = _when(self.prompt)
+        values["readings"] = [as_text(reading) for reading in context["readings"]]
         turns = [
             {"role": "system", "content": "\n\n".join(filter(None, (system, self.prompt.form)))},
             {"role": "user", "content": render("context", values)},
             *self.added,
         ]
         tokens = sum(estimate(turn["content"]) + OF_TURN for turn in turns)
-        return Fitted(turns, tokens, left_out, self.context)
+        return Fitted(turns, tokens, left_out, context)
 
     def free(self, tokens: int) -> bool:
         """Frees about so many tokens, if possible; returns whether anything was left out."""
@@ -196,6 +201,48 @@ class _Parts:
 
     def _count(self, kind: tuple[str, str], number: int = 1) -> None:
         self._left_out[kind] = self._left_out.get(kind, 0) + number
+
+
+def _each_once(context: dict[str, Any]) -> dict[str, Any]:
+    """Returns the context with the text of each object at its first place only, the focus first."""
+    focus = context["focus"]
+    known = {focus["id"]} if focus else set()
+    once = dict(context)
+    for name in (*TASKS, *MEMORIES_IN):
+        once[name] = [
+            {"id": item["id"], "title": item["title"], "again": True}
+            if item["id"] in known
+            else item
+            for item in context[name]
+        ]
+        known |= {item["id"] for item in context[name]}
+    return once
+
+
+def _when(prompt: Prompt) -> str:
+    """Returns of which moment the board and the memory of a prompt are, as the names of blocks say it."""
+    if prompt.context.after_steps:
+        return " now, after the steps so far"
+    return " before the steps" if prompt.verb == "plan" else ""
+
+
+def _shown(context: Mapping[str, Any]) -> dict[str, str]:
+    """Returns for the lists of a context how many of all they have: "shown 5 of 7 (2 blocked)"."""
+    counts: Mapping[str, int] = context["counts"]
+    if not counts:
+        return {}
+    still_open = {name: counts.get(name, 0) for name in OPEN_STATUSES}
+    by_status = ", ".join(f"{number} {name}" for name, number in still_open.items() if number)
+    more = f" ({by_status})" if by_status else ""
+    return {
+        "tasks": _of(len(context["tasks"]), sum(still_open.values())) + more,
+        "completed": _of(len(context["completed"]), counts.get("completed", 0)),
+        "memories": _of(len(context["memories"]), counts.get("memories", 0)),
+    }
+
+
+def _of(number: int, total: int) -> str:
+    return f"shown {number} of {total:,}{' or more' if total >= MAX_COUNTED else ''}"
 
 
 def _tokens_of(item: Mapping[str, Any]) -> int:

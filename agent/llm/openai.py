@@ -164,9 +164,10 @@ class OpenAIModel:
         self, context: Context, analysis: Analysis, outcome: Outcome
     ) -> AsyncIterator[str | StartOver]:
         values = {"analysis": asdict(analysis), "outcome": _compacted(outcome)}
-        return self._client.stream(Prompt("answer", context, values))
+        return self._client.stream(Prompt("answer", context.after or context, values))
 
     async def consolidate(self, context: Context, outcome: Outcome) -> list[MemoryNote]:
+        context = context.after or context
         prompt = Prompt("consolidate", context, {"outcome": _compacted(outcome)})
         question = Question("memory", schemas.MEMORY, prompt)
         answer = await self._client.structured(question, _Notes.model_validate)

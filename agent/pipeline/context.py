@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 from uuid import UUID
+
+from django.utils import timezone
 
 from agent.board.tasks import PLAIN_FIELDS
 from agent.event_log import events
 from agent.llm.base import (
     COMPLETED_TASKS,
+    MAX_COUNTED,
     MESSAGE_CHARACTERS,
     OPEN_TASKS,
     Context,
@@ -47,14 +51,20 @@ WHERE edge.from_task_id IN ({}) AND needed.deleted_at IS NULL
 ORDER BY needed.position, needed.created_at, needed.id
 """
 _HISTORY = f"""
-SELECT answer.content, message.content FROM agent_run run
+SELECT run.number, answer.content, answer.created_at, message.content, message.created_at FROM agent_run run
 JOIN agent_message message ON message.id = run.message_id
 LEFT JOIN agent_message answer ON answer.id = run.answer_id
 WHERE run.session_id = %s AND run.number < %s
 ORDER BY run.number DESC LIMIT {HISTORY_MESSAGES // 2}
 """
-_MEMORIES = f"SELECT id, title, content, kind FROM agent_memory WHERE {_PRESENT}"
+_MEMORIES = f"SELECT id, title, content, kind, updated_at FROM agent_memory WHERE {_PRESENT}"
 _LATEST = f"{_MEMORIES} ORDER BY updated_at DESC, id LIMIT {MEMORIES}"
+_COUNTED = f"LIMIT {MAX_COUNTED}) counted"
+_TASK_COUNTS = (
+    "SELECT status, count(*) FROM (SELECT status FROM agent_task"
+    f" WHERE {_PRESENT} {_COUNTED} GROUP BY status"
+)
+_MEMORY_COUNT = f"SELECT count(*) FROM (SELECT 1 FROM agent_memory WHERE {_PRESENT} {_COUNTED}"
 
 
 def gather(run: Run) -> Context:
@@ -69,7 +79,7 @@ def gather(run: Run) -> Context:
     return Context(
         message=run.message.content,
         project_name=project.name,
-        project_description=project.description,
+        project_description="" if project.is_sample else project.description,
         history=_given_history(given) or _history(run),
         memories=_memories(run),
         tasks=tasks,
@@ -78,21 +88,41 @@ def gather(run: Run) -> Context:
         recent_memories=_chosen_memories(project.pk, recent["memory"]),
         focus=known.get(str(focus.pk)) if focus else None,
         extra=given.get("project_context", ""),
+        today=f"{timezone.localtime():%A, %Y-%m-%d %H:%M %Z}",
+        counts=_counts(project.pk),
     )
+
+
+def _counts(project: UUID) -> dict[str, int]:
+    counts = {str(status): number for status, number in raw_sql.rows(_TASK_COUNTS, project)}
+    return {**counts, "memories": raw_sql.column(_MEMORY_COUNT, project)[0]}
+
+
+def _local(moment: Any, form: str) -> str:
+    """Returns the text of a moment, which SQLite gives as a text."""
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    return format(timezone.localtime(moment), form)
 
 
 def _history(run: Run) -> tuple[HistoryMessage, ...]:
     """Returns the messages of earlier runs, oldest first, in the order of the queue."""
     messages: list[HistoryMessage] = []
     left = HISTORY_TOKENS
-    for answer, message in raw_sql.rows(_HISTORY, run.session_id, run.number):
-        for role, content in ((Message.Author.AGENT, answer), (Message.Author.USER, message)):
+    for number, answer, answered, message, said in raw_sql.rows(
+        _HISTORY, run.session_id, run.number
+    ):
+        for role, content, moment in (
+            (Message.Author.AGENT, answer, answered),
+            (Message.Author.USER, message, said),
+        ):
             text = cut(content or "", MESSAGE_CHARACTERS)
             left -= estimate(text)
             if left < 0:
                 return tuple(reversed(messages))
             if text:
-                messages.append(HistoryMessage(str(role.value), text))
+                at = _local(moment, "%Y-%m-%d %H:%M")
+                messages.append(HistoryMessage(str(role.value), text, at, number))
     return tuple(reversed(messages))
 
 
@@ -152,7 +182,7 @@ def _memories(run: Run) -> tuple[MemoryBrief, ...]:
     """Returns the memories recalled for the message, filled up with the latest ones."""
     project = run.session.project_id
     recalled = _memory_briefs(
-        (item.pk, item.title, item.content, item.kind)
+        (item.pk, item.title, item.content, item.kind, item.updated_at)
         for item in memories.recall(project, run.message.content, MEMORIES)
     )
     known = {item.id for item in recalled}
@@ -170,8 +200,8 @@ def _chosen_memories(project: UUID, chosen: Sequence[str]) -> tuple[MemoryBrief,
 
 def _memory_briefs(rows: Iterable[Sequence[Any]]) -> tuple[MemoryBrief, ...]:
     return tuple(
-        MemoryBrief(id=_text(key), title=title, content=content, kind=kind)
-        for key, title, content, kind in rows
+        MemoryBrief(_text(key), title, content, kind, _local(changed, "%Y-%m-%d"))
+        for key, title, content, kind, changed in rows
     )
 
 

@@ -101,6 +101,8 @@ class _Run:
             done = await database.call(self._revision)
         failed = await database.call(store.failed_before, done) if done.revision > 1 else []
         steps = list(done.steps.all())
+        if _tool_steps(steps):
+            self.context = replace(self.context, after=await self._context_now())
         self.outcome = Outcome(
             self.analysis.intent, self.analysis.question, outcomes([*failed, *steps])
         )
@@ -194,6 +196,11 @@ class _Run:
             return revision
         raise Parked
 
+    async def _context_now(self) -> Context:
+        """Returns the context after the steps so far, with what was read before them."""
+        now = await database.call(context.gather, self.run)
+        return replace(now, readings=self.context.readings, after_steps=True)
+
     async def _execute(self, execution: Execution) -> Finished:
         await execution.execute()
         if execution.failed and await self._replan(execution):
@@ -216,6 +223,7 @@ class _Run:
         started = {"phase": "started"}
         await self.recorder.progress(REPLANNING, "🔁 Replanning...", f"{failed} failed", started)
         plan, details = None, "No better plan found"
+        self.planner.context = await self._context_now()
         try:
             plan = await self.planner.replan(execution.revision)
         except ModelError as error:

@@ -156,4 +156,6 @@ def _key(row: Row) -> str:
 
 
 def _text(row: Row) -> str:
+    if isinstance(row, Project) and row.is_sample:
+        return ""
     return row.content if isinstance(row, Memory) else row.description
