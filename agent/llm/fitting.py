@@ -136,6 +136,7 @@ class _Parts:
         self._drop("tasks", OPEN, keep=20)
         self._drop("recent_tasks", RECENT_TASKS, keep=3)
         self._drop("recent_memories", RECENT_MEMORIES, keep=3)
+        self._cut_tools()
         self._cut_results(500)
         self._cut_readings(2_000)
         self._drop("history", OLDER, place=0)
@@ -168,6 +169,14 @@ class _Parts:
                 self._cut(step, name, RESULTS, length)
         self._cut(self.values, "last_plan", RESULTS, 2 * length)
         self._cut_all(self.added[:1], "content", RESULTS, 2 * length)
+
+    def _cut_tools(self) -> None:
+        """Leaves out the details of the tools: their names, purposes and arguments stay."""
+        for tool in (*self.values.get("tools", ()), *self.values.get("readers", ())):
+            for name in ("description", "arguments"):
+                if self._excess > 0 and isinstance(tool, dict) and f"brief_{name}" in tool:
+                    text, tool[name] = tool[name], tool.pop(f"brief_{name}")
+                    self._excess -= estimate(text) - estimate(tool[name])
 
     def _cut_readings(self, length: int) -> None:
         for reading in self.context["readings"]:

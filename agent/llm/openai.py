@@ -177,11 +177,15 @@ class OpenAIModel:
 
 @cache  # every prompt of a plan lists all tools
 def _as_text(tool: ToolSpec) -> dict[str, str]:
+    """Returns a tool as a prompt has it; the texts of `brief_…` are for prompts with little room."""
+    description = " ".join(tool.description.split())
     return {
         "name": tool.name,
-        "description": " ".join(tool.description.split()),
+        "description": description,
         "arguments": schemas.signature(tool.parameters),
-        "result": schemas.signature(tool.result),
+        "result": schemas.outline(tool.result),
+        "brief_description": description.partition(". ")[0],
+        "brief_arguments": schemas.outline(tool.parameters),
     }
 
 

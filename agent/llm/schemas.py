@@ -278,9 +278,35 @@ def _form_of(key: str, schema: JSON, defs: JSON, depth: int = 0) -> JSON:
 # -- as text --------------------------------------------------------------------------------------
 
 
+# The keyword of a value that the prompt of a plan describes once, for all tools: its name there.
+SHORT = "x-short"
+
+
 def signature(schema: JSON) -> str:
     """Returns an object's schema as one line: `title: string (1 to 200 characters), ...`."""
     return ", ".join(_fields(schema, schema.get("$defs", {}), 0))
+
+
+def outline(schema: JSON) -> str:
+    """Returns the names of an object's fields, and of those in lists of objects, as one line."""
+    return ", ".join(_named(schema, schema.get("$defs", {})))
+
+
+def _named(schema: JSON, defs: JSON) -> list[str]:
+    required = schema.get("required", ())
+    return [
+        f"{name}{'' if name in required else '?'}{_values_named(item, defs)}"
+        for name, item in schema.get("properties", {}).items()
+    ]
+
+
+def _values_named(schema: JSON, defs: JSON) -> str:
+    """Returns the fields of a list's objects, or the values that a field may have."""
+    items = _form_of("items", schema, defs).get("items", {})
+    if fields := _named(_form_of("properties", items, defs), defs):
+        return "" if SHORT in schema else f": list of {{{', '.join(fields)}}}"
+    values = _form_of("enum", schema, defs).get("enum", ())
+    return f": {'|'.join(map(str, values))}" if values else ""
 
 
 def _fields(schema: JSON, defs: JSON, depth: int) -> list[str]:
@@ -292,6 +318,8 @@ def _fields(schema: JSON, defs: JSON, depth: int) -> list[str]:
 
 
 def _phrase(schema: JSON, defs: JSON, depth: int) -> str:
+    if SHORT in schema:
+        return str(schema[SHORT])
     text = _kind(schema, defs, depth) + _limits(schema)
     if schema.get("default") is not None:
         text += f" = {json.dumps(schema['default'], ensure_ascii=False)}"
@@ -308,7 +336,11 @@ def _kind(schema: JSON, defs: JSON, depth: int) -> str:
     if "enum" in schema:
         return "|".join(map(str, schema["enum"]))
     if "anyOf" in schema:
-        return " or ".join(_kind(item, defs, depth + 1) + _limits(item) for item in schema["anyOf"])
+        return " or ".join(
+            item.get(SHORT) or _kind(item, defs, depth + 1) + _limits(item)
+            for item in schema["anyOf"]
+            if item.get("type") != "null"  # the "?" of a field says that
+        )
     if schema.get("type") == "array":
         return f"list of {_phrase(schema.get('items', {}), defs, depth + 1)}"
     if "properties" in schema:

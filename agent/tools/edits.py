@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from agent.exceptions import ToolFailed
+from agent.llm.schemas import SHORT
 from agent.support.counts import too_long
 from agent.text import patching
 from agent.tools.references import EDITS
@@ -49,8 +50,8 @@ Edits = Annotated[
         description="Edits of the existing text, made in order; everything else stays as it is.",
     ),
 ]
-TaskEdits = Annotated[Edits, Field(json_schema_extra={EDITS: "task"})]
-MemoryEdits = Annotated[Edits, Field(json_schema_extra={EDITS: "memory"})]
+TaskEdits = Annotated[Edits, Field(json_schema_extra={EDITS: "task", SHORT: "list of edit"})]
+MemoryEdits = Annotated[Edits, Field(json_schema_extra={EDITS: "memory", SHORT: "list of edit"})]
 
 
 def edited(text: str, edits: Iterable[Edit], limit: int = MAX_TEXT) -> str:

@@ -16,9 +16,9 @@ from agent.tools.registry import Arguments, ToolCall
 
 
 class Placed(Arguments):
-    before_task: TaskRef | None = Field(default=None, description="Places it before this task.")
-    after_task: TaskRef | None = Field(default=None, description="Places it after this task.")
-    at_top: bool = Field(default=False, description="Places it at the top of the board.")
+    before_task: TaskRef | None = Field(default=None)
+    after_task: TaskRef | None = Field(default=None)
+    at_top: bool = Field(default=False)
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

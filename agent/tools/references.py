@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints
 
 from agent.board import tasks
 from agent.exceptions import AmbiguousReference, ToolFailed
+from agent.llm.schemas import SHORT
 from agent.memory import memories
 from agent.plan import as_placeholder, placeholders
 from agent.tools import schemas
@@ -28,7 +29,7 @@ TaskRef = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
     Field(
         description="A task: its id, or its exact title. Prefer the id.",
-        json_schema_extra={MARK: "task"},
+        json_schema_extra={MARK: "task", SHORT: "task"},
     ),
 ]
 MemoryRef = Annotated[
@@ -36,7 +37,7 @@ MemoryRef = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
     Field(
         description="A memory: its id, or its exact title. Prefer the id.",
-        json_schema_extra={MARK: "memory"},
+        json_schema_extra={MARK: "memory", SHORT: "memory"},
     ),
 ]
 

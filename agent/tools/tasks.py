@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints, model_validator
 from agent.board import task_rules
 from agent.board import tasks as board
 from agent.change import Change
+from agent.llm.schemas import SHORT
 from agent.models import Task
 from agent.text import search_index
 from agent.tools.edits import TaskEdits, edited
@@ -31,15 +32,15 @@ Title = Annotated[
 Description = Annotated[
     str,
     StringConstraints(max_length=100_000),
-    Field(description="What has to be done, and how to tell that it is done; for a coding agent."),
+    Field(description="What has to be done, and how to tell that it is done."),
 ]
 NewDescription = Annotated[Description, Field(json_schema_extra={REPLACES: "task"})]
 Dependencies = Annotated[
-    list[TaskRef], Field(description="Existing tasks that must be completed before this task.")
+    list[TaskRef], Field(description="Existing tasks that must be completed before.")
 ]
 SeveralTasks = Annotated[
     list[TaskRef],
-    Field(min_length=1, max_length=100, description="The tasks; at most 100 at once."),
+    Field(min_length=1, max_length=100),
 ]
 # Matches of a query that are read before the filter by status.
 _MAX_MATCHES = 500
@@ -96,9 +97,7 @@ class CreateTask(Placed):
     title: Title
     description: Description = ""
     priority: Priority = "medium"
-    parent: TaskRef | None = Field(
-        default=None, description="The parent task: its id, or its exact title."
-    )
+    parent: TaskRef | None = None
     depends_on: Dependencies = []
 
 
@@ -123,14 +122,11 @@ class TaskItem(Arguments):
     title: Title
     description: Description = ""
     priority: Priority = "medium"
-    parent: TaskRef | None = Field(
-        default=None,
-        description="An existing parent task: its id, or its exact title.",
-    )
+    parent: TaskRef | None = Field(default=None, description="An existing task.")
     depends_on: Dependencies = []
     after: list[Annotated[int, Field(ge=0)]] = Field(
         default=[],
-        description="Earlier items of this list that this task depends on: 0-based indexes.",
+        description="Earlier items that it depends on: 0-based indexes.",
     )
 
 
@@ -172,7 +168,7 @@ ParentRef = Annotated[
     str,
     Field(
         max_length=200,
-        json_schema_extra={MARK: "task"},
+        json_schema_extra={MARK: "task", SHORT: "task or empty for none"},
         description="The new parent task: its id, or its exact title; empty for no parent.",
     ),
 ]
@@ -182,14 +178,14 @@ class UpdateTask(Arguments):
     task: TaskRef
     title: Title | None = None
     description: NewDescription | None = Field(
-        default=None, description="Replaces the whole description. To change a part, use edits."
+        default=None, description="Replaces all of it; see edits."
     )
     edits: TaskEdits = Field(default=[], description="Edits of the description, made in order.")
     priority: Priority | None = None
     parent: ParentRef | None = None
     depends_on: list[TaskRef] | None = Field(
         default=None,
-        description="All tasks that must be completed before this one; replaces the former list.",
+        description="Replaces the former list.",
     )
 
     @model_validator(mode="after")
@@ -250,7 +246,7 @@ def change_task_status(call: ToolCall, arguments: ChangeTaskStatus) -> TaskStatu
 
 class ChangeTasksStatus(Arguments):
     tasks: SeveralTasks
-    status: Status = Field(description="completed: they are done; blocked: they cannot continue.")
+    status: Status
 
 
 @tool()
@@ -287,8 +283,8 @@ def update_tasks(call: ToolCall, arguments: UpdateTasks) -> TasksChanged:
 
 class MoveTask(Arguments):
     task: TaskRef
-    before: TaskRef | None = Field(default=None, description="The task to place it before.")
-    after: TaskRef | None = Field(default=None, description="The task to place it after.")
+    before: TaskRef | None = None
+    after: TaskRef | None = None
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

@@ -11,8 +11,10 @@ import pytest
 from agent.exceptions import BudgetExceeded
 from agent.llm.base import Context, HistoryMessage, MemoryBrief, TaskBrief
 from agent.llm.fitting import Fitted, Prompt, fit
+from agent.llm.openai import _as_text
 from agent.llm.tokens import estimate
 from agent.llm.windows import MAX_RATIO, MIN_RATIO, Window, room
+from agent.pipeline.planner import tool_specs
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "models.md"
 MESSAGE = "Please add the reminder. " * 40
@@ -131,6 +133,18 @@ def test_a_text_that_is_cut_says_so_with_its_whole_length() -> None:
     assert "… [cut: 100 of 3,600 characters]" in text_of(shorter)
 
 
+def test_the_tools_lose_their_details_before_the_last_tasks_go() -> None:
+    tools = [_as_text(tool) for tool in tool_specs()]
+    prompt = Prompt("plan", FULL, {"tools": tools})
+    least = fit(Prompt("plan", Context(MESSAGE, "Clinic"), {"tools": tools}), 0)
+    fitted = fit(prompt, least.tokens + 1_500)
+    assert "create_tasks: Creates several tasks" in text_of(fitted)
+    assert "priority?: low|medium|high" in text_of(fitted)
+    assert "Short and imperative" not in text_of(fitted)
+    assert "[o0]" in text_of(fitted)
+    assert "Short and imperative" in text_of(fit(prompt, None))
+
+
 def test_an_invalid_answer_is_shortened_for_its_repair() -> None:
     added = ({"role": "assistant", "content": "x, " * 5_000}, {"role": "user", "content": "Again"})
     fitted = fit(Prompt("analyze", Context("Hello", "Clinic"), {}, added=added), 2_000)
@@ -147,7 +161,7 @@ def test_a_prompt_may_be_fitted_again() -> None:
 
 def test_the_docs_list_every_part() -> None:
     order = DOCS.read_text().partition("loses parts of its data")[2].partition("## ")[0]
-    assert re.findall(r"^(\d+)\. ", order, re.MULTILINE) == [str(n) for n in range(1, 14)]
+    assert re.findall(r"^(\d+)\. ", order, re.MULTILINE) == [str(n) for n in range(1, 15)]
 
 
 # -- tokens ----------------------------------------------------------------------------------------
