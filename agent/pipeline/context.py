@@ -140,7 +140,9 @@ def _recent_changes(session: UUID) -> dict[str, list[str]]:
     bodies = raw_sql.column(f"{query} ORDER BY seq DESC LIMIT {RECENT}", session)
     recent: dict[str, list[str]] = {"task": [], "memory": []}
     for change in map(events.read, bodies):
-        if isinstance(change, events.Change) and str(change.id) not in recent[change.object]:
+        if not isinstance(change, events.Change) or change.object not in recent:
+            continue
+        if str(change.id) not in recent[change.object]:
             recent[change.object].append(str(change.id))
     return recent
 

@@ -129,7 +129,7 @@ function applyEvent(frame) {
   for (const other of activeBefore) {
     if (other !== run && other.status === "queued") queue.enqueueRun(other);
   }
-  if (frame.type === "change" && change) applyChange(frame.change, change);
+  if (frame.type === "change" && change) onChange(frame.change, change);
   if (run) {
     approvals.handleEvent(frame, run);
     announceRun(frame, run);
@@ -147,14 +147,25 @@ function hideRetry(run) {
   if (button) button.hidden = true;
 }
 
+/** @type {(body: BoardChange, change: Change) => void} */
+function onChange(body, change) {
+  if (body.object === "session") rename(body.after.title);
+  else if (body.object !== "project") applyChange(body, change);
+}
+
 /** @param {MessageFrame} frame */
 function onMessage({ message }) {
   removeUnsent(message.client_id);
   clearFresh();
   if (!("untitled" in title.dataset)) return;
+  rename(titleOf(message.content));
+}
+
+/** Shows the session's title. @param {string} text */
+function rename(text) {
   delete title.dataset.untitled;
   for (const node of [title, sidebarEntry?.querySelector(".name")]) {
-    if (node) node.textContent = titleOf(message.content);
+    if (node) node.textContent = text;
   }
 }
 

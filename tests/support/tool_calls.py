@@ -31,8 +31,8 @@ def call_of(session: ChatSession) -> ToolCall:
 def user_of(call: ToolCall) -> Use:
     """Returns a function that calls a tool as a run does: arguments from JSON, the result as JSON."""
 
-    def use(name: str, **arguments: Any) -> dict[str, Any]:
-        chosen = registry.get(name)
+    def use(tool: str, /, **arguments: Any) -> dict[str, Any]:
+        chosen = registry.get(tool)
         assert chosen is not None
         assert chosen.check(arguments) == []
         result = chosen.function(call, chosen.arguments.model_validate(arguments))
@@ -105,6 +105,14 @@ VALID: dict[str, list[dict[str, Any]]] = {
             ],
         },
     ],
+    "get_project": [{}],
+    "update_project": [
+        {"name": "Clinic"},
+        {"name": None, "description": ""},
+        {"edits": [{"how": "append", "text": "More."}]},
+    ],
+    "create_project": [{"name": "Clinic"}, {"name": "Clinic", "description": "Text"}],
+    "rename_session": [{"title": "Kickoff"}],
     "undo": [{}, {"message": 1}, {"message": None, "object": "Login"}],
     "get_tasks": [{"tasks": ["Login"]}, {"tasks": [str(uuid4()) for _ in range(20)]}],
     "get_memories": [{"memories": ["Tests"]}, {"memories": [str(uuid4()) for _ in range(20)]}],

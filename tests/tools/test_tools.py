@@ -36,6 +36,8 @@ REFUSED: list[tuple[str, Any]] = [
     ("create_tasks", {"tasks": [{"title": "x"}], "before_task": "A", "after_task": "B"}),
     ("split_task", {"task": "Login", "parts": [{"title": "One"}]}),
     ("split_task", {"task": "Login", "parts": [{"title": "One"}, {"title": "Two", "after": [1]}]}),
+    ("update_project", {}),
+    ("update_project", {"description": "x", "edits": [{"how": "append", "text": "y"}]}),
     ("create_tasks", {"tasks": []}),
     ("create_tasks", {"tasks": [{"title": "x"}] * 101}),
     ("create_tasks", {"tasks": ["Login"]}),

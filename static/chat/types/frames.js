@@ -7,6 +7,7 @@
 /** @typedef {"pending" | "running" | "succeeded" | "failed" | "skipped" | "cancelled"} StepStatus */
 /** @typedef {"created" | "updated" | "deleted" | "restored"} ChangeAction */
 /** @typedef {"task" | "memory"} ObjectKind */
+/** @typedef {ObjectKind | "project" | "session"} ChangedKind */
 /** @typedef {Record<string, unknown>} JsonObject */
 
 /**
@@ -43,7 +44,7 @@
 
 /**
  * @typedef {object} PlannedChange
- * @property {ObjectKind} object
+ * @property {ChangedKind} object
  * @property {string} id
  * @property {ChangeAction} action
  * @property {string} title
@@ -68,11 +69,11 @@
 
 /**
  * @typedef {object} BoardChange  The body of a `change` event.
- * @property {ObjectKind} object
+ * @property {ChangedKind} object
  * @property {string} id
  * @property {ChangeAction} action
- * @property {any} before  A Task or Memory, or null.
- * @property {any} after  A Task or Memory, or null.
+ * @property {any} before  A Task or Memory, or what has a new title, or null.
+ * @property {any} after  A Task or Memory, or what has a new title, or null.
  * @property {string | null} by
  */
 

@@ -46,7 +46,7 @@
 /**
  * @typedef {object} Change
  * @property {number} seq
- * @property {ObjectKind} object
+ * @property {ChangedKind} object
  * @property {string} id
  * @property {string} text
  * @property {string} by
