@@ -275,7 +275,9 @@ class Exchange:
 
     @property
     def bar(self) -> list[Segment]:
-        timed = [(phase, phase.duration_ms) for phase in self.phases if phase.duration_ms]
+        # Without the parts of a phase, which it contains.
+        whole = [phase for phase in self.phases if phase.key == phase.step]
+        timed = [(phase, phase.duration_ms) for phase in whole if phase.duration_ms]
         total, segments, passed = sum(ms for _, ms in timed), [], 0
         for phase, ms in timed:
             start, passed = 1000 * passed // total, passed + ms

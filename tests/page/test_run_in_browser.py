@@ -81,7 +81,7 @@ def test_what_is_read_before_the_plan_and_a_new_title_are_shown_live(visit: Visi
     live, reading = Live(visit), "🔎 Reading “Booking” in full"
     live.begin()
     live.tell(phase(FIRST, READING, reading, phase="started", step_id="r1"))
-    row = live.page.locator('[data-step="reading"]')
+    row = live.page.locator('.phases [data-step="reading"]')
     assert row.get_attribute("data-state") == "running"
     assert "Reading “Booking” in full" in row.inner_text()
     live.tell(phase(FIRST, READING, reading, "2 of 9 found", phase="finished", step_id="r1"))

@@ -57,7 +57,7 @@ export function stepNote(step) {
  */
 export function phaseBar(run) {
   const timed = run.phases.flatMap((phase) =>
-    phase.duration_ms ? [{ ...phase, duration_ms: phase.duration_ms }] : []);
+    phase.duration_ms && phase.key === phase.step ? [{ ...phase, duration_ms: phase.duration_ms }] : []);
   const total = timed.reduce((sum, phase) => sum + phase.duration_ms, 0);
   let passed = 0;
   return timed.map(({ key, step, message, took, duration_ms: ms }) => {
