@@ -27,9 +27,9 @@ from agent.pipeline.planner import Checked, Planner, tool_specs
 from agent.pipeline.reading import Reader, read_requests
 from agent.plan import StepType
 from agent.plans import store, validation
+from agent.plans.estimates import History
 from agent.runs import approvals, ending
 from agent.runs.approvals import Parked
-from agent.runs.claiming import Claimed
 from agent.runs.recorder import Finished, Recorder
 from agent.support import database, raw_sql
 from agent.support.counts import count
@@ -41,24 +41,41 @@ register_step(REPLANNING)
 _LAST = (Phase.MEMORY, Phase.COMPLETION)  # these run concurrently
 
 
-async def execute(model: Model, claimed: Claimed, recorder: Recorder) -> None:
-    """Executes the remaining phases of a claimed run, up to its `complete` event.
+def begin(model: Model, recorder: Recorder, history: History) -> list[events.Event]:
+    """Begins a run inside the effect that claims it; returns the events of its first phase."""
+    try:
+        recorder.load(model.name, history)
+    except database.CONNECTION_ERRORS:
+        raise
+    except Exception as error:  # noqa: BLE001  (fails the run, not the claim: it would be repeated for ever)
+        recorder.unreadable = error
+        return []
+    if recorder.finished(Phase.START):
+        return []
+    started = Finished("🧠 Started", f"Model: {model.name}", fields={"model": model.name})
+    return recorder.begin_and_end(Phase.START, started, then=[Phase.CONTEXT])
+
+
+async def execute(model: Model, recorder: Recorder) -> None:
+    """Executes the remaining phases of a run that was claimed and begun, up to its `complete` event.
 
     Raises `Fenced` when the run was taken away, `Parked` when it waits for approval, and an
     `AgentError` that fails it.
     """
-    await database.call(recorder.load, model.name)
-    if (claimed.resumed or claimed.run.retry_of_id) and recorder.durations:
-        await _report_resumption(claimed, recorder)
-    await _Run(model, claimed.run, recorder).all_phases()
+    if recorder.unreadable is not None:
+        raise recorder.unreadable
+    recorder.take_over()
+    if recorder.finished_before and (recorder.resumed or recorder.run.retry_of_id):
+        await _report_resumption(recorder)
+    await _Run(model, recorder.run, recorder).all_phases()
 
 
-async def _report_resumption(claimed: Claimed, recorder: Recorder) -> None:
-    revision = await database.call(store.latest, claimed.run)
+async def _report_resumption(recorder: Recorder) -> None:
+    revision = await database.call(store.latest, recorder.run)
     steps = [step for step in revision.steps.all() if step.tool] if revision else []
     done = sum(step.status == PlanStep.Status.SUCCEEDED for step in steps)
-    message = "🔁 Resumed after a restart" if claimed.resumed else "🔁 Retrying"
-    total = count(len(steps), "step") if steps else count(len(recorder.durations), "phase")
+    message = "🔁 Resumed after a restart" if recorder.resumed else "🔁 Retrying"
+    total = count(len(steps), "step") if steps else count(recorder.finished_before, "phase")
     details = f"{done} of {total} already done" if steps else f"{total} already done"
     await recorder.progress(RESUMED, message, details)
 
@@ -77,7 +94,6 @@ class _Run:
 
     async def all_phases(self) -> None:
         recorder = self.recorder
-        await recorder.phase(Phase.START, self._start, then=[Phase.CONTEXT], at_once=True)
         gathered = await recorder.phase(Phase.CONTEXT, self._gather, then=[Phase.ANALYZING])
         self.context = Context.from_json(gathered)
         analyzed = await recorder.phase(Phase.ANALYZING, self._analyze, then=[Phase.PLANNING])
@@ -112,10 +128,6 @@ class _Run:
             await self._remember_and_answer(steps)
 
     # -- phases ------------------------------------------------------------------------------------
-
-    async def _start(self) -> Finished:
-        name = self.model.name
-        return Finished("🧠 Started", f"Model: {name}", fields={"model": name})
 
     async def _gather(self) -> Finished:
         gathered = await database.call(context.gather, self.run)

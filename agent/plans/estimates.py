@@ -199,9 +199,17 @@ def history() -> History:
     """Returns the process's cached history; reads the rows again when the cache has expired."""
     global _cached
     with _lock:
-        if _cached is None or time.monotonic() >= _cached.expires_at:
-            _cached = _load()
-        return _cached
+        found = cached_history()
+        if found is None:
+            found = _cached = _load()
+        return found
+
+
+def cached_history() -> History | None:
+    """Returns the cached history, or None when it has expired."""
+    if _cached is None or time.monotonic() >= _cached.expires_at:
+        return None
+    return _cached
 
 
 def clear_cache() -> None:

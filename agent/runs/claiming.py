@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -34,14 +34,19 @@ class Claimed:
     resumed: bool
 
 
-async def claim(session: UUID, owner: str) -> Claimed | None:
+# Writes the beginning of a run that was claimed, inside the effect that claims it; returns its events.
+Begin = Callable[[Claimed], Sequence[events.Event]]
+
+
+async def claim(session: UUID, owner: str, begin: Begin = lambda _: ()) -> Claimed | None:
     """Claims the session's oldest unfinished run for `owner`.
 
     Returns None when no run can be executed now. A run that waits for approval, or that a living
     process executes, blocks the runs behind it.
     """
+    effect = partial(_claim, session, owner, begin)
     try:
-        claimed: Claimed | None = await log.append(session, effect=partial(_claim, session, owner))
+        claimed: Claimed | None = await log.append(session, effect=effect)
     except Fenced:  # the session was deleted
         return None
     return claimed
@@ -58,7 +63,7 @@ def next_user(session: UUID) -> tuple[bool, int | None]:
 _RELATED = ("session", "session__project", "session__task", "message", "task", "created_by")
 
 
-def _claim(session: UUID, owner: str) -> Done[Claimed | None]:
+def _claim(session: UUID, owner: str, begin: Begin) -> Done[Claimed | None]:
     failures: list[events.Event] = []
     while run := _next(session):
         if run.status == Run.Status.WAITING or _is_leased(run, owner):
@@ -66,7 +71,7 @@ def _claim(session: UUID, owner: str) -> Done[Claimed | None]:
         if run.claims < MAX_CLAIMS:
             claimed = _take(run, owner)
             started = [] if claimed.resumed else [events.Run(run.pk, Run.Status.RUNNING)]
-            return Done(claimed, [*failures, *started])
+            return Done(claimed, [*failures, *started, *begin(claimed)])
         failures += fail_now(run, Interrupted())
     return Done(None, failures)
 

@@ -21,8 +21,7 @@ from agent.event_log.phases import PART, STARTED, Phase, is_part
 from agent.event_log.texts import DOING
 from agent.llm.base import Usage
 from agent.models import PhaseResult
-from agent.plans import estimates
-from agent.plans.estimates import RemainingTime
+from agent.plans.estimates import History, RemainingTime
 from agent.runs import ending
 from agent.runs.claiming import Claimed
 from agent.support import raw_sql
@@ -91,11 +90,14 @@ class Recorder:
     def __init__(self, claimed: Claimed, usage: Usage) -> None:
         self.run = claimed.run
         self.fence = claimed.fence
+        self.resumed = claimed.resumed
         self.usage = usage
         # Whether nothing of the run was done before, by another claim or by the run that it retries.
         self.is_fresh = self.run.attempt == 1 and self.run.retry_of_id is None
         self.open: dict[Phase, _Begun] = {}  # started and not finished
         self._written = _Written()  # by the effect that is being committed
+        self.unreadable: Exception | None = None  # the error of `load`
+        self.finished_before = 0  # phases that earlier claims finished
         self.durations: dict[str, int] = {}  # milliseconds of each finished phase
         self.changed: set[tuple[str, UUID]] = set()  # kind and id of each object
         self.outlook: RemainingTime
@@ -105,10 +107,9 @@ class Recorder:
         self._saved_usage: Mapping[str, int] | None = None  # `usage` as it was last saved
         self._uncommitted: deque[asyncio.Future[Any]] = deque()  # of progress, oldest first
 
-    def load(self, model: str) -> None:
-        """Reads back the phases that earlier claims finished. `model` names the model used now."""
-        project = self.run.session.project_id
-        self.outlook = RemainingTime(estimates.history(), model, project)
+    def load(self, model: str, history: History) -> None:
+        """Reads back what earlier claims did. `model` names the model used now."""
+        self.outlook = RemainingTime(history, model, self.run.session.project_id)
         if self.is_fresh:
             return
         for row in raw_sql.select(PhaseResult, "run_id = %s ORDER BY started_at, id", self.run.pk):
@@ -118,7 +119,23 @@ class Recorder:
             self.durations[row.phase] = row.duration_ms
             self._results[row.phase] = row.result
             self._expect(Phase(row.phase), row.result)
+        self.finished_before = len(self.durations)
         self.changed = _changed(ending.events_of(self.run, events.Change))
+
+    def begin_and_end(
+        self, phase: Phase, finished: Finished, then: Sequence[Phase] = ()
+    ) -> list[events.Event]:
+        """Reports a phase that takes no time, inside the effect that claims the run; returns the events.
+
+        `take_over` has to follow the commit.
+        """
+        self._written = _Written()
+        begun = self.open[phase] = self._begin(phase)
+        return [begun.event, *self.end(phase, finished, then)]
+
+    def take_over(self) -> None:
+        """Counts what the claim has written, after its commit."""
+        self._count(self._written)
 
     def _expect(self, phase: Phase, result: Mapping[str, Any]) -> None:
         """Has the estimates count the phase as finished, with this result."""
@@ -183,31 +200,24 @@ class Recorder:
         work: Callable[[], Awaitable[Finished]],
         line: str = "",
         then: Sequence[Phase] = (),
-        *,
-        at_once: bool = False,
     ) -> Mapping[str, Any]:
         """Runs `work` between the phase's `started` and `finished` events; returns its result.
 
         The result and the rows of `Finished.effect` commit with the `finished` event, and with them
         the `started` events of the phases `then`, whose work begins at once. A phase that an earlier
         claim finished is not run again: its stored result is returned. `line`: what the run does
-        meanwhile, when the phase alone does not say it. `at_once`: `work` takes no time, so that both
-        events are committed together.
+        meanwhile, when the phase alone does not say it.
         """
         if phase in self._results:
             return self._results[phase]
-        opening: list[events.Event] = []
         if phase not in self.open:
             begun = self._begin(phase, line)
-            opening.append(begun.event)
-            if not at_once:
-                await self.append(*opening)
-                opening.clear()
+            await self.append(begun.event)
             self.open[phase] = begun
         finished = await work()
         if phase not in self._results:  # `end` was not called
             ending = self._ending(phase, finished, then)
-            await self.append(*opening, effect=lambda: Done(None, self._save(ending)))
+            await self.append(effect=lambda: Done(None, self._save(ending)))
         return self._results[phase]
 
     def end(

@@ -68,16 +68,15 @@ async def test_what_no_work_separates_is_committed_together(
         await process(ScriptedModel(plans=[plan(create("s1", "Login"))]), project, session)
     finally:
         log.unlisten(listener)
-    assert commits[1:7] == [
-        ["run"],
-        ["start started", "start finished", "context started"],
+    assert commits[1:6] == [
+        ["run", "start started", "start finished", "context started"],
         ["context finished", "analyzing started"],
         ["analyzing finished", "planning started"],
         ["planning finished", "validation started"],
         ["plan", "validation finished", "execution started", "step", "execution started s1"],
     ]
     ended = ["change", "step", "execution finished s1", "execution finished"]
-    assert commits[7] == [*ended, "memory started", "completion started"]
+    assert commits[6] == [*ended, "memory started", "completion started"]
     assert commits[-1][-3:] == ["completion finished", "run", "complete"]
 
 
