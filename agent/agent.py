@@ -13,6 +13,7 @@ from uuid import UUID
 from agent.engine import local
 from agent.event_log import events
 from agent.event_log.follower import follow
+from agent.event_log.phases import is_part
 from agent.llm.base import Model
 from agent.llm.factory import open_model
 from agent.models import ChatSession, PhaseResult, Project, Run
@@ -123,6 +124,7 @@ def result(run_id: UUID) -> AgentResult:
     run = Run.objects.select_related("answer").get(pk=run_id)
     revision = store.latest(run)
     steps = outcomes(revision.steps.all()) if revision else ()
+    results = PhaseResult.objects.filter(run=run)
     return AgentResult(
         run=run.pk,
         status=run.status,
@@ -133,7 +135,11 @@ def result(run_id: UUID) -> AgentResult:
             for step in steps
         ),
         usage=run.usage,
-        durations=dict(PhaseResult.objects.filter(run=run).values_list("phase", "duration_ms")),
+        durations={
+            phase: duration_ms
+            for phase, duration_ms in results.values_list("phase", "duration_ms")
+            if not is_part(phase)
+        },
         error=run.error,
         code=run.error_code,
     )

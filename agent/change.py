@@ -1,4 +1,4 @@
-"""One change of a task or memory, as a value."""
+"""One change of a task, a memory, the project or a session, as a value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from uuid import UUID
 class Change:
     """A change of one object. `before` and `after`: the whole object as JSON, or None.
 
-    `object`: "task" or "memory"; `action`: "created", "updated", "deleted" or "restored".
+    `object`: "task", "memory", "project" or "session"; the latter two are only updated.
+    `action`: "created", "updated", "deleted" or "restored".
     """
 
     object: str

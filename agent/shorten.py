@@ -1,4 +1,5 @@
-"""Shortens texts for people, between grapheme clusters: what a reader sees as one character stays whole.
+"""Shortens texts for people and for models, between grapheme clusters: what a reader sees as one
+character stays whole.
 
 `static/chat/support/shorten.js` does the same in the browser.
 """
@@ -13,6 +14,13 @@ _CLUSTER = regex.compile(r"\X")
 def shorten(text: str, limit: int) -> str:
     """Returns `text`, or its beginning and "…", with at most `limit` code points."""
     return text if len(text) <= limit else head(text, limit - 1).rstrip() + "…"
+
+
+def cut(text: str, limit: int) -> str:
+    """Returns `text`, or its first `limit` code points with a mark that tells a model that it is cut."""
+    if len(text) <= limit:
+        return text
+    return f"{head(text, limit).rstrip()}… [cut: {limit:,} of {len(text):,} characters]"
 
 
 def head(text: str, limit: int) -> str:

@@ -15,6 +15,7 @@ from agent.llm.base import (
     ToolSpec,
     Usage,
 )
+from agent.llm.writing import Watch
 
 Turn = Any  # a return value, or an exception to raise
 
@@ -38,6 +39,8 @@ class ScriptedModel:
     ) -> None:
         self.usage = Usage()
         self.left_out: dict[str, str] = {}
+        self.watch: Watch | None = None
+        self.shown: dict[str, Mapping[str, Any]] = {}
         self.gates = dict(gates or {})
         self.asked: list[tuple[str, Any]] = []  # method name and argument of each call
         self._turns = {
@@ -47,7 +50,7 @@ class ScriptedModel:
             "consolidate": list(notes),
         }
 
-    async def analyze(self, context: Context) -> Analysis:
+    async def analyze(self, context: Context, tools: Sequence[ToolSpec] = ()) -> Analysis:
         turn: Analysis = await self._turn("analyze", context)
         return turn
 

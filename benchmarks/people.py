@@ -54,13 +54,14 @@ def main(users: int, sessions: int) -> None:
     from django.db import transaction
 
     from agent.models import ChatSession, Project
-    from tests.support.seed import person
+    from tests.support.seed import digest, person
 
     call_command("migrate", verbosity=0)
     made: list[tuple[str, str, str]] = []
     with transaction.atomic():
         for number in range(users):
-            keys = person(f"user{number}")
+            name = f"user{number}"
+            keys = person(name, digest(name))
             project = Project.objects.create(name=f"Bench {number}", owner=_user(number))
             rows = ChatSession.objects.bulk_create(
                 ChatSession(project=project) for _ in range(sessions)

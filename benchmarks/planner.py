@@ -26,6 +26,8 @@ from agent.llm.base import (  # isort: skip
     ToolSpec,
     Usage,
 )
+from agent.llm.writing import Watch
+
 from samurai_site import server  # isort: skip
 from benchmarks import control  # isort: skip
 
@@ -41,6 +43,7 @@ class SlowModel:
     def __init__(self) -> None:
         self.usage = Usage()
         self.left_out: dict[str, str] = {}
+        self.watch: Watch | None = None
         self._at_work = 0
         self._since = 0.0
 
@@ -60,7 +63,7 @@ class SlowModel:
         with self._working():
             await asyncio.sleep(control.values["thinks"] * share)
 
-    async def analyze(self, context: Context) -> Analysis:
+    async def analyze(self, context: Context, tools: Sequence[ToolSpec] = ()) -> Analysis:
         await self._think()
         return Analysis("command", "One step", needs_tools=True)
 

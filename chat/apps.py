@@ -11,9 +11,13 @@ class ChatConfig(AppConfig):
         from django.conf import settings
 
         from agent.event_log import log
-        from chat import feed, wakeups
+        from agent.runs import drafts
+        from chat import draft_feed, feed, wakeups
 
         log.listen(feed.on_commit)
+        drafts.listen(draft_feed.on_written)
         if settings.REDIS_URL:
             log.listen(wakeups.on_commit)
+            drafts.listen(wakeups.on_drafts)
             wakeups.listen(feed.on_announcement)
+            wakeups.listen_to_drafts(draft_feed.on_announcement)

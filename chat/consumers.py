@@ -23,7 +23,7 @@ from agent.exceptions import Refused
 from agent.models.projects import Role
 from agent.runs import approvals, ending, runs
 from agent.runs.runs import MessageRequest
-from agent.support import database
+from agent.support import database, raw_sql
 from agent.support.token_bucket import TokenBucket
 from chat import access, feed, frames, page_user, session_hash
 from chat.connection_identity import (
@@ -172,9 +172,9 @@ def _identity(
 
 def _editor_of(identity: ConnectionIdentity) -> User:
     """Returns the user, who may change things in the session now. Raises `Refused`."""
-    person = get_user_model().objects.get(pk=identity.user)
+    person: User = raw_sql.get(get_user_model(), identity.user)
     try:
-        access.get_session(person, identity.session, Role.EDITOR)
+        access.check_session(person, identity.session, Role.EDITOR)
     except Http404:
         raise Refused("not_found", "Session not found.") from None
     except PermissionDenied as error:

@@ -19,7 +19,7 @@ from agent.support import database
 from agent.support.per_loop import PerLoop
 from agent.support.task_group import background_task
 from agent.support.turns import Turns
-from chat import connection_identity, wakeups
+from chat import connection_identity, draft_feed, wakeups
 from chat.viewer import Viewer
 from chat.wakeups import Announcement
 
@@ -54,6 +54,7 @@ class Feed:
     def join(self, viewer: Viewer) -> None:
         self._of_project.setdefault(viewer.identity.project, set()).add(viewer)
         self._of_user[viewer.identity.user] += 1
+        draft_feed.here().join(viewer)
         wakeups.start()
         if not self._tasks:
             self._tasks = [
@@ -64,6 +65,7 @@ class Feed:
     def leave(self, viewer: Viewer) -> None:
         """Closes the viewer. It may be called again."""
         viewer.close()
+        draft_feed.here().leave(viewer)
         project = viewer.identity.project
         viewers = self._of_project.get(project, set())
         if viewer in viewers:
@@ -115,6 +117,7 @@ class Feed:
                 viewer.board_changed(project, version, seen=False)
         for viewer in self.viewers():
             viewer.interrupted(interrupted.get(viewer.session))
+        await draft_feed.here().look()
 
     async def _expel_unauthorized(self) -> None:
         viewers = self._checked.next(self.viewers)

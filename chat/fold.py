@@ -6,6 +6,7 @@ reloaded.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,7 @@ from agent.event_log.phases import Phase as RunPhase
 from agent.event_log.times import milliseconds
 from agent.models import Event as EventRow
 from agent.models import Run
-from agent.runs import claiming
+from agent.runs import claiming, drafts
 from agent.support.durations import duration
 from chat import labels
 from chat.transcript import Change, Effect, Exchange, Line, Phase, Said, Step, Transcript
@@ -38,7 +39,16 @@ def load(session_id: UUID, start: int = 1, end: int | None = None) -> Transcript
     left = set(map(str, claiming.interrupted(session_id).values()))
     for exchange in told.exchanges:
         exchange.interrupted = exchange.run in left
+    if any(exchange.status == "running" for exchange in told.exchanges):
+        _add_draft(told, session_id)
     return told
+
+
+def _add_draft(told: Transcript, session_id: UUID) -> None:
+    draft = drafts.of_session(session_id)
+    for exchange in told.exchanges:
+        if draft is not None and exchange.run == str(draft.run) and not exchange.interrupted:
+            exchange.draft = json.loads(draft.body)
 
 
 def fold(rows: Iterable[tuple[int, str]], start: int = 1, end: int | None = None) -> Transcript:

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, StrictInt, StrictStr, ValidationError
 
 from agent.exceptions import Refused
+from agent.runs.drafts import Draft
 from agent.support.invalid import message
 from chat import strict_json
 
@@ -111,6 +112,12 @@ def interruption(before: UUID | None, now: UUID | None) -> list[str]:
         for run, is_interrupted in changes
         if run is not None
     ]
+
+
+def draft(draft: Draft) -> str:
+    """Returns the frame of a draft, whose stored body has the other fields."""
+    head = ephemeral("draft", run=str(draft.run), after=draft.seq)
+    return f"{head[:-1]},{draft.body[1:]}"
 
 
 def ephemeral(kind: str, **fields: Any) -> str:

@@ -78,9 +78,11 @@ class SocketViewer(Viewer):
             if self.window.is_full:
                 return
             if (frame := self.take()) is None:
-                if not await self.read():
-                    return
-                continue
+                if await self.read():
+                    continue
+                if (draft := self.take_draft()) is not None:
+                    await self._send(draft.body)
+                return
             self.window.sent(frame.seq, frame.size, self.loop.time())
             await self._send(frame.body)
             sent += 1

@@ -157,6 +157,40 @@ class Segment:
     says: str
 
 
+@dataclass(frozen=True, slots=True)
+class DraftStep:
+    """A step of a plan that the model still writes."""
+
+    number: int
+    tool: str
+    description: str
+    given: list[list[str]]  # name and text of each argument
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What the model writes at the moment: texts, none of them checked."""
+
+    message: str
+    details: str
+    started_at: str
+    title: str  # of the thoughts
+    thoughts: str
+    thinking_since: str
+    summary: str
+    steps: list[DraftStep]
+
+    @property
+    def is_written(self) -> bool:
+        return bool(self.summary or self.steps)
+
+
+# The steps of progress during which a draft is shown, where they are more than its own: the draft of a
+# plan stays until the plan is validated.
+DRAFT_STEPS = {"planning": ("planning", "validation")}
+DRAFTS_OF_ANSWER = ("completion", "memory")
+
+
 @dataclass(slots=True)
 class Exchange:
     """A message with its run."""
@@ -187,6 +221,7 @@ class Exchange:
     interrupted: bool = False  # nobody drives it at the moment
     duration_ms: int | None = None
     before: int = 0  # unfinished runs before it
+    draft: dict[str, Any] | None = None  # the fields of its frame
     ended: bool = False  # no event of it follows
     opinions: dict[str, Opinion] = field(default_factory=dict)  # by what they are about
     kind: str = "exchange"
@@ -210,6 +245,26 @@ class Exchange:
         return self.steps if self.tool_steps else []
 
     @property
+    def draft_of_plan(self) -> Draft | None:
+        return self._shown_draft(in_answer=False)
+
+    @property
+    def draft_of_answer(self) -> Draft | None:
+        """That of what is written beside or before the answer, in view with it."""
+        return self._shown_draft(in_answer=True)
+
+    def _shown_draft(self, *, in_answer: bool) -> Draft | None:
+        """Returns the draft while the step of progress runs in which it is written."""
+        if self.draft is None or self.status != "running":
+            return None
+        own = self.draft["phase"]
+        if (own in DRAFTS_OF_ANSWER) != in_answer:
+            return None
+        steps = DRAFT_STEPS.get(own, (own,))
+        runs = any(phase.key in steps and phase.state == "running" for phase in self.phases)
+        return _draft(self.draft) if runs else None
+
+    @property
     def shown_summary(self) -> str:
         """What the list of steps does not say itself."""
         says_all = all(step.description in self.summary for step in self.checklist)
@@ -223,7 +278,9 @@ class Exchange:
 
     @property
     def bar(self) -> list[Segment]:
-        timed = [(phase, phase.duration_ms) for phase in self.phases if phase.duration_ms]
+        # Without the parts of a phase, which it contains.
+        whole = [phase for phase in self.phases if phase.key == phase.step]
+        timed = [(phase, phase.duration_ms) for phase in whole if phase.duration_ms]
         total, segments, passed = sum(ms for _, ms in timed), [], 0
         for phase, ms in timed:
             start, passed = 1000 * passed // total, passed + ms
@@ -259,6 +316,25 @@ class Exchange:
         if self.interrupted:
             return labels.INTERRUPTED
         return queued(self.before) if self.status == "queued" else self.told
+
+
+def _draft(fields: dict[str, Any]) -> Draft:
+    text = fields["text"]
+    return Draft(
+        message=text["message"],
+        details=text["details"],
+        started_at=fields["started_at"],
+        title=text["thoughts"],
+        thoughts=fields["thoughts"],
+        thinking_since="" if fields["wrote_at"] else fields["thought_at"] or "",
+        summary=fields["summary"],
+        steps=[
+            DraftStep(number, step["tool"], step["description"], written["arguments"])
+            for number, (step, written) in enumerate(
+                zip(fields["steps"], text["steps"], strict=True), 1
+            )
+        ],
+    )
 
 
 @dataclass(slots=True)

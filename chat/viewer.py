@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from agent.event_log.follower import Follower
 from agent.event_log.times import now as timestamp
+from agent.runs import drafts
+from agent.runs.drafts import Draft
 from agent.support import database
 from chat import frames, snapshot
 from chat.connection_identity import NOT_THERE, ConnectionIdentity
@@ -25,7 +27,7 @@ class Notice:
     type: str
     body: str
     seq: int | None = None
-    run: Literal[None] = None  # a notice is of no run, also where it names one
+    run: UUID | None = None  # only of a draft
 
     @property
     def size(self) -> int:
@@ -46,6 +48,8 @@ class Viewer(Follower):
         self.close_code: int | None = None  # set when this viewer may not go on
         self._board_version: int | None = None  # none before `hello`
         self._interrupted: UUID | None = None  # the run that the client knows as interrupted
+        self._draft: Draft | None = None  # the newest one, sent or not
+        self._has_news_of_draft = False
 
     async def greet(self) -> None:
         """Queues `hello`, and `resync` when the cursor is beyond the log's end."""
@@ -60,6 +64,10 @@ class Viewer(Follower):
             self.cursor, state = await database.call(snapshot.snapshot, self.session)
             body = frames.ephemeral("resync", seq=self.cursor, snapshot=state)
             self.notices.append(Notice("resync", body, self.cursor))
+        if hello["active_run"] is not None:
+            draft = await database.call(drafts.of_session, self.session)
+            if draft is not None:
+                self.drafted(draft)
 
     def notify(self, kind: str, **fields: Any) -> None:
         self.notices.append(Notice(kind, frames.ephemeral(kind, **fields)))
@@ -67,6 +75,13 @@ class Viewer(Follower):
 
     def heartbeat(self) -> None:
         self.notify("heartbeat", timestamp=timestamp())
+
+    def take_draft(self) -> Notice | None:
+        """Returns the newest draft that was not taken yet, after the events that it was written after."""
+        if not self._has_news_of_draft or self._draft is None or self._draft.seq > self.cursor:
+            return None
+        self._has_news_of_draft = False
+        return Notice("draft", frames.draft(self._draft), run=self._draft.run)
 
     # -- called by the feed; none may block --------------------------------------------------------
 
@@ -86,6 +101,12 @@ class Viewer(Follower):
         self.notices.extend(Notice("interrupted", body) for body in bodies)
         self._interrupted = run
         self.wake()
+
+    def drafted(self, draft: Draft) -> None:
+        """The draft of the session's active run was written. What the client has not got is skipped."""
+        if draft.replaces(self._draft):
+            self._draft, self._has_news_of_draft = draft, True
+            self.wake()
 
     def tick(self, now: float) -> None:
         """Time has passed; `now` is on the event loop's clock."""

@@ -1,7 +1,9 @@
-"""Wake-ups between processes over Redis: how far each session's log is, and which runs were cancelled.
+"""Wake-ups between processes over Redis: how far each session's log is, which runs were cancelled, and
+which drafts were written.
 
-They carry no events: the process that receives one reads the log. What is lost is found by the looks at
-the database, so an outage of Redis costs time and nothing else. Without REDIS_URL there are none.
+They carry no events and no drafts: the process that receives one reads the database. What is lost is
+found by the looks at the database, so an outage of Redis costs time and nothing else. Without REDIS_URL
+there are none.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -21,6 +23,7 @@ from django.conf import settings
 from agent.event_log.events import EventType
 from agent.event_log.log import Committed
 from agent.runs import wake
+from agent.runs.drafts import Draft
 from agent.support.per_loop import PerLoop
 from agent.support.task_group import background_task
 
@@ -54,11 +57,18 @@ class Announcement:
 
 Listener = Callable[[Announcement], None]
 _listeners: list[Listener] = []
+DraftListener = Callable[[Mapping[UUID, UUID]], None]
+_draft_listeners: list[DraftListener] = []
 
 
 def listen(listener: Listener) -> None:
     """Has `listener` called, on the event loop, with what other processes committed."""
     _listeners.append(listener)
+
+
+def listen_to_drafts(listener: DraftListener) -> None:
+    """Has `listener` called likewise, with the runs whose drafts other processes wrote, by session."""
+    _draft_listeners.append(listener)
 
 
 def unlisten(listener: Listener) -> None:
@@ -73,6 +83,7 @@ class Wakeups:
         self._layer = get_channel_layer()
         self._announced: dict[UUID, Announcement] = {}  # the latest of each session
         self._cancelled: set[tuple[UUID, UUID]] = set()
+        self._drafted: set[tuple[UUID, UUID]] = set()
         self._waiting = asyncio.Event()  # set when there is something to send
         self._received_at = float("-inf")
         self._away = False
@@ -104,16 +115,22 @@ class Wakeups:
                 self._cancelled.add((session, frame.run))
         self._waiting.set()
 
+    def add_drafts(self, written: Sequence[Draft]) -> None:
+        self._drafted.update((draft.session, draft.run) for draft in written)
+        self._waiting.set()
+
     async def _keep_announcing(self) -> None:
         while True:
             await self._waiting.wait()
             self._waiting.clear()
             announced, self._announced = self._announced, {}
             cancelled, self._cancelled = self._cancelled, set()
+            drafted, self._drafted = self._drafted, set()
             try:
                 await self._send(
                     news=[_packed(item) for item in announced.values()],
-                    cancelled=[[session.hex, run.hex] for session, run in cancelled],
+                    cancelled=_packed_runs(cancelled),
+                    drafted=_packed_runs(drafted),
                 )
             except _away_errors() as error:  # dropped: other processes find it in the database
                 self._lost(error)
@@ -181,6 +198,9 @@ class Wakeups:
                 listener(announced)
         for session, run in message.get("cancelled", ()):
             wake.interrupt(UUID(session), UUID(run))
+        if drafted := {UUID(session): UUID(run) for session, run in message.get("drafted", ())}:
+            for draft_listener in _draft_listeners:
+                draft_listener(drafted)
 
     async def _forget_connections(self) -> None:
         with contextlib.suppress(*_away_errors()):
@@ -198,6 +218,10 @@ class Wakeups:
         if self._away:
             self._away = False
             logger.info("Redis is back")
+
+
+def _packed_runs(runs: Iterable[tuple[UUID, UUID]]) -> list[list[str]]:
+    return [[session.hex, run.hex] for session, run in runs]
 
 
 def _packed(announced: Announcement) -> list[Any]:
@@ -229,3 +253,9 @@ def on_commit(committed: Committed) -> None:
     """Listens to `agent.event_log.log`."""
     if (wakeups := start()) is not None:
         wakeups.add(committed)
+
+
+def on_drafts(written: Sequence[Draft]) -> None:
+    """Listens to `agent.runs.drafts`."""
+    if written and (wakeups := start()) is not None:
+        wakeups.add_drafts(written)

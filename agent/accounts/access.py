@@ -37,19 +37,23 @@ def role_in(user: User | AnonymousUser, project: Project) -> Role | None:
     return Role(roles[0]) if roles else None
 
 
-_PROJECT_OF_SESSION = """
-SELECT agent_project.id FROM agent_chatsession
-JOIN agent_project ON agent_project.id = agent_chatsession.project_id
-WHERE agent_chatsession.id = %s AND (agent_project.owner_id = %s OR EXISTS (
-    SELECT 1 FROM agent_membership WHERE project_id = agent_project.id AND user_id = %s
-))
+_ROLE_IN_SESSION = """
+SELECT project.id, CASE WHEN project.owner_id = %s THEN 'owner' ELSE membership.role END
+FROM agent_chatsession session
+JOIN agent_project project ON project.id = session.project_id
+LEFT JOIN agent_membership membership
+ON membership.project_id = project.id AND membership.user_id = %s
+WHERE session.id = %s AND (project.owner_id = %s OR membership.id IS NOT NULL)
 """
 
 
-def project_of_session(user_id: int, session_id: UUID) -> UUID | None:
-    """Applies the rule of `projects_of` to one session. Does not check that the user is active."""
-    found = raw_sql.column(_PROJECT_OF_SESSION, session_id, user_id, user_id)
-    return UUID(str(found[0])) if found else None
+def role_in_session(user_id: int, session_id: UUID) -> tuple[UUID, Role] | None:
+    """Returns the project of a session and the user's role in it; None if the user has none.
+
+    Applies the rules of `projects_of` and `role_in`. Does not check that the user is active.
+    """
+    found = raw_sql.rows(_ROLE_IN_SESSION, user_id, user_id, session_id, user_id)
+    return (UUID(str(found[0][0])), Role(found[0][1])) if found else None
 
 
 def viewable(pairs: Iterable[tuple[int, UUID]]) -> set[tuple[int, UUID]]:

@@ -18,10 +18,10 @@ from agent.batch.items import Item, Notice, Unread
 from agent.batch.outputs import Output
 from agent.batch.tally import Tally
 from agent.engine import local, sweep
-from agent.event_log import events, log
+from agent.event_log import events, log, positions
 from agent.event_log.follower import follow
 from agent.exceptions import Refused
-from agent.models import ApprovalMode, ChatSession, Event, Project, Run
+from agent.models import ApprovalMode, ChatSession, Project, Run
 from agent.runs import approvals, ending, runs
 from agent.support import database
 from agent.support.task_group import run_together
@@ -175,7 +175,7 @@ class Batch:
         ).first()
         if known is None:
             return session.last_seq
-        return Event.objects.filter(session=session, run=known).earliest("seq").seq - 1
+        return positions.start_of(known)
 
     async def _start(self, item: Item, session: UUID, after: int) -> Run:
         """Starts the item's run, or returns the run of an earlier invocation."""

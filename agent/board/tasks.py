@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -93,12 +94,19 @@ def tasks_json(tasks: Sequence[Task]) -> list[dict[str, Any]]:
     """Returns the tasks as JSON for `change` events. Dependencies on deleted tasks are included:
     deleting a task changes no other task.
     """
-    needed: dict[UUID, list[str]] = {task.pk: [] for task in tasks}
-    pairs = _edges.objects.filter(from_task__in=needed)
-    # Sorted here: to save itself the sorting, SQLite would read the whole table in order.
-    for _, from_id, to_id in sorted(pairs.values_list("pk", "from_task_id", "to_task_id")):
-        needed[from_id].append(str(to_id))
+    needed = _needed(tasks)
     return [_json(task, needed[task.pk]) for task in tasks]
+
+
+def _needed(tasks: Sequence[Task]) -> dict[UUID, list[str]]:
+    needed: dict[UUID, list[str]] = {task.pk: [] for task in tasks}
+    if needed:
+        where = f"from_task_id IN ({','.join(['%s'] * len(needed))})"
+        # Sorted here: to save itself the sorting, SQLite would read the whole table in order.
+        edges = raw_sql.select(_edges, where, *needed)
+        for edge in sorted(edges, key=attrgetter("pk")):
+            needed[edge.from_task_id].append(str(edge.to_task_id))
+    return needed
 
 
 def _json(task: Task, depends_on: list[str]) -> dict[str, Any]:
@@ -125,16 +133,23 @@ def create_task(
     priority: str = Task.Priority.MEDIUM,
     parent: Task | None = None,
     depends_on: Sequence[Task] = (),
+    positions: Sequence[int] | None = None,
 ) -> tuple[Task, Change]:
     item = NewTask(title, description, priority, parent, tuple(depends_on))
-    tasks, changes = create_tasks(project_id=project_id, items=[item])
+    tasks, changes = create_tasks(project_id=project_id, items=[item], positions=positions)
     return tasks[0], changes[0]
 
 
-def create_tasks(*, project_id: UUID, items: Sequence[NewTask]) -> tuple[list[Task], list[Change]]:
-    """Creates the tasks in this order at the end of the board."""
-    end = _end(project_id)
-    tasks = [_new(project_id, item, end + index * rules.GAP) for index, item in enumerate(items)]
+def create_tasks(
+    *, project_id: UUID, items: Sequence[NewTask], positions: Sequence[int] | None = None
+) -> tuple[list[Task], list[Change]]:
+    """Creates the tasks in this order, at `positions` or at the end of the board."""
+    if positions is None:
+        end = _end(project_id)
+        positions = [end + index * rules.GAP for index in range(len(items))]
+    tasks = [
+        _new(project_id, item, position) for item, position in zip(items, positions, strict=True)
+    ]
     edges = [
         _edges(from_task=tasks[index], to_task=needed)
         for index, item in enumerate(items)
@@ -182,7 +197,8 @@ def update_task(
         rules.set_dependencies(task, depends_on)
     if position is not None:
         task.position = rules.place(task, position)
-    return task, _save(task, before)
+    needed = before["depends_on"] if depends_on is None else _needed([task])[task.pk]
+    return task, _save(task, before, _json(task, needed))
 
 
 def move_task(
@@ -262,15 +278,13 @@ def restore_task(*, task: Task) -> tuple[Task, Change]:
 
 def _locked(task: Task) -> Task:
     """Returns the task read again, with its row locked until the transaction ends."""
-    row: Task = Task.all_objects.select_for_update().get(pk=task.pk)
-    return row
+    return raw_sql.get(Task, task.pk, lock=True)
 
 
-def _save(task: Task, before: Mapping[str, Any]) -> Change | None:
-    after = task_json(task)
+def _save(task: Task, before: Mapping[str, Any], after: Mapping[str, Any]) -> Change | None:
     if after == before:
         return None
-    task.save(update_fields=[*PLAIN_FIELDS, "title_key", "parent", "position", "updated_at"])
+    raw_sql.save(task, *PLAIN_FIELDS, "title_key", "parent", "position", "updated_at")
     if task.deleted_at is None:
         search_index.put([_entry(task)])
     return Change("task", task.pk, "updated", before, after)

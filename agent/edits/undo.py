@@ -10,13 +10,14 @@ from uuid import UUID
 
 from django.db import transaction
 
-from agent.board import tasks
+from agent.board import projects, tasks
 from agent.change import Change
 from agent.edits import manual_changes
 from agent.event_log import events
 from agent.exceptions import Refused, ToolFailed
 from agent.memory import memories
-from agent.models import ChatSession, Event, Memory, MemoryRevision, Task
+from agent.models import ChatSession, Event, Memory, MemoryRevision, Project, Task
+from agent.models.base import literals
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -33,7 +34,8 @@ async def undo(session: UUID, user: User, seqs: Sequence[int]) -> None:
 
 def change_seqs(session: UUID, run: UUID) -> list[int]:
     """Returns the `seq` of each change that the run made."""
-    changes = Event.objects.filter(session=session, run=run, type=events.EventType.CHANGE)
+    is_change = {"type__in": literals(events.EventType.CHANGE)}  # by the index of changes
+    changes = Event.objects.filter(session=session, run=run, **is_change)
     return list(changes.order_by("seq").values_list("seq", flat=True))
 
 
@@ -41,11 +43,16 @@ def _undo_events(
     session_id: UUID, user: User, seqs: Sequence[int]
 ) -> tuple[None, Sequence[Change]]:
     session = ChatSession.objects.get(pk=session_id)
+    return None, undo_changes(session.project_id, changes_at(session_id, seqs), by_id=user.pk)
+
+
+def changes_at(session: UUID, seqs: Sequence[int]) -> list[Change]:
+    """Returns the changes in the events `seqs` of the session's log, oldest first. Raises `Refused`."""
     bodies = Event.objects.filter(session=session, type=events.EventType.CHANGE, seq__in=seqs)
     changes = [_as_change(body) for body in bodies.order_by("seq").values_list("body", flat=True)]
     if not changes or len(changes) != len(set(seqs)):
         raise Refused("not_found", "There is no such change.")
-    return None, undo_changes(session.project_id, changes, by_id=user.pk)
+    return changes
 
 
 def _as_change(body: str) -> Change:
@@ -71,6 +78,8 @@ def undo_change(
     Raises Refused: `not_found` if the object is not in the project, `stale_change` if a field that
     the change wrote was changed afterwards.
     """
+    if change.object in _UPDATES:
+        return _undo_update(project_id, change)
     operations = _TASK if change.object == "task" else _MEMORY
     row = operations.model.all_objects.filter(pk=change.id, project_id=project_id).first()
     if row is None:
@@ -78,9 +87,9 @@ def undo_change(
     try:
         inverse = _undo(operations, row, change, _Author(run_id, by_id))
     except ToolFailed as error:
-        raise _stale(row, str(error)) from None
+        raise _stale(row.title, str(error)) from None
     if inverse is None:
-        raise _stale(row, "There is nothing left to undo.")
+        raise _stale(row.title, "There is nothing left to undo.")
     return inverse
 
 
@@ -123,18 +132,37 @@ def _undo(
 
 
 def _old_values(row: Task | Memory, now: Mapping[str, Any], change: Change) -> dict[str, Any]:
-    """Returns the changed fields with their values before the change.
+    """Returns the changed fields with their values before the change. Raises Refused."""
+    if row.deleted_at is not None:
+        raise _stale(row.title, "It is deleted.")
+    return _values_before(row.title, now, change)
 
-    Raises Refused if one of them no longer has the value that the change gave it.
-    """
+
+def _values_before(title: str, now: Mapping[str, Any], change: Change) -> dict[str, Any]:
+    """Raises Refused if a changed field no longer has the value that the change gave it."""
     before, after = change.before or {}, change.after or {}
     changed = [name for name in after if not _equal(before.get(name), after[name])]
-    if row.deleted_at is not None:
-        raise _stale(row, "It is deleted.")
     for name in changed:
         if not _equal(now[name], after[name]):
-            raise _stale(row, f"Its {name.replace('_', ' ')} has a new value.")
+            raise _stale(title, f"Its {name.replace('_', ' ')} has a new value.")
     return {name: before[name] for name in changed}
+
+
+def _undo_update(project_id: UUID, change: Change) -> Change:
+    """Undoes a change of the project or of the title of one of its sessions."""
+    row: Any
+    if change.object == "project":
+        row = Project.objects.filter(pk=project_id, id=change.id).first()
+    else:
+        row = ChatSession.objects.filter(pk=change.id, project=project_id).first()
+    if row is None:
+        raise Refused("not_found", f"This {change.object} no longer exists.")
+    json, update = _UPDATES[change.object]
+    now = json(row)
+    inverse = update(row.pk, _values_before(now["title"], now, change))
+    if inverse is None:
+        raise _stale(now["title"], "There is nothing left to undo.")
+    return inverse
 
 
 def _equal(left: Any, right: Any) -> bool:
@@ -144,8 +172,8 @@ def _equal(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-def _stale(row: Task | Memory, reason: str) -> Refused:
-    return Refused("stale_change", f"“{row.title}” has changed since. {reason}")
+def _stale(title: str, reason: str) -> Refused:
+    return Refused("stale_change", f"“{title}” has changed since. {reason}")
 
 
 def _update_task(task: Task, fields: Mapping[str, Any], by: _Author) -> Change | None:
@@ -161,7 +189,7 @@ def _tasks(task: Task, ids: Sequence[str]) -> list[Task]:
     """Returns the tasks with these ids. A task may also be linked to deleted tasks."""
     rows = Task.all_objects.filter(project_id=task.project_id).in_bulk(map(UUID, ids))
     if len(rows) != len(ids):
-        raise _stale(task, "A task that it was linked to no longer exists.")
+        raise _stale(task.title, "A task that it was linked to no longer exists.")
     return [rows[UUID(key)] for key in ids]
 
 
@@ -191,6 +219,18 @@ _MEMORY = _Operations(
     restore=_restore,
     update=_update_memory,
 )
+
+
+_UPDATES: Mapping[str, tuple[Callable[[Any], Mapping[str, Any]], Callable[..., Change | None]]] = {
+    "project": (
+        projects.project_json,
+        lambda key, values: projects.update_project(project_id=key, **values),
+    ),
+    "session": (
+        projects.session_json,
+        lambda key, values: projects.rename_session(session_id=key, **values),
+    ),
+}
 
 
 # -- from a memory's history -----------------------------------------------------------------------

@@ -19,12 +19,13 @@ from agent.engine import process_identity
 from agent.engine.admission import Admission
 from agent.engine.concurrency import ConcurrencyLimit
 from agent.engine.sweep import log_database_errors
-from agent.event_log import log
+from agent.event_log import events, log
 from agent.exceptions import AgentError, Fenced, RunTimeout
 from agent.llm.base import Model
 from agent.llm.factory import open_model
 from agent.models import Run
 from agent.pipeline import phases
+from agent.plans import estimates
 from agent.runs import claiming, ending, wake
 from agent.runs.approvals import Parked
 from agent.runs.claiming import Claimed
@@ -57,6 +58,7 @@ class Runner:
         self._run_tasks: dict[UUID, tuple[UUID, asyncio.Task[None]]] = {}  # by session: run, task
         self._woken: set[UUID] = set()  # sessions woken while their task runs
         self._renewer: asyncio.Task[None] | None = None
+        self._is_stopped = False
 
     # -- from any thread ---------------------------------------------------------------------------
 
@@ -75,9 +77,9 @@ class Runner:
 
     async def stop(self) -> None:
         """Stops all runs where they are and hands them over; another process continues at once."""
+        self._is_stopped = True  # a late wake-up must begin nothing
         if self._renewer is not None:
             self._renewer.cancel()
-        self._woken.clear()
         sessions = list(self._session_tasks)
         run_tasks = [task for _, task in self._run_tasks.values()]
         await _cancel([*self._session_tasks.values(), *run_tasks])
@@ -101,7 +103,7 @@ class Runner:
 
     def begin(self, session: UUID) -> None:
         """Starts executing the session's runs; returns at once."""
-        if self._sessions is not None and session not in self._sessions:
+        if self._is_stopped or (self._sessions is not None and session not in self._sessions):
             return
         if session in self._session_tasks:
             self._woken.add(session)
@@ -154,69 +156,84 @@ class Runner:
 
     async def _execute_session(self, session: UUID) -> None:
         """Executes the session's runs, one after the other, until there is none to claim."""
-        while await self._admit(session):
-            claimed = None
+        is_woken = True
+        while await self._admit(session, is_woken):
+            begun, is_woken = None, False
             self._woken.discard(session)  # the claim sees everything committed until now
             try:
-                claimed = await self._claim(session)
-                if claimed is None:
+                begun = await self._claim(session)
+                if begun is None:
                     return
-                await self._execute_apart(claimed)
+                await self._execute_apart(session, *begun)
             finally:
-                self.limit.release(used=claimed is not None)
+                self.limit.release(used=begun is not None)
 
-    async def _admit(self, session: UUID) -> bool:
-        """Waits for a place below the limit; False when the session has nothing to execute."""
-        if self.limit.try_acquire():
+    async def _admit(self, session: UUID, is_woken: bool) -> bool:
+        """Waits for a place below the limit; False when the session has nothing to execute.
+
+        A session that was just woken probably has something: a claim finds that out.
+        """
+        if is_woken and self.limit.try_acquire():
             return True
+        self._woken.discard(session)  # the query sees everything committed until now
         pending, user = await database.call(claiming.next_user, session)
         if pending:
             await self.limit.acquire(user)
         return pending
 
-    async def _claim(self, session: UUID) -> Claimed | None:
-        claim = self._loop.create_task(claiming.claim(session, self._owner))
+    async def _claim(self, session: UUID) -> tuple[Model, Recorder] | None:
+        """Claims and begins a run of the session; returns the model and the recorder for the rest."""
+        history = estimates.cached_history()
+        if history is None:
+            history = await database.call(estimates.history)
+        model = self._model or open_model()
+        recorders: list[Recorder] = []  # the last one: the claim may be repeated
+
+        def begin(claimed: Claimed) -> list[events.Event]:
+            model.usage.set(claimed.run.usage)
+            recorders.append(Recorder(claimed, model.usage))
+            return phases.begin(model, recorders[-1], history)
+
+        claim = self._loop.create_task(claiming.claim(session, self._owner, begin))
         try:
-            return await asyncio.shield(claim)
+            claimed = await asyncio.shield(claim)
         except asyncio.CancelledError:
             # Otherwise the claim commits after the hand-over, and the run stays unexecuted until its
             # lease ends.
             await asyncio.wait([claim], timeout=STOP_TIMEOUT)
             raise
+        return (model, recorders[-1]) if claimed else None
 
-    async def _execute_apart(self, claimed: Claimed) -> None:
+    async def _execute_apart(self, session: UUID, model: Model, recorder: Recorder) -> None:
         """Executes in a task of its own: cancelling that one does not end the session's task."""
-        session = claimed.run.session_id
-        task = background_task(self._execute(claimed))
-        self._run_tasks[session] = claimed.run.pk, task
+        task = background_task(_execute(model, recorder))
+        self._run_tasks[session] = recorder.run.pk, task
         try:
             await asyncio.wait([task])
         finally:
             del self._run_tasks[session]
 
-    async def _execute(self, claimed: Claimed) -> None:
-        """The one `try` on top of a run: every error ends it, unless it was taken away or parked."""
-        model = self._model or open_model()
-        model.usage.set(claimed.run.usage)
-        recorder = Recorder(claimed, model.usage)
-        try:
-            await _within_timeout(phases.execute(model, claimed, recorder))
-        except (Fenced, Parked):
-            return
-        except asyncio.CancelledError:
-            await database.call(ending.keep_usage, claimed.run, model.usage.as_json())
-            raise
-        except AgentError as error:
-            await _fail(claimed, recorder, error)
-        except Exception:
-            logger.exception("Run %s failed with an unexpected error", claimed.run.pk)
-            await _fail(claimed, recorder, AgentError("An unexpected error occurred."))
+
+async def _execute(model: Model, recorder: Recorder) -> None:
+    """The one `try` on top of a run: every error ends it, unless it was taken away or parked."""
+    try:
+        await _within_timeout(phases.execute(model, recorder))
+    except (Fenced, Parked):
+        return
+    except asyncio.CancelledError:
+        await database.call(ending.keep_usage, recorder.run, model.usage.as_json())
+        raise
+    except AgentError as error:
+        await _fail(recorder, error)
+    except Exception:
+        logger.exception("Run %s failed with an unexpected error", recorder.run.pk)
+        await _fail(recorder, AgentError("An unexpected error occurred."))
 
 
-async def _fail(claimed: Claimed, recorder: Recorder, error: AgentError) -> None:
-    claimed.run.usage = recorder.usage.as_json()
+async def _fail(recorder: Recorder, error: AgentError) -> None:
+    recorder.run.usage = recorder.usage.as_json()
     with contextlib.suppress(Fenced):
-        await ending.fail(claimed.run, claimed.fence, error, recorder.failures(str(error)))
+        await ending.fail(recorder.run, recorder.fence, error, recorder.failures(str(error)))
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

@@ -160,8 +160,15 @@ class _Write:
         self.entries = entries
         self.apart = apart
         self.batch = Batch()
-        self.projects, self.last_seq = _lock_sessions({entry.session for entry in entries})
-        self.attempts = _attempts_of({entry.fence.run for entry in entries if entry.fence})
+        self.projects: dict[UUID, UUID] = {}
+        self.last_seq: dict[UUID, int] = {}
+        self.attempts: dict[UUID, int] = {}
+        runs = {entry.fence.run for entry in entries if entry.fence}
+        for key, project, number in _lock({entry.session for entry in entries}, runs):
+            if project is None:
+                self.attempts[key] = number
+            else:
+                self.projects[key], self.last_seq[key] = UUID(str(project)), number
 
     def all(self) -> Batch:
         for entry in self.entries:
@@ -230,33 +237,39 @@ class _Write:
             self.batch.boards[session] = project, versions[project]
 
 
-def _lock_sessions(ids: set[UUID]) -> tuple[dict[UUID, UUID], dict[UUID, int]]:
-    """Locks the sessions in the order of their ids; returns their projects and last numbers.
+def _lock(sessions: set[UUID], runs: set[UUID]) -> list[tuple[Any, ...]]:
+    """Locks the sessions; returns (id, project, last number) of each, and (id, None, attempt) of each run.
 
-    Deleted sessions are missing in the result.
+    Deleted ones are missing in the result.
     """
-    lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
-    query = "SELECT id, project_id, last_seq FROM agent_chatsession WHERE id IN {} ORDER BY id"
-    rows = _select(query + lock, ids)
-    projects = {session: UUID(str(project)) for session, project, _ in rows}
-    return projects, {session: last_seq for session, _, last_seq in rows}
+    if not connection.features.has_select_for_update:  # the transaction has the whole database
+        if not runs:
+            return _select(_SESSIONS, sessions)
+        return _select(f"{_SESSIONS} UNION ALL {_ATTEMPTS}", sessions, runs)
+    # In the order of the ids, against deadlocks. The attempts in a statement of their own: it sees
+    # what others committed while this one waited for its locks.
+    locked = _select(f"{_SESSIONS} ORDER BY id FOR UPDATE", sessions)
+    return locked + (_select(_ATTEMPTS, runs) if runs else [])
+
+
+_SESSIONS = "SELECT id, project_id, last_seq FROM agent_chatsession WHERE id IN {}"
+_ATTEMPTS = "SELECT id, NULL, attempt FROM agent_run WHERE id IN {}"
 
 
 def _attempts_of(runs: set[UUID]) -> dict[UUID, int]:
-    return dict(_select("SELECT id, attempt FROM agent_run WHERE id IN {}", runs))
+    return {run: attempt for run, _, attempt in _select(_ATTEMPTS, runs)}
 
 
 # Raw SQL, since these statements make up most of the cost of an event.
 
 
-def _select(query: str, ids: set[UUID]) -> list[tuple[Any, ...]]:
-    """Returns the rows of `query` for `ids`. Its first column is the id."""
-    if not ids:
-        return []
+def _select(query: str, *ids: set[UUID]) -> list[tuple[Any, ...]]:
+    """Returns the rows of `query`, which has a list for each of `ids`. Its first column is an id."""
     to_key = _key_function()
-    of_key = {to_key(value): value for value in ids}
+    of_key = {to_key(value): value for value in chain(*ids)}
+    places = [f"({','.join(['%s'] * len(of_list))})" for of_list in ids]
     with connection.cursor() as cursor:
-        cursor.execute(query.format(f"({','.join(['%s'] * len(of_key))})"), list(of_key))
+        cursor.execute(query.format(*places), list(of_key))
         return [(of_key[key], *others) for key, *others in cursor.fetchall()]
 
 

@@ -42,5 +42,14 @@ def register_step(name: str) -> str:
     return name
 
 
+# Between the name of a progress step and the id of a part of it, in the row of its result.
+PART = ":"
+
+
+def is_part(name: str) -> bool:
+    """Tells whether the row of a result with this name is of a part of a phase."""
+    return PART in name
+
+
 def is_known(step: str) -> bool:
     return step in _steps

@@ -32,6 +32,7 @@ TOOLS = {
     "create_task": ("Creating", "task", "tasks"),
     "create_tasks": ("Creating", "task", "tasks"),
     "update_task": ("Changing", "task", "tasks"),
+    "edit_tasks": ("Changing", "task", "tasks"),
     "change_task_status": ("Changing", "task", "tasks"),
     "delete_task": ("Deleting", "task", "tasks"),
     "create_memory": ("Saving", "memory", "memories"),
@@ -131,7 +132,7 @@ def done(ms: int, statuses: Sequence[str] = (), objects: Collection[str] = ()) -
     `statuses`: of the steps that call a tool; `objects`: the kind of each object that changed.
     """
     tasks = sum(kind == "task" for kind in objects)
-    memories = len(objects) - tasks
+    memories = sum(kind == "memory" for kind in objects)
     parts = [f"Done in {duration(ms)}"]
     if statuses:
         parts.append(_outcome(statuses))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from agent.exceptions import BudgetExceeded
 from agent.llm.fitting import Fitted, Prompt, fit
@@ -17,15 +19,23 @@ MARGIN = 1.1  # how much longer a prompt may be than estimated
 
 @dataclass(slots=True)
 class Attempts:
-    """`left_out`: filled with what is not in the prompt that was sent last, by verb."""
+    """Of the prompt that was sent last, by verb: `left_out` is filled with what is not in it, `shown` with
+    its context; {} if the server cut the prompt.
+    """
 
     prompt: Prompt
     window: Window
     model: str
     left_out: dict[str, str]
+    shown: dict[str, Mapping[str, Any]]
     _sent: Fitted | None = field(default=None, init=False)
     _refusal: BudgetExceeded | None = field(default=None, init=False)  # of what was sent last
     _refusals: int = field(default=0, init=False)
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Returns about how many tokens were sent last."""
+        return self.window.real(self._sent.tokens) if self._sent else 0
 
     async def turns(self) -> list[dict[str, str]]:
         """Returns the turns for the next attempt. Raises BudgetExceeded when they cannot be short enough."""
@@ -39,6 +49,7 @@ class Attempts:
             raise self._too_long(fitted)
         self._sent, self._refusal = fitted, None
         self._tell(fitted)
+        self.shown[self.prompt.verb] = fitted.context
         return fitted.turns
 
     def room(self, limit: int) -> int:
@@ -76,6 +87,7 @@ class Attempts:
         if not self.window.counted(tokens, self._sent.tokens):
             return False
         self._note(BudgetExceeded("The model's server cut the prompt.", tokens))
+        self.shown[self.prompt.verb] = {}
         self.left_out[self.prompt.verb] = (
             f"The model's server cut the prompt to {tokens:,} tokens: the answer may miss something"
         )

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
+
+from pydantic import TypeAdapter
+
+from agent.llm.writing import Watch
 
 # The limits of tasks in a context. A context at a limit may omit tasks of the board.
 OPEN_TASKS = 100
 COMPLETED_TASKS = 20
+# Tasks and memories that are counted. A context with this number may have more.
+MAX_COUNTED = 1_000
 # Characters of an earlier message that stand in a context; a longer one is cut.
 MESSAGE_CHARACTERS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryMessage:
-    """An earlier message. `role`: "user" or "assistant"."""
+    """An earlier message. `role`: "user" or "assistant"; `number`: of its message in the session."""
 
     role: str
     content: str
+    at: str = ""  # e.g. 2026-03-04 09:30
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,26 @@ class MemoryBrief:
     title: str
     content: str
     kind: str
-    changed: str = ""
+    changed: str = ""  # the minute, e.g. 2026-03-04 09:30
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRequest:
+    """A call of a tool that reads, which a model asks for before it plans. Not validated."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a `ReadRequest` returned before the plan: data. `title`: in words, for the person."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    title: str
+    result: Mapping[str, Any] | None = None
+    error: str = ""  # why there is no result
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +92,26 @@ class Context:
     recent_memories: tuple[MemoryBrief, ...] = ()
     focus: TaskBrief | None = None  # the task that the message or its session is about
     extra: str = ""  # the `project_context` of a library call
+    readings: tuple[Reading, ...] = ()  # what was read before the plan, in order
+    reads_left: int = 0  # how many reading calls the next plan may ask for, instead of steps
+    today: str = ""  # day and time, in words
+    # How many tasks the board has by status, and "memories"; each at most `MAX_COUNTED`.
+    counts: Mapping[str, int] = field(default_factory=dict)
+    after: Context | None = None  # the same after the steps of the plan
+    after_steps: bool = False  # it is from after steps of this message's plan
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        values: dict[str, Any] = _context.dump_python(self)
+        return values
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> Context:
+        """Returns the context from the value of `as_json`, also after it was stored as JSON."""
+        return _context.validate_python(values)
+
+
+# Not `asdict`, which takes milliseconds for a full board.
+_context = TypeAdapter(Context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +125,7 @@ class Analysis:
     search: str = ""  # words to look for in the memory, beside those of the message
     # Whether the person tells something worth remembering; None when the model does not say.
     tells: bool | None = None
+    read_first: tuple[ReadRequest, ...] = ()  # what has to be read before the plan
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # one instance per tool, hashed by identity
@@ -91,6 +136,7 @@ class ToolSpec:
     description: str
     parameters: dict[str, Any]
     result: dict[str, Any]
+    reads: bool = False  # it only reads, and may be called before the plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,15 +209,20 @@ class Usage:
 class Model(Protocol):
     """A model for one run. Every method may raise `ModelError` and adds to `usage`.
 
-    `left_out`: what the last prompt of a method did not contain for lack of room, as a sentence for the
-    person, by the method's name. Its reader removes it.
+    By a method's name, of its last prompt: `left_out` has what it did not contain for lack of room, as a
+    sentence for the person; `shown` the context as the prompt had it, if the model was not shown all of
+    it. Their readers remove them. `watch` is told how far each call is, by a model that knows.
     """
 
     name: str
     usage: Usage
     left_out: dict[str, str]
+    watch: Watch | None
+    shown: dict[str, Mapping[str, Any]]
 
-    async def analyze(self, context: Context) -> Analysis: ...
+    async def analyze(self, context: Context, tools: Sequence[ToolSpec] = ()) -> Analysis:
+        """`tools`: those that the plan may use. Without them nothing can be read before the plan."""
+        ...
 
     async def plan(
         self,
@@ -180,7 +231,11 @@ class Model(Protocol):
         tools: Sequence[ToolSpec],
         revise: Revise | None = None,
     ) -> dict[str, Any]:
-        """Returns the plan as JSON, not validated: `{"summary": ..., "steps": [...]}`."""
+        """Returns the plan as JSON, not validated: `{"summary": ..., "steps": [...]}`.
+
+        Instead of steps it may have `read_first`: a list of `{"tool": ..., "arguments": ...}`, at most
+        `context.reads_left`. Then it is asked again, with the readings in the context.
+        """
         ...
 
     def answer(

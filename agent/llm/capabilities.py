@@ -32,6 +32,8 @@ EXPIRY = 1800.0
 class Capabilities:
     usage_in_streams: bool = True
     streams: bool = True
+    streams_json: bool = True  # structured answers too
+    has_streamed_json: bool = False
     system_role: bool = True
     window: Window = field(default_factory=Window)
     options: Options = field(default_factory=Options)

@@ -29,7 +29,7 @@ from agent.llm.connections import client_of
 from agent.llm.errors import RequestFailed, Server
 from agent.llm.fitting import Prompt, Turn
 from agent.llm.options import LIMIT
-from agent.llm.streams import AnswerStream, EventStream
+from agent.llm.streams import AnswerStream, BrokenStream, EventStream
 from agent.llm.structured_output import (
     Mismatch,
     Question,
@@ -37,6 +37,7 @@ from agent.llm.structured_output import (
     validated,
     without_system,
 )
+from agent.llm.writing import Watch, Writing
 
 T = TypeVar("T")
 Record = Callable[[JsonMode, str], None]  # of a mode and the name of a schema
@@ -71,7 +72,8 @@ class ModelClient:
     """Calls one model of one server and counts its usage.
 
     `timeout`: in seconds; `context`: the size of the window in the settings, in tokens, 0 if not set.
-    `left_out`: what the last prompt of each verb does not contain, in words.
+    `left_out`: what the last prompt of each verb does not contain, in words; `shown`: the context as that
+    prompt has it. `watch` is told of each call.
     """
 
     server: Server
@@ -79,6 +81,8 @@ class ModelClient:
     context: int = 0
     usage: Usage = field(default_factory=Usage)
     left_out: dict[str, str] = field(default_factory=dict)
+    shown: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    watch: Watch | None = None
 
     async def structured(self, question: Question, validate: Validator[T]) -> T:
         """Returns the answer as `validate` converts it. All retries together take at most `timeout`."""
@@ -152,7 +156,7 @@ class ModelClient:
 
     def _attempts(self, prompt: Prompt) -> Attempts:
         window = capabilities.of(self.server).window
-        return Attempts(prompt, window, self.server.model, self.left_out)
+        return Attempts(prompt, window, self.server.model, self.left_out, self.shown)
 
     async def _fitting(self, attempts: Attempts, ask: Callable[[list[Turn]], Awaitable[T]]) -> T:
         """Asks with a prompt that fits, and with a shorter one if the server refuses its length."""
@@ -199,7 +203,9 @@ class ModelClient:
             try:
                 message = await self._message(question, mode)
             except RequestFailed as failed:
-                if record := await self._downgrade(failed, mode, retries):
+                if mode is JsonMode.TEXT and self._give_up_stream(failed):
+                    records.clear()  # not the modes were refused
+                elif record := await self._downgrade(failed, mode, retries):
                     records.append(record)
                     mode = JsonMode(mode + 1)
             else:
@@ -226,14 +232,31 @@ class ModelClient:
             return known.server_error
         return None
 
+    def _give_up_stream(self, failed: RequestFailed) -> bool:
+        """Tells whether the server may have refused the stream in unknown words."""
+        known = capabilities.of(self.server)
+        streamed = known.streams and known.streams_json
+        if failed.status not in (400, 422) or not streamed or known.has_streamed_json:
+            return False
+        known.streams_json = False
+        return True
+
     async def _message(self, question: Question, mode: JsonMode) -> Mapping[str, Any]:
         """Asks once; returns the message of the first choice."""
         attempts = self._attempts(question.prompt_for(mode))
-        answer = await self._complete(attempts, question.fields(mode))
+        answer = await self._structured(attempts, question.fields(mode))
         if self._learn_reasoning(responses.is_cut_while_reasoning(answer)):
-            answer = await self._complete(attempts, question.fields(mode))
+            answer = await self._structured(attempts, question.fields(mode))
         self._learn_reasoning(responses.reasons(answer))
         return responses.message_of(answer, self.server)
+
+    async def _structured(self, attempts: Attempts, fields: dict[str, Any]) -> dict[str, Any]:
+        known = capabilities.of(self.server)
+        try:
+            return await self._complete(attempts, fields, stream=True)
+        except RequestFailed as failed:
+            known.streams_json = known.streams_json and not isinstance(failed, BrokenStream)
+            raise
 
     def _learn_reasoning(self, reasoned: bool) -> bool:
         """Notes that the model reasons, so that it gets more tokens; returns whether that is new."""
@@ -247,19 +270,22 @@ class ModelClient:
         limit = capabilities.of(self.server).options.max_tokens(attempts.prompt.verb)
         return {LIMIT: attempts.room(limit)}
 
-    async def _complete(self, attempts: Attempts, fields: dict[str, Any]) -> dict[str, Any]:
+    async def _complete(
+        self, attempts: Attempts, fields: dict[str, Any], *, stream: bool
+    ) -> dict[str, Any]:
         """Returns a complete response. If the server cut the prompt, it gets a shorter one."""
 
         async def ask(turns: list[Turn]) -> dict[str, Any]:
-            body = {"messages": turns, **fields, **self._limit(attempts), "stream": False}
+            body = {"messages": turns, **fields, **self._limit(attempts)}
+            writing = self._writing(attempts)
+            whole = self._streamed(body, writing) if stream else self._plain(body)
             try:
-                response: httpx2.Response = await self._post(body, cast_to=httpx2.Response)
+                return self._counted(await whole)
             except asyncio.CancelledError:
                 # The server worked on it: at least the prompt was used.
                 self.usage.calls += 1
                 self.usage.input_tokens += attempts.sent_tokens
                 raise
-            return self._counted(responses.read(response, self.server))
 
         answer = await self._fitting(attempts, ask)
         while attempts.counted(responses.prompt_tokens(answer)):
@@ -268,6 +294,37 @@ class ModelClient:
             except BudgetExceeded:  # nothing more can be left out
                 break
         return answer
+
+    async def _streamed(self, body: dict[str, Any], writing: Writing) -> dict[str, Any]:
+        """Sends a request; returns the complete response, which is streamed if the server can."""
+        known = capabilities.of(self.server)
+        form = StreamForm(known.streams and known.streams_json, known.usage_in_streams)
+        while form.streams:
+            try:
+                response = await self._joined({**body, **form.fields}, writing)
+            except RequestFailed as failed:
+                form = form.fallback_of_json(failed)
+            else:
+                known.has_streamed_json, known.usage_in_streams = True, form.with_usage
+                return response
+        response = await self._plain(body)
+        known.streams_json = False
+        return response
+
+    async def _joined(self, body: dict[str, Any], writing: Writing) -> dict[str, Any]:
+        source: EventStream = await self._post(
+            body, cast_to=object, stream=True, stream_cls=EventStream
+        )
+        return await streams.joined_response(source, self.server, writing)
+
+    async def _plain(self, body: dict[str, Any]) -> dict[str, Any]:
+        plain = {**body, "stream": False}
+        response: httpx2.Response = await self._post(plain, cast_to=httpx2.Response)
+        return responses.read(response, self.server)
+
+    def _writing(self, attempts: Attempts) -> Writing:
+        verb, tokens = attempts.prompt.verb, attempts.prompt_tokens
+        return Writing(verb, self.server.model, tokens, self.watch)
 
     def _counted(self, answer: dict[str, Any]) -> dict[str, Any]:
         self.usage.calls += 1
@@ -304,10 +361,11 @@ class ModelClient:
         self, form: StreamForm, attempts: Attempts, retries: Retries
     ) -> AnswerStream | dict[str, Any]:
         if not form.streams:
-            return await self._complete(attempts, {})
+            return await self._complete(attempts, {}, stream=False)
 
         async def ask(turns: list[Turn]) -> AnswerStream | dict[str, Any]:
             body = {"messages": turns, **form.fields, **self._limit(attempts)}
+            writing = self._writing(attempts)
             source: EventStream = await self._post(
                 body, cast_to=object, stream=True, stream_cls=EventStream
             )
@@ -315,13 +373,10 @@ class ModelClient:
                 return self._counted(response)
             self.usage.calls += 1
             left = retries.deadline - asyncio.get_running_loop().time()
+            options = {"timeout": self.timeout, "left": left}
+            prompt = attempts.sent_tokens if form.with_usage else 0
             return AnswerStream(
-                source,
-                self.server,
-                self.usage,
-                timeout=self.timeout,
-                left=left,
-                prompt=attempts.sent_tokens if form.with_usage else 0,
+                source, self.server, self.usage, **options, writing=writing, prompt=prompt
             )
 
         return await self._fitting(attempts, ask)
@@ -346,3 +401,14 @@ class StreamForm:
         if self.with_usage and not failed.refuses_streams:
             return replace(self, with_usage=False) if failed.status != 403 else None
         return replace(self, streams=False) if failed.refuses_streams else None
+
+    def fallback_of_json(self, failed: RequestFailed) -> StreamForm:
+        """As `fallback`, for a structured answer: the server may have refused its JSON mode. Raises
+        `failed` when it did not refuse this form.
+        """
+        if failed.status in (400, 403, 422):
+            if failed.refuses_streams:
+                return replace(self, streams=False)
+            if self.with_usage and failed.refuses_usage:
+                return replace(self, with_usage=False)
+        raise failed

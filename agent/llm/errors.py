@@ -77,6 +77,11 @@ class RequestFailed(Exception):
     def refuses_streams(self) -> bool:
         return "stream" in self.text.replace("stream_options", "")
 
+    @property
+    def refuses_usage(self) -> bool:
+        """Whether the server names the option that asks for the usage of a stream."""
+        return "stream_options" in self.text or "include_usage" in self.text
+
 
 def from_exception(error: openai.APIError, server: Server) -> RequestFailed:
     if isinstance(error, openai.APIStatusError):

@@ -16,6 +16,7 @@ from agent.llm.base import (
     Context,
     MemoryNote,
     Outcome,
+    ReadRequest,
     Revise,
     StartOver,
     ToolSpec,
@@ -24,9 +25,10 @@ from agent.llm.base import (
 from agent.llm.client import ModelClient
 from agent.llm.errors import Server
 from agent.llm.fitting import Prompt
-from agent.llm.prompts import compact
+from agent.llm.prompts import MAX_PLAN, compact
 from agent.llm.reading import parse
 from agent.llm.structured_output import Question
+from agent.llm.writing import Watch
 from agent.shorten import shorten
 
 OFFICIAL = "https://api.openai.com/v1"
@@ -63,7 +65,16 @@ class _Shape(BaseModel):
     model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
 
 
+class _Read(_Shape):
+    tool: Filled
+    arguments: Annotated[dict[str, Any], BeforeValidator(_object)] = {}
+
+
+Reads = Annotated[list[_Read], BeforeValidator(_list_for_null)]
+
+
 class _Analysis(_Shape):
+    read_first: Reads = []
     intent: Filled
     summary: Line
     needs_tools: bool
@@ -82,6 +93,7 @@ class _Step(_Shape):
 
 
 class _Plan(_Shape):
+    read_first: Reads = []
     summary: Line = ""
     steps: list[_Step]
     assumptions: Annotated[list[Any], BeforeValidator(_list_for_null)] = []
@@ -113,11 +125,27 @@ class OpenAIModel:
             server, settings.SAMURAI_MODEL_TIMEOUT, settings.SAMURAI_MODEL_CONTEXT, self.usage
         )
         self.left_out = self._client.left_out
+        self.shown = self._client.shown
 
-    async def analyze(self, context: Context) -> Analysis:
-        question = Question("analysis", schemas.ANALYSIS, Prompt("analyze", context, {}))
-        analysis = await self._client.structured(question, _Analysis.model_validate)
-        return Analysis(**analysis.model_dump())
+    @property
+    def watch(self) -> Watch | None:
+        return self._client.watch
+
+    @watch.setter
+    def watch(self, watch: Watch | None) -> None:
+        self._client.watch = watch
+
+    async def analyze(self, context: Context, tools: Sequence[ToolSpec] = ()) -> Analysis:
+        schema, strict = schemas.analysis_schema(tools)
+        values = {
+            "tools": [tool.name for tool in tools],
+            "readers": [_as_text(tool) for tool in tools if tool.reads],
+        }
+        prompt, shown = Prompt("analyze", context, values), schemas.analysis_shown(tools)
+        question = Question("analysis", schema, prompt, strict, shown)
+        answer = (await self._client.structured(question, _Analysis.model_validate)).model_dump()
+        requests = _reading(answer.pop("read_first"), tools)
+        return Analysis(**answer, read_first=tuple(ReadRequest(**item) for item in requests))
 
     async def plan(
         self,
@@ -126,15 +154,20 @@ class OpenAIModel:
         tools: Sequence[ToolSpec],
         revise: Revise | None = None,
     ) -> dict[str, Any]:
-        schema, strict = schemas.plan_schema(tools)
+        may_read = context.reads_left > 0
+        schema, strict = schemas.plan_schema(tools, may_read=may_read)
         values = {
+            "may_read": may_read,
             "tools": [_as_text(tool) for tool in tools],
             "analysis": asdict(analysis),
             "revise": None if revise is None else asdict(revise),
-            "last_plan": "" if revise is None or revise.plan is None else compact(revise.plan),
+            "last_plan": ""
+            if revise is None or revise.plan is None
+            else compact(revise.plan, MAX_PLAN),
         }
         prompt = Prompt("plan", context, values)
-        question = Question("plan", schema, prompt, strict, schemas.PLAN_SHOWN)
+        shown = schemas.plan_shown(tools, may_read=may_read)
+        question = Question("plan", schema, prompt, strict, shown)
         plan = await self._client.structured(question, _Plan.model_validate)
         return _without_nulls(plan.model_dump(), tools)
 
@@ -142,9 +175,10 @@ class OpenAIModel:
         self, context: Context, analysis: Analysis, outcome: Outcome
     ) -> AsyncIterator[str | StartOver]:
         values = {"analysis": asdict(analysis), "outcome": _compacted(outcome)}
-        return self._client.stream(Prompt("answer", context, values))
+        return self._client.stream(Prompt("answer", context.after or context, values))
 
     async def consolidate(self, context: Context, outcome: Outcome) -> list[MemoryNote]:
+        context = context.after or context
         prompt = Prompt("consolidate", context, {"outcome": _compacted(outcome)})
         question = Question("memory", schemas.MEMORY, prompt)
         answer = await self._client.structured(question, _Notes.model_validate)
@@ -154,11 +188,15 @@ class OpenAIModel:
 
 @cache  # every prompt of a plan lists all tools
 def _as_text(tool: ToolSpec) -> dict[str, str]:
+    """Returns a tool as a prompt has it; the texts of `brief_…` are for prompts with little room."""
+    description = " ".join(tool.description.split())
     return {
         "name": tool.name,
-        "description": " ".join(tool.description.split()),
+        "description": description,
         "arguments": schemas.signature(tool.parameters),
-        "result": schemas.signature(tool.result),
+        "result": schemas.outline(tool.result),
+        "brief_description": description.partition(". ")[0],
+        "brief_arguments": schemas.outline(tool.parameters),
     }
 
 
@@ -182,7 +220,21 @@ def _without_nulls(plan: dict[str, Any], tools: Sequence[ToolSpec]) -> dict[str,
     for name in ("assumptions", "questions"):
         if not plan[name]:
             del plan[name]
+    if requests := _reading(plan.pop("read_first"), tools):
+        plan["read_first"] = requests
     return plan
+
+
+def _reading(requests: list[dict[str, Any]], tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
+    """Returns the requests without the nulls of omitted arguments."""
+    parameters = {tool.name: tool.parameters for tool in tools}
+    return [
+        {
+            "tool": item["tool"],
+            "arguments": schemas.without_nulls(item["arguments"], parameters.get(item["tool"], {})),
+        }
+        for item in requests
+    ]
 
 
 def _note(note: _Note, known: set[str]) -> MemoryNote:

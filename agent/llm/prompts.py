@@ -12,8 +12,10 @@ from django.template import Context as TemplateContext
 from django.template import Engine, Template
 
 from agent.llm.reading import clean
+from agent.shorten import cut
 
 MAX_RESULT = 4000  # characters of a tool's arguments or result in a prompt
+MAX_PLAN = 60_000  # characters of the last plan: the model copies its texts into the next one
 
 # What a model or a tokenizer may take for markup: the tags of our blocks, also with invisible
 # characters between the letters, and the tokens of chat templates.
@@ -40,10 +42,10 @@ def _template() -> Template:
     )
 
 
-def compact(value: Any) -> str:
-    """Returns `value` as one line of JSON, shortened to `MAX_RESULT`."""
+def compact(value: Any, limit: int = MAX_RESULT) -> str:
+    """Returns `value` as one line of JSON, cut to `limit` characters."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
-    return text if len(text) <= MAX_RESULT else text[:MAX_RESULT] + "…"
+    return cut(text, limit)
 
 
 def _as_data(value: Any) -> Any:

@@ -56,6 +56,7 @@ class AnswerText:
 
     def __init__(self) -> None:
         self.reasoned = False  # reasoning was left out
+        self.thoughts: list[str] = []  # what was left out
         self._held = ""  # not decided yet: may become a mark
         self._before = ""  # the last decided characters
         self._in_reasoning = self._in_channel = False
@@ -101,6 +102,7 @@ class AnswerText:
             return
         self._before = (self._before + text)[-_CONTEXT:]
         if self._in_reasoning:
+            self.thoughts.append(text)
             return
         if self._may_start_over and text.strip():
             if self._shown:

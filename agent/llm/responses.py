@@ -11,6 +11,7 @@ import httpx2
 from agent.exceptions import ModelError, ModelInvalid, ModelRefused, ModelTruncated
 from agent.llm.base import Usage
 from agent.llm.errors import MAX_QUOTE, RequestFailed, Server, from_error, web_page
+from agent.llm.joining import Joined, first_choice
 from agent.llm.reading import parse, reasoning_of, text_of
 from agent.llm.reasoning import AnswerText, without_reasoning
 from agent.shorten import shorten
@@ -38,23 +39,12 @@ def _is_stream(response: httpx2.Response) -> bool:
 
 def _joined(text: str) -> dict[str, Any]:
     """Joins the chunks of a server that streams although a complete response was requested."""
-    body: dict[str, Any] = {}
-    message: dict[str, str] = {}
-    reason = None
+    joined = Joined()
     for line in text.splitlines():
         data = line.removeprefix("data:").strip()
-        if not line.startswith("data:") or data == "[DONE]":
-            continue
-        event = parse(data)
-        if not isinstance(event, dict):
-            raise ValueError("a chunk is not an object")
-        body |= {name: event[name] for name in ("error", "usage") if event.get(name)}
-        choice = first_choice(event)
-        delta = choice.get("delta")
-        for name, part in (delta if isinstance(delta, dict) else {}).items():
-            message[name] = message.get(name, "") + text_of(part)
-        reason = choice.get("finish_reason") or reason
-    return {**body, "choices": [{"message": message, "finish_reason": reason}]}
+        if line.startswith("data:") and data != "[DONE]":
+            joined.take(parse(data))
+    return joined.body()
 
 
 _UNREADABLE = "The model's server sent an answer that is not a JSON object."
@@ -126,13 +116,6 @@ def empty_answer(*, reasoned: bool) -> ModelInvalid:
     if reasoned:
         return ModelInvalid("The model returned only reasoning and no answer. A retry may help.")
     return ModelInvalid("The model returned an empty answer.")
-
-
-def first_choice(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Returns the first choice of a response or chunk, or {}."""
-    choices = body.get("choices")
-    first = choices[0] if isinstance(choices, list) and choices else None
-    return first if isinstance(first, Mapping) else {}
 
 
 class Ending(Enum):

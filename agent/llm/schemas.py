@@ -20,6 +20,8 @@ JSON = dict[str, Any]
 TEXT: JSON = {"type": "string"}
 NULL: JSON = {"type": "null"}
 PLACEHOLDER: JSON = {"$ref": "#/$defs/placeholder"}
+# The definitions that `PLACEHOLDER` refers to.
+PLACEHOLDERS: JSON = {}
 SCALARS = {"string", "integer", "number", "boolean"}
 BOUNDS = ("maxLength", "maxItems")
 MAX_NOTES = 3  # of one message; more is a copy of it
@@ -62,6 +64,8 @@ def text(most: int, description: str = "") -> JSON:
     return {**TEXT, "maxLength": most, **about}
 
 
+PLACEHOLDERS["placeholder"] = exactly(**{"$from": TEXT, "path": TEXT})
+
 ANALYSIS = exactly(
     intent=one_of("command", "question", "greeting", "statement", "unsupported"),
     summary=text(300, "One line for the user: what the message asks for."),
@@ -91,11 +95,48 @@ MEMORY = exactly(
 )
 
 
+def analysis_schema(tools: Sequence[ToolSpec]) -> tuple[JSON, bool]:
+    """Returns the schema of an analysis that may ask for calls of the reading ones of `tools`, and
+    whether it is strict.
+    """
+    return _with_reading(ANALYSIS, tools)
+
+
+def analysis_shown(tools: Sequence[ToolSpec]) -> JSON:
+    """Returns the schema of an analysis as a prompt has it."""
+    return _with_reading_shown(ANALYSIS, tools)
+
+
+def _with_reading(schema: JSON, tools: Sequence[ToolSpec]) -> tuple[JSON, bool]:
+    """Adds `read_first` to the properties of `schema`, if any of `tools` reads."""
+    readers = [tool for tool in tools if tool.reads]
+    if not readers:
+        return schema, True
+    forms = [_arguments(tool) for tool in readers]
+    calls = [
+        exactly(tool=one_of(tool.name), arguments=form)
+        for tool, (form, _) in zip(readers, forms, strict=True)
+    ]
+    properties = {"read_first": list_of({"anyOf": calls}), **schema["properties"]}
+    full = {**schema, **exactly(**properties), "$defs": PLACEHOLDERS}
+    return full, all(strict for _, strict in forms)
+
+
+def _with_reading_shown(schema: JSON, tools: Sequence[ToolSpec]) -> JSON:
+    names = [tool.name for tool in tools if tool.reads]
+    if not names:
+        return schema
+    call = exactly(tool=one_of(*names), arguments={"type": "object"})
+    return exactly(read_first=list_of(call), **schema["properties"])
+
+
 # -- the plan --------------------------------------------------------------------------------------
 
 
-def plan_schema(tools: Sequence[ToolSpec]) -> tuple[JSON, bool]:
-    """Returns the schema of a plan with `tools`, and whether it is strict."""
+def plan_schema(tools: Sequence[ToolSpec], *, may_read: bool = False) -> tuple[JSON, bool]:
+    """Returns the schema of a plan with `tools`, and whether it is strict. `may_read`: the model may
+    ask for calls of those that read, instead of steps.
+    """
     forms = [_arguments(tool) for tool in tools]
     steps = [
         _step("tool", one_of(tool.name), form) for tool, (form, _) in zip(tools, forms, strict=True)
@@ -113,8 +154,14 @@ def plan_schema(tools: Sequence[ToolSpec]) -> tuple[JSON, bool]:
             MAX_OPEN_POINTS,
         ),
     )
-    schema["$defs"] = {"placeholder": exactly(**{"$from": TEXT, "path": TEXT})}
-    return schema, all(strict for _, strict in forms)
+    schema["$defs"] = PLACEHOLDERS
+    full, strict_reading = _with_reading(schema, tools if may_read else ())
+    return full, strict_reading and all(strict for _, strict in forms)
+
+
+def plan_shown(tools: Sequence[ToolSpec], *, may_read: bool = False) -> JSON:
+    """Returns the schema of a plan as a prompt has it."""
+    return _with_reading_shown(PLAN_SHOWN, tools if may_read else ())
 
 
 # A plan's schema as a prompt has it: the prompt describes the tools and their arguments already.
@@ -268,9 +315,35 @@ def _form_of(key: str, schema: JSON, defs: JSON, depth: int = 0) -> JSON:
 # -- as text --------------------------------------------------------------------------------------
 
 
+# The keyword of a value that the prompt of a plan describes once, for all tools: its name there.
+SHORT = "x-short"
+
+
 def signature(schema: JSON) -> str:
     """Returns an object's schema as one line: `title: string (1 to 200 characters), ...`."""
     return ", ".join(_fields(schema, schema.get("$defs", {}), 0))
+
+
+def outline(schema: JSON) -> str:
+    """Returns the names of an object's fields, and of those in lists of objects, as one line."""
+    return ", ".join(_named(schema, schema.get("$defs", {})))
+
+
+def _named(schema: JSON, defs: JSON) -> list[str]:
+    required = schema.get("required", ())
+    return [
+        f"{name}{'' if name in required else '?'}{_values_named(item, defs)}"
+        for name, item in schema.get("properties", {}).items()
+    ]
+
+
+def _values_named(schema: JSON, defs: JSON) -> str:
+    """Returns the fields of a list's objects, or the values that a field may have."""
+    items = _form_of("items", schema, defs).get("items", {})
+    if fields := _named(_form_of("properties", items, defs), defs):
+        return "" if SHORT in schema else f": list of {{{', '.join(fields)}}}"
+    values = _form_of("enum", schema, defs).get("enum", ())
+    return f": {'|'.join(map(str, values))}" if values else ""
 
 
 def _fields(schema: JSON, defs: JSON, depth: int) -> list[str]:
@@ -282,6 +355,8 @@ def _fields(schema: JSON, defs: JSON, depth: int) -> list[str]:
 
 
 def _phrase(schema: JSON, defs: JSON, depth: int) -> str:
+    if SHORT in schema:
+        return str(schema[SHORT])
     text = _kind(schema, defs, depth) + _limits(schema)
     if schema.get("default") is not None:
         text += f" = {json.dumps(schema['default'], ensure_ascii=False)}"
@@ -298,7 +373,11 @@ def _kind(schema: JSON, defs: JSON, depth: int) -> str:
     if "enum" in schema:
         return "|".join(map(str, schema["enum"]))
     if "anyOf" in schema:
-        return " or ".join(_kind(item, defs, depth + 1) + _limits(item) for item in schema["anyOf"])
+        return " or ".join(
+            item.get(SHORT) or _kind(item, defs, depth + 1) + _limits(item)
+            for item in schema["anyOf"]
+            if item.get("type") != "null"  # the "?" of a field says that
+        )
     if schema.get("type") == "array":
         return f"list of {_phrase(schema.get('items', {}), defs, depth + 1)}"
     if "properties" in schema:

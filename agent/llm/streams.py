@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+import httpx2
 import openai
 from openai import AsyncStream
 from openai._streaming import ServerSentEvent
@@ -20,6 +21,7 @@ from agent.exceptions import (
 )
 from agent.llm.base import StartOver, Usage
 from agent.llm.errors import RequestFailed, Server, from_error, from_exception
+from agent.llm.joining import Joined, first_choice
 from agent.llm.reading import SurrogateJoiner, reasoning_of, text_of
 from agent.llm.reasoning import AnswerText, Part
 from agent.llm.responses import (
@@ -29,11 +31,11 @@ from agent.llm.responses import (
     declined,
     empty_answer,
     ending_of,
-    first_choice,
     prompt_tokens,
     read,
     refusal_of,
 )
+from agent.llm.writing import Writing
 
 # Seconds to wait for the usage after a finished answer. Not every server then ends the stream.
 USAGE_TIMEOUT = 2.0
@@ -55,12 +57,71 @@ async def complete_response(source: EventStream, server: Server) -> dict[str, An
 
     Raises RequestFailed when it is a web page or an error.
     """
-    kind = source.response.headers.get("content-type", "")
-    if "json" not in kind and "html" not in kind:
+    kind = _kind(source)
+    return await _whole(source, server) if "json" in kind or "html" in kind else None
+
+
+async def joined_response(source: EventStream, server: Server, writing: Writing) -> dict[str, Any]:
+    """Returns the response, joined from its chunks if the server streams; `writing` gets these at once.
+
+    Raises RequestFailed, and BrokenStream when the server seems unable to stream this response.
+    """
+    if "event-stream" not in _kind(source):
+        return await _whole(source, server)
+    joined = Joined(writing)
+    try:
+        while not source.done and (event := await _next(source, joined)) is not None:
+            joined.take(event)
+        body = joined.body()
+    except openai.APIError as error:
+        raise from_exception(error, server) from error
+    except (ValueError, RecursionError):
+        text = "The model's server sent a chunk that is not valid JSON."
+        raise BrokenStream(ModelInvalid(text)) from None
+    finally:
+        await source.close()
+    if body.get("error"):
+        raise from_error(body["error"], server)
+    if not (joined.has_chunk and (source.done or joined.is_ended)):
+        raise BrokenStream(incomplete(server, has_chunk=joined.has_chunk))
+    return body
+
+
+class BrokenStream(RequestFailed):
+    """A stream ended early or cannot be read. The same request without a stream may succeed."""
+
+    def __init__(self, error: ModelError) -> None:
+        super().__init__(error, retryable=True)
+
+
+async def _next(source: EventStream, joined: Joined) -> Any:
+    """Returns the next event, or None after the last."""
+    try:
+        async with asyncio.timeout(USAGE_TIMEOUT if joined.is_complete else None):
+            return await anext(source, None)
+    except TimeoutError:
+        if not joined.is_complete:
+            raise  # the deadline of the call
         return None
+
+
+def incomplete(server: Server, *, has_chunk: bool) -> ModelError:
+    if has_chunk:
+        return ModelTruncated("The model's answer is incomplete: the stream ended early.")
+    return ModelUnavailable(f"The server at {server.host} sent no answer: the stream was empty.")
+
+
+def _kind(source: EventStream) -> str:
+    return str(source.response.headers.get("content-type", ""))
+
+
+async def _whole(source: EventStream, server: Server) -> dict[str, Any]:
     try:
         await source.response.aread()
         return read(source.response, server)
+    except httpx2.HTTPError as error:
+        request = source.response.request
+        raise from_exception(openai.APIConnectionError(request=request), server) from error
     finally:
         await source.close()
 
@@ -81,9 +142,11 @@ class AnswerStream:
         *,
         timeout: float,
         left: float,
+        writing: Writing | None = None,
         prompt: int = 0,
     ) -> None:
         self._source, self._server, self._usage = source, server, usage
+        self._writing = writing
         self._timeout, self._left, self._prompt = timeout, left, prompt
         self._pieces = 0  # events with text or reasoning: each is about a token
         self._joiner, self._answer = SurrogateJoiner(), AnswerText()
@@ -138,7 +201,7 @@ class AnswerStream:
         except StopAsyncIteration:
             if self._source.done and self._has_event:
                 return None  # `[DONE]` ends the answer, with or without a reason
-            failure: ModelError = self._incomplete()
+            failure: ModelError = incomplete(self._server, has_chunk=self._has_event)
         except TimeoutError:
             failure = ModelTimeout(f"The model sent nothing for {self._timeout:g} seconds.")
         except openai.APIError as error:
@@ -148,13 +211,6 @@ class AnswerStream:
         if self._finished:
             return None
         raise failure
-
-    def _incomplete(self) -> ModelError:
-        if self._has_event:
-            return ModelTruncated("The model's answer is incomplete: the stream ended early.")
-        return ModelUnavailable(
-            f"The server at {self._server.host} sent no answer: the stream was empty."
-        )
 
     def _cut(self, error: openai.APIError) -> ModelError:
         failed = from_exception(error, self._server)
@@ -186,7 +242,10 @@ class AnswerStream:
         delta = delta if isinstance(delta, Mapping) else {}
         self._refusal += refusal_of(delta)
         text = self._joiner.feed(text_of(delta.get("content")))
-        reasons = bool(reasoning_of(delta))
+        thoughts = "".join(reasoning_of(delta))
+        reasons = bool(thoughts)
+        if self._writing is not None:
+            self._writing.take(text, thoughts)
         self._reasoned = self._reasoned or reasons
         self._pieces += bool(text) or reasons
         self._add(self._answer.feed(text))

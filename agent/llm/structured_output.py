@@ -13,6 +13,7 @@ from agent.llm.capabilities import JsonMode
 from agent.llm.fitting import Prompt, Turn
 from agent.llm.prompts import render
 from agent.llm.reading import candidates, text_of
+from agent.shorten import cut
 
 T = TypeVar("T")
 Validator = Callable[[dict[str, Any]], T]  # raises pydantic's ValidationError
@@ -102,4 +103,4 @@ def _errors(error: ValidationError) -> list[str]:
 def _text_shown(message: Mapping[str, Any]) -> str:
     content = message.get("content")
     text = json.dumps(content) if isinstance(content, dict) else text_of(content)
-    return text[:MAX_REPEATED] or "(nothing)"
+    return cut(text, MAX_REPEATED) or "(nothing)"

@@ -4,7 +4,7 @@ from agent.models.accounts import ApiToken, Feedback
 from agent.models.board import Task
 from agent.models.memories import Memory, MemoryRevision, SearchEntry
 from agent.models.projects import Membership, Project
-from agent.models.runs import Approval, Event, PhaseResult, PlanRevision, PlanStep, Run
+from agent.models.runs import Approval, Draft, Event, PhaseResult, PlanRevision, PlanStep, Run
 from agent.models.sessions import ApprovalMode, ChatSession, Message
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Approval",
     "ApprovalMode",
     "ChatSession",
+    "Draft",
     "Event",
     "Feedback",
     "Membership",

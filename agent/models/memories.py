@@ -90,7 +90,8 @@ class SearchEntry(models.Model):
 
     object_id = models.UUIDField(unique=True)
     kind = models.CharField(max_length=10)  # "task" or "memory"
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    # Without an index of its own: PostgreSQL would use it and read entries of the other kind.
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
     body = models.TextField()
     neighbours = models.TextField(
         blank=True, help_text="Text of the source messages. Weighs less than the body."

@@ -14,6 +14,13 @@ class Role(models.TextChoices):
     VIEWER = "viewer"  # may only read
 
 
+# The description of the project that the first start creates, until a person changes it.
+SAMPLE_BRIEF = (
+    "A web app for a small clinic: patients sign up, book and cancel appointments; doctors publish "
+    "their free slots. Change this brief to your own project's, or start a new project beside it."
+)
+
+
 class Project(UUIDModel):
     """What the user is building. Sessions, tasks and memories belong to it."""
 
@@ -32,6 +39,11 @@ class Project(UUIDModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_sample(self) -> bool:
+        """The description is the sample's, which says nothing about what the user builds."""
+        return self.description == SAMPLE_BRIEF
 
 
 class Membership(models.Model):

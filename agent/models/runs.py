@@ -246,6 +246,22 @@ class Approval(UUIDModel):
         return f"{self.status} for {self.run_id}"
 
 
+class Draft(models.Model):
+    """What the model writes for a run now, before it is validated: state that is overwritten, no event.
+
+    Written only by `agent.runs.drafts`.
+    """
+
+    run = models.OneToOneField(Run, primary_key=True, on_delete=models.CASCADE)
+    attempt = models.PositiveIntegerField()
+    seq = models.PositiveBigIntegerField(help_text="The last event of the session by then.")
+    written_ms = models.PositiveBigIntegerField(help_text="Milliseconds since 1970.")
+    body = models.TextField(help_text="The fields of the frame, as JSON.")
+
+    def __str__(self) -> str:
+        return f"Draft of {self.run_id}"
+
+
 class Event(models.Model):
     """One numbered, immutable event of a session. Written only by `agent.event_log.log.append`."""
 

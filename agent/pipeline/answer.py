@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from django.utils import timezone
 
@@ -20,31 +20,48 @@ from agent.support import raw_sql
 GATHER = 0.1  # seconds between events; the chunks in between are sent together
 
 
+# Writes the end of an answer inside an effect; returns its events.
+Rest = Callable[[], list[events.Event]]
+
+
 async def write_answer(
     recorder: Recorder, chunks: AsyncIterator[str | StartOver], text_steps: Sequence[PlanStep]
-) -> str:
-    """Returns the complete answer, after it was committed as `token` events."""
-    for step in text_steps:
-        await _set_status(recorder, step, PlanStep.Status.RUNNING)
-    text = await _Stream(recorder).write_all(chunks)
-    for step in text_steps:
-        await _set_status(recorder, step, PlanStep.Status.SUCCEEDED)
-    return text.strip()
+) -> tuple[str, Rest]:
+    """Returns the complete answer, and its end: the last piece and the ends of `text_steps`.
+
+    The end is for the commit that ends the run. All else was committed, as `token` events.
+    """
+    if text_steps:
+        await recorder.append(
+            effect=lambda: Done(None, _all(recorder, text_steps, PlanStep.Status.RUNNING))
+        )
+    stream = _Stream(recorder)
+    await stream.write(chunks)
+    last = stream.unsent()
+
+    def rest() -> list[events.Event]:
+        return [*last, *_all(recorder, text_steps, PlanStep.Status.SUCCEEDED)]
+
+    return stream.text.strip(), rest
 
 
-async def _set_status(recorder: Recorder, step: PlanStep, status: PlanStep.Status) -> None:
+def _all(
+    recorder: Recorder, steps: Sequence[PlanStep], status: PlanStep.Status
+) -> list[events.Event]:
+    return [event for step in steps for event in _set_status(recorder, step, status)]
+
+
+def _set_status(
+    recorder: Recorder, step: PlanStep, status: PlanStep.Status
+) -> tuple[events.Event, events.Event]:
     ends = status == PlanStep.Status.SUCCEEDED
-
-    def effect() -> Done[None]:
-        step.status = status
-        if ends:
-            step.finished_at = timezone.now()
-        else:
-            step.started_at, step.finished_at = timezone.now(), None
-        raw_sql.save(step, "status", "started_at", "finished_at")
-        return Done(None, [step_event(recorder.run.pk, step), _progress(recorder, step, ends)])
-
-    await recorder.append(effect=effect)
+    step.status = status
+    if ends:
+        step.finished_at = timezone.now()
+    else:
+        step.started_at, step.finished_at = timezone.now(), None
+    raw_sql.save(step, "status", "started_at", "finished_at")
+    return step_event(recorder.run.pk, step), _progress(recorder, step, ends)
 
 
 def _progress(recorder: Recorder, step: PlanStep, ends: bool) -> events.Event:
@@ -68,16 +85,23 @@ class _Stream:
         self.ended = asyncio.Event()
         self.received = asyncio.Event()
 
-    async def write_all(self, chunks: AsyncIterator[str | StartOver]) -> str:
-        """Returns the text. When the model fails, the text so far is committed before the error is raised."""
+    async def write(self, chunks: AsyncIterator[str | StartOver]) -> None:
+        """Writes all but what is `unsent` then; when the model fails, all before the error is raised."""
         receiving = asyncio.create_task(self._receive(chunks))
         try:
             await self._send()
         finally:
             receiving.cancel()
             await asyncio.wait([receiving])
+        if receiving.exception() and (unsent := self.unsent()):
+            await self.recorder.append(*unsent)
         receiving.result()
-        return self.text
+
+    def unsent(self) -> list[events.Event]:
+        if not self._has_unsent():
+            return []
+        text = self.text[self.sent :]
+        return [events.Token(self.recorder.run.pk, offset=self.sent, text=text)]
 
     async def _receive(self, chunks: AsyncIterator[str | StartOver]) -> None:
         try:
@@ -92,15 +116,13 @@ class _Stream:
             self.received.set()
 
     async def _send(self) -> None:
-        while not self.ended.is_set() or self._has_unsent():
+        while not self.ended.is_set():
             await self.received.wait()
             self.received.clear()
-            if not self._has_unsent():
+            if self.ended.is_set() or not (unsent := self.unsent()):
                 continue
-            self.starts_over = False
-            offset, self.sent = self.sent, len(self.text)
-            text = self.text[offset:]
-            await self.recorder.append(events.Token(self.recorder.run.pk, offset=offset, text=text))
+            self.starts_over, self.sent = False, len(self.text)
+            await self.recorder.append(*unsent)
             await self._gather()
 
     def _has_unsent(self) -> bool:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 from uuid import UUID
+
+from django.utils import timezone
 
 from agent.board.tasks import PLAIN_FIELDS
 from agent.event_log import events
 from agent.llm.base import (
     COMPLETED_TASKS,
+    MAX_COUNTED,
     MESSAGE_CHARACTERS,
     OPEN_TASKS,
     Context,
@@ -19,7 +24,8 @@ from agent.llm.base import (
 )
 from agent.llm.tokens import estimate
 from agent.memory import memories
-from agent.models import Memory, Message, Run, Task
+from agent.models import Message, Run
+from agent.shorten import cut
 from agent.support import raw_sql
 
 # Estimated tokens of earlier messages. What a model has no room for is left out of its prompts.
@@ -30,14 +36,35 @@ RECENT = 20  # of the session's last changes
 
 
 _PRESENT = "project_id = %s AND deleted_at IS NULL"
+_TASKS = f"SELECT id, parent_id, {', '.join(PLAIN_FIELDS)} FROM agent_task WHERE {_PRESENT}"
 _OPEN_TASKS = (
-    f"{_PRESENT} AND status IN ('pending', 'in_progress', 'blocked')"
+    f"{_TASKS} AND status IN ('pending', 'in_progress', 'blocked')"
     f" ORDER BY position, created_at, id LIMIT {OPEN_TASKS}"
 )
 _COMPLETED_TASKS = (
-    f"{_PRESENT} AND status = 'completed' ORDER BY updated_at DESC LIMIT {COMPLETED_TASKS}"
+    f"{_TASKS} AND status = 'completed' ORDER BY updated_at DESC LIMIT {COMPLETED_TASKS}"
 )
-_LATEST = f"{_PRESENT} ORDER BY updated_at DESC, id LIMIT {MEMORIES}"
+_NEEDED = """
+SELECT edge.from_task_id, edge.to_task_id FROM agent_task_depends_on edge
+JOIN agent_task needed ON needed.id = edge.to_task_id
+WHERE edge.from_task_id IN ({}) AND needed.deleted_at IS NULL
+ORDER BY needed.position, needed.created_at, needed.id
+"""
+_HISTORY = f"""
+SELECT run.number, answer.content, answer.created_at, message.content, message.created_at FROM agent_run run
+JOIN agent_message message ON message.id = run.message_id
+LEFT JOIN agent_message answer ON answer.id = run.answer_id
+WHERE run.session_id = %s AND run.number < %s
+ORDER BY run.number DESC LIMIT {HISTORY_MESSAGES // 2}
+"""
+_MEMORIES = f"SELECT id, title, content, kind, updated_at FROM agent_memory WHERE {_PRESENT}"
+_LATEST = f"{_MEMORIES} ORDER BY updated_at DESC, id LIMIT {MEMORIES}"
+_COUNTED = f"LIMIT {MAX_COUNTED}) counted"
+_TASK_COUNTS = (
+    "SELECT status, count(*) FROM (SELECT status FROM agent_task"
+    f" WHERE {_PRESENT} {_COUNTED} GROUP BY status"
+)
+_MEMORY_COUNT = f"SELECT count(*) FROM (SELECT 1 FROM agent_memory WHERE {_PRESENT} {_COUNTED}"
 
 
 def gather(run: Run) -> Context:
@@ -46,18 +73,24 @@ def gather(run: Run) -> Context:
     given: Mapping[str, Any] = run.given
     recent = _recent_changes(run.session_id)
     history = _given_history(given) or _history(run)
+    focus = run.task or run.session.task  # of the message, or else of the session
+    chosen = [*recent["task"], *([str(focus.pk)] if focus else [])]
+    tasks, completed, others = _tasks(project.pk, chosen)
+    known = {task.id: task for task in chain(tasks, completed, others)}
     return Context(
         message=run.message.content,
         project_name=project.name,
-        project_description=project.description,
+        project_description="" if project.is_sample else project.description,
         history=history,
         memories=_memories(run, _query(run.message.content, history)),
-        tasks=_briefs(raw_sql.select(Task, _OPEN_TASKS, project.pk)),
-        completed=_briefs(raw_sql.select(Task, _COMPLETED_TASKS, project.pk)),
-        recent_tasks=_in_order(_briefs(_rows(Task, project.pk, recent)), recent),
-        recent_memories=_in_order(_memory_briefs(_rows(Memory, project.pk, recent)), recent),
-        focus=_focus(run),
+        tasks=tasks,
+        completed=completed,
+        recent_tasks=tuple(known[key] for key in recent["task"] if key in known),
+        recent_memories=_chosen_memories(project.pk, recent["memory"]),
+        focus=known.get(str(focus.pk)) if focus else None,
         extra=given.get("project_context", ""),
+        today=f"{timezone.localtime():%A, %Y-%m-%d %H:%M %Z}",
+        counts=_counts(project.pk),
     )
 
 
@@ -66,59 +99,38 @@ def recall_again(run: Run, context: Context, words: str) -> tuple[MemoryBrief, .
     return _memories(run, _query(f"{context.message}\n{words}", context.history))
 
 
-def briefs_from_json(items: Iterable[Mapping[str, Any]]) -> tuple[MemoryBrief, ...]:
-    return tuple(MemoryBrief(**item) for item in items)
+def _counts(project: UUID) -> dict[str, int]:
+    counts = {str(status): number for status, number in raw_sql.rows(_TASK_COUNTS, project)}
+    return {**counts, "memories": raw_sql.column(_MEMORY_COUNT, project)[0]}
 
 
-def from_json(values: Mapping[str, Any]) -> Context:
-    """Returns the context from the value of `Context.as_json`."""
-
-    def tasks(items: Iterable[Mapping[str, Any]]) -> tuple[TaskBrief, ...]:
-        return tuple(
-            TaskBrief(**{**item, "depends_on": tuple(item["depends_on"])}) for item in items
-        )
-
-    return Context(
-        **{
-            **values,
-            "history": tuple(HistoryMessage(**item) for item in values["history"]),
-            "tasks": tasks(values["tasks"]),
-            "completed": tasks(values["completed"]),
-            "recent_tasks": tasks(values["recent_tasks"]),
-            "focus": tasks([values["focus"]])[0] if values["focus"] else None,
-            "memories": briefs_from_json(values["memories"]),
-            "recent_memories": briefs_from_json(values["recent_memories"]),
-        }
-    )
-
-
-def _focus(run: Run) -> TaskBrief | None:
-    """Returns the task that the message, or else the session, is about."""
-    task = run.task or run.session.task
-    return _briefs([task])[0] if task and not task.deleted_at else None
-
-
-def _rows(model: Any, project: UUID, keys: Sequence[UUID]) -> Iterable[Any]:
-    return model.objects.filter(project=project, pk__in=keys) if keys else ()
+def _local(moment: Any, form: str) -> str:
+    """Returns the text of a moment, which SQLite gives without a time zone or as a text."""
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return format(timezone.localtime(moment), form)
 
 
 def _history(run: Run) -> tuple[HistoryMessage, ...]:
     """Returns the messages of earlier runs, oldest first, in the order of the queue."""
-    earlier = (
-        Run.objects.filter(session=run.session_id, number__lt=run.number)
-        .order_by("-number")
-        .values_list("answer__content", "message__content")[: HISTORY_MESSAGES // 2]
-    )
     messages: list[HistoryMessage] = []
     left = HISTORY_TOKENS
-    for answer, message in earlier:
-        for role, content in ((Message.Author.AGENT, answer), (Message.Author.USER, message)):
-            text = (content or "")[:MESSAGE_CHARACTERS]
+    for number, answer, answered, message, said in raw_sql.rows(
+        _HISTORY, run.session_id, run.number
+    ):
+        for role, content, moment in (
+            (Message.Author.AGENT, answer, answered),
+            (Message.Author.USER, message, said),
+        ):
+            text = cut(content or "", MESSAGE_CHARACTERS)
             left -= estimate(text)
             if left < 0:
                 return tuple(reversed(messages))
             if text:
-                messages.append(HistoryMessage(str(role.value), text))
+                at = _local(moment, "%Y-%m-%d %H:%M")
+                messages.append(HistoryMessage(str(role.value), text, at, number))
     return tuple(reversed(messages))
 
 
@@ -135,63 +147,91 @@ def _query(message: str, history: Sequence[HistoryMessage]) -> str:
     return f"{message}\n{before}"
 
 
-def _memories(run: Run, query: str) -> tuple[MemoryBrief, ...]:
-    """Returns the memories recalled for `query`, filled up with the latest ones."""
-    project = run.session.project_id
-    recalled = memories.recall(project, query, MEMORIES)
-    known = {item.pk for item in recalled}
-    latest = [item for item in raw_sql.select(Memory, _LATEST, project) if item.pk not in known]
-    return _memory_briefs([*recalled, *latest[: MEMORIES - len(recalled)]])
-
-
-def _recent_changes(session: UUID) -> list[UUID]:
-    """Returns the ids of the objects that the session changed last, newest first."""
+def _recent_changes(session: UUID) -> dict[str, list[str]]:
+    """Returns the ids of the tasks and memories that the session changed last, newest first."""
     # The type is part of the statement, not a parameter: only then SQLite uses the partial index.
     query = "SELECT body FROM agent_event WHERE session_id = %s AND type = 'change'"
     bodies = raw_sql.column(f"{query} ORDER BY seq DESC LIMIT {RECENT}", session)
-    told = map(events.read, bodies)
-    return list(dict.fromkeys(change.id for change in told if isinstance(change, events.Change)))
+    recent: dict[str, list[str]] = {"task": [], "memory": []}
+    for change in map(events.read, bodies):
+        if not isinstance(change, events.Change) or change.object not in recent:
+            continue
+        if str(change.id) not in recent[change.object]:
+            recent[change.object].append(str(change.id))
+    return recent
 
 
-def _briefs(tasks: Iterable[Task]) -> tuple[TaskBrief, ...]:
-    tasks = list(tasks)
-    needed = _needed([task.pk for task in tasks]) if tasks else {}
-    return tuple(
-        TaskBrief(
-            id=str(task.pk),
-            **{name: getattr(task, name) for name in PLAIN_FIELDS},
-            parent=str(task.parent_id) if task.parent_id else None,
-            depends_on=tuple(needed[task.pk]),
-        )
-        for task in tasks
+# -- tasks and memories ----------------------------------------------------------------------------
+
+# Raw rows, not model instances: a full board has a hundred tasks, and every run reads them.
+
+
+def _tasks(project: UUID, chosen: Sequence[str]) -> list[tuple[TaskBrief, ...]]:
+    """Returns the open tasks, the latest completed ones, and those of `chosen` that are in neither."""
+    groups = [raw_sql.rows(_OPEN_TASKS, project), raw_sql.rows(_COMPLETED_TASKS, project)]
+    known = {_text(row[0]) for row in chain(*groups)}
+    groups.append(_chosen(_TASKS, project, [key for key in chosen if key not in known]))
+    needed = _needed([row[0] for row in chain(*groups)])
+    return [tuple(_task_brief(row, needed) for row in group) for group in groups]
+
+
+def _task_brief(row: Sequence[Any], needed: Mapping[Any, list[str]]) -> TaskBrief:
+    key, parent, *values = row
+    return TaskBrief(
+        id=_text(key),
+        **dict(zip(PLAIN_FIELDS, values, strict=True)),
+        parent=_text(parent) if parent else None,
+        depends_on=tuple(needed.get(key, ())),
     )
 
 
-def _needed(tasks: Sequence[UUID]) -> Mapping[UUID, list[str]]:
+def _needed(tasks: Sequence[Any]) -> Mapping[Any, list[str]]:
     """Returns the ids of each task's dependencies, without deleted ones, in board order."""
-    # Not by `prefetch_related`: it builds a query set for each task, 10 ms for a full board.
-    edges: Any = Task.depends_on.through
-    order = [f"to_task__{field}" for field in ("position", "created_at", "id")]
-    pairs = edges.objects.filter(from_task__in=tasks, to_task__deleted_at=None).order_by(*order)
-    needed: dict[UUID, list[str]] = {task: [] for task in tasks}
-    for task, other in pairs.values_list("from_task", "to_task"):
-        needed[task].append(str(other))
+    needed: dict[Any, list[str]] = {}
+    if tasks:
+        for task, other in raw_sql.rows(_NEEDED.format(_places(tasks)), *tasks):
+            needed.setdefault(task, []).append(_text(other))
     return needed
 
 
-def _memory_briefs(memories: Iterable[Memory]) -> tuple[MemoryBrief, ...]:
+def _memories(run: Run, query: str) -> tuple[MemoryBrief, ...]:
+    """Returns the memories recalled for `query`, filled up with the latest ones."""
+    project = run.session.project_id
+    recalled = _memory_briefs(
+        (item.pk, item.title, item.content, item.kind, item.updated_at)
+        for item in memories.recall(project, query, MEMORIES)
+    )
+    known = {item.id for item in recalled}
+    latest = _memory_briefs(raw_sql.rows(_LATEST, project))
+    others = [item for item in latest if item.id not in known]
+    return (*recalled, *others[: MEMORIES - len(recalled)])
+
+
+def _chosen_memories(project: UUID, chosen: Sequence[str]) -> tuple[MemoryBrief, ...]:
+    """Returns the memories with the ids `chosen`, in this order."""
+    places = {key: place for place, key in enumerate(chosen)}
+    found = _memory_briefs(_chosen(_MEMORIES, project, chosen))
+    return tuple(sorted(found, key=lambda item: places[item.id]))
+
+
+def _memory_briefs(rows: Iterable[Sequence[Any]]) -> tuple[MemoryBrief, ...]:
     return tuple(
-        MemoryBrief(
-            id=str(item.pk),
-            title=item.title,
-            content=item.content,
-            kind=item.kind,
-            changed=f"{item.updated_at:%Y-%m-%d %H:%M}",
-        )
-        for item in memories
+        MemoryBrief(_text(key), title, content, kind, _local(changed, "%Y-%m-%d %H:%M"))
+        for key, title, content, kind, changed in rows
     )
 
 
-def _in_order(briefs: Sequence[Any], order: Sequence[UUID]) -> tuple[Any, ...]:
-    places = {str(key): place for place, key in enumerate(order)}
-    return tuple(sorted(briefs, key=lambda brief: places[brief.id]))
+def _chosen(query: str, project: UUID, chosen: Sequence[str]) -> list[tuple[Any, ...]]:
+    if not chosen:
+        return []
+    places = _places(chosen)
+    return raw_sql.rows(f"{query} AND id IN ({places})", project, *map(UUID, chosen))
+
+
+def _places(values: Sequence[Any]) -> str:
+    return ",".join(["%s"] * len(values))
+
+
+def _text(key: Any) -> str:
+    """Returns an id as texts have it. `key`: as the database returns it."""
+    return str(UUID(str(key)))

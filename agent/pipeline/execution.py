@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -46,17 +46,33 @@ Status = PlanStep.Status
 class Execution:
     """The execution of one revision of a plan. The state is in the steps' rows."""
 
-    def __init__(self, recorder: Recorder, revision: PlanRevision) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        revision: PlanRevision,
+        on_last: Callable[[Execution], list[events.Event]] | None = None,
+    ) -> None:
+        """`on_last`: called inside the effect of the last step, if all steps succeed; returns events."""
         self.recorder = recorder
         self.revision = revision
+        self._on_last = on_last
         self.steps = {step.key: step for step in revision.steps.all()}
         self.results = {
             key: step.result for key, step in self.steps.items() if step.status == Status.SUCCEEDED
         }
         self.stopped: set[str] = set()  # steps that would do what the approval did not show
         self._approved: ApprovedEffects | None = None
+        self._begun: set[str] = set()  # started by `begin`
         self._needs: Mapping[str, list[str]] = {}
         self._limit = asyncio.Semaphore(MAX_PARALLEL_STEPS)
+
+    def begin(self) -> list[events.Event]:
+        """Starts the only step inside an effect; returns its events. Several are put in order first."""
+        waiting = self._waiting()
+        if len(waiting) != 1 or self._unmet_need(waiting[0]):
+            return []
+        self._begun = {waiting[0].key}
+        return self._start(waiting[0])
 
     async def execute(self) -> None:
         """Executes the unfinished tool steps; the steps that depend on a failed one are skipped.
@@ -68,17 +84,16 @@ class Execution:
         """
         if store.as_plan(self.revision).digest != self.revision.digest:
             raise PlanInvalid(["the plan has changed since its validation"])
-        waiting = [
-            step
-            for step in self.steps.values()
-            if step.type == StepType.TOOL and step.status in PlanStep.UNFINISHED
-        ]
+        waiting = self._waiting()
         if self._may_be_approved():
             self._approved = await database.call(approvals.approved_effects, self.revision)
         if len(waiting) > 1:
             self._needs = await database.call(self._order)
         ended = {step.key: asyncio.Event() for step in waiting}
         await run_together(*(self._execute_in_order(step, ended) for step in waiting))
+
+    def _waiting(self) -> list[PlanStep]:
+        return [step for step in self.tool_steps if step.status in PlanStep.UNFINISHED]
 
     def _may_be_approved(self) -> bool:
         """A run that was claimed once was never parked; one that is retried has adopted an approval."""
@@ -88,6 +103,10 @@ class Execution:
     def _order(self) -> dict[str, list[str]]:
         resolve = partial(object_id, self.recorder.run.session.project_id)
         return needs(store.as_plan(self.revision).steps, resolve)
+
+    @property
+    def tool_steps(self) -> list[PlanStep]:
+        return [step for step in self.steps.values() if step.type == StepType.TOOL]
 
     @property
     def failed(self) -> list[PlanStep]:
@@ -118,7 +137,8 @@ class Execution:
         return None
 
     async def _execute(self, step: PlanStep) -> None:
-        await self._record_start(step)
+        if step.key not in self._begun:
+            await self.recorder.append(effect=lambda: Done(None, self._start(step)))
         tool = registry.get(step.tool)
         try:
             if tool is None:
@@ -162,8 +182,7 @@ class Execution:
                 )  # too late to stop the function, but its effect is rolled back
             self._check_approved(step, call.changes)
             step.created = [str(one.id) for one in call.changes if one.action == "created"]
-            changes = [self._change_event(change) for change in call.changes]
-            return Done(result, [*changes, *self._succeed(step, result)])
+            return Done(result, self._succeed(step, result, call.changes))
 
         self.results[step.key] = await self.recorder.append(effect=effect)
 
@@ -175,9 +194,8 @@ class Execution:
     async def _call_async(self, step: PlanStep, tool: Tool, arguments: Any) -> None:
         call, returned = await self._call_with_retries(step, tool, arguments)
         result = returned.model_dump(mode="json")
-        changes = [self._change_event(change) for change in call.changes]
         self.results[step.key] = await self.recorder.append(
-            effect=lambda: Done(result, [*changes, *self._succeed(step, result)])
+            effect=lambda: Done(result, self._succeed(step, result, call.changes))
         )
 
     async def _call_with_retries(
@@ -207,31 +225,29 @@ class Execution:
         await self.recorder.append(progress)
         await asyncio.sleep(seconds)
 
-    def _change_event(self, change: Any) -> events.Event:
-        return change_event(self.recorder.run, change)
-
     # -- recording ---------------------------------------------------------------------------------
 
-    async def _record_start(self, step: PlanStep) -> None:
+    def _start(self, step: PlanStep) -> list[events.Event]:
         started = {"phase": "started", **self.recorder.outlook.step_started(step.key)}
+        step.status, step.started_at = Status.RUNNING, timezone.now()
+        raw_sql.save(step, "status", "started_at")
+        return [
+            step_event(self.recorder.run.pk, step, self.line()),
+            self._progress(step, step.description, "", started),
+        ]
 
-        def effect() -> Done[None]:
-            step.status, step.started_at = Status.RUNNING, timezone.now()
-            raw_sql.save(step, "status", "started_at")
-            return Done(
-                None,
-                [
-                    step_event(self.recorder.run.pk, step, self._line()),
-                    self._progress(step, step.description, "", started),
-                ],
-            )
-
-        await self.recorder.append(effect=effect)
-
-    def _succeed(self, step: PlanStep, result: Any) -> list[events.Event]:
+    def _succeed(
+        self, step: PlanStep, result: Any, changes: Iterable[Change]
+    ) -> list[events.Event]:
         step.status, step.result = Status.SUCCEEDED, result
         self.recorder.save_usage()
-        return self._end(step, step.description, "", "finished")
+        changed = [change_event(self.recorder.run, change) for change in changes]
+        ended = [*changed, *self._end(step, step.description, "", "finished")]
+        others = [one for one in self.tool_steps if one is not step]
+        # A step in the same commit does not count yet: if its effect fails, this one is repeated.
+        if self._on_last and all(one.key in self.results for one in others):
+            ended += self._on_last(self)
+        return ended
 
     async def _record_failure(self, step: PlanStep, error: str) -> None:
         def effect() -> Done[None]:
@@ -244,7 +260,7 @@ class Execution:
         def effect() -> Done[None]:
             step.status, step.started_at, step.created = Status.PENDING, None, []
             raw_sql.save(step, "status", "started_at")
-            return Done(None, [step_event(self.recorder.run.pk, step, self._line())])
+            return Done(None, [step_event(self.recorder.run.pk, step, self.line())])
 
         self.stopped.add(step.key)
         await self.recorder.append(effect=effect)
@@ -267,13 +283,13 @@ class Execution:
             took = step.finished_at - step.started_at
             metadata["duration_ms"] = round(took.total_seconds() * 1000)
         return [
-            step_event(self.recorder.run.pk, step, self._line()),
+            step_event(self.recorder.run.pk, step, self.line()),
             self._progress(step, message, details, metadata),
         ]
 
-    def _line(self) -> str:
+    def line(self) -> str:
         """Returns what the run does now, with all steps that call a tool."""
-        return texts.executing([one for one in self.steps.values() if one.type == StepType.TOOL])
+        return texts.executing(self.tool_steps)
 
     def _progress(
         self, step: PlanStep, message: str, details: str, metadata: Mapping[str, Any]

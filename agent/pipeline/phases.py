@@ -18,18 +18,20 @@ from agent.event_log.log import Done
 from agent.event_log.payloads import Answer
 from agent.event_log.phases import Phase, register_step
 from agent.exceptions import ModelError
-from agent.llm.base import Model, Outcome, StartOver
+from agent.llm.base import Context, MemoryBrief, Model, Outcome, StartOver
 from agent.models import Message, PlanRevision, PlanStep, Run
 from agent.pipeline import context, remembering, reports
-from agent.pipeline.answer import write_answer
+from agent.pipeline.answer import Rest, write_answer
+from agent.pipeline.drafting import REPLANNING, Drafting
 from agent.pipeline.execution import Execution, change_event, outcomes
-from agent.pipeline.planner import Planner
+from agent.pipeline.planner import Planner, tool_specs
+from agent.pipeline.reading import Reader
 from agent.pipeline.remembering import Exchange
 from agent.plan import StepType
 from agent.plans import open_points, store
+from agent.plans.estimates import History
 from agent.runs import approvals, ending
 from agent.runs.approvals import Parked
-from agent.runs.claiming import Claimed
 from agent.runs.recorder import Finished, Recorder
 from agent.support import database, raw_sql
 from agent.support.counts import count
@@ -37,30 +39,48 @@ from agent.support.markdown import render
 from agent.support.task_group import run_together
 
 RESUMED = register_step("resumed")
-REPLANNING = register_step("replanning")
+register_step(REPLANNING)
 # Seconds that the end of a run waits for the model to say what to remember: too short to be noticed,
 # and long enough for a quick model to be in time.
 GRACE = 0.2
+_LAST = (Phase.MEMORY, Phase.COMPLETION)  # these run concurrently
 
 
-async def execute(model: Model, claimed: Claimed, recorder: Recorder) -> None:
-    """Executes the remaining phases of a claimed run, up to its `complete` event.
+def begin(model: Model, recorder: Recorder, history: History) -> list[events.Event]:
+    """Begins a run inside the effect that claims it; returns the events of its first phase."""
+    try:
+        recorder.load(model.name, history)
+    except database.CONNECTION_ERRORS:
+        raise
+    except Exception as error:  # noqa: BLE001  (fails the run, not the claim: it would be repeated for ever)
+        recorder.unreadable = error
+        return []
+    if recorder.finished(Phase.START):
+        return []
+    started = Finished("🧠 Started", f"Model: {model.name}", fields={"model": model.name})
+    return recorder.begin_and_end(Phase.START, started, then=[Phase.CONTEXT])
+
+
+async def execute(model: Model, recorder: Recorder) -> None:
+    """Executes the remaining phases of a run that was claimed and begun, up to its `complete` event.
 
     Raises `Fenced` when the run was taken away, `Parked` when it waits for approval, and an
     `AgentError` that fails it.
     """
-    await database.call(recorder.load, model.name)
-    if (claimed.resumed or claimed.run.retry_of_id) and recorder.durations:
-        await _report_resumption(claimed, recorder)
-    await _Run(model, claimed.run, recorder).all_phases()
+    if recorder.unreadable is not None:
+        raise recorder.unreadable
+    recorder.take_over()
+    if recorder.finished_before and (recorder.resumed or recorder.run.retry_of_id):
+        await _report_resumption(recorder)
+    await _Run(model, recorder.run, recorder).all_phases()
 
 
-async def _report_resumption(claimed: Claimed, recorder: Recorder) -> None:
-    revision = await database.call(store.latest, claimed.run)
+async def _report_resumption(recorder: Recorder) -> None:
+    revision = await database.call(store.latest, recorder.run)
     steps = [step for step in revision.steps.all() if step.tool] if revision else []
     done = sum(step.status == PlanStep.Status.SUCCEEDED for step in steps)
-    message = "🔁 Resumed after a restart" if claimed.resumed else "🔁 Retrying"
-    total = count(len(steps), "step") if steps else count(len(recorder.durations), "phase")
+    message = "🔁 Resumed after a restart" if recorder.resumed else "🔁 Retrying"
+    total = count(len(steps), "step") if steps else count(recorder.finished_before, "phase")
     details = f"{done} of {total} already done" if steps else f"{total} already done"
     await recorder.progress(RESUMED, message, details)
 
@@ -72,6 +92,10 @@ class _Run:
         self.model = model
         self.run = run
         self.recorder = recorder
+        self.parked = False
+        self.execution: Execution | None = None  # begun with the end of the validation
+        self.executed: PlanRevision | None = None  # by this claim
+        self.drafting = Drafting(model, recorder)
         self._learned = asyncio.Event()  # the model has said what to remember
         self._settled = asyncio.Event()  # it is known whether the memory phase ends after the run
         self._is_behind = False  # it does
@@ -79,20 +103,31 @@ class _Run:
 
     async def all_phases(self) -> None:
         recorder = self.recorder
-        await recorder.phase(Phase.START, self._start, then=[Phase.CONTEXT])
         gathered = await recorder.phase(Phase.CONTEXT, self._gather, then=[Phase.ANALYZING])
-        self.context = context.from_json(gathered)
+        self.context = Context.from_json(gathered)
         analyzed = await recorder.phase(Phase.ANALYZING, self._analyze, then=[Phase.PLANNING])
         self._take_analysis(analyzed)
-        self.planner = Planner(self.model, self.run, self.context, self.analysis)
-        raw = await recorder.phase(Phase.PLANNING, self._plan, then=[Phase.VALIDATION])
-        await recorder.phase(Phase.VALIDATION, lambda: self._validate(raw["plan"]))
-        revision = await self._approved_plan()
-        line = texts.executing(_tool_steps(revision.steps.all()))
-        together = [Phase.MEMORY, Phase.COMPLETION]
-        await recorder.phase(Phase.EXECUTION, lambda: self._execute(revision), line, together)
-        steps, failed = await database.call(self._final_steps)
-        self.plan = await database.call(lambda: store.as_plan(self._revision()))
+        reader = Reader(recorder)
+        self.planner = Planner(self.model, self.run, self.context, self.analysis, reader)
+        planned = await recorder.phase(Phase.PLANNING, self._plan, then=[Phase.VALIDATION])
+        self.planner.seen = planned.get("seen")
+        self.context = replace(self.context, readings=tuple(reader.readings))
+        await recorder.phase(Phase.VALIDATION, lambda: self._validate(planned["plan"]))
+        self.drafting.end()
+        if self.parked:
+            raise Parked
+        execution = self.execution or self._execution(await self._approved_plan())
+        await recorder.phase(
+            Phase.EXECUTION, lambda: self._execute(execution), execution.line(), _LAST
+        )
+        done = self.executed
+        if done is None:
+            done = await database.call(self._revision)
+        failed = await database.call(store.failed_before, done) if done.revision > 1 else []
+        steps = list(done.steps.all())
+        if _tool_steps(steps):
+            self.context = replace(self.context, after=await self._context_now())
+        self.plan = store.as_plan(done)
         self.outcome = Outcome(
             self.analysis.intent,
             self.analysis.question,
@@ -101,20 +136,11 @@ class _Run:
             tuple(one.question for one in self.plan.questions),
         )
         if recorder.finished(Phase.COMPLETION):  # by a version that ended the run in another commit
-            await recorder.append(effect=lambda: Done(None, self._last_events(steps)))
+            await recorder.append(effect=lambda: Done(None, self._end_answered(steps)))
         else:
             await self._remember_and_answer(steps)
 
     # -- phases ------------------------------------------------------------------------------------
-
-    async def _start(self) -> Finished:
-        self.run.model = self.model.name
-
-        def effect() -> list[events.Event]:
-            raw_sql.save(self.run, "model")
-            return []
-
-        return Finished("🧠 Started", f"Model: {self.model.name}", effect=effect)
 
     async def _gather(self) -> Finished:
         gathered = await database.call(context.gather, self.run)
@@ -130,7 +156,7 @@ class _Run:
         return Finished("📚 Context gathered", details, gathered.as_json(), metadata=metadata)
 
     async def _analyze(self) -> Finished:
-        analysis = await self.model.analyze(self.context)
+        analysis = await self.model.analyze(self.context, tool_specs())
         if analysis.intent == "greeting":  # small models ask back: "How can I help you?"
             analysis = replace(analysis, question="")
         details = self._with_left_out(analysis.summary, "analyze")
@@ -143,25 +169,44 @@ class _Run:
 
     def _take_analysis(self, result: Mapping[str, Any]) -> None:
         """Adopts the analysis, and the memories that were recalled for its words."""
-        values = dict(result)
-        if (recalled := values.pop("memories", None)) is not None:
-            self.context = replace(self.context, memories=context.briefs_from_json(recalled))
-        self.analysis = remembering.analysis_of(values)
+        self.analysis = remembering.analysis_of(result)
+        if "memories" in result:
+            recalled = tuple(MemoryBrief(**item) for item in result["memories"])
+            self.context = replace(self.context, memories=recalled)
 
     async def _plan(self) -> Finished:
         plan = await self.planner.make()
         steps = plan.get("steps")
         details = count(len(steps), "step") if isinstance(steps, list) else "No steps"
-        return Finished("📋 Plan created", self._with_left_out(details, "plan"), {"plan": plan})
+        result = {"plan": plan, "seen": self.planner.seen}
+        return Finished("📋 Plan created", self._with_left_out(details, "plan"), result)
 
     async def _validate(self, raw: Any) -> Finished:
         done = await self._done_steps()
         checked = await self.planner.check(raw, done)
+        self.recorder.outlook.set_plan(checked.plan, done)
+
+        def effect() -> list[events.Event]:
+            is_first = self.recorder.is_fresh
+            self.revision, plan_events = store.save(self.run, checked.plan, done, is_first=is_first)
+            return plan_events
+
         return Finished(
             "✅ Plan validated",
             self._with_left_out(reports.verdict(checked), "plan"),
-            effect=lambda: store.save(self.run, checked.plan, done)[1],
+            effect=effect,
+            effect_after=self._begin_execution,
         )
+
+    def _begin_execution(self) -> list[events.Event]:
+        """Begins to execute the validated plan, or parks the run, inside the effect that saves it."""
+        approved = approvals.request_if_needed(self.run, self.revision)
+        self.parked = not approved.value
+        if self.parked:
+            return list(approved.events)
+        self.execution = self._execution(self.revision)
+        begun = self.recorder.begin(Phase.EXECUTION, self.execution.line())
+        return [begun, *self.execution.begin()]
 
     async def _done_steps(self) -> dict[str, PlanStep]:
         if self.run.attempt == 1:  # nothing is executed yet
@@ -175,44 +220,48 @@ class _Run:
 
     async def _approved_plan(self) -> PlanRevision:
         """Returns the plan if it is approved or needs no approval; otherwise parks the run."""
-        revision, approved = await database.call(self._plan_and_approval)
+        revision = await database.call(self._revision)
         ended = [
             step.key for step in revision.steps.all() if step.status not in PlanStep.UNFINISHED
         ]
         self.recorder.outlook.set_plan(store.as_plan(revision), ended)
-        if approved or await self.recorder.append(
-            effect=lambda: approvals.request_if_needed(self.run, revision)
-        ):
+
+        def effect() -> Done[bool]:
+            if approvals.is_approved(revision):
+                return Done(True)
+            return approvals.request_if_needed(self.run, revision)
+
+        if self.recorder.finished(Phase.EXECUTION) or await self.recorder.append(effect=effect):
             return revision
         raise Parked
 
-    def _plan_and_approval(self) -> tuple[PlanRevision, bool]:
-        revision = self._revision()
-        done = self.recorder.finished(Phase.EXECUTION)
-        return revision, done or approvals.needs_no_approval(self.run, revision)
+    async def _context_now(self) -> Context:
+        """Returns the context after the steps so far, with what was read before them."""
+        now = await database.call(context.gather, self.run)
+        return replace(now, readings=self.context.readings, after_steps=True)
 
-    async def _execute(self, revision: PlanRevision) -> Finished:
-        execution = await self._execute_plan(revision)
+    async def _execute(self, execution: Execution) -> Finished:
+        await self._execute_plan(execution)
         if execution.failed and await self._replan(execution):
-            execution = await self._execute_plan(await self._approved_plan())
-        tools = _tool_steps(execution.steps.values())
-        done = [step for step in tools if step.status == PlanStep.Status.SUCCEEDED]
-        if not tools:
-            return Finished("⚙️ No actions needed")
-        if len(done) == len(tools):
-            return Finished(
-                "⚙️ Plan executed", f"{len(done)} of {count(len(tools), 'step')} succeeded"
-            )
-        return Finished("⚙️ Plan partly executed", reports.tally(tools))
+            execution = self._execution(await self._approved_plan())
+            await self._execute_plan(execution)
+        self.executed = execution.revision
+        return _result_of(execution)
 
-    async def _execute_plan(self, revision: PlanRevision) -> Execution:
+    async def _execute_plan(self, execution: Execution) -> None:
         """Parks the run if a step would do what the approval did not show."""
-        execution = Execution(self.recorder, revision)
         await execution.execute()
         if execution.stopped:
-            await self.recorder.append(effect=lambda: approvals.request_again(self.run, revision))
+            await self.recorder.append(
+                effect=lambda: approvals.request_again(self.run, execution.revision)
+            )
             raise Parked
-        return execution
+
+    def _execution(self, revision: PlanRevision) -> Execution:
+        def end(execution: Execution) -> list[events.Event]:
+            return self.recorder.end(Phase.EXECUTION, _result_of(execution), _LAST)
+
+        return Execution(self.recorder, revision, on_last=end)
 
     async def _replan(self, execution: Execution) -> bool:
         """Replans the remaining steps, once per run; returns whether there is a new plan."""
@@ -222,6 +271,7 @@ class _Run:
         started = {"phase": "started"}
         await self.recorder.progress(REPLANNING, "🔁 Replanning...", f"{failed} failed", started)
         plan, details = None, "No better plan found"
+        self.planner.context = await self._context_now()
         try:
             plan = await self.planner.replan(execution.revision)
         except ModelError as error:
@@ -240,13 +290,9 @@ class _Run:
             return Done(None, [*plan_events, progress])
 
         await self.recorder.append(effect=effect)
+        self.drafting.end()
         self.run.replanned = True
         return plan is not None
-
-    def _final_steps(self) -> tuple[list[PlanStep], list[PlanStep]]:
-        """Returns the steps of the plan, and the failed steps of the plan before it."""
-        revision = self._revision()
-        return list(revision.steps.all()), store.failed_before(revision)
 
     def _with_left_out(self, details: str, method: str) -> str:
         """Adds what the prompt of `method` did not contain, so that the person is told."""
@@ -264,14 +310,12 @@ class _Run:
             self._settled.set()
 
         async def answer() -> Finished:
-            message = await write_answer(self.recorder, self._answer(text_steps), text_steps)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._learned.wait(), GRACE)
-            if self._learned.is_set():
-                await self._settled.wait()  # the summary counts changes of the memory
-            else:
-                self._is_behind = True
-            return await self._save_answer(message, steps)
+            text, rest = await write_answer(self.recorder, self._answer(text_steps), text_steps)
+            if not self._settled.is_set():
+                await self.recorder.append(effect=lambda: Done(None, rest()))
+                await self._wait_for_memory()
+                return await self._save_answer(text, steps, list)
+            return await self._save_answer(text, steps, rest)
 
         async def complete() -> None:
             await self.recorder.phase(Phase.COMPLETION, answer)
@@ -279,6 +323,15 @@ class _Run:
             self._completed.set()
 
         await run_together(remember(), complete())
+
+    async def _wait_for_memory(self) -> None:
+        """Waits for the changes of the memory, which the summary counts, but not for the model."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._learned.wait(), GRACE)
+        if self._learned.is_set():
+            await self._settled.wait()
+        else:
+            self._is_behind = True
 
     def _answer(self, text_steps: Sequence[PlanStep]) -> AsyncIterator[str | StartOver]:
         """Returns the chunks of the answer. A question to the person stands in the plan already."""
@@ -310,50 +363,60 @@ class _Run:
         details = own.details if own.error else self._with_left_out(own.details, "consolidate")
         return Finished(own.message, details, effect=effect)
 
-    async def _save_answer(self, text: str, steps: list[PlanStep]) -> Finished:
-        summary = await database.call(reports.summary, self.run, steps)
-        summary = self._with_left_out(summary, "answer")
-        key = uuid4()
+    async def _save_answer(self, text: str, steps: list[PlanStep], rest: Rest) -> Finished:
+        """`rest`: what is not yet written of the answer."""
+        summary = self._with_left_out(reports.summary(steps, self.recorder.changed), "answer")
+        role, key = Message.Author.AGENT, uuid4()
+        answer = Message(pk=key, session=self.run.session, role=role, content=text)
         html = await asyncio.to_thread(render, text, str(key))  # a commit makes others wait
 
         def effect() -> list[events.Event]:
-            role = Message.Author.AGENT
-            message = Message(pk=key, session=self.run.session, role=role, content=text)
-            raw_sql.insert(message)
-            self.run.answer = message
-            raw_sql.save(self.run, "answer")
-            return []
+            raw_sql.insert(answer)
+            return rest()
 
+        def last_events() -> list[events.Event]:
+            return [*ending.ended(self.run), self._complete(steps, answer, html)]
+
+        end = ending.fields_of_end(Run.Status.SUCCEEDED, self.recorder.fence.attempt)
         return Finished(
             "🎉 Processing complete!",
             summary,
+            fields={"answer": answer, **end},
             effect=effect,
-            effect_after=lambda: self._last_events(steps, html),
+            effect_after=last_events,
         )
 
-    def _last_events(self, steps: list[PlanStep], html: str | None = None) -> list[events.Event]:
+    def _end_answered(self, steps: list[PlanStep]) -> list[events.Event]:
         """Ends the run inside an effect, after its answer was saved; returns the events."""
-        run = raw_sql.get(Run, self.run.pk)
-        answer = raw_sql.get(Message, run.answer_id)
-        ended = ending.end(run, Run.Status.SUCCEEDED)
-        duration_ms = ending.duration_ms(run)
+        answer = raw_sql.get(Message, self.run.answer_id)
+        ended = ending.end(self.run, Run.Status.SUCCEEDED)
+        return [*ended, self._complete(steps, answer, render(answer.content, str(answer.pk)))]
+
+    def _complete(self, steps: list[PlanStep], answer: Message, html: str) -> events.Event:
+        """Returns the last event, inside the effect that ends the run."""
+        run, was_parked = self.run, self.recorder.fence.attempt > 1
+        duration_ms = ending.duration_ms(run) if was_parked else ending.worked_ms(run)
         statuses = [step.status for step in _tool_steps(steps)]
-        objects = [kind for kind, _ in reports.changed_objects(run)]
-        last = events.Complete(
+        objects = [kind for kind, _ in self.recorder.changed]
+        return events.Complete(
             run.pk,
             response=answer.content,
-            message=Answer(
-                id=str(answer.pk),
-                role="assistant",
-                content=answer.content,
-                html=render(answer.content, str(answer.pk)) if html is None else html,
-            ),
+            message=Answer(id=str(answer.pk), role="assistant", content=answer.content, html=html),
             usage=self.model.usage.as_json(),
             duration_ms=duration_ms,
             remembers=self._is_behind,
             texts={"line": texts.done(duration_ms, statuses, objects)},
         )
-        return [*ended, last]
+
+
+def _result_of(execution: Execution) -> Finished:
+    tools = execution.tool_steps
+    done = [step for step in tools if step.status == PlanStep.Status.SUCCEEDED]
+    if not tools:
+        return Finished("⚙️ No actions needed")
+    if len(done) == len(tools):
+        return Finished("⚙️ Plan executed", f"{len(done)} of {count(len(tools), 'step')} succeeded")
+    return Finished("⚙️ Plan partly executed", reports.tally(tools))
 
 
 def _tool_steps(steps: Iterable[PlanStep]) -> list[PlanStep]:

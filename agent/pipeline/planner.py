@@ -6,14 +6,16 @@ An invalid plan goes back to the model once; after that, a plan that only answer
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.exceptions import PlanInvalid
 from agent.llm.base import Analysis, Context, Model, Revise, ToolSpec
 from agent.models import PlanRevision, PlanStep, Run
+from agent.pipeline.reading import Reader, read_requests
 from agent.plan import Plan, Step, StepType, answer_only
 from agent.plans import open_points, parser, store, validation
+from agent.plans.rewriting import seen_texts
 from agent.runs import approvals
 from agent.shorten import shorten
 from agent.support import database
@@ -33,14 +35,24 @@ class Checked:
 class Planner:
     """Makes the plans of one run. Each plan contains the finished steps unchanged."""
 
-    def __init__(self, model: Model, run: Run, context: Context, analysis: Analysis) -> None:
+    def __init__(
+        self, model: Model, run: Run, context: Context, analysis: Analysis, reader: Reader
+    ) -> None:
         self.model = model
         self.run = run
         self.context = context
         self.analysis = analysis
+        self.reader = reader
+        # The marks of the texts that the prompt of the last plan contained; None if that is unknown.
+        self.seen: Sequence[str] | None = []
 
     async def make(self) -> dict[str, Any]:
-        """Returns the model's plan, not validated. After a rejection the model gets its reason."""
+        """Returns the model's plan, not validated, after what has to be read was read.
+
+        After a rejection the model gets its reason.
+        """
+        if not self.analysis.question:
+            await self.reader.read(self.analysis.read_first)
         if not self.analysis.needs_tools or self.analysis.question:
             return _answer_only(self.analysis).as_json()
         if self.run.attempt == 1:  # no plan has been rejected yet
@@ -77,7 +89,19 @@ class Planner:
         return checked.plan
 
     async def _ask(self, revise: Revise | None) -> dict[str, Any]:
-        return await self.model.plan(self.context, self.analysis, tool_specs(), revise)
+        """Asks for a plan. A model that asks to read something first is asked once more with that."""
+        plan = await self._plan(revise, self.reader.left)
+        if await self.reader.read(read_requests(plan.pop("read_first", None))):
+            plan = await self._plan(revise, 0)
+            plan.pop("read_first", None)
+        return plan
+
+    async def _plan(self, revise: Revise | None, reads_left: int) -> dict[str, Any]:
+        context = replace(self.context, readings=tuple(self.reader.readings), reads_left=reads_left)
+        plan = await self.model.plan(context, self.analysis, tool_specs(), revise)
+        shown = self.model.shown.pop("plan", None)
+        self.seen = seen_texts(context.as_json() if shown is None else shown)
+        return dict(plan)
 
     async def _checked(
         self, raw: Any, done: Mapping[str, PlanStep]
@@ -90,7 +114,7 @@ class Planner:
 
     def _problems(self, plan: Plan, done: Mapping[str, PlanStep]) -> list[str]:
         project, user = self.run.session.project, self.run.created_by
-        return validation.problems(plan, project, user, done=done)
+        return validation.problems(plan, project, user, done, self.seen)
 
 
 def tool_specs() -> list[ToolSpec]:

@@ -16,8 +16,8 @@ from agent.exceptions import ModelError
 from agent.llm.base import Analysis, Context, MemoryNote, Model, Outcome
 from agent.memory import consolidation, neighbours
 from agent.models import PhaseResult, Run
-from agent.pipeline import context
 from agent.pipeline.execution import outcomes
+from agent.pipeline.reading import read_requests
 from agent.plans import store
 from agent.support.counts import count
 
@@ -89,12 +89,13 @@ def interrupted(run: Run) -> Exchange | None:
         return None
     analysis = analysis_of(results[Phase.ANALYZING])
     outcome = Outcome(analysis.intent, analysis.question, outcomes(revision.steps.all()))
-    return Exchange(lost, context.from_json(results[Phase.CONTEXT]), analysis, outcome)
+    return Exchange(lost, Context.from_json(results[Phase.CONTEXT]), analysis, outcome)
 
 
 def analysis_of(result: Any) -> Analysis:
     """Returns the analysis from the result of its phase, which may hold recalled memories too."""
-    return Analysis(**{name: value for name, value in result.items() if name != "memories"})
+    values = {name: value for name, value in result.items() if name != "memories"}
+    return Analysis(**{**values, "read_first": tuple(read_requests(values.get("read_first")))})
 
 
 def finished(learned: Learned) -> events.Event:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from agent.event_log import events
-from agent.models import PlanStep, Run
+from agent.models import PlanStep
 from agent.pipeline.planner import Checked
 from agent.plan import StepType
 from agent.plans import validation
-from agent.runs import ending
 from agent.support.counts import count
 
 
@@ -38,18 +37,13 @@ def tally(tools: list[PlanStep]) -> str:
     return ", ".join(f"{number} {status}" for status, number in numbers.items() if number)
 
 
-def summary(run: Run, steps: list[PlanStep]) -> str:
+def summary(steps: Sequence[PlanStep], changed: Iterable[tuple[str, UUID]]) -> str:
     """Returns the counts of steps and changed objects: "3 steps, 2 tasks, 1 memory"."""
-    changed = changed_objects(run)
+    kinds = [kind for kind, _ in changed]
     parts = [count(len(steps), "step")]
-    if tasks := sum(kind == "task" for kind, _ in changed):
+    if tasks := kinds.count("task"):
         parts.append(count(tasks, "task"))
-    if memories := sum(kind == "memory" for kind, _ in changed):
+    if memories := kinds.count("memory"):
         parts.append(count(memories, "memory", "memories"))
     failed = sum(step.status == PlanStep.Status.FAILED for step in steps)
     return ", ".join(parts) + (f", {failed} failed" if failed else "")
-
-
-def changed_objects(run: Run) -> set[tuple[str, UUID]]:
-    """Returns kind and id of each object that the run changed."""
-    return {(change.object, change.id) for change in ending.events_of(run, events.Change)}

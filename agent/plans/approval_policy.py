@@ -57,9 +57,11 @@ _MODELS: Mapping[str, type[Task] | type[Memory]] = {"task": Task, "memory": Memo
 
 def is_harmless(run: Run, steps: Iterable[Step]) -> bool:
     """Tells whether `steps` need no approval regardless of their effects, so that no dry run is needed."""
-    if _always_asks(run):
+    tools = [tool for _, tool in _calls(steps)]
+    if _always_asks(run) or any(tool.outgoing or tool.destructive for tool in tools):
         return False
-    return not any(tool.alters or tool.outgoing or tool.destructive for _, tool in _calls(steps))
+    altered = [tool.alters for tool in tools]
+    return None not in altered and sum(number or 0 for number in altered) <= MAX_CHANGED
 
 
 def reason_to_ask(run: Run, effects: Sequence[Effect], deleted: int = 0) -> str:

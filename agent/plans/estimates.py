@@ -26,7 +26,7 @@ from uuid import UUID
 
 from django.db.models import F
 
-from agent.event_log.phases import Phase
+from agent.event_log.phases import Phase, is_part
 from agent.models import PhaseResult, PlanStep, Run
 from agent.plan import Plan, StepType
 from agent.plans.ordering import MAX_PARALLEL_STEPS, needs
@@ -172,7 +172,9 @@ def _load() -> History:
         for key, model, project in successful.values_list("pk", "model", "session__project")
     }
     phases = [
-        (run, phase, *runs[run], duration_ms) for run, phase, duration_ms in latest if run in runs
+        (run, phase, *runs[run], duration_ms)
+        for run, phase, duration_ms in latest
+        if run in runs and not is_part(phase)
     ][:MAX_PHASES]
     steps = PlanStep.objects.filter(type=StepType.TOOL, plan__run__in=runs.keys())
     with_tools = set(steps.values_list("plan__run", flat=True))
@@ -197,9 +199,17 @@ def history() -> History:
     """Returns the process's cached history; reads the rows again when the cache has expired."""
     global _cached
     with _lock:
-        if _cached is None or time.monotonic() >= _cached.expires_at:
-            _cached = _load()
-        return _cached
+        found = cached_history()
+        if found is None:
+            found = _cached = _load()
+        return found
+
+
+def cached_history() -> History | None:
+    """Returns the cached history, or None when it has expired."""
+    if _cached is None or time.monotonic() >= _cached.expires_at:
+        return None
+    return _cached
 
 
 def clear_cache() -> None:
@@ -228,6 +238,10 @@ class RemainingTime:
     def phase_started(self, phase: Phase) -> dict[str, Any]:
         self._begin(phase)
         return self._metadata(self._phase(phase))
+
+    def usual(self, phase: Phase) -> Estimate | None:
+        """Returns how long the phase takes, None if that is unknown."""
+        return self._phase(phase)
 
     def phase_finished(self, phase: Phase) -> dict[str, Any]:
         self._finished.add(phase)

@@ -15,22 +15,29 @@ from agent.models import PlanRevision, PlanStep, Run
 from agent.plans import open_points
 from agent.support import raw_sql
 
-_OF_RUN = "run_id = %s ORDER BY revision"
+_LAST_OF_RUN = (
+    "SELECT revision FROM agent_planrevision WHERE run_id = %s ORDER BY revision DESC LIMIT 1"
+)
 
 
 def save(
-    run: Run, plan: plan.Plan, kept: Mapping[str, PlanStep] | None = None
+    run: Run,
+    plan: plan.Plan,
+    kept: Mapping[str, PlanStep] | None = None,
+    *,
+    is_first: bool = False,
 ) -> tuple[PlanRevision, list[events.Event]]:
-    """Saves the valid `plan` as the run's next revision. Returns the revision and its events.
+    """Saves the valid `plan` as the run's next revision. Returns the revision, with its steps, and its
+    events.
 
     Must be called inside an effect. `kept`: finished steps of an earlier revision or run, by id; steps
-    of `plan` with these ids adopt their results.
+    of `plan` with these ids adopt their results. `is_first`: the run has no revision.
     """
     kept = kept or {}
-    previous = raw_sql.select(PlanRevision, f"{_OF_RUN} DESC LIMIT 1", run.pk)
+    last = [] if is_first else raw_sql.column(_LAST_OF_RUN, run.pk)
     revision = PlanRevision(
         run=run,
-        revision=previous[0].revision + 1 if previous else 1,
+        revision=last[0] + 1 if last else 1,
         summary=plan.summary,
         assumptions=[one.as_json() for one in plan.assumptions],
         questions=[one.as_json() for one in plan.questions],
@@ -42,6 +49,7 @@ def save(
     ]
     raw_sql.insert(revision)
     raw_sql.insert(*steps)
+    _set_steps(revision, steps)
     kept_events = [step_event(run.pk, step) for step in steps if step.key in kept]
     return revision, [plan_event(revision, steps), *kept_events]
 
@@ -98,13 +106,19 @@ def ended_steps(revision: PlanRevision) -> dict[str, PlanStep]:
 
 def latest(run: Run) -> PlanRevision | None:
     """Returns the run's last revision with its `steps` prefetched."""
-    for revision in raw_sql.select(PlanRevision, f"{_OF_RUN} DESC LIMIT 1", run.pk):
-        steps: Any = revision.steps.all()
-        steps._result_cache = steps_of(revision)
-        cache: Any = revision
-        cache._prefetched_objects_cache = {"steps": steps}  # as `prefetch_related` does
+    last = "run_id = %s ORDER BY revision DESC LIMIT 1"
+    for revision in raw_sql.select(PlanRevision, last, run.pk):
+        _set_steps(revision, steps_of(revision))
         return revision
     return None
+
+
+def _set_steps(revision: PlanRevision, steps: list[PlanStep]) -> None:
+    """Sets the steps that `revision.steps.all()` returns, as `prefetch_related` does."""
+    found: Any = revision.steps.all()
+    found._result_cache = steps
+    cache: Any = revision
+    cache._prefetched_objects_cache = {"steps": found}
 
 
 def steps_of(revision: PlanRevision) -> list[PlanStep]:

@@ -25,6 +25,7 @@ from agent.plan import (
     path_text,
     placeholders,
 )
+from agent.plans.rewriting import Rewriting
 from agent.tools import registry, schemas
 from agent.tools.references import missing_objects
 from agent.tools.registry import Tool
@@ -34,19 +35,24 @@ if TYPE_CHECKING:
 
 
 def problems(
-    plan: Plan, project: Project, user: User | None, done: Collection[str] = ()
+    plan: Plan,
+    project: Project,
+    user: User | None,
+    done: Collection[str] = (),
+    seen: Collection[str] | None = None,
 ) -> list[str]:
     """Returns the reasons why `plan` cannot be executed for `user`; empty if it can.
 
     Reads the user's role and the objects that the plan names from the database. Steps in `done` were
-    checked before they were executed.
+    checked before they were executed. `seen`: as in `rewriting.Rewriting`.
     """
     problems = _structure(plan) + _permissions(plan, project, user)
-    ancestors = _ancestors(plan)
+    ancestors, rewriting = _ancestors(plan), Rewriting(plan, project, seen, done)
     for step in (step for step in plan.steps if step.id not in done):
-        problems += [
-            f"step {step.id}: {text}" for text in _step_problems(step, plan, ancestors, project.pk)
-        ]
+        texts = _step_problems(step, plan, ancestors, project.pk)
+        if not texts and step.type == StepType.TOOL:
+            texts = rewriting.problems(step)
+        problems += [f"step {step.id}: {text}" for text in texts]
     return problems
 
 

@@ -26,6 +26,7 @@ from agent.plans import approval_policy, dry_run, estimates, parser, store, vali
 from agent.plans.approved_effects import ApprovedEffects
 from agent.plans.dry_run import Effect
 from agent.runs import ending, runs, wake
+from agent.support import raw_sql
 from agent.support.counts import count
 
 if TYPE_CHECKING:
@@ -36,23 +37,21 @@ class Parked(Exception):
     """The run waits for approval; no process executes it meanwhile."""
 
 
-def needs_no_approval(run: Run, revision: PlanRevision) -> bool:
-    """Tells from the plan's tools alone whether it needs no approval. Reloads the session's setting."""
-    run.session.refresh_from_db(fields=["approval"])
+def request_if_needed(run: Run, revision: PlanRevision) -> Done[bool]:
+    """Returns whether the plan, which is not approved, may be executed now; if not, parks the run and
+    requests approval.
+
+    Inside an effect. Unless the plan's tools alone tell, a dry run of the unfinished steps shows what
+    they would change, which decides whether approval is needed.
+    """
+    setting = (
+        "SELECT approval FROM agent_chatsession WHERE id = %s"  # may have changed since the claim
+    )
+    (run.session.approval,) = raw_sql.column(setting, run.session_id)
     unfinished = _unfinished(revision)
     steps = [step for step in store.as_plan(revision).steps if step.id in unfinished]
-    return approval_policy.is_harmless(run, steps)
-
-
-def request_if_needed(run: Run, revision: PlanRevision) -> Done[bool]:
-    """Returns whether the plan may be executed now; if not, parks the run and requests approval.
-
-    Inside an effect. A dry run of the unfinished steps shows what they would change, which decides
-    whether approval is needed.
-    """
-    if is_approved(revision):
+    if approval_policy.is_harmless(run, steps):
         return Done(True)
-    run.session.refresh_from_db(fields=["approval"])
     effects = _dry_run(run, revision)
     if not (reason := approval_policy.reason_to_ask(run, effects, _deleted(revision))):
         return Done(True)

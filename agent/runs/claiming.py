@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -16,7 +15,7 @@ from django.utils import timezone
 from agent.event_log import events, log
 from agent.event_log.log import Done, Fence
 from agent.exceptions import Fenced, Interrupted
-from agent.models import ChatSession, Message, Project, Run, Task
+from agent.models import Run
 from agent.runs.ending import fail_now
 from agent.runs.runs import UNFINISHED
 from agent.support import raw_sql
@@ -35,14 +34,19 @@ class Claimed:
     resumed: bool
 
 
-async def claim(session: UUID, owner: str) -> Claimed | None:
+# Writes the beginning of a run that was claimed, inside the effect that claims it; returns its events.
+Begin = Callable[[Claimed], Sequence[events.Event]]
+
+
+async def claim(session: UUID, owner: str, begin: Begin = lambda _: ()) -> Claimed | None:
     """Claims the session's oldest unfinished run for `owner`.
 
     Returns None when no run can be executed now. A run that waits for approval, or that a living
     process executes, blocks the runs behind it.
     """
+    effect = partial(_claim, session, owner, begin)
     try:
-        claimed: Claimed | None = await log.append(session, effect=partial(_claim, session, owner))
+        claimed: Claimed | None = await log.append(session, effect=effect)
     except Fenced:  # the session was deleted
         return None
     return claimed
@@ -55,17 +59,28 @@ def next_user(session: UUID) -> tuple[bool, int | None]:
     return bool(users), users[0] if users else None
 
 
-def _claim(session: UUID, owner: str) -> Done[Claimed | None]:
+# What the pipeline reads on the event loop, where a query would block.
+_RELATED = ("session", "session__project", "session__task", "message", "task", "created_by")
+
+
+def _claim(session: UUID, owner: str, begin: Begin) -> Done[Claimed | None]:
     failures: list[events.Event] = []
-    for run in raw_sql.select(Run, f"{UNFINISHED} ORDER BY number", session):
+    while run := _next(session):
         if run.status == Run.Status.WAITING or _is_leased(run, owner):
-            return Done(None, failures)
+            break
         if run.claims < MAX_CLAIMS:
             claimed = _take(run, owner)
             started = [] if claimed.resumed else [events.Run(run.pk, Run.Status.RUNNING)]
-            return Done(claimed, [*failures, *started])
+            return Done(claimed, [*failures, *started, *begin(claimed)])
         failures += fail_now(run, Interrupted())
     return Done(None, failures)
+
+
+def _next(session: UUID) -> Run | None:
+    """Returns the session's oldest unfinished run."""
+    where = f"{UNFINISHED} ORDER BY number LIMIT 1"
+    found = raw_sql.select_related(Run, _RELATED, where, session, order="number")
+    return found[0] if found else None
 
 
 def _is_leased(run: Run, owner: str) -> bool:
@@ -87,19 +102,7 @@ def _take(run: Run, owner: str) -> Claimed:
     run.lease_owner, run.lease_until = owner, now + LEASE
     run.started_at = run.started_at or now
     raw_sql.save(run, "status", "attempt", "claims", "lease_owner", "lease_until", "started_at")
-    return Claimed(_with_related(run), Fence(run.pk, run.attempt), resumed)
-
-
-def _with_related(run: Run) -> Run:
-    """Loads the related rows that the pipeline reads on the event loop, where a query would block."""
-    run.session = raw_sql.get(ChatSession, run.session_id)
-    run.session.project = raw_sql.get(Project, run.session.project_id)
-    focus = run.session.task_id
-    run.session.task = raw_sql.get(Task, focus) if focus else None
-    run.message = raw_sql.get(Message, run.message_id)
-    run.task = raw_sql.get(Task, run.task_id) if run.task_id else None
-    run.created_by = raw_sql.get(get_user_model(), run.created_by_id) if run.created_by_id else None
-    return run
+    return Claimed(run, Fence(run.pk, run.attempt), resumed)
 
 
 def interrupted(session: UUID | None = None) -> dict[UUID, UUID]:

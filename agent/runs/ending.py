@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
@@ -15,7 +16,7 @@ from agent.event_log.log import Done, Fence
 from agent.exceptions import AgentError, Refused
 from agent.models import Approval, PlanStep, Run
 from agent.plans.store import step_event
-from agent.runs import runs, wake
+from agent.runs import drafts, runs, wake
 from agent.support import raw_sql
 
 if TYPE_CHECKING:
@@ -27,14 +28,25 @@ E = TypeVar("E", bound=events.Event)
 def end(run: Run, status: str, **fields: Any) -> list[events.Event]:
     """Ends `run` inside an effect; returns its `run` event. One of `events.LAST` has to follow."""
     (attempt,) = raw_sql.column("SELECT attempt FROM agent_run WHERE id = %s", run.pk)
-    changes = {"status": status, "finished_at": timezone.now(), **fields}
-    # A higher attempt fences off a process that still executes the run.
-    changes |= {"attempt": attempt + 1, "lease_owner": "", "lease_until": None}
+    changes = fields | fields_of_end(status, attempt)
     for name, value in changes.items():
         setattr(run, name, value)
     raw_sql.save(run, *changes)
+    return ended(run)
+
+
+def fields_of_end(status: str, attempt: int) -> dict[str, Any]:
+    """Returns what ends a run whose attempt is `attempt`, to be saved before `ended`."""
+    # A higher attempt fences off a process that still executes the run.
+    fenced = {"attempt": attempt + 1, "lease_owner": "", "lease_until": None}
+    return {"status": status, "finished_at": timezone.now(), **fenced}
+
+
+def ended(run: Run) -> list[events.Event]:
+    """Returns the `run` event of a run that was ended in this transaction; wakes the next run."""
+    drafts.delete(run.pk)  # after the run is locked, as a draft is written
     wake.wake(run.session_id)
-    return [events.Run(run.pk, status)]
+    return [events.Run(run.pk, run.status)]
 
 
 async def fail(run: Run, fence: Fence, error: AgentError, failures: Sequence[events.Event]) -> None:
@@ -161,9 +173,15 @@ def events_of(run: Run, kind: type[E]) -> list[E]:
 
 def duration_ms(run: Run) -> int:
     """Returns how long the run has worked, up to its end or now, without its waits for approval."""
-    assert run.started_at is not None, "a claimed run was started"
-    worked = (run.finished_at or timezone.now()) - run.started_at
+    waited = timedelta()
     for approval in raw_sql.select(Approval, "run_id = %s", run.pk):
         if approval.decided_at is not None:
-            worked -= approval.decided_at - approval.requested_at
+            waited += approval.decided_at - approval.requested_at
+    return worked_ms(run, waited)
+
+
+def worked_ms(run: Run, waited: timedelta = timedelta()) -> int:
+    """As `duration_ms`, of a run whose waits are known."""
+    assert run.started_at is not None, "a claimed run was started"
+    worked = (run.finished_at or timezone.now()) - run.started_at - waited
     return round(worked.total_seconds() * 1000)

@@ -8,20 +8,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 
 from agent.event_log import events, log
 from agent.event_log.log import Done, Fence
-from agent.event_log.phases import STARTED, Phase
+from agent.event_log.phases import PART, STARTED, Phase, is_part
 from agent.event_log.texts import DOING
 from agent.llm.base import Usage
 from agent.models import PhaseResult
-from agent.plans import estimates
-from agent.plans.estimates import RemainingTime
+from agent.plans.estimates import History, RemainingTime
+from agent.runs import ending
 from agent.runs.claiming import Claimed
 from agent.support import raw_sql
 
@@ -36,10 +37,11 @@ class Finished:
     message: str
     details: str = ""
     result: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)  # of the run, saved with the result
     # Writes rows in the same transaction as the result; returns their events.
     effect: Callable[[], Sequence[events.Event]] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)  # of the progress event
-    # The same, but its events follow the `finished` one: ends the run.
+    # The same, but its events follow the `finished` one: ends or parks the run, or begins a phase.
     effect_after: Callable[[], Sequence[events.Event]] | None = None
 
 
@@ -52,10 +54,34 @@ class _Begun:
     event: events.Event
 
 
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """The end of a phase, to be saved: its row, its `finished` event, and the phases that follow."""
+
+    row: PhaseResult
+    finished: Finished
+    event: events.Event
+    following: Mapping[Phase, _Begun]
+
+
+@dataclass(slots=True)
+class _Written:
+    """What one effect has written. It counts after the commit: the effect may be repeated."""
+
+    begun: dict[Phase, _Begun] = field(default_factory=dict)
+    ended: dict[Phase, PhaseResult] = field(default_factory=dict)
+    changed: set[tuple[str, UUID]] = field(default_factory=set)
+    usage: Mapping[str, int] | None = None
+
+
 def _read_error(future: asyncio.Future[Any]) -> None:
     """Marks the error as seen: the run may end before it waits for this future."""
     if not future.cancelled():
         future.exception()
+
+
+def _changed(new: Iterable[events.Event]) -> set[tuple[str, UUID]]:
+    return {(event.object, event.id) for event in new if isinstance(event, events.Change)}
 
 
 class Recorder:
@@ -64,24 +90,55 @@ class Recorder:
     def __init__(self, claimed: Claimed, usage: Usage) -> None:
         self.run = claimed.run
         self.fence = claimed.fence
+        self.resumed = claimed.resumed
         self.usage = usage
+        # Whether nothing of the run was done before, by another claim or by the run that it retries.
+        self.is_fresh = self.run.attempt == 1 and self.run.retry_of_id is None
         self.open: dict[Phase, _Begun] = {}  # started and not finished
+        self._written = _Written()  # by the effect that is being committed
+        self.unreadable: Exception | None = None  # the error of `load`
+        self.finished_before = 0  # phases that earlier claims finished
         self.durations: dict[str, int] = {}  # milliseconds of each finished phase
+        self.changed: set[tuple[str, UUID]] = set()  # kind and id of each object
         self.outlook: RemainingTime
         self._results: dict[str, Mapping[str, Any]] = {}
+        # The results of the parts of phases, by their names.
+        self._kept: dict[str, Mapping[str, Any]] = {}
         self._saved_usage: Mapping[str, int] | None = None  # `usage` as it was last saved
         self._uncommitted: deque[asyncio.Future[Any]] = deque()  # of progress, oldest first
 
-    def load(self, model: str) -> None:
-        """Reads back the phases that earlier claims finished. `model` names the model used now."""
-        project = self.run.session.project_id
-        self.outlook = RemainingTime(estimates.history(), model, project)
+    def load(self, model: str, history: History) -> None:
+        """Reads back what earlier claims did. `model` names the model used now."""
+        self.outlook = RemainingTime(history, model, self.run.session.project_id)
+        if self.is_fresh:
+            return
         for row in raw_sql.select(PhaseResult, "run_id = %s ORDER BY started_at, id", self.run.pk):
+            if is_part(row.phase):
+                self._kept[row.phase] = row.result
+                continue
             self.durations[row.phase] = row.duration_ms
-            self._adopt(Phase(row.phase), row.result)
+            self._results[row.phase] = row.result
+            self._expect(Phase(row.phase), row.result)
+        self.finished_before = len(self.durations)
+        self.changed = _changed(ending.events_of(self.run, events.Change))
 
-    def _adopt(self, phase: Phase, result: Mapping[str, Any]) -> None:
-        self._results[phase] = result
+    def begin_and_end(
+        self, phase: Phase, finished: Finished, then: Sequence[Phase] = ()
+    ) -> list[events.Event]:
+        """Reports a phase that takes no time, inside the effect that claims the run; returns the events.
+
+        `take_over` has to follow the commit.
+        """
+        self._written = _Written()
+        begun = self.open[phase] = self._begin(phase)
+        return [begun.event, *self.end(phase, finished, then)]
+
+    def take_over(self) -> None:
+        """Counts what the claim has written, after its commit."""
+        self._count(self._written)
+
+    def _expect(self, phase: Phase, result: Mapping[str, Any]) -> None:
+        """Has the estimates count the phase as finished, with this result."""
         self.outlook.skip(phase)
         if phase == Phase.ANALYZING:
             self.outlook.uses_tools = result["needs_tools"] and not result["question"]
@@ -90,10 +147,33 @@ class Recorder:
         return phase in self._results
 
     async def append(self, *new: events.Event, effect: log.Effect[Any] | None = None) -> Any:
-        """Returns once the events are committed. Waits for earlier progress first."""
+        """Returns the effect's value once the events are committed. Waits for earlier progress first."""
         while self._uncommitted:
             await self._uncommitted.popleft()
-        return await log.append(self.run.session_id, new, fence=self.fence, effect=effect)
+        if effect is None:
+            return await log.append(self.run.session_id, new, fence=self.fence)
+
+        def recorded() -> Done[tuple[Any, _Written]]:
+            self._written = written = _Written()
+            done = effect()
+            written.changed = _changed(done.events)
+            return Done((done.value, written), done.events)
+
+        value, written = await log.append(
+            self.run.session_id, new, fence=self.fence, effect=recorded
+        )
+        self._count(written)
+        return value
+
+    def _count(self, written: _Written) -> None:
+        """Takes over what an effect has written, after its commit."""
+        for phase, row in written.ended.items():
+            del self.open[phase]
+            self.durations[phase] = row.duration_ms
+            self._results[phase] = row.result
+        self.open.update(written.begun)
+        self.changed |= written.changed
+        self._saved_usage = written.usage or self._saved_usage
 
     async def progress(
         self,
@@ -135,19 +215,51 @@ class Recorder:
             await self.append(begun.event)
             self.open[phase] = begun
         finished = await work()
-        row = self.open[phase].row
+        if phase not in self._results:  # `end` was not called
+            ending = self._ending(phase, finished, then)
+            await self.append(effect=lambda: Done(None, self._save(ending)))
+        return self._results[phase]
+
+    def end(
+        self, phase: Phase, finished: Finished, then: Sequence[Phase] = ()
+    ) -> list[events.Event]:
+        """Ends a phase inside an effect of its work, instead of after it; returns the events."""
+        return self._save(self._ending(phase, finished, then))
+
+    def begin(self, phase: Phase, line: str = "") -> events.Event:
+        """Begins a phase inside the effect that ends another; returns its `started` event."""
+        begun = self._written.begun[phase] = self._begin(phase, line)
+        return begun.event
+
+    def kept(self, step: str) -> dict[str, Mapping[str, Any]]:
+        """Returns the results of the parts of `step` that are finished, by their ids, in order."""
+        parts = (name.partition(PART) for name in self._kept)
+        return {key: self._kept[f"{step}{PART}{key}"] for name, _, key in parts if name == step}
+
+    async def part(
+        self, step: str, key: str, message: str, work: Callable[[], Awaitable[Finished]]
+    ) -> Mapping[str, Any]:
+        """As `phase`, for a part of a phase: the piece `key` of a registered progress step."""
+        row = PhaseResult(run=self.run, phase=f"{step}{PART}{key}", started_at=timezone.now())
+        if row.phase in self._kept:
+            return self._kept[row.phase]
+        clock, metadata = time.monotonic(), {"phase": "started", "step_id": key}
+        await self.append(events.Progress(self.run.pk, step, message, "", metadata))
+        finished = await work()
         row.result = finished.result
-        row.duration_ms = round((time.monotonic() - self.open[phase].clock) * 1000)
-        self._adopt(phase, finished.result)  # before the estimates of the phases `then`
-        own = self._finished_event(row, finished)
-        following = {other: self._begin(other) for other in then if other not in self._results}
-        started = [begun.event for begun in following.values()]
-        self._saved_usage = await self.append(
-            effect=lambda: self._save(row, finished, [own], started)
+        row.duration_ms = round((time.monotonic() - clock) * 1000)
+        ended = {"phase": "finished", "step_id": key, "duration_ms": row.duration_ms}
+        event = events.Progress(
+            self.run.pk, step, finished.message, finished.details, {**ended, **finished.metadata}
         )
-        del self.open[phase]
-        self.open.update(following)
-        self.durations[phase] = row.duration_ms
+
+        def effect() -> Done[None]:
+            raw_sql.insert(row)
+            self.save_usage()
+            return Done(None, [event])
+
+        await self.append(effect=effect)
+        self._kept[row.phase] = finished.result
         return finished.result
 
     def pass_end(self) -> None:
@@ -161,26 +273,38 @@ class Recorder:
         event = events.Progress(self.run.pk, phase, STARTED[phase], "", started, texts=told)
         return _Begun(row, time.monotonic(), event)
 
-    def _save(
-        self,
-        row: PhaseResult,
-        finished: Finished,
-        own: Sequence[events.Event],
-        started: Sequence[events.Event],
-    ) -> Done[Mapping[str, int]]:
+    def _ending(self, phase: Phase, finished: Finished, then: Sequence[Phase]) -> _Ending:
+        row = self.open[phase].row
+        row.result = finished.result
+        row.duration_ms = round((time.monotonic() - self.open[phase].clock) * 1000)
+        self._expect(phase, finished.result)  # before the estimates of the phases `then`
+        event = self._finished_event(row, finished)
+        following = {other: self._begin(other) for other in then if other not in self._results}
+        return _Ending(row, finished, event, following)
+
+    def _save(self, ending: _Ending) -> list[events.Event]:
+        row, finished = ending.row, ending.finished
+        self._written.ended[Phase(row.phase)] = row
+        self._written.begun |= ending.following
         before = finished.effect() if finished.effect else ()
         raw_sql.insert(row)
-        used = self.save_usage()
+        self.save_usage(**finished.fields)
         after = finished.effect_after() if finished.effect_after else ()
-        return Done(used, [*before, *own, *after, *started])
+        started = [begun.event for begun in ending.following.values()]
+        return [*before, ending.event, *after, *started]
 
-    def save_usage(self) -> Mapping[str, int]:
-        """Saves the usage so far, inside an effect, and resets the claims: the run makes progress."""
+    def save_usage(self, **fields: Any) -> None:
+        """Saves the usage so far and other `fields` of the run, inside an effect, and resets the claims:
+        the run makes progress.
+        """
         used = self.usage.as_json()
-        if used != self._saved_usage:
-            self.run.usage, self.run.claims = used, 0
-            raw_sql.save(self.run, "usage", "claims")
-        return used
+        if used != (self._written.usage or self._saved_usage):
+            self._written.usage = used
+            fields |= {"usage": used, "claims": 0}
+        if fields:
+            for name, value in fields.items():
+                setattr(self.run, name, value)
+            raw_sql.save(self.run, *fields)
 
     def _finished_event(self, row: PhaseResult, finished: Finished) -> events.Event:
         phase = Phase(row.phase)

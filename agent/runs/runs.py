@@ -96,10 +96,15 @@ def _accept(session_id: UUID, user: User, request: MessageRequest, content: str)
     return Done(run, [_message_event(run, message, user), queued])
 
 
+_RUN_OF = """
+SELECT run.id FROM agent_message message JOIN agent_run run ON run.message_id = message.id
+WHERE message.session_id = %s AND message.client_id = %s AND run.retry_of_id IS NULL
+"""
+
+
 def _run_of(session: UUID, client_id: UUID) -> Run | None:
-    return Run.objects.filter(
-        message__session=session, message__client_id=client_id, retry_of=None
-    ).first()
+    known = raw_sql.column(_RUN_OF, session, client_id)
+    return raw_sql.get(Run, UUID(str(known[0]))) if known else None
 
 
 def _check_task(session: ChatSession, task: UUID | None) -> None:
@@ -121,25 +126,27 @@ def _insert_message(
     return message
 
 
+_QUEUE = f"""
+SELECT (SELECT count(*) FROM agent_run WHERE {UNFINISHED}), (
+    SELECT count(*) FROM agent_run WHERE counted AND created_at > %s AND created_by_id = %s
+)
+"""
+
+
 def place_in_queue(session: ChatSession, user: User, *, counted: bool = True) -> int:
     """Returns how many runs are ahead of a new one. Raises `Refused` when a limit is reached."""
+    since = timezone.now() - timedelta(minutes=1)
+    ((ahead, in_last_minute),) = raw_sql.rows(_QUEUE, session.pk, since, user.pk)
     limit = settings.SAMURAI_USER_RUNS_PER_MINUTE
-    if counted and _runs_in_last_minute(user) >= limit:
+    if counted and in_last_minute >= limit:
         raise Refused(
             "rate_limited", f"The limit is {limit} messages per minute. Try again in a moment."
         )
-    query = f"SELECT count(*) FROM agent_run WHERE {UNFINISHED}"
-    ahead: int = raw_sql.column(query, session.pk)[0]
     if ahead >= MAX_QUEUE:
         raise Refused(
             "queue_full", f"{ahead} messages are already queued. Try again when some have finished."
         )
-    return ahead
-
-
-def _runs_in_last_minute(user: User) -> int:
-    since = timezone.now() - timedelta(minutes=1)
-    return Run.objects.filter(created_by=user, created_at__gt=since, counted=True).count()
+    return int(ahead)
 
 
 def create(session: ChatSession, message: Message, user: User, **fields: Any) -> Run:

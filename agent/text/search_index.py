@@ -38,8 +38,8 @@ _SQLITE_SIZE = f"""
     SELECT CASE WHEN counted.number < {2 * _COUNTED} THEN counted.number
                 ELSE span.last - span.first + 1 END AS entries, span.first, span.last
     FROM {_SAMPLE}, (
-        SELECT min(entry.id) AS first, max(entry.id) AS last FROM agent_searchentry entry
-        WHERE {{condition}}
+        SELECT (SELECT min(entry.id) FROM agent_searchentry entry WHERE {{condition}}) AS first,
+               (SELECT max(entry.id) FROM agent_searchentry entry WHERE {{condition}}) AS last
     ) span
 """
 # Where a word's last counted hit is, counted from the oldest entry, tells how frequent it is.
@@ -209,7 +209,7 @@ def _count(scope: _Scope, words: list[str]) -> tuple[int, dict[str, int]]:
     else:
         of_words = " UNION ALL ".join([_SQLITE_COUNT] * len(words))
         sql = f"WITH size AS ({_SQLITE_SIZE}) {of_words} UNION ALL SELECT -1, entries FROM size"
-        parameters = scope.parameters * 2
+        parameters = scope.parameters * 3
         for index, word in enumerate(words):
             parameters += [index, scope.match([word])]
     hits = dict(_rows(sql.format(condition=scope.condition), parameters))

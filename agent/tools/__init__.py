@@ -1,5 +1,25 @@
 """The tools that a plan may call. Importing this package registers them."""
 
-from agent.tools import changes, memories, tasks
+from agent.tools import (
+    changes,
+    history,
+    memories,
+    projects,
+    reading,
+    splitting,
+    task_texts,
+    tasks,
+    undoing,
+)
 
-__all__ = ["changes", "memories", "tasks"]
+__all__ = [
+    "changes",
+    "history",
+    "memories",
+    "projects",
+    "reading",
+    "splitting",
+    "task_texts",
+    "tasks",
+    "undoing",
+]

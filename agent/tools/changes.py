@@ -14,7 +14,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field
 
 from agent.event_log.times import stamp
-from agent.models import Memory, Task
+from agent.models import ChatSession, Memory, Message, Task
 from agent.tools.registry import Arguments, Result, ToolCall, tool
 
 Action = Literal["created", "changed", "deleted"]
@@ -46,22 +46,27 @@ def _with_time_zone(text: str) -> str:
 
 
 class ListChanges(Arguments):
-    since: Annotated[
-        str,
-        AfterValidator(_with_time_zone),
-        Field(
-            description="ISO 8601 with time zone, e.g. 2026-03-04T09:00:00Z.",
-            json_schema_extra={"format": "date-time"},
-        ),
-    ]
+    since: (
+        Annotated[
+            str,
+            AfterValidator(_with_time_zone),
+            Field(
+                description="ISO 8601 with time zone, e.g. 2026-03-04T09:00:00Z. Without it: since the "
+                "message before this one.",
+                json_schema_extra={"format": "date-time"},
+            ),
+        ]
+        | None
+    ) = None
     limit: Annotated[int, Field(ge=1, le=100)] = 50
 
 
-@tool(alters=False)
+@tool(reads=True)
 def list_changes(call: ToolCall, arguments: ListChanges) -> ChangesFound:
-    """Lists the tasks and memories that were created, changed or deleted since a time, whoever did
-    it, latest change first. Changes nothing."""
-    since, wanted = datetime.fromisoformat(arguments.since), arguments.limit + 1
+    """Lists the tasks and memories that were created, changed or deleted since a time or since the
+    last message, whoever did it, latest change first. Changes nothing."""
+    wanted = arguments.limit + 1
+    since = datetime.fromisoformat(arguments.since) if arguments.since else _last_message(call)
     rows = sorted(
         [
             row
@@ -75,6 +80,13 @@ def list_changes(call: ToolCall, arguments: ListChanges) -> ChangesFound:
         changes=[_changed(row, since) for row in islice(rows, arguments.limit)],
         more=len(rows) > arguments.limit,
     )
+
+
+def _last_message(call: ToolCall) -> datetime:
+    """Returns the time of the person's message before this one; of the session's start for the first."""
+    said = Message.objects.filter(session=call.session_id, role=Message.Author.USER)
+    last = said.exclude(pk=call.message_id).order_by("-created_at").first()
+    return last.created_at if last else ChatSession.objects.get(pk=call.session_id).created_at
 
 
 def _latest(model: Any, project_id: UUID, since: datetime) -> Any:

@@ -12,7 +12,9 @@ from pydantic import Field, StringConstraints, model_validator
 
 from agent.memory import memories
 from agent.models import Memory
-from agent.tools.references import MemoryRef
+from agent.shorten import cut
+from agent.tools.edits import MemoryEdits, edited
+from agent.tools.references import REPLACES, MemoryRef
 from agent.tools.registry import Arguments, Result, ToolCall, tool
 
 Kind = Literal["decision", "preference", "fact", "spec", "note"]
@@ -26,11 +28,14 @@ Content = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=memories.MAX_CONTENT),
     Field(description="What to remember, in complete sentences that are clear without context."),
 ]
+NewContent = Annotated[Content, Field(json_schema_extra={REPLACES: "memory"})]
 Category = Annotated[
     str,
     StringConstraints(strip_whitespace=True, max_length=memories.MAX_CATEGORY),
     Field(description="A one-word category, e.g. “database”."),
 ]
+# Characters of all texts of one result together. Each text has an equal part of it.
+MAX_TEXTS = 60_000
 # Matches of a query that are read before the filter by kind.
 _MAX_MATCHES = 500
 
@@ -62,7 +67,7 @@ class CreateMemory(Arguments):
     category: Category = ""
 
 
-@tool()
+@tool(alters=1)
 def create_memory(call: ToolCall, arguments: CreateMemory) -> MemoryMade:
     """Remembers a decision, a preference, a fact, a spec or a note about the project.
 
@@ -86,25 +91,30 @@ def create_memory(call: ToolCall, arguments: CreateMemory) -> MemoryMade:
 class UpdateMemory(Arguments):
     memory: MemoryRef
     title: Title | None = None
-    content: Content | None = None
+    content: NewContent | None = None
+    edits: MemoryEdits = Field(default=[], description="Edits of the content, made in order.")
     kind: Kind | None = None
     category: Category | None = None
 
     @model_validator(mode="after")
     def _something_to_change(self) -> Self:
         given = (self.title, self.content, self.kind, self.category)
-        if all(value is None for value in given):
-            raise ValueError("give at least one of title, content, kind, category")
+        if all(value is None for value in given) and not self.edits:
+            raise ValueError("give at least one of title, content, edits, kind, category")
+        if self.content is not None and self.edits:
+            raise ValueError("give either content or edits")
         return self
 
 
-@tool()
+@tool(alters=1)
 def update_memory(call: ToolCall, arguments: UpdateMemory) -> MemoryMade:
     """Changes the given fields of a memory. The former text is kept as a revision."""
+    memory, edits = memories.find_memory(call.project_id, arguments.memory), arguments.edits
+    content = edited(memory.content, edits, memories.MAX_CONTENT) if edits else arguments.content
     memory, change = memories.revise(
-        memory=memories.find_memory(call.project_id, arguments.memory),
+        memory=memory,
         title=arguments.title,
-        content=arguments.content,
+        content=content,
         kind=arguments.kind,
         category=arguments.category,
         run_id=call.run_id,
@@ -121,11 +131,12 @@ class SearchMemories(Arguments):
     limit: int = Field(default=10, ge=1, le=50)
 
 
-@tool(alters=False)
+@tool(reads=True)
 def search_memories(call: ToolCall, arguments: SearchMemories) -> MemoriesFound:
     """Finds memories of the project by words and kind. Changes nothing."""
     matches, total = _matching(call.project_id, arguments)
-    return MemoriesFound(memories=[_found(memory) for memory in matches], total=total)
+    limit = MAX_TEXTS // max(1, len(matches))
+    return MemoriesFound(memories=[_found(memory, limit) for memory in matches], total=total)
 
 
 class DeleteMemory(Arguments):
@@ -159,12 +170,12 @@ def _matching(project_id: UUID, arguments: SearchMemories) -> tuple[list[Memory]
     return found[: arguments.limit], len(found)
 
 
-def _found(memory: Memory) -> MemoryFound:
+def _found(memory: Memory, limit: int) -> MemoryFound:
     return MemoryFound.model_validate(
         {
             "memory_id": str(memory.pk),
             "title": memory.title,
-            "content": memory.content,
+            "content": cut(memory.content, limit),
             "kind": str(memory.kind),
         }
     )

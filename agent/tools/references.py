@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from pydantic import Field, StringConstraints
 
 from agent.board import tasks
 from agent.exceptions import AmbiguousReference, ToolFailed
+from agent.llm.schemas import SHORT
 from agent.memory import memories
 from agent.plan import as_placeholder, placeholders
 from agent.tools import schemas
@@ -18,13 +20,16 @@ from agent.tools.registry import Arguments, Tool
 
 # The JSON schema keyword of a string that refers to a "task" or a "memory".
 MARK = "x-object"
+# The JSON schema keywords of arguments that replace the long text of an object, or edit it. Their value
+# names the argument beside them that refers to the object; "" stands for the project itself.
+REPLACES, EDITS = "x-replaces", "x-edits"
 
 TaskRef = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
     Field(
         description="A task: its id, or its exact title. Prefer the id.",
-        json_schema_extra={MARK: "task"},
+        json_schema_extra={MARK: "task", SHORT: "task"},
     ),
 ]
 MemoryRef = Annotated[
@@ -32,7 +37,7 @@ MemoryRef = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
     Field(
         description="A memory: its id, or its exact title. Prefer the id.",
-        json_schema_extra={MARK: "memory"},
+        json_schema_extra={MARK: "memory", SHORT: "memory"},
     ),
 ]
 
@@ -52,8 +57,35 @@ def named_objects(tool: Tool, arguments: Mapping[str, Any]) -> Iterator[tuple[st
     """Yields each reference in `arguments`: its path ("tasks.0.depends_on.1"), its kind ("task" or
     "memory") and its text. Skips placeholders and empty strings.
     """
-    schema = _schema(tool.arguments)
-    yield from _walk(schema, schema.get("$defs", {}), arguments, ())
+    for path, kind, value in _marked(tool, MARK, arguments):
+        if isinstance(value, str) and value.strip():
+            yield ".".join(path), kind, value
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """An argument that replaces the text of an object, or edits it. `value`: the argument's.
+
+    `kind`: of the object, "task", "memory" or "project"; `reference`: a text or a placeholder.
+    """
+
+    path: str
+    kind: str
+    reference: Any
+    value: Any
+
+
+def rewrites(tool: Tool, arguments: Mapping[str, Any], keyword: str) -> Iterator[Rewrite]:
+    """Yields the arguments that are marked with `keyword`: `REPLACES` or `EDITS`."""
+    kinds = {path: kind for path, kind, _ in _marked(tool, MARK, arguments)}
+    for path, beside, value in _marked(tool, keyword, arguments):
+        if value is None or value == []:
+            continue
+        reference: Any = arguments
+        for part in (*path[:-1], beside) if beside else ():
+            reference = reference[int(part)] if isinstance(reference, list) else reference.get(part)
+        kind = kinds.get((*path[:-1], beside), "") if beside else "project"
+        yield Rewrite(".".join(path), kind, reference if beside else "", value)
 
 
 def missing_objects(project_id: UUID, tool: Tool, arguments: Mapping[str, Any]) -> list[str]:
@@ -87,12 +119,16 @@ def _with_items(options: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, A
 
 def object_id(project_id: UUID, kind: str, reference: str) -> UUID | None:
     """Returns the id of the object that `reference` refers to; None for no match, or several."""
+    row = find(project_id, kind, reference)
+    return None if row is None else row.pk
+
+
+def find(project_id: UUID, kind: str, reference: str) -> Any:
+    """Returns the task or memory that `reference` refers to; None for no match, or several."""
     try:
-        row: Any = _FIND[kind](project_id, reference)
+        return _FIND[kind](project_id, reference)
     except ToolFailed:
         return None
-    key: UUID = row.pk
-    return key
 
 
 @cache
@@ -100,19 +136,30 @@ def _schema(arguments: type[Arguments]) -> dict[str, Any]:
     return arguments.model_json_schema()
 
 
+Path = tuple[str, ...]
+
+
+def _marked(
+    tool: Tool, keyword: str, arguments: Mapping[str, Any]
+) -> Iterator[tuple[Path, str, Any]]:
+    """Yields each argument with `keyword` in its schema: its path, what the keyword says, its value."""
+    schema = _schema(tool.arguments)
+    yield from _walk(keyword, schema, schema.get("$defs", {}), arguments, ())
+
+
 def _walk(
-    schema: Mapping[str, Any], defs: Mapping[str, Any], value: Any, path: tuple[str, ...]
-) -> Iterator[tuple[str, str, str]]:
-    if as_placeholder(value) is not None:
-        return
+    keyword: str, schema: Mapping[str, Any], defs: Mapping[str, Any], value: Any, path: Path
+) -> Iterator[tuple[Path, str, Any]]:
     if "$ref" in schema:
         schema = defs[schema["$ref"].rpartition("/")[2]]
-    if MARK in schema and isinstance(value, str) and value.strip():
-        yield ".".join(path), schema[MARK], value
+    if keyword in schema:
+        yield path, schema[keyword], value
     for branch in schema.get("anyOf", ()):
-        yield from _walk(branch, defs, value, path)
+        yield from _walk(keyword, branch, defs, value, path)
+    if as_placeholder(value) is not None:
+        return
     for key, inner, item in _inside(schema, value):
-        yield from _walk(inner, defs, item, (*path, key))
+        yield from _walk(keyword, inner, defs, item, (*path, key))
 
 
 def _inside(schema: Mapping[str, Any], value: Any) -> Iterator[tuple[str, Mapping[str, Any], Any]]:

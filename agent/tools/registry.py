@@ -88,7 +88,8 @@ class Tool:
     result: type[Result]
     destructive: bool  # deletes objects
     outgoing: bool  # acts outside the project's database, where nothing can be undone
-    alters: bool  # may change existing objects, not only read or create them
+    alters: int | None  # how many existing objects one call changes at most; None: any number
+    reads: bool  # only reads the project's database: may be called before the plan
     retries: int  # further attempts of an `async` tool after a timeout or an unexpected error
     timeout: float  # seconds per attempt
 
@@ -128,6 +129,7 @@ def _spec(tool: Tool) -> ToolSpec:
         tool.description,
         tool.arguments.model_json_schema(),
         tool.result.model_json_schema(mode="serialization"),
+        tool.reads and not tool.is_async,
     )
 
 
@@ -152,7 +154,8 @@ def make(
     *,
     destructive: bool = False,
     outgoing: bool = False,
-    alters: bool = True,
+    alters: int | None = None,
+    reads: bool = False,
     retries: int = 0,
     timeout: float = 60.0,
 ) -> Tool:
@@ -170,7 +173,8 @@ def make(
         result=result,
         destructive=destructive,
         outgoing=outgoing,
-        alters=alters,
+        alters=0 if reads else None if alters is True else alters,
+        reads=reads,
         retries=retries,
         timeout=timeout,
     )

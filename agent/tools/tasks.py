@@ -14,9 +14,12 @@ from pydantic import Field, StringConstraints, model_validator
 from agent.board import task_rules
 from agent.board import tasks as board
 from agent.change import Change
+from agent.llm.schemas import SHORT
 from agent.models import Task
 from agent.text import search_index
-from agent.tools.references import MARK, TaskRef
+from agent.tools.edits import TaskEdits, edited
+from agent.tools.places import Placed, positions
+from agent.tools.references import MARK, REPLACES, TaskRef
 from agent.tools.registry import Arguments, Result, ToolCall, tool
 
 Status = Literal["pending", "in_progress", "completed", "blocked"]
@@ -29,14 +32,15 @@ Title = Annotated[
 Description = Annotated[
     str,
     StringConstraints(max_length=100_000),
-    Field(description="What has to be done, and how to tell that it is done; for a coding agent."),
+    Field(description="What has to be done, and how to tell that it is done."),
 ]
+NewDescription = Annotated[Description, Field(json_schema_extra={REPLACES: "task"})]
 Dependencies = Annotated[
-    list[TaskRef], Field(description="Existing tasks that must be completed before this task.")
+    list[TaskRef], Field(description="Existing tasks that must be completed before.")
 ]
 SeveralTasks = Annotated[
     list[TaskRef],
-    Field(min_length=1, max_length=100, description="The tasks; at most 100 at once."),
+    Field(min_length=1, max_length=100),
 ]
 # Matches of a query that are read before the filter by status.
 _MAX_MATCHES = 500
@@ -89,21 +93,21 @@ class TasksFound(Result):
     total: int = Field(description="Number of matches; `tasks` holds the first of them.")
 
 
-class CreateTask(Arguments):
+class CreateTask(Placed):
     title: Title
     description: Description = ""
     priority: Priority = "medium"
-    parent: TaskRef | None = Field(
-        default=None, description="The parent task: its id, or its exact title."
-    )
+    parent: TaskRef | None = None
     depends_on: Dependencies = []
 
 
 @tool(alters=False)
 def create_task(call: ToolCall, arguments: CreateTask) -> TaskMade:
-    """Creates one task at the end of the project's board. For several tasks use create_tasks."""
+    """Creates one task at the end of the project's board, or at the given place. For several tasks
+    use create_tasks."""
     task, change = board.create_task(
         project_id=call.project_id,
+        positions=positions(call, arguments, 1),
         title=arguments.title,
         description=arguments.description,
         priority=arguments.priority,
@@ -118,18 +122,15 @@ class TaskItem(Arguments):
     title: Title
     description: Description = ""
     priority: Priority = "medium"
-    parent: TaskRef | None = Field(
-        default=None,
-        description="An existing parent task: its id, or its exact title.",
-    )
+    parent: TaskRef | None = Field(default=None, description="An existing task.")
     depends_on: Dependencies = []
     after: list[Annotated[int, Field(ge=0)]] = Field(
         default=[],
-        description="Earlier items of this list that this task depends on: 0-based indexes.",
+        description="Earlier items that it depends on: 0-based indexes.",
     )
 
 
-class CreateTasks(Arguments):
+class CreateTasks(Placed):
     tasks: list[TaskItem] = Field(min_length=1, max_length=100, description="In board order.")
 
     @model_validator(mode="after")
@@ -142,7 +143,8 @@ class CreateTasks(Arguments):
 
 @tool(alters=False)
 def create_tasks(call: ToolCall, arguments: CreateTasks) -> TasksMade:
-    """Creates several tasks in the given order, with the dependencies between them."""
+    """Creates several tasks in the given order, with the dependencies between them, at the end of the
+    board or at the given place."""
     items = [
         board.NewTask(
             title=item.title,
@@ -154,7 +156,8 @@ def create_tasks(call: ToolCall, arguments: CreateTasks) -> TasksMade:
         )
         for item in arguments.tasks
     ]
-    tasks, changes = board.create_tasks(project_id=call.project_id, items=items)
+    places = positions(call, arguments, len(items))
+    tasks, changes = board.create_tasks(project_id=call.project_id, items=items, positions=places)
     call.changes.extend(changes)
     return TasksMade(
         task_ids=[str(task.pk) for task in tasks], titles=[task.title for task in tasks]
@@ -165,7 +168,7 @@ ParentRef = Annotated[
     str,
     Field(
         max_length=200,
-        json_schema_extra={MARK: "task"},
+        json_schema_extra={MARK: "task", SHORT: "task or empty for none"},
         description="The new parent task: its id, or its exact title; empty for no parent.",
     ),
 ]
@@ -174,35 +177,41 @@ ParentRef = Annotated[
 class UpdateTask(Arguments):
     task: TaskRef
     title: Title | None = None
-    description: Description | None = None
+    description: NewDescription | None = Field(
+        default=None, description="Replaces all of it; see edits."
+    )
+    edits: TaskEdits = Field(default=[], description="Edits of the description, made in order.")
     priority: Priority | None = None
     parent: ParentRef | None = None
     depends_on: list[TaskRef] | None = Field(
         default=None,
-        description="All tasks that must be completed before this one; replaces the former list.",
+        description="Replaces the former list.",
     )
 
     @model_validator(mode="after")
     def _something_to_change(self) -> Self:
         given = (self.title, self.description, self.priority, self.parent, self.depends_on)
-        if all(value is None for value in given):
+        if all(value is None for value in given) and not self.edits:
             raise ValueError(
-                "give at least one of title, description, priority, parent, depends_on"
+                "give at least one of title, description, edits, priority, parent, depends_on"
             )
+        if self.description is not None and self.edits:
+            raise ValueError("give either description or edits")
         return self
 
 
-@tool()
+@tool(alters=1)
 def update_task(call: ToolCall, arguments: UpdateTask) -> TaskMade:
     """Changes the given fields of a task: title, description, priority, parent, dependencies.
 
     To change its status, use change_task_status.
     """
     parent, needed = arguments.parent, arguments.depends_on
+    task, edits = _task(call, arguments.task), arguments.edits
     task, change = board.update_task(
-        task=_task(call, arguments.task),
+        task=task,
         title=arguments.title,
-        description=arguments.description,
+        description=edited(task.description, edits) if edits else arguments.description,
         priority=arguments.priority,
         parent=board.Keep.KEEP if parent is None else _parent(call, parent),
         depends_on=None if needed is None else _tasks(call, needed),
@@ -219,7 +228,7 @@ class ChangeTaskStatus(Arguments):
     )
 
 
-@tool()
+@tool(alters=1)
 def change_task_status(call: ToolCall, arguments: ChangeTaskStatus) -> TaskStatus:
     """Sets the status of a task: pending, in_progress, completed or blocked."""
     task, change = board.update_task(task=_task(call, arguments.task), status=arguments.status)
@@ -237,7 +246,7 @@ def change_task_status(call: ToolCall, arguments: ChangeTaskStatus) -> TaskStatu
 
 class ChangeTasksStatus(Arguments):
     tasks: SeveralTasks
-    status: Status = Field(description="completed: they are done; blocked: they cannot continue.")
+    status: Status
 
 
 @tool()
@@ -274,8 +283,8 @@ def update_tasks(call: ToolCall, arguments: UpdateTasks) -> TasksChanged:
 
 class MoveTask(Arguments):
     task: TaskRef
-    before: TaskRef | None = Field(default=None, description="The task to place it before.")
-    after: TaskRef | None = Field(default=None, description="The task to place it after.")
+    before: TaskRef | None = None
+    after: TaskRef | None = None
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -284,7 +293,7 @@ class MoveTask(Arguments):
         return self
 
 
-@tool()
+@tool(alters=1)
 def move_task(call: ToolCall, arguments: MoveTask) -> TaskMade:
     """Moves a task in the order of the board: directly before or after another task."""
     task, change = board.move_task(
@@ -303,7 +312,7 @@ class SearchTasks(Arguments):
     limit: int = Field(default=20, ge=1, le=100)
 
 
-@tool(alters=False)
+@tool(reads=True)
 def search_tasks(call: ToolCall, arguments: SearchTasks) -> TasksFound:
     """Finds tasks by words of their title and description, and by status. Changes nothing.
 

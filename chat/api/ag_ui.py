@@ -16,6 +16,7 @@ from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
+from agent.event_log import positions
 from agent.exceptions import Refused
 from agent.models import Approval, ApprovalMode, ChatSession, Project, Run
 from agent.models.projects import Role
@@ -124,7 +125,7 @@ class AgUi(ApiView):
         client_id = uuid5(NAMES, f"{user.pk}:{asked.thread_id}:{asked.run_id}")
         message_request = MessageRequest(content, client_id, wanted["approval"], wanted.get("task"))
         run = start_in(session, user, message_request, is_new=is_new)
-        return self._name(asked.run_id, session, run, run_filter.start_of(run))
+        return self._name(asked.run_id, session, run, positions.start_of(run))
 
     def _thread(self, name: str, project: UUID | None) -> tuple[ChatSession, bool]:
         """Returns the session of a thread, and whether it was created now."""
@@ -288,9 +289,13 @@ async def _blocks(
     An event may become several AG-UI events. Only the last has the `id`, so that a client that was
     disconnected in between gets all of them again.
     """
-    start = await database.call(run_filter.start_of, run)
+    start = await database.call(positions.start_of, run)
     async with aclosing(run_filter.of_run(identity, run, start)) as items:
         async for item in items:
+            if item.frame.type == "draft":
+                for draft in translation.draft(item.frame.body):
+                    yield sse.block(draft.model_dump_json(by_alias=True), None)
+                continue
             if item.event is None:
                 if item.frame.seq is None:
                     yield ": heartbeat\n\n"

@@ -40,6 +40,7 @@ from ag_ui.core import (
 from agent.event_log import events
 from agent.event_log.events import Event
 from agent.event_log.payloads import PlannedStep
+from agent.event_log.phases import Phase
 from agent.plan import StepType
 
 # What answers an interrupt, as a form for whoever asks a person.
@@ -84,6 +85,13 @@ class Translation:
             one.timestamp = round(moment * 1000)
         told[-1].raw_event = frame
         return told
+
+    def draft(self, body: str) -> list[BaseEvent]:
+        """Returns a draft in AG-UI's words: nothing before the run has begun."""
+        if not self._begun or self.is_over:
+            return []
+        frame = json.loads(body)
+        return [CustomEvent(name=frame.pop("type"), value=frame)]
 
     def _fold(self, event: Event) -> None:
         """Takes in what an earlier AG-UI run has told and closed."""
@@ -149,10 +157,14 @@ class Translation:
     # -- phases and tools --------------------------------------------------------------------------
 
     def _progress(self, told: events.Progress) -> Iterator[BaseEvent]:
-        """A phase is a step of AG-UI's; what is about a step of the plan is told by its tool call."""
+        """A phase is a step of AG-UI's, and so is each part of a custom step. What is about a step of
+        the plan is told by its tool call.
+        """
         name, phase = told.step, told.metadata.get("phase")
-        if "step_id" in told.metadata:
-            return
+        if (part := told.metadata.get("step_id")) is not None:
+            if name in tuple(Phase):
+                return
+            name = f"{name}:{part}"
         if phase == "started":
             if name in self._steps:  # a crash broke it off, and it is begun again
                 yield self._finish(name)

@@ -17,9 +17,8 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agent.event_log import events
-from agent.event_log.events import EventType
-from agent.models import ApprovalMode, ChatSession, Event, Message, Project, Run
+from agent.event_log import events, positions
+from agent.models import ApprovalMode, ChatSession, Message, Project, Run
 from agent.models.projects import Role
 from agent.runs import ending
 from agent.runs.runs import MessageRequest
@@ -150,7 +149,7 @@ class Chat(ChatView):
             status, shown = _answer(run.pk)
             return Response(shown, status, headers={"Location": location("runs", run.pk)})
         identity = sse.identity_of(request, session)
-        return let_go(Waiting(identity, run, run_filter.start_of(run)))
+        return let_go(Waiting(identity, run, positions.start_of(run)))
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
@@ -195,9 +194,7 @@ def _answer(run_id: UUID) -> tuple[int, dict[str, Any]]:
 
 
 def _changes(run: Run) -> list[Any]:
-    rows = Event.objects.filter(session=run.session_id, run=run, type=EventType.CHANGE)
-    bodies = rows.order_by("seq").values_list("body", flat=True)
-    return [events.read(body).told() for body in bodies]
+    return [change.told() for change in ending.events_of(run, events.Change)]
 
 
 # -- stream ----------------------------------------------------------------------------------------
@@ -219,7 +216,7 @@ class ChatStream(ChatView):
         """
         cursor = sse.cursor_of(request)
         session, run = self.accept(project_id)
-        after = max(run_filter.start_of(run), min(cursor, session.last_seq))
+        after = max(positions.start_of(run), min(cursor, session.last_seq))
         identity = sse.identity_of(request, session)
         return sse.stream(request, _blocks(identity, run, after))
 
@@ -236,5 +233,4 @@ async def _blocks(identity: ConnectionIdentity, run: Run, after: int) -> AsyncGe
 def _is_over(run: UUID, after: int) -> bool:
     """Tells whether the run is over and has no events after this position."""
     row = Run.objects.get(pk=run)
-    rest = Event.objects.filter(session=row.session_id, run=run, seq__gt=after)
-    return row.status not in Run.UNFINISHED and not rest.exists()
+    return row.status not in Run.UNFINISHED and positions.end_of(row) <= after

@@ -36,4 +36,6 @@ async def frames(identity: ConnectionIdentity, after: int) -> AsyncGenerator[Fra
 
 
 async def _next(viewer: Viewer) -> Frame | Notice | None:
-    return viewer.notices.popleft() if viewer.notices else await viewer.next()
+    if viewer.notices:
+        return viewer.notices.popleft()
+    return await viewer.next() or viewer.take_draft()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from agent.event_log import events
 from agent.event_log.events import LAST, EventType
 from agent.event_log.log import Frame
-from agent.models import Event, Run
+from agent.models import Run
 from chat.api import event_stream
 from chat.connection_identity import ConnectionIdentity
 from chat.viewer import Notice
@@ -21,7 +21,7 @@ MOST_BYTES = 16 * 1_048_576
 
 @dataclass(frozen=True, slots=True)
 class RunFrame:
-    """A frame for a reader of one run. `event`: what it says, when it is of the run.
+    """A frame for a reader of one run. `event`: what it says, when it is an event of the run.
 
     `blocked`: the run waits for a person by this event, or stands behind one that does.
     """
@@ -31,21 +31,18 @@ class RunFrame:
     blocked: bool = False
 
 
-def start_of(run: Run) -> int:
-    """Returns the position just before the event of the message that the run answers."""
-    messages = Event.objects.filter(session=run.session_id, run=run, type=EventType.MESSAGE)
-    # From the end: most often the message is one of the last events.
-    return int(messages.order_by("-seq").values_list("seq", flat=True)[0]) - 1
-
-
 async def of_run(
     identity: ConnectionIdentity, run: Run, after: int
 ) -> AsyncGenerator[RunFrame, None]:
-    """Yields the run's events after `after`, to its last one, with heartbeats and foreign events that
-    block the run in between."""
+    """Yields the run's events after `after`, to its last one, with heartbeats, the run's drafts and
+    foreign events that block the run in between."""
     size = 0
     async with aclosing(event_stream.frames(identity, after)) as frames:
         async for frame in frames:
+            if frame.type == "draft":
+                if frame.run == run.pk:
+                    yield RunFrame(frame, None)
+                continue
             mine, is_status = frame.run == run.pk, frame.type == EventType.RUN
             event = events.read(frame.body) if mine or is_status else None
             waits = isinstance(event, events.Run) and event.status == Run.Status.WAITING

@@ -63,6 +63,9 @@ function onFrame(frame) {
     case "interrupted":
       onInterrupted(frame);
       break;
+    case "draft":
+      onDraft(frame);
+      break;
     case "rejected":
       onRefusal(frame);
       break;
@@ -92,8 +95,21 @@ function onInterrupted(frame) {
   const run = fold.runs.get(frame.run);
   if (!run) return;
   run.interrupted = frame.interrupted;
+  run.draft = null;
   queue.enqueueRun(run);
   announce(statusLine(run));
+}
+
+/** @param {DraftFrame} frame */
+async function onDraft(frame) {
+  const run = fold.runs.get(frame.run);
+  if (!run) return;
+  run.draft = frame;
+  const { fillDraft } = await import("./transcript/draft.js");
+  queue.enqueue(`draft of ${run.run}`, () => {
+    const node = runElement(run.run);
+    if (node) fillDraft(node, run);
+  });
 }
 
 /** @param {EventFrame} frame */
@@ -113,7 +129,7 @@ function applyEvent(frame) {
   for (const other of activeBefore) {
     if (other !== run && other.status === "queued") queue.enqueueRun(other);
   }
-  if (frame.type === "change" && change) applyChange(frame.change, change);
+  if (frame.type === "change" && change) onChange(frame.change, change);
   if (run) {
     approvals.handleEvent(frame, run);
     announceRun(frame, run);
@@ -131,14 +147,25 @@ function hideRetry(run) {
   if (button) button.hidden = true;
 }
 
+/** @type {(body: BoardChange, change: Change) => void} */
+function onChange(body, change) {
+  if (body.object === "session") rename(body.after.title);
+  else if (body.object !== "project") applyChange(body, change);
+}
+
 /** @param {MessageFrame} frame */
 function onMessage({ message }) {
   removeUnsent(message.client_id);
   clearFresh();
   if (!("untitled" in title.dataset)) return;
+  rename(titleOf(message.content));
+}
+
+/** Shows the session's title. @param {string} text */
+function rename(text) {
   delete title.dataset.untitled;
   for (const node of [title, sidebarEntry?.querySelector(".name")]) {
-    if (node) node.textContent = titleOf(message.content);
+    if (node) node.textContent = text;
   }
 }
 

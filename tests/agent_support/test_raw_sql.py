@@ -7,8 +7,9 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import models
+from django.db import connection, models
 from django.forms import model_to_dict
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from agent.models import (
@@ -50,6 +51,25 @@ def test_a_row_is_kept_and_read_as_the_orm_does(run: Run) -> None:
         assert read == kept  # not a new one: saving it updates
         assert not read._state.adding
     assert model_to_dict(raw_sql.get(Run, run.pk)) == model_to_dict(Run.objects.get())
+
+
+def test_a_row_is_read_with_the_rows_that_it_points_to(run: Run) -> None:
+    related = ("session", "session__project", "session__task", "message", "created_by", "answer")
+    (read,) = raw_sql.select_related(Run, related, "id = %s", run.pk, order="number")
+    assert fields_of(read) == fields_of(Run.objects.get())
+    with CaptureQueriesContext(connection) as queries:
+        for row, kept in (
+            (read.session, run.session),
+            (read.session.project, run.session.project),
+            (read.message, run.message),
+            (read.created_by, run.created_by),
+        ):
+            assert row is not None
+            assert kept is not None
+            assert fields_of(row) == fields_of(kept)
+        assert read.answer is None
+        assert read.session.task is None
+    assert not queries.captured_queries
 
 
 def test_rows_without_a_key_are_given_one_in_their_order(run: Run) -> None:

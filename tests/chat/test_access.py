@@ -6,7 +6,10 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
 
+from agent.accounts import access as agent_access
 from agent.models import ChatSession, Membership, Project
 from agent.models.projects import Role
 from chat import access
@@ -29,7 +32,31 @@ def test_owners_and_members_of_every_role_view_a_session_and_nobody_else(
             assert is_seen == ((user == bob) == (one == elsewhere))
             project = one.project_id if is_seen else None
             assert access.project_of_session(user.pk, one.pk) == project
+            assert _role(user, one) == agent_access.role_in(user, one.project)
             assert access.viewable([(user.pk, one.pk)]) == (
                 {(user.pk, one.pk)} if is_seen else set()
             )
     assert access.project_of_session(alice.pk, uuid4()) is None
+
+
+def _role(user: User, session: ChatSession) -> Role | None:
+    found = agent_access.role_in_session(user.pk, session.pk)
+    return found[1] if found else None
+
+
+def test_a_client_may_change_a_session_as_its_role_and_account_allow(
+    alice: User, session: ChatSession
+) -> None:
+    viewer, stranger = User.objects.create_user("viewer"), User.objects.create_user("stranger")
+    Membership.objects.create(project=session.project, user=viewer, role=Role.VIEWER)
+    for check in (access.check_session, access.get_session):
+        check(alice, session.pk, Role.EDITOR)
+        with pytest.raises(PermissionDenied):
+            check(viewer, session.pk, Role.EDITOR)
+        for user, key in (
+            (stranger, session.pk),
+            (alice, uuid4()),
+            (User(is_active=False), session.pk),
+        ):
+            with pytest.raises(Http404):
+                check(user, key, Role.EDITOR)

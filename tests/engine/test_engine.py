@@ -128,6 +128,21 @@ async def test_what_a_dead_process_of_this_host_held_is_free_at_once(
     assert await sync_to_async(sweep.pending_sessions)() == [session.pk]
 
 
+async def test_a_run_whose_results_cannot_be_read_back_fails_and_is_not_claimed_for_ever(
+    session: ChatSession, alice: User
+) -> None:
+    run = await runs.start(session.pk, alice, MessageRequest("Do it"))
+    await claiming.claim(session.pk, DEAD)
+    await Run.objects.filter(pk=run.pk).aupdate(lease_until=timezone.now() - timedelta(seconds=1))
+    await PhaseResult.objects.acreate(
+        run=run, phase="unknown", started_at=timezone.now(), duration_ms=1
+    )
+    async with local.executing(ScriptedModel()) as runner:
+        await runner.execute(session.pk)
+    await run.arefresh_from_db()
+    assert (run.status, run.error) == ("failed", "An unexpected error occurred.")
+
+
 async def test_a_serving_engine_takes_up_what_was_left(session: ChatSession, alice: User) -> None:
     run = await runs.start(session.pk, alice, MessageRequest("Do it"))
     runner = local.LocalEngine(

@@ -11,8 +11,10 @@ import pytest
 from agent.exceptions import BudgetExceeded
 from agent.llm.base import Context, HistoryMessage, MemoryBrief, TaskBrief
 from agent.llm.fitting import Fitted, Prompt, fit
+from agent.llm.openai import _as_text
 from agent.llm.tokens import estimate
 from agent.llm.windows import MAX_RATIO, MIN_RATIO, Window, room
+from agent.pipeline.planner import tool_specs
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "models.md"
 MESSAGE = "Please add the reminder. " * 40
@@ -111,13 +113,36 @@ def test_the_prompt_fits_and_the_room_is_used(limit: int) -> None:
 
 
 def test_what_is_left_out_is_counted_in_words() -> None:
-    fitted = fit(PROMPT, 2_500)
+    fitted = fit(PROMPT, 2_800)
     assert fitted.left_out == (
         "10 older messages, 6 completed tasks, 4 memories, the descriptions of 20 tasks, 10 open tasks,"
         " 2 recently changed tasks, 2 recently changed memories, part of 1 result"
     )
     assert fitted.left_out in text_of(fitted)
     assert fit(Prompt("analyze", Context("Hello", "Clinic"), {}), 10).left_out == ""
+
+
+def test_a_text_that_is_cut_says_so_with_its_whole_length() -> None:
+    long = TaskBrief("t1", "Pay", "pending", "low", "Scenario " * 400)
+    focus = TaskBrief("t2", "Book", "pending", "low", "Scenario " * 400)
+    context = Context("Hello", "Clinic", tasks=(long,), focus=focus)
+    whole = fit(Prompt("plan", context, {}), None)
+    assert "… [cut: 500 of 3,600 characters]" in text_of(whole)
+    assert whole.context["focus"]["description"] == long.description  # the task it is about
+    shorter = fit(Prompt("plan", context, {}), whole.tokens - 50)
+    assert "… [cut: 100 of 3,600 characters]" in text_of(shorter)
+
+
+def test_the_tools_lose_their_details_before_the_last_tasks_go() -> None:
+    tools = [_as_text(tool) for tool in tool_specs()]
+    prompt = Prompt("plan", FULL, {"tools": tools})
+    least = fit(Prompt("plan", Context(MESSAGE, "Clinic"), {"tools": tools}), 0)
+    fitted = fit(prompt, least.tokens + 1_500)
+    assert "create_tasks: Creates several tasks" in text_of(fitted)
+    assert "priority?: low|medium|high" in text_of(fitted)
+    assert "Short and imperative" not in text_of(fitted)
+    assert "[o0]" in text_of(fitted)
+    assert "Short and imperative" in text_of(fit(prompt, None))
 
 
 def test_an_invalid_answer_is_shortened_for_its_repair() -> None:
@@ -136,7 +161,7 @@ def test_a_prompt_may_be_fitted_again() -> None:
 
 def test_the_docs_list_every_part() -> None:
     order = DOCS.read_text().partition("loses parts of its data")[2].partition("## ")[0]
-    assert re.findall(r"^(\d+)\. ", order, re.MULTILINE) == [str(n) for n in range(1, 12)]
+    assert re.findall(r"^(\d+)\. ", order, re.MULTILINE) == [str(n) for n in range(1, 15)]
 
 
 # -- tokens ----------------------------------------------------------------------------------------

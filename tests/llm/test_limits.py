@@ -263,7 +263,7 @@ async def test_a_cancelled_run_keeps_what_it_used(session: ChatSession, alice: U
     arrived, never = asyncio.Event(), asyncio.Event()
 
     class Slow(ScriptedModel):
-        async def analyze(self, context: Any) -> Analysis:
+        async def analyze(self, context: Any, tools: Any = ()) -> Analysis:
             self.usage.input_tokens = 1234
             arrived.set()
             await never.wait()

@@ -96,6 +96,7 @@ HELD = "holds the answer back, in any word"
 VERIFIED = "refuses to stream"
 ONE_JSON = "answers a request for a stream with one JSON"
 SYSTEM = "refuses the role `system`"
+PIECES = "streams JSON"
 THOUGHT = "writes thoughts into the answer, in any tags"
 ONLY_THOUGHT = "only thinks"
 TOKENS = "leaves control tokens at the end"
@@ -319,6 +320,9 @@ REPLIES = [
     (STREAMED, stream(TEXT)),
     (STREAMED, pieces(chunk(TEXT[:9]), chunk(TEXT[9:], "stop"), done=False)),
     (STREAMED, pieces(chunk("", role="assistant"), *map(chunk, TEXT), USED)),
+    (PIECES, stream(TEXT[:9], TEXT[9:])),
+    (PIECES, pieces(*map(chunk, TEXT), chunk(finish_reason="stop"), done=False)),
+    (PIECES, pieces(chunk(None, reasoning="hm"), chunk(TEXT, "stop"), USED)),
     (SLIPS, said(TEXT.replace('"Asks"', '"As\nks"').replace("As\nks", "Asks\n"))),
     (SLIPS, said(TEXT.replace("false", "False"))),
     (SLIPS, said(TEXT.replace("}", ",}"))),
@@ -337,10 +341,10 @@ REPLIES = [
 async def test_a_structured_answer_is_read_as_the_table_says(
     server: ModelServer, row: str, reply: Answer
 ) -> None:
-    server.script([reply])
+    asked = [True, False] if row == STREAMED else [True]
+    server.script([error(400, "streaming is not supported"), reply][-len(asked) :])
     assert await OpenAIModel().analyze(CONTEXT) == ANALYZED
-    assert server.requests[0].body["stream"] is False
-    assert len(server.requests) == 1
+    assert [request.streamed for request in server.requests] == asked
 
 
 async def test_an_object_that_was_cut_off_is_not_completed(server: ModelServer) -> None:

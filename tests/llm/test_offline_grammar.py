@@ -14,7 +14,8 @@ from agent.llm.offline.grammar import DETAILS, FORMS, Form
 from agent.llm.offline.matching import matches
 from agent.llm.offline.reading import read
 from agent.llm.offline.tokens import TooLong, words_of
-from agent.management.commands.setup import SAMPLE_BRIEF, SAMPLE_NAME
+from agent.management.commands.setup import SAMPLE_NAME
+from agent.models.projects import SAMPLE_BRIEF
 from chat.views import EXAMPLES
 from tests.support.clinic_board import BOARD
 from tests.support.documents import DOCS

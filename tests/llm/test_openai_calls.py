@@ -71,10 +71,11 @@ async def test_a_refusal_is_told_at_once(server: ModelServer, status: int, text:
 
 
 async def test_a_bad_request_is_told_in_the_servers_words(server: ModelServer) -> None:
-    server.script([error(400, "first"), error(400, "second"), error(400, "bad message")])
+    server.script([error(400, text) for text in ("first", "second", "third", "bad message")])
     with pytest.raises(exceptions.ModelRefused, match=r"\(400\): “bad message”"):
         await analyze()
-    assert forms(server) == ["json_schema", "json_object", ""]
+    assert forms(server) == ["json_schema", "json_object", "", ""]
+    assert [request.streamed for request in server.requests] == [True, True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -212,13 +213,13 @@ async def test_settings_that_cannot_work_are_named(
         ({"message": "out of memory"}, exceptions.ModelUnavailable, 3),
         ("out of memory", exceptions.ModelUnavailable, 3),
         ({"code": 401, "message": "no"}, exceptions.ModelRefused, 1),
-        ({"code": "invalid_request_error", "message": "no"}, exceptions.ModelRefused, 3),
+        ({"code": "invalid_request_error", "message": "no"}, exceptions.ModelRefused, 4),
     ],
 )
 async def test_an_error_with_status_200_counts_as_what_it_says(
     server: ModelServer, body: Any, raised: type[exceptions.ModelError], tries: int
 ) -> None:
-    server.script([as_json({"error": body})] * 3)
+    server.script([as_json({"error": body})] * 4)
     with pytest.raises(raised):
         await analyze()
     assert len(server.requests) == tries

@@ -13,10 +13,11 @@ from playwright.sync_api import Page
 from agent.event_log import events
 from agent.event_log.events import Event
 from agent.event_log.times import stamp
+from agent.pipeline.reading import READING
 from tests.support import story
 from tests.support.browser import Visit
 from tests.support.fake_socket import FakeSocket, seen
-from tests.support.story import FIRST, phase, said
+from tests.support.story import FIRST, phase, said, uid
 
 pytestmark = pytest.mark.browser
 
@@ -74,6 +75,27 @@ def test_a_run_that_was_closed_at_work_is_not_opened_again(visit: Visit) -> None
     assert not is_open(live.page)
     live.tell(story.complete(FIRST, "Hi", "<p>Hi</p>", 10))
     assert not is_open(live.page)
+
+
+def test_what_is_read_before_the_plan_and_a_new_title_are_shown_live(visit: Visit) -> None:
+    live, reading = Live(visit), "🔎 Reading “Booking” in full"
+    live.begin()
+    live.tell(phase(FIRST, READING, reading, phase="started", step_id="r1"))
+    row = live.page.locator('.phases [data-step="reading"]')
+    assert row.get_attribute("data-state") == "running"
+    assert "Reading “Booking” in full" in row.inner_text()
+    live.tell(phase(FIRST, READING, reading, "2 of 9 found", phase="finished", step_id="r1"))
+    assert row.get_attribute("data-state") == "finished"
+    assert "2 of 9 found" in row.inner_text()
+    before = {"id": str(uid(7)), "title": "Old", "description": "x"}
+    live.tell(
+        story.change(FIRST, "session", "updated", before, {**before, "title": "Kickoff"}),
+        story.change(FIRST, "project", "updated", before, {**before, "description": "y"}),
+    )
+    visit.wait(lambda: live.page.locator("#title").inner_text() == "Kickoff")
+    changes = live.page.locator(".changes").inner_text()
+    assert "Changed session “Kickoff”: title" in changes
+    assert "Changed project “Old”: description" in changes
 
 
 def test_a_step_shows_its_arguments_and_its_result_on_demand(visit: Visit) -> None:

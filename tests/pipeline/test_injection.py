@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,9 +19,10 @@ from django.contrib.auth.models import User
 from agent.board import tasks
 from agent.engine import local
 from agent.exceptions import ToolFailed
-from agent.llm.base import Context, HistoryMessage, MemoryBrief, TaskBrief
+from agent.llm.base import Context, HistoryMessage, MemoryBrief, ReadRequest, TaskBrief
 from agent.llm.offline.model import OfflineModel
 from agent.llm.prompts import render
+from agent.llm.readings import as_text
 from agent.memory import memories
 from agent.models import Approval, ChatSession, Event, Memory, Message, PlanStep, Project, Run, Task
 from agent.plan import StepType
@@ -100,6 +102,11 @@ def in_a_result(text: str, session: ChatSession, box: Outbox) -> None:
 
 def in_an_error(text: str, session: ChatSession, box: Outbox) -> None:
     box.error = text
+
+
+def in_the_message_of_another_session(text: str, session: ChatSession, box: Outbox) -> None:
+    other = ChatSession.objects.create(project=session.project)
+    Message.objects.create(session=other, role="user", content=f"About the rules: {text}")
 
 
 def said_before(session: ChatSession, said: str, answered: str) -> None:
@@ -229,6 +236,20 @@ async def test_a_deletion_that_was_asked_for_is_no_leave_for_another(
         await ending.cancel(session.pk, run.pk, alice)
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("wish", WISHES, ids=lambda wish: wish.name)
+async def test_what_is_read_before_the_plan_is_data_like_the_rest(
+    session: ChatSession, alice: User, outbox: Outbox, wish: Wish
+) -> None:
+    await prepared(session, in_the_message_of_another_session, ORDERS["en"], outbox)
+    model = GullibleModel(wish, [CREATE])
+    model.read_first = (ReadRequest("search_messages", {"query": "rules"}),)
+    run = await carried_out(session, alice, model, "Add a task for the docs, from the rules page")
+    assert model.obeyed
+    assert run.status in ("succeeded", "waiting")
+    await assert_nothing_got_through(run, outbox)
+
+
 # -- results fill placeholders and nothing else ----------------------------------------------------
 
 RESULTS = [
@@ -308,8 +329,11 @@ def test_no_text_ends_the_block_of_data_that_it_stands_in(name: str) -> None:
         focus=task,
         extra=evil,
     )
-    harmless = Context(**{**context.as_json(), "message": "Hello"})
-    text = render("context", {"context": harmless.as_json(), "revise": {"reasons": [evil]}})
+    harmless = replace(context, message="Hello")
+    reading = {"tool": evil, "arguments": {evil: evil}, "title": evil, "error": evil}
+    reading["result"] = {"text": evil, evil: [{"text": evil * 9}], "names": [evil]}
+    values = {"context": harmless.as_json(), "revise": {"reasons": [evil]}}
+    text = render("context", {**values, "readings": [as_text(reading)]})
     bare = text
     for unseen in "\u200b\u00ad ":
         bare = bare.replace(unseen, "")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 
+from agent.event_log import log
 from agent.exceptions import ModelUnavailable
 from agent.llm.base import Analysis
 from agent.models import ChatSession, Memory, Project, Run, Task
@@ -51,6 +53,39 @@ async def test_a_run_with_one_step_reports_eighteen_times_and_ends_with_complete
     assert [event["seq"] for event in log] == list(range(1, len(log) + 1))
     assert [event["type"] for event in log[-2:]] == ["run", "complete"]
     assert log[-1]["response"] == "Made it."
+
+
+async def test_what_no_work_separates_is_committed_together(
+    project: Project, session: ChatSession
+) -> None:
+    commits: list[list[str]] = []
+
+    def listener(committed: log.Committed) -> None:
+        commits.append([_name(json.loads(frame.body)) for frame in committed.frames])
+
+    log.listen(listener)
+    try:
+        await process(ScriptedModel(plans=[plan(create("s1", "Login"))]), project, session)
+    finally:
+        log.unlisten(listener)
+    assert commits[1:6] == [
+        ["run", "start started", "start finished", "context started"],
+        ["context finished", "analyzing started"],
+        ["analyzing finished", "planning started"],
+        ["planning finished", "validation started"],
+        ["plan", "validation finished", "execution started", "step", "execution started s1"],
+    ]
+    ended = ["change", "step", "execution finished s1", "execution finished"]
+    assert commits[6] == [*ended, "memory started", "completion started"]
+    assert commits[-1][-3:] == ["completion finished", "run", "complete"]
+
+
+def _name(event: dict[str, Any]) -> str:
+    if event["type"] != "progress":
+        return str(event["type"])
+    told = event["progress"]
+    metadata = told["metadata"]
+    return " ".join([told["step"], metadata["phase"], *filter(None, [metadata.get("step_id")])])
 
 
 async def test_a_plain_question_is_a_plan_of_one_answer_step(

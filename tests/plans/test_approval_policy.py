@@ -13,6 +13,7 @@ from agent.board import tasks
 from agent.engine import local
 from agent.memory import memories
 from agent.models import Approval, ChatSession, Memory, Project, Run, SearchEntry, Task
+from agent.plans import dry_run
 from agent.runs import approvals, ending
 from agent.runs.runs import MessageRequest
 from agent.testing import ScriptedModel
@@ -160,6 +161,23 @@ async def test_changes_of_five_tasks_are_made_at_once_and_of_six_wait(
     again = [{**step, "arguments": {**step["arguments"], "status": "blocked"}} for step in steps]
     run = await outcome(session, alice, MessageRequest("No, all are blocked"), *again)
     assert await reason_of(run) == "Changes 6 tasks."
+
+
+async def test_few_tools_that_change_one_object_each_are_not_tried_before(
+    session: ChatSession, alice: User, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Any] = []
+    monkeypatch.setattr(dry_run, "preview", lambda *given: tried.append(given) or ())
+    await make_tasks(project, *BOARD)
+    single = [
+        use(f"s{place}", "update_task", task=title, priority="high")
+        for place, title in enumerate(BOARD)
+    ]
+    several = use("s1", "update_tasks", tasks=list(BOARD[:2]), priority="low")
+    for steps, tries in ((single[:5], 0), ([several], 1), (single, 2)):
+        run = await outcome(session, alice, MessageRequest("Change the priorities"), *steps)
+        assert run.status == "succeeded"
+        assert len(tried) == tries
 
 
 async def test_creating_many_is_not_changing_any(session: ChatSession, alice: User) -> None:

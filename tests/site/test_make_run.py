@@ -27,7 +27,7 @@ PATIENCE = 60
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     for part in PARTS:
-        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / part, tmp_path / part)
     for file in FILES:
         shutil.copy(ROOT / file, tmp_path / file)
     return tmp_path

@@ -34,4 +34,4 @@ def test_every_query_finds_its_rows_by_an_index(url: str, tmp_path: Path) -> Non
         timeout=250,
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == []
+    assert json.loads(done.stdout) == [], "\n".join(json.loads(done.stdout))

@@ -135,7 +135,7 @@ class Follower:
     async def _take(self, socket: ClientConnection, text: str) -> None:
         frame = json.loads(text)
         if "seq" not in frame:
-            assert frame["type"] in ("hello", "heartbeat", "board", "interrupted"), frame
+            assert frame["type"] in ("hello", "heartbeat", "board", "interrupted", "draft"), frame
             return
         if frame["seq"] != self.cursor + 1:
             self.jumps.append((self.cursor, frame["seq"]))

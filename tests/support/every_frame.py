@@ -14,7 +14,16 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection
 
 from agent.plans.estimates import MIN_SAMPLES
-from tests.support.model_server import Gate, Request, by_schema, error, said, stream
+from tests.support.model_server import (
+    Gate,
+    Request,
+    by_schema,
+    chunk,
+    error,
+    events,
+    said,
+    stream,
+)
 from tests.support.server import ServerProcess, is_last, receive, say, send, until, watching
 
 Frames = list[dict[str, Any]]
@@ -41,6 +50,7 @@ def step(id: str, tool: str, description: str, *needs: str, **arguments: Any) ->
 
 TASK_ID = {"$from": "s1", "path": "task_id"}
 MADE = step("s1", "create_task", "Create “Sign-up”", title="Sign-up", priority="high")
+OTHER = step("s1", "create_task", "Create “Log-in”", title="Log-in", priority="low")
 STARTED = step(
     "s2",
     "change_task_status",
@@ -66,6 +76,7 @@ RAISED = step("s1", "update_task", "Raise it", task="Usual 1", priority="high")
 PLANS = {
     **USUAL,
     "Make": [MADE, STARTED],
+    "Think": [OTHER],
     "Delete": [GONE, LATE, AFTER, FOUND],
     "Wait": [MADE],
     "Raise": [RAISED],
@@ -73,10 +84,12 @@ PLANS = {
 
 
 class Script:
-    """Answers the model's requests; `gate` holds the rest of the answer to “Write”."""
+    """Answers the model's requests; `gate` holds the rest of the answer to “Write”, `thought` that of
+    the plan for “Think”.
+    """
 
     def __init__(self) -> None:
-        self.gate = Gate()
+        self.gate, self.thought = Gate(), Gate()
         self.handle = by_schema(
             analysis=self.analysis, plan=self.plan, memory=self.memory, answer=self.answer
         )
@@ -94,9 +107,13 @@ class Script:
             }
         )
 
-    def plan(self, request: Request) -> dict[str, Any]:
+    def plan(self, request: Request) -> Any:
         plan = {"summary": "Work on sign-up", "steps": PLANS[first_word(request)]}
-        return plan | (OPEN if first_word(request) == "Raise" else {})
+        if first_word(request) != "Think":
+            return plan | (OPEN if first_word(request) == "Raise" else {})
+        first, last, rest = json.dumps(plan).partition("depends_on")
+        thought = chunk(None, reasoning_content="They want one task.")
+        return events([thought, chunk(first), self.thought, chunk(last + rest, "stop")])
 
     def memory(self, request: Request) -> dict[str, Any]:
         return {"notes": [NOTE] if first_word(request) == "Make" else []}
@@ -121,6 +138,7 @@ async def _play(server: ServerProcess, script: Script) -> Frames:
     async with server.client() as socket, watching(server, session=server.other_session) as other:
         frames.append(await receive(socket))
         frames += await _usual(socket)
+        frames += await _drafted(socket, script.thought)
         frames += await _approved(socket)
         frames += await _rejected(socket)
         frames += await _differing(server, socket)
@@ -142,6 +160,14 @@ async def _usual(socket: ClientConnection) -> Frames:
     for number in range(MIN_SAMPLES):
         frames += await say(socket, f"Usual{number} work")
     return frames
+
+
+async def _drafted(socket: ClientConnection, thought: Gate) -> Frames:
+    """A plan that is seen while the model writes it."""
+    await send(socket, "Think of a sign-up task")
+    frames = await until(socket, lambda frame: frame["type"] == "draft" and frame["steps"])
+    thought.open()
+    return frames + await until(socket, is_last)
 
 
 async def _approved(socket: ClientConnection) -> Frames:

@@ -11,7 +11,17 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import quote, unquote
 
-from agent.llm.base import Analysis, Context, MemoryNote, Outcome, Revise, ToolSpec, Usage
+from agent.llm.base import (
+    Analysis,
+    Context,
+    MemoryNote,
+    Outcome,
+    ReadRequest,
+    Revise,
+    ToolSpec,
+    Usage,
+)
+from agent.llm.writing import Watch
 
 # What is ordered, in the words by which the model knows the order.
 ORDERS: Mapping[str, str] = {
@@ -200,18 +210,21 @@ class GullibleModel:
     def __init__(self, wish: Wish, steps: Sequence[dict[str, Any]]) -> None:
         self.usage = Usage()
         self.left_out: dict[str, str] = {}
+        self.watch: Watch | None = None
+        self.shown: dict[str, Mapping[str, Any]] = {}
         self.wish = wish
         self.steps = list(steps)
         self.obeyed = 0
+        self.read_first: tuple[ReadRequest, ...] = ()
 
     def _reads_an_order(self, *shown: Any) -> bool:
         found = any(has_order(text) for one in shown for text in texts(one))
         self.obeyed += found
         return found
 
-    async def analyze(self, context: Context) -> Analysis:
+    async def analyze(self, context: Context, tools: Sequence[ToolSpec] = ()) -> Analysis:
         needs_tools = bool(self.steps) or self._reads_an_order(context.as_json())
-        return Analysis("command", "Do it", needs_tools)
+        return Analysis("command", "Do it", needs_tools, read_first=self.read_first)
 
     async def plan(
         self,

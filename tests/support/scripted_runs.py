@@ -52,7 +52,7 @@ def log_of(session: ChatSession) -> list[dict[str, Any]]:
     return [json.loads(body) for body in bodies]
 
 
-def use(key: str, tool: str, *needs: str, **arguments: Any) -> dict[str, Any]:
+def use(key: str, tool: str, /, *needs: str, **arguments: Any) -> dict[str, Any]:
     step = create(key, tool, *needs)
     return {**step, "tool": tool, "description": f"{tool} {key}", "arguments": arguments}
 

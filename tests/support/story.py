@@ -241,6 +241,12 @@ def chained_run() -> list[Event]:
         phase(run, "planning", "📋 Creating...", phase="started"),
         phase(run, "planning", "📋 Created", phase="finished", duration_ms=10),
         phase(run, "planning", "📋 Creating anew...", phase="started"),
+        phase(run, "reading", "🔎 Reading “Booking” in full", phase="started", step_id="r1"),
+        phase(run, "reading", "🔎 Reading “Booking” in full", phase="finished", step_id="r1"),
+        phase(run, "reading", "🔎 Searching tasks for “<b>”", phase="started", step_id="r2"),
+        phase(
+            run, "reading", "🔎 Searching tasks for “<b>”", "Too long", phase="failed", step_id="r2"
+        ),
         phase(run, "planning", "📋 Created anew", phase="finished", duration_ms=20),
         plan(
             run,
@@ -379,6 +385,7 @@ def story() -> list[str]:
     """Returns the frames of the session's log, the first with seq 1."""
     register_step("weather")
     register_step("resumed")
+    register_step("reading")
     parts = (first_run(), chained_run(), asked_run(), unlucky_runs(), unfinished_run())
     told = [event for part in parts for event in part]
     return [

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -12,13 +10,11 @@ import pytest
 from agent.board import tasks
 from agent.exceptions import ToolFailed
 from agent.memory import memories
-from agent.models import ChatSession, Memory, Message, Project, Run, Task
+from agent.models import ChatSession, Memory, Project, Task
 from agent.tools import registry
 from agent.tools.references import missing_objects, named_objects
 from agent.tools.registry import Tool, ToolCall
-from tests.support.tool_calls import VALID
-
-Use = Callable[..., dict[str, Any]]
+from tests.support.tool_calls import VALID, Use, call_of, user_of
 
 
 def tool(name: str) -> Tool:
@@ -36,6 +32,12 @@ REFUSED: list[tuple[str, Any]] = [
     ("update_memory", {"memory": "Tests", "kind": None}),
     ("search_tasks", {"status": ["done"]}),
     ("search_tasks", {"status": "pending"}),
+    ("create_task", {"title": "x", "at_top": True, "after_task": "Login"}),
+    ("create_tasks", {"tasks": [{"title": "x"}], "before_task": "A", "after_task": "B"}),
+    ("split_task", {"task": "Login", "parts": [{"title": "One"}]}),
+    ("split_task", {"task": "Login", "parts": [{"title": "One"}, {"title": "Two", "after": [1]}]}),
+    ("update_project", {}),
+    ("update_project", {"description": "x", "edits": [{"how": "append", "text": "y"}]}),
     ("create_tasks", {"tasks": []}),
     ("create_tasks", {"tasks": [{"title": "x"}] * 101}),
     ("create_tasks", {"tasks": ["Login"]}),
@@ -50,7 +52,10 @@ REFUSED: list[tuple[str, Any]] = [
     ("create_tasks", {"tasks": [{"title": "Login", "after": ["0"]}]}),
     ("create_tasks", {"tasks": [{"title": "One"}, {"title": "Two", "after": [True]}]}),
     ("create_tasks", {"tasks": [{"title": "One", "after": [1]}, {"title": "Two"}]}),
-    ("list_changes", {}),
+    ("get_tasks", {"tasks": []}),
+    ("get_tasks", {"tasks": ["x"] * 21}),
+    ("get_history", {}),
+    ("get_history", {"task": "Login", "memory": "Tests"}),
     ("list_changes", {"since": "yesterday"}),
     ("list_changes", {"since": "2026-03-04T09:00:00"}),
     ("list_changes", {"since": "2026-03-04T09:00:00Z", "limit": 101}),
@@ -103,31 +108,12 @@ def test_only_deleting_is_destructive_and_every_tool_explains_itself() -> None:
 
 @pytest.fixture
 def call(session: ChatSession) -> ToolCall:
-    message = Message.objects.create(session=session, role="user", content="On speed: we cache.")
-    run = Run.objects.create(session=session, number=1, message=message)
-    return ToolCall(
-        project_id=session.project_id,
-        session_id=session.pk,
-        run_id=run.pk,
-        user_id=session.created_by_id,
-        message_id=message.pk,
-        key="s1",
-    )
+    return call_of(session)
 
 
 @pytest.fixture
 def use(call: ToolCall) -> Use:
-    """Calls a tool as a run does: arguments from JSON, the result as JSON."""
-
-    def use(name: str, **arguments: Any) -> dict[str, Any]:
-        chosen = tool(name)
-        assert chosen.check(arguments) == []
-        result = chosen.function(call, chosen.arguments.model_validate(arguments))
-        assert isinstance(result, chosen.result)
-        done: dict[str, Any] = json.loads(result.model_dump_json())
-        return done
-
-    return use
+    return user_of(call)
 
 
 def actions(call: ToolCall) -> list[tuple[str, str]]:

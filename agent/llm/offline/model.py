@@ -7,13 +7,14 @@ Everything is computed in a thread: a long message takes tenths of a second.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from agent.llm.base import Analysis, Context, MemoryNote, Outcome, Revise, ToolSpec, Usage
 from agent.llm.offline.answers import SAY, answer
 from agent.llm.offline.drafting import Draft, draft, question
+from agent.llm.writing import Watch
 from agent.shorten import shorten
 
 _NO_BETTER_PLAN = "I could make no better plan, so nothing more was changed. Say it in other words."
@@ -27,8 +28,10 @@ class OfflineModel:
     def __init__(self) -> None:
         self.usage = Usage()
         self.left_out: dict[str, str] = {}
+        self.watch: Watch | None = None
+        self.shown: dict[str, Mapping[str, Any]] = {}
 
-    async def analyze(self, context: Context) -> Analysis:
+    async def analyze(self, context: Context, tools: Sequence[ToolSpec] = ()) -> Analysis:
         return await asyncio.to_thread(_analysis, context)
 
     async def plan(

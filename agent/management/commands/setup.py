@@ -15,12 +15,9 @@ from django.urls import reverse
 from agent.accounts.sign_in import make_token, owner
 from agent.llm.factory import has_server, model_notice
 from agent.models import ChatSession, Project
+from agent.models.projects import SAMPLE_BRIEF
 
 SAMPLE_NAME = "Clinic booking"
-SAMPLE_BRIEF = (
-    "A web app for a small clinic: patients sign up, book and cancel appointments; doctors publish "
-    "their free slots. Change this brief to your own project's, or start a new project beside it."
-)
 ALL_ADDRESSES = ("0.0.0.0", "::")
 # The address in the link for a server that listens on all addresses.
 LOCAL_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}

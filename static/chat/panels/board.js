@@ -25,6 +25,7 @@ export function replace(board) {
 
 /** @param {BoardChange} change */
 export function apply({ object, id, before, after }) {
+  if (object !== "task" && object !== "memory") return;
   if (before !== null && !objects[object].has(id)) discover(object, before);
   if (after === null) objects[object].delete(id);
   else objects[object].set(id, after);

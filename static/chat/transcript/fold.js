@@ -14,7 +14,8 @@ const emptyRun = (id) => ({
   run: id, said: null, status: "queued", told: "", started_at: "", phases: [], plan_revision: 0, summary: "",
   open_points: [], steps: [], changes: [], text: "", html: "", asks: false, why: "", effects: [], estimate: "",
   expires_at: "", decided: "", answer_id: "", retryable: false,
-  eta_ms: null, eta_at: "", interrupted: false, duration_ms: null, before: 0, ended: false,
+  eta_ms: null, eta_at: "", interrupted: false, duration_ms: null, before: 0, draft: null,
+  ended: false,
 });
 
 export class Fold {
@@ -93,6 +94,8 @@ const readers = {
     const metadata = frame.progress.metadata ?? {};
     if (metadata.eta_ms !== undefined) [run.eta_ms, run.eta_at] = [metadata.eta_ms, frame.timestamp];
     const step = run.steps.find(({ id }) => id === metadata.step_id);
+    // The model is called again: a draft from before a restart is outdated.
+    if (metadata.phase === "started" && run.draft?.phase === frame.progress.step) run.draft = null;
     if (!step) {
       updatePhase(phaseOf(run, frame), frame);
       // What was remembered followed the answer.

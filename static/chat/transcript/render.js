@@ -6,9 +6,10 @@ import {
 } from "../support/dom.js";
 import { page } from "../support/page.js";
 import { addCopyButtons } from "./copy_buttons.js";
+import { setFacts } from "./facts.js";
 import { isLeftOpen } from "./open_state.js";
 import {
-  eta, isActive, isPhase, phaseBar, statusLine, stepNote, toolSteps,
+  draftSlot, eta, isActive, isPhase, phaseBar, shownDraft, statusLine, stepNote, toolSteps,
 } from "./run_labels.js";
 
 const entries = byId("entries");
@@ -37,6 +38,7 @@ export function renderRun(run) {
   const node = existing ?? newRun(run);
   fillMessage(node, run.said);
   fillHead(node, run);
+  removeDrafts(node, run);
   fillPlan(node, run);
   fillApproval(node, run);
   fillAnswer(node, run);
@@ -44,6 +46,17 @@ export function renderRun(run) {
   // A text that is there when its element comes into the page is laid out in its own direction at once.
   if (!existing) entries.append(node);
   return node;
+}
+
+/** Removes drafts that are not shown any more. @type {(node: HTMLElement, run: Run) => void} */
+export function removeDrafts(node, run) {
+  const draft = shownDraft(run);
+  for (const name of ["run-draft", "answer-draft"]) {
+    if (draft && draftSlot(draft.phase) === name) continue;
+    const box = slot(node, name);
+    box.replaceChildren();
+    box.hidden = true;
+  }
 }
 
 /** For a run of which only the answer has grown. @param {Run} run */
@@ -207,16 +220,6 @@ function fillStep(node, step) {
   setFacts(node, "step-given", step.given);
   setFacts(node, "step-returned", step.returned);
   showElapsed(node, "step-clock", running ? (step.started_at ?? "") : "");
-}
-
-/** @type {(node: HTMLElement, name: string, facts: Fact[]) => void} */
-const setFacts = (node, name, facts) =>
-  setList(node, name, facts, { template: "fact", key: ([field]) => field, fill: fillFact });
-
-/** @type {(node: HTMLElement, fact: Fact) => void} */
-function fillFact(node, [field, value]) {
-  setText(node, "fact-name", field);
-  setText(node, "fact-value", value);
 }
 
 /** @type {(node: HTMLElement, phase: Phase) => void} */

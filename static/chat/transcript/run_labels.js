@@ -14,6 +14,20 @@ export const isActive = (run) => ["queued", "running", "waiting"].includes(run.s
 /** @param {Run} run */
 export const toolSteps = (run) => run.steps.filter((step) => step.type === "tool");
 
+/** Returns the slot in which a draft of this phase is shown. @param {string} phase */
+export const draftSlot = (phase) => (["completion", "memory"].includes(phase) ? "answer-draft" : "run-draft");
+
+/**
+ * Returns the draft while the step of progress runs in which it is written. The draft of a plan stays until
+ * the plan is validated.
+ * @param {Run} run
+ */
+export function shownDraft({ draft, status, phases }) {
+  if (!draft || status !== "running") return null;
+  const steps = draft.phase === "planning" ? ["planning", "validation"] : [draft.phase];
+  return phases.some(({ key, state }) => steps.includes(key) && state === "running") ? draft : null;
+}
+
 /** Returns the line that says how a run stands. @param {Run} run */
 export function statusLine(run) {
   if (run.interrupted) return page.words.interrupted;
@@ -43,7 +57,7 @@ export function stepNote(step) {
  */
 export function phaseBar(run) {
   const timed = run.phases.flatMap((phase) =>
-    phase.duration_ms ? [{ ...phase, duration_ms: phase.duration_ms }] : []);
+    phase.duration_ms && phase.key === phase.step ? [{ ...phase, duration_ms: phase.duration_ms }] : []);
   const total = timed.reduce((sum, phase) => sum + phase.duration_ms, 0);
   let passed = 0;
   return timed.map(({ key, step, message, took, duration_ms: ms }) => {

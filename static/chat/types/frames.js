@@ -7,6 +7,7 @@
 /** @typedef {"pending" | "running" | "succeeded" | "failed" | "skipped" | "cancelled"} StepStatus */
 /** @typedef {"created" | "updated" | "deleted" | "restored"} ChangeAction */
 /** @typedef {"task" | "memory"} ObjectKind */
+/** @typedef {ObjectKind | "project" | "session"} ChangedKind */
 /** @typedef {Record<string, unknown>} JsonObject */
 
 /**
@@ -43,7 +44,7 @@
 
 /**
  * @typedef {object} PlannedChange
- * @property {ObjectKind} object
+ * @property {ChangedKind} object
  * @property {string} id
  * @property {ChangeAction} action
  * @property {string} title
@@ -68,11 +69,11 @@
 
 /**
  * @typedef {object} BoardChange  The body of a `change` event.
- * @property {ObjectKind} object
+ * @property {ChangedKind} object
  * @property {string} id
  * @property {ChangeAction} action
- * @property {any} before  A Task or Memory, or null.
- * @property {any} after  A Task or Memory, or null.
+ * @property {any} before  A Task or Memory, or what has a new title, or null.
+ * @property {any} after  A Task or Memory, or what has a new title, or null.
  * @property {string | null} by
  */
 
@@ -162,11 +163,29 @@
 /** @typedef {{type: "heartbeat", timestamp: string}} HeartbeatFrame */
 /** @typedef {{type: "board", project?: string, version: number}} BoardFrame */
 /** @typedef {{type: "interrupted", run: string, interrupted: boolean}} InterruptedFrame */
+/**
+ * @typedef {object} DraftFrame  What the model writes for a run; texts that nobody has checked.
+ * @property {"draft"} type
+ * @property {string} run
+ * @property {number} after
+ * @property {string} phase
+ * @property {string} model
+ * @property {string} started_at
+ * @property {number} prompt_tokens
+ * @property {number} tokens
+ * @property {number | null} usual_ms
+ * @property {string} thoughts
+ * @property {string | null} thought_at
+ * @property {string | null} wrote_at
+ * @property {string} summary
+ * @property {{id: string, type: string, tool: string, description: string}[]} steps
+ * @property {{message: string, details: string, thoughts: string, steps: {arguments: Fact[]}[]}} text
+ */
 /** @typedef {{type: "rejected", code: string, error: string, client_id: string | null}} RejectedFrame */
 /** @typedef {{type: "resync", seq: number, snapshot: JsonObject}} ResyncFrame */
 /**
- * @typedef {HelloFrame | HeartbeatFrame | BoardFrame | InterruptedFrame | RejectedFrame
- *   | ResyncFrame} ControlFrame
+ * @typedef {HelloFrame | HeartbeatFrame | BoardFrame | InterruptedFrame | DraftFrame
+ *   | RejectedFrame | ResyncFrame} ControlFrame
  */
 /** @typedef {EventFrame | ControlFrame} ServerFrame */
 

@@ -46,7 +46,7 @@
 /**
  * @typedef {object} Change
  * @property {number} seq
- * @property {ObjectKind} object
+ * @property {ChangedKind} object
  * @property {string} id
  * @property {string} text
  * @property {string} by
@@ -93,6 +93,7 @@
  * @property {boolean} interrupted
  * @property {number | null} duration_ms
  * @property {number} before
+ * @property {Omit<DraftFrame, "type" | "run" | "after"> | null} draft
  * @property {boolean} ended
  */
 

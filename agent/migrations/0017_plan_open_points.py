@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("agent", "0014_step_created")]
+    dependencies = [("agent", "0016_step_created")]
 
     operations = [
         migrations.AddField(

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("agent", "0013_search_by_project")]
+    dependencies = [("agent", "0015_search_one_index")]
 
     operations = [
         migrations.AddField(

@@ -1,0 +1,64 @@
+"""Changes the name and the description of a project, and the title of a session.
+
+The caller opens the transaction, checks the role and emits the events.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from agent.change import Change
+from agent.exceptions import ToolFailed
+from agent.models import ChatSession, Project
+from agent.support.counts import too_long
+from agent.support.words import storable
+
+MAX_NAME = 200
+MAX_DESCRIPTION = 100_000
+
+
+def project_json(project: Project) -> dict[str, Any]:
+    """Returns the project as JSON for `change` events. `title`: its name."""
+    return {"id": str(project.pk), "title": project.name, "description": project.description}
+
+
+def session_json(session: ChatSession) -> dict[str, Any]:
+    return {"id": str(session.pk), "title": session.title}
+
+
+def update_project(
+    *, project_id: UUID, title: str | None = None, description: str | None = None
+) -> Change | None:
+    """Sets the given fields. Returns None if they have these values already."""
+    project = Project.objects.select_for_update().get(pk=project_id)
+    before = project_json(project)
+    if title is not None:
+        project.name = _text("name", title, 1, MAX_NAME)
+    if description is not None:
+        project.description = _text("description", description, 0, MAX_DESCRIPTION)
+    after = project_json(project)
+    if after == before:
+        return None
+    project.save(update_fields=["name", "description"])
+    return Change("project", project.pk, "updated", before, after)
+
+
+def rename_session(*, session_id: UUID, title: str) -> Change | None:
+    """Sets the title. Returns None if the session has it already."""
+    session = ChatSession.objects.select_for_update().get(pk=session_id)
+    before = session_json(session)
+    session.title = _text("title", title, 1, MAX_NAME)
+    if session_json(session) == before:
+        return None
+    session.save(update_fields=["title"])
+    return Change("session", session.pk, "updated", before, session_json(session))
+
+
+def _text(name: str, text: str, minimum: int, maximum: int) -> str:
+    text = storable(text)
+    if len(text) < minimum:
+        raise ToolFailed(f"The {name} is empty.")
+    if len(text) > maximum:
+        raise ToolFailed(f"{too_long(f'The {name}', len(text), maximum)}.")
+    return text

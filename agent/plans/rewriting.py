@@ -1,0 +1,161 @@
+"""Checks the long texts that a plan would replace or edit: none that the model did not see whole may be
+replaced, and each edit must find its place. Changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from agent.exceptions import ToolFailed
+from agent.models import Memory, Project, Task
+from agent.plan import Placeholder, Plan, Step, StepType, as_placeholder, placeholders
+from agent.tools import registry
+from agent.tools.edits import Edit, edited
+from agent.tools.references import EDITS, REPLACES, Rewrite, find, rewrites
+
+Row = Task | Memory | Project
+_edits = TypeAdapter(list[Edit])
+
+
+# -- what a prompt contained -----------------------------------------------------------------------
+
+
+def seen_texts(context: Mapping[str, Any]) -> list[str]:
+    """Returns a mark for each text of a task or memory in `context`, as a prompt had it. A cut text
+    has another mark than the whole one.
+    """
+    return sorted(set(_marks(context)))
+
+
+def _marks(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, name in _NAMES:
+            if isinstance(value.get(key), str) and isinstance(value.get(name), str):
+                yield _mark(value[key], value[name])
+        if isinstance(value.get(_BRIEF), str):
+            yield _mark(_BRIEF, value[_BRIEF])
+        for item in value.values():
+            yield from _marks(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _marks(item)
+
+
+# The names of ids and texts in a context, and in the results of tools.
+_NAMES = (
+    ("id", "description"),
+    ("id", "content"),
+    ("task_id", "description"),
+    ("memory_id", "content"),
+)
+_BRIEF = "project_description"
+
+
+def _mark(key: str, text: str) -> str:
+    return f"{key}:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+# -- what a plan would do --------------------------------------------------------------------------
+
+
+class Rewriting:
+    """The texts that the unfinished steps of one plan change. Reads each object once.
+
+    `seen`: the marks of the texts that the model saw; None if a person wrote the plan, who may replace
+    any text.
+    """
+
+    def __init__(
+        self, plan: Plan, project: Project, seen: Collection[str] | None, done: Collection[str]
+    ) -> None:
+        self.plan = plan
+        self.project = project
+        self.seen = seen
+        self.done = done
+        self._rows: dict[tuple[str, str], Row | None] = {}
+
+    def problems(self, step: Step) -> list[str]:
+        """Returns the reasons why the step, which calls a tool, must not change a text as it says."""
+        found = [(one.path, self._replacing(one)) for one in _rewrites(step, REPLACES)]
+        found += [(one.path, self._editing(one)) for one in _rewrites(step, EDITS)]
+        return [f"{path}: {problem}" for path, problem in found if problem]
+
+    def _replacing(self, rewrite: Rewrite) -> str:
+        if self.seen is None:
+            return ""
+        if (source := as_placeholder(rewrite.reference)) is not None:
+            return "" if self._is_new(source) else _UNREAD.format(source.step)
+        row = self._row(rewrite)
+        if row is None or not (text := _text(row)) or _mark(_key(row), text) in self.seen:
+            return ""
+        name = "the project" if isinstance(row, Project) else f"“{row.title}”"
+        return _UNSEEN.format(name, f"{len(text):,}")
+
+    def _is_new(self, source: Placeholder) -> bool:
+        """Tells whether the object is created by the step that the placeholder refers to."""
+        step = next((step for step in self.plan.steps if step.id == source.step), None)
+        tool = registry.get(step.tool) if step else None
+        if tool is None or tool.reads or tool.is_async:
+            return False
+        return tool.alters == 0
+
+    def _editing(self, rewrite: Rewrite) -> str:
+        """Returns why the edits do not fit the text. A text that several arguments change is not checked."""
+        row = self._row(rewrite)
+        if row is None or self._changes[_key(row)] > 1 or any(placeholders(rewrite.value)):
+            return ""
+        try:
+            edited(_text(row), _edits.validate_python(rewrite.value))
+        except ToolFailed as error:
+            return str(error)
+        return ""
+
+    @cached_property
+    def _changes(self) -> Counter[str]:
+        """The number of arguments that change each object's text."""
+        steps = [step for step in self.plan.steps if step.id not in self.done]
+        found = (
+            one for step in steps for mark in (REPLACES, EDITS) for one in _rewrites(step, mark)
+        )
+        return Counter(_key(row) for rewrite in found if (row := self._row(rewrite)))
+
+    def _row(self, rewrite: Rewrite) -> Row | None:
+        if rewrite.kind == "project":
+            return self.project
+        if not isinstance(rewrite.reference, str):
+            return None
+        key = (rewrite.kind, rewrite.reference)
+        if key not in self._rows:
+            self._rows[key] = find(self.project.pk, *key)
+        return self._rows[key]
+
+
+_UNREAD = (
+    "replaces the whole text of an object that step {} finds, unread. Change it with edits, or read it"
+    " before the plan"
+)
+_UNSEEN = (
+    "replaces the whole text of {}, of which you were not shown all {} characters as they are now."
+    " Change only what the message asks for with edits, or read the text first"
+)
+
+
+def _rewrites(step: Step, keyword: str) -> Iterator[Rewrite]:
+    tool = registry.get(step.tool) if step.type == StepType.TOOL else None
+    return rewrites(tool, step.arguments, keyword) if tool else iter(())
+
+
+def _key(row: Row) -> str:
+    return _BRIEF if isinstance(row, Project) else str(row.pk)
+
+
+def _text(row: Row) -> str:
+    if isinstance(row, Project) and row.is_sample:
+        return ""
+    return row.content if isinstance(row, Memory) else row.description

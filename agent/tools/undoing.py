@@ -1,0 +1,102 @@
+"""The tool that undoes changes of earlier messages. The rules of undo are in `agent.edits.undo`.
+
+Docstrings and field descriptions are written for the model.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import Field, StringConstraints, model_validator
+
+from agent.edits import undo as edits
+from agent.event_log import events, texts
+from agent.exceptions import Refused, ToolFailed
+from agent.models import Run
+from agent.support import raw_sql
+from agent.support.words import same_text
+from agent.text.references import as_id
+from agent.tools.registry import Arguments, Result, ToolCall, tool
+
+MAX_CHANGES = 300  # latest ones of the session, among which an object is searched
+
+# The type is part of the statements, not a parameter: only then SQLite uses the partial index.
+_OF_SESSION = "FROM agent_event WHERE session_id = %s AND type = 'change'"
+_LAST_RUN = f"SELECT run_id {_OF_SESSION} AND run_id <> %s ORDER BY seq DESC LIMIT 1"
+_WITH_TEXT = (
+    f"SELECT body FROM (SELECT body, seq {_OF_SESSION} ORDER BY seq DESC LIMIT {MAX_CHANGES}) latest"
+    " WHERE body LIKE %s ORDER BY seq DESC"
+)
+
+
+class Undone(Result):
+    changes: list[str] = Field(description="What the undo did, in words.")
+
+
+class Undo(Arguments):
+    message: int | None = Field(
+        default=None, ge=1, description="The number of an earlier message, as the data lists it."
+    )
+    object: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] | None = Field(
+        default=None,
+        description="The id or the exact title of a task or memory: only its last change.",
+    )
+
+    @model_validator(mode="after")
+    def _at_most_one(self) -> Self:
+        if self.message is not None and self.object is not None:
+            raise ValueError("give at most one of message, object")
+        return self
+
+
+@tool()
+def undo(call: ToolCall, arguments: Undo) -> Undone:
+    """Undoes all changes of the last message that changed something, or of the message or the object
+    that is given: restores what was deleted, deletes what was created, sets back what was changed. All
+    or nothing; it is refused if an object was changed since."""
+    try:
+        changes = edits.changes_at(call.session_id, _seqs(call, arguments))
+        inverse = edits.undo_changes(
+            call.project_id, changes, run_id=call.run_id, by_id=call.user_id
+        )
+    except Refused as error:
+        raise ToolFailed(str(error)) from None
+    call.changes.extend(inverse)
+    return Undone(
+        changes=[texts.change(one.action, one.object, one.before, one.after) for one in inverse]
+    )
+
+
+def _seqs(call: ToolCall, arguments: Undo) -> Sequence[int]:
+    if arguments.object:
+        return [_last_change(call, arguments.object)]
+    runs = (
+        [_earlier_run(call, arguments.message)]
+        if arguments.message
+        else raw_sql.column(_LAST_RUN, call.session_id, call.run_id)
+    )
+    if not runs or not (seqs := edits.change_seqs(call.session_id, runs[0])):
+        raise ToolFailed("There is nothing to undo: no change was made.")
+    return seqs
+
+
+def _earlier_run(call: ToolCall, number: int) -> UUID:
+    run = Run.objects.filter(session=call.session_id, number=number).exclude(pk=call.run_id).first()
+    if run is None:
+        raise ToolFailed(f"There is no earlier message {number} in this session.")
+    return run.pk
+
+
+def _last_change(call: ToolCall, reference: str) -> int:
+    """Returns the number of the session's last event that changed the object, deleted or not."""
+    key, title = as_id(reference), same_text(reference)
+    text = str(key) if key else json.dumps(reference.strip(), ensure_ascii=False)[1:-1]
+    for event in map(events.read, raw_sql.column(_WITH_TEXT, call.session_id, f"%{text}%")):
+        if isinstance(event, events.Change):
+            titles = [same_text(str(one["title"])) for one in (event.before, event.after) if one]
+            if event.id == key or title in titles:
+                return event.seq
+    raise ToolFailed(f"Nothing of “{reference}” was changed in this session lately.")

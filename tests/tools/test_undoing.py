@@ -1,0 +1,82 @@
+"""The tool that undoes: the last message, a named one, one object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agent.models import ChatSession, Project, Task
+from agent.testing import ScriptedModel
+from tests.support.scripted_runs import create, plan, process, use
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def play(
+    project: Project, session: ChatSession, *steps: list[dict[str, Any]]
+) -> list[tuple[str, Any]]:
+    """Has each list of steps carried out as the plan of a message; returns the last step's outcomes."""
+    model = ScriptedModel(plans=[plan(*one) for one in steps])
+    for _ in steps:
+        result = await process(model, project, session)
+    return [(step["status"], step["result"] or step["error"]) for step in result.steps]
+
+
+async def titles() -> list[str]:
+    return [task.title async for task in Task.objects.all()]
+
+
+async def test_the_changes_of_the_last_message_are_undone(
+    project: Project, session: ChatSession
+) -> None:
+    change = use("s1", "change_task_status", task="A", status="completed")
+    outcome = await play(
+        project,
+        session,
+        [create("s1", "A")],
+        [change],
+        [use("s1", "search_tasks")],
+        [use("s1", "undo")],
+    )
+    assert outcome == [("succeeded", {"changes": ["Changed task “A”: status pending"]})]
+    assert (await Task.objects.aget()).status == "pending"
+
+
+async def test_undoing_twice_does_it_again(project: Project, session: ChatSession) -> None:
+    change = use("s1", "update_task", task="A", title="B")
+    await play(project, session, [create("s1", "A")], [change], [use("s1", "undo")])
+    assert await titles() == ["A"]
+    await play(project, session, [use("s1", "undo")])
+    assert await titles() == ["B"]
+
+
+async def test_a_named_message_and_the_last_change_of_an_object_are_undone(
+    project: Project, session: ChatSession
+) -> None:
+    rename = use("s1", "update_task", task="A", title="B")
+    plans = [[create("s1", "A"), create("s2", "C")], [rename]]
+    outcome = await play(
+        project, session, *plans, [create("s1", "D")], [use("s1", "undo", message=2)]
+    )
+    assert outcome == [("succeeded", {"changes": ["Changed task “A”: title"]})]
+    back = await play(project, session, [use("s1", "undo", object="A")])
+    assert back == [("succeeded", {"changes": ["Changed task “B”: title"]})]
+    refused = await play(project, session, [use("s1", "undo", object="Nothing like it")])
+    assert refused[0][0] == "failed"
+
+
+async def test_what_cannot_be_undone_is_said_in_words(
+    project: Project, session: ChatSession
+) -> None:
+    (nothing,) = await play(project, session, [use("s1", "undo")])
+    assert nothing == ("failed", "There is nothing to undo: no change was made.")
+    await play(
+        project, session, [create("s1", "A")], [use("s1", "update_task", task="A", title="B")]
+    )
+    await Task.objects.aupdate(title="C")
+    (stale,) = await play(project, session, [use("s1", "undo")])
+    assert stale[0] == "failed"
+    assert "has changed since" in stale[1]
+    (missing,) = await play(project, session, [use("s1", "undo", message=99)])
+    assert missing[1] == "There is no earlier message 99 in this session."
