@@ -99,9 +99,11 @@ def _counts(project: UUID) -> dict[str, int]:
 
 
 def _local(moment: Any, form: str) -> str:
-    """Returns the text of a moment, which SQLite gives as a text."""
+    """Returns the text of a moment, which SQLite gives without a time zone or as a text."""
     if isinstance(moment, str):
-        moment = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(moment)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
     return format(timezone.localtime(moment), form)
 
 
