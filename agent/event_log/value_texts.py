@@ -26,6 +26,7 @@ def value_text(one: Any, numbers: Mapping[str, int]) -> str:
     if not isinstance(one, Mapping):
         return str(one)
     if "$from" in one:
-        return f"{one.get('path')} of step {numbers.get(one['$from'], one['$from'])}"
+        source = str(one["$from"])  # of a draft, it may be anything
+        return f"{one.get('path', '…')} of step {numbers.get(source, source)}"
     parts = (f"{key.replace('_', ' ')} {value_text(each, numbers)}" for key, each in one.items())
     return ", ".join(parts)

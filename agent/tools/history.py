@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from django.db.models.functions import Substr
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from agent.board import tasks as board
 from agent.event_log import events
@@ -47,7 +47,11 @@ class MessagesFound(Result):
 
 
 class SearchMessages(Arguments):
-    query: str = Field(min_length=1, max_length=1_000, description="Words to search for.")
+    query: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000),
+        Field(description="Words to search for."),
+    ]
     limit: int = Field(default=10, ge=1, le=50)
 
 

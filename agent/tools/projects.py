@@ -78,7 +78,7 @@ class UpdateProject(Arguments):
         return self
 
 
-@tool()
+@tool(alters=1)
 def update_project(call: ToolCall, arguments: UpdateProject) -> ProjectMade:
     """Changes the name of this project or its description, which every message is planned with. Only
     its owner may."""
@@ -118,7 +118,7 @@ class RenameSession(Arguments):
     title: Name
 
 
-@tool()
+@tool(alters=1)
 def rename_session(call: ToolCall, arguments: RenameSession) -> SessionRenamed:
     """Gives this session, the conversation, another title."""
     change = projects.rename_session(session_id=call.session_id, title=arguments.title)

@@ -12,7 +12,8 @@ from rest_framework.response import Response
 
 from agent.event_log import log
 from agent.models import ChatSession
-from chat import access, snapshot
+from agent.runs import drafts
+from chat import access, frames, snapshot
 from chat.api import sse
 from chat.api.authentication import user_of
 from chat.api.schema import operation, stream_of
@@ -33,6 +34,9 @@ class EventPage(serializers.Serializer[None]):
     results = serializers.ListField(child=serializers.DictField(), help_text="Events.")
     last_seq = serializers.IntegerField()
     board = serializers.IntegerField(help_text="The version of the project's board.")
+    draft = serializers.DictField(
+        allow_null=True, help_text="What the model writes now, after these events."
+    )
     next = serializers.URLField(allow_null=True)
 
 
@@ -85,13 +89,19 @@ def _gone(session: ChatSession) -> Response:
 
 def _page(request: Request, session: ChatSession, after: int, limit: int) -> HttpResponse:
     """Returns a page made of the events' stored JSON."""
-    frames = log.read_now(session.pk, after, limit)
+    events = log.read_now(session.pk, after, limit)
     ends = ChatSession.objects.values_list("last_seq", "project__board_version")
     last, board = ends.get(pk=session.pk)
-    seq = frames[-1].seq if frames else after
+    seq = events[-1].seq if events else after
     next_url = f'"{request.build_absolute_uri(request.path)}?after={seq}&limit={limit}"'
     body = (
-        f'{{"results":[{",".join(frame.body for frame in frames)}],'
-        f'"last_seq":{last},"board":{board},"next":{next_url if seq < last else "null"}}}'
+        f'{{"results":[{",".join(event.body for event in events)}],"last_seq":{last},'
+        f'"board":{board},"draft":{_draft(session, seq)},"next":{next_url if seq < last else "null"}}}'
     )
     return HttpResponse(body, content_type="application/json")
+
+
+def _draft(session: ChatSession, seq: int) -> str:
+    """Returns the frame of the draft that there is, for a client with the events up to `seq`."""
+    draft = drafts.of_session(session.pk)
+    return "null" if draft is None or draft.seq > seq else frames.draft(draft)

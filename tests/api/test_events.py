@@ -31,7 +31,13 @@ async def test_a_page_holds_the_events_after_the_cursor_and_says_where_the_next_
     last = frames[-1]["seq"]
     async with client(server) as api:
         whole = (await api.get(events(server.session))).json()
-        assert whole == {"results": frames, "last_seq": last, "board": 1, "next": None}
+        assert whole == {
+            "results": frames,
+            "last_seq": last,
+            "board": 1,
+            "draft": None,
+            "next": None,
+        }
         got: list[dict[str, Any]] = []
         url = f"{events(server.session)}?after=0&limit=7"
         while url:
@@ -40,7 +46,7 @@ async def test_a_page_holds_the_events_after_the_cursor_and_says_where_the_next_
             assert page["last_seq"] == last
         assert got == frames
         rest = (await api.get(f"{events(server.session)}?after={last}")).json()
-        assert rest == {"results": [], "last_seq": last, "board": 1, "next": None}
+        assert rest == {"results": [], "last_seq": last, "board": 1, "draft": None, "next": None}
 
 
 async def test_a_stream_greets_sends_the_rest_and_then_what_happens(server: ServerProcess) -> None:

@@ -155,6 +155,19 @@ async def _up_to(stream: Any, reached: Callable[[Frame], bool]) -> Any:
             return
 
 
+async def test_a_page_of_the_log_has_the_current_draft(
+    planner: ServerProcess, slow: SlowPlan
+) -> None:
+    url = f"sessions/{planner.session}/events/"
+    async with watching(planner) as socket, client(planner) as api:
+        frames = await half_written(socket, slow)
+        assert (await api.get(url)).json()["draft"] == frames[-1]
+        assert (await api.get(url, params={"limit": 1})).json()["draft"] is None  # not that far yet
+        slow.half.open()
+        await until(socket, is_last)
+        assert (await api.get(url)).json()["draft"] is None
+
+
 async def test_the_stream_of_a_run_has_its_drafts(planner: ServerProcess, slow: SlowPlan) -> None:
     slow.asked.open()
     slow.thought.open()
@@ -189,8 +202,9 @@ async def test_ag_ui_has_drafts_as_custom_events(planner: ServerProcess, slow: S
                 if event["value"]["steps"]:
                     told.append(event["value"])
                     slow.half.open()
-    assert told[-1]["summary"] == "Two tasks"
-    assert told[-1]["steps"][0]["tool"] == "create_task"
+    written = [draft for draft in told if draft["steps"]]
+    assert written[-1]["summary"] == "Two tasks"
+    assert written[-1]["steps"][0]["tool"] == "create_task"
 
 
 async def test_a_killed_server_leaves_no_draft_of_its_attempt(

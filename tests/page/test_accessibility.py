@@ -14,6 +14,7 @@ from tests.support.browser import Visit
 from tests.support.model_server import ModelServer, by_schema, chunk, events, said
 from tests.support.server import ServerProcess
 from tests.support.services import axe_path
+from tests.support.slow_plan import SlowPlan, settings_of
 
 pytestmark = pytest.mark.browser
 axe = pytest.mark.axe
@@ -89,6 +90,24 @@ def test_a_session_at_work_breaks_no_rule(visit: Visit) -> None:
     page.get_by_role("button", name="Stop").click()
     visit.wait_for("succeeded", "cancelled", "succeeded")
     check(page, "cancelled")
+
+
+@axe
+def test_a_draft_breaks_no_rule(
+    browser: Browser, make_server: Callable[..., ServerProcess]
+) -> None:
+    slow = SlowPlan()
+    with ModelServer(slow) as model:
+        slow.asked.open()
+        slow.thought.open()
+        visit = Visit(browser, make_server(**settings_of(model)))
+        page = visit.live()
+        visit.say("Make two tasks")
+        page.locator(".draft dd").wait_for()
+        page.locator(".thoughts summary").click()
+        check(page, "draft")
+        slow.open()
+        visit.context.close()
 
 
 @axe

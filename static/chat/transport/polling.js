@@ -59,10 +59,10 @@ export class PollingTransport {
   }
 
   /**
-   * @param {{results: EventFrame[], last_seq: number, board?: number}} body
+   * @param {{results: EventFrame[], last_seq: number, board?: number, draft?: DraftFrame | null}} body
    * @param {boolean} isFirst
    */
-  #read({ results, last_seq: lastSeq, board }, isFirst) {
+  #read({ results, last_seq: lastSeq, board, draft }, isFirst) {
     if (isFirst) this.listener.onFrame({ type: "hello", last_seq: lastSeq, board });
     else if (board !== undefined) this.listener.onFrame({ type: "board", version: board });
     for (const frame of results) {
@@ -71,7 +71,8 @@ export class PollingTransport {
       this.listener.onFrame(frame);
     }
     if (this.#isStopped) return;
-    this.#wait = results.length ? SHORTEST_WAIT_MS : Math.min(LONGEST_WAIT_MS, this.#wait * 1.5);
+    if (draft) this.listener.onFrame(draft);
+    this.#wait = results.length || draft ? SHORTEST_WAIT_MS : Math.min(LONGEST_WAIT_MS, this.#wait * 1.5);
     this.#timer = setTimeout(() => this.#poll(false), this.#seq < lastSeq ? 0 : this.#wait);
   }
 }
