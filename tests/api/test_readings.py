@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.test_ag_ui import official
+from tests.support.ag_ui import official
 from tests.support.api_client import client, page_client
 from tests.support.model_server import ModelServer, by_schema
 from tests.support.server import ServerProcess, say, watching
