@@ -48,7 +48,7 @@ RECIPE = {
     ],
     "agent/pipeline/phases.py": [
         (
-            '        return Finished("🧠 Started"',
+            '        return Finished("🧠 Analysis complete"',
             '        await self.recorder.append(events.Weather(self.run.pk, sky="clear"))\n',
         )
     ],
