@@ -94,14 +94,18 @@ class Feed:
             now = asyncio.get_running_loop().time()
             try:
                 if await self._changes.since_last():
-                    self._checked.renew()
-                    self._looked_at.renew()
+                    self._renew()
                 await self._expel_unauthorized()
                 if now >= look_at:
                     await self._look()
                     look_at = now + LOOK
             except django.db.Error:  # without looks, who has lost access would go on watching
                 logger.exception("The feed cannot look at the database")
+                self._renew()
+
+    def _renew(self) -> None:
+        self._checked.renew()
+        self._looked_at.renew()
 
     async def _look(self) -> None:
         projects = self._looked_at.next(lambda: self._of_project)
@@ -114,7 +118,8 @@ class Feed:
         await draft_feed.here().look()
 
     async def _expel_unauthorized(self) -> None:
-        viewers = self._checked.next(self.viewers)
+        if not (viewers := self._checked.next(self.viewers)):
+            return
         identities = {viewer.identity for viewer in viewers}
         codes = await database.call(connection_identity.not_allowed, identities)
         for viewer in viewers:

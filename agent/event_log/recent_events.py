@@ -149,6 +149,7 @@ class FollowedSessions:
                     await self.look(quiet)
             except django.db.Error:  # without looks, events of other processes come late or never
                 logger.exception("The followed sessions cannot be looked up")
+                self._turns.renew()
 
     def _quiet(self) -> list[UUID]:
         """Returns, of those whose turn it is, the sessions without an event lately.
