@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -43,6 +43,7 @@ class SlowModel:
     def __init__(self) -> None:
         self.usage = Usage()
         self.left_out: dict[str, str] = {}
+        self.shown: dict[str, Mapping[str, Any]] = {}
         self.watch: Watch | None = None
         self._at_work = 0
         self._since = 0.0

@@ -1,5 +1,5 @@
-"""The viewers of one event loop: informs them of changed boards, interrupted runs and passing time, and
-expels those whose user has lost access. Viewers read the events from the log by themselves.
+"""The viewers of one event loop: informs them of changed boards and interrupted runs, and expels those
+whose user has lost access. Viewers read the events from the log by themselves.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from agent.event_log.log import Committed
 from agent.models import Project
 from agent.runs import claiming
 from agent.support import database
+from agent.support.database_changes import DatabaseChanges
 from agent.support.per_loop import PerLoop
 from agent.support.task_group import background_task
 from agent.support.turns import Turns
@@ -26,7 +27,7 @@ from chat.wakeups import Announcement
 logger = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 200  # of one user in one process
-# Seconds between checks of who may still watch, and of idle or stuck connections.
+# Seconds between checks of who may still watch, of which most find that nothing was committed.
 TICK = 0.5
 # Seconds between looks at the database for boards that other processes changed, and interrupted runs.
 LOOK = 2.0
@@ -41,7 +42,8 @@ class Feed:
     def __init__(self) -> None:
         self._of_project: dict[UUID, set[Viewer]] = {}
         self._of_user: Counter[int] = Counter()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._looking: asyncio.Task[None] | None = None
+        self._changes = DatabaseChanges()
         self._checked: Turns[Viewer] = Turns(AT_A_TIME, TIMES)
         self._looked_at: Turns[UUID] = Turns(AT_A_TIME, TIMES)
 
@@ -55,12 +57,10 @@ class Feed:
         self._of_project.setdefault(viewer.identity.project, set()).add(viewer)
         self._of_user[viewer.identity.user] += 1
         draft_feed.here().join(viewer)
+        self._checked.add(viewer)  # its access was read before it joined
         wakeups.start()
-        if not self._tasks:
-            self._tasks = [
-                background_task(self._keep_time()),
-                background_task(self._keep_looking()),
-            ]
+        if self._looking is None:
+            self._looking = background_task(self._keep_looking())
 
     def leave(self, viewer: Viewer) -> None:
         """Closes the viewer. It may be called again."""
@@ -73,10 +73,9 @@ class Feed:
             self._count_out(viewer.identity.user)
         if not viewers:
             self._of_project.pop(project, None)
-        if not self._of_project:
-            for task in self._tasks:
-                task.cancel()
-            self._tasks = []
+        if not self._of_project and self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
 
     def _count_out(self, user: int) -> None:
         self._of_user[user] -= 1
@@ -88,26 +87,25 @@ class Feed:
         for viewer in self._of_project.get(project, ()):
             viewer.board_changed(project, version, seen=viewer.session == source)
 
-    async def _keep_time(self) -> None:
-        """Apart from the looks, so that heartbeats go on while the database is away."""
-        while True:
-            await asyncio.sleep(TICK)
-            now = asyncio.get_running_loop().time()
-            for viewer in self.viewers():
-                viewer.tick(now)
-
     async def _keep_looking(self) -> None:
         look_at = 0.0
         while True:
             await asyncio.sleep(TICK)
             now = asyncio.get_running_loop().time()
             try:
+                if await self._changes.since_last():
+                    self._renew()
                 await self._expel_unauthorized()
                 if now >= look_at:
                     await self._look()
                     look_at = now + LOOK
             except django.db.Error:  # without looks, who has lost access would go on watching
                 logger.exception("The feed cannot look at the database")
+                self._renew()
+
+    def _renew(self) -> None:
+        self._checked.renew()
+        self._looked_at.renew()
 
     async def _look(self) -> None:
         projects = self._looked_at.next(lambda: self._of_project)
@@ -120,7 +118,8 @@ class Feed:
         await draft_feed.here().look()
 
     async def _expel_unauthorized(self) -> None:
-        viewers = self._checked.next(self.viewers)
+        if not (viewers := self._checked.next(self.viewers)):
+            return
         identities = {viewer.identity for viewer in viewers}
         codes = await database.call(connection_identity.not_allowed, identities)
         for viewer in viewers:

@@ -15,7 +15,7 @@ class Window:
     def __init__(self) -> None:
         self._open: deque[tuple[int, int]] = deque()  # position and size
         self._bytes = 0
-        self._full_since: float | None = None
+        self.full_since: float | None = None  # when the window became full, if it is
 
     @property
     def is_full(self) -> bool:
@@ -24,8 +24,8 @@ class Window:
     def sent(self, seq: int, size: int, now: float) -> None:
         self._open.append((seq, size))
         self._bytes += size
-        if self._full_since is None and self.is_full:
-            self._full_since = now
+        if self.full_since is None and self.is_full:
+            self.full_since = now
 
     def acknowledged(self, seq: int) -> bool:
         """Forgets the events up to `seq`; tells whether there were any."""
@@ -33,8 +33,8 @@ class Window:
         while self._open and self._open[0][0] <= seq:
             self._bytes -= self._open.popleft()[1]
         if not self.is_full:
-            self._full_since = None
+            self.full_since = None
         return len(self._open) < before
 
     def is_too_slow(self, now: float) -> bool:
-        return self._full_since is not None and now - self._full_since > PATIENCE
+        return self.full_since is not None and now - self.full_since > PATIENCE

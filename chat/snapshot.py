@@ -1,14 +1,13 @@
-"""The state of a session: its `hello`, and the whole of it for a client whose cursor is beyond the end."""
+"""The state of a session: its `hello`, and more of it for a client whose cursor is beyond the end."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import UUID
 
-from agent.board.tasks import task_json
-from agent.memory.memories import memory_json
-from agent.models import ChatSession, Memory, Run, Task
+from agent.models import ChatSession, Run
 from agent.support import raw_sql
+from chat import panels
 
 MESSAGES = 200  # the latest ones
 
@@ -41,8 +40,9 @@ def hello(session: UUID) -> dict[str, Any] | None:
 
 def snapshot(session: UUID) -> tuple[int, dict[str, Any]]:
     """Returns the log's last position, read before the state, and the state."""
-    row = ChatSession.objects.get(pk=session)
+    row = ChatSession.objects.select_related("project").get(pk=session)
     messages = list(row.messages.select_related("author").order_by("-created_at")[:MESSAGES])
+    board = panels.load(row.project).board
     return row.last_seq, {
         "title": row.title,
         "messages": [
@@ -60,8 +60,5 @@ def snapshot(session: UUID) -> tuple[int, dict[str, Any]]:
                 "pk", "status"
             )
         ],
-        "tasks": [task_json(task) for task in Task.objects.filter(project=row.project_id)],
-        "memories": [
-            memory_json(memory) for memory in Memory.objects.filter(project=row.project_id)
-        ],
+        **{name: board[name] for name in ("tasks", "memories", "hidden")},
     }

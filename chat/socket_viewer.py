@@ -13,7 +13,7 @@ from agent.support.task_group import background_task
 from chat import feed, flow_control
 from chat.connection_identity import ConnectionIdentity
 from chat.flow_control import Window
-from chat.viewer import Viewer
+from chat.viewer import EARLY, HEARTBEAT, Viewer
 
 logger = logging.getLogger(__name__)
 
@@ -50,12 +50,13 @@ class SocketViewer(Viewer):
         self.wake()
         return is_further
 
-    def tick(self, now: float) -> None:
+    def tick(self, now: float) -> float:
         is_stuck = self._sending_since and now - self._sending_since > flow_control.PATIENCE
         if is_stuck or self.window.is_too_slow(now):
             self.expel(TOO_SLOW)
-        else:
-            super().tick(now)
+            return now + HEARTBEAT
+        since = self._sending_since or self.window.full_since or now
+        return min(super().tick(now), since + flow_control.PATIENCE + EARLY)
 
     async def _send_all(self) -> None:
         with contextlib.suppress(OSError, RuntimeError):  # the connection is gone

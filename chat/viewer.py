@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from chat import frames, snapshot
 from chat.connection_identity import NOT_THERE, ConnectionIdentity
 
 HEARTBEAT = 14.0  # seconds without a frame; the protocol promises one at least every 15
+EARLY = 0.5  # seconds by which a tick may come too soon or too late
 # Notices that are kept for a client that does not read; the oldest are dropped.
 MAX_NOTICES = 256
 
@@ -50,6 +52,7 @@ class Viewer(Follower):
         self._interrupted: UUID | None = None  # the run that the client knows as interrupted
         self._draft: Draft | None = None  # the newest one, sent or not
         self._has_news_of_draft = False
+        self._timer = self._tick_at(self.sent_at + HEARTBEAT)
 
     async def greet(self) -> None:
         """Queues `hello`, and `resync` when the cursor is beyond the log's end."""
@@ -69,6 +72,10 @@ class Viewer(Follower):
             if draft is not None:
                 self.drafted(draft)
 
+    def close(self) -> None:
+        super().close()
+        self._timer.cancel()
+
     def notify(self, kind: str, **fields: Any) -> None:
         self.notices.append(Notice(kind, frames.ephemeral(kind, **fields)))
         self.wake()
@@ -82,6 +89,23 @@ class Viewer(Follower):
             return None
         self._has_news_of_draft = False
         return Notice("draft", frames.draft(self._draft), run=self._draft.run)
+
+    # -- time --------------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> float:
+        """Does what is due; returns when something may be due again. Both on the event loop's clock."""
+        if self._board_version is None or self.notices:
+            return now + HEARTBEAT
+        if now - self.sent_at >= HEARTBEAT - EARLY:
+            self.heartbeat()
+            return now + HEARTBEAT
+        return self.sent_at + HEARTBEAT
+
+    def _tick_at(self, when: float) -> asyncio.TimerHandle:
+        return self.loop.call_at(when, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = self._tick_at(self.tick(self.loop.time()))
 
     # -- called by the feed; none may block --------------------------------------------------------
 
@@ -107,12 +131,6 @@ class Viewer(Follower):
         if draft.replaces(self._draft):
             self._draft, self._has_news_of_draft = draft, True
             self.wake()
-
-    def tick(self, now: float) -> None:
-        """Time has passed; `now` is on the event loop's clock."""
-        is_greeted = self._board_version is not None
-        if is_greeted and not self.notices and now - self.sent_at > HEARTBEAT:
-            self.heartbeat()
 
     def expel(self, code: int) -> None:
         """The client may not watch any more, or reads too slowly; `code` is the close code."""

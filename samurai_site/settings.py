@@ -103,6 +103,7 @@ if SITE_PATH:
     # Own names: with the same ones, the cookies of a site at the root of the host would win.
     _suffix = SITE_PATH.strip("/").replace("/", "_")
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"sessionid_{_suffix}", f"csrftoken_{_suffix}"
+SESSION_ENGINE = "chat.session_store"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_REFERRER_POLICY = "same-origin"

@@ -17,6 +17,7 @@ from agent.event_log import log
 from agent.event_log.log import Committed, Frame
 from agent.models import ChatSession
 from agent.support import database
+from agent.support.database_changes import DatabaseChanges
 from agent.support.per_loop import PerLoop
 from agent.support.task_group import background_task
 from agent.support.turns import Turns
@@ -99,6 +100,7 @@ class FollowedSessions:
     def __init__(self) -> None:
         self._recent: dict[UUID, RecentEvents] = {}
         self._looking: asyncio.Task[None] | None = None
+        self._changes = DatabaseChanges()
         self._turns: Turns[RecentEvents] = Turns(AT_A_TIME, TIMES)
 
     def join(self, session: UUID, wake: Wake) -> RecentEvents:
@@ -141,19 +143,27 @@ class FollowedSessions:
         while True:
             await asyncio.sleep(LOOK)
             try:
+                if await self._changes.since_last():
+                    self._turns.renew()
                 if quiet := self._quiet():
                     await self.look(quiet)
             except django.db.Error:  # without looks, events of other processes come late or never
                 logger.exception("The followed sessions cannot be looked up")
+                self._turns.renew()
 
     def _quiet(self) -> list[UUID]:
         """Returns, of those whose turn it is, the sessions without an event lately.
 
-        In the others, the next event reveals a gap.
+        In the others, the next event reveals a gap; they have another turn.
         """
         since = asyncio.get_running_loop().time() - LOOK
-        turn = self._turns.next(self._recent.values)
-        return [recent.session for recent in turn if recent.woken_at <= since]
+        quiet = []
+        for recent in self._turns.next(self._recent.values):
+            if recent.woken_at <= since:
+                quiet.append(recent.session)
+            else:
+                self._turns.add(recent)
+        return quiet
 
 
 def _last_seqs(sessions: list[UUID]) -> list[tuple[UUID, int]]:

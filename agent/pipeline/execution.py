@@ -275,9 +275,7 @@ class Execution:
 
     def _end(self, step: PlanStep, message: str, details: str, phase: str) -> list[events.Event]:
         step.finished_at = timezone.now()
-        raw_sql.save(step, "status", "result", "error", "finished_at")
-        if step.created:
-            raw_sql.save(step, "created")
+        raw_sql.save(step, "status", "result", "error", "finished_at", "created")
         metadata = {"phase": phase, **self.recorder.outlook.step_ended(step.key)}
         if step.started_at:
             took = step.finished_at - step.started_at

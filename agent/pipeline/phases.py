@@ -120,21 +120,7 @@ class _Run:
         await recorder.phase(
             Phase.EXECUTION, lambda: self._execute(execution), execution.line(), _LAST
         )
-        done = self.executed
-        if done is None:
-            done = await database.call(self._revision)
-        failed = await database.call(store.failed_before, done) if done.revision > 1 else []
-        steps = list(done.steps.all())
-        if _tool_steps(steps):
-            self.context = replace(self.context, after=await self._context_now())
-        self.plan = store.as_plan(done)
-        self.outcome = Outcome(
-            self.analysis.intent,
-            self.analysis.question,
-            outcomes([*failed, *steps]),
-            tuple(one.text for one in self.plan.assumptions),
-            tuple(one.question for one in self.plan.questions),
-        )
+        steps = await self._set_outcome()
         if recorder.finished(Phase.COMPLETION):  # by a version that ended the run in another commit
             await recorder.append(effect=lambda: Done(None, self._end_answered(steps)))
         else:
@@ -293,6 +279,25 @@ class _Run:
         self.drafting.end()
         self.run.replanned = True
         return plan is not None
+
+    async def _set_outcome(self) -> list[PlanStep]:
+        """Sets what the answer is about; returns the steps of the plan that was executed."""
+        done = self.executed
+        if done is None:
+            done = await database.call(self._revision)
+        failed = await database.call(store.failed_before, done) if done.revision > 1 else []
+        steps = list(done.steps.all())
+        if _tool_steps(steps):
+            self.context = replace(self.context, after=await self._context_now())
+        self.plan = store.as_plan(done)
+        self.outcome = Outcome(
+            self.analysis.intent,
+            self.analysis.question,
+            outcomes([*failed, *steps]),
+            tuple(one.text for one in self.plan.assumptions),
+            tuple(one.question for one in self.plan.questions),
+        )
+        return steps
 
     def _with_left_out(self, details: str, method: str) -> str:
         """Adds what the prompt of `method` did not contain, so that the person is told."""

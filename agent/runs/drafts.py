@@ -150,18 +150,20 @@ _DISCARD = "DELETE FROM agent_draft WHERE run_id = %s AND attempt <= %s"
 
 
 def _write(works: Sequence[_Work]) -> list[Draft]:
-    """Writes and deletes; returns what was written. Each statement commits by itself."""
+    """Writes and deletes; returns what was written.
+
+    Each statement commits by itself: one that held the locks of several rows could deadlock with a run
+    that ends.
+    """
     now = round(time.time() * 1000)
     made = [(work.fence, work.make()) for work in works if work.make is not None]
     gone = [work.fence for work in works if work.make is None]
     try:
         with connection.cursor() as cursor:
-            if gone:
-                ends = [(_key(fence.run), fence.attempt) for fence in gone]
-                cursor.executemany(_DISCARD, ends)
-            if made:
-                rows = [(now, _text(of), _key(f.run), f.attempt) for f, of in made]
-                cursor.executemany(_put(), rows)
+            for fence in gone:
+                cursor.execute(_DISCARD, [_key(fence.run), fence.attempt])
+            for fence, of in made:
+                cursor.execute(_put(), [now, _text(of), _key(fence.run), fence.attempt])
         written = of_runs([fence.run for fence, _ in made])
     except django.db.Error:
         connection.close()

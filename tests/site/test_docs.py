@@ -27,7 +27,7 @@ from agent.event_log.phases import Phase
 from agent.models import Approval, ApprovalMode, Memory, PlanStep, Run, Task
 from agent.plan import MAX_STEPS, StepType
 from agent.runs import runs
-from chat import consumers, feed, flow_control, frames, snapshot, viewer
+from chat import consumers, feed, flow_control, frames, panels, snapshot, viewer
 from tests.support.documents import (
     DOCS,
     agent_errors,
@@ -296,6 +296,8 @@ def test_the_limits_are_those_of_the_code() -> None:
         feed.MAX_CONNECTIONS,
         15,
         snapshot.MESSAGES,
+        panels.TASKS,
+        panels.MEMORIES,
     ]
     assert told == [f"{limit:,}" for limit in limits]
     assert viewer.HEARTBEAT < 15

@@ -48,7 +48,7 @@ RECIPE = {
     ],
     "agent/pipeline/phases.py": [
         (
-            '        return Finished("🧠 Started"',
+            '        return Finished("📚 Context gathered"',
             '        await self.recorder.append(events.Weather(self.run.pk, sky="clear"))\n',
         )
     ],
@@ -118,7 +118,7 @@ def test_a_new_type_of_event_is_in_the_log_on_the_page_and_in_every_stream(copy:
     told = json.loads(run(copy, "-c", SCRIPT).splitlines()[-1])
     assert told["status"] == "succeeded"
     assert told["log"]["weather"] == {"sky": "clear"}
-    assert told["page"][1] == "The sky is clear"
+    assert told["page"][2] == "The sky is clear"
     assert told["sse"].startswith(f"id: {told['log']['seq']}\ndata: {{")
     assert json.loads(told["sse"].partition("data: ")[2]) == told["log"]
     assert (told["ag_ui"]["type"], told["ag_ui"]["name"]) == ("CUSTOM", "weather")
