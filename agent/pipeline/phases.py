@@ -21,7 +21,7 @@ from agent.exceptions import ModelError
 from agent.llm.base import Context, MemoryBrief, Model, Outcome, StartOver
 from agent.models import Message, PlanRevision, PlanStep, Run
 from agent.pipeline import context, remembering, reports
-from agent.pipeline.answer import Rest, write_answer
+from agent.pipeline.answer import Rest, followed_by, said, write_answer
 from agent.pipeline.drafting import REPLANNING, Drafting
 from agent.pipeline.execution import Execution, change_event, outcomes
 from agent.pipeline.planner import Planner, tool_specs
@@ -232,7 +232,7 @@ class _Run:
             execution = self._execution(await self._approved_plan())
             await self._execute_plan(execution)
         self.executed = execution.revision
-        return _result_of(execution)
+        return reports.executed(execution)
 
     async def _execute_plan(self, execution: Execution) -> None:
         """Parks the run if a step would do what the approval did not show."""
@@ -245,7 +245,7 @@ class _Run:
 
     def _execution(self, revision: PlanRevision) -> Execution:
         def end(execution: Execution) -> list[events.Event]:
-            return self.recorder.end(Phase.EXECUTION, _result_of(execution), _LAST)
+            return self.recorder.end(Phase.EXECUTION, reports.executed(execution), _LAST)
 
         return Execution(self.recorder, revision, on_last=end)
 
@@ -342,9 +342,9 @@ class _Run:
         """Returns the chunks of the answer. A question to the person stands in the plan already."""
         asked = [step.description for step in text_steps if step.type == StepType.ASK]
         if any(asked):
-            return _said(self.analysis.question or "\n\n".join(asked))
+            return said(self.analysis.question or "\n\n".join(asked))
         answer = self.model.answer(self.context, self.analysis, self.outcome)
-        return _followed_by(answer, open_points.as_markdown(self.plan.questions))
+        return followed_by(answer, open_points.as_markdown(self.plan.questions))
 
     async def _remember(self) -> Finished:
         """Waits for the end of the run, if the model takes longer than the answer."""
@@ -414,28 +414,5 @@ class _Run:
         )
 
 
-def _result_of(execution: Execution) -> Finished:
-    tools = execution.tool_steps
-    done = [step for step in tools if step.status == PlanStep.Status.SUCCEEDED]
-    if not tools:
-        return Finished("⚙️ No actions needed")
-    if len(done) == len(tools):
-        return Finished("⚙️ Plan executed", f"{len(done)} of {count(len(tools), 'step')} succeeded")
-    return Finished("⚙️ Plan partly executed", reports.tally(tools))
-
-
 def _tool_steps(steps: Iterable[PlanStep]) -> list[PlanStep]:
     return [step for step in steps if step.type == StepType.TOOL]
-
-
-async def _followed_by(
-    chunks: AsyncIterator[str | StartOver], end: str
-) -> AsyncIterator[str | StartOver]:
-    async for chunk in chunks:
-        yield chunk
-    if end:
-        yield f"\n\n{end}"
-
-
-async def _said(text: str) -> AsyncIterator[str | StartOver]:
-    yield text

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from agent.models import PlanStep
+from agent.pipeline.execution import Execution
 from agent.pipeline.planner import Checked
 from agent.plan import StepType
 from agent.plans import validation
+from agent.runs.recorder import Finished
 from agent.support.counts import count
 
 
@@ -47,3 +49,13 @@ def summary(steps: Sequence[PlanStep], changed: Iterable[tuple[str, UUID]]) -> s
         parts.append(count(memories, "memory", "memories"))
     failed = sum(step.status == PlanStep.Status.FAILED for step in steps)
     return ", ".join(parts) + (f", {failed} failed" if failed else "")
+
+
+def executed(execution: Execution) -> Finished:
+    tools = execution.tool_steps
+    done = [step for step in tools if step.status == PlanStep.Status.SUCCEEDED]
+    if not tools:
+        return Finished("⚙️ No actions needed")
+    if len(done) == len(tools):
+        return Finished("⚙️ Plan executed", f"{len(done)} of {count(len(tools), 'step')} succeeded")
+    return Finished("⚙️ Plan partly executed", tally(tools))
