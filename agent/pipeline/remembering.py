@@ -21,6 +21,10 @@ from agent.pipeline.reading import read_requests
 from agent.plans import store
 from agent.support.counts import count
 
+# Seconds that the end of a run waits for the model to say what to remember: too short to be noticed,
+# and long enough for a quick model to be in time.
+GRACE = 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
