@@ -54,14 +54,12 @@ def one_of(*values: str) -> JSON:
 
 
 def list_of(items: JSON, most: int | None = None) -> JSON:
-    limit = {} if most is None else {"maxItems": most}
-    return {"type": "array", "items": items, **limit}
+    return {"type": "array", "items": items, **({} if most is None else {"maxItems": most})}
 
 
 def text(most: int, description: str = "") -> JSON:
     """Returns the schema of a text of at most `most` characters."""
-    about = {"description": description} if description else {}
-    return {**TEXT, "maxLength": most, **about}
+    return {**TEXT, "maxLength": most, **({"description": description} if description else {})}
 
 
 PLACEHOLDERS["placeholder"] = exactly(**{"$from": TEXT, "path": TEXT})

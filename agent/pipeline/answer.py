@@ -132,3 +132,16 @@ class _Stream:
         """Waits for more chunks to send together; not when the answer has ended."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.ended.wait(), GATHER)
+
+
+async def followed_by(
+    chunks: AsyncIterator[str | StartOver], end: str
+) -> AsyncIterator[str | StartOver]:
+    async for chunk in chunks:
+        yield chunk
+    if end:
+        yield f"\n\n{end}"
+
+
+async def said(text: str) -> AsyncIterator[str | StartOver]:
+    yield text

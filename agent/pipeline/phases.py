@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
@@ -21,7 +21,7 @@ from agent.exceptions import ModelError
 from agent.llm.base import Context, MemoryBrief, Model, Outcome, StartOver
 from agent.models import Message, PlanRevision, PlanStep, Run
 from agent.pipeline import context, remembering, reports
-from agent.pipeline.answer import Rest, write_answer
+from agent.pipeline.answer import Rest, followed_by, said, write_answer
 from agent.pipeline.drafting import REPLANNING, Drafting
 from agent.pipeline.execution import Execution, change_event, outcomes
 from agent.pipeline.planner import Planner, tool_specs
@@ -38,11 +38,7 @@ from agent.support.counts import count
 from agent.support.markdown import render
 from agent.support.task_group import run_together
 
-RESUMED = register_step("resumed")
 register_step(REPLANNING)
-# Seconds that the end of a run waits for the model to say what to remember: too short to be noticed,
-# and long enough for a quick model to be in time.
-GRACE = 0.2
 _LAST = (Phase.MEMORY, Phase.COMPLETION)  # these run concurrently
 
 
@@ -71,18 +67,8 @@ async def execute(model: Model, recorder: Recorder) -> None:
         raise recorder.unreadable
     recorder.take_over()
     if recorder.finished_before and (recorder.resumed or recorder.run.retry_of_id):
-        await _report_resumption(recorder)
+        await reports.resumption(recorder)
     await _Run(model, recorder.run, recorder).all_phases()
-
-
-async def _report_resumption(recorder: Recorder) -> None:
-    revision = await database.call(store.latest, recorder.run)
-    steps = [step for step in revision.steps.all() if step.tool] if revision else []
-    done = sum(step.status == PlanStep.Status.SUCCEEDED for step in steps)
-    message = "🔁 Resumed after a restart" if recorder.resumed else "🔁 Retrying"
-    total = count(len(steps), "step") if steps else count(recorder.finished_before, "phase")
-    details = f"{done} of {total} already done" if steps else f"{total} already done"
-    await recorder.progress(RESUMED, message, details)
 
 
 class _Run:
@@ -232,7 +218,7 @@ class _Run:
             execution = self._execution(await self._approved_plan())
             await self._execute_plan(execution)
         self.executed = execution.revision
-        return _result_of(execution)
+        return reports.executed(execution)
 
     async def _execute_plan(self, execution: Execution) -> None:
         """Parks the run if a step would do what the approval did not show."""
@@ -245,7 +231,7 @@ class _Run:
 
     def _execution(self, revision: PlanRevision) -> Execution:
         def end(execution: Execution) -> list[events.Event]:
-            return self.recorder.end(Phase.EXECUTION, _result_of(execution), _LAST)
+            return self.recorder.end(Phase.EXECUTION, reports.executed(execution), _LAST)
 
         return Execution(self.recorder, revision, on_last=end)
 
@@ -287,7 +273,7 @@ class _Run:
             done = await database.call(self._revision)
         failed = await database.call(store.failed_before, done) if done.revision > 1 else []
         steps = list(done.steps.all())
-        if _tool_steps(steps):
+        if reports.tool_steps(steps):
             self.context = replace(self.context, after=await self._context_now())
         self.plan = store.as_plan(done)
         self.outcome = Outcome(
@@ -332,7 +318,7 @@ class _Run:
     async def _wait_for_memory(self) -> None:
         """Waits for the changes of the memory, which the summary counts, but not for the model."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._learned.wait(), GRACE)
+            await asyncio.wait_for(self._learned.wait(), remembering.GRACE)
         if self._learned.is_set():
             await self._settled.wait()
         else:
@@ -342,9 +328,9 @@ class _Run:
         """Returns the chunks of the answer. A question to the person stands in the plan already."""
         asked = [step.description for step in text_steps if step.type == StepType.ASK]
         if any(asked):
-            return _said(self.analysis.question or "\n\n".join(asked))
+            return said(self.analysis.question or "\n\n".join(asked))
         answer = self.model.answer(self.context, self.analysis, self.outcome)
-        return _followed_by(answer, open_points.as_markdown(self.plan.questions))
+        return followed_by(answer, open_points.as_markdown(self.plan.questions))
 
     async def _remember(self) -> Finished:
         """Waits for the end of the run, if the model takes longer than the answer."""
@@ -401,7 +387,7 @@ class _Run:
         """Returns the last event, inside the effect that ends the run."""
         run, was_parked = self.run, self.recorder.fence.attempt > 1
         duration_ms = ending.duration_ms(run) if was_parked else ending.worked_ms(run)
-        statuses = [step.status for step in _tool_steps(steps)]
+        statuses = [step.status for step in reports.tool_steps(steps)]
         objects = [kind for kind, _ in self.recorder.changed]
         return events.Complete(
             run.pk,
@@ -412,30 +398,3 @@ class _Run:
             remembers=self._is_behind,
             texts={"line": texts.done(duration_ms, statuses, objects)},
         )
-
-
-def _result_of(execution: Execution) -> Finished:
-    tools = execution.tool_steps
-    done = [step for step in tools if step.status == PlanStep.Status.SUCCEEDED]
-    if not tools:
-        return Finished("⚙️ No actions needed")
-    if len(done) == len(tools):
-        return Finished("⚙️ Plan executed", f"{len(done)} of {count(len(tools), 'step')} succeeded")
-    return Finished("⚙️ Plan partly executed", reports.tally(tools))
-
-
-def _tool_steps(steps: Iterable[PlanStep]) -> list[PlanStep]:
-    return [step for step in steps if step.type == StepType.TOOL]
-
-
-async def _followed_by(
-    chunks: AsyncIterator[str | StartOver], end: str
-) -> AsyncIterator[str | StartOver]:
-    async for chunk in chunks:
-        yield chunk
-    if end:
-        yield f"\n\n{end}"
-
-
-async def _said(text: str) -> AsyncIterator[str | StartOver]:
-    yield text

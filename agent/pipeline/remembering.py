@@ -21,6 +21,10 @@ from agent.pipeline.reading import read_requests
 from agent.plans import store
 from agent.support.counts import count
 
+# Seconds that the end of a run waits for the model to say what to remember: too short to be noticed,
+# and long enough for a quick model to be in time.
+GRACE = 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
@@ -85,11 +89,15 @@ def interrupted(run: Run) -> Exchange | None:
     lost = before.select_related("session__project", "message", "created_by").first()
     results = {row.phase: row.result for row in lost.phases.all()} if lost else {}
     revision = store.latest(lost) if lost else None
-    if lost is None or revision is None or not {Phase.CONTEXT, Phase.ANALYZING} <= set(results):
+    if lost is None or revision is None:
         return None
-    analysis = analysis_of(results[Phase.ANALYZING])
+    try:
+        analysis = analysis_of(results[Phase.ANALYZING])
+        context = Context.from_json(results[Phase.CONTEXT])
+    except (LookupError, TypeError, ValueError):  # of another version
+        return None
     outcome = Outcome(analysis.intent, analysis.question, outcomes(revision.steps.all()))
-    return Exchange(lost, Context.from_json(results[Phase.CONTEXT]), analysis, outcome)
+    return Exchange(lost, context, analysis, outcome)
 
 
 def analysis_of(result: Any) -> Analysis:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
+from agent.event_log.phases import register_step
 from agent.models import PlanStep
+from agent.pipeline.execution import Execution
 from agent.pipeline.planner import Checked
 from agent.plan import StepType
-from agent.plans import validation
+from agent.plans import store, validation
+from agent.runs.recorder import Finished, Recorder
+from agent.support import database
 from agent.support.counts import count
+
+RESUMED = register_step("resumed")
 
 
 def verdict(checked: Checked) -> str:
@@ -47,3 +53,27 @@ def summary(steps: Sequence[PlanStep], changed: Iterable[tuple[str, UUID]]) -> s
         parts.append(count(memories, "memory", "memories"))
     failed = sum(step.status == PlanStep.Status.FAILED for step in steps)
     return ", ".join(parts) + (f", {failed} failed" if failed else "")
+
+
+def executed(execution: Execution) -> Finished:
+    tools = execution.tool_steps
+    done = [step for step in tools if step.status == PlanStep.Status.SUCCEEDED]
+    if not tools:
+        return Finished("⚙️ No actions needed")
+    if len(done) == len(tools):
+        return Finished("⚙️ Plan executed", f"{len(done)} of {count(len(tools), 'step')} succeeded")
+    return Finished("⚙️ Plan partly executed", tally(tools))
+
+
+def tool_steps(steps: Iterable[PlanStep]) -> list[PlanStep]:
+    return [step for step in steps if step.type == StepType.TOOL]
+
+
+async def resumption(recorder: Recorder) -> None:
+    revision = await database.call(store.latest, recorder.run)
+    steps = [step for step in revision.steps.all() if step.tool] if revision else []
+    done = sum(step.status == PlanStep.Status.SUCCEEDED for step in steps)
+    message = "🔁 Resumed after a restart" if recorder.resumed else "🔁 Retrying"
+    total = count(len(steps), "step") if steps else count(recorder.finished_before, "phase")
+    details = f"{done} of {total} already done" if steps else f"{total} already done"
+    await recorder.progress(RESUMED, message, details)

@@ -73,7 +73,8 @@ async def test_messages_and_memories_have_dates_and_lists_have_numbers(
     text = (await prompts(server, project, session))["analysis"].text
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     assert f"[message 1, {today} " in block(text, "earlier messages")
-    assert f"] decision, {today}: Stack: Django" in block(text, "memories")
+    assert f"] decision, {today} " in block(text, "memories")
+    assert ": Stack: Django" in block(text, "memories")
     assert "shown 1 of 1" in block(text, "memories")
     assert "shown 1 of 1 (1 blocked)" in block(text, "open tasks")
     assert "shown 2 of 2" in block(text, "completed tasks")
