@@ -372,6 +372,10 @@ def _kind(schema: JSON, defs: JSON, depth: int) -> str:
         return "object"
     if "$ref" in schema:
         return _kind(defs.get(schema["$ref"].removeprefix("#/$defs/"), {}), defs, depth + 1)
+    if (
+        "x-object" in schema
+    ):  # a task, a memory, a member or a day: the prompt says how they are given
+        return str(schema["x-object"])
     if "enum" in schema:
         return "|".join(map(str, schema["enum"]))
     if "anyOf" in schema:
