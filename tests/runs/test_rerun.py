@@ -25,12 +25,15 @@ async def test_a_retry_goes_on_where_the_run_failed_and_repeats_nothing(
     async with local.executing(first):
         failed = await ended(await runs.start(session.pk, alice, MessageRequest("Do it")))
         assert failed.status == "failed"
+    # Both are asked at the same time: the answer may have failed before the notes came.
+    has_notes = await failed.phases.filter(phase="memory").aexists()
     second = ScriptedModel(plans=[RuntimeError("planned again")], answers=[["It is there."]])
     async with local.executing(second):
         again = await ended(await rerun.retry(session.pk, failed.pk, alice))
     assert (again.status, again.retry_of_id, again.number) == ("succeeded", failed.pk, 2)
     assert await Task.objects.filter(title="Login").acount() == 1
-    assert {verb for verb, _ in second.asked} == {"answer"}
+    left = ["answer"] if has_notes else ["answer", "consolidate"]
+    assert sorted(verb for verb, _ in second.asked) == left
     told = [event for event in await log_of(session) if event["run"] == str(again.pk)]
     assert told[0]["retry_of"] == str(failed.pk)
     resumed = next(e["progress"] for e in told if e["type"] == "progress")
