@@ -69,7 +69,9 @@ def fill() -> None:
 def _fill_board(projects: list[Any]) -> None:
     from agent.models import Memory, Task
 
-    Task.objects.bulk_create(Task(project=projects[n % 50], title=f"T{n}") for n in range(5000))
+    Task.objects.bulk_create(
+        Task(project=projects[n % 50], number=n, title=f"T{n}") for n in range(5000)
+    )
     Memory.objects.bulk_create(
         Memory(project=projects[n % 50], title=f"M{n}", content="We use it") for n in range(2000)
     )

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.event_log.phases import Phase
 from agent.event_log.texts import QUEUED_BEHIND, queued
+from agent.models import Task
 
 # The order in which the panel shows memories.
 KINDS = ("decision", "preference", "spec", "fact", "note")
 INTERRUPTED = "Interrupted. It resumes automatically when a server is available."
 UNREADABLE = "This event can't be shown"
-# What stands under a task: its status and priority where they are special, and what it depends on.
+# What stands under a task: its status and priority where they are special, and what it waits for.
 NOTES = {
     "in_progress": "in progress",
     "blocked": "blocked",
+    "cancelled": "cancelled",
     "low": "low priority",
     "high": "high priority",
 }
-AFTER = "after {}"
+WAITS = "waits for {}"
+READY = "ready"
+DUE = "due {}"
+HOURS = "{} h"
+CRITERIA = "{} criteria"
 # The names of the button that completes or reopens a task, by its status.
 TICKS = {
     "pending": "Pending: mark “{}” as completed",
     "in_progress": "In progress: mark “{}” as completed",
     "completed": "Completed: mark “{}” as pending",
     "blocked": "Blocked: mark “{}” as completed",
+    "cancelled": "Cancelled: mark “{}” as pending",
 }
 
 # What the page's script needs of the above.
@@ -37,17 +44,44 @@ TABLES = {
     "interrupted": INTERRUPTED,
     "unreadable": UNREADABLE,
     "notes": NOTES,
-    "after": AFTER,
+    "waits": WAITS,
+    "ready": READY,
+    "due": DUE,
+    "hours": HOURS,
+    "criteria": CRITERIA,
     "ticks": TICKS,
 }
 
 
-def task_note(task: Mapping[str, Any], titles: Mapping[str, str]) -> str:
-    """Returns the small line under a task. `titles`: those of the board's tasks by id."""
-    needed = ", ".join(f"“{titles[key]}”" for key in task["depends_on"] if key in titles)
+def task_note(
+    task: Mapping[str, Any], tasks: Mapping[str, Mapping[str, Any]], *, whole: bool
+) -> str:
+    """Returns the small line under a task. `tasks`: those of the board by id; `whole`: all of them."""
     notes = (
         NOTES.get(task["status"]),
         NOTES.get(task["priority"]),
-        needed and AFTER.format(needed),
+        _readiness(task, tasks, whole),
+        task["due"] and DUE.format(task["due"]),
+        task["estimate"] and HOURS.format(f"{task['estimate']:g}"),
+        task["assignee"],
+        task["criteria"] and CRITERIA.format(_met(task["criteria"])),
+        ", ".join(task["labels"]),
     )
     return " · ".join(filter(None, notes))
+
+
+def _readiness(task: Mapping[str, Any], tasks: Mapping[str, Mapping[str, Any]], whole: bool) -> str:
+    """Returns what an open task waits for, or that it is ready because all that it needed is over."""
+    needed = task["depends_on"]
+    if task["status"] not in Task.OPEN or not needed:
+        return ""
+    known = [tasks[key] for key in needed if key in tasks]
+    titles = [f"“{other['title']}”" for other in known if other["status"] in Task.OPEN]
+    if titles:
+        return WAITS.format(", ".join(titles))
+    is_known = whole or len(known) == len(needed)
+    return READY if is_known and task["status"] == Task.Status.PENDING else ""
+
+
+def _met(criteria: Sequence[Mapping[str, Any]]) -> str:
+    return f"{sum(item['done'] for item in criteria)}/{len(criteria)}"

@@ -29,7 +29,7 @@ Fresh = Mapping[str, Change]
 @dataclass(frozen=True, slots=True)
 class Item:
     """A line of a panel. `label`: a task's status or a memory's kind; `level`: 1 for a top-level task;
-    `tick`: the label of the button that completes the task.
+    `tick`: the label of the button that completes the task; `number`: "#12".
     """
 
     id: str
@@ -39,6 +39,7 @@ class Item:
     fresh: Change | None
     level: int = 1
     tick: str = ""
+    number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +59,24 @@ class Panels:
 
 
 def load(project: Project, fresh: Fresh | None = None, *, whole: bool = False) -> Panels:
-    """Returns the panels: `whole`, or else at least the first `TASKS` tasks, open ones before completed
-    ones, the newest `MEMORIES` memories and whatever is `fresh`.
+    """Returns the panels: `whole`, or else at least the first `TASKS` tasks, open ones before
+    those that are over, the newest `MEMORIES` memories and whatever is `fresh`.
     """
     fresh = fresh or {}
     rows, counts = _tasks(project, None if whole else TASKS, fresh)
     remembered, all_memories = _memories(project, None if whole else MEMORIES, fresh)
     tasks = _tree(board.tasks_json(rows))
     memories = sorted(map(memory_json, remembered), key=_memory_order)
-    titles = {task["id"]: task["title"] for task, _ in tasks}
-    present = {*titles, *(item["id"] for item in memories)}
+    by_id = {task["id"]: task for task, _ in tasks}
+    is_whole = len(tasks) >= counts["all"]
+    present = {*by_id, *(item["id"] for item in memories)}
     gone = [change for key, change in fresh.items() if key not in present]
-    shown_open = sum(task["status"] != "completed" for task, _ in tasks)
+    shown_open = sum(task["status"] in Task.OPEN for task, _ in tasks)
     return Panels(
-        tasks=[_task(task, level, titles, fresh) for task, level in tasks],
+        tasks=[
+            _task(task, level, labels.task_note(task, by_id, whole=is_whole), fresh)
+            for task, level in tasks
+        ],
         memories=[_memory(item, fresh) for item in memories],
         open=counts["open"],
         gone_tasks=[change for change in gone if change.object == "task"],
@@ -111,7 +116,7 @@ def _first_tasks(tasks: QuerySet[Task], most: int | None) -> list[Task]:
     if most is None:
         return list(tasks)
     rows = list(tasks.filter(status__in=Task.OPEN)[:most])
-    return [*rows, *tasks.filter(status=Task.Status.COMPLETED)[: most - len(rows)]]
+    return [*rows, *tasks.filter(status__in=Task.OVER)[: most - len(rows)]]
 
 
 def _memories(project: Project, most: int | None, fresh: Fresh) -> tuple[list[Memory], int]:
@@ -148,7 +153,7 @@ def _tree(tasks: list[dict[str, Any]]) -> list[tuple[dict[str, Any], int]]:
 
 
 def _task_order(task: Mapping[str, Any]) -> tuple[bool, int, str]:
-    return task["status"] == "completed", task["position"], task["id"]
+    return task["status"] in Task.OVER, task["position"], task["id"]
 
 
 def _memory_order(memory: Mapping[str, Any]) -> tuple[int, str, str]:
@@ -158,15 +163,16 @@ def _memory_order(memory: Mapping[str, Any]) -> tuple[int, str, str]:
     return rank, memory["title"].lower(), memory["id"]
 
 
-def _task(task: Mapping[str, Any], level: int, titles: dict[str, str], fresh: Fresh) -> Item:
+def _task(task: Mapping[str, Any], level: int, note: str, fresh: Fresh) -> Item:
     return Item(
         id=task["id"],
         title=task["title"],
         label=task["status"],
-        note=labels.task_note(task, titles),
+        note=note,
         fresh=fresh.get(task["id"]),
         level=level,
         tick=labels.TICKS[task["status"]].format(task["title"]),
+        number=f"#{task['number']}",
     )
 
 

@@ -7,21 +7,38 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from agent.admin.filters import AssigneeFilter
 from agent.admin.soft_delete import DeletedFilter, SoftDeleteAdmin
 from agent.board import tasks
 from agent.models import Task
 
+EDITED = ("title", "description", "status", "priority", "due", "estimate")
+SHOWN = ("assignee", "label_list", "criteria_list")
+
 
 @admin.register(Task)
 class TaskAdmin(SoftDeleteAdmin):
-    list_display = ("title", "project", "status", "priority", "parent", "updated_at", "deleted_at")
-    list_select_related = ("project", "parent")
-    list_filter = (DeletedFilter, "status", "priority", "created_at")
-    search_fields = ("title", "description", "project__name")
+    list_display = (
+        "title",
+        "number",
+        "project",
+        "status",
+        "priority",
+        "due",
+        "assignee",
+        "parent",
+        "updated_at",
+        "deleted_at",
+    )
+    list_select_related = ("project", "parent", "assignee")
+    list_filter = (DeletedFilter, "status", "priority", AssigneeFilter, "due", "created_at")
+    search_fields = ("title", "description", "project__name", "=number")
     ordering = ("-updated_at",)
     fields = (
         "project",
-        *tasks.PLAIN_FIELDS,
+        "number",
+        *EDITED,
+        *SHOWN,
         "parent",
         "dependencies",
         "position",
@@ -31,6 +48,8 @@ class TaskAdmin(SoftDeleteAdmin):
     )
     readonly_fields = (
         "project",
+        "number",
+        *SHOWN,
         "parent",
         "dependencies",
         "position",
@@ -43,8 +62,17 @@ class TaskAdmin(SoftDeleteAdmin):
     def dependencies(self, task: Task) -> str:
         return ", ".join(str(other) for other in task.depends_on.all()) or "-"
 
+    @admin.display(description="labels")
+    def label_list(self, task: Task) -> str:
+        return ", ".join(task.labels) or "-"
+
+    @admin.display(description="acceptance criteria")
+    def criteria_list(self, task: Task) -> str:
+        lines = (f"{'☑' if item['done'] else '☐'} {item['text']}" for item in task.criteria)
+        return "\n".join(lines) or "-"
+
     def revise(self, request: HttpRequest, row: Any) -> None:
-        fields = {name: getattr(row, name) for name in tasks.PLAIN_FIELDS}
+        fields = {name: getattr(row, name) for name in EDITED}
         tasks.update_task(task=row, **fields)
 
     def delete(self, request: HttpRequest, row: Any) -> None:

@@ -64,6 +64,11 @@ class PersonFilter(LimitedChoicesFilter):
         return User.objects.order_by("username")
 
 
+class AssigneeFilter(PersonFilter):
+    title = "assignee"
+    parameter_name = "assignee__id__exact"
+
+
 def latest_status() -> Subquery:
     """Returns the status of a session's latest run, found by the index on session and number."""
     runs = Run.objects.filter(session=OuterRef("pk")).order_by("-number")

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html_join
 
 from agent.admin.base import CountedDeletion, LargeTableAdmin, TabularInline, link_to_list
+from agent.edits.manual_changes import remove_member
 from agent.models import ChatSession, Membership, Memory, Project, Task
 
 
@@ -38,6 +39,12 @@ class ProjectAdmin(CountedDeletion, LargeTableAdmin):
     autocomplete_fields = ("owner",)
     readonly_fields = ("board_version", "created_at", "contents")
     inlines = (MembershipInline,)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        formset.save(commit=False)
+        for member in formset.deleted_objects:
+            remove_member(member)
+        super().save_formset(request, form, formset, change)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
         projects: QuerySet[Project] = super().get_queryset(request)
@@ -80,3 +87,10 @@ class MembershipAdmin(LargeTableAdmin):
     date_hierarchy = "created_at"
     autocomplete_fields = ("user", "project")
     readonly_fields = ("created_at",)
+
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+        remove_member(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
+        for member in queryset:
+            remove_member(member)

@@ -22,9 +22,7 @@ def split_task(*, task: Task, parts: Sequence[NewTask]) -> tuple[list[Task], lis
     needed = list(task.depends_on.filter(deleted_at=None))
     dependants = list(task.dependants.filter(deleted_at=None))
     first, *others = parts
-    task, renamed = tasks.update_task(
-        task=task, title=first.title, description=first.description, priority=first.priority
-    )
+    task, renamed = tasks.update_task(task=task, title=first.title, **first.more)
     items = [_item(part, task, needed) for part in others]
     created, changes = tasks.create_tasks(
         project_id=task.project_id,

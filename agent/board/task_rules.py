@@ -1,4 +1,4 @@
-"""The rules for a task's title, parent, dependencies and position.
+"""The rules for the fields of a task.
 
 Each function raises ToolFailed for a value that the rule forbids. `set_dependencies` and `place` also
 write, everything else only checks.
@@ -6,18 +6,26 @@ write, everything else only checks.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Max
+from django.contrib.auth.models import User
+from django.db.models import Max, Q
 
 from agent.exceptions import ToolFailed
 from agent.models import Task
 from agent.support.counts import too_long
-from agent.support.words import storable
+from agent.support.words import same_text, storable
 
 MAX_TITLE = 200
+MAX_HOURS = 10_000
+MAX_LABELS = 10
+LABEL = re.compile(r"[^\s,;#\"]{1,30}")
+LABEL_RULE = "A label is one word of at most 30 characters, without commas"
+MAX_MEMBERS = 100
 # Levels of nested tasks. People do not read deeper boards.
 MAX_DEPTH = 4
 # Distance between the positions of neighbours. It leaves room for 24 moves into the same place before
@@ -41,6 +49,78 @@ def one_of(allowed: Collection[str], value: str, name: str) -> str:
     if value not in allowed:
         raise ToolFailed(f"{name} must be one of {', '.join(allowed)}, not {value!r}.")
     return value
+
+
+def due(value: date | str | None) -> date | None:
+    """Returns the date of an ISO text ("2026-12-04"), or of none."""
+    if not value or isinstance(value, date):
+        return value or None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ToolFailed(f"The due date must be like 2026-12-04, not {value!r}.") from None
+
+
+def estimate(value: float | None) -> float | None:
+    """Returns hours; None for 0 too."""
+    if value is not None and not 0 <= value <= MAX_HOURS:
+        raise ToolFailed(f"The estimate must be 0 to {MAX_HOURS} hours, not {value:g}.")
+    return round(float(value), 2) if value else None
+
+
+def labels(values: Iterable[str]) -> list[str]:
+    """Returns the labels in lower case, each once. Their order is kept."""
+    words = list(dict.fromkeys(storable(value).lower() for value in values))
+    for word in words:
+        if not LABEL.fullmatch(word):
+            raise ToolFailed(f"{LABEL_RULE}; “{word}” is none.")
+    if len(words) > MAX_LABELS:
+        raise ToolFailed(f"A task has at most {MAX_LABELS} labels, not {len(words)}.")
+    return words
+
+
+# The rules of the fields whose value needs nothing but itself.
+VALUES: Mapping[str, Callable[[Any], Any]] = {
+    "description": storable,
+    "status": lambda value: one_of(Task.Status.values, value, "status"),
+    "priority": lambda value: one_of(Task.Priority.values, value, "priority"),
+    "due": due,
+    "estimate": estimate,
+    "labels": labels,
+}
+
+
+def member(project_id: UUID, name: str | None) -> User | None:
+    """Returns the owner or member of the project that `name` names; None for no name.
+
+    `name`: a user name, ignoring case, or else a first or full name that only one of them has.
+    """
+    if not name or not name.strip():
+        return None
+    people = members(project_id)
+    said = same_text(name)
+    for names_of in (_user_names, _real_names):
+        matches = [person for person in people if said in names_of(person)]
+        if len(matches) == 1:
+            return matches[0]
+    known = ", ".join(person.get_username() for person in people)
+    raise ToolFailed(f"“{name}” is no member of this project. Its members: {known}.")
+
+
+def members(project_id: UUID) -> list[User]:
+    """Returns the active owner and members of the project by user name, at most `MAX_MEMBERS`."""
+    mine = Q(owned_projects=project_id) | Q(memberships__project=project_id)
+    return list(
+        User.objects.filter(mine, is_active=True).distinct().order_by("username")[:MAX_MEMBERS]
+    )
+
+
+def _user_names(person: User) -> set[str]:
+    return {same_text(person.get_username())}
+
+
+def _real_names(person: User) -> set[str]:
+    return {same_text(person.first_name), same_text(person.get_full_name())} - {""}
 
 
 def same_project(task: Task, others: Iterable[Task]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from agent.board import readiness
 from agent.memory import memories
 from agent.models import Memory, Task
+from agent.support.words import stems
 
 # Kinds of memories that the work must respect. Notes are left out.
 _BINDING = (Memory.Kind.DECISION, Memory.Kind.PREFERENCE, Memory.Kind.SPEC, Memory.Kind.FACT)
@@ -21,15 +23,37 @@ def render(task: Task) -> str:
 
 def _parts(task: Task) -> Iterator[str]:
     yield f"# {_line(task.title)}"
-    yield f"Status: {_status(task)}. Priority: {task.priority}. Id: {task.pk}"
+    yield f"Number: #{task.number}. Status: {_status(task)}. Priority: {task.priority}. Id: {task.pk}"
+    planned = _planned(task)
+    if planned:
+        yield planned
     yield "## Description"
     yield _nested(task.description) or _NO_DESCRIPTION
+    if task.criteria:
+        yield "## Acceptance criteria"
+        yield "\n".join(
+            f"- [{'x' if item['done'] else ' '}] {_line(item['text'])}" for item in task.criteria
+        )
     yield from _listed("Subtasks", Task.objects.filter(parent=task))
     yield from _listed("Depends on", task.depends_on.filter(deleted_at=None), described=True)
     yield from _listed("Tasks that depend on it", task.dependants.filter(deleted_at=None))
     yield from _decisions(task)
     yield "## Project"
     yield "\n".join(_project(task))
+
+
+def _planned(task: Task) -> str:
+    """Returns e.g. "Due: 2026-12-04. Estimate: 3 hours. Assignee: anna. Labels: ui, api"."""
+    waiting = readiness.waits_for([task])[task.pk]
+    parts = [
+        f"Due: {task.due}" if task.due else "",
+        f"Estimate: {task.estimate:g} hours" if task.estimate else "",
+        f"Assignee: {task.assignee.get_username()}" if task.assignee else "",
+        f"Labels: {', '.join(task.labels)}" if task.labels else "",
+    ]
+    if waiting and task.status in Task.OPEN:
+        parts.append(f"Waits for: {', '.join(f'#{number}' for number in waiting)}")
+    return ". ".join(filter(None, parts))
 
 
 def _listed(heading: str, tasks: Iterable[Task], *, described: bool = False) -> Iterator[str]:
@@ -43,13 +67,18 @@ def _item(task: Task, *, described: bool) -> str:
     done = "x" if task.status == Task.Status.COMPLETED else " "
     first_line = task.description.strip().partition("\n")[0]
     description = f": {first_line}" if described and first_line else ""
-    return f"- [{done}] {_line(task.title)} ({_status(task)}){description}"
+    return f"- [{done}] #{task.number} {_line(task.title)} ({_status(task)}){description}"
 
 
 def _decisions(task: Task) -> Iterator[str]:
     query = f"{task.title}\n{task.description}"
-    matches = memories.recall(task.project_id, query, 2 * MAX_MEMORIES)
-    binding = [memory for memory in matches if memory.kind in _BINDING][:MAX_MEMORIES]
+    words = stems(query)
+    binding = [
+        memory
+        for memory in memories.recall(task.project_id, query, 2 * MAX_MEMORIES)
+        # Also recalled is what stands beside a memory that matches.
+        if memory.kind in _BINDING and words & stems(f"{memory.title}\n{memory.content}")
+    ][:MAX_MEMORIES]
     if binding:
         yield "## Related decisions and facts"
         yield "\n".join(f"- {_line(memory.content)} ({memory.kind})" for memory in binding)

@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from enum import Enum
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.db.models import Min, Q
 from django.utils import timezone
 
+from agent.board import criteria
 from agent.board import task_rules as rules
 from agent.change import Change
 from agent.exceptions import ToolFailed
 from agent.models import SearchEntry, Task
 from agent.support import raw_sql
-from agent.support.words import storable
 from agent.text import search_index
-from agent.text.references import as_id, by_title
+from agent.text.references import as_id, as_number, by_title
 
 # The fields that are a value of the task alone, which a person edits and a model reads as it is.
-PLAIN_FIELDS = ("title", "description", "status", "priority")
+PLAIN_FIELDS = ("title", *rules.VALUES, "criteria")
 
 _edges: Any = Task.depends_on.through
+
+
+class Fields(TypedDict, total=False):
+    """Values of a task's fields beside its title and its links, as `task_rules` takes them."""
+
+    description: str
+    status: str
+    priority: str
+    due: date | str | None
+    estimate: float | None  # hours
+    labels: Sequence[str]
+    criteria: Sequence[str | Mapping[str, Any]]
+    assignee: str | None  # a user name
 
 
 class Keep(Enum):
@@ -38,28 +53,28 @@ class NewTask:
     """A task to be created. `after`: 0-based indexes of earlier items of the same list."""
 
     title: str
-    description: str = ""
-    priority: str = Task.Priority.MEDIUM
     parent: Task | None = None
     depends_on: tuple[Task, ...] = ()
     after: tuple[int, ...] = ()
+    more: Fields = field(default_factory=Fields)
 
 
 # -- reading ---------------------------------------------------------------------------------------
 
 
 def find_task(project_id: UUID, reference: str) -> Task:
-    """Returns the task with the id or title `reference`. Raises ToolFailed if there is none."""
+    """Returns the task with the number ("#12"), id or title `reference`. Raises ToolFailed if there is
+    none.
+    """
     return find_tasks(project_id, [reference])[0]
 
 
 def find_tasks(project_id: UUID, references: Iterable[str]) -> list[Task]:
-    """Returns the tasks with these ids or titles, each once. Raises ToolFailed if one is missing."""
+    """Returns the tasks with these numbers, ids or titles, each once. Raises ToolFailed if one is
+    missing.
+    """
     tasks = Task.objects.filter(project_id=project_id)
-    keys = [
-        as_id(reference) or by_title("task", reference, project_id, tasks)
-        for reference in dict.fromkeys(references)
-    ]
+    keys = [_key(project_id, reference, tasks) for reference in dict.fromkeys(references)]
     placeholders = ", ".join(["%s"] * len(keys))
     query = f"project_id = %s AND deleted_at IS NULL AND id IN ({placeholders})"
     by_id = {
@@ -69,6 +84,16 @@ def find_tasks(project_id: UUID, references: Iterable[str]) -> list[Task]:
         if key not in by_id:
             raise ToolFailed(f"There is no task with the id {key} in this project.")
     return [by_id[key] for key in dict.fromkeys(keys)]
+
+
+def _key(project_id: UUID, reference: str, tasks: Any) -> UUID:
+    number = as_number(reference)
+    if number is None:
+        return as_id(reference) or by_title("task", reference, project_id, tasks)
+    key: UUID | None = tasks.filter(number=number).values_list("pk", flat=True).first()
+    if key is None:
+        raise ToolFailed(f"There is no task #{number} in this project.")
+    return key
 
 
 def still_open_titles(tasks: Collection[Task]) -> list[str]:
@@ -94,8 +119,8 @@ def tasks_json(tasks: Sequence[Task]) -> list[dict[str, Any]]:
     """Returns the tasks as JSON for `change` events. Dependencies on deleted tasks are included:
     deleting a task changes no other task.
     """
-    needed = _needed(tasks)
-    return [_json(task, needed[task.pk]) for task in tasks]
+    needed, names = _needed(tasks), user_names(tasks)
+    return [_json(task, needed[task.pk], names) for task in tasks]
 
 
 def _needed(tasks: Sequence[Task]) -> dict[UUID, list[str]]:
@@ -109,13 +134,30 @@ def _needed(tasks: Sequence[Task]) -> dict[UUID, list[str]]:
     return needed
 
 
-def _json(task: Task, depends_on: list[str]) -> dict[str, Any]:
+def user_names(tasks: Iterable[Task]) -> dict[int | None, str]:
+    """Returns the names of the tasks' assignees by id. No query if there are none."""
+    keys = {task.assignee_id for task in tasks if task.assignee_id is not None}
+    people = User.objects.filter(pk__in=keys).values_list("pk", "username") if keys else ()
+    return dict(people)
+
+
+def plain_json(task: Task) -> dict[str, Any]:
+    """Returns the plain fields as JSON."""
+    return {name: _value(getattr(task, name)) for name in PLAIN_FIELDS}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, str) else value  # a choice may still be an enum
+
+
+def _json(task: Task, depends_on: list[str], names: Mapping[int | None, str]) -> dict[str, Any]:
     return {
         "id": str(task.pk),
-        "title": task.title,
-        "description": task.description,
-        "status": str(task.status),
-        "priority": str(task.priority),
+        "number": task.number,
+        **plain_json(task),
+        "assignee": names.get(task.assignee_id),
         "parent": None if task.parent_id is None else str(task.parent_id),
         "depends_on": depends_on,
         "position": task.position,
@@ -129,13 +171,12 @@ def create_task(
     *,
     project_id: UUID,
     title: str,
-    description: str = "",
-    priority: str = Task.Priority.MEDIUM,
     parent: Task | None = None,
     depends_on: Sequence[Task] = (),
     positions: Sequence[int] | None = None,
+    **more: Unpack[Fields],
 ) -> tuple[Task, Change]:
-    item = NewTask(title, description, priority, parent, tuple(depends_on))
+    item = NewTask(title, parent, tuple(depends_on), more=more)
     tasks, changes = create_tasks(project_id=project_id, items=[item], positions=positions)
     return tasks[0], changes[0]
 
@@ -147,8 +188,10 @@ def create_tasks(
     if positions is None:
         end = _end(project_id)
         positions = [end + index * rules.GAP for index in range(len(items))]
+    first = _first_number(project_id, len(items))
     tasks = [
-        _new(project_id, item, position) for item, position in zip(items, positions, strict=True)
+        _new(project_id, item, first + index, position)
+        for index, (item, position) in enumerate(zip(items, positions, strict=True))
     ]
     edges = [
         _edges(from_task=tasks[index], to_task=needed)
@@ -161,8 +204,10 @@ def create_tasks(
     needed: dict[UUID, list[str]] = {task.pk: [] for task in tasks}
     for edge in edges:
         needed[edge.from_task_id].append(str(edge.to_task_id))
+    names = user_names(tasks)
     return tasks, [
-        Change("task", task.pk, "created", None, _json(task, needed[task.pk])) for task in tasks
+        Change("task", task.pk, "created", None, _json(task, needed[task.pk], names))
+        for task in tasks
     ]
 
 
@@ -170,12 +215,10 @@ def update_task(
     *,
     task: Task,
     title: str | None = None,
-    description: str | None = None,
-    priority: str | None = None,
-    status: str | None = None,
     parent: Task | Keep | None = Keep.KEEP,
     depends_on: Sequence[Task] | None = None,
     position: int | None = None,
+    **fields: Unpack[Fields],
 ) -> tuple[Task, Change | None]:
     """Sets the given fields. Returns None as the change if all of them have these values already.
 
@@ -185,12 +228,7 @@ def update_task(
     before = task_json(task)
     if title is not None:
         task.title = rules.title(title)
-    if description is not None:
-        task.description = storable(description)
-    if priority is not None:
-        task.priority = rules.one_of(Task.Priority.values, priority, "priority")
-    if status is not None:
-        task.status = rules.one_of(Task.Status.values, status, "status")
+    _set(task, fields)
     if not isinstance(parent, Keep):
         task.parent = rules.check_parent(task, parent)
     if depends_on is not None:
@@ -198,7 +236,13 @@ def update_task(
     if position is not None:
         task.position = rules.place(task, position)
     needed = before["depends_on"] if depends_on is None else _needed([task])[task.pk]
-    return task, _save(task, before, _json(task, needed))
+    return task, _save(task, before, _json(task, needed, user_names([task])))
+
+
+def tick(*, task: Task, criterion: str, done: bool) -> tuple[Task, Change | None]:
+    """Ticks an acceptance criterion, given by its text or its place from 1, or removes its tick."""
+    items = criteria.ticked(_locked(task).criteria, criterion, done)
+    return update_task(task=task, criteria=items)
 
 
 def move_task(
@@ -220,9 +264,8 @@ def move_task(
 def update_tasks(
     *,
     tasks: Sequence[Task],
-    status: str | None = None,
-    priority: str | None = None,
     parent: Task | Keep | None = Keep.KEEP,
+    **fields: Unpack[Fields],
 ) -> list[Change]:
     """Sets the same fields of several tasks. Returns a change for each task that differed."""
     rows: list[Task] = list(
@@ -230,19 +273,20 @@ def update_tasks(
     )
     before = tasks_json(rows)
     for row in rows:
-        if status is not None:
-            row.status = rules.one_of(Task.Status.values, status, "status")
-        if priority is not None:
-            row.priority = rules.one_of(Task.Priority.values, priority, "priority")
+        _set(row, fields)
         if not isinstance(parent, Keep):
             row.parent = rules.check_parent(row, parent)
         row.updated_at = timezone.now()
     pairs = zip(rows, before, tasks_json(rows), strict=True)
     changed = [(row, was, now) for row, was, now in pairs if was != now]
-    Task.all_objects.bulk_update(
-        [row for row, _, _ in changed], ["status", "priority", "parent", "updated_at"]
-    )
+    Task.all_objects.bulk_update([row for row, _, _ in changed], [*fields, "parent", "updated_at"])
     return [Change("task", row.pk, "updated", was, now) for row, was, now in changed]
+
+
+def unassign(*, project_id: UUID, user_id: int) -> list[Change]:
+    """Takes the tasks of a project from a person, who leaves it."""
+    rows = Task.objects.filter(project=project_id, assignee=user_id)
+    return update_tasks(tasks=list(rows), assignee=None)
 
 
 def delete_task(*, task: Task) -> tuple[Task, Change]:
@@ -284,22 +328,42 @@ def _locked(task: Task) -> Task:
 def _save(task: Task, before: Mapping[str, Any], after: Mapping[str, Any]) -> Change | None:
     if after == before:
         return None
-    raw_sql.save(task, *PLAIN_FIELDS, "title_key", "parent", "position", "updated_at")
+    raw_sql.save(task, *PLAIN_FIELDS, "title_key", "assignee", "parent", "position", "updated_at")
     if task.deleted_at is None:
         search_index.put([_entry(task)])
     return Change("task", task.pk, "updated", before, after)
 
 
-def _new(project_id: UUID, item: NewTask, position: int) -> Task:
+def _new(project_id: UUID, item: NewTask, number: int, position: int) -> Task:
     task = Task(
         project_id=project_id,
+        number=number,
         title=rules.title(item.title),
-        description=storable(item.description),
-        priority=rules.one_of(Task.Priority.values, item.priority, "priority"),
         position=position,
     )
+    _set(task, item.more)
     task.parent = rules.check_parent(task, item.parent)
     return task
+
+
+def _set(task: Task, fields: Fields) -> None:
+    for name, value in fields.items():
+        if name == "assignee":
+            task.assignee = rules.member(task.project_id, fields["assignee"])
+        elif name == "criteria":
+            task.criteria = criteria.revised(fields["criteria"], task.criteria)
+        else:
+            setattr(task, name, rules.VALUES[name](value))
+
+
+def _first_number(project_id: UUID, count: int) -> int:
+    """Takes the next `count` numbers of the project and returns the first. Locks the project's row."""
+    query = (
+        "UPDATE agent_project SET last_task_number = last_task_number + %s WHERE id = %s"
+        " RETURNING last_task_number"
+    )
+    (last,) = raw_sql.column(query, count, project_id)
+    return int(last) - count + 1
 
 
 def _end(project_id: UUID) -> int:
@@ -314,7 +378,9 @@ def _entry(task: Task) -> SearchEntry:
         project_id=task.project_id,
         kind="task",
         object_id=task.pk,
-        body=f"{task.title}\n{task.description}",
+        body="\n".join(
+            [task.title, task.description, *task.labels, *(one["text"] for one in task.criteria)]
+        ),
     )
 
 

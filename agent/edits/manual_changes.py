@@ -9,9 +9,10 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F
 
+from agent.board import tasks
 from agent.change import Change
 from agent.event_log import events, log
-from agent.models import Project
+from agent.models import Membership, Project
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -43,6 +44,14 @@ def apply_to_project(project: UUID, work: Work[T]) -> T:
         if changes:
             increment_board_version(project)
     return value
+
+
+def remove_member(member: Membership) -> None:
+    """Ends a membership. The person's tasks in the project have no assignee then."""
+    project, user = member.project_id, member.user_id
+    with transaction.atomic():
+        member.delete()
+        apply_to_project(project, lambda: (None, tasks.unassign(project_id=project, user_id=user)))
 
 
 def increment_board_version(project: UUID) -> None:

@@ -166,10 +166,14 @@ def _undo_update(project_id: UUID, change: Change) -> Change:
 
 
 def _equal(left: Any, right: Any) -> bool:
-    """Compares two JSON values. Lists are sets of ids here, so that their order does not count."""
-    if isinstance(left, list) and isinstance(right, list):
+    """Compares two JSON values. Lists of texts are sets here, so that their order does not count."""
+    if isinstance(left, list) and isinstance(right, list) and _is_set(left) and _is_set(right):
         return sorted(left) == sorted(right)
     return bool(left == right)
+
+
+def _is_set(items: list[Any]) -> bool:
+    return all(isinstance(item, str) for item in items)
 
 
 def _stale(title: str, reason: str) -> Refused:

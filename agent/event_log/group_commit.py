@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -171,13 +171,23 @@ class _Write:
                 self.projects[key], self.last_seq[key] = UUID(str(project)), number
 
     def all(self) -> Batch:
-        for entry in self.entries:
-            self.batch.answers.append(self._write(entry))
+        # Project by project: a new task and a changed board lock the project's row. All processes lock
+        # them in the same order, so that none waits for another in a circle.
+        answers: dict[int, Any] = {}
+        for project, places in groupby(
+            sorted(range(len(self.entries)), key=self._project), key=self._project
+        ):
+            answers |= {place: self._write(self.entries[place]) for place in places}
+            self._raise_board_version(project)
+        self.batch.answers = [answers[place] for place in range(len(self.entries))]
         if self.batch.frames:
             _insert(self.batch.frames)
             _raise_last_seq({session: self.last_seq[session] for session in self.batch.frames})
-            self._raise_board_versions()
         return self.batch
+
+    def _project(self, place: int) -> UUID:
+        """Returns the project of the entry at `place`; a fixed id if its session was deleted."""
+        return self.projects.get(self.entries[place].session, UUID(int=0))
 
     def _write(self, entry: Entry) -> Any:
         if not self._may_write(entry):
@@ -222,19 +232,16 @@ class _Write:
             frame = Frame(seq, event.type.value, event.run, event.frame(seq))
             self.batch.frames.setdefault(session, []).append(frame)
 
-    def _raise_board_versions(self) -> None:
+    def _raise_board_version(self, project: UUID) -> None:
         changed = [
             session
             for session, frames in self.batch.frames.items()
-            if any(frame.type == events.EventType.CHANGE for frame in frames)
+            if self.projects[session] == project
+            and any(frame.type == events.EventType.CHANGE for frame in frames)
         ]
-        if not changed:
-            return
-        projects = sorted({self.projects[session] for session in changed})
-        versions = {project: _raise_board_version(project) for project in projects}
-        for session in changed:
-            project = self.projects[session]
-            self.batch.boards[session] = project, versions[project]
+        if changed:
+            version = _raise_board_version(project)
+            self.batch.boards |= dict.fromkeys(changed, (project, version))
 
 
 def _lock(sessions: set[UUID], runs: set[UUID]) -> list[tuple[Any, ...]]:

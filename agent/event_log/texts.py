@@ -56,6 +56,11 @@ FIELDS = {
     "description": "description",
     "status": "status",
     "priority": "priority",
+    "due": "due date",
+    "estimate": "estimate",
+    "labels": "labels",
+    "criteria": "acceptance criteria",
+    "assignee": "assignee",
     "parent": "parent task",
     "depends_on": "dependencies",
     "position": "position",
@@ -68,6 +73,7 @@ STATUSES = {
     "in_progress": "in progress",
     "completed": "completed",
     "blocked": "blocked",
+    "cancelled": "cancelled",
 }
 
 # -- the line of a run -----------------------------------------------------------------------------
@@ -297,6 +303,8 @@ def _changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list
 
 
 def _field_text(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(item, Mapping) for item in value):
+        value = [f"{'☑' if item['done'] else '☐'} {item['text']}" for item in value]
     return STATUSES.get(value, value) if isinstance(value, str) and value else value_text(value, {})
 
 
@@ -326,6 +334,7 @@ def _change_details(action: str, before: Mapping[str, Any], after: Mapping[str, 
 
 
 def _changed_field(name: str, after: Mapping[str, Any]) -> str:
-    if name in ("status", "priority", "kind") and name in after:
-        return f"{FIELDS[name]} {STATUSES.get(after[name], after[name])}"
+    value = after.get(name)
+    if name in ("status", "priority", "kind", "due", "assignee") and name in after:
+        return f"{FIELDS[name]} {STATUSES.get(value, value)}" if value else f"no {FIELDS[name]}"
     return FIELDS[name]

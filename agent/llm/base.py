@@ -31,7 +31,7 @@ class HistoryMessage:
 
 @dataclass(frozen=True, slots=True)
 class TaskBrief:
-    """A task as a model sees it. `depends_on` holds the ids of tasks."""
+    """A task as a model sees it. `id`, `parent` and `depends_on` refer to tasks by number: "#12"."""
 
     id: str
     title: str
@@ -40,6 +40,12 @@ class TaskBrief:
     description: str = ""
     parent: str | None = None
     depends_on: tuple[str, ...] = ()
+    due: str | None = None  # an ISO date
+    estimate: float | None = None  # hours
+    labels: tuple[str, ...] = ()
+    criteria: tuple[Mapping[str, Any], ...] = ()  # each with text and done
+    assignee: str | None = None
+    waits_for: tuple[str, ...] = ()  # the open ones of `depends_on`
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,8 @@ class Context:
     counts: Mapping[str, int] = field(default_factory=dict)
     after: Context | None = None  # the same after the steps of the plan
     after_steps: bool = False  # it is from after steps of this message's plan
+    author: str = ""  # the user name of who wrote the message
+    people: tuple[str, ...] = ()  # the user names of the project's members
 
     def as_json(self) -> dict[str, Any]:
         values: dict[str, Any] = _context.dump_python(self)

@@ -257,5 +257,5 @@ def _of(number: int, total: int) -> str:
 def _tokens_of(item: Mapping[str, Any]) -> int:
     held = json.dumps(item["result"]) if "result" in item else ""
     return (
-        4 + estimate(held) + sum(estimate(text) for text in item.values() if isinstance(text, str))
+        6 + estimate(held) + sum(estimate(text) for text in item.values() if isinstance(text, str))
     )

@@ -196,7 +196,7 @@ def _as_text(tool: ToolSpec) -> dict[str, str]:
         "arguments": schemas.signature(tool.parameters),
         "result": schemas.outline(tool.result),
         "brief_description": description.partition(". ")[0],
-        "brief_arguments": schemas.outline(tool.parameters),
+        "brief_arguments": schemas.outline(tool.parameters, values=True),
     }
 
 

@@ -322,26 +322,30 @@ def signature(schema: JSON) -> str:
     return ", ".join(_fields(schema, schema.get("$defs", {}), 0))
 
 
-def outline(schema: JSON) -> str:
-    """Returns the names of an object's fields, and of those in lists of objects, as one line."""
-    return ", ".join(_named(schema, schema.get("$defs", {})))
+def outline(schema: JSON, *, values: bool = False) -> str:
+    """Returns the names of an object's fields, and of those in lists of objects, as one line.
+
+    `values`: with "?" after optional fields, and with the values that a field may have.
+    """
+    return ", ".join(_named(schema, schema.get("$defs", {}), values, 0))
 
 
-def _named(schema: JSON, defs: JSON) -> list[str]:
-    required = schema.get("required", ())
+def _named(schema: JSON, defs: JSON, values: bool, depth: int) -> list[str]:
+    required = schema.get("required", ()) if values else schema.get("properties", {})
     return [
-        f"{name}{'' if name in required else '?'}{_values_named(item, defs)}"
+        f"{name}{'' if name in required else '?'}{_contents(item, defs, values, depth)}"
         for name, item in schema.get("properties", {}).items()
     ]
 
 
-def _values_named(schema: JSON, defs: JSON) -> str:
+def _contents(schema: JSON, defs: JSON, values: bool, depth: int) -> str:
     """Returns the fields of a list's objects, or the values that a field may have."""
     items = _form_of("items", schema, defs).get("items", {})
-    if fields := _named(_form_of("properties", items, defs), defs):
-        return "" if SHORT in schema else f": list of {{{', '.join(fields)}}}"
-    values = _form_of("enum", schema, defs).get("enum", ())
-    return f": {'|'.join(map(str, values))}" if values else ""
+    form = _form_of("properties", items, defs)
+    if form and not depth and SHORT not in schema:
+        return f": list of {{{', '.join(_named(form, defs, values, depth + 1))}}}"
+    choices = _form_of("enum", schema, defs).get("enum", ()) if values else ()
+    return f": {'|'.join(map(str, choices))}" if choices else ""
 
 
 def _fields(schema: JSON, defs: JSON, depth: int) -> list[str]:
@@ -368,6 +372,10 @@ def _kind(schema: JSON, defs: JSON, depth: int) -> str:
         return "object"
     if "$ref" in schema:
         return _kind(defs.get(schema["$ref"].removeprefix("#/$defs/"), {}), defs, depth + 1)
+    if (
+        "x-object" in schema
+    ):  # a task, a memory, a member or a day: the prompt says how they are given
+        return str(schema["x-object"])
     if "enum" in schema:
         return "|".join(map(str, schema["enum"]))
     if "anyOf" in schema:

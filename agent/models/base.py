@@ -69,3 +69,27 @@ class TextKeyField(models.CharField):  # type: ignore[type-arg]  # not generic a
         key = text_key(getattr(row, self.of))
         setattr(row, self.attname, key)
         return key
+
+
+class WordsField(models.TextField):  # type: ignore[type-arg]  # not generic at run time
+    """A list of words without spaces, stored as one text: every database can look for one of them.
+
+    `filter(labels__contains=" ui ")` finds the rows that have the word.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"blank": True, "default": list, **options})
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> list[str]:
+        return (value or "").split()
+
+    def to_python(self, value: Any) -> list[str]:
+        return value.split() if isinstance(value, str) else list(value or ())
+
+    def get_prep_value(self, value: Any) -> str:
+        words = self.to_python(value)
+        return f" {' '.join(words)} " if words else ""
+
+    def value_from_object(self, obj: models.Model) -> str:
+        """Returns the value for a form."""
+        return " ".join(getattr(obj, self.attname))

@@ -32,6 +32,9 @@ class Project(UUIDModel):
     board_version = models.PositiveBigIntegerField(
         default=0, editable=False, help_text="Incremented by each change of a task or memory."
     )
+    last_task_number = models.PositiveIntegerField(
+        default=0, editable=False, help_text="The number of the task that was created last."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

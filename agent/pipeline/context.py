@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 from uuid import UUID
 
-from django.utils import timezone
-
+from agent.board.task_rules import members
 from agent.board.tasks import PLAIN_FIELDS
 from agent.event_log import events
 from agent.llm.base import (
@@ -24,9 +24,10 @@ from agent.llm.base import (
 )
 from agent.llm.tokens import estimate
 from agent.memory import memories
-from agent.models import Message, Run
+from agent.models import Message, Run, Task
 from agent.shorten import cut
 from agent.support import raw_sql
+from agent.text import dates
 
 # Estimated tokens of earlier messages. What a model has no room for is left out of its prompts.
 HISTORY_TOKENS = 6_000
@@ -36,7 +37,12 @@ RECENT = 20  # of the session's last changes
 
 
 _PRESENT = "project_id = %s AND deleted_at IS NULL"
-_TASKS = f"SELECT id, parent_id, {', '.join(PLAIN_FIELDS)} FROM agent_task WHERE {_PRESENT}"
+_TASKS = f"""
+SELECT id, number, (SELECT parent.number FROM agent_task parent WHERE parent.id = agent_task.parent_id),
+    (SELECT username FROM auth_user WHERE auth_user.id = agent_task.assignee_id),
+    {", ".join(PLAIN_FIELDS)}
+FROM agent_task WHERE {_PRESENT}
+"""
 _OPEN_TASKS = (
     f"{_TASKS} AND status IN ('pending', 'in_progress', 'blocked')"
     f" ORDER BY position, created_at, id LIMIT {OPEN_TASKS}"
@@ -45,7 +51,7 @@ _COMPLETED_TASKS = (
     f"{_TASKS} AND status = 'completed' ORDER BY updated_at DESC LIMIT {COMPLETED_TASKS}"
 )
 _NEEDED = """
-SELECT edge.from_task_id, edge.to_task_id FROM agent_task_depends_on edge
+SELECT edge.from_task_id, needed.number, needed.status FROM agent_task_depends_on edge
 JOIN agent_task needed ON needed.id = edge.to_task_id
 WHERE edge.from_task_id IN ({}) AND needed.deleted_at IS NULL
 ORDER BY needed.position, needed.created_at, needed.id
@@ -76,20 +82,22 @@ def gather(run: Run) -> Context:
     focus = run.task or run.session.task  # of the message, or else of the session
     chosen = [*recent["task"], *([str(focus.pk)] if focus else [])]
     tasks, completed, others = _tasks(project.pk, chosen)
-    known = {task.id: task for task in chain(tasks, completed, others)}
+    known = tasks | completed | others
     return Context(
         message=run.message.content,
+        author=run.created_by.get_username() if run.created_by else "",
+        people=tuple(person.get_username() for person in members(project.pk)),
         project_name=project.name,
         project_description="" if project.is_sample else project.description,
         history=history,
         memories=_memories(run, _query(run.message.content, history)),
-        tasks=tasks,
-        completed=completed,
+        tasks=tuple(tasks.values()),
+        completed=tuple(completed.values()),
         recent_tasks=tuple(known[key] for key in recent["task"] if key in known),
         recent_memories=_chosen_memories(project.pk, recent["memory"]),
         focus=known.get(str(focus.pk)) if focus else None,
         extra=given.get("project_context", ""),
-        today=f"{timezone.localtime():%A, %Y-%m-%d %H:%M %Z}",
+        today=f"{dates.now():%A, %Y-%m-%d %H:%M %Z}",
         counts=_counts(project.pk),
     )
 
@@ -110,7 +118,7 @@ def _local(moment: Any, form: str) -> str:
         moment = datetime.fromisoformat(moment)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return format(timezone.localtime(moment), form)
+    return format(moment.astimezone(dates.now().tzinfo), form)
 
 
 def _history(run: Run) -> tuple[HistoryMessage, ...]:
@@ -166,31 +174,42 @@ def _recent_changes(session: UUID) -> dict[str, list[str]]:
 # Raw rows, not model instances: a full board has a hundred tasks, and every run reads them.
 
 
-def _tasks(project: UUID, chosen: Sequence[str]) -> list[tuple[TaskBrief, ...]]:
-    """Returns the open tasks, the latest completed ones, and those of `chosen` that are in neither."""
+def _tasks(project: UUID, chosen: Sequence[str]) -> list[dict[str, TaskBrief]]:
+    """Returns the open tasks, the latest completed ones, and those of `chosen` that are in neither, all by
+    their ids.
+    """
     groups = [raw_sql.rows(_OPEN_TASKS, project), raw_sql.rows(_COMPLETED_TASKS, project)]
     known = {_text(row[0]) for row in chain(*groups)}
     groups.append(_chosen(_TASKS, project, [key for key in chosen if key not in known]))
     needed = _needed([row[0] for row in chain(*groups)])
-    return [tuple(_task_brief(row, needed) for row in group) for group in groups]
+    return [{_text(row[0]): _task_brief(row, needed) for row in group} for group in groups]
 
 
-def _task_brief(row: Sequence[Any], needed: Mapping[Any, list[str]]) -> TaskBrief:
-    key, parent, *values = row
+def _task_brief(row: Sequence[Any], needed: Mapping[Any, Mapping[str, str]]) -> TaskBrief:
+    key, number, parent, assignee, *values = row
+    statuses = needed.get(key, {})  # of the tasks that it depends on
+    plain = dict(zip(PLAIN_FIELDS, values, strict=True))
     return TaskBrief(
-        id=_text(key),
-        **dict(zip(PLAIN_FIELDS, values, strict=True)),
-        parent=_text(parent) if parent else None,
-        depends_on=tuple(needed.get(key, ())),
+        id=f"#{number}",
+        **{
+            **plain,
+            "due": str(plain["due"]) if plain["due"] else None,
+            "labels": tuple(plain["labels"].split()),
+            "criteria": tuple(json.loads(plain["criteria"])),
+        },
+        assignee=assignee,
+        parent=f"#{parent}" if parent else None,
+        depends_on=tuple(statuses),
+        waits_for=tuple(number for number, status in statuses.items() if status in Task.OPEN),
     )
 
 
-def _needed(tasks: Sequence[Any]) -> Mapping[Any, list[str]]:
-    """Returns the ids of each task's dependencies, without deleted ones, in board order."""
-    needed: dict[Any, list[str]] = {}
+def _needed(tasks: Sequence[Any]) -> Mapping[Any, Mapping[str, str]]:
+    """Returns number and status of each task's dependencies, without deleted ones, in board order."""
+    needed: dict[Any, dict[str, str]] = {}
     if tasks:
-        for task, other in raw_sql.rows(_NEEDED.format(_places(tasks)), *tasks):
-            needed.setdefault(task, []).append(_text(other))
+        for task, number, status in raw_sql.rows(_NEEDED.format(_places(tasks)), *tasks):
+            needed.setdefault(task, {})[f"#{number}"] = status
     return needed
 
 
@@ -216,7 +235,7 @@ def _chosen_memories(project: UUID, chosen: Sequence[str]) -> tuple[MemoryBrief,
 
 def _memory_briefs(rows: Iterable[Sequence[Any]]) -> tuple[MemoryBrief, ...]:
     return tuple(
-        MemoryBrief(_text(key), title, content, kind, _local(changed, "%Y-%m-%d %H:%M"))
+        MemoryBrief(_text(key), title, content, kind, _local(changed, "%Y-%m-%d"))
         for key, title, content, kind, changed in rows
     )
 

@@ -110,11 +110,12 @@ class Planner:
             plan = parser.parse(_with_done_steps(raw, done))
         except PlanInvalid as error:
             return None, error.errors
-        return plan, await database.call(self._problems, plan, done)
+        return await database.call(self._validated, plan, done)
 
-    def _problems(self, plan: Plan, done: Mapping[str, PlanStep]) -> list[str]:
+    def _validated(self, plan: Plan, done: Mapping[str, PlanStep]) -> tuple[Plan, list[str]]:
         project, user = self.run.session.project, self.run.created_by
-        return validation.problems(plan, project, user, done, self.seen)
+        problems = validation.problems(plan, project, user, done, self.seen)
+        return (plan if problems else validation.resolved(plan, project, done)), problems
 
 
 def tool_specs() -> list[ToolSpec]:

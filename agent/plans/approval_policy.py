@@ -138,10 +138,12 @@ def _is_requested(run: Run, kind: str, key: UUID) -> bool:
     if kind not in kinds:
         return False
     project = run.session.project_id
-    title = _MODELS[kind].all_objects.values_list("title", flat=True).get(pk=key)
-    titles = {key: title}
+    row: Task | Memory = _MODELS[kind].all_objects.get(pk=key)
+    if isinstance(row, Task) and lookup.has_number(message, row.number):
+        return True
+    titles = {key: row.title}
     # Only an object that shares a word with the title can be meant instead.
-    words = terms(title, search_index.MAX_TERMS)
+    words = terms(row.title, search_index.MAX_TERMS)
     for name in kinds:
         sharing = search_index.with_any_word(project, name, words, _MAX_COMPARED)
         if len(sharing) == _MAX_COMPARED:

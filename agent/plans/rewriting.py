@@ -92,10 +92,15 @@ class Rewriting:
         if (source := as_placeholder(rewrite.reference)) is not None:
             return "" if self._is_new(source) else _UNREAD.format(source.step)
         row = self._row(rewrite)
-        if row is None or not (text := _text(row)) or _mark(_key(row), text) in self.seen:
+        if row is None or not (text := _text(row)) or self._is_seen(row, text):
             return ""
         name = "the project" if isinstance(row, Project) else f"“{row.title}”"
         return _UNSEEN.format(name, f"{len(text):,}")
+
+    def _is_seen(self, row: Row, text: str) -> bool:
+        """A context refers to a task by its number, a tool's result by its id."""
+        keys = [_key(row), *([f"#{row.number}"] if isinstance(row, Task) else [])]
+        return any(_mark(key, text) in (self.seen or ()) for key in keys)
 
     def _is_new(self, source: Placeholder) -> bool:
         """Tells whether the object is created by the step that the placeholder refers to."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -26,8 +27,7 @@ from agent.plan import (
     placeholders,
 )
 from agent.plans.rewriting import Rewriting
-from agent.tools import registry, schemas
-from agent.tools.references import missing_objects
+from agent.tools import references, registry, schemas
 from agent.tools.registry import Tool
 
 if TYPE_CHECKING:
@@ -54,6 +54,21 @@ def problems(
             texts = rewriting.problems(step)
         problems += [f"step {step.id}: {text}" for text in texts]
     return problems
+
+
+def resolved(plan: Plan, project: Project, done: Collection[str] = ()) -> Plan:
+    """Returns the valid `plan` with what its arguments mean, as `references.resolved` finds it: the ids
+    of tasks, dates, members. Steps in `done` stay.
+    """
+    steps = (step if step.id in done else _resolved(step, project) for step in plan.steps)
+    return replace(plan, steps=tuple(steps))
+
+
+def _resolved(step: Step, project: Project) -> Step:
+    tool = registry.get(step.tool)
+    if tool is None:
+        return step
+    return replace(step, arguments=references.resolved(project.pk, tool, step.arguments))
 
 
 def _permissions(plan: Plan, project: Project, user: User | None) -> list[str]:
@@ -133,7 +148,7 @@ def _step_problems(
             placeholder, path, tool, plan
         )
         problems += [f"{path_text(path)}: {problem}"] if problem else []
-    return problems + missing_objects(project, tool, step.arguments)
+    return problems + references.missing_objects(project, tool, step.arguments)
 
 
 def _answer_problems(step: Step) -> list[str]:

@@ -234,6 +234,7 @@ def _edit(user: User, steps: Sequence[Any], approval: Approval) -> list[events.E
     problems += validation.problems(plan, approval.run.session.project, user, done)
     if problems:
         raise Refused("invalid_plan", "; ".join(problems))
+    plan = validation.resolved(plan, approval.run.session.project, done)
     approval.plan, plan_events = store.save(approval.run, plan, done)
     reason = f"{user.get_username()} edited the plan."
     effects = [effect.as_json() for effect in _dry_run(approval.run, approval.plan)]

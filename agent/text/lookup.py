@@ -72,6 +72,11 @@ _GENERAL = frozenset(
 )
 
 
+def has_number(message: str, number: int) -> bool:
+    """Tells whether `message` names the task `number`: "#12"."""
+    return re.search(rf"(?<![\w#&])#{number}(?!\w)", message) is not None
+
+
 def identifies(message: str, key: UUID, titles: Mapping[UUID, str]) -> bool:
     """Tells whether `message` identifies the object `key` among `titles`, by its id or its title.
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from agent.exceptions import AmbiguousReference, ToolFailed
+from agent.models import Task
 from agent.support.words import text_key
 from agent.text import lookup, search_index
 
 # Candidates that are compared with a reference, and those that an error message names.
 _MAX_COMPARED, _MAX_NAMED = 1000, 5
+_NUMBER = re.compile(r"#([0-9]{1,9})")
 
 
 def as_id(reference: str) -> UUID | None:
@@ -19,6 +22,12 @@ def as_id(reference: str) -> UUID | None:
         return UUID(reference.strip())
     except ValueError:
         return None
+
+
+def as_number(reference: str) -> int | None:
+    """Returns 12 for "#12", the number of a task; None for any other text."""
+    match = _NUMBER.fullmatch(reference.strip())
+    return int(match[1]) if match else None
 
 
 def by_title(noun: str, reference: str, project_id: UUID, rows: Any) -> UUID:
@@ -41,11 +50,12 @@ def by_title(noun: str, reference: str, project_id: UUID, rows: Any) -> UUID:
         return matches[0]
     if matches:
         raise AmbiguousReference(
-            f"“{reference}” matches several: {_list(matches, titles)}. Use the id of one of them."
+            f"“{reference}” matches several: {_list(matches, titles, rows)}. Use the "
+            f"{'number' if noun == 'task' else 'id'} of one of them."
         )
     near = _titles(rows, search_index.search(project_id, noun, reference, 4 * _MAX_NAMED))
     similar = [key for key, title in near.items() if lookup.has_a_word_of(reference, title)]
-    hint = f" Similar titles: {_list(similar, near)}." if similar else ""
+    hint = f" Similar titles: {_list(similar, near, rows)}." if similar else ""
     raise ToolFailed(f"There is no {noun} “{reference}” in this project.{hint}")
 
 
@@ -53,7 +63,14 @@ def _titles(rows: Any, keys: list[UUID]) -> dict[UUID, str]:
     return dict(rows.filter(pk__in=keys).values_list("pk", "title"))
 
 
-def _list(keys: Iterable[UUID], titles: Mapping[UUID, str]) -> str:
-    names = [f"“{titles[key]}” ({key})" for key in keys]
-    rest = len(names) - _MAX_NAMED
-    return ", ".join(names[:_MAX_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+def _list(keys: Sequence[UUID], titles: Mapping[UUID, str], rows: Any) -> str:
+    named, rest = keys[:_MAX_NAMED], len(keys) - _MAX_NAMED
+    numbers: dict[UUID, int] = {}
+    if rows.model is Task:
+        numbers = dict(rows.filter(pk__in=named).values_list("pk", "number"))
+    names = [f"“{titles[key]}” ({_reference(key, numbers)})" for key in named]
+    return ", ".join(names) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _reference(key: UUID, numbers: Mapping[UUID, int]) -> str:
+    return f"#{numbers[key]}" if key in numbers else str(key)

@@ -18,7 +18,7 @@ from agent.shorten import cut
 from agent.tools.memories import MAX_TEXTS, Kind
 from agent.tools.references import MemoryRef, TaskRef
 from agent.tools.registry import Arguments, Result, ToolCall, tool
-from agent.tools.tasks import Priority, Status
+from agent.tools.task_arguments import Priority, Status
 
 MAX_AT_ONCE = 20
 MAX_LINKS = 50  # tasks of a kind that one task is linked to

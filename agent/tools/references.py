@@ -1,4 +1,6 @@
-"""Arguments that refer to a task or memory by id or title: finds and checks them. Changes nothing."""
+"""Arguments that refer to a task or memory by number, id or title: finds and checks them. Changes
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +12,17 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from agent.board import tasks
+from agent.board import task_rules, tasks
 from agent.exceptions import AmbiguousReference, ToolFailed
 from agent.llm.schemas import SHORT
 from agent.memory import memories
 from agent.plan import as_placeholder, placeholders
+from agent.text import dates
+from agent.text.references import as_number
 from agent.tools import schemas
 from agent.tools.registry import Arguments, Tool
 
-# The JSON schema keyword of a string that refers to a "task" or a "memory".
+# The JSON schema keyword of a string that refers to a "task", a "memory", a "day" or a "member".
 MARK = "x-object"
 # The JSON schema keywords of arguments that replace the long text of an object, or edit it. Their value
 # names the argument beside them that refers to the object; "" stands for the project itself.
@@ -28,7 +32,7 @@ TaskRef = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
     Field(
-        description="A task: its id, or its exact title. Prefer the id.",
+        description="A task: its number, e.g. “#12”, or its exact title.",
         json_schema_extra={MARK: "task", SHORT: "task"},
     ),
 ]
@@ -50,13 +54,28 @@ _ASK = (
 _FIND: Mapping[str, Callable[[UUID, str], object]] = {
     "task": tasks.find_task,
     "memory": memories.find_memory,
+    "member": task_rules.member,
 }
 
 
-def named_objects(tool: Tool, arguments: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yields each reference in `arguments`: its path ("tasks.0.depends_on.1"), its kind ("task" or
-    "memory") and its text. Skips placeholders and empty strings.
+def day(text: str) -> str:
+    """Returns the day that `text` means, in the server's time zone, as an ISO date. Keeps "". Raises
+    ValueError for a text that is no day.
     """
+    found = dates.resolve(text, dates.today())
+    if text and found is None:
+        raise ValueError(f"not a date that is known here; use one of: {dates.EXAMPLES}")
+    return found.isoformat() if found else ""
+
+
+def named_objects(tool: Tool, arguments: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yields each reference to an object in `arguments`: its path ("tasks.0.depends_on.1"), its kind
+    ("task" or "memory") and its text. Skips placeholders and empty strings.
+    """
+    return (one for one in _texts(tool, arguments) if one[1] in ("task", "memory"))
+
+
+def _texts(tool: Tool, arguments: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     for path, kind, value in _marked(tool, MARK, arguments):
         if isinstance(value, str) and value.strip():
             yield ".".join(path), kind, value
@@ -91,14 +110,49 @@ def rewrites(tool: Tool, arguments: Mapping[str, Any], keyword: str) -> Iterator
 def missing_objects(project_id: UUID, tool: Tool, arguments: Mapping[str, Any]) -> list[str]:
     """Returns an error for each reference in `arguments` that matches no object, or several."""
     errors = []
-    for path, kind, reference in named_objects(tool, arguments):
+    for path, kind, reference in _texts(tool, arguments):
         try:
-            _FIND[kind](project_id, reference)
+            if kind != "day":  # the tool has checked it
+                _FIND[kind](project_id, reference)
         except AmbiguousReference as error:
             errors.append(f"{path}: {error} {_ASK}")
         except ToolFailed as error:
             errors.append(f"{path}: {error}")
     return errors
+
+
+def resolved(project_id: UUID, tool: Tool, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns valid `arguments` with the ids of tasks in place of their numbers, dates in place of
+    words such as "next friday", and user names in place of other names of members.
+    """
+    texts = {
+        path: text
+        for path, kind, said in _texts(tool, arguments)
+        if (text := _meaning(project_id, kind, said)) != said
+    }
+    return {name: _replaced(value, texts, name) for name, value in arguments.items()}
+
+
+def _meaning(project_id: UUID, kind: str, text: str) -> str:
+    if kind == "day":
+        return day(text)
+    if kind == "member":
+        person = task_rules.member(project_id, text)
+        return person.get_username() if person else ""
+    if kind == "task" and as_number(text) is not None:
+        return str(tasks.find_task(project_id, text).pk)
+    return text
+
+
+def _replaced(value: Any, texts: Mapping[str, str], path: str) -> Any:
+    """Returns `value` with the text in `texts` at each of their paths."""
+    if path in texts:
+        return texts[path]
+    if isinstance(value, Mapping):
+        return {key: _replaced(item, texts, f"{path}.{key}") for key, item in value.items()}
+    if isinstance(value, list):
+        return [_replaced(item, texts, f"{path}.{index}") for index, item in enumerate(value)]
+    return value
 
 
 def kinds_of_placeholders(tool: Tool, arguments: Mapping[str, Any]) -> set[str]:

@@ -13,7 +13,8 @@ from agent.board import splitting
 from agent.board import tasks as board
 from agent.tools.references import REPLACES, TaskRef
 from agent.tools.registry import Arguments, ToolCall, tool
-from agent.tools.tasks import Description, Priority, TasksMade, Title
+from agent.tools.task_arguments import Description, Priority, Title
+from agent.tools.tasks import TasksMade
 
 
 class Part(Arguments):
@@ -49,9 +50,8 @@ def split_task(call: ToolCall, arguments: SplitTask) -> TasksMade:
     parts = [
         board.NewTask(
             title=part.title,
-            description=part.description,
-            priority=part.priority or task.priority,
             after=tuple(part.after),
+            more={"description": part.description, "priority": part.priority or task.priority},
         )
         for part in arguments.parts
     ]

@@ -13,7 +13,8 @@ from agent.board import tasks as board
 from agent.tools.edits import TaskEdits, edited
 from agent.tools.references import TaskRef
 from agent.tools.registry import Arguments, ToolCall, tool
-from agent.tools.tasks import NewDescription, TasksChanged
+from agent.tools.task_arguments import NewDescription
+from agent.tools.tasks import TasksChanged
 
 
 class TaskText(Arguments):
@@ -39,7 +40,9 @@ def edit_tasks(call: ToolCall, arguments: EditTasks) -> TasksChanged:
     made = []
     for item in arguments.tasks:
         task = board.find_task(call.project_id, item.task)
-        text = edited(task.description, item.edits) if item.edits else item.description
+        text = item.description or ""
+        if item.edits:
+            text = edited(task.description, item.edits)
         task, change = board.update_task(task=task, description=text)
         made += [(task, change)] if change is not None else []
     call.changes.extend(change for _, change in made)

@@ -6,48 +6,36 @@ Docstrings and field descriptions are written for the model.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Self
-from uuid import UUID
+from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
-from agent.board import task_rules
 from agent.board import tasks as board
 from agent.change import Change
-from agent.llm.schemas import SHORT
 from agent.models import Task
-from agent.text import search_index
 from agent.tools.edits import TaskEdits, edited
 from agent.tools.places import Placed, positions
-from agent.tools.references import MARK, REPLACES, TaskRef
+from agent.tools.references import TaskRef
 from agent.tools.registry import Arguments, Result, ToolCall, tool
-
-Status = Literal["pending", "in_progress", "completed", "blocked"]
-Priority = Literal["low", "medium", "high"]
-Title = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=task_rules.MAX_TITLE),
-    Field(description="Short and imperative, e.g. “Send an SMS reminder”."),
-]
-Description = Annotated[
-    str,
-    StringConstraints(max_length=100_000),
-    Field(description="What has to be done, and how to tell that it is done."),
-]
-NewDescription = Annotated[Description, Field(json_schema_extra={REPLACES: "task"})]
-Dependencies = Annotated[
-    list[TaskRef], Field(description="Existing tasks that must be completed before.")
-]
-SeveralTasks = Annotated[
-    list[TaskRef],
-    Field(min_length=1, max_length=100),
-]
-# Matches of a query that are read before the filter by status.
-_MAX_MATCHES = 500
+from agent.tools.task_arguments import (
+    Criterion,
+    Dependencies,
+    Description,
+    NewDescription,
+    ParentRef,
+    Planned,
+    Priority,
+    SeveralTasks,
+    Specified,
+    Status,
+    Title,
+    with_a_change,
+)
 
 
 class TaskMade(Result):
     task_id: str
+    number: str
     title: str
 
 
@@ -67,6 +55,7 @@ StillOpen = Annotated[
 
 class TaskStatus(Result):
     task_id: str
+    number: str
     title: str
     status: Status
     still_open: StillOpen = []
@@ -80,20 +69,7 @@ class TasksChanged(Result):
     still_open: StillOpen = []
 
 
-class TaskFound(Result):
-    task_id: str
-    title: str
-    status: Status
-    priority: Priority
-
-
-class TasksFound(Result):
-    tasks: list[TaskFound]
-    task_ids: list[str] = Field(description="The ids of `tasks`, for tools that take several.")
-    total: int = Field(description="Number of matches; `tasks` holds the first of them.")
-
-
-class CreateTask(Placed):
+class CreateTask(Specified, Placed):
     title: Title
     description: Description = ""
     priority: Priority = "medium"
@@ -109,20 +85,19 @@ def create_task(call: ToolCall, arguments: CreateTask) -> TaskMade:
         project_id=call.project_id,
         positions=positions(call, arguments, 1),
         title=arguments.title,
-        description=arguments.description,
-        priority=arguments.priority,
         parent=_task(call, arguments.parent) if arguments.parent else None,
         depends_on=_tasks(call, arguments.depends_on),
+        **arguments.fields,
     )
     call.changes.append(change)
-    return TaskMade(task_id=str(task.pk), title=task.title)
+    return _made(task)
 
 
-class TaskItem(Arguments):
+class TaskItem(Specified):
     title: Title
     description: Description = ""
     priority: Priority = "medium"
-    parent: TaskRef | None = Field(default=None, description="An existing task.")
+    parent: TaskRef | None = None
     depends_on: Dependencies = []
     after: list[Annotated[int, Field(ge=0)]] = Field(
         default=[],
@@ -148,11 +123,10 @@ def create_tasks(call: ToolCall, arguments: CreateTasks) -> TasksMade:
     items = [
         board.NewTask(
             title=item.title,
-            description=item.description,
-            priority=item.priority,
             parent=_task(call, item.parent) if item.parent else None,
             depends_on=tuple(_tasks(call, item.depends_on)),
             after=tuple(item.after),
+            more=item.fields,
         )
         for item in arguments.tasks
     ]
@@ -164,24 +138,13 @@ def create_tasks(call: ToolCall, arguments: CreateTasks) -> TasksMade:
     )
 
 
-ParentRef = Annotated[
-    str,
-    Field(
-        max_length=200,
-        json_schema_extra={MARK: "task", SHORT: "task or empty for none"},
-        description="The new parent task: its id, or its exact title; empty for no parent.",
-    ),
-]
-
-
-class UpdateTask(Arguments):
+class UpdateTask(Specified):
     task: TaskRef
     title: Title | None = None
     description: NewDescription | None = Field(
         default=None, description="Replaces all of it; see edits."
     )
     edits: TaskEdits = Field(default=[], description="Edits of the description, made in order.")
-    priority: Priority | None = None
     parent: ParentRef | None = None
     depends_on: list[TaskRef] | None = Field(
         default=None,
@@ -190,35 +153,51 @@ class UpdateTask(Arguments):
 
     @model_validator(mode="after")
     def _something_to_change(self) -> Self:
-        given = (self.title, self.description, self.priority, self.parent, self.depends_on)
-        if all(value is None for value in given) and not self.edits:
-            raise ValueError(
-                "give at least one of title, description, edits, priority, parent, depends_on"
-            )
         if self.description is not None and self.edits:
             raise ValueError("give either description or edits")
-        return self
+        return self if self.edits else with_a_change(self, "task", "edits")
 
 
 @tool(alters=1)
 def update_task(call: ToolCall, arguments: UpdateTask) -> TaskMade:
-    """Changes the given fields of a task: title, description, priority, parent, dependencies.
+    """Changes the given fields of a task: title, description, priority, due date, estimate, assignee,
+    labels, acceptance criteria, parent, dependencies.
 
-    To change its status, use change_task_status.
+    To change its status, use change_task_status; to tick a criterion, tick_criterion.
     """
     parent, needed = arguments.parent, arguments.depends_on
-    task, edits = _task(call, arguments.task), arguments.edits
+    task, fields = _task(call, arguments.task), arguments.fields
+    if arguments.edits:
+        fields["description"] = edited(task.description, arguments.edits)
     task, change = board.update_task(
         task=task,
         title=arguments.title,
-        description=edited(task.description, edits) if edits else arguments.description,
-        priority=arguments.priority,
         parent=board.Keep.KEEP if parent is None else _parent(call, parent),
         depends_on=None if needed is None else _tasks(call, needed),
+        **fields,
     )
     if change is not None:
         call.changes.append(change)
-    return TaskMade(task_id=str(task.pk), title=task.title)
+    return _made(task)
+
+
+class TickCriterion(Arguments):
+    task: TaskRef
+    criterion: Criterion = Field(
+        description="Its text, or its place from 1.",
+    )
+    done: bool = True
+
+
+@tool(alters=1)
+def tick_criterion(call: ToolCall, arguments: TickCriterion) -> TaskMade:
+    """Ticks one acceptance criterion of a task as met, or removes its tick with done false."""
+    task, change = board.tick(
+        task=_task(call, arguments.task), criterion=arguments.criterion, done=arguments.done
+    )
+    if change is not None:
+        call.changes.append(change)
+    return _made(task)
 
 
 class ChangeTaskStatus(Arguments):
@@ -230,13 +209,14 @@ class ChangeTaskStatus(Arguments):
 
 @tool(alters=1)
 def change_task_status(call: ToolCall, arguments: ChangeTaskStatus) -> TaskStatus:
-    """Sets the status of a task: pending, in_progress, completed or blocked."""
+    """Sets the status of a task: pending, in_progress, completed, blocked or cancelled."""
     task, change = board.update_task(task=_task(call, arguments.task), status=arguments.status)
     if change is not None:
         call.changes.append(change)
     return TaskStatus.model_validate(
         {
             "task_id": str(task.pk),
+            "number": f"#{task.number}",
             "title": task.title,
             "status": str(task.status),
             "still_open": board.still_open_titles([task]),
@@ -251,32 +231,30 @@ class ChangeTasksStatus(Arguments):
 
 @tool()
 def change_tasks_status(call: ToolCall, arguments: ChangeTasksStatus) -> TasksChanged:
-    """Sets several tasks to the same status: pending, in_progress, completed or blocked."""
+    """Sets several tasks to the same status: pending, in_progress, completed, blocked or cancelled."""
     tasks = _tasks(call, arguments.tasks)
     changes = board.update_tasks(tasks=tasks, status=arguments.status)
     return _changed(call, changes, board.still_open_titles(tasks))
 
 
-class UpdateTasks(Arguments):
+class UpdateTasks(Planned):
     tasks: SeveralTasks
-    priority: Priority | None = None
     parent: ParentRef | None = None
 
     @model_validator(mode="after")
     def _something_to_change(self) -> Self:
-        if self.priority is None and self.parent is None:
-            raise ValueError("give at least one of priority, parent")
-        return self
+        return with_a_change(self, "tasks")
 
 
 @tool()
 def update_tasks(call: ToolCall, arguments: UpdateTasks) -> TasksChanged:
-    """Sets several tasks to the same priority or parent. For the status use change_tasks_status."""
+    """Sets several tasks to the same priority, due date, estimate, assignee or parent. For the status
+    use change_tasks_status."""
     parent = arguments.parent
     changes = board.update_tasks(
         tasks=_tasks(call, arguments.tasks),
-        priority=arguments.priority,
         parent=board.Keep.KEEP if parent is None else _parent(call, parent),
+        **arguments.fields,
     )
     return _changed(call, changes)
 
@@ -303,27 +281,7 @@ def move_task(call: ToolCall, arguments: MoveTask) -> TaskMade:
     )
     if change is not None:
         call.changes.append(change)
-    return TaskMade(task_id=str(task.pk), title=task.title)
-
-
-class SearchTasks(Arguments):
-    query: str = Field(default="", description="Words to search for; empty for the whole board.")
-    status: list[Status] = Field(default=[], description="Only these statuses; empty for all.")
-    limit: int = Field(default=20, ge=1, le=100)
-
-
-@tool(reads=True)
-def search_tasks(call: ToolCall, arguments: SearchTasks) -> TasksFound:
-    """Finds tasks by words of their title and description, and by status. Changes nothing.
-
-    Best matches first; without a query, in the order of the board.
-    """
-    tasks, total = _matching(call.project_id, arguments)
-    return TasksFound(
-        tasks=[_found(task) for task in tasks],
-        task_ids=[str(task.pk) for task in tasks],
-        total=total,
-    )
+    return _made(task)
 
 
 class DeleteTask(Arguments):
@@ -335,7 +293,7 @@ def delete_task(call: ToolCall, arguments: DeleteTask) -> TaskMade:
     """Deletes one task. Its subtasks and the tasks that depend on it stay. A person can undo it."""
     task, change = board.delete_task(task=_task(call, arguments.task))
     call.changes.append(change)
-    return TaskMade(task_id=str(task.pk), title=task.title)
+    return _made(task)
 
 
 class DeleteTasks(Arguments):
@@ -366,29 +324,9 @@ def _tasks(call: ToolCall, references: list[str]) -> list[Task]:
     return board.find_tasks(call.project_id, references)
 
 
+def _made(task: Task) -> TaskMade:
+    return TaskMade(task_id=str(task.pk), number=f"#{task.number}", title=task.title)
+
+
 def _parent(call: ToolCall, reference: str) -> Task | None:
     return _task(call, reference) if reference.strip() else None
-
-
-def _matching(project_id: UUID, arguments: SearchTasks) -> tuple[list[Task], int]:
-    """Returns the first matches, and how many there are."""
-    tasks: Any = Task.objects.filter(project_id=project_id)
-    if arguments.status:
-        tasks = tasks.filter(status__in=arguments.status)
-    if not arguments.query.strip():
-        return list(tasks[: arguments.limit]), tasks.count()
-    ids = search_index.search(project_id, "task", arguments.query, _MAX_MATCHES)
-    by_id = tasks.in_bulk(ids)
-    found = [by_id[key] for key in ids if key in by_id]
-    return found[: arguments.limit], len(found)
-
-
-def _found(task: Task) -> TaskFound:
-    return TaskFound.model_validate(
-        {
-            "task_id": str(task.pk),
-            "title": task.title,
-            "status": str(task.status),
-            "priority": str(task.priority),
-        }
-    )

@@ -13,6 +13,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agent.edits.manual_changes import remove_member
 from agent.models import Membership, Project
 from agent.models.projects import Role
 from chat import access
@@ -145,14 +146,14 @@ class ProjectMember(ApiView):
 
     @operation(match=True)
     def delete(self, request: Request, project_id: UUID, username: str) -> Response:
-        """Removes a member; for the owner, and for members who leave."""
+        """Removes a member, also as the assignee of tasks; for the owner, and for members who leave."""
         user = user_of(request)
         needed = Role.VIEWER if username == user.get_username() else Role.OWNER
         access.get_project(user, project_id, needed)
         with transaction.atomic():
             member = self._member(project_id, username)
             require_match(request, self.show(MemberSerializer, member))
-            member.delete()
+            remove_member(member)
         return Response(status=204)
 
     def _member(self, project_id: UUID, username: str) -> Membership:

@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agent.accounts.access import role_in
+from agent.board import readiness
 from agent.board import tasks as board
 from agent.models import (
     ApiToken,
@@ -221,18 +222,34 @@ class RunSerializer(Model):
         return None if latest is None else PlanSerializer(latest).data
 
 
+class CriterionSerializer(Plain):
+    id = serializers.CharField()
+    text = serializers.CharField()
+    done = serializers.BooleanField()
+
+
 class TaskSerializer(Plain):
-    """A task as in `change` events, with its dates."""
+    """A task as in `change` events, with its times and what follows from other tasks."""
 
     id = serializers.UUIDField()
     project = serializers.UUIDField()
+    number = serializers.IntegerField(help_text="What people call the task: #12.")
     title = serializers.CharField()
     description = serializers.CharField(allow_blank=True)
     status = serializers.ChoiceField(Task.Status.choices)
     priority = serializers.ChoiceField(Task.Priority.choices)
+    due = serializers.DateField(allow_null=True)
+    estimate = serializers.FloatField(allow_null=True, help_text="Hours of work.")
+    labels = serializers.ListField(child=serializers.CharField())
+    criteria = CriterionSerializer(many=True)
+    assignee = serializers.CharField(allow_null=True, help_text="A user name.")
     parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]  # a field, which DRF removes from the class
     depends_on = serializers.ListField(child=serializers.UUIDField())
     position = serializers.IntegerField()
+    ready = serializers.BooleanField(help_text="It is pending and waits for no other task.")
+    waits_for = serializers.ListField(
+        child=serializers.IntegerField(), help_text="The numbers of the open tasks it depends on."
+    )
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
 
@@ -246,9 +263,12 @@ def task_shown(task: Task) -> dict[str, Any]:
 
 
 def tasks_shown(tasks: list[Task]) -> list[dict[str, Any]]:
+    waiting = readiness.waits_for(tasks)
     return [
         {
             **fields,
+            "ready": task.status == Task.Status.PENDING and not waiting[task.pk],
+            "waits_for": waiting[task.pk],
             "project": task.project_id,
             "created_at": task.created_at,
             "updated_at": task.updated_at,

@@ -11,7 +11,8 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agent.board import task_rules, task_spec, tasks
+from agent.board import readiness, task_rules, task_spec, tasks
+from agent.board.criteria import MAX_CRITERION
 from agent.change import Change
 from agent.models import Project, Task
 from agent.models.projects import Role
@@ -26,11 +27,28 @@ from chat.api.views import ApiView, EditView, InSession, PageQuery, location
 from chat.text_limit import TextField
 
 
+class CriterionInput(serializers.Serializer[None]):
+    id = serializers.CharField(max_length=20, required=False)
+    text = TextField(max_length=MAX_CRITERION)
+    done = serializers.BooleanField(
+        required=False, help_text="Without it, a criterion with the same id or text keeps its tick."
+    )
+
+
 class TaskInput(serializers.Serializer[Task]):
     title = TextField(max_length=task_rules.MAX_TITLE)
     description = serializers.CharField(allow_blank=True, required=False)
     status = serializers.ChoiceField(Task.Status.choices, required=False)
     priority = serializers.ChoiceField(Task.Priority.choices, required=False)
+    due = serializers.DateField(allow_null=True, required=False)
+    estimate = serializers.FloatField(
+        min_value=0, max_value=task_rules.MAX_HOURS, allow_null=True, required=False
+    )
+    labels = serializers.ListField(child=TextField(max_length=30), required=False)
+    criteria = CriterionInput(many=True, required=False)
+    assignee = TextField(
+        max_length=150, allow_null=True, required=False, help_text="The user name of a member."
+    )
     parent = serializers.UUIDField(allow_null=True, required=False)  # type: ignore[assignment]  # a field, which DRF removes from the class
     depends_on = serializers.ListField(
         child=serializers.UUIDField(), max_length=100, required=False
@@ -46,6 +64,15 @@ class TaskInput(serializers.Serializer[Task]):
 class TaskFilter(PageQuery):
     status = serializers.ChoiceField(Task.Status.choices, required=False)
     priority = serializers.ChoiceField(Task.Priority.choices, required=False)
+    number = serializers.IntegerField(min_value=1, required=False)
+    assignee = serializers.CharField(required=False, help_text="A user name.")
+    label = serializers.CharField(required=False)  # type: ignore[assignment]  # a field, which DRF removes from the class
+    due_until = serializers.DateField(
+        required=False, help_text="Only open tasks due up to this day."
+    )
+    ready = serializers.BooleanField(
+        required=False, help_text="Only pending tasks that wait for no other task."
+    )
     parent = serializers.UUIDField(required=False)  # type: ignore[assignment]  # a field, which DRF removes from the class
 
 
@@ -56,10 +83,19 @@ class ProjectTasks(EditView):
         project = access.get_project(user_of(request), project_id)
         wanted = self.query(TaskFilter)
         filters = {
-            name: wanted[name] for name in ("status", "priority", "parent") if name in wanted
+            name: wanted[name]
+            for name in ("status", "priority", "number", "parent")
+            if name in wanted
         }
         pages = Pages("position")
-        rows = pages.paginate_queryset(project.tasks.filter(**filters), request, self)
+        found = readiness.filtered(
+            project.tasks.filter(**filters),
+            assignee=wanted.get("assignee"),
+            label=wanted.get("label"),
+            due_until=wanted.get("due_until"),
+            ready=wanted.get("ready", False),
+        )
+        rows = pages.paginate_queryset(found, request, self)
         shown = TaskSerializer(tasks_shown(rows or []), many=True).data
         return pages.get_paginated_response(shown)
 

@@ -103,7 +103,7 @@ def test_null_and_a_json_null_are_told_apart_as_by_the_orm(run: Run) -> None:
     raw_sql.insert(PhaseResult(run=run, phase="start", started_at=timezone.now(), duration_ms=0))
     (read,) = raw_sql.select(PhaseResult, "run_id = %s", run.pk)
     assert (read.result, read.run_id) == ({}, run.pk)
-    task = Task(project=run.session.project, title="A")
+    task = Task(project=run.session.project, number=1, title="A")
     raw_sql.insert(task)
     assert (raw_sql.get(Task, task.pk).deleted_at, raw_sql.get(Task, task.pk).parent_id) == (
         None,

@@ -51,10 +51,16 @@ def test_a_new_task_stands_at_the_end_and_its_change_holds_all_of_it(
     )
     assert change.after == {
         "id": str(task.pk),
+        "number": 2,
         "title": "Send a reminder",
         "description": "By SMS",
         "status": "pending",
         "priority": "high",
+        "due": None,
+        "estimate": None,
+        "labels": [],
+        "criteria": [],
+        "assignee": None,
         "parent": str(first.pk),
         "depends_on": [str(first.pk)],
         "position": task_rules.GAP,
@@ -272,7 +278,7 @@ def test_a_reference_that_fits_several_tasks_names_them(project: Project, make: 
     with pytest.raises(ToolFailed) as failed:
         board.find_task(project.pk, "reminder")
     said = str(failed.value)
-    assert all(str(task.pk) in said and task.title in said for task in tasks[:2])
+    assert all(f"“{task.title}” (#{task.number})" in said for task in tasks[:2])
     assert "Login" not in said
 
 
@@ -296,7 +302,7 @@ def test_a_reference_that_is_nearly_right_is_answered_with_what_is_near(
     project: Project, make: Make
 ) -> None:
     task = make("SMS reminder")
-    with pytest.raises(ToolFailed, match=f"Similar titles: “SMS reminder” \\({task.pk}\\)"):
+    with pytest.raises(ToolFailed, match=f"Similar titles: “SMS reminder” \\(#{task.number}\\)"):
         board.find_task(project.pk, "WhatsApp reminder")
 
 

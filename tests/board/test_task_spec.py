@@ -45,7 +45,7 @@ def test_a_specification_has_all_that_the_project_knows_of_a_task(project: Proje
         task_spec.render(reset)
         == f"""# Reset the password
 
-Status: pending. Priority: high. Id: {reset.pk}
+Number: #3. Status: pending. Priority: high. Id: {reset.pk}
 
 ## Description
 
@@ -57,15 +57,15 @@ Users reset their password by email.
 
 ## Subtasks
 
-- [ ] Write the email (pending)
+- [ ] #4 Write the email (pending)
 
 ## Depends on
 
-- [x] Sign-up (completed): By email.
+- [x] #2 Sign-up (completed): By email.
 
 ## Tasks that depend on it
 
-- [ ] Tell the admins (pending)
+- [ ] #5 Tell the admins (pending)
 
 ## Related decisions and facts
 

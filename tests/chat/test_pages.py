@@ -164,7 +164,7 @@ def test_the_project_page_shows_brief_sessions_tasks_and_memory(
 ) -> None:
     project.description = "A <clinic>"
     project.save()
-    Task.objects.create(project=project, title="Booking & co")
+    Task.objects.create(project=project, number=1, title="Booking & co")
     Memory.objects.create(project=project, title="Stack", content="Django", kind="decision")
     page = text_of(client.get(reverse("project", args=[project.pk])))
     for part in ("A &lt;clinic&gt;", "All of it", "Booking &amp; co", "Stack", "1 open"):
@@ -209,7 +209,9 @@ def test_tasks_stand_in_board_order_the_done_ones_last(
     for position, (title, status) in enumerate(
         [("One", "completed"), ("Two", "pending"), ("Three", "blocked")]
     ):
-        Task.objects.create(project=project, title=title, status=status, position=position)
+        Task.objects.create(
+            project=project, number=position, title=title, status=status, position=position
+        )
     page = text_of(client.get(reverse("board", args=[project.pk])))
     assert re.findall(r'task-title" dir="auto">(\w+)', page) == ["Two", "Three", "One"]
 
@@ -232,7 +234,7 @@ def test_pages_run_nothing_inline_and_ask_no_other_host(
 def test_text_of_a_user_cannot_end_the_data_of_the_page(
     client: Client, project: Project, session: ChatSession
 ) -> None:
-    Task.objects.create(project=project, title="</script><script>alert(1)</script>")
+    Task.objects.create(project=project, number=1, title="</script><script>alert(1)</script>")
     page = text_of(client.get(reverse("session", args=[session.pk])))
     assert "<script>alert" not in page
 

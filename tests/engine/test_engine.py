@@ -384,7 +384,7 @@ async def test_a_plan_that_deletes_several_tasks_asks_and_one_that_deletes_one_d
     session: ChatSession, alice: User, project: Project
 ) -> None:
     for title in ("A", "B", "C"):
-        await Task.objects.acreate(project=project, title=title)
+        await Task.objects.acreate(project=project, number=ord(title), title=title)
 
     def delete(key: str, title: str) -> dict[str, Any]:
         step = create(key, title)

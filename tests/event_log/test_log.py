@@ -91,11 +91,11 @@ async def test_an_effect_and_its_events_commit_together_or_not_at_all(
     session: ChatSession, run: Run, project: Project
 ) -> None:
     def effect() -> Done[str]:
-        Task.objects.create(project=project, title="Kept")
+        Task.objects.create(project=project, number=1, title="Kept")
         return Done("value", [said(run, "after")])
 
     def failing() -> Done[None]:
-        Task.objects.create(project=project, title="Not kept")
+        Task.objects.create(project=project, number=2, title="Not kept")
         raise ToolFailed("no")
 
     assert await log.append(session.pk, [said(run, "before")], effect=effect) == "value"
@@ -110,7 +110,7 @@ async def test_one_failing_effect_does_not_touch_those_that_commit_with_it(
     session: ChatSession, run: Run
 ) -> None:
     def effect(number: int) -> Done[int]:
-        Task.objects.create(project_id=session.project_id, title=str(number))
+        Task.objects.create(project_id=session.project_id, number=number, title=str(number))
         if number == 5:
             raise ToolFailed("no")
         return Done(number, [said(run, f"{number} is done")])
@@ -208,7 +208,7 @@ async def test_a_connection_that_breaks_before_the_commit_costs_nothing(
 
     def effect() -> Done[None]:
         calls.append(1)
-        Task.objects.create(project=project, title=f"Try {len(calls)}")
+        Task.objects.create(project=project, number=len(calls), title=f"Try {len(calls)}")
         if len(calls) == 1:
             raise OperationalError("server closed the connection")
         return Done(None, [said(run)])

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from agent.llm.base import StepOutcome
-from agent.llm.offline.times import moment
+from agent.text.moments import moment
 from tests.support.offline_answers import FULL, analysed, answered, planned
 
 BERLIN = ZoneInfo("Europe/Berlin")

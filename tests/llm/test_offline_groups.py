@@ -75,9 +75,9 @@ async def test_a_command_about_many_or_about_the_order_is_one_step(
 
 
 BEYOND = [
-    ("assign the login page to Bob", "no assignee"),
-    ("set a due date for the login page", "no dates"),
-    ("postpone the docs", "no dates"),
+    ("assign the login page to Bob", "no member"),
+    ("set a due date for the login page", "keep due dates"),
+    ("postpone the docs", "nothing later"),
     ("undo that", "Undo button"),
     ("invite Bob", "Members are added in the admin"),
     ("remind me to call Bob", "nothing at set times"),

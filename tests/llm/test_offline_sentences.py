@@ -104,7 +104,7 @@ async def test_a_task_that_was_never_blocked_keeps_its_status() -> None:
         "Delete the login page and assign the docs to Bob",
         "Mark the login page as done but not the docs",
         "Start the login page tomorrow",
-        "The login page is due on Friday",
+        "The login page is due soon",
         "Put the launch in my calendar for 12 March",
         "remind me tomorrow to call the client",
         "If the login page is done, move Deploy to staging to in progress",

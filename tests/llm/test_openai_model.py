@@ -88,7 +88,8 @@ async def test_the_prompt_holds_all_of_the_context(server: ModelServer) -> None:
     text = server.requests[0].text
     assert server.requests[0].message == "Go on & <b>soon</b>"
     assert (
-        "- [t1] Sign-up (pending, high priority, part of t0, depends on t2 t3): By e-mail" in text
+        "- [t1] Sign-up (pending, high priority, part of t0, depends on t2 t3, ready): By e-mail"
+        in text
     )
     assert "- [m1] decision: Django: We use Django." in text
     for part in ("A booking app", "user: Hello there", "They met.", "[t9] Finished one"):

@@ -253,6 +253,58 @@ def test_a_specification_is_read_and_copied(visit: Visit) -> None:
     assert "## Project" in copied
 
 
+def test_what_a_task_is_planned_with_is_edited_and_ticked_in_place(visit: Visit) -> None:
+    page = with_board(visit)
+    detail = opened(page, "Patient sign-up")
+    note = page.locator(".task").first.locator('[data-slot="task-note"]')
+    values = {
+        "Due": "2026-12-04",
+        "Estimate in hours": "1.5",
+        "Assignee": "alice",
+        "Labels": "ui, api",
+        "Acceptance criteria": "Works on a phone\nHas a test",
+    }
+    for label, value in values.items():
+        detail.get_by_label(label, exact=False).first.fill(value)
+        page.keyboard.press("Tab")
+    planned = "due 2026-12-04 · 1.5 h · alice · {}/2 criteria · ui, api"
+    visit.wait(lambda: note.text_content() == planned.format(0))
+    box = detail.get_by_role("checkbox", name="Has a test")
+    box.check()
+    visit.wait(lambda: note.text_content() == planned.format(1))
+    assert visit.server.rows("SELECT due, labels FROM agent_task ORDER BY number")[0] == (
+        "2026-12-04",
+        " ui api ",
+    )
+    detail.get_by_label("Estimate in hours").fill("")
+    page.keyboard.press("Tab")
+    detail.get_by_label("Due").fill("")
+    page.keyboard.press("Tab")
+    visit.wait(lambda: note.text_content() == "alice · 1/2 criteria · ui, api")
+    page.keyboard.press("Escape")
+    assert visit.shown() == visit.reloaded()
+
+
+def test_what_waits_and_what_is_ready_is_shown_and_filtered(visit: Visit) -> None:
+    page = with_board(visit)
+    first, second, third = titles(page)
+    visit.say(f"“{second}” depends on “{first}”")
+    visit.wait_for("succeeded", "succeeded")
+    note = page.locator(".task").nth(1).locator('[data-slot="task-note"]')
+    visit.wait(lambda: note.text_content() == f"waits for “{first}”")
+    page.locator("#task-filter > summary").click()
+    page.get_by_role("combobox", name="Status").select_option("ready")
+    assert page.locator(".task:visible").count() == 2
+    visit.say(f"Cancel “{first}”")
+    visit.wait_for("succeeded", "succeeded", "succeeded")
+    waiting = page.locator(".task", has_text=second).locator('[data-slot="task-note"]')
+    visit.wait(lambda: waiting.text_content() == "ready")
+    page.get_by_role("combobox", name="Status").select_option("")
+    visit.wait(lambda: titles(page) == [second, third, first])
+    page.locator("#task-filter > summary").click()
+    assert visit.shown() == visit.reloaded()
+
+
 def test_a_deleted_task_leaves_its_undo_and_the_focus_goes_on(visit: Visit) -> None:
     page = with_board(visit)
     opened(page, "Patient sign-up").get_by_role("button", name="Delete").click()

@@ -174,7 +174,7 @@ async def test_of_a_plain_tool_that_took_too_long_nothing_is_kept(
         """Takes its time."""
         task, change = tasks.create_task(project_id=call.project_id, title="Slow")
         call.changes.append(change)
-        return TaskMade(task_id=str(task.pk), title=task.title)
+        return TaskMade(task_id=str(task.pk), number=f"#{task.number}", title=task.title)
 
     dawdle.__annotations__["arguments"] = Nothing
     dawdle.__annotations__["call"] = ToolCall

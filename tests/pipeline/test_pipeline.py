@@ -13,7 +13,7 @@ from agent.exceptions import ModelUnavailable
 from agent.llm.base import Analysis
 from agent.models import ChatSession, Memory, Project, Run, Task
 from agent.testing import ScriptedModel
-from tests.support.scripted_runs import create, log_of, plan, process
+from tests.support.scripted_runs import create, log_of, make_tasks, plan, process
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -106,8 +106,7 @@ async def test_a_failed_step_skips_those_that_depend_on_it_and_the_rest_goes_on(
     wrong = {**create("s2", "x"), "tool": "change_task_status"}
     wrong["arguments"] = {"task": {"$from": "s1", "path": "title"}, "status": "completed"}
     wrong["depends_on"] = ["s1", "s4"]
-    await Task.objects.acreate(project=project, title="Login")
-    await Task.objects.acreate(project=project, title="Login")
+    await make_tasks(project, "Login", "Login")
     model = ScriptedModel(
         plans=[
             plan(

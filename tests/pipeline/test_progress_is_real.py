@@ -155,7 +155,8 @@ async def test_a_cancel_stops_a_run_in_the_middle_of_a_model_call(
         await gate.arrived()
         await socket.send(f'{{"type": "cancel", "run": "{run}"}}')
         frames = await until(socket, is_last)
-        assert await scripted_model.requests[-1].left()
+        (asked,) = [one for one in scripted_model.requests if one.asked == "answer"]
+        assert await asked.left()
         assert (frames[-1]["type"], frames[-1]["by"]) == ("cancelled", "alice")
         assert frames[-1]["partial"] == "Half an "
         assert frames[-2]["status"] == "cancelled"

@@ -10,7 +10,8 @@ import pytest
 from pytest_django import Settings
 
 from agent.agent import AgentResult, PlanningFirstAgent
-from agent.models import ChatSession, Event, Memory, Project, Task
+from agent.board import tasks as board
+from agent.models import ChatSession, Event, Memory, Project
 from agent.support import database
 from tests.support.model_server import Answer, ModelServer, Request, as_json, by_schema, error
 from tests.support.model_talk import connected
@@ -38,9 +39,12 @@ def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mode
 def fill(project: Project, text: str) -> ChatSession:
     """Fills the board and the memory, and returns a new session."""
     for number in range(60):
-        Task.objects.create(project=project, title=f"{text[:30]} {number}", description=text * 2)
+        board.create_task(
+            project_id=project.pk, title=f"{text[:30]} {number}", description=text * 2
+        )
     for number in range(20):
-        Task.objects.create(project=project, title=f"{text[:25]} {number}", status="completed")
+        done, _ = board.create_task(project_id=project.pk, title=f"{text[:25]} {number}")
+        board.update_task(task=done, status="completed")
     for number in range(12):
         Memory.objects.create(
             project=project, title=f"{text[:20]} {number}", content=text, kind="fact"

@@ -80,7 +80,7 @@ async def test_what_a_resumed_run_may_replace_is_what_the_prompt_of_its_plan_had
     result = await process(ScriptedModel(plans=[plan(step)]), project, session)
     row = await PhaseResult.objects.aget(run=result.run, phase="planning")
     assert set(row.result["seen"]) >= set(
-        seen_texts({"id": str(task.pk), "description": "By card."})
+        seen_texts({"id": f"#{task.number}", "description": "By card."})
     )
 
 

@@ -89,7 +89,9 @@ async def test_the_answer_is_told_the_board_after_the_steps(
     for name in ("answer", "memory"):
         text = asked[name].text
         assert "none" in block(text, "open tasks now, after the steps so far")
-        assert f"[{task.pk}] Pay (completed" in block(text, "completed tasks now, after the steps")
+        assert f"[#{task.number}] Pay (completed" in block(
+            text, "completed tasks now, after the steps"
+        )
         assert "before the steps" not in text
 
 

@@ -123,7 +123,7 @@ def calls(name: str) -> list[dict[str, Any]]:
     tool = registry.get(name)
     assert tool is not None
     schema, maker = tool.spec.parameters, Maker(Random(1))
-    made = [maker.value(schema, schema.get("$defs", {})) for _ in range(100)]
+    made = [maker.value(schema, schema.get("$defs", {})) for _ in range(200)]
     # A rule that no schema tells, such as "one of these", throws some of them out.
     fitting = [one for one in made if not tool.check(one)]
     assert len(fitting) >= 10

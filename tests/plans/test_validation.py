@@ -185,7 +185,7 @@ BAD: list[tuple[Any, str]] = [
                 status=result_of("s1", "tasks.0.priority"),
             ),
         ],
-        "step s2: status: expected pending|in_progress|completed|blocked, but 'tasks.0.priority' of",
+        "step s2: status: expected pending|in_progress|completed|blocked|cancelled, but 'tasks.0.priority'",
     ),
     (
         [SEARCH, step("s2", "create_task", "s1", title={"$from": "s1"})],

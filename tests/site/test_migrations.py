@@ -38,6 +38,7 @@ from django.core.management import call_command
 
 call_command("migrate", verbosity=0)
 import json
+from agent.board import tasks
 from agent.board.tasks import find_task
 from agent.memory import memories
 from agent.models import Memory, Project, Task
@@ -50,12 +51,16 @@ print(json.dumps([
     find_task(project.pk, "t1099").title,
     Task.objects.filter(title_key="").count() + Memory.objects.filter(content_key="").count(),
     known.title, change.action, Memory.objects.count(),
+    sorted(Task.objects.values_list("number", flat=True)) == list(range(1, 1101)),
+    tasks.create_task(project_id=project.pk, title="New")[0].number,
 ]))
 """
 
 
 @pytest.mark.long
-def test_tasks_and_memories_of_an_older_version_are_found_by_their_texts(tmp_path: Path) -> None:
+def test_tasks_and_memories_of_an_older_version_are_found_by_their_texts_and_numbers(
+    tmp_path: Path,
+) -> None:
     env = {**environment(tmp_path), "DJANGO_SETTINGS_MODULE": "samurai_site.settings"}
     for program in (FILL, CHECK):
         done = subprocess.run(
@@ -67,4 +72,4 @@ def test_tasks_and_memories_of_an_older_version_are_found_by_their_texts(tmp_pat
             check=False,
         )
         assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == ["T1099", 0, "Another", "updated", 1100]
+    assert json.loads(done.stdout) == ["T1099", 0, "Another", "updated", 1100, True, 1101]

@@ -11,7 +11,7 @@ from agent.llm.offline.model import OfflineModel
 from agent.plan import fill
 
 PRIORITIES = {"low", "medium", "high"}
-STATUSES = {"pending", "in_progress", "completed", "blocked"}
+STATUSES = {"pending", "in_progress", "completed", "blocked", "cancelled"}
 KINDS = {"decision", "preference", "fact", "spec", "note"}
 
 
@@ -35,7 +35,10 @@ def title_is_right(title: Any) -> bool:
 TAKES = {
     "create_task": ({"title"}, {"description", "priority", "parent", "depends_on"}),
     "create_tasks": ({"tasks"}, set()),
-    "update_task": ({"task"}, {"title", "description", "priority", "parent", "depends_on"}),
+    "update_task": (
+        {"task"},
+        {"title", "description", "priority", "parent", "depends_on", "assignee", "due"},
+    ),
     "change_task_status": ({"task", "status"}, set()),
     "search_tasks": (set(), {"query", "status", "limit"}),
     "delete_task": ({"task"}, set()),
@@ -108,6 +111,8 @@ class Project:
         return Context(
             message=message,
             project_name="Clinic",
+            author="alice",
+            people=("alice", "Anna"),
             tasks=tuple(task for task in self.tasks if task.status != "completed"),
             completed=tuple(task for task in self.tasks if task.status == "completed"),
             history=tuple(self.history[-20:]),

@@ -8,6 +8,7 @@ from typing import Any
 
 from agent.llm import schemas
 from agent.tools import registry
+from agent.tools.references import MARK
 
 Schema = Mapping[str, Any]
 
@@ -47,8 +48,7 @@ class Maker:
             case "array":
                 return self.list(schema, named)
             case "string":
-                is_time = schema.get("format") == "date-time"
-                return "2026-03-04T09:00:00Z" if is_time else self.text(schema)
+                return self.text(schema)
             case "integer" | "number":
                 return self.random.randint(schema.get("minimum", 0), schema.get("maximum", 50))
             case "boolean":
@@ -69,6 +69,12 @@ class Maker:
         return [self.value(schema.get("items", {}), named) for _ in range(number)]
 
     def text(self, schema: Schema) -> str:
+        if schema.get("format") == "date-time":
+            return "2026-03-04T09:00:00Z"
+        if schema.get(MARK) == "day":
+            return self.random.choice(("2026-12-04", "next friday", ""))
+        if "pattern" in schema:
+            return "ui"
         text = self.random.choice(TEXTS)
         return text.ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength", 1000)]
 

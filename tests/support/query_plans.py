@@ -76,7 +76,8 @@ WORDS = ("Login", "Invoice", "Calendar", "Reminder", "Export", "Patient", "Repor
 
 
 def _of_row(number: int, more: dict[str, Any]) -> dict[str, Any]:
-    of_task = {"position": number * 2**24, "status": "completed" if number % 60 else "pending"}
+    status = "completed" if number % 60 else "pending"
+    of_task = {"number": number, "position": number * 2**24, "status": status}
     return {"content": f"{more['content']} {number}"} if more else of_task
 
 

@@ -56,6 +56,14 @@ VALID: dict[str, list[dict[str, Any]]] = {
         {"title": "x" * 200, "parent": "Sign-up", "at_top": True},
         {"title": "Login", "before_task": "Slots"},
         {"title": "Login", "after_task": "Slots", "at_top": False},
+        {
+            "title": "Login",
+            "due": "next friday",
+            "estimate": 1.5,
+            "assignee": "alice",
+            "labels": ["ui", "c++"],
+            "criteria": ["It works on a phone"],
+        },
     ],
     "create_tasks": [
         {"tasks": [{"title": "Login"}]},
@@ -76,6 +84,7 @@ VALID: dict[str, list[dict[str, Any]]] = {
         {"task": "Login", "depends_on": []},
         {"task": "Login", "edits": [{"how": "prepend", "text": "First."}]},
         {"task": "Login", "priority": "low", "depends_on": ["Slots"]},
+        {"task": "#1", "due": "", "estimate": 0, "assignee": "", "labels": [], "criteria": []},
     ],
     "edit_tasks": [
         {"tasks": [{"task": "Login", "description": ""}]},
@@ -89,12 +98,17 @@ VALID: dict[str, list[dict[str, Any]]] = {
     ],
     "change_task_status": [
         {"task": "Login", "status": status}
-        for status in ("pending", "in_progress", "completed", "blocked")
+        for status in ("pending", "in_progress", "completed", "blocked", "cancelled")
+    ],
+    "tick_criterion": [
+        {"task": "#1", "criterion": "2"},
+        {"task": "Login", "criterion": "It works on a phone", "done": False},
     ],
     "search_tasks": [
         {},
         {"query": "login", "status": ["pending", "blocked"], "limit": 50},
         {"query": "", "status": [], "limit": 1},
+        {"assignee": "alice", "label": "ui", "due_until": "tomorrow", "ready": True},
     ],
     "split_task": [
         {"task": "Login", "parts": [{"title": "Form"}, {"title": "Session", "after": [0]}]},
@@ -131,6 +145,7 @@ VALID: dict[str, list[dict[str, Any]]] = {
         {"tasks": ["Login", "Slots"], "priority": "high"},
         {"tasks": ["Login"], "priority": None, "parent": "Sign-up"},
         {"tasks": ["Login"], "parent": ""},
+        {"tasks": ["Login"], "due": "2026-12-04", "assignee": "alice"},
     ],
     "move_task": [
         {"task": "Login", "before": "Slots"},

@@ -131,7 +131,7 @@ def test_a_task_is_created_with_all_that_was_said(call: ToolCall, use: Use) -> N
         depends_on=[needed["task_id"]],
     )
     task = Task.objects.get(pk=made["task_id"])
-    assert made == {"task_id": str(task.pk), "title": "Booking"}
+    assert made == {"task_id": str(task.pk), "number": "#2", "title": "Booking"}
     assert call.changes[-1].after == {
         **tasks.task_json(task),
         "description": "Book and cancel",

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
-
 from agent.llm.base import Outcome, StepOutcome
 from agent.llm.offline.drafting import Draft
 from agent.llm.offline.vocabulary import LISTED, STATUS_NAMES
 from agent.support.counts import count
+from agent.text import dates
 
 SAY = "Say: "  # begins the description of a step that holds what the answer tells
 _UNDO = "You can undo that beside the change."
@@ -89,7 +88,7 @@ def _memories(arguments: dict[str, Any], result: dict[str, Any]) -> str:
 
 
 def _changes(arguments: dict[str, Any], result: dict[str, Any]) -> str:
-    since = timezone.localtime(datetime.fromisoformat(arguments["since"]))
+    since = datetime.fromisoformat(arguments["since"]).astimezone(dates.now().tzinfo)
     when, changes = f"{since:%a %d %b %H:%M %Z}", result.get("changes", [])
     if not changes:
         return f"Nothing changed since {when}."

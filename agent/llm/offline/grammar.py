@@ -126,6 +126,8 @@ status completed:
   <we> [just|already|now] finished|completed|done|closed {tasks} -> I finished {task}
 status in_progress:
   start|begin [working_on|work_on|with|on] {tasks} [now] -> Start working on {task}
+status cancelled:
+  cancel {tasks} -> Cancel {task}
 status blocked:
   block|pause {tasks} -> Block {task}
 unblock pending:
@@ -137,6 +139,10 @@ priority:
   set|change [the] priority|prio of|for {tasks} to {priority} -> Set the priority of {task} to low
   mark|set|change|make|give|flag {tasks} [to|as|a] <level> -> Set {task} to high priority
   {tasks} is|are|has|have [now] [a] <level> -> {task} is urgent
+assign:
+  give|assign {tasks} to {who} [[,] due|until|by [on] {day}] -> Give {task} to me, due next Friday
+  {tasks} is_due|are_due [on|by] {day} -> {task} is due tomorrow
+  set|change|move [the] due_date of|for {tasks} to {day} -> Set the due date of {task} to 2030-12-04
 rename:
   rename {task} to|as|into {title} -> Rename {task} to “Another name”
 release:

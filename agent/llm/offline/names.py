@@ -18,6 +18,7 @@ from agent.support.words import same_text, stem
 from agent.text.lookup import fitting
 
 _WORD = re.compile(r"[^\W_]+")
+_NUMBER = re.compile(r"(?:(?:the )?tasks? )?(#\d+)", re.IGNORECASE)
 _OFFER = re.compile(r"\[[^\]]*\]\(#say\)")  # an example in an answer, which names nothing
 _TELLING_NOTHING = word_set(
     "a an the this that these those my our of for to in on at by with about and called named task "
@@ -42,6 +43,8 @@ class Entry:
     description: str = ""
     parent: str | None = None
     depends_on: Sequence[str] = ()
+    assignee: str = ""
+    due: str = ""
     step: str = ""  # that makes it
 
     @property
@@ -72,7 +75,7 @@ class Board:
         self.chosen = chosen
         focus = [context.focus] if context.focus else []
         briefs = (*context.tasks, *context.completed, *context.recent_tasks, *focus)
-        self.entries = {one.id: Entry(*astuple(one)) for one in briefs}
+        self.entries = {one.id: Entry(*astuple(one)[:7]) for one in briefs}
         self.order = [brief.id for brief in context.tasks]
         self.own: list[Entry] = []  # what this message makes, in order
         self.last: Sequence[Entry] = ()  # what the clauses so far spoke of
@@ -132,6 +135,8 @@ class Board:
             return self.entries[picked]
         if said in _IT and not quoted:
             return self._only(name, self.last or self.own[-1:] or self._before)
+        if not quoted and (match := _NUMBER.fullmatch(name)):
+            return self._only(name, self.titles([match[1]]))
         number = None if quoted else self._number(said)
         return number or self._only(name, self.fitting(name, but, among))
 
@@ -188,11 +193,8 @@ class Board:
         statuses = LISTED[" ".join(kept[:size])] if size else tuple(among)
         levels = {PRIORITY[word] for word in kept[size:] if word in PRIORITY}
         wanted = _stems(" ".join(word for word in kept[size:] if word not in PRIORITY))
-        found = [
-            one
-            for one in self.entries.values()
-            if one.status in statuses and levels <= {one.priority} and wanted <= _stems(one.title)
-        ]
+        found = [one for one in self.entries.values() if one.status in statuses]
+        found = [one for one in found if levels <= {one.priority} and wanted <= _stems(one.title)]
         if not {*self.cut}.isdisjoint(statuses):
             raise NotFound(f"The board has more tasks than I see: name each of “{name}”.")
         if not found:

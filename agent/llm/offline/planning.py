@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from django.utils import timezone
-
 from agent.llm.base import Context, MemoryBrief
-from agent.llm.offline import memories, questions, times, titles
+from agent.llm.offline import memories, questions, titles
 from agent.llm.offline.creating import NewTasks
 from agent.llm.offline.grammar import CREATING, LISTING
 from agent.llm.offline.matching import Gaps, key_of
@@ -22,9 +20,11 @@ from agent.llm.offline.vocabulary import EVERY, KIND, LISTED, OPEN, PLACE, PRIOR
 from agent.llm.offline.vocabulary import STATUS_NAMES as NAMES
 from agent.shorten import shorten
 from agent.support.words import same_text
+from agent.text import dates, moments
 
 _LIMIT = 50  # of a list in an answer
 _IT = words_of("it")
+_TIME = "What works, for example: “[What changed since yesterday?](#say)”."
 _TOO_MUCH = "That is too much for one plan. Please send it in smaller parts."
 
 
@@ -91,6 +91,25 @@ class PlanMaker:
         priority = self._value(gaps, "priority", PRIORITY)
         found = self.board.several(gaps["tasks"], OPEN)
         self._change(found, f"Set {{}} to {priority} priority", priority=priority)
+
+    def do_assign(self, gaps: Gaps) -> None:
+        found, values = self.board.several(gaps["tasks"], OPEN), {}
+        if "who" in gaps:
+            values["assignee"] = self._person(name_text(gaps["who"]))
+        if "day" in gaps:
+            values["due"] = _day(name_text(gaps["day"]))
+        said = " and ".join(f"{name.replace('due', 'due date')} {values[name]}" for name in values)
+        self._change(found, f"Set {{}} to {said}", (), **values)
+
+    def _person(self, said: str) -> str:
+        """Returns the user name of a member. Raises NotFound."""
+        context = self.board.context
+        wanted = context.author if said.casefold() == "me" else said
+        people = [one for one in context.people if same_text(one) == same_text(wanted)]
+        if not people:
+            known = ", ".join(context.people)
+            raise NotFound(f"“{said}” is no member of this project. Its members: {known}.")
+        return people[0]
 
     def do_rename(self, gaps: Gaps) -> None:
         entry = self.board.one(gaps["task"])
@@ -233,9 +252,9 @@ class PlanMaker:
 
     def do_changed(self, gaps: Gaps) -> None:
         said = free_text(gaps["since"]) if "since" in gaps else "the last day"
-        since = times.moment(said, timezone.localtime())
+        since = moments.moment(said, dates.now())
         if since is None:
-            raise Impossible(f"I know no time “{said}”. {times.EXAMPLE}")
+            raise Impossible(f"I know no time “{said}”. {_TIME}")
         asked = {"since": since.isoformat(), "limit": _LIMIT}
         self.plan.add("list_changes", "List the changes", asked)
 
@@ -243,3 +262,10 @@ class PlanMaker:
         self.plan.say(self.form.answer)
 
     do_help = do_project = do_talk
+
+
+def _day(said: str) -> str:
+    """Returns the day as an ISO date. Raises NotFound."""
+    if (day := dates.resolve(said, dates.today())) is None:
+        raise NotFound(f"I know no date “{said}”. What works: {dates.EXAMPLES}.")
+    return day.isoformat()

@@ -32,13 +32,13 @@ invite|member|members|teammate|teammates|give access|role|permission|permissions
 every|daily|weekly|monthly|recurring|remind|reminders|schedule|notify|alert me
   I do nothing at set times and send nothing. A script may send messages: `manage.py run_batch`.
 assign|assigned|assignee|unassign|responsible
-  Tasks have no assignee.
+  A task is given to one member by the user name: “Give the login page to anna”.
 due|deadline|deadlines|tomorrow|today|postpone|reschedule|snooze|overdue|next week|friday|monday
-  Tasks have no dates. What comes first is said by order, priority and what depends on what.
+  I do nothing later. Of dates I keep due dates: “The login page is due next Friday”.
 undo|revert|roll back|take it back|restore
   Each change has an Undo button beside it, and `/undo` takes the latest message back.
 describe|description|note|tag|tags|label|labels|estimate|clone|copy
-  A task's description is written in its details on the board; it has no labels, and is copied there.
+  Description, labels, estimate and acceptance criteria are written in a task's details on the board.
 attach|attachment|upload|file|files|screenshot|export all|export the|import|csv|json|backup
   Files can't be attached. Lists are exported in the admin; the API has all of them as JSON.
 project|projects|session|sessions

@@ -8,12 +8,13 @@ def word_set(text: str) -> frozenset[str]:
 
 
 OPEN = ("pending", "in_progress", "blocked")
-EVERY = (*OPEN, "completed")
+EVERY = (*OPEN, "completed", "cancelled")
 
 _STATUS = {
     "pending": ("pending", "open", "todo", "to-do", "to do", "not started", "unstarted"),
     "in_progress": ("in progress", "in-progress", "started", "ongoing", "under way", "underway"),
     "completed": ("done", "completed", "complete", "finished", "closed", "resolved"),
+    "cancelled": ("cancelled", "canceled"),
     "blocked": ("blocked", "on hold", "on-hold", "stuck"),
 }
 _PRIORITY = {

@@ -5,6 +5,7 @@ import { showAlert } from "../support/alert.js";
 import { clone, closest, find, findAll, setText, slot } from "../support/dom.js";
 import { isObject, withSpaces } from "../support/labels.js";
 import { api, request } from "../support/rest.js";
+import { loadStyle } from "../support/style.js";
 import { schemaForm } from "./schema_form.js";
 
 /** @typedef {Omit<PlanStep, "status">} EditedStep */
@@ -27,7 +28,7 @@ let current = null;
 
 /** @type {(run: Run, box: HTMLElement, save: (frame: EditPlanRequest) => boolean) => Promise<void>} */
 export async function openEditor(run, box, save) {
-  await loadStyle();
+  await loadStyle(new URL("./editor.css", import.meta.url));
   tools ??= await fetchTools();
   if (!tools) {
     showAlert("The server could not be reached; the plan cannot be edited right now.");
@@ -57,21 +58,6 @@ function editedStep({ id, type, tool, description, arguments: values, depends_on
   return structuredClone({
     id, type, tool: tool || null, description, arguments: values, depends_on: dependencies,
   });
-}
-
-/** @type {Promise<void> | null} */
-let style = null;
-
-function loadStyle() {
-  style ??= new Promise((resolve) => {
-    const link = document.createElement("link");
-    const href = new URL("./editor.css", import.meta.url);
-    Object.assign(link, { rel: "stylesheet", href });
-    link.addEventListener("load", () => resolve());
-    link.addEventListener("error", () => resolve()); // the form works without its style
-    document.head.append(link);
-  });
-  return style;
 }
 
 async function fetchTools() {

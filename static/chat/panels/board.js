@@ -1,7 +1,7 @@
 // The project's tasks and memories as this page knows them, in the order of chat/panels.py, and what
 // changed since the last message. No DOM.
 
-import { kinds } from "../support/labels.js";
+import { isOpen, kinds } from "../support/labels.js";
 import { page } from "../support/page.js";
 
 /** @type {Map<string, Task>} */
@@ -36,7 +36,7 @@ function discover(object, before) {
   if (object === "memory") hidden.memories = Math.max(hidden.memories - 1, 0);
   else {
     hidden.tasks = Math.max(hidden.tasks - 1, 0);
-    if (before.status !== "completed") hidden.open = Math.max(hidden.open - 1, 0);
+    if (isOpen(before)) hidden.open = Math.max(hidden.open - 1, 0);
   }
 }
 
@@ -49,7 +49,7 @@ const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
 /** @type {(a: Task, b: Task) => number} */
 const compareTasks = (a, b) =>
-  Number(a.status === "completed") - Number(b.status === "completed") ||
+  Number(isOpen(b)) - Number(isOpen(a)) ||
   a.position - b.position ||
   compare(a.id, b.id);
 

@@ -10,7 +10,19 @@ import {
 import { UNSAVED } from "../support/labels.js";
 import { page } from "../support/page.js";
 import { apiPath, errorText, request } from "../support/rest.js";
+import { loadStyle } from "../support/style.js";
 import * as board from "./board.js";
+
+await loadStyle(new URL("./detail.css", import.meta.url));
+loadMembers();
+
+/** Fills the list of possible assignees. Without it, a user name can still be typed. */
+async function loadMembers() {
+  const response = await request("GET", apiPath("projects", page.project_id, "members"));
+  const others = response?.ok ? response.body.results.map((/** @type {{user: string}} */ { user }) => user) : [];
+  const names = [...new Set([page.user, ...others])];
+  byId("members").replaceChildren(...names.map((name) => new Option(name, name)));
+}
 
 /**
  * @typedef {object} Detail
@@ -20,6 +32,7 @@ import * as board from "./board.js";
  * @property {HTMLElement} box
  * @property {string | null} version
  * @property {Promise<void>} loaded
+ * @property {Criterion[]} criteria
  */
 /** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Field */
 /** @typedef {Pick<Memory, "title" | "content" | "kind" | "category">} MemoryFields */
@@ -68,11 +81,14 @@ function open(row, button) {
   button.setAttribute("aria-expanded", "true");
   row.append(box);
   /** @type {Detail} */
-  const detail = { id: row.dataset.key ?? "", object, row, box, version: null, loaded: saving };
+  const detail = {
+    id: row.dataset.key ?? "", object, row, box, version: null, loaded: saving, criteria: [],
+  };
   current = detail;
   const form = find(box, "form");
   form?.addEventListener("change", (event) => save(detail, /** @type {Field} */ (event.target)));
   form?.addEventListener("submit", (event) => event.preventDefault());
+  findSlot(box, "criteria")?.addEventListener("change", (event) => tick(detail, event));
   findSlot(box, "more")?.addEventListener("toggle", () => loadMore(detail));
   fill(detail, (object === "task" ? board.tasks : board.memories).get(detail.id));
   detail.loaded = load(detail);
@@ -116,10 +132,39 @@ function fill(detail, object) {
   if (!object) return;
   for (const field of fieldsOf(detail)) {
     const isKept = isEdited(field);
-    field.dataset.was = object[field.name] ?? "";
+    field.dataset.was = asText(field.name, object[field.name]);
     if (!isKept) field.value = field.dataset.was ?? "";
   }
   setText(detail.box, "detail-text", object.description ?? object.content ?? "");
+  if (detail.object === "task") fillCriteria(detail, object.criteria ?? []);
+}
+
+/** @type {(detail: Detail, criteria: Criterion[]) => void} */
+function fillCriteria(detail, criteria) {
+  detail.criteria = criteria;
+  setList(detail.box, "criteria", criteria, {
+    template: "criterion", key: ({ id }) => id, fill: (node, { id, text, done }) => {
+      const input = /** @type {HTMLInputElement} */ (find(node, "input"));
+      input.value = id;
+      input.checked = done;
+      setText(node, "criterion", text);
+    },
+  });
+}
+
+/** A value of the API as the text of its field. @type {(name: string, value: any) => string} */
+function asText(name, value) {
+  if (name === "labels") return (value ?? []).join(" ");
+  if (name === "criteria") return (value ?? []).map((/** @type {Criterion} */ { text }) => text).join("\n");
+  return String(value ?? "");
+}
+
+/** The text of a field as a value of the API. @type {(name: string, text: string) => unknown} */
+function asValue(name, text) {
+  if (name === "labels") return text.split(/[\s,]+/).filter(Boolean);
+  if (name === "criteria") return text.split("\n").filter((line) => line.trim()).map((line) => ({ text: line }));
+  if (name === "estimate") return text === "" ? null : Number(text);
+  return ["due", "assignee"].includes(name) ? text || null : text;
 }
 
 // -- saving -----------------------------------------------------------------------------------------
@@ -136,7 +181,7 @@ async function saveField(detail, field, isRetry = false) {
   const shown = dataset.was;
   await detail.loaded; // without its version the change of somebody else would be overwritten
   if (dataset.was !== shown) return showConflict(detail, field);
-  const options = { body: { [name]: value }, match: detail.version };
+  const options = { body: { [name]: asValue(name, value) }, match: detail.version };
   const response = await request("PATCH", savingPath(detail), options);
   if (response?.status === 412 && !isRetry) {
     await load(detail);
@@ -155,6 +200,27 @@ async function saveField(detail, field, isRetry = false) {
 /** @type {(detail: Detail, field: Field) => void} */
 function showConflict(detail, { dataset }) {
   showNote(detail, `Changed to “${dataset.was}” by someone else. Your text is kept; edit it to save.`);
+}
+
+/** @type {(detail: Detail, event: Event) => void} */
+function tick(detail, event) {
+  const { value, checked } = /** @type {HTMLInputElement} */ (event.target);
+  saving = saving.then(() => saveTick(detail, value, checked));
+}
+
+/** @type {(detail: Detail, id: string, done: boolean) => Promise<void>} */
+async function saveTick(detail, id, done) {
+  await detail.loaded;
+  const criteria = detail.criteria.map((item) => (item.id === id ? { ...item, done } : item));
+  const response = await request("PATCH", savingPath(detail), { body: { criteria }, match: detail.version });
+  if (response?.ok) {
+    detail.version = response.version;
+    fillCriteria(detail, response.body.criteria);
+    showNote(detail, "Saved.");
+  } else {
+    showNote(detail, errorText(response, UNSAVED));
+    await load(detail);
+  }
 }
 
 /** @type {(detail: Detail, text: string) => void} */

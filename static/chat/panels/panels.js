@@ -6,7 +6,7 @@ import { debug } from "../support/debug.js";
 import {
   byId, closest, findSlot, setAttribute, setIcon, setList, setText, setVisible, slot,
 } from "../support/dom.js";
-import { taskNote, tickLabel } from "../support/labels.js";
+import { isOpen, taskNote, tickLabel } from "../support/labels.js";
 import { page } from "../support/page.js";
 import { errorText, fetchAsUser } from "../support/rest.js";
 import { enqueue } from "../transcript/render_queue.js";
@@ -70,15 +70,14 @@ function renderPanels() {
 
 function renderTasks() {
   const rows = board.tree();
-  const titles = new Map(rows.map(({ task }) => [task.id, task.title]));
   const shown = rows.filter(({ task }) => matchesFilter(task)).length;
   setList(root, "tasks", rows, {
-    template: "task", key: (row) => row.task.id, fill: (node, row) => fillTask(node, row, titles),
+    template: "task", key: (row) => row.task.id, fill: fillTask,
   });
   renderDeleted("tasks-gone", "task");
   setVisible(root, "tasks-none", rows.length === 0);
   setVisible(root, "tasks-unmatched", rows.length > 0 && shown === 0);
-  const open = rows.filter(({ task }) => task.status !== "completed").length + board.hidden.open;
+  const open = rows.filter(({ task }) => isOpen(task)).length + board.hidden.open;
   const all = rows.length + board.hidden.tasks;
   setText(root, "tasks-count", shown < rows.length ? `${shown} of ${all}` : `${open} open`);
   renderShowAll("tasks", board.hidden.tasks ? all : 0);
@@ -112,8 +111,8 @@ function renderDeleted(name, object) {
   });
 }
 
-/** @type {(node: HTMLElement, row: {task: Task, level: number}, titles: Map<string, string>) => void} */
-function fillTask(node, { task, level }, titles) {
+/** @type {(node: HTMLElement, row: {task: Task, level: number}) => void} */
+function fillTask(node, { task, level }) {
   setAttribute(node, "data-status", task.status);
   setAttribute(node, "aria-level", level);
   node.toggleAttribute("hidden", !matchesFilter(task));
@@ -121,8 +120,9 @@ function fillTask(node, { task, level }, titles) {
   const button = findSlot(node, "task-tick");
   if (button) setAttribute(button, "aria-label", tickLabel(task));
   else setAttribute(slot(node, "task-box"), "aria-label", task.status);
+  setText(node, "task-number", task.number ? `#${task.number}` : "");
   setText(node, "task-title", task.title);
-  setText(node, "task-note", taskNote(task, titles));
+  setText(node, "task-note", taskNote(task, board.tasks, board.hidden.tasks === 0));
   fillFresh(node, "task", board.fresh.get(task.id));
 }
 

@@ -3,7 +3,7 @@
 
 import { announce, showAlert } from "../support/alert.js";
 import { byId, closest, findAll, slot } from "../support/dom.js";
-import { UNSAVED } from "../support/labels.js";
+import { isOpen, UNSAVED } from "../support/labels.js";
 import { page } from "../support/page.js";
 import { apiPath, errorText, request } from "../support/rest.js";
 import * as board from "./board.js";
@@ -56,7 +56,7 @@ function onClick(event) {
 function toggleCompleted(id) {
   const task = board.tasks.get(id);
   if (!task) return;
-  const status = task.status === "completed" ? "pending" : "completed";
+  const status = isOpen(task) ? "completed" : "pending";
   patch(id, { status }, `“${task.title}” is now ${status}.`);
 }
 

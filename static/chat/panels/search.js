@@ -2,9 +2,10 @@
 // of them for it, the search in memories on the server.
 
 import { find, setText, slot } from "../support/dom.js";
+import { isReady } from "../support/labels.js";
 import { page } from "../support/page.js";
 import { apiPath, request } from "../support/rest.js";
-import { fresh, hidden } from "./board.js";
+import { fresh, hidden, tasks } from "./board.js";
 
 const TYPING_PAUSE_MS = 200; // a search begins when nothing was typed for so long
 const filterForm = /** @type {HTMLFormElement} */ (document.querySelector("#task-filter form"));
@@ -53,11 +54,11 @@ export const isFiltered = () => [...new FormData(filterForm).values()].some(Bool
 /** @param {Task} task */
 export function matchesFilter(task) {
   const [words, status, priority] = ["text", "status", "priority"].map((name) => valueOf(filterForm, name));
-  const text = `${task.title}\n${task.description}`.toLowerCase();
+  const text = [task.title, task.description, task.assignee, ...(task.labels ?? [])].join("\n").toLowerCase();
   return (
-    (!status || task.status === status) &&
+    (!status || (status === "ready" ? isReady(task, tasks) : task.status === status)) &&
     (!priority || task.priority === priority) &&
-    words.split(/\s+/).every((word) => text.includes(word))
+    words.split(/\s+/).every((word) => word === `#${task.number}` || text.includes(word))
   );
 }
 

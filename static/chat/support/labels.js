@@ -2,7 +2,7 @@
 
 import { page } from "./page.js";
 
-const { notes, after, ticks } = page.words;
+const { notes, waits, ready, due: dueOn, hours, criteria: met, ticks } = page.words;
 export const { kinds, unreadable } = page.words;
 
 export const UNSAVED = "nothing was saved";
@@ -32,15 +32,41 @@ export const withSpaces = (name) => name.replaceAll("_", " ");
 export const isObject = (value) =>
   value !== null && typeof value === "object" && !Array.isArray(value);
 
+/** @param {Task} task */
+export const isOpen = ({ status }) => status !== "completed" && status !== "cancelled";
+
 /**
  * Returns the small text under a task.
  * @param {Task} task
- * @param {Map<string, string>} titles  Those of the board's tasks by id.
+ * @param {Map<string, Task>} tasks  Those of the board by id.
+ * @param {boolean} isWhole  Whether these are all.
  */
-export function taskNote({ status, priority, depends_on }, titles) {
-  const needed = depends_on.flatMap((id) => titles.get(id) ?? []).map((title) => `“${title}”`).join(", ");
-  return [notes[status], notes[priority], needed && filled(after, needed)].filter(Boolean).join(" · ");
+export function taskNote(task, tasks, isWhole) {
+  const { status, priority, due, estimate, assignee, criteria, labels } = task;
+  return [
+    notes[status], notes[priority], readiness(task, tasks, isWhole), due && filled(dueOn, due),
+    estimate && filled(hours, String(estimate)), assignee,
+    criteria?.length && filled(met, `${criteria.filter(({ done }) => done).length}/${criteria.length}`),
+    labels?.join(", "),
+  ].filter(Boolean).join(" · ");
 }
+
+/**
+ * Returns what an open task waits for, or that it is ready because all that it needed is over.
+ * @type {(task: Task, tasks: Map<string, Task>, isWhole: boolean) => string}
+ */
+function readiness(task, tasks, isWhole) {
+  if (!isOpen(task) || !task.depends_on.length) return "";
+  const known = task.depends_on.flatMap((id) => tasks.get(id) ?? []);
+  const titles = known.filter(isOpen).map(({ title }) => `“${title}”`);
+  if (titles.length) return filled(waits, titles.join(", "));
+  const isKnown = isWhole || known.length === task.depends_on.length;
+  return isKnown && task.status === "pending" ? ready : "";
+}
+
+/** Whether a task can be started. @type {(task: Task, tasks: Map<string, Task>) => boolean} */
+export const isReady = (task, tasks) =>
+  task.status === "pending" && task.depends_on.every((id) => !tasks.has(id) || !isOpen(/** @type {Task} */ (tasks.get(id))));
 
 /** Returns the name of the button that completes or reopens a task. @param {Task} task */
 export const tickLabel = ({ title, status }) => filled(ticks[status], title);

@@ -10,13 +10,21 @@
 /** @typedef {ObjectKind | "project" | "session"} ChangedKind */
 /** @typedef {Record<string, unknown>} JsonObject */
 
+/** @typedef {{id: string, text: string, done: boolean}} Criterion */
+
 /**
  * @typedef {object} Task
  * @property {string} id
+ * @property {number} [number]  Missing in events from before tasks had numbers.
  * @property {string} title
  * @property {string} description
- * @property {"pending" | "in_progress" | "completed" | "blocked"} status
+ * @property {"pending" | "in_progress" | "completed" | "blocked" | "cancelled"} status
  * @property {"low" | "medium" | "high"} priority
+ * @property {string | null} [due]  A date; this and the next four are missing in older events.
+ * @property {number | null} [estimate]  Hours.
+ * @property {string[]} [labels]
+ * @property {Criterion[]} [criteria]
+ * @property {string | null} [assignee]  A user name.
  * @property {string | null} parent
  * @property {string[]} depends_on
  * @property {number} position

@@ -109,7 +109,11 @@
  * @typedef {object} LabelTables  The tables of chat/labels.py.
  * @property {string[]} phases
  * @property {Record<string, string>} notes
- * @property {string} after
+ * @property {string} waits
+ * @property {string} ready
+ * @property {string} due
+ * @property {string} hours
+ * @property {string} criteria
  * @property {Record<string, string>} ticks
  * @property {string[]} kinds
  * @property {string} queued

@@ -1,17 +1,15 @@
-"""The moments that people name when they ask what changed since then. Knows no grammar."""
+"""Reads a past moment that a person names, such as "yesterday 9:00" or "the last 3 days"."""
 
 from __future__ import annotations
 
 import re
 from datetime import datetime, time, timedelta
 
-from agent.llm.offline.vocabulary import COUNT
+from agent.text.dates import COUNTS, WEEKDAYS
 
-EXAMPLE = "What works, for example: “[What changed since yesterday?](#say)”."
 _UNITS = "minute|hour|day|week"
 _SPAN = re.compile(rf"(?:(?:the )?(?:last|past) )?(?:(\w+) )?({_UNITS})s?(?: ago)?")
 _CLOCK = re.compile(r"(?:(?:at )?(\d{1,2})(?::(\d\d))? ?(am|pm)?)?")
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 def moment(said: str, now: datetime) -> datetime | None:
@@ -29,7 +27,7 @@ def moment(said: str, now: datetime) -> datetime | None:
 
 
 def _ago(number: str | None, unit: str, now: datetime) -> datetime:
-    count = 1 if number in (None, "a", "an") else COUNT.get(number) or int(number)
+    count = COUNTS.get(number or "a") or int(number or 1)
     return now - timedelta(**{f"{unit}s": count})
 
 
@@ -41,7 +39,7 @@ def _date(text: str, now: datetime) -> datetime:
 def _day(text: str, now: datetime) -> datetime | None:
     """Returns the latest moment that the name of a day, an hour, or both mean."""
     back = {"today": 0, "yesterday": 1, "this week": now.weekday()}
-    back |= {day: (now.weekday() - place - 1) % 7 + 1 for place, day in enumerate(_WEEKDAYS)}
+    back |= {day: (now.weekday() - place - 1) % 7 + 1 for place, day in enumerate(WEEKDAYS)}
     name = next((name for name in back if text.startswith(name)), "")
     clock = _CLOCK.fullmatch(text.removeprefix(name).strip())
     if not clock or not (name or clock[1]):
