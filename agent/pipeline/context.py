@@ -235,7 +235,7 @@ def _chosen_memories(project: UUID, chosen: Sequence[str]) -> tuple[MemoryBrief,
 
 def _memory_briefs(rows: Iterable[Sequence[Any]]) -> tuple[MemoryBrief, ...]:
     return tuple(
-        MemoryBrief(_text(key), title, content, kind, _local(changed, "%Y-%m-%d"))
+        MemoryBrief(_text(key), title, content, kind, _local(changed, "%Y-%m-%d %H:%M"))
         for key, title, content, kind, changed in rows
     )
 
