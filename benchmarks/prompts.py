@@ -19,7 +19,14 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.results import Bar, Row, add  # noqa: E402  (the path first)
-from tests.support.model_server import Answer, ModelServer, Request, by_schema, said  # noqa: E402
+from tests.support.model_server import (  # noqa: E402
+    EVENTS,
+    Answer,
+    ModelServer,
+    Request,
+    by_schema,
+    said,
+)
 from tests.support.server import environment  # noqa: E402
 
 TASKS = (0, 15, 100)
@@ -58,7 +65,7 @@ def by_kind() -> Any:
         answer = answers(request)
         used = {"prompt_tokens": estimate(request.text), "completion_tokens": 10}
         event = {"choices": [], "usage": used}
-        if request.streamed:
+        if answer.kind == EVENTS:
             answer.parts.insert(-1, f"data: {json.dumps(event)}\n\n".encode())
         else:
             whole = b"".join(part for part in answer.parts if isinstance(part, bytes))

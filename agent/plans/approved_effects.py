@@ -7,8 +7,8 @@ from typing import Any
 
 from agent.event_log.payloads import EffectChange, StepEffect
 
-# A place on the board is a number that other tasks move. What the plan says is the task beside it.
-_UNCOMPARED = {"id", "position"}
+# Places and numbers on the board depend on the other tasks. What the plan says is the task beside it.
+_UNCOMPARED = {"id", "position", "number"}
 
 
 class ApprovedEffects:
