@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from django.conf import settings
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
-from agent.llm import schemas
+from agent.llm import schema_texts, schemas
 from agent.llm.base import (
     Analysis,
     Context,
@@ -193,10 +193,10 @@ def _as_text(tool: ToolSpec) -> dict[str, str]:
     return {
         "name": tool.name,
         "description": description,
-        "arguments": schemas.signature(tool.parameters),
-        "result": schemas.outline(tool.result),
+        "arguments": schema_texts.signature(tool.parameters),
+        "result": schema_texts.outline(tool.result),
         "brief_description": description.partition(". ")[0],
-        "brief_arguments": schemas.outline(tool.parameters, values=True),
+        "brief_arguments": schema_texts.outline(tool.parameters, values=True),
     }
 
 

@@ -8,7 +8,6 @@ tool's arguments are validated later.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -284,125 +283,27 @@ def without_nulls(value: Any, schema: JSON, defs: JSON | None = None) -> Any:
     """Returns arguments without the nulls that stand for omitted ones in the strict form."""
     defs = schema.get("$defs", {}) if defs is None else defs
     if isinstance(value, Mapping):
-        form = _form_of("properties", schema, defs)
+        form = form_of("properties", schema, defs)
         return {
             name: without_nulls(item, form.get("properties", {}).get(name, {}), defs)
             for name, item in value.items()
             if item is not None or name in form.get("required", ()) or not form
         }
     if isinstance(value, list):
-        form = _form_of("items", schema, defs)
+        form = form_of("items", schema, defs)
         return [without_nulls(item, form.get("items", {}), defs) for item in value]
     return value
 
 
-def _form_of(key: str, schema: JSON, defs: JSON, depth: int = 0) -> JSON:
+def form_of(key: str, schema: JSON, defs: JSON, depth: int = 0) -> JSON:
     """Returns the first branch of `schema` that has `key`, or {}."""
     if depth > 8:  # circular references
         return {}
     if "$ref" in schema:
         schema = defs.get(schema["$ref"].removeprefix("#/$defs/"), {})
-        return _form_of(key, schema, defs, depth + 1)
+        return form_of(key, schema, defs, depth + 1)
     if key in schema:
         return schema
     branches = (*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ()))
-    forms = (_form_of(key, branch, defs, depth + 1) for branch in branches)
+    forms = (form_of(key, branch, defs, depth + 1) for branch in branches)
     return next(filter(None, forms), {})
-
-
-# -- as text --------------------------------------------------------------------------------------
-
-
-# The keyword of a value that the prompt of a plan describes once, for all tools: its name there.
-SHORT = "x-short"
-
-
-def signature(schema: JSON) -> str:
-    """Returns an object's schema as one line: `title: string (1 to 200 characters), ...`."""
-    return ", ".join(_fields(schema, schema.get("$defs", {}), 0))
-
-
-def outline(schema: JSON, *, values: bool = False) -> str:
-    """Returns the names of an object's fields, and of those in lists of objects, as one line.
-
-    `values`: with "?" after optional fields, and with the values that a field may have.
-    """
-    return ", ".join(_named(schema, schema.get("$defs", {}), values, 0))
-
-
-def _named(schema: JSON, defs: JSON, values: bool, depth: int) -> list[str]:
-    required = schema.get("required", ()) if values else schema.get("properties", {})
-    return [
-        f"{name}{'' if name in required else '?'}{_contents(item, defs, values, depth)}"
-        for name, item in schema.get("properties", {}).items()
-    ]
-
-
-def _contents(schema: JSON, defs: JSON, values: bool, depth: int) -> str:
-    """Returns the fields of a list's objects, or the values that a field may have."""
-    items = _form_of("items", schema, defs).get("items", {})
-    form = _form_of("properties", items, defs)
-    if form and not depth and SHORT not in schema:
-        return f": list of {{{', '.join(_named(form, defs, values, depth + 1))}}}"
-    choices = _form_of("enum", schema, defs).get("enum", ()) if values else ()
-    return f": {'|'.join(map(str, choices))}" if choices else ""
-
-
-def _fields(schema: JSON, defs: JSON, depth: int) -> list[str]:
-    required = schema.get("required", ())
-    return [
-        f"{name}{'' if name in required else '?'}: {_phrase(item, defs, depth)}"
-        for name, item in schema.get("properties", {}).items()
-    ]
-
-
-def _phrase(schema: JSON, defs: JSON, depth: int) -> str:
-    if SHORT in schema:
-        return str(schema[SHORT])
-    text = _kind(schema, defs, depth) + _limits(schema)
-    if schema.get("default") is not None:
-        text += f" = {json.dumps(schema['default'], ensure_ascii=False)}"
-    if schema.get("description"):
-        text += f" ({schema['description']})"
-    return text
-
-
-def _kind(schema: JSON, defs: JSON, depth: int) -> str:
-    if depth > 4:
-        return "object"
-    if "$ref" in schema:
-        return _kind(defs.get(schema["$ref"].removeprefix("#/$defs/"), {}), defs, depth + 1)
-    if (
-        "x-object" in schema
-    ):  # a task, a memory, a member or a day: the prompt says how they are given
-        return str(schema["x-object"])
-    if "enum" in schema:
-        return "|".join(map(str, schema["enum"]))
-    if "anyOf" in schema:
-        return " or ".join(
-            item.get(SHORT) or _kind(item, defs, depth + 1) + _limits(item)
-            for item in schema["anyOf"]
-            if item.get("type") != "null"  # the "?" of a field says that
-        )
-    if schema.get("type") == "array":
-        return f"list of {_phrase(schema.get('items', {}), defs, depth + 1)}"
-    if "properties" in schema:
-        return "{" + ", ".join(_fields(schema, defs, depth + 1)) + "}"
-    return str(schema.get("const") or schema.get("type", "any"))
-
-
-def _limits(schema: JSON) -> str:
-    for low, high, unit in (
-        ("minLength", "maxLength", " characters"),
-        ("minItems", "maxItems", " items"),
-        ("minimum", "maximum", ""),
-    ):
-        if low in schema or high in schema:
-            return f" ({_range(schema.get(low), schema.get(high))}{unit})"
-    return ""
-
-
-def _range(low: Any, high: Any) -> str:
-    if high is None:
-        return f"{low} or more"
-    return f"{low} to {high}" if low is not None else f"up to {high}"

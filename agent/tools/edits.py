@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from agent.exceptions import ToolFailed
-from agent.llm.schemas import SHORT
+from agent.llm.schema_texts import SHORT
 from agent.support.counts import too_long
 from agent.text import patching
 from agent.tools.references import EDITS

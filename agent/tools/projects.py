@@ -14,7 +14,7 @@ from agent.accounts.access import includes, role_in
 from agent.board import projects
 from agent.event_log.times import stamp
 from agent.exceptions import ToolFailed
-from agent.llm.schemas import SHORT
+from agent.llm.schema_texts import SHORT
 from agent.models import Project
 from agent.models.projects import Role
 from agent.tools.edits import Edits, edited

@@ -14,7 +14,7 @@ from pydantic import Field, StringConstraints
 
 from agent.board import task_rules, tasks
 from agent.exceptions import AmbiguousReference, ToolFailed
-from agent.llm.schemas import SHORT
+from agent.llm.schema_texts import SHORT
 from agent.memory import memories
 from agent.plan import as_placeholder, placeholders
 from agent.text import dates
