@@ -16,7 +16,6 @@ from agent.runs.recorder import Recorder  # isort: skip
 from agent.llm.base import Model  # isort: skip
 from agent.event_log.log import Done  # isort: skip
 from agent.models import Run  # isort: skip
-from agent.runs.claiming import Claimed  # isort: skip
 from agent.runs.ending import end  # isort: skip
 from benchmarks import control  # isort: skip
 from benchmarks.peers.pace import Pace  # isort: skip
@@ -28,7 +27,7 @@ control.values |= {
 }
 
 
-async def paced(model: Model, claimed: Claimed, recorder: Recorder) -> None:
+async def paced(model: Model, recorder: Recorder) -> None:
     """Stands where the phases of a run stand; its callback is the run's own recorder."""
     pace = Pace.of(control.values)
     async for number in pace.steps():
@@ -38,7 +37,7 @@ async def paced(model: Model, claimed: Claimed, recorder: Recorder) -> None:
             "Measured from callback to client",
             {"called": time.time()},
         )
-    await recorder.append(effect=lambda: Done(None, end(claimed.run, Run.Status.SUCCEEDED)))
+    await recorder.append(effect=lambda: Done(None, end(recorder.run, Run.Status.SUCCEEDED)))
 
 
 phases.execute = paced
