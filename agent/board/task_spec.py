@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from agent.board import readiness
 from agent.memory import memories
 from agent.models import Memory, Task
-from agent.support.words import stems
 
 # Kinds of memories that the work must respect. Notes are left out.
 _BINDING = (Memory.Kind.DECISION, Memory.Kind.PREFERENCE, Memory.Kind.SPEC, Memory.Kind.FACT)
@@ -72,13 +71,8 @@ def _item(task: Task, *, described: bool) -> str:
 
 def _decisions(task: Task) -> Iterator[str]:
     query = f"{task.title}\n{task.description}"
-    words = stems(query)
-    binding = [
-        memory
-        for memory in memories.recall(task.project_id, query, 2 * MAX_MEMORIES)
-        # Also recalled is what stands beside a memory that matches.
-        if memory.kind in _BINDING and words & stems(f"{memory.title}\n{memory.content}")
-    ][:MAX_MEMORIES]
+    matches = memories.search(task.project_id, query, 2 * MAX_MEMORIES)
+    binding = [memory for memory in matches if memory.kind in _BINDING][:MAX_MEMORIES]
     if binding:
         yield "## Related decisions and facts"
         yield "\n".join(f"- {_line(memory.content)} ({memory.kind})" for memory in binding)

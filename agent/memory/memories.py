@@ -16,13 +16,14 @@ from agent.exceptions import ToolFailed
 from agent.memory import neighbours
 from agent.models import Memory, MemoryRevision
 from agent.support.counts import too_long
-from agent.support.words import same_text, storable, text_key
+from agent.support.words import index_text, same_text, stem, storable, terms, text_key
 from agent.text import search_index
 from agent.text.references import as_id, by_title
 
 MAX_TITLE = 200
 MAX_CONTENT = 10_000
 MAX_CATEGORY = 50
+MAX_WORDS = 50  # of a search that are compared with a memory
 
 _Action = MemoryRevision.Action
 
@@ -35,6 +36,20 @@ def recall(project_id: UUID, text: str, limit: int) -> list[Memory]:
     ids = search_index.search(project_id, "memory", text, limit)
     by_id = Memory.objects.in_bulk(ids)
     return [by_id[key] for key in ids if key in by_id]
+
+
+def search(project_id: UUID, text: str, limit: int) -> list[Memory]:
+    """As `recall`, without memories that match only by what was said beside them."""
+    wanted = {stem(word) for word in terms(text, MAX_WORDS)}
+    return [
+        memory
+        for memory in recall(project_id, text, limit)
+        if wanted & {stem(word) for word in index_text(_own_text(memory)).split()}
+    ]
+
+
+def _own_text(memory: Memory) -> str:
+    return f"{memory.title}\n{memory.content}\n{memory.category}"
 
 
 def find_memory(project_id: UUID, reference: str) -> Memory:

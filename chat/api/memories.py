@@ -45,7 +45,7 @@ class ProjectMemories(EditView):
         wanted = self.query(MemoryFilter)
         filters = {name: wanted[name] for name in ("kind", "category") if name in wanted}
         if "q" in wanted:
-            recalled = memories.recall(project.pk, wanted["q"], wanted["limit"])
+            recalled = memories.search(project.pk, wanted["q"], wanted["limit"])
             matches = [
                 row for row in recalled if all(getattr(row, n) == v for n, v in filters.items())
             ]

@@ -178,8 +178,9 @@ def test_a_project_is_named_by_its_name_unless_several_have_it(command: Command)
     assert command.run(file, "--project", "Clinic booking").returncode == 0
     again = uuid.uuid4()
     copy = (
-        "INSERT INTO agent_project (id, name, description, owner_id, board_version, created_at) "
-        f"SELECT '{again.hex}', name, description, owner_id, 0, created_at FROM agent_project"
+        "INSERT INTO agent_project"
+        " (id, name, description, owner_id, board_version, last_task_number, created_at) "
+        f"SELECT '{again.hex}', name, description, owner_id, 0, 0, created_at FROM agent_project"
     )
     change(command.place, copy)
     done = command.run(file, "--project", "Clinic booking")

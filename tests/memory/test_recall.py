@@ -38,6 +38,18 @@ def test_a_memory_without_a_message_is_found_by_the_two_before_and_after_it(
     assert recalled(project, "Alpha") == {"Alpha", "Bravo", "Charlie"}
 
 
+def test_a_person_who_searches_sees_only_memories_that_have_the_words(project: Project) -> None:
+    for name in (*NAMES, "Foxtrots dance", "東京の天気"):
+        remember(project, name)
+    for text, titles in (
+        ("delta or alpha", {"Alpha", "Delta"}),
+        ("foxtrot", {"Foxtrot", "Foxtrots dance"}),
+        ("天気", {"東京の天気"}),
+        ("golf", set()),
+    ):
+        assert {memory.title for memory in memories.search(project.pk, text, 50)} == titles
+
+
 def test_a_deleted_or_revised_memory_is_no_longer_around_others(project: Project) -> None:
     made = [remember(project, name) for name in NAMES]
     memories.forget(memory=made[3])

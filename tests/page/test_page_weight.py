@@ -32,6 +32,7 @@ def test_script_and_style_of_the_session_page_stay_small(visit: Visit) -> None:
 
 
 @pytest.mark.browser
+@pytest.mark.own_context  # with an empty cache
 def test_every_script_is_named_at_once_and_none_in_vain(visit: Visit) -> None:
     page = visit.live()
     named = page.locator("link[rel=modulepreload]").evaluate_all(

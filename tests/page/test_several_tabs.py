@@ -85,14 +85,16 @@ def test_what_one_tab_does_leaves_what_is_written_and_open_in_another(visit: Vis
     second.goto(visit.address)
     second.locator("#message").fill("half a thought")
     second.locator(".task [data-open]").first.click()
-    second.locator(".detail textarea").fill("half a description")
+    second.locator(".detail").get_by_label("Description").fill("half a description")
     second.locator("#task-filter > summary").click()
     second.locator("#task-filter [type=search]").fill("o")
     visit.say("Create a task to write the docs")
     visit.wait_for("succeeded", "succeeded")
     visit.wait(lambda: second.evaluate(STATUSES) == ["succeeded", "succeeded"])
     assert second.locator("#message").input_value() == "half a thought"
-    assert second.locator(".detail textarea").input_value() == "half a description"
+    assert (
+        second.locator(".detail").get_by_label("Description").input_value() == "half a description"
+    )
     assert second.locator("#task-filter [type=search]").input_value() == "o"
     assert second.evaluate("document.activeElement.name") == "text"
     assert first.locator("#message").input_value() == ""

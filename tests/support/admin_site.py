@@ -25,6 +25,7 @@ from agent.models import (
     ApiToken,
     Approval,
     ChatSession,
+    Draft,
     Event,
     Feedback,
     Membership,
@@ -40,7 +41,10 @@ from agent.models import (
     Task,
 )
 
-MODELS = sorted(apps.get_app_config("agent").get_models(), key=lambda model: model.__name__)
+# A draft is there for seconds, on the page of its session.
+MODELS = sorted(
+    {*apps.get_app_config("agent").get_models()} - {Draft}, key=lambda model: model.__name__
+)
 # Written in runs, and never by hand.
 FACTS = [Approval, Event, Feedback, MemoryRevision, Message, PhaseResult]
 FACTS += [PlanRevision, PlanStep, Run, SearchEntry]
