@@ -389,6 +389,7 @@ def _wrong_log(server: ServerProcess, follower: Follower) -> list[str]:
 def _wrong_order(log: Sequence[dict[str, Any]]) -> list[str]:
     """Looks for what was done again: a step after it succeeded, a phase after it finished, an end."""
     told: dict[tuple[str, str], list[str]] = defaultdict(list)
+    behind: set[tuple[str, str]] = set()
     for event in log:
         if event["type"] == "step":
             told[event["run"], event["step"]["id"]].append(event["step"]["status"])
@@ -398,8 +399,11 @@ def _wrong_order(log: Sequence[dict[str, Any]]) -> list[str]:
                 told[event["run"], step].append(metadata["phase"])
         elif is_last(event):
             told[event["run"], "the end"].append("finished")
+            if event.get("remembers"):  # the end of the memory may come later, or with the next run
+                behind.add((event["run"], "memory"))
     return [
         f"{what} of run {run} went {states}"
         for (run, what), states in told.items()
-        if states[-1] not in ("succeeded", "finished") or set(states[:-1]) - {"running", "started"}
+        if set(states[:-1]) - {"running", "started"}
+        or states[-1] not in ("succeeded", "finished", *(["started"] * ((run, what) in behind)))
     ]
