@@ -345,6 +345,7 @@ SAMURAI_MODEL_CONTEXT = env_int("SAMURAI_MODEL_CONTEXT", 0, minimum=256)  # toke
 # Timeouts in seconds: of one call to the model, including its answer, and of one whole run.
 SAMURAI_MODEL_TIMEOUT = env_int("SAMURAI_MODEL_TIMEOUT", 120, minimum=1)
 SAMURAI_RUN_TIMEOUT = env_int("SAMURAI_RUN_TIMEOUT", 900, minimum=1)
+SAMURAI_KEEP_PROMPTS_DAYS = env_int("SAMURAI_KEEP_PROMPTS_DAYS", 30, minimum=0)  # 0: none is kept
 SAMURAI_APPROVAL_HOURS = env_int("SAMURAI_APPROVAL_HOURS", 24, minimum=1)
 SAMURAI_MAX_ACTIVE_RUNS = env_int("SAMURAI_MAX_ACTIVE_RUNS", 200, minimum=1)
 SAMURAI_USER_RUNS_PER_MINUTE = env_int("SAMURAI_USER_RUNS_PER_MINUTE", 60, minimum=1)

@@ -3,6 +3,6 @@
 The event log and everything that runs write is read-only.
 """
 
-from agent.admin import accounts, board, memories, projects, runs, sessions
+from agent.admin import accounts, board, memories, model_calls, projects, runs, sessions
 
-__all__ = ["accounts", "board", "memories", "projects", "runs", "sessions"]
+__all__ = ["accounts", "board", "memories", "model_calls", "projects", "runs", "sessions"]

@@ -19,7 +19,7 @@ from agent.admin.base import (
 )
 from agent.event_log.phases import Phase
 from agent.exceptions import codes
-from agent.models import Approval, Event, PhaseResult, PlanRevision, PlanStep, Run
+from agent.models import Approval, Event, ModelCall, PhaseResult, PlanRevision, PlanStep, Run
 from agent.plan import StepType
 from agent.support.counts import count
 from agent.support.durations import duration
@@ -102,6 +102,7 @@ class RunAdmin(ReadOnlyAdmin):
         "error_code",
         "retryable",
         "partial",
+        "model_calls",
         "log",
         "attempt",
         "lease_owner",
@@ -122,6 +123,10 @@ class RunAdmin(ReadOnlyAdmin):
     @admin.display(description="tokens")
     def tokens(self, run: Run) -> int:
         return int(run.usage.get("input_tokens", 0)) + int(run.usage.get("output_tokens", 0))
+
+    @admin.display(description="calls to the model")
+    def model_calls(self, run: Run) -> SafeString:
+        return link_to_list(ModelCall, "Calls to the model", run__id__exact=run.pk)
 
     @admin.display(description="log")
     def log(self, run: Run) -> SafeString:

@@ -68,6 +68,7 @@ class LocalEngine:
                 if self._serving:
                     await _take_over()
                     await sweep.expire_approvals()
+                    await sweep.delete_old()
                 for session in await database.call(sweep.pending_sessions):
                     if not self.runner.is_executing(session):
                         self.runner.begin(session)

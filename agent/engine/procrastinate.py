@@ -20,7 +20,7 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.manager import JobManager
 
 from agent.engine import worker
-from agent.engine.sweep import expire_approvals, pending_sessions
+from agent.engine.sweep import delete_old, expire_approvals, pending_sessions
 from agent.engine.worker import RUNS
 from agent.models import Run
 from agent.support import database, raw_sql
@@ -93,6 +93,7 @@ async def sweep(timestamp: int) -> None:
     """
     await _fail_stalled_jobs()
     await expire_approvals()
+    await delete_old()
     await database.call(_wake_pending)
 
 

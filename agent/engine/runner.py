@@ -26,7 +26,7 @@ from agent.llm.factory import open_model
 from agent.models import Run
 from agent.pipeline import phases
 from agent.plans import estimates
-from agent.runs import claiming, ending, wake
+from agent.runs import claiming, ending, model_calls, wake
 from agent.runs.approvals import Parked
 from agent.runs.claiming import Claimed
 from agent.runs.recorder import Recorder
@@ -219,15 +219,23 @@ async def _execute(model: Model, recorder: Recorder) -> None:
     try:
         await _within_timeout(phases.execute(model, recorder))
     except (Fenced, Parked):
-        return
+        pass
     except asyncio.CancelledError:
         await database.call(ending.keep_usage, recorder.run, model.usage.as_json())
+        await _keep_calls(recorder)
         raise
     except AgentError as error:
         await _fail(recorder, error)
     except Exception:
         logger.exception("Run %s failed with an unexpected error", recorder.run.pk)
         await _fail(recorder, AgentError("An unexpected error occurred."))
+    await _keep_calls(recorder)
+
+
+async def _keep_calls(recorder: Recorder) -> None:
+    """Saves the calls to the model since the last commit of a run."""
+    if recorder.usage.unsaved:
+        await database.call(model_calls.save_rest, recorder.run.pk, recorder.usage.unsaved)
 
 
 async def _fail(recorder: Recorder, error: AgentError) -> None:

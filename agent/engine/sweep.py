@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Iterator
 from uuid import UUID
 
@@ -16,12 +17,15 @@ from django.utils import timezone
 
 from agent.engine import process_identity
 from agent.models import Run
-from agent.runs import approvals
+from agent.runs import approvals, model_calls
 from agent.support import database
 
 logger = logging.getLogger(__name__)
 
 INTERVAL = 2.0  # seconds
+DELETION_INTERVAL = 60.0  # seconds between deletions of what is kept for a limited time
+
+_next_deletion = 0.0  # of the monotonic clock
 
 
 def pending_sessions() -> list[UUID]:
@@ -49,6 +53,14 @@ async def expire_approvals() -> None:
     """Cancels the runs whose approval has expired."""
     for session, approval in await database.call(approvals.overdue):
         await approvals.expire(session, approval)
+
+
+async def delete_old() -> None:
+    """Deletes what has been kept long enough: a part of it, once in DELETION_INTERVAL."""
+    global _next_deletion
+    if time.monotonic() >= _next_deletion:
+        _next_deletion = time.monotonic() + DELETION_INTERVAL
+        await database.call(model_calls.delete_old)
 
 
 @contextlib.contextmanager

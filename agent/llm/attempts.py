@@ -12,6 +12,7 @@ from agent.llm.fitting import Fitted, Prompt, fit
 from agent.llm.options import SMALLEST
 from agent.llm.tokens import estimate
 from agent.llm.windows import Window, room
+from agent.llm.writing import pack
 
 MAX_ATTEMPTS = 5
 MARGIN = 1.1  # how much longer a prompt may be than estimated
@@ -20,7 +21,7 @@ MARGIN = 1.1  # how much longer a prompt may be than estimated
 @dataclass(slots=True)
 class Attempts:
     """Of the prompt that was sent last, by verb: `left_out` is filled with what is not in it, `shown` with
-    its context; {} if the server cut the prompt.
+    its context; {} if the server cut the prompt; `packed` with its turns, if `keeps`.
     """
 
     prompt: Prompt
@@ -28,6 +29,8 @@ class Attempts:
     model: str
     left_out: dict[str, str]
     shown: dict[str, Mapping[str, Any]]
+    keeps: bool = False
+    packed: bytes | None = field(default=None, init=False)
     _sent: Fitted | None = field(default=None, init=False)
     _refusal: BudgetExceeded | None = field(default=None, init=False)  # of what was sent last
     _refusals: int = field(default=0, init=False)
@@ -41,7 +44,7 @@ class Attempts:
         """Returns the turns for the next attempt. Raises BudgetExceeded when they cannot be short enough."""
         size = self.window.size
         limit = None if size is None else int(room(size) / self.window.ratio)
-        fitted = await asyncio.to_thread(fit, self.prompt, limit)  # it would block the loop
+        fitted, self.packed = await asyncio.to_thread(self._fit, limit)  # it would block the loop
         if self._refusal and self._sent and fitted.tokens >= self._sent.tokens:
             self.window.guessed = None
             raise self._too_long(fitted) if self.window.known else self._refusal
@@ -51,6 +54,10 @@ class Attempts:
         self._tell(fitted)
         self.shown[self.prompt.verb] = fitted.context
         return fitted.turns
+
+    def _fit(self, limit: int | None) -> tuple[Fitted, bytes | None]:
+        fitted = fit(self.prompt, limit)
+        return fitted, pack(fitted.turns) if self.keeps else None
 
     def room(self, limit: int) -> int:
         """Returns how many tokens the answer may have: `limit`, or what the window has left."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
-from agent.llm.writing import Watch
+from agent.llm.writing import Watch, Writing
 
 # The limits of tasks in a context. A context at a limit may omit tasks of the board.
 OPEN_TASKS = 100
@@ -198,14 +198,22 @@ class StartOver:
 
 @dataclass(slots=True)
 class Usage:
-    """What a run has used of its model so far, in tokens and calls."""
+    """What a run has used of its model so far, in tokens and calls.
+
+    `unsaved`: the ended calls that the run's recorder has not saved yet, if they are kept.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
     calls: int = 0
+    unsaved: list[Writing] = field(default_factory=list)
 
     def as_json(self) -> dict[str, int]:
-        return asdict(self)
+        return {
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "calls": self.calls,
+        }
 
     def set(self, kept: Mapping[str, int]) -> None:
         """Sets the counts to `kept`, which `as_json` returned."""

@@ -28,6 +28,7 @@ from agent.llm.capabilities import JsonMode
 from agent.llm.connections import client_of
 from agent.llm.errors import RequestFailed, Server
 from agent.llm.fitting import Prompt, Turn
+from agent.llm.kept_calls import keep, kept
 from agent.llm.options import LIMIT
 from agent.llm.stream_form import StreamForm
 from agent.llm.streams import AnswerStream, BrokenStream, EventStream
@@ -74,7 +75,7 @@ class ModelClient:
 
     `timeout`: in seconds; `context`: the size of the window in the settings, in tokens, 0 if not set.
     `left_out`: what the last prompt of each verb does not contain, in words; `shown`: the context as that
-    prompt has it. `watch` is told of each call.
+    prompt has it. `watch` is told of each call; with `keeps`, `usage` gets each with its prompt.
     """
 
     server: Server
@@ -84,6 +85,7 @@ class ModelClient:
     left_out: dict[str, str] = field(default_factory=dict)
     shown: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     watch: Watch | None = None
+    keeps: bool = False
 
     async def structured(self, question: Question, validate: Validator[T]) -> T:
         """Returns the answer as `validate` converts it. All retries together take at most `timeout`."""
@@ -105,8 +107,9 @@ class ModelClient:
                     raise error
                 return
             try:
-                while (chunk := await answer.next()) is not None:
-                    yield chunk
+                with kept(self.usage, answer.writing):
+                    while (chunk := await answer.next()) is not None:
+                        yield chunk
                 return
             except BudgetExceeded as refusal:  # before the first text
                 attempts.refused(refusal)
@@ -157,7 +160,8 @@ class ModelClient:
 
     def _attempts(self, prompt: Prompt) -> Attempts:
         window = capabilities.of(self.server).window
-        return Attempts(prompt, window, self.server.model, self.left_out, self.shown)
+        model = self.server.model
+        return Attempts(prompt, window, model, self.left_out, self.shown, self.keeps)
 
     async def _fitting(self, attempts: Attempts, ask: Callable[[list[Turn]], Awaitable[T]]) -> T:
         """Asks with a prompt that fits, and with a shorter one if the server refuses its length."""
@@ -281,7 +285,8 @@ class ModelClient:
             writing = self._writing(attempts)
             whole = self._streamed(body, writing) if stream else self._plain(body)
             try:
-                return self._counted(await whole)
+                with kept(self.usage, writing):
+                    return self._counted(await whole, writing)
             except asyncio.CancelledError:
                 # The server worked on it: at least the prompt was used.
                 self.usage.calls += 1
@@ -325,11 +330,13 @@ class ModelClient:
 
     def _writing(self, attempts: Attempts) -> Writing:
         verb, tokens = attempts.prompt.verb, attempts.prompt_tokens
-        return Writing(verb, self.server.model, tokens, self.watch)
+        return Writing(verb, self.server.model, tokens, self.watch, attempts.packed)
 
-    def _counted(self, answer: dict[str, Any]) -> dict[str, Any]:
+    def _counted(self, answer: dict[str, Any], writing: Writing) -> dict[str, Any]:
         self.usage.calls += 1
-        responses.count(self.usage, answer.get("usage"))
+        if not writing.text:  # it was not streamed
+            writing.take(*responses.texts_of(answer))
+        writing.used = responses.count(self.usage, answer.get("usage"))
         return answer
 
     # -- streamed ----------------------------------------------------------------------------------
@@ -367,11 +374,9 @@ class ModelClient:
         async def ask(turns: list[Turn]) -> AnswerStream | dict[str, Any]:
             body = {"messages": turns, **form.fields, **self._limit(attempts)}
             writing = self._writing(attempts)
-            source: EventStream = await self._post(
-                body, cast_to=object, stream=True, stream_cls=EventStream
-            )
-            if (response := await streams.complete_response(source, self.server)) is not None:
-                return self._counted(response)
+            source = await self._begun(body, writing)
+            if not isinstance(source, EventStream):
+                return source
             self.usage.calls += 1
             left = retries.deadline - asyncio.get_running_loop().time()
             options = {"timeout": self.timeout, "left": left}
@@ -381,3 +386,19 @@ class ModelClient:
             )
 
         return await self._fitting(attempts, ask)
+
+    async def _begun(self, body: dict[str, Any], writing: Writing) -> EventStream | dict[str, Any]:
+        """Returns the stream, or the complete response of a server that does not stream."""
+        try:
+            source: EventStream = await self._post(
+                body, cast_to=object, stream=True, stream_cls=EventStream
+            )
+            response = await streams.complete_response(source, self.server)
+        except BaseException as error:
+            keep(self.usage, writing, error)
+            raise
+        if response is None:
+            return source
+        counted = self._counted(response, writing)
+        keep(self.usage, writing)
+        return counted

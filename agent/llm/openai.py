@@ -122,7 +122,11 @@ class OpenAIModel:
             settings.OPENAI_BASE_URL or OFFICIAL, settings.SAMURAI_MODEL, settings.OPENAI_API_KEY
         )
         self._client = ModelClient(
-            server, settings.SAMURAI_MODEL_TIMEOUT, settings.SAMURAI_MODEL_CONTEXT, self.usage
+            server,
+            settings.SAMURAI_MODEL_TIMEOUT,
+            settings.SAMURAI_MODEL_CONTEXT,
+            self.usage,
+            keeps=settings.SAMURAI_KEEP_PROMPTS_DAYS > 0,
         )
         self.left_out = self._client.left_out
         self.shown = self._client.shown

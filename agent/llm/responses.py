@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any
@@ -184,11 +185,27 @@ def declined(refusal: str, server: Server) -> ModelRefused:
     return ModelRefused(f"The model declined to answer: “{text}”")
 
 
-def count(usage: Usage, used: Any) -> None:
-    """Adds the token counts that a server reports; missing or invalid ones count as 0."""
-    if isinstance(used, Mapping):
-        usage.input_tokens += _tokens(used.get("prompt_tokens"))
-        usage.output_tokens += _tokens(used.get("completion_tokens"))
+def count(usage: Usage, used: Any) -> tuple[int, int]:
+    """Adds the token counts that a server reports, of the prompt and the answer, and returns them.
+
+    Missing or invalid ones count as 0.
+    """
+    if not isinstance(used, Mapping):
+        return 0, 0
+    counts = _tokens(used.get("prompt_tokens")), _tokens(used.get("completion_tokens"))
+    usage.input_tokens += counts[0]
+    usage.output_tokens += counts[1]
+    return counts
+
+
+def texts_of(body: Mapping[str, Any]) -> tuple[str, str]:
+    """Returns the text of a complete response and the reasoning beside it, whatever its end."""
+    message = first_choice(body).get("message")
+    if not isinstance(message, Mapping):
+        return "", ""
+    content = message.get("content")
+    text = json.dumps(content) if isinstance(content, dict) else text_of(content)
+    return text, "".join(reasoning_of(message))
 
 
 def prompt_tokens(body: Mapping[str, Any]) -> int:

@@ -142,11 +142,11 @@ class AnswerStream:
         *,
         timeout: float,
         left: float,
-        writing: Writing | None = None,
+        writing: Writing,
         prompt: int = 0,
     ) -> None:
         self._source, self._server, self._usage = source, server, usage
-        self._writing = writing
+        self.writing = writing
         self._timeout, self._left, self._prompt = timeout, left, prompt
         self._pieces = 0  # events with text or reasoning: each is about a token
         self._joiner, self._answer = SurrogateJoiner(), AnswerText()
@@ -179,7 +179,9 @@ class AnswerStream:
         used = self._last_usage
         if used is None and self._prompt and not self._over:  # it was cut
             used = {"prompt_tokens": self._prompt, "completion_tokens": self._pieces}
-        count(self._usage, used)
+        counted = count(self._usage, used)
+        if used is not None:  # `close` may be called again
+            self.writing.used = counted
         self.prompt_tokens = prompt_tokens({"usage": self._last_usage})
         self._last_usage = None
         await self._source.close()
@@ -244,8 +246,7 @@ class AnswerStream:
         text = self._joiner.feed(text_of(delta.get("content")))
         thoughts = "".join(reasoning_of(delta))
         reasons = bool(thoughts)
-        if self._writing is not None:
-            self._writing.take(text, thoughts)
+        self.writing.take(text, thoughts)
         self._reasoned = self._reasoned or reasons
         self._pieces += bool(text) or reasons
         self._add(self._answer.feed(text))

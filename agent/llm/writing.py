@@ -1,22 +1,39 @@
-"""What a model writes, while it writes: the text of one call so far, and the reasoning before it."""
+"""One call to a model: what was sent, and what the model writes, while it writes and afterwards."""
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from uuid import UUID, uuid4
 
-from agent.llm.reasoning import AnswerText
+from agent.llm.reasoning import AnswerText, Part
 
 
 class Writing:
     """The state of one call to a model. Nothing of it is validated.
 
-    `verb`: the method of the model; `prompt_tokens`: estimated. `started_at`, `thought_at` (the first
-    reasoning) and `wrote_at` (the first text): seconds since the epoch, None before it happens.
+    `verb`: the method of the model; `prompt_tokens`: estimated; `prompt`: what was sent, as `pack` returns
+    it, or None if nobody keeps it. `started_at`, `thought_at` (the first reasoning), `wrote_at` (the first
+    text) and `ended_at`: seconds since the epoch, None before it happens. `used`: the tokens that the
+    server counted, of the prompt and of the answer; `error`: why the call failed, in words.
     """
 
-    def __init__(self, verb: str, model: str, prompt_tokens: int, watch: Watch | None) -> None:
+    def __init__(
+        self,
+        verb: str,
+        model: str,
+        prompt_tokens: int,
+        watch: Watch | None,
+        prompt: bytes | None = None,
+    ) -> None:
         self.verb, self.model, self.prompt_tokens = verb, model, prompt_tokens
+        self.prompt = prompt
+        self.id: UUID = uuid4()
+        self.used = (0, 0)
+        self.error = ""
+        self.ended_at: float | None = None
         self.started_at = time.time()
         self.thought_at: float | None = None
         self.wrote_at: float | None = None
@@ -36,11 +53,17 @@ class Writing:
 
     def take(self, content: str, thoughts: str = "") -> None:
         """Adds a chunk. `content` may have reasoning in it, `thoughts` came beside it."""
-        if self._watch is None or not (content or thoughts):
-            return
-        inside = len(self._answer.thoughts)
-        parts = self._answer.feed(content)
-        self._think([thoughts, *self._answer.thoughts[inside:]])
+        if content or thoughts:
+            inside = len(self._answer.thoughts)
+            self._add(self._answer.feed(content), [thoughts, *self._answer.thoughts[inside:]])
+
+    def end(self) -> None:
+        """Ends the call. An unfinished mark at the end of its text is text."""
+        self.ended_at = time.time()
+        self._add(self._answer.rest(), [])
+
+    def _add(self, parts: Sequence[Part], thoughts: list[str]) -> None:
+        self._think(thoughts)
         for part in parts:
             if part.starts_over:
                 self._think(self._text)
@@ -58,6 +81,16 @@ class Writing:
     def _report(self) -> None:
         if self._watch is not None:
             self._watch(self)
+
+
+def pack(turns: Sequence[Mapping[str, str]]) -> bytes:
+    """Returns the turns of a prompt, each with `role` and `content`, as compressed JSON."""
+    return zlib.compress(json.dumps(turns, ensure_ascii=False).encode(errors="replace"), 1)
+
+
+def unpack(prompt: bytes) -> list[dict[str, str]]:
+    turns: list[dict[str, str]] = json.loads(zlib.decompress(prompt))
+    return turns
 
 
 # Called on the event loop whenever a call begins or goes on. It must not block.

@@ -4,7 +4,16 @@ from agent.models.accounts import ApiToken, Feedback
 from agent.models.board import Task
 from agent.models.memories import Memory, MemoryRevision, SearchEntry
 from agent.models.projects import Membership, Project
-from agent.models.runs import Approval, Draft, Event, PhaseResult, PlanRevision, PlanStep, Run
+from agent.models.runs import (
+    Approval,
+    Draft,
+    Event,
+    ModelCall,
+    PhaseResult,
+    PlanRevision,
+    PlanStep,
+    Run,
+)
 from agent.models.sessions import ApprovalMode, ChatSession, Message
 
 __all__ = [
@@ -19,6 +28,7 @@ __all__ = [
     "Memory",
     "MemoryRevision",
     "Message",
+    "ModelCall",
     "PhaseResult",
     "PlanRevision",
     "PlanStep",

@@ -246,6 +246,37 @@ class Approval(UUIDModel):
         return f"{self.status} for {self.run_id}"
 
 
+class ModelCall(UUIDModel):
+    """One request to a model's server: what was sent and what came back.
+
+    Kept for SAMURAI_KEEP_PROMPTS_DAYS. Nothing that a run does depends on it.
+    """
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="model_calls")
+    verb = models.CharField(max_length=20, help_text="analyze, plan, answer, consolidate.")
+    model = models.CharField(max_length=200)
+    prompt = models.BinaryField(help_text="The turns, as `agent.llm.writing.pack` returns them.")
+    text = models.TextField(blank=True)
+    thoughts = models.TextField(blank=True, help_text="The reasoning that the server sent.")
+    error = models.TextField(blank=True, help_text="Why the call failed; empty if it did not.")
+    input_tokens = models.PositiveIntegerField(
+        help_text="As the server counts them; 0 if it does not."
+    )
+    output_tokens = models.PositiveIntegerField()
+    started_at = models.DateTimeField()
+    first_ms = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Until the first word, of the text or the reasoning."
+    )
+    duration_ms = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["started_at", "id"]
+        indexes = [models.Index(fields=["started_at"], name="model_call_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.verb} of {self.run_id}"
+
+
 class Draft(models.Model):
     """What the model writes for a run now, before it is validated: state that is overwritten, no event.
 

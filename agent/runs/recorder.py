@@ -6,6 +6,7 @@ Every method that writes may raise `Fenced`: the run was taken away, so stop exe
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -20,9 +21,10 @@ from agent.event_log.log import Done, Fence
 from agent.event_log.phases import PART, STARTED, Phase, is_part
 from agent.event_log.texts import DOING
 from agent.llm.base import Usage
+from agent.llm.writing import Writing
 from agent.models import PhaseResult
 from agent.plans.estimates import History, RemainingTime
-from agent.runs import ending
+from agent.runs import ending, model_calls
 from agent.runs.claiming import Claimed
 from agent.support import raw_sql
 
@@ -72,6 +74,7 @@ class _Written:
     ended: dict[Phase, PhaseResult] = field(default_factory=dict)
     changed: set[tuple[str, UUID]] = field(default_factory=set)
     usage: Mapping[str, int] | None = None
+    calls: list[Writing] = field(default_factory=list)
 
 
 def _read_error(future: asyncio.Future[Any]) -> None:
@@ -174,6 +177,9 @@ class Recorder:
         self.open.update(written.begun)
         self.changed |= written.changed
         self._saved_usage = written.usage or self._saved_usage
+        for call in written.calls:
+            with contextlib.suppress(ValueError):  # a commit at the same time had it too
+                self.usage.unsaved.remove(call)
 
     async def progress(
         self,
@@ -297,6 +303,7 @@ class Recorder:
         """Saves the usage so far and other `fields` of the run, inside an effect, and resets the claims:
         the run makes progress.
         """
+        self._save_calls()
         used = self.usage.as_json()
         if used != (self._written.usage or self._saved_usage):
             self._written.usage = used
@@ -305,6 +312,11 @@ class Recorder:
             for name, value in fields.items():
                 setattr(self.run, name, value)
             raw_sql.save(self.run, *fields)
+
+    def _save_calls(self) -> None:
+        new = [call for call in self.usage.unsaved if call not in self._written.calls]
+        model_calls.save(self.run.pk, new)
+        self._written.calls += new
 
     def _finished_event(self, row: PhaseResult, finished: Finished) -> events.Event:
         phase = Phase(row.phase)

@@ -23,7 +23,7 @@ from agent.models import (
     PlanStep,
     Run,
 )
-from tests.support.admin_site import write_log
+from tests.support.admin_site import make_call, write_log
 
 
 @pytest.fixture
@@ -55,6 +55,7 @@ def rows(session: ChatSession, alice: User, bob: User, boss: User) -> ChatSessio
     PhaseResult.objects.create(
         run=run, phase="analyzing", result={"intent": "command"}, started_at=now, duration_ms=1500
     )
+    make_call(run)
     plan = PlanRevision.objects.create(run=run, revision=1, summary="Plan the slots", digest="d")
     PlanStep.objects.create(
         plan=plan,

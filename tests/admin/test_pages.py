@@ -15,6 +15,7 @@ from agent.models import (
     ChatSession,
     Event,
     Message,
+    ModelCall,
     PlanStep,
     Run,
 )
@@ -159,6 +160,10 @@ def test_what_a_model_wrote_is_never_markup(rows: ChatSession, client: Client) -
     step = PlanStep.objects.get()
     text = text_of(client, page(PlanStep, "change", step.pk))
     assert "Calendar &lt;b&gt;" in text
+    assert "<b>" not in text
+    call = ModelCall.objects.get()
+    text = text_of(client, page(ModelCall, "change", call.pk))
+    assert "Make &lt;b&gt;a plan" in text
     assert "<b>" not in text
 
 

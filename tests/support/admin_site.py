@@ -20,6 +20,7 @@ from django.utils import timezone
 from agent.accounts.tokens import create_token
 from agent.board import tasks
 from agent.event_log import events
+from agent.llm.writing import pack
 from agent.memory import memories
 from agent.models import (
     ApiToken,
@@ -32,6 +33,7 @@ from agent.models import (
     Memory,
     MemoryRevision,
     Message,
+    ModelCall,
     PhaseResult,
     PlanRevision,
     PlanStep,
@@ -46,7 +48,7 @@ MODELS = sorted(
     {*apps.get_app_config("agent").get_models()} - {Draft}, key=lambda model: model.__name__
 )
 # Written in runs, and never by hand.
-FACTS = [Approval, Event, Feedback, MemoryRevision, Message, PhaseResult]
+FACTS = [Approval, Event, Feedback, MemoryRevision, Message, ModelCall, PhaseResult]
 FACTS += [PlanRevision, PlanStep, Run, SearchEntry]
 # What a person finds a row of each model by.
 WORDS: dict[type[Model], str] = {
@@ -59,6 +61,7 @@ WORDS: dict[type[Model], str] = {
     Memory: "postgresql",
     MemoryRevision: "postgresql",
     Message: "publish free",
+    ModelCall: "small-model",
     PhaseResult: "analyzing",
     PlanRevision: "slots",
     PlanStep: "create_task",
@@ -117,6 +120,20 @@ def act(client: Client, model: type[Model], action: str, *rows: Model) -> str:
     return client.post(page(model, "changelist"), chosen, follow=True).content.decode()
 
 
+def make_call(run: Run) -> ModelCall:
+    return ModelCall.objects.create(
+        run=run,
+        verb="plan",
+        model="small-model",
+        prompt=pack([{"role": "user", "content": "Make <b>a plan</b>"}]),
+        text="A plan",
+        input_tokens=1200,
+        output_tokens=34,
+        started_at=timezone.now(),
+        duration_ms=900,
+    )
+
+
 def add_rows(session: ChatSession) -> None:
     """Doubles everything, under other parents."""
     for number in range(3):
@@ -126,6 +143,7 @@ def add_rows(session: ChatSession) -> None:
         message = Message.objects.create(session=again, role="user", author=other, content="Hi")
         run = Run.objects.create(session=again, number=1, message=message, created_by=other)
         PhaseResult.objects.create(run=run, phase="start", started_at=timezone.now(), duration_ms=1)
+        make_call(run)
         plan = PlanRevision.objects.create(run=run, revision=1, digest="d")
         PlanStep.objects.create(plan=plan, key="s1", position=1, type="answer")
         Approval.objects.create(run=run, plan=plan, decided_by=other)

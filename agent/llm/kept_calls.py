@@ -1,0 +1,42 @@
+"""Ends calls to a model and keeps them until the run's recorder saves them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from agent.exceptions import AgentError
+from agent.llm.base import Usage
+from agent.llm.errors import RequestFailed
+from agent.llm.writing import Writing
+
+
+@contextmanager
+def kept(usage: Usage, call: Writing) -> Iterator[None]:
+    """Ends and keeps the call after the block, with the error that the block raised."""
+    try:
+        yield
+    except BaseException as error:
+        keep(usage, call, error)
+        raise
+    keep(usage, call)
+
+
+def keep(usage: Usage, call: Writing, failure: BaseException | None = None) -> None:
+    """Ends the call, and adds it to `usage.unsaved` if its prompt is kept."""
+    call.error = _words(failure) if failure else ""
+    call.end()
+    if call.prompt is not None:
+        usage.unsaved.append(call)
+
+
+def _words(error: BaseException) -> str:
+    """Returns why a call ended early, for people."""
+    if isinstance(error, RequestFailed):
+        return str(error.error)
+    if isinstance(error, AgentError):
+        return str(error)
+    if isinstance(error, asyncio.CancelledError | GeneratorExit):
+        return "The call was cancelled."
+    return f"The call failed with {type(error).__name__}."
