@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern] = [
     path("sessions/<uuid:session_id>/undo/", views.undo, name="undo"),
     path("sessions/<uuid:session_id>/retry/", views.retry, name="retry"),
     path("sessions/<uuid:session_id>/regenerate/", views.regenerate, name="regenerate"),
+    path("runs/<uuid:run_id>/", views.run_page, name="run"),
     path("accounts/sign-in/", SignInView.as_view(), name="sign-in"),
     path("accounts/sign-out/", LogoutView.as_view(), name="sign-out"),
     path("sign-in/<str:token>/", sign_in_by_link, name="sign-in-link"),

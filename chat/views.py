@@ -32,6 +32,7 @@ from agent.models.projects import Role
 from agent.runs import rerun
 from agent.runs.runs import MAX_CONTENT
 from chat import access, feedback, labels, panels, transcript_pages
+from chat import run_page as run_data
 from chat.forms import ProjectForm
 from chat.frames import MAX_REASON
 from chat.slash_commands import COMMANDS
@@ -149,6 +150,7 @@ def _page(session: ChatSession, transcript: Transcript, user: User) -> dict[str,
         "project_id": str(session.project_id),
         "entries": reverse("entries", args=[session.pk]),
         "where": reverse("where", args=[session.pk, "x"])[: -len("x/")],
+        "run_pages": reverse("run", args=[UUID(int=0)])[: -len(f"{UUID(int=0)}/")],
         "board": reverse("board", args=[session.project_id]),
         "last_seq": transcript.last_seq,
         "now": now(),
@@ -220,6 +222,26 @@ def board(request: HttpRequest, project_id: UUID) -> HttpResponse:
     project = access.get_project(_user(request), project_id)
     whole = request.GET.get("all") == "1"
     return render(request, "chat/_panels.html", {"panels": panels.load(project, whole=whole)})
+
+
+@login_required
+@require_GET
+@never_cache
+def run_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """Shows where the time of a run went, and to who may read them the calls to its model."""
+    user = _user(request)
+    run = access.get_run(user, run_id)
+    may_read = run_data.may_read_calls(user, run)
+    context = {
+        "run": run,
+        "session": run.session,
+        "line": run_data.line(run),
+        "timeline": run_data.timeline(run),
+        "may_read": may_read,
+        "calls": run_data.calls(run) if may_read else [],
+        "days": settings.SAMURAI_KEEP_PROMPTS_DAYS,
+    }
+    return render(request, "chat/run.html", context)
 
 
 # -- actions ---------------------------------------------------------------------------------------

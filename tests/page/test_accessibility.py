@@ -163,6 +163,13 @@ def test_a_run_while_it_works_and_a_failed_one_break_no_rule(
     visit.say("Tell me")
     visit.wait_for("failed")
     check(page, "failed")
+    page.locator('[data-slot="run-details"] > summary').click()
+    page.get_by_role("link", name="Details of this run").click()
+    for fold in page.locator("details").all():
+        fold.evaluate("(one) => one.open = true")
+    assert "connection was lost" in page.locator(".call .bad").inner_text()
+    assert page.get_by_label("message", exact=True).last.inner_text() == "Tell me"
+    check(page, "page of the run")
     visit.context.close()
 
 

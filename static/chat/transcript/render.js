@@ -71,6 +71,7 @@ function newRun(run) {
   node.dataset.run = run.run;
   node.id = `run-${run.run}`;
   setAttribute(slot(node, "run-link"), "href", `#run-${run.run}`);
+  setAttribute(slot(node, "run-page"), "href", `${page.run_pages}${run.run}/`);
   for (const button of ["run-undo", "run-retry", "run-regenerate"]) {
     setAttribute(findSlot(node, button), "value", run.run);
   }

@@ -131,6 +131,7 @@
  * @property {string} socket
  * @property {string} entries
  * @property {string} where
+ * @property {string} run_pages
  * @property {string} board
  * @property {number} last_seq
  * @property {string} now
