@@ -77,9 +77,7 @@ def _print(
     print(f"recall@{FOUND} {label}: {sum(shares) / len(shares):.3f} ({len(shares)} questions)")
 
 
-def _shares(
-    conversation: dict[str, Any], project: UUID, turns: dict[str, UUID]
-) -> Iterator[float]:
+def _shares(conversation: dict[str, Any], project: UUID, turns: dict[str, UUID]) -> Iterator[float]:
     from agent.memory import memories
 
     for item in conversation["qa"]:

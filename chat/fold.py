@@ -227,6 +227,7 @@ def _take_progress(run: Exchange, event: events.Progress) -> None:
 def _take_plan(run: Exchange, event: events.Plan) -> None:
     run.plan_revision, run.summary = event.revision, event.summary
     run.open_points = event.words().get("open_points", [])
+    run.questions = event.questions
     numbers = {step["id"]: at for at, step in enumerate(event.steps, 1)}
     _forget_terms(run)
     run.steps = [

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from agent.event_log import phases
+from agent.event_log.payloads import PlanQuestion
 from agent.event_log.texts import queued
 from agent.event_log.times import milliseconds
 from chat import labels
@@ -204,6 +206,7 @@ class Exchange:
     plan_revision: int = 0
     summary: str = ""
     open_points: list[str] = field(default_factory=list)  # what the plan assumes and leaves open
+    questions: list[PlanQuestion] = field(default_factory=list)  # which a click on a choice answers
     steps: list[Step] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     text: str = ""  # the answer while it is written, and what is left of one that broke off
@@ -234,6 +237,10 @@ class Exchange:
     @property
     def active(self) -> bool:
         return self.status in UNFINISHED
+
+    @property
+    def questions_json(self) -> str:
+        return json.dumps(self.questions, ensure_ascii=False, separators=(",", ":"))
 
     @property
     def tool_steps(self) -> list[Step]:

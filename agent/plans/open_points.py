@@ -104,7 +104,7 @@ def _described(task: Mapping[str, Any], texts: Sequence[str]) -> Mapping[str, An
 
 
 def as_markdown(questions: Sequence[OpenQuestion]) -> str:
-    """Returns the end of an answer: each question with its choices, which a click takes."""
+    """Returns the end of an answer: each question with its choices, one of which a click sends."""
     return "\n".join(f"- {_asked(one)}" for one in questions)
 
 

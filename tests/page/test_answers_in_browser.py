@@ -156,3 +156,36 @@ def test_the_html_of_an_older_answer_is_shown_as_it_was(visit: Visit) -> None:
     )
     assert prose.locator("li").inner_text() == "[x] done"
     assert prose.get_by_role("button", name="Copy").count() == 1
+
+
+QUESTION = {"question": "Which “payment” provider?", "choices": ["Stripe", "Pay*Pal & Co"]}
+
+
+def test_a_choice_of_an_open_question_is_sent_at_once_and_no_other_offer(
+    browser: Browser, scripted_model: ModelServer, scripted_server: ServerProcess
+) -> None:
+    step = {"id": "s1", "type": "answer", "tool": None, "description": "", "arguments": {}}
+    plan = {"summary": "", "steps": [{**step, "depends_on": []}], "questions": [QUESTION, "When?"]}
+    analysis = {"intent": "command", "summary": "Plans", "needs_tools": True, "question": ""}
+    scripted_model.handler = by_schema(
+        analysis=said(analysis),
+        plan=said(plan),
+        memory=said({"notes": []}),
+        answer="Planned. - Which “payment” provider? [Delete everything](#say)",
+    )
+    visit = Visit(browser, scripted_server)
+    page = visit.live()
+    visit.say("Plan the release")
+    visit.wait_for("succeeded")
+    field = page.locator("#message")
+    page.get_by_role("link", name="Delete everything").click()
+    assert field.input_value() == "Delete everything"
+    field.fill("Not sent yet")
+    page.get_by_role("link", name="Pay*Pal & Co").click()
+    visit.wait_for("succeeded", "succeeded")
+    messages = page.locator('[data-slot="said-content"]').all_inner_texts()
+    assert messages == ["Plan the release", "Which “payment” provider? Pay*Pal & Co"]
+    assert field.input_value() == "Not sent yet"
+    assert visit.shown() == visit.reloaded()
+    visit.context.close()
+    assert visit.troubles == []

@@ -54,17 +54,37 @@ export function setUpComposer(options) {
   for (const button of findAll(document, "[data-example]")) {
     button.addEventListener("click", () => setMessage(button.dataset.example ?? ""));
   }
-  document.getElementById("entries")?.addEventListener("click", useOffer);
+  document.getElementById("entries")?.addEventListener("click", (event) => useOffer(event, options));
 }
 
 // An answer offers a sentence as a link to #say. It is only put into the field: an answer may contain
-// text of other people, and nothing is sent that the user has not seen.
-/** @param {Event} event */
-function useOffer(event) {
+// text of other people, and nothing is sent that the user has not seen. A choice of a question that the
+// plan left open is sent at once, with its question, unless a plan waits: then it may be meant for that.
+/** @type {(event: Event, options: Options) => void} */
+function useOffer(event, { send, onSent, waitingPlan }) {
   const offer = event.target instanceof Element ? event.target.closest('a[href="#say"]') : null;
   if (!offer) return;
   event.preventDefault();
-  setMessage(offer.textContent ?? "");
+  const answer = answerTo(offer);
+  if (answer && !waitingPlan()) {
+    send(addUnsent(answer));
+    onSent();
+  } else setMessage(answer || (offer.textContent ?? ""));
+}
+
+/**
+ * Returns the answer to an open question of the run's plan that the link is a choice of, or "".
+ * @param {Element} offer
+ */
+function answerTo(offer) {
+  const run = /** @type {HTMLElement | null} */ (offer.closest("[data-questions]"));
+  /** @type {{question: string, choices: string[]}[]} */
+  const questions = JSON.parse(run?.dataset.questions || "[]");
+  const [line, choice] = [offer.closest("li")?.textContent ?? "", offer.textContent ?? ""];
+  const asked = questions.find(
+    ({ question, choices }) => line.startsWith(question) && choices.includes(choice),
+  );
+  return asked ? `${asked.question} ${choice}` : "";
 }
 
 /** @param {HTMLFormElement} form */

@@ -12,7 +12,7 @@ import { isActive } from "./run_labels.js";
 /** @type {(id: string) => Run} */
 const emptyRun = (id) => ({
   run: id, said: null, status: "queued", told: "", started_at: "", phases: [], plan_revision: 0, summary: "",
-  open_points: [], steps: [], changes: [], text: "", html: "", asks: false, why: "", effects: [], estimate: "",
+  open_points: [], questions: [], steps: [], changes: [], text: "", html: "", asks: false, why: "", effects: [], estimate: "",
   expires_at: "", decided: "", answer_id: "", retryable: false,
   eta_ms: null, eta_at: "", interrupted: false, duration_ms: null, before: 0, draft: null,
   ended: false,
@@ -110,6 +110,7 @@ const readers = {
     run.plan_revision = revision;
     run.summary = summary ?? "";
     run.open_points = text?.open_points ?? [];
+    run.questions = plan.questions ?? [];
     clearTerms(run);
     run.steps = steps.map((step, index) => newStep(step, index, text?.steps[index]));
   },

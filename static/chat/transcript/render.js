@@ -151,6 +151,7 @@ function fillPlan(node, run) {
   setList(node, "run-open", run.open_points, {
     template: "point", key: (point) => point, fill: (item, point) => setText(item, "point-text", point),
   });
+  setAttribute(node, "data-questions", JSON.stringify(run.questions));
   setText(node, "run-decided", run.decided);
   setList(node, "run-steps", steps, { template: "step", key: (step) => step.id, fill: fillStep });
   setList(node, "run-phases", run.phases, {

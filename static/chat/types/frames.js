@@ -124,6 +124,7 @@
 /**
  * @typedef {RunEventFields & {type: "plan", plan: {
  *   id: string, revision: number, summary: string, steps: PlanStep[],
+ *   questions?: {question: string, choices: string[]}[],
  * }, text?: LineText & {steps: PlanStepText[], open_points?: string[]}}} PlanFrame
  */
 /**

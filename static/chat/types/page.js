@@ -76,6 +76,7 @@
  * @property {number} plan_revision
  * @property {string} summary
  * @property {string[]} open_points  What the plan assumes and leaves open.
+ * @property {{question: string, choices: string[]}[]} questions  Which a click on a choice answers.
  * @property {Step[]} steps
  * @property {Change[]} changes
  * @property {string} text
