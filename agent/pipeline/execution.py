@@ -40,6 +40,9 @@ logger = logging.getLogger(__name__)
 # Seconds before the first retry of a tool, doubled for each further one, and their limit.
 PAUSE, MAX_PAUSE = 0.5, 30.0
 
+# Of a tool that is not idempotent and was called before the run's process ended.
+_UNKNOWN = "{} was interrupted, and it is not known whether it took effect. It is not called again."
+
 Status = PlanStep.Status
 
 
@@ -137,9 +140,12 @@ class Execution:
         return None
 
     async def _execute(self, step: PlanStep) -> None:
+        tool, was_running = registry.get(step.tool), step.status == Status.RUNNING
         if step.key not in self._begun:
             await self.recorder.append(effect=lambda: Done(None, self._start(step)))
-        tool = registry.get(step.tool)
+            if was_running and tool is not None and not tool.idempotent:
+                await self._record_failure(step, _UNKNOWN.format(tool.name))
+                return
         try:
             if tool is None:
                 raise ToolFailed(f"The tool {step.tool!r} no longer exists.")

@@ -61,7 +61,7 @@ class ListChanges(Arguments):
     limit: Annotated[int, Field(ge=1, le=100)] = 50
 
 
-@tool(reads=True)
+@tool("reads")
 def list_changes(call: ToolCall, arguments: ListChanges) -> ChangesFound:
     """Lists the tasks and memories that were created, changed or deleted since a time or since the
     last message, whoever did it, latest change first. Changes nothing."""

@@ -55,7 +55,7 @@ class SearchMessages(Arguments):
     limit: int = Field(default=10, ge=1, le=50)
 
 
-@tool(reads=True)
+@tool("reads")
 def search_messages(call: ToolCall, arguments: SearchMessages) -> MessagesFound:
     """Finds messages and answers of all sessions of the project by words: those with the most words
     first, then the newest. Searches the latest 200 messages of the latest 20 sessions. Changes nothing."""
@@ -137,7 +137,7 @@ class GetHistory(Arguments):
         return self
 
 
-@tool(reads=True)
+@tool("reads")
 def get_history(call: ToolCall, arguments: GetHistory) -> History:
     """Reads how one task or one memory was changed, by whom and when. Of a task: the changes that
     sessions of the project recorded lately. Changes nothing."""

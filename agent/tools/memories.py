@@ -67,7 +67,7 @@ class CreateMemory(Arguments):
     category: Category = ""
 
 
-@tool(alters=1)
+@tool("writes", alters=1)
 def create_memory(call: ToolCall, arguments: CreateMemory) -> MemoryMade:
     """Remembers a decision, a preference, a fact, a spec or a note about the project.
 
@@ -106,7 +106,7 @@ class UpdateMemory(Arguments):
         return self
 
 
-@tool(alters=1)
+@tool("writes", alters=1)
 def update_memory(call: ToolCall, arguments: UpdateMemory) -> MemoryMade:
     """Changes the given fields of a memory. The former text is kept as a revision."""
     memory, edits = memories.find_memory(call.project_id, arguments.memory), arguments.edits
@@ -131,7 +131,7 @@ class SearchMemories(Arguments):
     limit: int = Field(default=10, ge=1, le=50)
 
 
-@tool(reads=True)
+@tool("reads")
 def search_memories(call: ToolCall, arguments: SearchMemories) -> MemoriesFound:
     """Finds memories of the project by words and kind. Changes nothing."""
     matches, total = _matching(call.project_id, arguments)
@@ -143,7 +143,7 @@ class DeleteMemory(Arguments):
     memory: MemoryRef
 
 
-@tool(destructive=True)
+@tool("deletes")
 def delete_memory(call: ToolCall, arguments: DeleteMemory) -> MemoryMade:
     """Deletes one memory. A person can undo it."""
     memory, change = memories.forget(

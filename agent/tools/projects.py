@@ -46,7 +46,7 @@ class NoArguments(Arguments):
     pass
 
 
-@tool(reads=True)
+@tool("reads")
 def get_project(call: ToolCall, arguments: NoArguments) -> ProjectRead:
     """Reads the project: its name, its whole description, its owner. Changes nothing."""
     project = Project.objects.select_related("owner").get(pk=call.project_id)
@@ -78,7 +78,7 @@ class UpdateProject(Arguments):
         return self
 
 
-@tool(alters=1)
+@tool("writes", alters=1)
 def update_project(call: ToolCall, arguments: UpdateProject) -> ProjectMade:
     """Changes the name of this project or its description, which every message is planned with. Only
     its owner may."""
@@ -101,7 +101,7 @@ class CreateProject(Arguments):
     description: Brief = ""
 
 
-@tool(outgoing=True)
+@tool("outgoing")
 def create_project(call: ToolCall, arguments: CreateProject) -> ProjectMade:
     """Creates another, empty project, which belongs to the person. Only if the message asks for one."""
     project = Project.objects.create(
@@ -118,7 +118,7 @@ class RenameSession(Arguments):
     title: Name
 
 
-@tool(alters=1)
+@tool("writes", alters=1)
 def rename_session(call: ToolCall, arguments: RenameSession) -> SessionRenamed:
     """Gives this session, the conversation, another title."""
     change = projects.rename_session(session_id=call.session_id, title=arguments.title)

@@ -53,7 +53,7 @@ class GetTasks(Arguments):
     tasks: Annotated[list[TaskRef], Field(min_length=1, max_length=MAX_AT_ONCE)]
 
 
-@tool(reads=True)
+@tool("reads")
 def get_tasks(call: ToolCall, arguments: GetTasks) -> TasksInFull:
     """Reads tasks in full: whole description, parent, subtasks, dependencies, dates. Changes nothing."""
     rows = board.find_tasks(call.project_id, arguments.tasks)
@@ -106,7 +106,7 @@ class GetMemories(Arguments):
     memories: Annotated[list[MemoryRef], Field(min_length=1, max_length=MAX_AT_ONCE)]
 
 
-@tool(reads=True)
+@tool("reads")
 def get_memories(call: ToolCall, arguments: GetMemories) -> MemoriesInFull:
     """Reads memories in full: whole content, category, source, dates. Changes nothing."""
     found = [memories.find_memory(call.project_id, one) for one in arguments.memories]

@@ -5,34 +5,40 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from agent.change import Change
 from agent.llm.base import ToolSpec
 from agent.plan import path_text, placeholders, replace
 from agent.support.invalid import message
-from agent.tools import schemas
+from agent.tools import schemas, signatures
+from agent.tools.signatures import Arguments, Function, Result
 
 if TYPE_CHECKING:
     from agent.models import Run
 
+__all__ = [
+    "Arguments",
+    "EffectKind",
+    "Result",
+    "Tool",
+    "ToolCall",
+    "tool",
+]  # for other packages too
 
-class Arguments(BaseModel):
-    """A tool's arguments. Types are strict and unknown fields are errors. The model reads the
-    descriptions of the fields.
-    """
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_enum_values=True)
+class EffectKind(StrEnum):
+    """What the calls of a tool do, in one word. The approval policy and the page show and use it."""
 
-
-class Result(BaseModel):
-    """What a tool returns. Placeholders in later steps may refer to its fields."""
-
-    model_config = ConfigDict(extra="forbid")
+    READS = "reads"  # changes nothing; a plain function may also be called before the plan
+    WRITES = "writes"  # creates and changes objects of the project
+    DELETES = "deletes"  # deletes objects of the project
+    OUTGOING = "outgoing"  # acts outside the project's database, where nothing can be undone
 
 
 async def ignore_progress(message: str, details: str = "") -> None:
@@ -66,7 +72,7 @@ class ToolCall:
         )
 
 
-Function = Callable[[ToolCall, Any], Any]
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +83,39 @@ class Tool:
     step as succeeded, so that its effect happens exactly once. The dry run also calls it and rolls its
     effect back.
 
-    An `async` function calls other systems. It may be called again after a crash, with the same
-    `ToolCall.key`.
+    An `async` function calls other systems. If it is `idempotent`, it may be called again after a crash,
+    with the same `ToolCall.key`; otherwise its step fails then.
     """
 
     name: str
     description: str
     function: Function
     arguments: type[Arguments]
-    result: type[Result]
-    destructive: bool  # deletes objects
-    outgoing: bool  # acts outside the project's database, where nothing can be undone
+    result: type[BaseModel]
+    effect: EffectKind
     alters: int | None  # how many existing objects one call changes at most; None: any number
-    reads: bool  # only reads the project's database: may be called before the plan
     retries: int  # further attempts of an `async` tool after a timeout or an unexpected error
     timeout: float  # seconds per attempt
+    idempotent: bool  # two calls with the same `ToolCall.key` act once
+    package: str  # the top package of the function's module
+
+    @property
+    def reads(self) -> bool:
+        return self.effect is EffectKind.READS
+
+    @property
+    def destructive(self) -> bool:
+        return self.effect is EffectKind.DELETES
+
+    @property
+    def outgoing(self) -> bool:
+        return self.effect is EffectKind.OUTGOING
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the description."""
+        text = " ".join(self.description.split("\n\n")[0].split())
+        return text.partition(". ")[0].rstrip(".") + "."
 
     @property
     def is_async(self) -> bool:
@@ -136,53 +160,71 @@ def _spec(tool: Tool) -> ToolSpec:
 _tools: dict[str, Tool] = {}
 
 
-def tool(**flags: Any) -> Callable[[Function], Function]:
-    """Registers the decorated `function(call, arguments) -> Result` as a tool under its name.
+def tool(effect: str, **options: Any) -> Callable[[F], F]:
+    """Registers the decorated function as a tool under its name. The model reads its docstring.
 
-    The model reads its docstring. `flags`: the keyword arguments of `make`.
+    Its first parameter is the `ToolCall`; what the others mean says `signatures.read`. `effect`: an
+    `EffectKind`; `options`: the keyword arguments of `make`. Raises ValueError that names the function
+    and what is wrong with it.
     """
 
-    def register(function: Function) -> Function:
-        add(make(function, **flags))
+    def register(function: F) -> F:
+        add(make(function, effect, **options))
         return function
 
     return register
 
 
 def make(
-    function: Function,
+    function: Callable[..., Any],
+    effect: str,
     *,
-    destructive: bool = False,
-    outgoing: bool = False,
     alters: int | None = None,
-    reads: bool = False,
     retries: int = 0,
     timeout: float = 60.0,
+    idempotent: bool = True,
 ) -> Tool:
-    hints = get_type_hints(function)
-    if retries and not inspect.iscoroutinefunction(function):
-        raise ValueError(
-            f"{function.__name__} has retries but is not async: only async tools retry"
-        )
-    arguments, result = hints[list(inspect.signature(function).parameters)[1]], hints["return"]
+    try:
+        is_async = inspect.iscoroutinefunction(function)
+        _check_options(function, effect, is_async, retries, idempotent)
+        called, arguments, result = signatures.read(function)
+    except ValueError as error:
+        raise ValueError(f"{function.__module__}.{function.__name__}: {error}") from None
+    kind = EffectKind(effect)
     return Tool(
         name=function.__name__,
         description=inspect.cleandoc(function.__doc__ or ""),
-        function=function,
+        function=called,
         arguments=arguments,
         result=result,
-        destructive=destructive,
-        outgoing=outgoing,
-        alters=0 if reads else None if alters is True else alters,
-        reads=reads,
+        effect=kind,
+        alters=0 if kind is EffectKind.READS else alters,
         retries=retries,
         timeout=timeout,
+        idempotent=idempotent,
+        package=function.__module__.partition(".")[0],
     )
 
 
+def _check_options(
+    function: Callable[..., Any], effect: str, is_async: bool, retries: int, idempotent: bool
+) -> None:
+    if not (function.__doc__ or "").strip():
+        raise ValueError("it has no docstring, which the model reads")
+    if effect not in tuple(EffectKind):
+        raise ValueError(f"its effect is {effect!r}, not one of {', '.join(EffectKind)}")
+    if not is_async and (retries or not idempotent):
+        raise ValueError("only an async function may have retries or be not idempotent")
+    if retries and not idempotent:
+        raise ValueError("a tool that is not idempotent can't have retries")
+
+
 def add(tool: Tool) -> None:
-    if tool.name in _tools:
-        raise ValueError(f"a tool named {tool.name!r} is already registered")
+    if (other := _tools.get(tool.name)) is not None:
+        raise ValueError(
+            f"{tool.function.__module__}.{tool.name}: the name {tool.name!r} is taken by a tool of "
+            f"{other.function.__module__}"
+        )
     _tools[tool.name] = tool
 
 

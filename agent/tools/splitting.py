@@ -40,7 +40,7 @@ class SplitTask(Arguments):
         return self
 
 
-@tool()
+@tool("writes")
 def split_task(call: ToolCall, arguments: SplitTask) -> TasksMade:
     """Splits a task into parts that take its place. The task becomes the first part and keeps its
     subtasks; the other parts get its parent. What the task depends on, the parts depend on; what

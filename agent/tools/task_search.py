@@ -52,7 +52,7 @@ class SearchTasks(Arguments):
     limit: int = Field(default=20, ge=1, le=100)
 
 
-@tool(reads=True)
+@tool("reads")
 def search_tasks(call: ToolCall, arguments: SearchTasks) -> TasksFound:
     """Finds tasks by words of their title and description, and by the other arguments. Changes nothing.
 

@@ -33,7 +33,7 @@ class EditTasks(Arguments):
     tasks: list[TaskText] = Field(min_length=1, max_length=100)
 
 
-@tool()
+@tool("writes")
 def edit_tasks(call: ToolCall, arguments: EditTasks) -> TasksChanged:
     """Changes the descriptions of several tasks, of each in its own way. `edits` change a
     description in places; `description` replaces all of it."""

@@ -77,7 +77,7 @@ class CreateTask(Specified, Placed):
     depends_on: Dependencies = []
 
 
-@tool(alters=False)
+@tool("writes", alters=0)
 def create_task(call: ToolCall, arguments: CreateTask) -> TaskMade:
     """Creates one task at the end of the project's board, or at the given place. For several tasks
     use create_tasks."""
@@ -116,7 +116,7 @@ class CreateTasks(Placed):
         return self
 
 
-@tool(alters=False)
+@tool("writes", alters=0)
 def create_tasks(call: ToolCall, arguments: CreateTasks) -> TasksMade:
     """Creates several tasks in the given order, with the dependencies between them, at the end of the
     board or at the given place."""
@@ -158,7 +158,7 @@ class UpdateTask(Specified):
         return self if self.edits else with_a_change(self, "task", "edits")
 
 
-@tool(alters=1)
+@tool("writes", alters=1)
 def update_task(call: ToolCall, arguments: UpdateTask) -> TaskMade:
     """Changes the given fields of a task: title, description, priority, due date, estimate, assignee,
     labels, acceptance criteria, parent, dependencies.
@@ -189,7 +189,7 @@ class TickCriterion(Arguments):
     done: bool = True
 
 
-@tool(alters=1)
+@tool("writes", alters=1)
 def tick_criterion(call: ToolCall, arguments: TickCriterion) -> TaskMade:
     """Ticks one acceptance criterion of a task as met, or removes its tick with done false."""
     task, change = board.tick(
@@ -207,7 +207,7 @@ class ChangeTaskStatus(Arguments):
     )
 
 
-@tool(alters=1)
+@tool("writes", alters=1)
 def change_task_status(call: ToolCall, arguments: ChangeTaskStatus) -> TaskStatus:
     """Sets the status of a task: pending, in_progress, completed, blocked or cancelled."""
     task, change = board.update_task(task=_task(call, arguments.task), status=arguments.status)
@@ -229,7 +229,7 @@ class ChangeTasksStatus(Arguments):
     status: Status
 
 
-@tool()
+@tool("writes")
 def change_tasks_status(call: ToolCall, arguments: ChangeTasksStatus) -> TasksChanged:
     """Sets several tasks to the same status: pending, in_progress, completed, blocked or cancelled."""
     tasks = _tasks(call, arguments.tasks)
@@ -246,7 +246,7 @@ class UpdateTasks(Planned):
         return with_a_change(self, "tasks")
 
 
-@tool()
+@tool("writes")
 def update_tasks(call: ToolCall, arguments: UpdateTasks) -> TasksChanged:
     """Sets several tasks to the same priority, due date, estimate, assignee or parent. For the status
     use change_tasks_status."""
@@ -271,7 +271,7 @@ class MoveTask(Arguments):
         return self
 
 
-@tool(alters=1)
+@tool("writes", alters=1)
 def move_task(call: ToolCall, arguments: MoveTask) -> TaskMade:
     """Moves a task in the order of the board: directly before or after another task."""
     task, change = board.move_task(
@@ -288,7 +288,7 @@ class DeleteTask(Arguments):
     task: TaskRef
 
 
-@tool(destructive=True)
+@tool("deletes")
 def delete_task(call: ToolCall, arguments: DeleteTask) -> TaskMade:
     """Deletes one task. Its subtasks and the tasks that depend on it stay. A person can undo it."""
     task, change = board.delete_task(task=_task(call, arguments.task))
@@ -300,7 +300,7 @@ class DeleteTasks(Arguments):
     tasks: SeveralTasks
 
 
-@tool(destructive=True)
+@tool("deletes")
 def delete_tasks(call: ToolCall, arguments: DeleteTasks) -> TasksChanged:
     """Deletes several tasks. Their subtasks and the tasks that depend on them stay. A person can
     undo it."""

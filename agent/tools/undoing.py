@@ -52,7 +52,7 @@ class Undo(Arguments):
         return self
 
 
-@tool()
+@tool("writes")
 def undo(call: ToolCall, arguments: Undo) -> Undone:
     """Undoes all changes of the last message that changed something, or of the message or the object
     that is given: restores what was deleted, deletes what was created, sets back what was changed. All

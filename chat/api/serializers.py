@@ -30,6 +30,7 @@ from agent.models import (
 from agent.models.projects import Role
 from agent.runs import ending
 from agent.support.markdown import render
+from agent.tools.registry import EffectKind
 
 if TYPE_CHECKING:
     Model = serializers.ModelSerializer[Any]
@@ -320,8 +321,18 @@ class FeedbackSerializer(Model):
 class ToolSerializer(Plain):
     name = serializers.CharField()
     description = serializers.CharField()
+    summary = serializers.CharField(help_text="The first sentence of the description.")
+    package = serializers.CharField(help_text="The Python package that it comes from.")
+    effect = serializers.ChoiceField(
+        [str(kind) for kind in EffectKind], help_text="What its calls do."
+    )
     destructive = serializers.BooleanField()
     outgoing = serializers.BooleanField()
+    timeout = serializers.FloatField(help_text="Seconds per attempt.")
+    retries = serializers.IntegerField(help_text="Further attempts after an unexpected error.")
+    idempotent = serializers.BooleanField(
+        help_text="It may be called again after a crash, with the same key."
+    )
     arguments = serializers.DictField(source="spec.parameters", help_text="A JSON schema.")
     result = serializers.DictField(source="spec.result", help_text="A JSON schema.")
 

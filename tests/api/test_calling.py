@@ -182,6 +182,9 @@ async def test_the_tools_are_told_with_their_schemas(api: httpx2.AsyncClient) ->
     tools = {tool["name"]: tool for tool in (await api.get("tools/")).json()}
     assert "title" in tools["create_task"]["arguments"]["properties"]
     assert tools["delete_task"]["destructive"]
+    assert (tools["delete_task"]["effect"], tools["delete_task"]["timeout"]) == ("deletes", 60)
+    assert tools["delete_task"]["package"] == "agent"
+    assert tools["delete_task"]["summary"] == "Deletes one task."
 
 
 # -- pages, limits, outages ------------------------------------------------------------------------

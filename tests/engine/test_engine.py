@@ -36,7 +36,7 @@ async def test_a_run_is_carried_on_from_its_ledger_and_repeats_nothing(
 ) -> None:
     """The first driver dies while the plan's second step waits; the second one does the rest."""
     gate = asyncio.Event()
-    registry.add(registry.make(waits_for(gate)))
+    registry.add(registry.make(waits_for(gate), "writes"))
     try:
         steps = [create("s1", "Login"), {**create("s2", "x", "s1"), "tool": "wait_here"}]
         steps[1]["arguments"] = {}
@@ -89,7 +89,7 @@ def waits_for(gate: asyncio.Event, reached: asyncio.Event | None = None) -> Any:
 
 async def test_a_step_is_running_while_its_tool_waits(session: ChatSession, alice: User) -> None:
     gate, reached = asyncio.Event(), asyncio.Event()
-    registry.add(registry.make(waits_for(gate, reached)))
+    registry.add(registry.make(waits_for(gate, reached), "writes"))
     try:
         step = {**create("s1", "x"), "tool": "wait_here", "arguments": {}}
         async with local.executing(ScriptedModel(plans=[plan(step)])):
@@ -103,6 +103,30 @@ async def test_a_step_is_running_while_its_tool_waits(session: ChatSession, alic
             assert (await ended(run)).status == "succeeded"
     finally:
         registry.remove("wait_here")
+
+
+async def test_a_tool_that_is_not_idempotent_is_not_called_again_after_a_crash(
+    session: ChatSession, alice: User
+) -> None:
+    gate, reached = asyncio.Event(), asyncio.Event()
+    registry.add(registry.make(waits_for(gate, reached), "writes", idempotent=False))
+    try:
+        step = {**create("s1", "x"), "tool": "wait_here", "arguments": {}}
+        model = ScriptedModel(plans=[plan(step), plan(step)])
+        async with local.executing(model):
+            run = await runs.start(session.pk, alice, MessageRequest("Do it"))
+            await asyncio.wait_for(reached.wait(), 20)
+        gate.set()
+        reached.clear()
+        async with local.executing(model) as runner:
+            runner.wake(session.pk)
+            assert (await ended(run)).status == "succeeded"
+    finally:
+        registry.remove("wait_here")
+    assert not reached.is_set()
+    steps = [e["step"] for e in await log_of(session) if e["type"] == "step"]
+    assert [one["status"] for one in steps] == ["running", "running", "failed"]
+    assert "it is not known whether it took effect" in steps[-1]["error"]
 
 
 async def test_a_run_with_a_living_driver_elsewhere_is_left_alone(

@@ -179,7 +179,7 @@ async def test_of_a_plain_tool_that_took_too_long_nothing_is_kept(
     dawdle.__annotations__["arguments"] = Nothing
     dawdle.__annotations__["call"] = ToolCall
     dawdle.__annotations__["return"] = TaskMade
-    registry.add(registry.make(dawdle, alters=False, timeout=0))
+    registry.add(registry.make(dawdle, "writes", alters=0, timeout=0))
     try:
         steps = await carried_out(session, alice, {**use("s1", "dawdle"), "arguments": {}})
     finally:
@@ -243,8 +243,8 @@ def test_a_plain_tool_is_never_tried_again() -> None:
         raise NotImplementedError
 
     write.__annotations__ = {"call": ToolCall, "arguments": Text, "return": TaskMade}
-    with pytest.raises(ValueError, match="is not async"):
-        registry.make(write, retries=1)
+    with pytest.raises(ValueError, match="only an async function"):
+        registry.make(write, "writes", retries=1)
 
 
 # -- what depends on a failed step -----------------------------------------------------------------

@@ -59,8 +59,8 @@ class Outbox:
 def outbox() -> Iterator[Outbox]:
     box = Outbox()
     with (
-        having("send_mail", box.send, outgoing=True),
-        having("fetch_page", box.fetch, alters=False),
+        having("send_mail", box.send, effect="outgoing"),
+        having("fetch_page", box.fetch, alters=0),
     ):
         yield box
 

@@ -203,7 +203,7 @@ async def fetches(call: ToolCall, arguments: Nothing) -> Done:
 @pytest.fixture
 def odd_tools() -> Iterator[None]:
     for function in (writes_though_it_should_read, fetches):
-        registry.add(registry.make(function, reads=True))
+        registry.add(registry.make(function, "reads"))
     yield
     for function in (writes_though_it_should_read, fetches):
         registry.remove(function.__name__)

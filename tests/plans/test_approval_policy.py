@@ -192,7 +192,7 @@ async def test_creating_many_is_not_changing_any(session: ChatSession, alice: Us
 
 async def test_an_outgoing_tool_waits_for_a_word(session: ChatSession, alice: User) -> None:
     sent: list[str] = []
-    with having("send_mail", lambda call, given: sent.append(given.text), outgoing=True):
+    with having("send_mail", lambda call, given: sent.append(given.text), effect="outgoing"):
         run = await outcome(
             session, alice, MessageRequest("Mail it"), use("s1", "send_mail", text="Hello")
         )

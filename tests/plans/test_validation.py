@@ -292,7 +292,7 @@ def test_the_types_of_unions_and_free_keys_are_followed(project: Project, alice:
         """Looks."""
 
     look.__annotations__ = {"call": ToolCall, "arguments": Nothing, "return": Found}
-    registry.add(registry.make(look))
+    registry.add(registry.make(look, "writes"))
     try:
         for path, fits in (
             ("best.name", True),

@@ -19,7 +19,9 @@ class Said(Result):
 
 
 @contextlib.contextmanager
-def having(name: str, work: Callable[[ToolCall, Text], Any], **flags: Any) -> Iterator[None]:
+def having(
+    name: str, work: Callable[[ToolCall, Text], Any], effect: str = "writes", **options: Any
+) -> Iterator[None]:
     """Has a tool `name` for as long as the block lasts, which does `work` and returns its text."""
 
     async def function(call: ToolCall, arguments: Text) -> Said:
@@ -29,7 +31,7 @@ def having(name: str, work: Callable[[ToolCall, Text], Any], **flags: Any) -> It
 
     function.__name__ = name
     function.__annotations__ = {"call": ToolCall, "arguments": Text, "return": Said}
-    registry.add(registry.make(function, **flags))
+    registry.add(registry.make(function, effect, **options))
     try:
         yield
     finally:
