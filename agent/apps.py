@@ -1,4 +1,6 @@
-"""The Django application of the agent. Connects the queue's workers when the engine is Procrastinate."""
+"""The Django application of the agent. Loads the tools of other packages, and connects the queue's
+workers when the engine is Procrastinate.
+"""
 
 from django.apps import AppConfig
 
@@ -9,10 +11,14 @@ class AgentConfig(AppConfig):
 
     def ready(self) -> None:
         from django.conf import settings
+        from django.core import checks
 
         from agent.event_log import log, recent_events
         from agent.runs import wake
+        from agent.tools import loading
 
+        checks.register(loading.check)
+        loading.load_entry_points()
         log.listen(recent_events.on_commit)
         if settings.SAMURAI_ENGINE == "procrastinate":
             from agent.engine.procrastinate import Workers

@@ -6,6 +6,7 @@
 import contextlib
 import os
 import secrets
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -58,6 +59,15 @@ def env_choice(name: str, default: str, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
     return value
+
+
+def env_apps(name: str) -> list[str]:
+    """Returns the names of Django applications, whose packages must be installed."""
+    apps = env_list(name)
+    for app in apps:
+        if find_spec(app.partition(".")[0]) is None:
+            raise ImproperlyConfigured(f"{name} names {app!r}, which is not installed.")
+    return apps
 
 
 def env_time_zone(name: str, default: str) -> str:
@@ -150,6 +160,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "agent",
     "chat",
+    *env_apps("SAMURAI_APPS"),
 ]
 
 MIDDLEWARE = [

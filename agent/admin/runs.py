@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -207,7 +210,10 @@ class StepTypeFilter(ChoiceFilter):
 class ToolFilter(ChoiceFilter):
     title = "tool"
     parameter_name = "tool"
-    options = [(tool.name, tool.name) for tool in registry.all_tools()]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        # Not earlier: other packages register theirs after the admin's start.
+        return [(tool.name, tool.name) for tool in registry.all_tools()]
 
 
 @admin.register(PlanStep)

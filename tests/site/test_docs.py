@@ -326,7 +326,14 @@ def test_every_command_is_told_and_every_told_one_is_there() -> None:
     text = "\n".join(DOCS.values())
     told = set(re.findall(r"manage\.py ([a-z_]+)", text))
     assert commands() <= told
-    assert told <= {*commands(), "changepassword", "createsuperuser", "migrate", "procrastinate"}
+    assert told <= {
+        *commands(),
+        "changepassword",
+        "createsuperuser",
+        "migrate",
+        "procrastinate",
+        "check",
+    }
 
 
 def test_every_make_target_is_told_and_every_told_one_is_there() -> None:

@@ -78,7 +78,15 @@ def calls(tree: ast.AST, name: str) -> Iterator[ast.Call]:
 def settings_read() -> dict[str, Any]:
     """Returns the variables that settings.py reads, with their defaults where those are plain."""
     tree = ast.parse((ROOT / "samurai_site" / "settings.py").read_text())
-    readers = ("env_str", "env_bool", "env_int", "env_list", "env_choice", "env_time_zone")
+    readers = (
+        "env_str",
+        "env_bool",
+        "env_int",
+        "env_list",
+        "env_choice",
+        "env_apps",
+        "env_time_zone",
+    )
     found: dict[str, Any] = {}
     for call in (call for reader in readers for call in calls(tree, reader)):
         match call.args:

@@ -56,6 +56,7 @@ def environment(var: Path, **more: str) -> dict[str, str]:
             "REDIS_URL",
             "SAMURAI_ENGINE",
             "SITE_URL",
+            "SAMURAI_APPS",
         ],
         "",
     )
