@@ -259,6 +259,24 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Samurai Agent",
     "DESCRIPTION": "A planning-first agent: send messages, follow runs, approve plans.",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "TAGS": [
+        {"name": "projects", "description": "Projects and their members."},
+        {
+            "name": "chat",
+            "description": "A message and its answer in one request, waiting or streamed.",
+        },
+        {"name": "sessions", "description": "Conversations: their messages, runs and event logs."},
+        {
+            "name": "runs",
+            "description": "What the agent does for a message: progress, plan, approval, retry.",
+        },
+        {"name": "tasks", "description": "The tasks on a project's board."},
+        {"name": "memories", "description": "What the agent remembers of a project."},
+        {"name": "tools", "description": "What plans can do."},
+        {"name": "account", "description": "The current user and the access tokens."},
+        {"name": "ag-ui", "description": "The agent by the AG-UI protocol, for its clients."},
+    ],
     "SCHEMA_PATH_PREFIX": "/api/",
     "SERVERS": [{"url": SITE_PATH}] if SITE_PATH else [],
     "COMPONENT_SPLIT_REQUEST": True,
@@ -269,6 +287,7 @@ SPECTACULAR_SETTINGS = {
         "ApprovalStatus": "agent.models.Approval.Status",
         "ApprovalMode": "agent.models.ApprovalMode",
         "Scope": "agent.models.ApiToken.Scope",
+        "Role": "agent.models.projects.Role",
     },
 }
 

@@ -68,6 +68,7 @@ class Tokens(ApiView):
 class TokenDetail(ApiView):
     @operation(TokenSerializer)
     def get(self, request: Request, token_id: UUID) -> Response:
+        """Returns one of your active tokens, without its key."""
         return Response(self.show(TokenSerializer, self._token(token_id)))
 
     @operation()

@@ -81,6 +81,7 @@ class ProjectMemories(EditView):
 class MemoryDetail(EditView):
     @operation(MemorySerializer)
     def get(self, request: Request, memory_id: UUID) -> Response:
+        """Returns a memory with its `ETag`."""
         return tagged(self.show(MemorySerializer, access.get_memory(user_of(request), memory_id)))
 
     @operation(MemorySerializer, body=MemoryInput, query=InSession, match=True)

@@ -49,6 +49,7 @@ class Projects(ApiView):
     @operation({201: ProjectSerializer}, body=ProjectInput, once=True)
     @once()
     def post(self, request: Request) -> Response:
+        """Creates a project, which you own."""
         project = Project.objects.create(owner=user_of(request), **self.read(ProjectInput))
         return tagged(
             self.show(ProjectSerializer, project), 201, Location=location("projects", project.pk)
@@ -58,6 +59,7 @@ class Projects(ApiView):
 class ProjectDetail(ApiView):
     @operation(ProjectSerializer)
     def get(self, request: Request, project_id: UUID) -> Response:
+        """Returns a project, with your role in it."""
         project = access.get_project(user_of(request), project_id)
         return tagged(self.show(ProjectSerializer, project))
 
@@ -129,6 +131,7 @@ class ProjectMembers(ApiView):
 class ProjectMember(ApiView):
     @operation(MemberSerializer)
     def get(self, request: Request, project_id: UUID, username: str) -> Response:
+        """Returns a member and their role."""
         access.get_project(user_of(request), project_id)
         return tagged(self.show(MemberSerializer, self._member(project_id, username)))
 

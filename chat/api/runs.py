@@ -35,6 +35,7 @@ def show_run(view: ApiView, run: Run | UUID, status: int = 200) -> Response:
 class RunDetail(ApiView):
     @operation(RunSerializer)
     def get(self, request: Request, run_id: UUID) -> Response:
+        """Returns a run: its status, its plan with the steps, its approval and its answer."""
         return show_run(self, access.get_run(user_of(request), run_id))
 
 

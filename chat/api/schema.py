@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.settings import spectacular_settings
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import SAFE_METHODS
@@ -105,8 +107,58 @@ def page_of(item: Answer) -> Answer:
     return _pages[item]
 
 
+# The section of an operation, where it is not the last one that its path names.
+_TAG_OF = {"me": "account", "tokens": "account", "chat-stream": "chat"}
+# The names of operations that are not made of the method and the path.
+_NAMES = {
+    "POST /ag-ui/": "run_ag_ui",
+    "GET /ag-ui/runs/{name}/events/": "follow_ag_ui_run",
+    "POST /projects/{project_id}/chat/": "chat",
+    "POST /projects/{project_id}/chat-stream/": "chat_stream",
+    "POST /runs/{run_id}/edit-plan/": "edit_plan",
+    "POST /sessions/{session_id}/messages/": "send_message",
+}
+_VERBS = {"GET": "get", "PATCH": "change", "DELETE": "delete"}
+
+
 class ApiSchema(AutoSchema):
-    """Adds the errors that follow from an operation's traits."""
+    """Adds the errors that follow from an operation's traits, its name, its section and its summary."""
+
+    def get_operation_id(self) -> str:
+        """Returns e.g. "list_project_tasks", "change_task", "approve_run": clients make functions of them."""
+        path = "/" + self.path.partition("/api/")[2]
+        return _NAMES.get(f"{self.method} {path}") or self._name(path.strip("/").split("/"))
+
+    def _name(self, parts: Sequence[str]) -> str:
+        *owners, last = [part.replace("-", "_") for part in parts if not part.startswith("{")]
+        owner = [_singular(name) for name in owners[-1:]]
+        if parts[-1].startswith("{"):
+            return "_".join([_VERBS[self.method], *owner, _singular(last)])
+        if self.method == "GET":
+            verb = "list" if last.endswith("s") else "get"
+            return "_".join([verb, *owner, last])
+        if hasattr(self.view, "get"):
+            return "_".join(["create", *owner, _singular(last)])
+        return "_".join([last, *owner])
+
+    def get_tags(self) -> list[str]:
+        parts = [_TAG_OF.get(part, part) for part in self.path.strip("/").split("/")]
+        known = [tag["name"] for tag in spectacular_settings.TAGS]
+        found = [part for part in parts if part in known]
+        return ["ag-ui"] if "ag-ui" in found else found[-1:]
+
+    def get_summary(self) -> str:
+        """Returns the first sentence of the description."""
+        return (
+            self.get_description()
+            .split("\n\n")[0]
+            .replace("\n", " ")
+            .partition(". ")[0]
+            .rstrip(".")
+        )
+
+    def get_description(self) -> str:  # type: ignore[override]  # as drf_spectacular has it
+        return inspect.cleandoc(getattr(self.view, self.method.lower()).__doc__ or "")
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
@@ -128,6 +180,10 @@ class ApiSchema(AutoSchema):
         if "{" in self.path or getattr(method, "error_codes", None):
             codes.add(404)
         return codes
+
+
+def _singular(name: str) -> str:
+    return name.removesuffix("ies") + "y" if name.endswith("ies") else name.removesuffix("s")
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

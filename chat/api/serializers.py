@@ -105,6 +105,9 @@ class StepSerializer(Model):
     error = serializers.SerializerMethodField()
     arguments = serializers.DictField()
     depends_on = serializers.ListField(child=serializers.CharField())
+    result = serializers.JSONField(
+        read_only=True, help_text="Of any type; null when there is none."
+    )
 
     class Meta:
         model = PlanStep
@@ -131,10 +134,16 @@ class StepSerializer(Model):
 
 class PlanSerializer(Model):
     steps = StepSerializer(many=True)
+    assumptions = serializers.ListField(
+        child=serializers.DictField(), help_text="As in a `plan` event."
+    )
+    questions = serializers.ListField(
+        child=serializers.DictField(), help_text="As in a `plan` event."
+    )
 
     class Meta:
         model = PlanRevision
-        fields = ("id", "revision", "summary", "steps", "created_at")
+        fields = ("id", "revision", "summary", "assumptions", "questions", "steps", "created_at")
 
 
 class ApprovalSerializer(Model):

@@ -54,6 +54,7 @@ class ProjectSessions(ApiView):
     @operation({201: SessionSerializer}, body=SessionInput, once=True)
     @once()
     def post(self, request: Request, project_id: UUID) -> Response:
+        """Opens a session in the project."""
         user = user_of(request)
         project = access.get_project(user, project_id, Role.EDITOR)
         fields = _linked(project.pk, self.read(SessionInput))
@@ -66,6 +67,7 @@ class ProjectSessions(ApiView):
 class SessionDetail(ApiView):
     @operation(SessionSerializer)
     def get(self, request: Request, session_id: UUID) -> Response:
+        """Returns a session with its `ETag`."""
         session = access.get_session(user_of(request), session_id)
         return tagged(self.show(SessionSerializer, session))
 

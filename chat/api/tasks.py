@@ -112,6 +112,7 @@ class ProjectTasks(EditView):
 class TaskDetail(EditView):
     @operation(TaskSerializer)
     def get(self, request: Request, task_id: UUID) -> Response:
+        """Returns a task with its `ETag`."""
         return tagged(self.show(TaskSerializer, access.get_task(user_of(request), task_id)))
 
     @operation(TaskSerializer, body=TaskInput, query=InSession, match=True)

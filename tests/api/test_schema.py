@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sys
 import uuid
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import Any
 
 import httpx2
 import pytest
+from drf_spectacular.validation import validate_schema
 
+from chat.api import docs
 from tests.support.api_client import client, headers_of, streaming
 from tests.support.server import ROOT, ServerProcess, say, watching
 
@@ -134,6 +137,23 @@ async def test_the_description_is_open_and_names_every_way_in(server: ServerProc
     assert len(told["paths"]) > 30
     assert page.status_code == 200
     assert "/api/schema/" in page.text
+
+
+def test_every_operation_has_a_name_a_section_and_a_sentence_of_its_own() -> None:
+    described = json.loads(docs.document())
+    validate_schema(described)
+    assert described["openapi"] == "3.1.0"
+    sections = {tag["name"] for tag in described["tags"]}
+    operations = [one for path in described["paths"].values() for one in path.values()]
+    names = [one["operationId"] for one in operations]
+    assert len(set(names)) == len(names) > 50
+    for one in operations:
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)*", one["operationId"]), one["operationId"]
+        (section,) = one["tags"]
+        assert section in sections, one["operationId"]
+        assert len(one["summary"].split()) > 2, one["operationId"]
+        assert "A view" not in one["description"]
+    assert {"list_projects", "change_task", "approve_run", "send_message"} <= set(names)
 
 
 async def test_a_stranger_sees_nothing_and_changes_nothing_of_somebody_elses(
