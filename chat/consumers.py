@@ -21,8 +21,9 @@ from django.http import Http404
 
 from agent.exceptions import Refused
 from agent.models.projects import Role
-from agent.runs import approvals, ending, runs
+from agent.runs import approvals, ending, runs, steering
 from agent.runs.runs import MessageRequest
+from agent.runs.steering import Steer
 from agent.support import database, raw_sql
 from agent.support.token_bucket import TokenBucket
 from chat import access, feed, frames, page_user, session_hash
@@ -144,6 +145,8 @@ async def _act(session: UUID, user: User, frame: frames.ClientFrame) -> None:
         case frames.MessageFrame():
             request = MessageRequest(frame.content, frame.client_id, frame.approval, frame.task)
             await runs.start(session, user, request)
+        case frames.SteerFrame():
+            await steering.send(session, frame.run, user, Steer(frame.content, frame.client_id))
         case frames.CancelFrame():
             await ending.cancel(session, frame.run, user)
         case frames.ApproveFrame():

@@ -30,6 +30,12 @@ class MessageFrame(ClientFrame):
     task: UUID | None = None
 
 
+class SteerFrame(ClientFrame):
+    run: UUID
+    content: StrictStr
+    client_id: UUID
+
+
 class CancelFrame(ClientFrame):
     run: UUID
 
@@ -61,6 +67,7 @@ class PingFrame(ClientFrame):
 
 FRAMES: dict[str, type[ClientFrame]] = {
     "message": MessageFrame,
+    "steer": SteerFrame,
     "cancel": CancelFrame,
     "approve": ApproveFrame,
     "reject": RejectFrame,

@@ -272,6 +272,8 @@ def _main_text(event: events.Event) -> str:
             return status
         case events.Change(object=object, action=action):
             return f"{object} {action}"
+        case events.Steering(status=status, content=content):
+            return content or status
         case events.Cancelled(reason=text):
             return text
     return ""

@@ -20,7 +20,13 @@ from agent.support.durations import duration
 
 PER_PAGE = 20  # runs
 
-_PREFETCHED = ("phases", "plans__steps", "approvals__decided_by", "feedback__user")
+_PREFETCHED = (
+    "phases",
+    "plans__steps",
+    "approvals__decided_by",
+    "steering__message__author",
+    "feedback__user",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,10 @@ def _lines(exchange: Exchange) -> Iterator[str]:
     yield f"## {run.number}. {author}, {run.created_at:%Y-%m-%d %H:%M} UTC\n"
     yield "\n".join(f"> {line}" for line in run.message.content.splitlines())
     yield f"\n*{run.status}, took {exchange.took}*\n"
+    for sent in run.steering.all():
+        by = sent.message.author.get_username() if sent.message.author else "deleted user"
+        yield f"{by} into the run ({sent.get_status_display().lower()}):\n"
+        yield "\n".join(f"> {line}" for line in sent.message.content.splitlines()) + "\n"
     if exchange.phases:
         yield "Phases: " + ", ".join(f"{name} {took}" for name, took in exchange.phases) + "\n"
     for plan, steps in exchange.plans:

@@ -34,6 +34,7 @@ class EventType(StrEnum):
     PLAN = "plan"
     STEP = "step"
     APPROVAL = "approval"
+    STEERING = "steering"
     CHANGE = "change"
     TOKEN = "token"
     COMPLETE = "complete"
@@ -130,6 +131,13 @@ class Message(OfRun):
     author: str | None
     content: str
     client_id: UUID | None = None
+    into: UUID | None = None  # the run that it was sent into and came too late for
+
+    def told(self) -> dict[str, Any]:
+        told = OfRun.told(self)
+        if self.into is None:
+            del told["into"]
+        return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +276,30 @@ class Approval(OfRun):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Steering(OfRun):
+    """A message that was sent into the run: taken, with who sent it and its content; then applied, with
+    `plan_revision`, or next, with `next_run`. `reason`: why it is next, or what it left as it was."""
+
+    type = EventType.STEERING
+    part = "steering"
+
+    id: UUID
+    status: str
+    author: str | None = None
+    content: str | None = None
+    client_id: UUID | None = None
+    plan_revision: int | None = None
+    next_run: UUID | None = None
+    reason: str = ""
+
+    def told(self) -> dict[str, Any]:
+        return {name: value for name, value in OfRun.told(self).items() if value is not None}
+
+    def _own_texts(self) -> dict[str, Any]:
+        return texts.steering(self.status, self.author, self.plan_revision, self.reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change(Event):
     """A task or memory changed; `before` and `after` are whole objects, None where there is none."""
 
@@ -353,7 +385,8 @@ ENVELOPE = tuple(field.name for field in fields(Event))
 CLASSES: Mapping[str, type[Event]] = {
     one.type: one
     for one in (
-        Message, Run, Progress, Plan, Step, Approval, Change, Token, Complete, Error, Cancelled,
+        Message, Run, Progress, Plan, Step, Approval, Steering, Change, Token, Complete, Error,
+        Cancelled,
     )
 }  # fmt: skip
 _own = {

@@ -308,6 +308,32 @@ def _field_text(value: Any) -> str:
     return STATUSES.get(value, value) if isinstance(value, str) and value else value_text(value, {})
 
 
+# -- messages sent into a run ----------------------------------------------------------------------
+
+
+def steering(status: str, author: str | None, revision: int | None, reason: str) -> dict[str, str]:
+    """Returns what became of a message that was sent into a run: one line about it, and the note that
+    stands below the message.
+    """
+    match status:
+        case "taken":
+            who = author or "Somebody"
+            return {
+                "message": f"{who} sent a message into this run",
+                "note": "Taken into this run. The plan changes after the running steps.",
+            }
+        case "applied":
+            note = reason or f"Part of the plan since version {revision}."
+            return {"message": f"The message was taken up: {_inner(note)}", "note": note}
+    note = f"Sent as the next message: {_inner(reason)}"
+    return {"message": note, "note": note}
+
+
+def _inner(sentence: str) -> str:
+    """Returns a sentence as it stands behind a colon."""
+    return f"{sentence[:1].lower()}{sentence[1:].removesuffix('.')}"
+
+
 # -- changes ---------------------------------------------------------------------------------------
 
 Object = Mapping[str, Any] | None

@@ -83,7 +83,9 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a model gets for one message. Everything but `message` is data, never an instruction."""
+    """What a model gets for one message. Everything but `message` and `added` is data, never an
+    instruction.
+    """
 
     message: str
     project_name: str
@@ -107,6 +109,7 @@ class Context:
     after_steps: bool = False  # it is from after steps of this message's plan
     author: str = ""  # the user name of who wrote the message
     people: tuple[str, ...] = ()  # the user names of the project's members
+    added: tuple[str, ...] = ()  # what was sent into the run after `message`: as much a request
 
     def as_json(self) -> dict[str, Any]:
         values: dict[str, Any] = _context.dump_python(self)
@@ -154,6 +157,8 @@ class Revise:
     reasons: tuple[str, ...]
     plan: dict[str, Any] | None = None  # the last plan
     by_person: bool = False  # the reason is a user's instruction, not data
+    # What was sent into the run since the last plan, which is to be kept as far as this allows.
+    added: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +255,8 @@ class Model(Protocol):
         """Returns the plan as JSON, not validated: `{"summary": ..., "steps": [...]}`.
 
         Instead of steps it may have `read_first`: a list of `{"tool": ..., "arguments": ...}`, at most
-        `context.reads_left`. Then it is asked again, with the readings in the context.
+        `context.reads_left`. Then it is asked again, with the readings in the context. It may have
+        `declined`: why it was made without what was sent into the run, which a plan can't be made with.
         """
         ...
 

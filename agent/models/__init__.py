@@ -13,6 +13,7 @@ from agent.models.runs import (
     PlanRevision,
     PlanStep,
     Run,
+    Steering,
 )
 from agent.models.sessions import ApprovalMode, ChatSession, Message
 
@@ -35,5 +36,6 @@ __all__ = [
     "Project",
     "Run",
     "SearchEntry",
+    "Steering",
     "Task",
 ]

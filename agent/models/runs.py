@@ -277,6 +277,34 @@ class ModelCall(UUIDModel):
         return f"{self.verb} of {self.run_id}"
 
 
+class Steering(models.Model):
+    """A message that was sent into a run. It ends as applied or as the next message, as one of both.
+
+    Written only by `agent.runs.steering` and `agent.runs.steering_rows`.
+    """
+
+    class Status(models.TextChoices):
+        TAKEN = "taken"  # the run is planned anew with it at the next step boundary
+        APPLIED = "applied"  # the plan was made with it
+        NEXT = "next"  # it had no effect in the run and has a run of its own
+
+    message = models.OneToOneField(
+        Message, primary_key=True, on_delete=models.CASCADE, related_name="steering"
+    )
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steering", db_index=False)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.TAKEN)
+    plan_revision = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Of the plan that was made with it."
+    )
+
+    class Meta:
+        ordering = ["message__created_at", "message"]
+        indexes = [models.Index(fields=["run", "status"], name="steering_of_run")]
+
+    def __str__(self) -> str:
+        return f"{self.status}: {self.message}"
+
+
 class Draft(models.Model):
     """What the model writes for a run now, before it is validated: state that is overwritten, no event.
 

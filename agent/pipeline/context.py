@@ -25,6 +25,7 @@ from agent.llm.base import (
 from agent.llm.tokens import estimate
 from agent.memory import memories
 from agent.models import Message, Run, Task
+from agent.runs import steering_rows
 from agent.shorten import cut
 from agent.support import raw_sql
 from agent.text import dates
@@ -57,11 +58,18 @@ WHERE edge.from_task_id IN ({}) AND needed.deleted_at IS NULL
 ORDER BY needed.position, needed.created_at, needed.id
 """
 _HISTORY = f"""
-SELECT run.number, answer.content, answer.created_at, message.content, message.created_at FROM agent_run run
+SELECT run.id, run.number, answer.content, answer.created_at, message.content, message.created_at
+FROM agent_run run
 JOIN agent_message message ON message.id = run.message_id
 LEFT JOIN agent_message answer ON answer.id = run.answer_id
 WHERE run.session_id = %s AND run.number < %s
 ORDER BY run.number DESC LIMIT {HISTORY_MESSAGES // 2}
+"""
+# What was sent into the runs with these ids and their plans were made with.
+_SENT = """
+SELECT steering.run_id, message.content FROM agent_steering steering
+JOIN agent_message message ON message.id = steering.message_id
+WHERE steering.run_id IN ({}) AND steering.status = 'applied' ORDER BY message.created_at, message.id
 """
 _MEMORIES = f"SELECT id, title, content, kind, updated_at FROM agent_memory WHERE {_PRESENT}"
 _LATEST = f"{_MEMORIES} ORDER BY updated_at DESC, id LIMIT {MEMORIES}"
@@ -99,6 +107,7 @@ def gather(run: Run) -> Context:
         extra=given.get("project_context", ""),
         today=f"{dates.now():%A, %Y-%m-%d %H:%M %Z}",
         counts=_counts(project.pk),
+        added=tuple(steering_rows.words_of(run)) if run.retry_of_id else (),
     )
 
 
@@ -125,12 +134,13 @@ def _history(run: Run) -> tuple[HistoryMessage, ...]:
     """Returns the messages of earlier runs, oldest first, in the order of the queue."""
     messages: list[HistoryMessage] = []
     left = HISTORY_TOKENS
-    for number, answer, answered, message, said in raw_sql.rows(
-        _HISTORY, run.session_id, run.number
-    ):
+    rows = raw_sql.rows(_HISTORY, run.session_id, run.number)
+    sent = _sent([row[0] for row in rows])
+    for key, number, answer, answered, message, said in rows:
+        words = "\n\n".join([message, *sent.get(key, ())])
         for role, content, moment in (
             (Message.Author.AGENT, answer, answered),
-            (Message.Author.USER, message, said),
+            (Message.Author.USER, words, said),
         ):
             text = cut(content or "", MESSAGE_CHARACTERS)
             left -= estimate(text)
@@ -140,6 +150,15 @@ def _history(run: Run) -> tuple[HistoryMessage, ...]:
                 at = _local(moment, "%Y-%m-%d %H:%M")
                 messages.append(HistoryMessage(str(role.value), text, at, number))
     return tuple(reversed(messages))
+
+
+def _sent(runs: Sequence[Any]) -> Mapping[Any, list[str]]:
+    """Returns by run what was sent into it, in order."""
+    sent: dict[Any, list[str]] = {}
+    if runs:
+        for key, content in raw_sql.rows(_SENT.format(_places(runs)), *runs):
+            sent.setdefault(key, []).append(content)
+    return sent
 
 
 def _given_history(given: Mapping[str, Any]) -> tuple[HistoryMessage, ...]:

@@ -27,7 +27,7 @@ from agent.plans.approved_effects import ApprovedEffects
 from agent.plans.dry_run import difference
 from agent.plans.ordering import MAX_PARALLEL_STEPS, needs
 from agent.plans.store import step_event
-from agent.runs import approvals
+from agent.runs import approvals, steering_rows
 from agent.runs.recorder import Recorder
 from agent.support import database, raw_sql
 from agent.support.task_group import run_together
@@ -64,6 +64,7 @@ class Execution:
             key: step.result for key, step in self.steps.items() if step.status == Status.SUCCEEDED
         }
         self.stopped: set[str] = set()  # steps that would do what the approval did not show
+        self.held: set[str] = set()  # steps that wait for a plan with what was sent into the run
         self._approved: ApprovedEffects | None = None
         self._begun: set[str] = set()  # started by `begin`
         self._needs: Mapping[str, list[str]] = {}
@@ -72,7 +73,7 @@ class Execution:
     def begin(self) -> list[events.Event]:
         """Starts the only step inside an effect; returns its events. Several are put in order first."""
         waiting = self._waiting()
-        if len(waiting) != 1 or self._unmet_need(waiting[0]):
+        if len(waiting) != 1 or self._unmet_need(waiting[0]) or self._is_to_wait(waiting[0]):
             return []
         self._begun = {waiting[0].key}
         return self._start(waiting[0])
@@ -81,7 +82,8 @@ class Execution:
         """Executes the unfinished tool steps; the steps that depend on a failed one are skipped.
 
         A step of an approved plan that would do what the approval did not show stays pending, as do the
-        steps that depend on it; they are `stopped`.
+        steps that depend on it; they are `stopped`. Once something was sent into the run, no step starts:
+        those that are left stay pending; they are `held`.
 
         Raises PlanInvalid when the steps are not those of the validated plan.
         """
@@ -121,8 +123,8 @@ class Execution:
                 await ended[need].wait()
         try:
             cause = self._unmet_need(step)
-            if cause and cause.key in self.stopped:
-                self.stopped.add(step.key)
+            if cause and (kept := self._kept_with(cause)) is not None:
+                kept.add(step.key)
             elif cause:
                 await self._skip(step, cause)
             else:
@@ -139,13 +141,34 @@ class Execution:
                 return other
         return None
 
+    def _kept_with(self, cause: PlanStep) -> set[str] | None:
+        """Returns the set of pending steps that `cause` is in."""
+        return next((kept for kept in (self.stopped, self.held) if cause.key in kept), None)
+
+    def _is_to_wait(self, step: PlanStep) -> bool:
+        """Tells inside an effect whether the plan is to be made anew before `step` starts. A step that was
+        started before a crash goes on.
+        """
+        return step.status == Status.PENDING and steering_rows.is_open(self.recorder.run)
+
+    async def _may_start(self, step: PlanStep) -> bool:
+        """Starts the step, unless the plan is to be made anew before."""
+
+        def effect() -> Done[bool]:
+            waits = self._is_to_wait(step)
+            return Done(not waits, () if waits else self._start(step))
+
+        return step.key in self._begun or await self.recorder.append(effect=effect)
+
     async def _execute(self, step: PlanStep) -> None:
         tool, was_running = registry.get(step.tool), step.status == Status.RUNNING
-        if step.key not in self._begun:
-            await self.recorder.append(effect=lambda: Done(None, self._start(step)))
-            if was_running and tool is not None and not tool.idempotent:
-                await self._record_failure(step, _UNKNOWN.format(tool.name))
-                return
+        if not await self._may_start(step):
+            self.held.add(step.key)
+            return
+        is_resumed = was_running and step.key not in self._begun
+        if is_resumed and tool is not None and not tool.idempotent:
+            await self._record_failure(step, _UNKNOWN.format(tool.name))
+            return
         try:
             if tool is None:
                 raise ToolFailed(f"The tool {step.tool!r} no longer exists.")

@@ -17,20 +17,20 @@ from agent.event_log import events, texts
 from agent.event_log.log import Done
 from agent.event_log.payloads import Answer
 from agent.event_log.phases import Phase, register_step
-from agent.exceptions import ModelError
 from agent.llm.base import Context, MemoryBrief, Model, Outcome, StartOver
 from agent.models import Message, PlanRevision, PlanStep, Run
-from agent.pipeline import context, remembering, reports
+from agent.pipeline import context, remembering, replanning, reports
 from agent.pipeline.answer import Rest, followed_by, said, write_answer
 from agent.pipeline.drafting import REPLANNING, Drafting
 from agent.pipeline.execution import Execution, change_event, outcomes
 from agent.pipeline.planner import Planner, tool_specs
 from agent.pipeline.reading import Reader
 from agent.pipeline.remembering import Exchange
+from agent.pipeline.reports import with_left_out
 from agent.plan import StepType
 from agent.plans import open_points, store
 from agent.plans.estimates import History
-from agent.runs import approvals, ending
+from agent.runs import approvals, ending, steering_rows
 from agent.runs.approvals import Parked
 from agent.runs.recorder import Finished, Recorder
 from agent.support import database, raw_sql
@@ -97,6 +97,8 @@ class _Run:
         self.planner = Planner(self.model, self.run, self.context, self.analysis, reader)
         planned = await recorder.phase(Phase.PLANNING, self._plan, then=[Phase.VALIDATION])
         self.planner.seen = planned.get("seen")
+        self.planner.steered = planned.get("steered", [])
+        self.planner.declined = planned.get("declined", "")
         self.context = replace(self.context, readings=tuple(reader.readings))
         await recorder.phase(Phase.VALIDATION, lambda: self._validate(planned["plan"]))
         self.drafting.end()
@@ -131,7 +133,7 @@ class _Run:
         analysis = await self.model.analyze(self.context, tool_specs())
         if analysis.intent == "greeting":  # small models ask back: "How can I help you?"
             analysis = replace(analysis, question="")
-        details = self._with_left_out(analysis.summary, "analyze")
+        details = with_left_out(self.model, analysis.summary, "analyze")
         result = asdict(analysis)
         if not analysis.search:
             return Finished("🧠 Analysis complete", details, result)
@@ -150,8 +152,13 @@ class _Run:
         plan = await self.planner.make()
         steps = plan.get("steps")
         details = count(len(steps), "step") if isinstance(steps, list) else "No steps"
-        result = {"plan": plan, "seen": self.planner.seen}
-        return Finished("📋 Plan created", self._with_left_out(details, "plan"), result)
+        result = {
+            "plan": plan,
+            "seen": self.planner.seen,
+            "steered": self.planner.steered,
+            "declined": self.planner.declined,
+        }
+        return Finished("📋 Plan created", with_left_out(self.model, details, "plan"), result)
 
     async def _validate(self, raw: Any) -> Finished:
         done = await self._done_steps()
@@ -161,11 +168,12 @@ class _Run:
         def effect() -> list[events.Event]:
             is_first = self.recorder.is_fresh
             self.revision, plan_events = store.save(self.run, checked.plan, done, is_first=is_first)
-            return plan_events
+            refused = "No valid plan was found with it." if checked.errors else ""
+            return [*plan_events, *replanning.end_steering(self.planner, self.revision, refused)]
 
         return Finished(
             "✅ Plan validated",
-            self._with_left_out(reports.verdict(checked), "plan"),
+            with_left_out(self.model, reports.verdict(checked), "plan"),
             effect=effect,
             effect_after=self._begin_execution,
         )
@@ -213,58 +221,43 @@ class _Run:
         return replace(now, readings=self.context.readings, after_steps=True)
 
     async def _execute(self, execution: Execution) -> Finished:
-        await self._execute_plan(execution)
-        if execution.failed and await self._replan(execution):
-            execution = self._execution(await self._approved_plan())
+        while True:
             await self._execute_plan(execution)
-        self.executed = execution.revision
-        return reports.executed(execution)
+            failed = bool(execution.failed) and not self.run.replanned
+            if not failed and await self._end_execution(execution):
+                self.executed = execution.revision
+                return reports.executed(execution)
+            context = await self._context_now()
+            if await replanning.replan(
+                self.planner, execution, self.drafting, context, failed=failed
+            ):
+                execution = self._execution(await self._approved_plan())
 
     async def _execute_plan(self, execution: Execution) -> None:
         """Parks the run if a step would do what the approval did not show."""
         await execution.execute()
-        if execution.stopped:
-            await self.recorder.append(
-                effect=lambda: approvals.request_again(self.run, execution.revision)
-            )
+        if execution.stopped and await self.recorder.append(
+            effect=lambda: approvals.request_again(self.run, execution.revision)
+        ):
             raise Parked
 
     def _execution(self, revision: PlanRevision) -> Execution:
         def end(execution: Execution) -> list[events.Event]:
-            return self.recorder.end(Phase.EXECUTION, reports.executed(execution), _LAST)
+            return list(self._end(execution).events)
 
         return Execution(self.recorder, revision, on_last=end)
 
-    async def _replan(self, execution: Execution) -> bool:
-        """Replans the remaining steps, once per run; returns whether there is a new plan."""
-        if self.run.replanned:
-            return False
-        failed = ", ".join(f"“{step.description}”" for step in execution.failed)
-        started = {"phase": "started"}
-        await self.recorder.progress(REPLANNING, "🔁 Replanning...", f"{failed} failed", started)
-        plan, details = None, "No better plan found"
-        self.planner.context = await self._context_now()
-        try:
-            plan = await self.planner.replan(execution.revision)
-        except ModelError as error:
-            details = str(error)  # the run continues, and the answer reports the failed step
-        done = store.succeeded_steps(execution.revision)
-        text = count(len(plan.steps) - len(done), "new step") if plan else details
-        text = self._with_left_out(text, "plan")
+    def _end(self, execution: Execution) -> Done[bool]:
+        """Ends the phase inside an effect; returns False if something was sent into the run before."""
+        if steering_rows.is_open(self.run):
+            return Done(False)
+        return Done(True, self.recorder.end(Phase.EXECUTION, reports.executed(execution), _LAST))
 
-        def effect() -> Done[None]:
-            Run.objects.filter(pk=self.run.pk).update(replanned=True)
-            plan_events = store.save(self.run, plan, done)[1] if plan else []
-            message = "🔁 Plan revised" if plan else "🔁 Plan not revised"
-            progress = events.Progress(
-                self.run.pk, REPLANNING, message, text, {"phase": "finished"}
-            )
-            return Done(None, [*plan_events, progress])
-
-        await self.recorder.append(effect=effect)
-        self.drafting.end()
-        self.run.replanned = True
-        return plan is not None
+    async def _end_execution(self, execution: Execution) -> bool:
+        if self.recorder.finished(Phase.EXECUTION):  # with the last step
+            return True
+        ended: bool = await self.recorder.append(effect=lambda: self._end(execution))
+        return ended
 
     async def _set_outcome(self) -> list[PlanStep]:
         """Sets what the answer is about; returns the steps of the plan that was executed."""
@@ -273,22 +266,21 @@ class _Run:
             done = await database.call(self._revision)
         failed = await database.call(store.failed_before, done) if done.revision > 1 else []
         steps = list(done.steps.all())
+        added = tuple(await database.call(steering_rows.words_of, self.run))
+        self.context = replace(self.context, added=added)
         if reports.tool_steps(steps):
-            self.context = replace(self.context, after=await self._context_now())
+            after = replace(await self._context_now(), added=added)
+            self.context = replace(self.context, after=after)
         self.plan = store.as_plan(done)
+        asks = any(step.type == StepType.ASK for step in steps)  # no longer, if it was answered
         self.outcome = Outcome(
             self.analysis.intent,
-            self.analysis.question,
+            self.analysis.question if asks else "",
             outcomes([*failed, *steps]),
             tuple(one.text for one in self.plan.assumptions),
             tuple(one.question for one in self.plan.questions),
         )
         return steps
-
-    def _with_left_out(self, details: str, method: str) -> str:
-        """Adds what the prompt of `method` did not contain, so that the person is told."""
-        left_out = self.model.left_out.pop(method, "")
-        return ". ".join(filter(None, (details.rstrip(".") if left_out else details, left_out)))
 
     # -- memory and answer, concurrently -----------------------------------------------------------
 
@@ -351,12 +343,14 @@ class _Run:
             return [*made, *map(remembering.finished, learned[1:])]
 
         own = learned[0]
-        details = own.details if own.error else self._with_left_out(own.details, "consolidate")
+        details = (
+            own.details if own.error else with_left_out(self.model, own.details, "consolidate")
+        )
         return Finished(own.message, details, effect=effect)
 
     async def _save_answer(self, text: str, steps: list[PlanStep], rest: Rest) -> Finished:
         """`rest`: what is not yet written of the answer."""
-        summary = self._with_left_out(reports.summary(steps, self.recorder.changed), "answer")
+        summary = with_left_out(self.model, reports.summary(steps, self.recorder.changed), "answer")
         role, key = Message.Author.AGENT, uuid4()
         answer = Message(pk=key, session=self.run.session, role=role, content=text)
         html = await asyncio.to_thread(render, text, str(key))  # a commit makes others wait

@@ -16,11 +16,15 @@ from agent.pipeline.reading import Reader, read_requests
 from agent.plan import Plan, Step, StepType, answer_only
 from agent.plans import open_points, parser, store, validation
 from agent.plans.rewriting import seen_texts
-from agent.runs import approvals
+from agent.runs import approvals, steering_rows
+from agent.runs.steering_rows import Said
 from agent.shorten import shorten
 from agent.support import database
 from agent.support.offers import without_offers
 from agent.tools import registry
+
+# What a model is told besides the words, which are a part of the message.
+_SENT = "the person sent this into the run, after the plan was made: {}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,16 @@ class Checked:
     plan: Plan
     errors: Sequence[str] = ()
     repaired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Replanned:
+    """A plan for the rest of a run; None: the last one stays. `refused`: why no plan was made with what
+    was sent into the run, if so.
+    """
+
+    plan: Plan | None
+    refused: str = ""
 
 
 class Planner:
@@ -45,6 +59,10 @@ class Planner:
         self.reader = reader
         # The marks of the texts that the prompt of the last plan contained; None if that is unknown.
         self.seen: Sequence[str] | None = []
+        # The messages, sent into the run, that this prompt contained and no plan was made with before,
+        # by their ids; and why the plan was made without them, if it was.
+        self.steered: Sequence[str] = []
+        self.declined = ""
 
     async def make(self) -> dict[str, Any]:
         """Returns the model's plan, not validated, after what has to be read was read.
@@ -53,7 +71,8 @@ class Planner:
         """
         if not self.analysis.question:
             await self.reader.read(self.analysis.read_first)
-        if not self.analysis.needs_tools or self.analysis.question:
+        is_clear = self.analysis.needs_tools and not self.analysis.question
+        if not is_clear and not await self._take_up():
             return _answer_only(self.analysis).as_json()
         if self.run.attempt == 1:  # no plan has been rejected yet
             return await self._ask(None)
@@ -63,7 +82,7 @@ class Planner:
         """Returns the plan in `raw` if it is valid, or one in its place. `done`: the finished steps."""
         plan, errors = await self._checked(raw, done)
         repaired = bool(errors)
-        if errors and self.analysis.needs_tools:
+        if errors and (self.analysis.needs_tools or self.steered):
             last = raw if isinstance(raw, dict) else None
             raw = await self._ask(Revise((*errors, *_describe(done)), last))
             plan, errors = await self._checked(raw, done)
@@ -71,8 +90,8 @@ class Planner:
             return Checked(_no_valid_plan(errors, done), errors, repaired)
         return Checked(open_points.written(plan, done), (), repaired)
 
-    async def replan(self, revision: PlanRevision) -> Plan | None:
-        """Returns a plan that replaces the failed steps; None when the model has no other."""
+    async def replan(self, revision: PlanRevision) -> Replanned:
+        """Returns a plan that replaces the failed steps and has what was sent into the run."""
         steps = list(revision.steps.all())
         done = store.succeeded_steps(revision)
         reasons = [
@@ -83,18 +102,37 @@ class Planner:
         last = store.as_plan(revision)
         raw = await self._ask(Revise((*reasons, *_describe(done)), last.as_json()))
         checked = await self.check(raw, done)
+        if self.declined or checked.errors:
+            return Replanned(None, self.declined or "No valid plan was found with it.")
         remaining = _work(checked.plan, done)
-        if checked.errors or not remaining or remaining == _work(last, done):
-            return None
-        return checked.plan
+        is_less = not any(tool for tool, _ in remaining) and not self.steered
+        return Replanned(None if is_less or remaining == _work(last, done) else checked.plan)
 
     async def _ask(self, revise: Revise | None) -> dict[str, Any]:
         """Asks for a plan. A model that asks to read something first is asked once more with that."""
+        words = await self._take_up()
+        if revise is not None and words:
+            said = [_SENT.format(text) for text in words if text not in revise.reasons]
+            reasons = (*said, *revise.reasons)
+            revise = replace(revise, reasons=reasons, by_person=True, added=words)
         plan = await self._plan(revise, self.reader.left)
         if await self.reader.read(read_requests(plan.pop("read_first", None))):
             plan = await self._plan(revise, 0)
             plan.pop("read_first", None)
+        self.declined = plan.pop("declined", "")
         return plan
+
+    async def _take_up(self) -> tuple[str, ...]:
+        """Adds to the context what was sent into the run; returns what no plan was made with yet."""
+
+        def said() -> tuple[list[str], list[Said]]:
+            return steering_rows.words_of(self.run), steering_rows.open_of(self.run)
+
+        known, new = await database.call(said)
+        words = tuple(one.content for one in new)
+        self.context = replace(self.context, added=(*known, *words))
+        self.steered = [str(one.message) for one in new]
+        return words
 
     async def _plan(self, revise: Revise | None, reads_left: int) -> dict[str, Any]:
         context = replace(self.context, readings=tuple(self.reader.readings), reads_left=reads_left)
@@ -149,11 +187,13 @@ def _describe(done: Mapping[str, PlanStep]) -> list[str]:
 
 
 def _work(plan: Plan, done: Mapping[str, PlanStep]) -> list[tuple[str, Any]]:
-    """Returns the tool calls that `plan` still has to execute, without the ids of its steps."""
+    """Returns the tool calls that `plan` still has to execute, and its questions, without the ids of its
+    steps.
+    """
     return [
-        (step.tool, step.arguments)
+        (step.tool, step.arguments if step.type == StepType.TOOL else step.description)
         for step in plan.steps
-        if step.type == StepType.TOOL and step.id not in done
+        if step.type != StepType.ANSWER and step.id not in done
     ]
 
 

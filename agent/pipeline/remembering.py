@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import Exists, OuterRef
@@ -19,6 +19,7 @@ from agent.models import PhaseResult, Run
 from agent.pipeline.execution import outcomes
 from agent.pipeline.reading import read_requests
 from agent.plans import store
+from agent.runs import steering_rows
 from agent.support.counts import count
 
 # Seconds that the end of a run waits for the model to say what to remember: too short to be noticed,
@@ -64,7 +65,7 @@ class Learned:
 
 async def learn(model: Model, exchange: Exchange) -> Learned:
     """Asks the model, unless the message can teach nothing."""
-    message = exchange.context.message
+    message = "\n".join([exchange.context.message, *exchange.context.added])
     if not consolidation.may_teach(message, exchange.analysis, exchange.outcome):
         return Learned(exchange)
     try:
@@ -94,6 +95,7 @@ def interrupted(run: Run) -> Exchange | None:
     try:
         analysis = analysis_of(results[Phase.ANALYZING])
         context = Context.from_json(results[Phase.CONTEXT])
+        context = replace(context, added=tuple(steering_rows.words_of(lost)))
     except (LookupError, TypeError, ValueError):  # of another version
         return None
     outcome = Outcome(analysis.intent, analysis.question, outcomes(revision.steps.all()))

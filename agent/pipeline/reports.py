@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from agent.event_log.phases import register_step
+from agent.llm.base import Model
 from agent.models import PlanStep
 from agent.pipeline.execution import Execution
-from agent.pipeline.planner import Checked
+from agent.pipeline.planner import Checked, Replanned
 from agent.plan import StepType
 from agent.plans import store, validation
 from agent.runs.recorder import Finished, Recorder
+from agent.runs.steering_rows import Said
 from agent.support import database
 from agent.support.counts import count
 
@@ -63,6 +65,27 @@ def executed(execution: Execution) -> Finished:
     if len(done) == len(tools):
         return Finished("⚙️ Plan executed", f"{len(done)} of {count(len(tools), 'step')} succeeded")
     return Finished("⚙️ Plan partly executed", tally(tools))
+
+
+def with_left_out(model: Model, details: str, method: str) -> str:
+    """Adds what the prompt of `method` did not contain, so that the person is told."""
+    left_out = model.left_out.pop(method, "")
+    return ". ".join(filter(None, (details.rstrip(".") if left_out else details, left_out)))
+
+
+def replanning(failed: Iterable[PlanStep], sent: Iterable[Said]) -> str:
+    """Returns why the rest of a plan is made anew: the steps that failed, and who sent what."""
+    steps = ", ".join(f"“{step.description}”" for step in failed)
+    authors = ", ".join(dict.fromkeys(said.author or "somebody" for said in sent))
+    reasons = (steps and f"{steps} failed", authors and f"With what {authors} sent into the run")
+    return ". ".join(filter(None, reasons))
+
+
+def replanned(new: Replanned, done: int) -> str:
+    """`done`: the number of steps that the plan keeps."""
+    if new.plan:
+        return count(len(new.plan.steps) - done, "new step")
+    return new.refused or "No better plan found"
 
 
 def tool_steps(steps: Iterable[PlanStep]) -> list[PlanStep]:

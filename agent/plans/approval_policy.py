@@ -64,15 +64,16 @@ def is_harmless(run: Run, steps: Iterable[Step]) -> bool:
     return None not in altered and sum(number or 0 for number in altered) <= MAX_CHANGED
 
 
-def reason_to_ask(run: Run, effects: Sequence[Effect], deleted: int = 0) -> str:
+def reason_to_ask(run: Run, effects: Sequence[Effect], said: str, deleted: int = 0) -> str:
     """Returns why a plan with these `effects` needs approval; "" if it needs none.
 
-    `deleted`: the number of objects that the run has already deleted.
+    `said`: the message, and what was sent into the run. `deleted`: the number of objects that the run has
+    already deleted.
     """
     reasons = [
         _always_asks(run),
         _outgoing(effects),
-        _deleting(run, effects, deleted),
+        _deleting(run, effects, said, deleted),
         _changing(effects),
         _tainted(effects),
     ]
@@ -100,7 +101,7 @@ def _outgoing(effects: Sequence[Effect]) -> str:
     return f"Uses {', '.join(names)}, which acts outside this project." if names else ""
 
 
-def _deleting(run: Run, effects: Sequence[Effect], deleted: int) -> str:
+def _deleting(run: Run, effects: Sequence[Effect], said: str, deleted: int) -> str:
     deletions = [
         change for effect in effects for change in effect.changes if change.action == "deleted"
     ]
@@ -110,7 +111,7 @@ def _deleting(run: Run, effects: Sequence[Effect], deleted: int) -> str:
         return f"Deletes {_objects(number + deleted, deletions if not unknown else [])}."
     if unknown:
         return "It is not yet known what the plan deletes."
-    if deletions and not _is_requested(run, deletions[0].object, deletions[0].id):
+    if deletions and not _is_requested(run, said, deletions[0].object, deletions[0].id):
         title = (deletions[0].before or {}).get("title", "")
         return f"Deletes “{title}”, which your message does not clearly ask for."
     return ""
@@ -129,9 +130,8 @@ def _is_destructive(step: Step) -> bool:
     return tool is not None and tool.destructive
 
 
-def _is_requested(run: Run, kind: str, key: UUID) -> bool:
+def _is_requested(run: Run, message: str, kind: str, key: UUID) -> bool:
     """Tells whether the message requests the deletion of exactly this object."""
-    message = run.message.content
     if not _SAYS_DELETE.search(message) or _SAYS_NOT.search(message):
         return False
     kinds = {name for name, words in _KINDS.items() if words.search(message)} or set(_KINDS)

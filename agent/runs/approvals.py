@@ -25,7 +25,7 @@ from agent.plan import Plan
 from agent.plans import approval_policy, dry_run, estimates, parser, store, validation
 from agent.plans.approved_effects import ApprovedEffects
 from agent.plans.dry_run import Effect
-from agent.runs import ending, runs, wake
+from agent.runs import ending, runs, steering_rows, wake
 from agent.support import raw_sql
 from agent.support.counts import count
 
@@ -42,7 +42,8 @@ def request_if_needed(run: Run, revision: PlanRevision) -> Done[bool]:
     requests approval.
 
     Inside an effect. Unless the plan's tools alone tell, a dry run of the unfinished steps shows what
-    they would change, which decides whether approval is needed.
+    they would change, which decides whether approval is needed. A plan that is to be made anew with what
+    was sent into the run is not asked about: until then, no step of it starts.
     """
     setting = (
         "SELECT approval FROM agent_chatsession WHERE id = %s"  # may have changed since the claim
@@ -53,7 +54,9 @@ def request_if_needed(run: Run, revision: PlanRevision) -> Done[bool]:
     if approval_policy.is_harmless(run, steps):
         return Done(True)
     effects = _dry_run(run, revision)
-    if not (reason := approval_policy.reason_to_ask(run, effects, _deleted(revision))):
+    said = "\n".join([run.message.content, *steering_rows.words_of(run)])
+    reason = approval_policy.reason_to_ask(run, effects, said, _deleted(revision))
+    if not reason or steering_rows.is_open(run):
         return Done(True)
     shown = [effect.as_json() for effect in effects]
     requested = _request(Approval(run=run, plan=revision), reason, shown)
@@ -76,12 +79,15 @@ def approved_effects(revision: PlanRevision) -> ApprovedEffects | None:
     return ApprovedEffects(approved.effects, created)
 
 
-def request_again(run: Run, revision: PlanRevision) -> Done[None]:
+def request_again(run: Run, revision: PlanRevision) -> Done[bool]:
     """Requests approval of what is left of an approved plan, and parks the run. Inside an effect.
 
     The rest is a new revision, so that nobody decides on it who saw the earlier one. The changes that
-    the approval did not show are marked.
+    the approval did not show are marked. Returns False, and does nothing, if the plan is to be made anew
+    with what was sent into the run.
     """
+    if steering_rows.is_open(run):
+        return Done(False)
     approved = approved_effects(revision)
     assert approved is not None, "only an approved step is held to its approval"
     ended = store.ended_steps(revision)
@@ -90,7 +96,7 @@ def request_again(run: Run, revision: PlanRevision) -> Done[None]:
     differing = sum(_mark(approved, effect) for effect in effects)
     reason = f"The board has changed since the approval: {_differ(differing)}."
     requested = _request(Approval(run=run, plan=rest), reason, effects)
-    return Done(None, [*plan_events, requested, _park(run)])
+    return Done(True, [*plan_events, requested, _park(run)])
 
 
 def _mark(approved: ApprovedEffects, effect: StepEffect) -> int:
@@ -219,6 +225,21 @@ def _reject(user: User, reason: str, approval: Approval) -> list[events.Event]:
     PhaseResult.objects.filter(run=run, phase__in=[Phase.PLANNING, Phase.VALIDATION]).delete()
     _requeue(run)
     return [ending.close_approval(approval, Approval.Status.REJECTED, user, reason)]
+
+
+def reject_if_waiting(run: Run, user: User, reason: str) -> list[events.Event]:
+    """Rejects the plan of `run` inside an effect, if it waits for a decision; returns the events.
+
+    An approval whose time is up stays: the sweep cancels its run.
+    """
+    if run.status != Run.Status.WAITING:
+        return []
+    open_approvals = run.approvals.filter(status=Approval.Status.REQUESTED)
+    approval = open_approvals.exclude(expires_at__lte=timezone.now()).select_related("plan").first()
+    if approval is None:
+        return []
+    approval.run = run
+    return _reject(user, reason, approval)
 
 
 def _edit(user: User, steps: Sequence[Any], approval: Approval) -> list[events.Event]:

@@ -16,7 +16,7 @@ from agent.event_log.log import Done, Fence
 from agent.exceptions import AgentError, Refused
 from agent.models import Approval, PlanStep, Run
 from agent.plans.store import step_event
-from agent.runs import drafts, runs, wake
+from agent.runs import drafts, runs, steering_rows, wake
 from agent.support import raw_sql
 
 if TYPE_CHECKING:
@@ -35,6 +35,14 @@ def end(run: Run, status: str, **fields: Any) -> list[events.Event]:
     return ended(run)
 
 
+# Why what was sent into a run becomes the next message, by the status of the run.
+_TOO_LATE: dict[str, str] = {
+    Run.Status.SUCCEEDED: "The run was over.",
+    Run.Status.FAILED: "The run failed.",
+    Run.Status.CANCELLED: "The run was cancelled.",
+}
+
+
 def fields_of_end(status: str, attempt: int) -> dict[str, Any]:
     """Returns what ends a run whose attempt is `attempt`, to be saved before `ended`."""
     # A higher attempt fences off a process that still executes the run.
@@ -43,10 +51,14 @@ def fields_of_end(status: str, attempt: int) -> dict[str, Any]:
 
 
 def ended(run: Run) -> list[events.Event]:
-    """Returns the `run` event of a run that was ended in this transaction; wakes the next run."""
+    """Returns the `run` event of a run that was ended in this transaction; wakes the next run.
+
+    Before it, what was sent into the run and no plan was made with becomes the next message.
+    """
     drafts.delete(run.pk)  # after the run is locked, as a draft is written
     wake.wake(run.session_id)
-    return [events.Run(run.pk, run.status)]
+    left = steering_rows.make_next(run, _TOO_LATE[run.status])
+    return [*left, events.Run(run.pk, run.status)]
 
 
 async def fail(run: Run, fence: Fence, error: AgentError, failures: Sequence[events.Event]) -> None:

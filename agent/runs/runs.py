@@ -77,32 +77,36 @@ def checked_content(content: str) -> str:
 
 
 def _accept(session_id: UUID, user: User, request: MessageRequest, content: str) -> Done[Run]:
-    if request.client_id is not None and (known := _run_of(session_id, request.client_id)):
+    if request.client_id is not None and (known := run_of(session_id, request.client_id)):
         return Done(known)
     session = raw_sql.get(ChatSession, session_id)
     position = place_in_queue(session, user, counted=request.counted)
     _check_task(session, request.task)
-    message = _insert_message(session, user, request, content)
-    run = create(
+    message = insert_message(session, user, request.client_id, content)
+    run, queued = queue(
         session,
         message,
-        user,
+        position,
         approval=request.approval,
         task_id=request.task,
         given=dict(request.given),
         counted=request.counted,
     )
-    queued = events.Run(run.pk, run.status, position=position)
-    return Done(run, [_message_event(run, message, user), queued])
+    return Done(run, queued)
 
 
 _RUN_OF = """
-SELECT run.id FROM agent_message message JOIN agent_run run ON run.message_id = message.id
-WHERE message.session_id = %s AND message.client_id = %s AND run.retry_of_id IS NULL
+SELECT COALESCE(run.id, steering.run_id) FROM agent_message message
+LEFT JOIN agent_run run ON run.message_id = message.id AND run.retry_of_id IS NULL
+LEFT JOIN agent_steering steering ON steering.message_id = message.id
+WHERE message.session_id = %s AND message.client_id = %s
 """
 
 
-def _run_of(session: UUID, client_id: UUID) -> Run | None:
+def run_of(session: UUID, client_id: UUID) -> Run | None:
+    """Returns the run of the message that was sent with `client_id`: its own, or that into which it was
+    sent.
+    """
     known = raw_sql.column(_RUN_OF, session, client_id)
     return raw_sql.get(Run, UUID(str(known[0]))) if known else None
 
@@ -112,18 +116,33 @@ def _check_task(session: ChatSession, task: UUID | None) -> None:
         raise Refused("not_found", "Task not found.")
 
 
-def _insert_message(
-    session: ChatSession, user: User, request: MessageRequest, content: str
+def insert_message(
+    session: ChatSession, user: User, client_id: UUID | None, content: str
 ) -> Message:
     message = Message(
         session=session,
         role=Message.Author.USER,
         author=user,
         content=content,
-        client_id=request.client_id,
+        client_id=client_id,
     )
     raw_sql.insert(message)
     return message
+
+
+def queue(
+    session: ChatSession,
+    message: Message,
+    position: int,
+    into: UUID | None = None,
+    **fields: Any,
+) -> tuple[Run, list[events.Event]]:
+    """Queues a run for a new message, behind `position` others, inside an effect; returns it and its
+    events. `into`: the run that the message was sent into and came too late for.
+    """
+    run = create(session, message, message.author, **fields)
+    queued = events.Run(run.pk, run.status, position=position)
+    return run, [_message_event(run, message, into), queued]
 
 
 _QUEUE = f"""
@@ -149,7 +168,7 @@ def place_in_queue(session: ChatSession, user: User, *, counted: bool = True) ->
     return int(ahead)
 
 
-def create(session: ChatSession, message: Message, user: User, **fields: Any) -> Run:
+def create(session: ChatSession, message: Message, user: User | None, **fields: Any) -> Run:
     """Adds a run to the session's queue, inside an effect."""
     session.run_count += 1
     session.title = session.title or title_of(message.content)
@@ -167,14 +186,15 @@ def title_of(content: str) -> str:
     return shorten(words, MAX_TITLE)
 
 
-def _message_event(run: Run, message: Message, user: User) -> events.Event:
+def _message_event(run: Run, message: Message, into: UUID | None) -> events.Event:
     return events.Message(
         run.pk,
         id=message.pk,
         role=message.role,
-        author=user.get_username(),
+        author=message.author.get_username() if message.author else None,
         content=message.content,
         client_id=message.client_id,
+        into=into,
     )
 
 

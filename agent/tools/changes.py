@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+from django.db.models import Subquery
 from pydantic import AfterValidator, Field
 
 from agent.event_log.times import stamp
@@ -85,7 +86,8 @@ def list_changes(call: ToolCall, arguments: ListChanges) -> ChangesFound:
 def _last_message(call: ToolCall) -> datetime:
     """Returns the time of the person's message before this one; of the session's start for the first."""
     said = Message.objects.filter(session=call.session_id, role=Message.Author.USER)
-    last = said.exclude(pk=call.message_id).order_by("-created_at").first()
+    own = Message.objects.filter(pk=call.message_id).values("created_at")
+    last = said.filter(created_at__lt=Subquery(own)).order_by("-created_at").first()
     return last.created_at if last else ChatSession.objects.get(pk=call.session_id).created_at
 
 

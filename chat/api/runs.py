@@ -12,10 +12,11 @@ from rest_framework.response import Response
 
 from agent.models import Feedback, Run
 from agent.models.projects import Role
-from agent.runs import approvals, ending, rerun
+from agent.runs import approvals, ending, rerun, steering
+from agent.runs.steering import Steer
 from chat import access
 from chat.api.authentication import user_of
-from chat.api.idempotency import once
+from chat.api.idempotency import client_id_of, once
 from chat.api.schema import operation
 from chat.api.serializers import FeedbackSerializer, RunSerializer
 from chat.api.views import ApiView, location, on_loop
@@ -71,6 +72,24 @@ class RunAction(ApiView):
             decision, run.session_id, run.pk, fields["plan_revision"], user_of(self.request), *more
         )
         return show_run(self, run)
+
+
+class SteerInput(serializers.Serializer[None]):
+    content = serializers.CharField(trim_whitespace=False, allow_blank=True)
+    client_id = serializers.UUIDField(required=False, allow_null=True)
+
+
+class SteerRun(RunAction):
+    @operation({201: RunSerializer}, body=SteerInput, once=True)
+    @once()
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Sends a message into the run, whose plan changes at its next step. The response is the run; if
+        the message came too late, that of the next message.
+        """
+        run, fields = self.editable(run_id), self.read(SteerInput)
+        steer = Steer(fields["content"], fields.get("client_id") or client_id_of(request))
+        found = on_loop(steering.send, run.session_id, run.pk, user_of(request), steer)
+        return show_run(self, found, 201)
 
 
 class CancelRun(RunAction):

@@ -25,6 +25,7 @@ from agent.models import (
     PlanStep,
     Project,
     Run,
+    Steering,
     Task,
 )
 from agent.models.projects import Role
@@ -97,6 +98,18 @@ class MessageSerializer(Model):
         if message.role != Message.Author.AGENT:
             return None
         return render(message.content, str(message.pk))
+
+
+class SteeringSerializer(Model):
+    """A message that was sent into the run."""
+
+    id = serializers.UUIDField(source="message_id")
+    author = username(source="message.author.username", default=None, allow_null=True)
+    content = serializers.CharField(source="message.content")
+
+    class Meta:
+        model = Steering
+        fields = ("id", "author", "content", "status", "plan_revision")
 
 
 class StepSerializer(Model):
@@ -186,11 +199,18 @@ class RunSerializer(Model):
     duration_ms = serializers.SerializerMethodField()
     plan = serializers.SerializerMethodField()
     approvals = ApprovalSerializer(many=True)
+    steering = SteeringSerializer(many=True, help_text="The messages that were sent into the run.")
     timings = TimingSerializer(source="phases", many=True)
 
     # Related rows that are fetched together with the runs, so that a list takes few queries.
     JOINED = ("message__author", "answer", "created_by", "session")
-    FETCHED = ("plans__steps", "approvals__plan", "approvals__decided_by", "phases")
+    FETCHED = (
+        "plans__steps",
+        "approvals__plan",
+        "approvals__decided_by",
+        "steering__message__author",
+        "phases",
+    )
 
     class Meta:
         model = Run
@@ -207,6 +227,7 @@ class RunSerializer(Model):
             "answer",
             "plan",
             "approvals",
+            "steering",
             "timings",
             "usage",
             "model",

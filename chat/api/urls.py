@@ -43,6 +43,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{SESSION}/events/", SessionEvents.as_view()),
     path(f"{SESSION}/undo/", sessions.SessionUndo.as_view()),
     path(f"{RUN}/", runs.RunDetail.as_view()),
+    path(f"{RUN}/steer/", runs.SteerRun.as_view()),
     path(f"{RUN}/cancel/", runs.CancelRun.as_view()),
     path(f"{RUN}/retry/", runs.RetryRun.as_view()),
     path(f"{RUN}/regenerate/", runs.RegenerateRun.as_view()),

@@ -193,6 +193,32 @@ async def test_a_run_is_rejected_cancelled_retried_and_answered_anew(
     assert (await api.post(f"runs/{NOWHERE}/cancel/")).status_code == 404
 
 
+async def test_a_message_is_sent_into_a_run_or_comes_too_late(
+    server: ServerProcess, api: httpx2.AsyncClient
+) -> None:
+    run = await start(api, server.session, "Create a task to write the docs", approval="required")
+    await finished(api, run["id"], "waiting")
+    into, more = f"runs/{run['id']}/steer/", {"content": "Also create a task to print the docs"}
+    once = {"Idempotency-Key": "one"}
+    for _ in range(2):
+        taken = await api.post(into, json=more, headers=once)
+        assert (taken.status_code, taken.json()["id"]) == (201, run["id"])
+    run = await finished(api, run["id"], "waiting")
+    assert run["plan"]["revision"] == 2
+    assert [(one["content"], one["author"], one["status"]) for one in run["steering"]] == [
+        (more["content"], "alice", "applied")
+    ]
+    assert [one["status"] for one in run["approvals"]] == ["rejected", "requested"]
+    await api.post(f"runs/{run['id']}/cancel/")
+    late = await api.post(into, json=more)
+    assert late.status_code == 201
+    assert late.json()["message"]["content"] == more["content"]
+    assert late.headers["Location"] == f"/api/runs/{late.json()['id']}/"
+    assert (await api.post(into, json={"content": " "})).status_code == 400
+    assert (await api.post(into, json={"content": "x" * 10_001})).status_code == 413
+    assert (await api.post(f"runs/{NOWHERE}/steer/", json=more)).status_code == 404
+
+
 async def test_a_change_on_a_sessions_page_is_told_in_its_log_and_taken_back(
     server: ServerProcess, api: httpx2.AsyncClient
 ) -> None:

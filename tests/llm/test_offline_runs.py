@@ -11,7 +11,8 @@ from agent.board import tasks as board
 from agent.engine import local
 from agent.llm.base import COMPLETED_TASKS, Revise
 from agent.models import ChatSession, Project, Run, Task
-from agent.runs import approvals, runs
+from agent.runs import approvals, runs, steering
+from agent.runs.steering import Steer
 from agent.testing import ScriptedModel
 from chat.views import EXAMPLES
 from tests.support.scripted_runs import make_tasks, plan, use
@@ -156,3 +157,43 @@ async def test_a_circle_of_dependencies_is_refused(
     assert "form a circle" in await answer_of(run)
     booking = await Task.objects.aget(title="Booking")
     assert not await booking.depends_on.aexists()
+
+
+async def test_what_is_sent_into_a_run_is_planned_behind_its_steps(
+    session: ChatSession, alice: User
+) -> None:
+    order = runs.MessageRequest("Create a task “Login”", approval="required")
+    async with local.executing():
+        run = await settled(await runs.start(session.pk, alice, order))
+        more = Steer("Also create a task “Logout” and mark it as in progress")
+        await steering.send(session.pk, run.pk, alice, more)
+        await run.arefresh_from_db()
+        await settled(run)
+        assert run.status == "waiting"
+        await approvals.approve(session.pk, run.pk, 2, alice)
+        await run.arefresh_from_db()
+        await settled(run)
+    assert await titles(status="in_progress") == ["Logout"]
+    assert await titles(status="pending") == ["Login"]
+    last = await run.plans.alatest("revision")
+    needs = [step.depends_on async for step in last.steps.all()]
+    assert needs == [[], ["s1"], ["s1", "s2"]]
+    assert "“Login”" in await answer_of(run)
+
+
+async def test_what_it_does_not_understand_of_that_is_the_next_message(
+    session: ChatSession, alice: User
+) -> None:
+    order = runs.MessageRequest("Create a task “Login”", approval="required")
+    async with local.executing():
+        run = await settled(await runs.start(session.pk, alice, order))
+        more = Steer("Think about the colours first")
+        await steering.send(session.pk, run.pk, alice, more)
+        await run.arefresh_from_db()
+        await settled(run)
+        await approvals.approve(session.pk, run.pk, 2, alice)
+        follower = await settled(await session.runs.aget(number=2))
+    assert await titles() == ["Login"]
+    assert follower.status == "waiting"  # asked about, as the message was that it was sent after
+    row = await run.steering.aget()
+    assert (row.status, row.message_id) == ("next", follower.message_id)

@@ -24,9 +24,9 @@ from typing_extensions import is_typeddict
 from agent import exceptions
 from agent.event_log.events import CLASSES, ENVELOPE, LAST, Event, EventType
 from agent.event_log.phases import Phase
-from agent.models import Approval, ApprovalMode, Memory, PlanStep, Run, Task
+from agent.models import Approval, ApprovalMode, Memory, PlanStep, Run, Steering, Task
 from agent.plan import MAX_STEPS, StepType
-from agent.runs import runs
+from agent.runs import runs, steering
 from chat import consumers, feed, flow_control, frames, panels, snapshot, viewer
 from tests.support.documents import (
     DOCS,
@@ -240,6 +240,7 @@ CHOICES: list[tuple[str, type[TextChoices] | type[Phase] | type[StepType]]] = [
     ("run", Run.Status),
     ("step", PlanStep.Status),
     ("approval", Approval.Status),
+    ("steering", Steering.Status),
     ("progress", Phase),
     ("plan", StepType),
     ("change", Task.Status),
@@ -284,6 +285,8 @@ def test_the_limits_are_those_of_the_code() -> None:
     limits = [
         runs.MAX_CONTENT,
         frames.MAX_REASON,
+        steering.MAX_CONTENT,
+        steering.MAX_OPEN,
         runs.MAX_QUEUE,
         settings_read()["SAMURAI_USER_RUNS_PER_MINUTE"],
         MAX_STEPS,

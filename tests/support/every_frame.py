@@ -10,6 +10,7 @@ import json
 import urllib.parse
 import urllib.request
 from typing import Any
+from uuid import uuid4
 
 from websockets.asyncio.client import ClientConnection
 
@@ -181,10 +182,12 @@ async def _approved(socket: ClientConnection) -> Frames:
 
 
 async def _rejected(socket: ClientConnection) -> Frames:
-    """A plan that a person has made anew, and then does not want at all."""
+    """A plan that a person has made anew, twice, and then does not want at all."""
     await send(socket, "Wait for me", approval="required")
     frames = await until(socket, is_asked)
     await decide(socket, frames[-1], "reject", reason="Leave out the rest.")
+    frames += await until(socket, is_asked)
+    await steer(socket, frames[-1]["run"])
     frames += await until(socket, is_asked)
     await decide(socket, frames[-1], "reject", reason="")
     return frames + await until(socket, is_last)
@@ -202,15 +205,25 @@ async def _differing(server: ServerProcess, socket: ClientConnection) -> Frames:
 
 
 async def _broken_off(socket: ClientConnection, gate: Gate) -> Frames:
-    """An answer that is cancelled while it is written, with a message queued behind it."""
+    """An answer that is cancelled while it is written, with a message queued behind it. That one is
+    cancelled too, and what was sent into it becomes the next message.
+    """
     await send(socket, "Write a long answer")
     frames = await until(socket, lambda frame: frame["type"] == "token")
     await send(socket, "Then this")
     frames += await until(socket, lambda frame: frame.get("position") == 1)
-    await socket.send(json.dumps({"type": "cancel", "run": frames[0]["run"]}))
-    frames += await until(socket, is_last)
+    await steer(socket, frames[-1]["run"])
+    frames += await until(socket, lambda frame: frame["type"] == "steering")
+    for run in (frames[-1]["run"], frames[0]["run"]):
+        await socket.send(json.dumps({"type": "cancel", "run": run}))
+        frames += await until(socket, is_last)
     gate.open()
     return frames + await until(socket, is_last)
+
+
+async def steer(socket: ClientConnection, run: str) -> None:
+    frame = {"type": "steer", "run": run, "content": "Then a little", "client_id": str(uuid4())}
+    await socket.send(json.dumps(frame))
 
 
 async def _tried_again(server: ServerProcess, socket: ClientConnection, run: str) -> Frames:

@@ -23,10 +23,11 @@ def answer(outcome: Outcome, draft: Draft) -> str:
 
 
 def _blocks(outcome: Outcome, draft: Draft) -> Iterator[str]:
+    tools = [step for step in outcome.steps if step.type == "tool"]
     if asked := draft.question or draft.refusal or outcome.question:
         yield asked
-        return
-    tools = [step for step in outcome.steps if step.type == "tool"]
+        if not tools:  # nothing was sent into the run that was understood
+            return
     texts = [step.description for step in outcome.steps if step.description.startswith(SAY)]
     yield from _done(tools)
     yield from draft.plan.said

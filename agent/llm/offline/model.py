@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from agent.llm.base import Analysis, Context, MemoryNote, Outcome, Revise, ToolSpec, Usage
@@ -17,6 +18,7 @@ from agent.llm.offline.drafting import Draft, draft, question
 from agent.llm.writing import Watch
 from agent.shorten import shorten
 
+_DECLINED = "The offline model can't change a plan with that."
 _NO_BETTER_PLAN = "I could make no better plan, so nothing more was changed. Say it in other words."
 
 
@@ -46,7 +48,7 @@ class OfflineModel:
     async def answer(
         self, context: Context, analysis: Analysis, outcome: Outcome
     ) -> AsyncIterator[str]:
-        text = await asyncio.to_thread(lambda: answer(outcome, draft(context)))
+        text = await asyncio.to_thread(lambda: answer(outcome, _drafted(context)[0]))
         for line in text.split("\n"):
             yield f"{line}\n"
 
@@ -55,8 +57,20 @@ class OfflineModel:
         return []
 
 
+def _drafted(context: Context) -> tuple[Draft, str]:
+    """Returns what becomes of the message with what was added to it; of the message alone, and that it
+    is, if the whole is not understood.
+    """
+    if not context.added:
+        return draft(context), ""
+    whole = draft(replace(context, message="\n".join((context.message, *context.added))))
+    if whole.refusal or whole.unclear:
+        return draft(context), _DECLINED
+    return whole, ""
+
+
 def _analysis(context: Context) -> Analysis:
-    made = draft(context)
+    made, _ = _drafted(context)
     return Analysis(made.intent, _summary(made), bool(made.plan.steps), made.question)
 
 
@@ -65,14 +79,47 @@ def _plan(context: Context, revise: Revise | None) -> dict[str, Any]:
 
     Errors and failed steps are no orders, and the same plan would meet them again.
     """
+    declined = ""
     if revise is None:
-        made = draft(context)
+        made, declined = _drafted(context)
         steps = made.plan.steps or [_telling("Answer the message")]
+    elif revise.added and revise.plan:
+        return _continued(context, revise.plan, revise.added)
     else:
         reasons = ". ".join(revise.reasons) if revise.by_person else ""
         made = draft(replace(context, message=reasons))
         steps = made.plan.steps or [_telling(SAY + _NO_BETTER_PLAN)]
-    return {"summary": _summary(made), "steps": steps}
+    plan = {"summary": _summary(made), "steps": steps}
+    return {**plan, "declined": declined} if declined else plan
+
+
+def _continued(context: Context, last: Mapping[str, Any], added: Sequence[str]) -> dict[str, Any]:
+    """Returns the last plan with the steps of what was added behind it; without them, it is declined."""
+    made = draft(replace(context, message="\n".join(added)))
+    kept = [step for step in last["steps"] if step["type"] == "tool"]
+    if not made.plan.steps:
+        return {**last, "declined": _DECLINED}
+    before = [step["id"] for step in kept]
+    unused = (name for number in count(1) if (name := f"s{number}") not in before)
+    names = {step["id"]: next(unused) for step in made.plan.steps}
+    steps = [_renamed(step, names) for step in made.plan.steps]
+    for step in steps:
+        step["depends_on"] = [*before, *step["depends_on"]]
+    return {"summary": _summary(made), "steps": [*kept, *steps]}
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """Returns a step, or a part of it, with other ids of steps."""
+    if isinstance(value, list):
+        return [_renamed(item, names) for item in value]
+    if not isinstance(value, dict):
+        return value
+    renamed = {key: _renamed(item, names) for key, item in value.items()}
+    for key in {"id", "$from"} & renamed.keys():
+        renamed[key] = names.get(value[key], value[key])
+    if "depends_on" in value and "id" in value:
+        renamed["depends_on"] = [names[need] for need in value["depends_on"]]
+    return renamed
 
 
 def _telling(description: str) -> dict[str, Any]:
