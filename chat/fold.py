@@ -22,7 +22,7 @@ from agent.models import Run
 from agent.runs import claiming, drafts
 from agent.support.durations import duration
 from chat import labels
-from chat.transcript import Change, Effect, Exchange, Line, Phase, Said, Step, Transcript
+from chat.transcript import Change, Effect, Exchange, Line, Phase, Said, Steered, Step, Transcript
 
 
 def load(session_id: UUID, start: int = 1, end: int | None = None) -> Transcript:
@@ -146,6 +146,9 @@ class _Fold:
                 _take_step(run, event)
             case events.Approval():
                 _take_approval(run, event)
+            case events.Steering():
+                _take_message(run, event)
+                _take_steering(run, event)
             case events.Token():
                 run.text = run.text[: event.offset] + event.text
             case events.Complete():
@@ -192,6 +195,7 @@ def _said(event: events.Message) -> Said:
         at=event.timestamp,
         id=str(event.id),
         client_id=str(event.client_id or ""),
+        into=str(event.into or ""),
     )
 
 
@@ -268,6 +272,26 @@ def _take_approval(run: Exchange, event: events.Approval) -> None:
     if run.asks:
         run.effects, run.estimate = _effects(run, text["effects"]), text["estimate"]
         run.expires_at = event.expires_at or ""
+
+
+def _take_steering(run: Exchange, event: events.Steering) -> None:
+    key, note = str(event.id), event.words()["note"]
+    if event.status == "taken":
+        run.steering.append(
+            Steered(
+                id=key,
+                author=event.author or "",
+                content=event.content or "",
+                at=event.timestamp,
+                seq=event.seq,
+                client_id=str(event.client_id or ""),
+                note=note,
+            )
+        )
+    elif event.status == "next":  # its own run shows it
+        run.steering = [said for said in run.steering if said.id != key]
+    for said in run.steering:
+        said.note = note if said.id == key else said.note
 
 
 def _take_complete(run: Exchange, event: events.Complete) -> None:

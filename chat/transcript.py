@@ -146,6 +146,20 @@ class Said:
     at: str
     id: str = ""
     client_id: str = ""
+    into: str = ""  # the run that it came too late for
+
+
+@dataclass(slots=True)
+class Steered:
+    """A message that was sent into the run. `note`: what became of it."""
+
+    id: str
+    author: str
+    content: str
+    at: str
+    seq: int
+    client_id: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +223,7 @@ class Exchange:
     questions: list[PlanQuestion] = field(default_factory=list)  # which a click on a choice answers
     steps: list[Step] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    steering: list[Steered] = field(default_factory=list)  # without what is the next message
     text: str = ""  # the answer while it is written, and what is left of one that broke off
     html: str = ""  # the answer
     asks: bool = False  # an approval is wanted

@@ -122,6 +122,7 @@ function applyEvent(frame) {
   const activeBefore = fold.active;
   const { run, change } = fold.apply(frame);
   if (frame.type === "message") onMessage(frame);
+  if (frame.type === "steering") onSteering(frame);
   if (frame.type === "run" && frame.retry_of) hideRetry(frame.retry_of);
   if (run) queue.enqueueRun(run, frame.type === "token");
   else if (change) queue.enqueueNote(change);
@@ -136,6 +137,7 @@ function applyEvent(frame) {
     tab.handleRunEvent(frame, run);
   }
   tab.updateTab(fold.active);
+  composer.offerInto(steerableRun());
   if (sidebarDot) sidebarDot.hidden = fold.active.length === 0;
   document.getElementById("welcome")?.remove();
 }
@@ -151,6 +153,12 @@ function hideRetry(run) {
 function onChange(body, change) {
   if (body.object === "session") rename(body.after.title);
   else if (body.object !== "project") applyChange(body, change);
+}
+
+/** @param {SteeringFrame} frame */
+function onSteering({ steering, text }) {
+  if (steering.client_id) removeUnsent(steering.client_id);
+  announce(text?.message ?? "");
 }
 
 /** @param {MessageFrame} frame */
@@ -262,6 +270,13 @@ function clickLatest(command) {
   return visible.length > 0;
 }
 
+// The run that works and has not begun its answer. A waiting plan has its own question.
+function steerableRun() {
+  const run = fold.active.find(({ status }) => status !== "queued");
+  const isEarly = run?.status === "running" && run.phases.every(({ step }) => step !== "completion");
+  return run && isEarly ? run.run : "";
+}
+
 // The plan that waits for a decision, as the frames about it name it.
 function waitingPlan() {
   const run = fold.active.find(({ status, asks }) => status === "waiting" && asks);
@@ -321,6 +336,7 @@ setUpScroll();
 setUpLoadOlder();
 setUpLinks();
 setUpReorder();
+composer.offerInto(steerableRun());
 composer.setUpComposer({ send, onSent: scrollToEnd, waitingPlan, act: clickLatest });
 byId("try-now").addEventListener("click", () => connection.tryNow());
 connection.start();

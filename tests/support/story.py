@@ -300,6 +300,10 @@ def asked_run() -> list[Event]:
         events.Run(run, "waiting"),
         events.Approval(run, id=uid(401), plan_revision=2, status="approved", by="alice"),
         events.Run(run, "running"),
+        steering(1, "taken", author="alice", content="Keep <b>the rest</b>\n ", client_id=uid(9)),
+        steering(2, "taken", author="bob", content="And this?"),
+        steering(1, "applied", plan_revision=3),
+        steering(2, "next", next_run=BROKEN, reason="No valid plan was found with it."),
         change(run, "task", "updated", task(BOOKING, "Booking", 1), done),
         change(
             run, "memory", "updated", memory("Stack", "Stack"), memory("Stack", "Django", "fact")
@@ -307,6 +311,10 @@ def asked_run() -> list[Event]:
         events.Run(run, "succeeded"),
         complete(run, "", "", 999, "Done in 999 ms · 1 step · 1 task, 1 memory"),
     ]
+
+
+def steering(number: int, status: str, **told: Any) -> Event:
+    return events.Steering(ASKED, id=uid(410 + number), status=status, **told)
 
 
 def wanted(asked: Mapping[str, Any], reason: str) -> Event:
@@ -341,7 +349,7 @@ def unlucky_runs() -> list[Event]:
     """One fails, one is cancelled in mid-answer, a third is queued behind and withdrawn."""
     error = {"code": "model_timeout", "retryable": True, "partial": "Half of"}
     return [
-        said(BROKEN, "Hello?", 4),
+        replace(said(BROKEN, "Hello?", 4), into=ASKED),
         events.Run(BROKEN, "running"),
         phase(BROKEN, "analyzing", "🧠 Analyzing...", phase="started"),
         said(STOPPED, "And this?", 5),

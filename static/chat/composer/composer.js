@@ -32,6 +32,8 @@ const UNAVAILABLE = {
   stop: "Nothing is running.", undo: "There is nothing to undo.", again: "There is no answer to regenerate.",
 };
 const { limits } = page;
+/** The run that a message can be sent into, or "". */
+let steerable = "";
 let approvalChanges = 0; // counts the changes of the switch on this page
 
 /** @param {Options} options */
@@ -41,7 +43,7 @@ export function setUpComposer(options) {
   takeOverUnsent().then((found) => found && resendUnsent(options.send));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    submit(options);
+    submit(options, event.submitter?.id === "send-into" ? steerable : "");
   });
   setUpSlashCommands(field, ({ before, after, act }) => {
     if (act) perform(act, options.act);
@@ -87,6 +89,17 @@ function answerTo(offer) {
   return asked ? `${asked.question} ${choice}` : "";
 }
 
+/**
+ * Offers to send a message into `run` instead of after it; not with "".
+ * @param {string} run
+ */
+export function offerInto(run) {
+  if (!form || run === steerable) return;
+  steerable = run;
+  byId("send").textContent = run ? "Send next" : "Send";
+  byId("send-into").hidden = !run;
+}
+
 /** @param {HTMLFormElement} form */
 function setUpField(form) {
   if (isTouchKeyboard()) field.enterKeyHint = "enter";
@@ -95,7 +108,7 @@ function setUpField(form) {
     if (event.key === "Escape") (find(document, ".approval:not([hidden])") ?? byId("log")).focus();
     if (event.key !== "Enter" || event.shiftKey || isTouchKeyboard()) return;
     event.preventDefault();
-    form.requestSubmit();
+    form.requestSubmit(byId(steerable && (event.ctrlKey || event.metaKey) ? "send-into" : "send"));
   });
   field.addEventListener("input", () => {
     saveDraft(field.value);
@@ -140,8 +153,8 @@ function perform(name, act) {
   else showAlert(UNAVAILABLE[name]);
 }
 
-/** @param {Options} options */
-async function submit({ send, onSent, waitingPlan, act }) {
+/** @type {(options: Options, into: string) => Promise<void>} */
+async function submit({ send, onSent, waitingPlan, act }, into) {
   const command = parseCommand(field.value.trim());
   if (command?.act) {
     perform(command.act, act);
@@ -153,12 +166,13 @@ async function submit({ send, onSent, waitingPlan, act }) {
   const choice = plan ? await askPurpose() : "message";
   if (choice === "") return;
   const problem = choice === "reject" ? lengthProblem("The reason", content, limits.reason)
+    : into ? lengthProblem("A message into a run", content, limits.into)
     : lengthProblem("The message", content, limits.message);
   showAlert(problem);
   if (problem) return;
   setMessage("");
   if (plan && choice === "reject") send({ ...plan, type: "reject", reason: content });
-  else send(addUnsent(content));
+  else send(addUnsent(content, into));
   onSent();
 }
 

@@ -1,11 +1,11 @@
-// Messages that were sent and not confirmed. The browser keeps them until their `message` event comes,
-// and they are sent again under the same `client_id` after each reconnect: the server takes each once.
+// Messages that were sent and not confirmed. The browser keeps them until their event comes, and they are
+// sent again under the same `client_id` after each reconnect: the server takes each once.
 
 import { showTime } from "../support/clocks.js";
 import { byId, clone, find, findAll, slot } from "../support/dom.js";
 import { TabStore } from "./tab_store.js";
 
-/** @typedef {{client_id: string, content: string}} UnsentMessage */
+/** @typedef {{client_id: string, content: string, into?: string}} UnsentMessage  `into`: a run. */
 
 const outbox = byId("outbox");
 /** @type {TabStore<UnsentMessage[]>} */
@@ -41,16 +41,23 @@ const save = () => store.save(unsent.length ? unsent : null);
 
 /**
  * @param {string} content
- * @returns {MessageRequest}
+ * @param {string} [into]  The run that it is sent into.
  */
-export function addUnsent(content) {
-  const message = { client_id: crypto.randomUUID?.() ?? randomUUID(), content };
+export function addUnsent(content, into) {
+  const message = { client_id: crypto.randomUUID?.() ?? randomUUID(), content, ...(into && { into }) };
   add([message]);
-  return { type: "message", ...message };
+  return asRequest(message);
 }
 
-/** @returns {MessageRequest[]} */
-export const unsentMessages = () => unsent.map((message) => ({ type: "message", ...message }));
+export const unsentMessages = () => unsent.map(asRequest);
+
+/**
+ * @param {UnsentMessage} message
+ * @returns {MessageRequest | SteerRequest}
+ */
+function asRequest({ into, ...message }) {
+  return into ? { type: "steer", run: into, ...message } : { type: "message", ...message };
+}
 
 /**
  * Removes a message whose event came, or which was refused. Returns it.

@@ -12,7 +12,8 @@ import { isActive } from "./run_labels.js";
 /** @type {(id: string) => Run} */
 const emptyRun = (id) => ({
   run: id, said: null, status: "queued", told: "", started_at: "", phases: [], plan_revision: 0, summary: "",
-  open_points: [], questions: [], steps: [], changes: [], text: "", html: "", asks: false, why: "", effects: [], estimate: "",
+  open_points: [], questions: [], steps: [], changes: [], steering: [], text: "", html: "", asks: false, why: "",
+  effects: [], estimate: "",
   expires_at: "", decided: "", answer_id: "", retryable: false,
   eta_ms: null, eta_at: "", interrupted: false, duration_ms: null, before: 0, draft: null,
   ended: false,
@@ -79,8 +80,10 @@ function readChange({ seq, timestamp, change, text }) {
 const readers = {
   /** @type {Reader<MessageFrame>} */
   message(run, { message, timestamp }) {
-    const { id, author, content, client_id: clientId } = message;
-    run.said = { author: author ?? "", content, at: timestamp, id, client_id: clientId ?? "" };
+    const { id, author, content, client_id: clientId, into } = message;
+    run.said = {
+      author: author ?? "", content, at: timestamp, id, client_id: clientId ?? "", into: into ?? "",
+    };
   },
 
   /** @type {Reader<RunFrame>} */
@@ -141,6 +144,21 @@ const readers = {
     run.expires_at = approval.expires_at ?? "";
   },
 
+  /** @type {Reader<SteeringFrame>} */
+  steering(run, frame) {
+    addMessage(run, frame);
+    const { steering, timestamp: at, seq, text } = frame;
+    const { id, status, author, content, client_id: clientId } = steering;
+    if (status === "taken") {
+      run.steering.push({
+        id, author: author ?? "", content: content ?? "", at, seq, client_id: clientId ?? "", note: "",
+      });
+    } else if (status === "next") { // its own run shows it
+      run.steering = run.steering.filter((said) => said.id !== id);
+    }
+    for (const said of run.steering) if (said.id === id) said.note = text?.note ?? "";
+  },
+
   /** @type {Reader<ChangeFrame>} */
   change(run, frame) {
     const change = readChange(frame);
@@ -185,7 +203,7 @@ const readers = {
 
 /** Adds a row for an event whose type has no place of its own. @type {Reader<any>} */
 function addMessage(run, { seq, timestamp, text }) {
-  if (!text.message) return;
+  if (!text?.message) return;
   run.phases.push({
     key: `event:${seq}`, step: "custom", at: timestamp, seq, message: text.message, details: "",
     state: "noted", duration_ms: null, took: "", slow_after_ms: null, recalled: "",

@@ -40,6 +40,9 @@ export function renderRun(run) {
   fillHead(node, run);
   removeDrafts(node, run);
   fillPlan(node, run);
+  setList(node, "run-steering", run.steering, {
+    template: "steered", key: (message) => message.id, fill: fillSteered,
+  });
   fillApproval(node, run);
   fillAnswer(node, run);
   if (node.dataset.status !== run.status) setStatus(node, run);
@@ -96,11 +99,24 @@ function fillMessage(node, message) {
   node.toggleAttribute("data-others", message !== null && message.author !== page.user);
   setAttribute(node, "data-client-id", message?.client_id ?? "");
   setText(node, "said-author", message?.author ?? "");
+  setVisible(node, "said-late", message?.into);
   const content = slot(node, "said-content");
   if (message && content.textContent !== message.content) content.textContent = message.content;
   setId(slot(node, "said"), message ? `message-${message.id}` : "");
   setAttribute(slot(node, "said-link"), "href", `#message-${message?.id ?? ""}`);
   showTime(node, "said-at", message?.at ?? "");
+}
+
+/** @type {(node: HTMLElement, message: Steered) => void} */
+function fillSteered(node, message) {
+  setId(node, `message-${message.id}`);
+  node.toggleAttribute("data-others", message.author !== page.user);
+  setAttribute(node, "data-client-id", message.client_id);
+  setText(node, "steered-content", message.content);
+  setText(node, "steered-note", message.note);
+  setText(node, "steered-author", message.author);
+  setAttribute(slot(node, "steered-link"), "href", `#message-${message.id}`);
+  showTime(node, "steered-at", message.at);
 }
 
 /** @param {Run} run */

@@ -7,6 +7,7 @@ import { apiPath, errorText, request } from "../support/rest.js";
 /** @type {Record<string, (frame: any) => [path: string, body: object]>} */
 const requests = {
   message: ({ type, ...message }) => [apiPath("sessions", page.session, "messages"), message],
+  steer: ({ type, run, ...message }) => [apiPath("runs", run, "steer"), message],
   cancel: ({ run }) => [apiPath("runs", run, "cancel"), {}],
   approve: ({ type, run, ...decision }) => [apiPath("runs", run, "approve"), decision],
   reject: ({ type, run, ...decision }) => [apiPath("runs", run, "reject"), decision],
@@ -41,13 +42,13 @@ export class HttpSender {
   /** @param {ActionRequest} frame */
   async #post(frame) {
     // The composer keeps messages, and sends them again over the next transport.
-    if (this.#isStopped && frame.type === "message") return;
+    if (this.#isStopped && "client_id" in frame) return;
     const [path, body] = requests[frame.type](frame);
     const response = await request("POST", path, { body });
     if (this.#isStopped) return;
     if (response?.ok) this.onSent();
     else if (response?.status === 401) this.listener.onClose(4401);
-    else if (frame.type === "message" && isUnavailable(response)) this.listener.onClose(1006);
+    else if ("client_id" in frame && isUnavailable(response)) this.listener.onClose(1006);
     else this.#reject(frame, response);
   }
 

@@ -101,8 +101,13 @@
 
 /**
  * @typedef {RunEventFields & {type: "message", message: {
- *   id: string, role: "user", author: string, content: string, client_id: string | null,
+ *   id: string, role: "user", author: string, content: string, client_id: string | null, into?: string,
  * }, text?: LineText}} MessageFrame
+ */
+/**
+ * @typedef {RunEventFields & {type: "steering", steering: {
+ *   id: string, status: "taken" | "applied" | "next", author?: string, content?: string, client_id?: string,
+ * }, text?: LineText & {message: string, note: string}}} SteeringFrame
  */
 /** @typedef {{line?: string}} LineText */
 /** @typedef {{after: string, arguments: Fact[]}} PlanStepText */
@@ -163,7 +168,7 @@
  */
 /**
  * @typedef {MessageFrame | RunFrame | ProgressFrame | PlanFrame | StepFrame | ApprovalFrame
- *   | ChangeFrame | TokenFrame | CompleteFrame | ErrorFrame | CancelledFrame} EventFrame
+ *   | SteeringFrame | ChangeFrame | TokenFrame | CompleteFrame | ErrorFrame | CancelledFrame} EventFrame
  */
 
 // -- frames that are in no log ----------------------------------------------------------------------
@@ -201,6 +206,7 @@
 // -- what a client sends ----------------------------------------------------------------------------
 
 /** @typedef {{type: "message", content: string, client_id: string}} MessageRequest */
+/** @typedef {{type: "steer", run: string, content: string, client_id: string}} SteerRequest */
 /** @typedef {{type: "cancel", run: string}} CancelRequest */
 /** @typedef {{type: "approve", run: string, plan_revision: number}} ApproveRequest */
 /** @typedef {{type: "reject", run: string, plan_revision: number, reason: string}} RejectRequest */
@@ -211,6 +217,7 @@
 /** @typedef {{type: "ack", seq: number}} AckRequest */
 /** @typedef {{type: "ping"}} PingRequest */
 /**
- * @typedef {MessageRequest | CancelRequest | ApproveRequest | RejectRequest | EditPlanRequest} ActionRequest
+ * @typedef {MessageRequest | SteerRequest | CancelRequest | ApproveRequest | RejectRequest
+ *   | EditPlanRequest} ActionRequest
  */
 /** @typedef {ActionRequest | AckRequest | PingRequest} ClientFrame */

@@ -4,7 +4,26 @@
 /** @typedef {[name: string, value: string]} Fact  A field of a step's arguments or result. */
 /** @typedef {[name: string, before: string, after: string]} Difference */
 
-/** @typedef {{author: string, content: string, at: string, id: string, client_id: string}} UserMessage */
+/**
+ * @typedef {object} UserMessage
+ * @property {string} author
+ * @property {string} content
+ * @property {string} at
+ * @property {string} id
+ * @property {string} client_id
+ * @property {string} into  The run that it came too late for, or "".
+ */
+
+/**
+ * @typedef {object} Steered  A message that was sent into the run.
+ * @property {string} id
+ * @property {string} author
+ * @property {string} content
+ * @property {string} at
+ * @property {number} seq
+ * @property {string} client_id
+ * @property {string} note  What became of it.
+ */
 
 /**
  * @typedef {object} Phase
@@ -79,6 +98,7 @@
  * @property {{question: string, choices: string[]}[]} questions  Which a click on a choice answers.
  * @property {Step[]} steps
  * @property {Change[]} changes
+ * @property {Steered[]} steering
  * @property {string} text
  * @property {string} html
  * @property {boolean} asks
@@ -139,7 +159,7 @@
  * @property {Run[]} runs
  * @property {Change[]} fresh
  * @property {LabelTables} words
- * @property {{message: number, reason: number}} limits  In characters.
+ * @property {{message: number, into: number, reason: number}} limits  In characters.
  */
 
 /**
