@@ -18,6 +18,7 @@ from agent.accounts import access as agent_access
 from agent.accounts.access import includes, projects_of, role_in
 from agent.models import ChatSession, Memory, Project, Run, Task
 from agent.models.projects import Role
+from agent.runs import waiting
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -91,6 +92,11 @@ def get_run(user: AnyUser, run_id: UUID, needed: Role = Role.VIEWER) -> Run:
         raise Http404("Run not found.")
     _require(user, run.session.project, needed)
     return run
+
+
+def runs_waiting_for(user: AnyUser) -> QuerySet[Run]:
+    """Returns the runs on which `user` is to act, the longest waiting first: see `agent.runs.waiting`."""
+    return waiting.runs_for(user)
 
 
 def get_task(user: AnyUser, task_id: UUID, needed: Role = Role.VIEWER) -> Task:

@@ -20,7 +20,7 @@ from agent.support.database_changes import DatabaseChanges
 from agent.support.per_loop import PerLoop
 from agent.support.task_group import background_task
 from agent.support.turns import Turns
-from chat import connection_identity, draft_feed, wakeups
+from chat import connection_identity, draft_feed, waiting_feed, wakeups
 from chat.viewer import Viewer
 from chat.wakeups import Announcement
 
@@ -57,6 +57,7 @@ class Feed:
         self._of_project.setdefault(viewer.identity.project, set()).add(viewer)
         self._of_user[viewer.identity.user] += 1
         draft_feed.here().join(viewer)
+        waiting_feed.here().join(viewer)
         self._checked.add(viewer)  # its access was read before it joined
         wakeups.start()
         if self._looking is None:
@@ -66,6 +67,7 @@ class Feed:
         """Closes the viewer. It may be called again."""
         viewer.close()
         draft_feed.here().leave(viewer)
+        waiting_feed.here().leave(viewer)
         project = viewer.identity.project
         viewers = self._of_project.get(project, set())
         if viewer in viewers:
@@ -96,6 +98,7 @@ class Feed:
                 if await self._changes.since_last():
                     self._renew()
                 await self._expel_unauthorized()
+                await waiting_feed.here().look()
                 if now >= look_at:
                     await self._look()
                     look_at = now + LOOK
@@ -106,6 +109,7 @@ class Feed:
     def _renew(self) -> None:
         self._checked.renew()
         self._looked_at.renew()
+        waiting_feed.here().renew()
 
     async def _look(self) -> None:
         projects = self._looked_at.next(lambda: self._of_project)

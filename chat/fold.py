@@ -7,7 +7,7 @@ reloaded.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -270,7 +270,8 @@ def _take_approval(run: Exchange, event: events.Approval) -> None:
     run.decided = text.get("decision", "")
     _forget_terms(run)
     if run.asks:
-        run.effects, run.estimate = _effects(run, text["effects"]), text["estimate"]
+        numbers = {step.id: step.number for step in run.steps}
+        run.effects, run.estimate = effects_of(numbers, text["effects"]), text["estimate"]
         run.expires_at = event.expires_at or ""
 
 
@@ -321,8 +322,8 @@ def _forget_terms(run: Exchange) -> None:
     run.effects, run.estimate, run.expires_at = [], "", ""
 
 
-def _effects(run: Exchange, effects: list[dict[str, Any]]) -> list[Effect]:
-    numbers = {step.id: step.number for step in run.steps}
+def effects_of(numbers: Mapping[str, int], effects: Iterable[Mapping[str, Any]]) -> list[Effect]:
+    """Returns what a plan would change. `numbers`: of its steps, by id; `effects`: as `texts.effects`."""
     return [
         Effect(
             key=f"{text['step']}:{at}",

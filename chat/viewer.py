@@ -50,6 +50,7 @@ class Viewer(Follower):
         self.close_code: int | None = None  # set when this viewer may not go on
         self._board_version: int | None = None  # none before `hello`
         self._interrupted: UUID | None = None  # the run that the client knows as interrupted
+        self._waiting: int | None = None  # runs that wait for the user, as the client knows
         self._draft: Draft | None = None  # the newest one, sent or not
         self._has_news_of_draft = False
         self._timer = self._tick_at(self.sent_at + HEARTBEAT)
@@ -63,6 +64,8 @@ class Viewer(Follower):
         self._board_version = hello["board"]
         self.reach(hello["last_seq"])
         self.notify("hello", **hello)
+        if self._waiting is not None:
+            self.notify("waiting", count=self._waiting)
         if self.cursor > hello["last_seq"]:
             self.cursor, state = await database.call(snapshot.snapshot, self.session)
             body = frames.ephemeral("resync", seq=self.cursor, snapshot=state)
@@ -125,6 +128,13 @@ class Viewer(Follower):
         self.notices.extend(Notice("interrupted", body) for body in bodies)
         self._interrupted = run
         self.wake()
+
+    def waits(self, number: int) -> None:
+        """So many runs wait for the user, in all projects."""
+        if number != self._waiting:
+            self._waiting = number
+            if self._board_version is not None:
+                self.notify("waiting", count=number)
 
     def drafted(self, draft: Draft) -> None:
         """The draft of the session's active run was written. What the client has not got is skipped."""

@@ -11,6 +11,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import BadRequest
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -30,8 +31,9 @@ from agent.llm.factory import model_notice
 from agent.models import ChatSession, Project, Run, Task
 from agent.models.projects import Role
 from agent.runs import rerun, steering
+from agent.runs import waiting as waiting_runs
 from agent.runs.runs import MAX_CONTENT
-from chat import access, feedback, labels, panels, transcript_pages
+from chat import access, feedback, labels, panels, transcript_pages, waiting
 from chat import run_page as run_data
 from chat.forms import ProjectForm
 from chat.frames import MAX_REASON
@@ -240,8 +242,53 @@ def run_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
         "may_read": may_read,
         "calls": run_data.calls(run) if may_read else [],
         "days": settings.SAMURAI_KEEP_PROMPTS_DAYS,
+        "waiting": waiting_runs.counts([user.pk])[user.pk],
     }
     return render(request, "chat/run.html", context)
+
+
+@login_required
+@require_GET
+@never_cache
+def waiting_page(request: HttpRequest) -> HttpResponse:
+    return _show_waiting(request, _user(request))
+
+
+def _show_waiting(
+    request: HttpRequest, user: User, alert: str = "", status: int = 200
+) -> HttpResponse:
+    items = waiting.items(user)
+    context = {"items": items, "alert": alert, "reason_limit": MAX_REASON, **_sidebar(user, None)}
+    return render(request, "chat/waiting.html", context, status=status)
+
+
+@login_required
+@require_GET
+@never_cache
+def waiting_count(request: HttpRequest) -> JsonResponse:
+    """Returns how many runs wait for the user: for pages that follow no session."""
+    user = _user(request)
+    return JsonResponse({"count": waiting_runs.counts([user.pk])[user.pk]})
+
+
+@require_POST
+async def decide(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
+    """Decides on a run that waits, and shows what else does."""
+    user = await request.auser()
+    if not user.is_authenticated:
+        return redirect_to_login(reverse("waiting"))
+    revision = request.POST.get("revision", "")
+    choice = request.POST.get("choice", "")
+    decision = waiting.Decision(
+        "answer" if choice else request.POST.get("decision", ""),
+        int(revision) if revision.isascii() and revision.isdigit() and len(revision) < 10 else 0,
+        choice or request.POST.get("text", ""),
+    )
+    try:
+        await waiting.decide(user, run_id, decision)
+    except Refused as refused:
+        return await sync_to_async(_show_waiting)(request, user, str(refused), 409)
+    return redirect("waiting")
 
 
 # -- actions ---------------------------------------------------------------------------------------
@@ -341,4 +388,4 @@ def _sidebar(user: User, current: Project | None) -> dict[str, Any]:
         if current is not None and row.pk == current.pk:
             row.latest = list(latest.filter(project=row)[:MAX_SESSIONS])
     listed.sort(key=lambda row: current is None or row.pk != current.pk)
-    return {"projects": listed}
+    return {"projects": listed, "waiting": waiting_runs.counts([user.pk])[user.pk]}

@@ -32,6 +32,10 @@ class Run(UUIDModel):
 
     UNFINISHED = (Status.QUEUED, Status.RUNNING, Status.WAITING)
 
+    class LeftOpen(models.TextChoices):
+        QUESTION = "question"  # the answer asks the person something
+        FAILURE = "failure"  # the run failed
+
     session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="runs")
     number = models.PositiveIntegerField(
         help_text="1 for the session's first run. Runs execute in this order."
@@ -90,6 +94,12 @@ class Run(UUIDModel):
     error_code = models.CharField(max_length=30, blank=True)
     retryable = models.BooleanField(default=False)
     partial = models.TextField(blank=True, help_text="The beginning of an answer that was cut off.")
+    left_open = models.CharField(
+        max_length=10,
+        choices=LeftOpen.choices,
+        blank=True,
+        help_text="What the run left for a person to do; empty for nothing, or when it was dismissed.",
+    )
 
     objects = models.Manager["Run"]()
     unfinished = UnfinishedManager()
@@ -107,6 +117,11 @@ class Run(UUIDModel):
             ),
             models.Index(fields=["created_by", "created_at"], name="run_by_person"),
             models.Index(fields=["created_at"], name="run_by_time"),  # the admin's list
+            models.Index(
+                fields=["created_by"],
+                condition=Q(left_open__in=["question", "failure"]),
+                name="run_left",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -366,10 +366,14 @@ class _Run:
         return Finished(
             "🎉 Processing complete!",
             summary,
-            fields={"answer": answer, **end},
+            fields={"answer": answer, "left_open": self._left_open(steps), **end},
             effect=effect,
             effect_after=last_events,
         )
+
+    def _left_open(self, steps: Sequence[PlanStep]) -> str:
+        asks = any(step.type == StepType.ASK for step in steps) or self.plan.questions
+        return Run.LeftOpen.QUESTION if asks else ""
 
     def _end_answered(self, steps: list[PlanStep]) -> list[events.Event]:
         """Ends the run inside an effect, after its answer was saved; returns the events."""

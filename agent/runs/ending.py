@@ -81,6 +81,7 @@ def fail_now(run: Run, error: AgentError) -> list[events.Event]:
         retryable=error.retryable,
         partial=answer,
         usage=run.usage,
+        left_open=Run.LeftOpen.FAILURE,
     )
     last = events.Error(
         run.pk, error=str(error), code=error.code, retryable=error.retryable, partial=answer

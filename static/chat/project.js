@@ -2,6 +2,8 @@
 
 import "./support/forms.js";
 import { localiseAll, renewAtMidnight } from "./support/local_times.js";
+import { followWaiting } from "./support/waiting_count.js";
 
 localiseAll(document);
+followWaiting();
 renewAtMidnight();

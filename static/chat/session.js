@@ -30,6 +30,7 @@ import { scrollToEnd, setUpScroll } from "./transcript/scroll.js";
 import { registerChanges } from "./transcript/undo_state.js";
 import { Connection } from "./transport/connection.js";
 import { showConnectionState } from "./transport/connection_status.js";
+import { showWaiting } from "./support/waiting_count.js";
 
 const TITLE_LIMIT = 60; // characters
 const log = byId("log");
@@ -59,6 +60,9 @@ function onFrame(frame) {
       break;
     case "board":
       updateBoard(frame);
+      break;
+    case "waiting":
+      showWaiting(frame.count);
       break;
     case "interrupted":
       onInterrupted(frame);

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 def test_the_description_is_read_and_tried_out_without_another_host(visit: Visit) -> None:
     page = visit.page
     page.goto(f"{visit.server.url}/api/docs/")
-    me = page.locator("#operations-me-me_retrieve")
+    me = page.locator("#operations-account-get_me")
     me.click()
     me.get_by_role("button", name="Try it out").click()
     me.get_by_role("button", name="Execute").click()

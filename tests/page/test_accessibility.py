@@ -163,6 +163,11 @@ def test_a_run_while_it_works_and_a_failed_one_break_no_rule(
     visit.say("Tell me")
     visit.wait_for("failed")
     check(page, "failed")
+    waiting = visit.open()
+    waiting.goto(f"{visit.url}/waiting/")
+    assert waiting.get_by_role("heading", name="A run failed").is_visible()
+    check(waiting, "waiting")
+    waiting.close()
     page.locator('[data-slot="run-details"] > summary').click()
     page.get_by_role("link", name="Details of this run").click()
     for fold in page.locator("details").all():
@@ -186,7 +191,7 @@ def test_a_lost_line_a_viewer_and_the_other_pages_break_no_rule(
     carol.page.locator(".task [data-open]").click()
     check(carol.page, "viewer, task open")
     carol.context.close()
-    for address in (f"/projects/{visit.server.project}/", "/sessions/nowhere/"):
+    for address in (f"/projects/{visit.server.project}/", "/waiting/", "/sessions/nowhere/"):
         other = visit.open()
         other.on("console", lambda _: None)
         other.goto(visit.server.url + address)

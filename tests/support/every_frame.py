@@ -25,7 +25,16 @@ from tests.support.model_server import (
     said,
     stream,
 )
-from tests.support.server import ServerProcess, is_last, receive, say, send, until, watching
+from tests.support.server import (
+    ServerProcess,
+    is_last,
+    receive,
+    receive_any,
+    say,
+    send,
+    until,
+    watching,
+)
 
 Frames = list[dict[str, Any]]
 
@@ -151,6 +160,7 @@ async def _play(server: ServerProcess, script: Script) -> Frames:
         frames += await _asides(socket)
         frames += await _undone(server, socket, frames)
         frames += await until(other, lambda frame: frame["type"] == "board")
+        frames += await _waits(server)
         frames += await _lost(server, socket)
     return frames
 
@@ -236,6 +246,13 @@ async def _asides(socket: ClientConnection) -> Frames:
     frames = await until(socket, lambda frame: frame["type"] == "heartbeat")
     await send(socket, "")
     return frames + await until(socket, lambda frame: frame["type"] == "rejected")
+
+
+async def _waits(server: ServerProcess) -> Frames:
+    async with watching(server) as socket:
+        while (frame := await receive_any(socket))["type"] != "waiting":
+            pass
+    return [frame]
 
 
 async def _undone(server: ServerProcess, socket: ClientConnection, told: Frames) -> Frames:

@@ -236,6 +236,13 @@ class ServerProcess(Process):
 
 
 async def receive(socket: ClientConnection) -> dict[str, Any]:
+    """Returns the next frame, but not `waiting`, which comes at a time of its own."""
+    while (frame := await receive_any(socket))["type"] == "waiting":
+        pass
+    return frame
+
+
+async def receive_any(socket: ClientConnection) -> dict[str, Any]:
     frame: dict[str, Any] = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE))
     return frame
 

@@ -176,6 +176,7 @@
 /** @typedef {{type: "hello", last_seq: number, board?: number}} HelloFrame */
 /** @typedef {{type: "heartbeat", timestamp: string}} HeartbeatFrame */
 /** @typedef {{type: "board", project?: string, version: number}} BoardFrame */
+/** @typedef {{type: "waiting", count: number}} WaitingFrame */
 /** @typedef {{type: "interrupted", run: string, interrupted: boolean}} InterruptedFrame */
 /**
  * @typedef {object} DraftFrame  What the model writes for a run; texts that nobody has checked.
@@ -198,7 +199,7 @@
 /** @typedef {{type: "rejected", code: string, error: string, client_id: string | null}} RejectedFrame */
 /** @typedef {{type: "resync", seq: number, snapshot: JsonObject}} ResyncFrame */
 /**
- * @typedef {HelloFrame | HeartbeatFrame | BoardFrame | InterruptedFrame | DraftFrame
+ * @typedef {HelloFrame | HeartbeatFrame | BoardFrame | WaitingFrame | InterruptedFrame | DraftFrame
  *   | RejectedFrame | ResyncFrame} ControlFrame
  */
 /** @typedef {EventFrame | ControlFrame} ServerFrame */

@@ -1,0 +1,142 @@
+"""The page of what waits for a person: shown, decided there, and nobody else's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync, sync_to_async
+from django.contrib.auth.models import User
+from django.test import AsyncClient
+
+from agent.engine import local
+from agent.exceptions import ModelUnavailable
+from agent.models import ApprovalMode, ChatSession, Membership, Project, Run, Task
+from agent.runs.runs import MessageRequest
+from agent.testing import ScriptedModel
+from tests.support.scripted_runs import create, ended, outcome, plan, process
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ASKED = MessageRequest("Do <b>it</b>", approval=ApprovalMode.REQUIRED)
+QUESTION = {"question": "Which provider?", "choices": ["Stripe", "<i>PayPal</i>"]}
+
+
+@pytest.fixture
+def browser(alice: User) -> AsyncClient:
+    return signed_in(alice)
+
+
+def signed_in(user: User) -> AsyncClient:
+    client = AsyncClient()
+    client.force_login(user)
+    return client
+
+
+async def shown(browser: AsyncClient) -> str:
+    return (await browser.get("/waiting/")).content.decode()
+
+
+async def decide(browser: AsyncClient, run: Run, **fields: Any) -> Any:
+    return await browser.post(f"/waiting/{run.pk}/", fields)
+
+
+async def count(browser: AsyncClient) -> int:
+    return int((await browser.get("/waiting/count/")).json()["count"])
+
+
+async def test_a_plan_is_shown_with_its_effects_and_approved_there(
+    browser: AsyncClient, session: ChatSession, alice: User
+) -> None:
+    assert "Nothing waits for you" in await shown(browser)
+    run = await outcome(session, alice, ASKED, create("s1", "Login"))
+    text = await shown(browser)
+    assert "Do &lt;b&gt;it&lt;/b&gt;" in text
+    assert "Create task “Login”" in text
+    assert "You asked to approve the plan first." in text
+    assert await count(browser) == 1
+    async with local.executing(ScriptedModel(plans=[])):
+        response = await decide(browser, run, decision="approve", revision=1)
+        assert (response.status_code, response.url) == (302, "/waiting/")
+        assert (await ended(run)).status == "succeeded"
+    assert await Task.objects.filter(title="Login").aexists()
+    assert await count(browser) == 0
+
+
+async def test_a_rejection_without_a_reason_cancels_and_an_old_revision_decides_nothing(
+    browser: AsyncClient, session: ChatSession, alice: User
+) -> None:
+    run = await outcome(session, alice, ASKED, create("s1", "Login"))
+    late = await decide(browser, run, decision="approve", revision=2)
+    assert late.status_code == 409
+    assert "The plan has changed" in late.content.decode()
+    assert (await Run.objects.aget(pk=run.pk)).status == "waiting"
+    await decide(browser, run, decision="reject", revision=1)
+    assert (await Run.objects.aget(pk=run.pk)).status == "cancelled"
+    assert not await Task.objects.aexists()
+
+
+async def test_a_question_is_answered_by_a_choice_or_in_own_words(
+    browser: AsyncClient, project: Project, session: ChatSession
+) -> None:
+    asks = {**plan(create("s1", "Payment")), "questions": [QUESTION]}
+    await process(ScriptedModel(plans=[asks, asks]), project, session)
+    text = await shown(browser)
+    assert "A question for you" in text
+    assert "&lt;i&gt;PayPal&lt;/i&gt;" in text
+    (run,) = [one async for one in Run.objects.all()]
+    empty = await decide(browser, run, decision="answer", text="  ")
+    assert "The message is empty." in empty.content.decode()
+    await decide(browser, run, choice="Which provider? Stripe", text="ignored")
+    latest = await Run.objects.select_related("message").alatest("number")
+    assert latest.message.content == "Which provider? Stripe"
+    assert await count(browser) == 0
+
+
+async def test_a_failed_run_is_retried_or_dismissed(
+    browser: AsyncClient, project: Project, session: ChatSession
+) -> None:
+    await process(
+        ScriptedModel(analyses=[ModelUnavailable("The model is away.")]), project, session
+    )
+    assert "The model is away." in await shown(browser)
+    (run,) = [one async for one in Run.objects.all()]
+    await decide(browser, run, decision="retry")
+    assert await Run.objects.filter(retry_of=run).aexists()
+    assert await count(browser) == 0
+    await Run.objects.filter(retry_of=run).adelete()
+    await ChatSession.objects.filter(pk=session.pk).aupdate(run_count=1)
+    assert await count(browser) == 1
+    await decide(browser, run, decision="dismiss")
+    assert await count(browser) == 0
+
+
+async def test_nobody_decides_on_what_is_somebody_elses(
+    browser: AsyncClient, project: Project, session: ChatSession, alice: User, bob: User
+) -> None:
+    run = await outcome(session, alice, ASKED, create("s1", "Login"))
+    other = await sync_to_async(signed_in)(bob)
+    assert "Nothing waits for you" in await shown(other)
+    assert (await decide(other, run, decision="approve", revision=1)).status_code == 404
+    await Membership.objects.acreate(project=project, user=bob, role="viewer")
+    assert "Nothing waits for you" in await shown(other)
+    assert (await decide(other, run, decision="approve", revision=1)).status_code == 403
+    anonymous = await AsyncClient().post(f"/waiting/{run.pk}/", {"decision": "approve"})
+    assert anonymous.status_code == 302
+    nonsense = await decide(browser, run, decision="explode", revision="9" * 40)
+    assert nonsense.status_code == 409
+    assert (await Run.objects.aget(pk=run.pk)).status == "waiting"
+
+
+def test_every_head_has_the_count(browser: AsyncClient, session: ChatSession, alice: User) -> None:
+    async_to_sync(outcome)(session, alice, ASKED, create("s1", "Login"))
+    (run,) = Run.objects.all()
+    pages = (
+        f"sessions/{session.pk}",
+        f"projects/{session.project_id}",
+        f"runs/{run.pk}",
+        "waiting",
+    )
+    for page in pages:
+        text = async_to_sync(browser.get)(f"/{page}/").content.decode()
+        assert 'data-waiting="1"' in text, page
