@@ -19,6 +19,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
+from agent.event_log.payloads import StepComment
 from agent.exceptions import Refused
 from agent.models.projects import Role
 from agent.runs import approvals, ending, runs, steering
@@ -152,7 +153,10 @@ async def _act(session: UUID, user: User, frame: frames.ClientFrame) -> None:
         case frames.ApproveFrame():
             await approvals.approve(session, frame.run, frame.plan_revision, user)
         case frames.RejectFrame():
-            await approvals.reject(session, frame.run, frame.plan_revision, user, frame.reason)
+            comments = [StepComment(step=one.step, text=one.text) for one in frame.comments]
+            await approvals.reject(
+                session, frame.run, frame.plan_revision, user, frame.reason, comments
+            )
         case frames.EditPlanFrame():
             await approvals.edit(session, frame.run, frame.plan_revision, user, frame.steps)
 

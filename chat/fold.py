@@ -268,6 +268,7 @@ def _take_approval(run: Exchange, event: events.Approval) -> None:
     run.plan_revision = event.plan_revision
     text = event.words()
     run.decided = text.get("decision", "")
+    run.comments = text.get("comments", run.comments)
     _forget_terms(run)
     if run.asks:
         numbers = {step.id: step.number for step in run.steps}

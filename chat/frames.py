@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, StrictInt, StrictStr, ValidationError
 
 from agent.exceptions import Refused
+from agent.plan import MAX_STEPS
 from agent.runs.drafts import Draft
 from agent.support.invalid import message
 from chat import strict_json
@@ -45,10 +46,16 @@ class ApproveFrame(ClientFrame):
     plan_revision: Revision
 
 
+class Comment(ClientFrame):
+    step: StrictStr
+    text: StrictStr
+
+
 class RejectFrame(ClientFrame):
     run: UUID
     plan_revision: Revision
     reason: Annotated[StrictStr, Field(max_length=MAX_REASON)] = ""
+    comments: Annotated[list[Comment], Field(max_length=MAX_STEPS)] = []
 
 
 class EditPlanFrame(ClientFrame):

@@ -232,6 +232,9 @@ class Exchange:
     estimate: str = ""  # how long it may take
     expires_at: str = ""
     decided: str = ""  # who decided and how
+    comments: list[str] = field(
+        default_factory=list
+    )  # on the last plan that was rejected with some
     answer_id: str = ""
     retryable: bool = False
     eta_ms: int | None = None

@@ -30,7 +30,7 @@ from agent.exceptions import Refused
 from agent.llm.factory import model_notice
 from agent.models import ChatSession, Project, Run, Task
 from agent.models.projects import Role
-from agent.runs import rerun, steering
+from agent.runs import approvals, rerun, steering
 from agent.runs import waiting as waiting_runs
 from agent.runs.runs import MAX_CONTENT
 from chat import access, feedback, labels, panels, transcript_pages, waiting
@@ -159,7 +159,12 @@ def _page(session: ChatSession, transcript: Transcript, user: User) -> dict[str,
         "runs": transcript.unfinished_as_json(),
         "fresh": [asdict(change) for change in transcript.fresh.values()],
         "words": labels.TABLES,
-        "limits": {"message": MAX_CONTENT, "into": steering.MAX_CONTENT, "reason": MAX_REASON},
+        "limits": {
+            "message": MAX_CONTENT,
+            "into": steering.MAX_CONTENT,
+            "reason": MAX_REASON,
+            "comment": approvals.MAX_COMMENT,
+        },
     }
 
 

@@ -20,6 +20,7 @@ from agent.event_log.payloads import (
     PlanAssumption,
     PlannedStep,
     PlanQuestion,
+    StepComment,
     StepEffect,
 )
 from agent.event_log.times import now
@@ -243,7 +244,7 @@ class Step(OfRun):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval(OfRun):
     """`effects`, `estimate` and `expires_at` belong to the request and to nothing else: what a person
-    who is asked about a plan is shown."""
+    who is asked about a plan is shown. `comments` belong to a rejection."""
 
     type = EventType.APPROVAL
     part = "approval"
@@ -256,9 +257,12 @@ class Approval(OfRun):
     effects: list[StepEffect] | None = None
     estimate: dict[str, int] | None = None
     expires_at: str | None = None
+    comments: list[StepComment] | None = None
 
     def told(self) -> dict[str, Any]:
         told = OfRun.told(self)
+        if not self.comments:
+            del told["comments"]
         if self.effects is None:
             del told["effects"], told["estimate"], told["expires_at"]
         return told

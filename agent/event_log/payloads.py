@@ -34,6 +34,12 @@ class PlanQuestion(TypedDict):
 
 
 @_open
+class StepComment(TypedDict):
+    step: str
+    text: str
+
+
+@_open
 class EffectChange(TypedDict):
     """`differs`: an earlier approval of the plan did not show the change like this."""
 

@@ -234,6 +234,11 @@ def decision(status: str, by: str | None, reason: str) -> str:
     return f"{who}: {reason}" if reason and status == "rejected" else who
 
 
+def comment(step: Any, text: str) -> str:
+    """Returns what a person said about a step of a plan."""
+    return f"Step {step.position}, {_name(step)}: {text}"
+
+
 def estimate(estimate: Mapping[str, int] | None) -> str:
     """Returns how long a plan may take, e.g. "About 2 to 5 seconds"."""
     if estimate is None:

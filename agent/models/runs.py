@@ -241,6 +241,9 @@ class Approval(UUIDModel):
     estimate = models.JSONField(
         null=True, blank=True, help_text="low_ms, median_ms, high_ms; null when unknown."
     )
+    comments = models.JSONField(
+        default=list, blank=True, help_text="Of a rejection, on steps of the plan: step, text."
+    )
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

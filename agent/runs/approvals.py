@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from agent.event_log import events, log
 from agent.event_log.log import Done
-from agent.event_log.payloads import StepEffect
+from agent.event_log.payloads import StepComment, StepEffect
 from agent.event_log.phases import Phase
 from agent.event_log.times import stamp
 from agent.exceptions import Fenced, PlanInvalid, Refused
@@ -27,10 +27,14 @@ from agent.plans.approved_effects import ApprovedEffects
 from agent.plans.dry_run import Effect
 from agent.runs import ending, runs, steering_rows, wake
 from agent.support import raw_sql
-from agent.support.counts import count
+from agent.support.counts import count, too_long
+from agent.support.words import is_text
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+
+MAX_COMMENT = 2_000  # characters of a comment on a step
 
 
 class Parked(Exception):
@@ -165,7 +169,13 @@ def requested_revision(run: Run) -> Revise | None:
     rejected = last.approvals.filter(status=Approval.Status.REJECTED).first()
     if rejected is None:
         return None
-    return Revise((rejected.reason,), store.as_plan(last).as_json(), by_person=True)
+    steps = {step.key: step for step in last.steps.all()}
+    comments = [
+        f"step {one['step']} ({steps[one['step']].description}): {one['text']}"
+        for one in rejected.comments
+    ]
+    reasons = (*([rejected.reason] if rejected.reason else []), *comments)
+    return Revise(reasons, store.as_plan(last).as_json(), by_person=True)
 
 
 async def approve(session: UUID, run: UUID, plan_revision: int, user: User) -> None:
@@ -173,9 +183,31 @@ async def approve(session: UUID, run: UUID, plan_revision: int, user: User) -> N
     await _decide(session, run, plan_revision, partial(_approve, user))
 
 
-async def reject(session: UUID, run: UUID, plan_revision: int, user: User, reason: str) -> None:
-    """Requests another plan for `reason`; without a reason, cancels the run. Raises `Refused`."""
-    await _decide(session, run, plan_revision, partial(_reject, user, reason.rstrip()))
+async def reject(
+    session: UUID,
+    run: UUID,
+    plan_revision: int,
+    user: User,
+    reason: str,
+    comments: Sequence[StepComment] = (),
+) -> None:
+    """Requests another plan for `reason` and `comments` on steps; without any, cancels the run.
+
+    Raises `Refused`, also `invalid_frame` and `too_large` for the comments.
+    """
+    said = [StepComment(step=one["step"], text=one["text"].strip()) for one in comments]
+    for one in said:
+        _check_comment(one)
+    decision = partial(_reject, user, reason.rstrip(), comments=said)
+    await _decide(session, run, plan_revision, decision)
+
+
+def _check_comment(comment: StepComment) -> None:
+    text, name = comment["text"], f"The comment on step {comment['step']}"
+    if not text or not is_text(text):
+        raise Refused("invalid_frame", f"{name} is empty or contains characters that are not text.")
+    if len(text) > MAX_COMMENT:
+        raise Refused("too_large", f"{too_long(name, len(text), MAX_COMMENT)}.")
 
 
 async def edit(
@@ -218,13 +250,25 @@ def _approve(user: User, approval: Approval) -> list[events.Event]:
     return [ending.close_approval(approval, Approval.Status.APPROVED, user, "")]
 
 
-def _reject(user: User, reason: str, approval: Approval) -> list[events.Event]:
+def _reject(
+    user: User, reason: str, approval: Approval, comments: Sequence[StepComment] = ()
+) -> list[events.Event]:
     run = approval.run
-    if not reason:
+    if not reason and not comments:
         return ending.cancel_now(run, user, "The plan was rejected.")
+    _check_steps(comments, {step.key for step in approval.plan.steps.all()} if comments else set())
     PhaseResult.objects.filter(run=run, phase__in=[Phase.PLANNING, Phase.VALIDATION]).delete()
     _requeue(run)
-    return [ending.close_approval(approval, Approval.Status.REJECTED, user, reason)]
+    return [ending.close_approval(approval, Approval.Status.REJECTED, user, reason, comments)]
+
+
+def _check_steps(comments: Sequence[StepComment], steps: Collection[str]) -> None:
+    commented = [one["step"] for one in comments]
+    for key in commented:
+        if key not in steps:
+            raise Refused("invalid_frame", f"comments: {key[:40]} is not a step of the plan.")
+        if commented.count(key) > 1:
+            raise Refused("invalid_frame", f"comments: step {key} has more than one.")
 
 
 def reject_if_waiting(run: Run, user: User, reason: str) -> list[events.Event]:

@@ -11,8 +11,9 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from agent.event_log import events, log
+from agent.event_log import events, log, texts
 from agent.event_log.log import Done, Fence
+from agent.event_log.payloads import StepComment
 from agent.exceptions import AgentError, Refused
 from agent.models import Approval, PlanStep, Run
 from agent.plans.store import step_event
@@ -122,11 +123,19 @@ def cancel_now(
     return [*closed, *ended, last]
 
 
-def close_approval(approval: Approval, status: str, by: User | None, reason: str) -> events.Event:
+def close_approval(
+    approval: Approval,
+    status: str,
+    by: User | None,
+    reason: str,
+    comments: Sequence[StepComment] = (),
+) -> events.Event:
     """Decides an open approval inside an effect; returns the event. `by` is None when it expired."""
-    approval.status, approval.reason = status, reason
+    approval.status, approval.reason, approval.comments = status, reason, list(comments)
     approval.decided_at, approval.decided_by = timezone.now(), by
-    approval.save(update_fields=["status", "reason", "decided_at", "decided_by"])
+    approval.save(update_fields=["status", "reason", "comments", "decided_at", "decided_by"])
+    steps = {step.key: step for step in approval.plan.steps.all()} if comments else {}
+    lines = [texts.comment(steps[one["step"]], one["text"]) for one in comments]
     return events.Approval(
         approval.run_id,
         id=approval.pk,
@@ -134,6 +143,8 @@ def close_approval(approval: Approval, status: str, by: User | None, reason: str
         plan_revision=approval.plan.revision,
         reason=reason,
         by=by.get_username() if by else None,
+        comments=approval.comments,
+        texts={"comments": lines} if lines else None,
     )
 
 

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from agent.models import Feedback, Run
 from agent.models.projects import Role
+from agent.plan import MAX_STEPS
 from agent.runs import approvals, ending, rerun, steering
 from agent.runs.steering import Steer
 from chat import access
@@ -48,8 +49,13 @@ class PlanInput(serializers.Serializer[None]):
     plan_revision = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
 
 
+class CommentInput(serializers.Serializer[None]):
+    step = serializers.CharField(help_text="The id of a step of the plan.")
+    text = TextField(max_length=approvals.MAX_COMMENT, trim_whitespace=False)
+
+
 class RejectInput(PlanInput, ReasonInput):
-    pass
+    comments = serializers.ListField(child=CommentInput(), default=list, max_length=MAX_STEPS)
 
 
 class EditInput(PlanInput):
@@ -131,8 +137,8 @@ class ApproveRun(RunAction):
 class RejectRun(RunAction):
     @operation(RunSerializer, body=RejectInput, conflicts=True)
     def post(self, request: Request, run_id: UUID) -> Response:
-        """Requests a new plan for a reason; without a reason, cancels the run."""
-        return self.decide(approvals.reject, run_id, RejectInput, "reason")
+        """Requests a new plan for a reason or for comments on steps; without any, cancels the run."""
+        return self.decide(approvals.reject, run_id, RejectInput, "reason", "comments")
 
 
 class EditPlan(RunAction):

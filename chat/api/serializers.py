@@ -163,6 +163,10 @@ class ApprovalSerializer(Model):
     plan_revision = serializers.IntegerField(source="plan.revision")
     by = username(source="decided_by.username", default=None, allow_null=True)
     effects = serializers.ListField(child=serializers.DictField())
+    comments = serializers.ListField(
+        child=serializers.DictField(child=serializers.CharField()),
+        help_text="Of a rejection, on steps: step, text.",
+    )
     estimate = serializers.DictField(allow_null=True)
 
     class Meta:
@@ -174,6 +178,7 @@ class ApprovalSerializer(Model):
             "reason",
             "by",
             "effects",
+            "comments",
             "estimate",
             "requested_at",
             "expires_at",

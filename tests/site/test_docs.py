@@ -26,7 +26,7 @@ from agent.event_log.events import CLASSES, ENVELOPE, LAST, Event, EventType
 from agent.event_log.phases import Phase
 from agent.models import Approval, ApprovalMode, Memory, PlanStep, Run, Steering, Task
 from agent.plan import MAX_STEPS, StepType
-from agent.runs import runs, steering
+from agent.runs import approvals, runs, steering
 from chat import consumers, feed, flow_control, frames, panels, snapshot, viewer
 from tests.support.documents import (
     DOCS,
@@ -285,6 +285,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     limits = [
         runs.MAX_CONTENT,
         frames.MAX_REASON,
+        approvals.MAX_COMMENT,
         steering.MAX_CONTENT,
         steering.MAX_OPEN,
         runs.MAX_QUEUE,

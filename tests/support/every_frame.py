@@ -195,7 +195,8 @@ async def _rejected(socket: ClientConnection) -> Frames:
     """A plan that a person has made anew, twice, and then does not want at all."""
     await send(socket, "Wait for me", approval="required")
     frames = await until(socket, is_asked)
-    await decide(socket, frames[-1], "reject", reason="Leave out the rest.")
+    comments = [{"step": "s1", "text": "Give it a better title."}]
+    await decide(socket, frames[-1], "reject", reason="Leave out the rest.", comments=comments)
     frames += await until(socket, is_asked)
     await steer(socket, frames[-1]["run"])
     frames += await until(socket, is_asked)

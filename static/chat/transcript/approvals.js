@@ -2,7 +2,9 @@
 // first. The plan's editor is loaded when somebody edits.
 
 import { showAlert } from "../support/alert.js";
-import { byId, closest, find, slot } from "../support/dom.js";
+import { byId, closest, find, findAll, slot } from "../support/dom.js";
+import { page } from "../support/page.js";
+import { lengthOf, tooLong } from "../support/shorten.js";
 import { statusLine } from "./run_labels.js";
 
 const log = byId("log");
@@ -25,6 +27,9 @@ const planRevision = (node) => Number(slot(node, "run-approval").dataset.revisio
  * @param {(frame: ActionRequest) => boolean} send
  */
 export function act(action, node, run, send) {
+  const problem = action === "comment" ? commentProblem(node) : "";
+  showAlert(problem);
+  if (problem) return false;
   if (action !== "cancel") lastDecided = run ?? null;
   const isSent = send(actionFrame(action, node));
   if (!isSent) showAlert(NOT_CONNECTED);
@@ -36,9 +41,30 @@ function actionFrame(action, node) {
   const { run = "" } = node.dataset;
   if (action === "cancel") return { type: "cancel", run };
   if (action === "approve") return { type: "approve", run, plan_revision: planRevision(node) };
+  if (action === "comment") {
+    return { type: "reject", run, plan_revision: planRevision(node), reason: "", comments: commentsIn(node) };
+  }
   /** @type {HTMLInputElement} */
   const reason = slot(node, "run-reason");
   return { type: "reject", run, plan_revision: planRevision(node), reason: reason.value.trimEnd() };
+}
+
+/** Returns the comments that were written on the steps of the plan. @param {HTMLElement} node */
+function commentsIn(node) {
+  return findAll(slot(node, "run-commentable"), ":scope > li").flatMap((item) => {
+    /** @type {HTMLInputElement} */
+    const field = slot(item, "comment-text");
+    return field.value.trim() ? { step: item.dataset.key ?? "", text: field.value.trim() } : [];
+  });
+}
+
+/** @param {HTMLElement} node */
+function commentProblem(node) {
+  const comments = commentsIn(node);
+  const { comment: limit } = page.limits;
+  const long = comments.find(({ text }) => lengthOf(text) > limit);
+  if (long) return tooLong("The comment", lengthOf(long.text), limit);
+  return comments.length ? "" : "Write a comment on at least one step.";
 }
 
 /** @type {(run: Run, node: HTMLElement, send: (frame: ActionRequest) => boolean) => Promise<void>} */

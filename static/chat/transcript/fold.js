@@ -14,7 +14,7 @@ const emptyRun = (id) => ({
   run: id, said: null, status: "queued", told: "", started_at: "", phases: [], plan_revision: 0, summary: "",
   open_points: [], questions: [], steps: [], changes: [], steering: [], text: "", html: "", asks: false, why: "",
   effects: [], estimate: "",
-  expires_at: "", decided: "", answer_id: "", retryable: false,
+  expires_at: "", decided: "", comments: [], answer_id: "", retryable: false,
   eta_ms: null, eta_at: "", interrupted: false, duration_ms: null, before: 0, draft: null,
   ended: false,
 });
@@ -137,6 +137,7 @@ const readers = {
     run.why = approval.reason;
     run.plan_revision = approval.plan_revision;
     run.decided = text?.decision ?? "";
+    run.comments = text?.comments ?? run.comments;
     clearTerms(run);
     if (!run.asks) return;
     run.effects = effectsOf(run, text?.effects ?? []);

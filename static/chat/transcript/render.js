@@ -2,7 +2,7 @@
 
 import { showElapsed, showRemaining, showTime } from "../support/clocks.js";
 import {
-  byId, clone, find, findAll, findSlot, setAttribute, setIcon, setId, setList, setText, setVisible, slot,
+  byId, clone, findAll, findSlot, setAttribute, setIcon, setId, setList, setText, setVisible, slot,
 } from "../support/dom.js";
 import { page } from "../support/page.js";
 import { addCopyButtons } from "./copy_buttons.js";
@@ -169,6 +169,10 @@ function fillPlan(node, run) {
   });
   setAttribute(node, "data-questions", JSON.stringify(run.questions));
   setText(node, "run-decided", run.decided);
+  setVisible(node, "run-commented", run.comments.length);
+  setList(node, "run-comments", run.comments, {
+    template: "point", key: (text) => text, fill: (item, text) => setText(item, "point-text", text),
+  });
   setList(node, "run-steps", steps, { template: "step", key: (step) => step.id, fill: fillStep });
   setList(node, "run-phases", run.phases, {
     template: "phase", key: (phase) => phase.key, fill: fillPhase,
@@ -188,6 +192,11 @@ function fillApproval(node, run) {
   setList(node, "run-effects", run.effects, {
     template: "effect", key: (effect) => effect.key, fill: fillEffect,
   });
+  if (findSlot(form, "run-commentable")) {
+    setList(node, "run-commentable", run.asks ? run.steps : [], {
+      template: "comment", key: (step) => step.id, fill: fillComment,
+    });
+  }
   setText(node, "run-estimate", run.estimate);
   setVisible(node, "run-expires", run.expires_at !== "");
   showTime(node, "run-expires-at", run.expires_at);
@@ -199,8 +208,14 @@ function resetApproval(form) {
   const disabled = findAll(form, ":disabled");
   for (const button of disabled) button.disabled = false;
   for (const field of form.querySelectorAll("input")) field.value = "";
-  find(form, "details")?.removeAttribute("open");
+  for (const details of findAll(form, "details")) details.removeAttribute("open");
   findSlot(form, "run-editor")?.replaceChildren();
+}
+
+/** The field for a comment on a step. @type {(node: HTMLElement, step: Step) => void} */
+function fillComment(node, step) {
+  setText(node, "comment-number", step.number);
+  setText(node, "comment-step", step.description);
 }
 
 /** @type {(node: HTMLElement, effect: Effect) => void} */

@@ -140,7 +140,7 @@
  */
 /**
  * @typedef {RunEventFields & {type: "approval", approval: Approval, text?: LineText & {
- *   decision?: string, estimate?: string, effects?: EffectText[],
+ *   decision?: string, comments?: string[], estimate?: string, effects?: EffectText[],
  * }}} ApprovalFrame
  */
 /**
@@ -210,7 +210,10 @@
 /** @typedef {{type: "steer", run: string, content: string, client_id: string}} SteerRequest */
 /** @typedef {{type: "cancel", run: string}} CancelRequest */
 /** @typedef {{type: "approve", run: string, plan_revision: number}} ApproveRequest */
-/** @typedef {{type: "reject", run: string, plan_revision: number, reason: string}} RejectRequest */
+/**
+ * @typedef {{type: "reject", run: string, plan_revision: number, reason: string,
+ *   comments?: {step: string, text: string}[]}} RejectRequest
+ */
 /**
  * @typedef {{type: "edit_plan", run: string, plan_revision: number,
  *   steps: Omit<PlanStep, "status">[]}} EditPlanRequest

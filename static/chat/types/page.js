@@ -107,6 +107,7 @@
  * @property {string} estimate
  * @property {string} expires_at
  * @property {string} decided
+ * @property {string[]} comments  On the last plan that was rejected with some.
  * @property {string} answer_id
  * @property {boolean} retryable
  * @property {number | null} eta_ms
@@ -159,7 +160,7 @@
  * @property {Run[]} runs
  * @property {Change[]} fresh
  * @property {LabelTables} words
- * @property {{message: number, into: number, reason: number}} limits  In characters.
+ * @property {{message: number, into: number, reason: number, comment: number}} limits  In characters.
  */
 
 /**
