@@ -15,6 +15,7 @@ from django.db.models import Q
 
 from agent.event_log import events, texts
 from agent.event_log.events import Event, EventType
+from agent.event_log.phases import LAST
 from agent.event_log.phases import Phase as RunPhase
 from agent.event_log.times import milliseconds
 from agent.models import Event as EventRow
@@ -218,7 +219,9 @@ def _take_progress(run: Exchange, event: events.Progress) -> None:
     if "eta_ms" in told:
         run.eta_ms, run.eta_at = told["eta_ms"], event.timestamp
     step = _step(run, told.get("step_id"))
-    if step is None:
+    if "part" in told and (parent := step or _reading(run, told.get("step_id"))) is not None:
+        _tell(_part(parent, event), event)
+    elif step is None:
         _tell(_phase(run, event), event)
         if event.step == RunPhase.MEMORY and run.status == "succeeded":
             run.ended = True  # what was remembered followed the answer
@@ -233,6 +236,7 @@ def _take_plan(run: Exchange, event: events.Plan) -> None:
     run.open_points = event.words().get("open_points", [])
     run.questions = event.questions
     numbers = {step["id"]: at for at, step in enumerate(event.steps, 1)}
+    done = {step.id: step.parts for step in run.steps if step.status == "succeeded"}
     _forget_terms(run)
     run.steps = [
         Step(
@@ -247,6 +251,7 @@ def _take_plan(run: Exchange, event: events.Plan) -> None:
             status=step["status"],
             depends_on=step["depends_on"],
             waits_for=text["after"],
+            parts=done.get(step["id"], []),
         )
         for step, text in zip(event.steps, event.words()["steps"], strict=True)
     ]
@@ -256,6 +261,8 @@ def _take_step(run: Exchange, event: events.Step) -> None:
     step = _step(run, event.id)
     if step is None:
         return
+    if event.status == "running":
+        step.parts = []  # its tool begins again
     step.status, step.seq = event.status, step.seq or event.seq
     step.started_at, step.error = event.started_at, event.error or ""
     text = event.words()
@@ -315,6 +322,13 @@ def _end(run: Exchange, status: str, state: str) -> None:
     run.status, run.asks, run.ended, run.interrupted = status, False, True, False
     _forget_terms(run)
     for phase in run.phases:
+        _stop([phase, *phase.parts], state)
+    for step in run.steps:
+        _stop(step.parts, state)
+
+
+def _stop(phases: list[Phase], state: str) -> None:
+    for phase in phases:
         if phase.state == "running":
             phase.state = state
 
@@ -370,6 +384,26 @@ def _phase(run: Exchange, event: events.Progress) -> Phase:
         found = Phase(key, event.step, event.timestamp, event.seq)
         run.phases.append(found)
     return found
+
+
+def _reading(run: Exchange, key: str | None) -> Phase | None:
+    """Returns the line of the reading with this id."""
+    return next((phase for phase in run.phases if phase.key == f"reading:{key}"), None)
+
+
+def _part(parent: Step | Phase, event: events.Progress) -> Phase:
+    """Returns the sub-step of the event, among those of its parent in their order."""
+    key = f"{event.step}:{event.metadata['part']}"
+    found = next((part for part in parent.parts if part.key == key), None)
+    if found is None:
+        found = Phase(key, event.step, event.timestamp, event.seq)
+        parent.parts.append(found)
+        parent.parts.sort(key=_place)
+    return found
+
+
+def _place(part: Phase) -> tuple[int, int]:
+    return (part.kind.order if part.kind else LAST, part.seq)
 
 
 def _tell(phase: Phase, event: events.Progress) -> None:

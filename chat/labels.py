@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent.event_log.phases import Phase
+from agent.event_log.phases import Phase, kinds
 from agent.event_log.texts import QUEUED_BEHIND, queued
 from agent.models import Task
 
@@ -36,7 +36,7 @@ TICKS = {
 }
 
 # What the page's script needs of the above.
-TABLES = {
+_TABLES = {
     "phases": list(Phase),
     "kinds": KINDS,
     "queued": queued(0),
@@ -51,6 +51,12 @@ TABLES = {
     "criteria": CRITERIA,
     "ticks": TICKS,
 }
+
+
+def tables() -> dict[str, Any]:
+    """Returns what the page's script needs: texts, and how it shows custom progress steps."""
+    steps = {kind.name: [kind.icon, kind.color, kind.order] for kind in kinds()}
+    return {**_TABLES, "steps": steps}
 
 
 def task_note(

@@ -6,15 +6,15 @@ Built from rows, so that it shows a run of any age in bounded time.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
 from agent.accounts.access import includes, role_in
-from agent.event_log.phases import PART, Phase
+from agent.event_log.phases import PART, Phase, kind_of
 from agent.event_log.texts import DOING
 from agent.llm.tokens import estimate
 from agent.llm.writing import unpack
@@ -162,6 +162,7 @@ def _times(run: Run, end: datetime) -> Iterator[_Time]:
         over = row.started_at + timedelta(milliseconds=row.duration_ms)
         words = f"Reading {part}" if part else DOING.get(name, name)
         yield _Time(words, name, int(bool(part)), row.started_at, over)
+        yield from _sub_steps(row.sub_steps)
     for plan in run.plans.prefetch_related("steps"):
         for step in plan.steps.all():
             if step.started_at:
@@ -169,9 +170,20 @@ def _times(run: Run, end: datetime) -> Iterator[_Time]:
                 yield _Time(
                     step.description, Phase.EXECUTION, 1, step.started_at, over, step.status
                 )
+                yield from _sub_steps(step.sub_steps)
     for approval in run.approvals.all():
         asked, decided = approval.requested_at, approval.decided_at or end
         yield _Time("Waiting for approval", "waiting", 0, asked, decided, approval.status)
+
+
+def _sub_steps(rows: Iterable[Mapping[str, Any]]) -> Iterator[_Time]:
+    for row in rows:
+        start = datetime.fromisoformat(row["started_at"])
+        over = start + timedelta(milliseconds=row["duration_ms"])
+        kind = kind_of(row["step"])
+        words = f"{kind.icon if kind else ''} {row['message']} {row['details']}".strip()
+        status = "succeeded" if row["state"] == "finished" else row["state"]
+        yield _Time(words, row["step"], 2, start, over, status)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,10 +31,16 @@ class Phase:
     slow_after_ms: int | None = None  # so long, and it is slower than usual
     took: str = ""
     recalled: str = ""  # which memories were
+    parts: list[Phase] = field(default_factory=list)  # the sub-steps of a reading
 
     @property
     def since(self) -> str:
         return self.at if self.state == "running" else ""
+
+    @property
+    def kind(self) -> phases.StepKind | None:
+        """How a custom step is shown; None for a phase, and for what no package registers any more."""
+        return phases.kind_of(self.step)
 
     @property
     def slow_after(self) -> int | str:
@@ -76,6 +82,7 @@ class Step:
     result: str = ""
     error: str = ""
     slow_after_ms: int | None = None
+    parts: list[Phase] = field(default_factory=list)  # its sub-steps
     opinion: Opinion = Opinion()
 
     @property

@@ -158,7 +158,7 @@ def _page(session: ChatSession, transcript: Transcript, user: User) -> dict[str,
         "now": now(),
         "runs": transcript.unfinished_as_json(),
         "fresh": [asdict(change) for change in transcript.fresh.values()],
-        "words": labels.TABLES,
+        "words": labels.tables(),
         "limits": {
             "message": MAX_CONTENT,
             "into": steering.MAX_CONTENT,

@@ -236,6 +236,7 @@ class PlanStepAdmin(ReadOnlyAdmin):
         "started_at",
         "finished_at",
         "took",
+        "sub_steps_json",
         "result_json",
         "error",
     )
@@ -248,6 +249,10 @@ class PlanStepAdmin(ReadOnlyAdmin):
     @admin.display(description="took")
     def took(self, step: PlanStep) -> str:
         return elapsed(step)
+
+    @admin.display(description="sub-steps")
+    def sub_steps_json(self, step: PlanStep) -> SafeString:
+        return as_json(step.sub_steps)
 
     @admin.display(description="arguments")
     def arguments_json(self, step: PlanStep) -> SafeString:

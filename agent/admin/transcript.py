@@ -5,7 +5,7 @@ Built from rows instead of the event log, so that it can be read page by page.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.utils.safestring import SafeString, mark_safe
 
 from agent.admin.base import as_json, elapsed
+from agent.event_log.phases import LAST, kind_of
 from agent.models import ChatSession, PlanStep, Run
 from agent.support import markdown
 from agent.support.counts import count
@@ -30,11 +31,24 @@ _PREFETCHED = (
 
 
 @dataclass(frozen=True, slots=True)
+class SubStep:
+    """A sub-step of a step or of a reading. `icon`: "" for one that no package registers any more."""
+
+    icon: str
+    color: str
+    message: str
+    details: str
+    state: str
+    took: str
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step of a plan."""
 
     row: PlanStep
     took: str
+    sub_steps: list[SubStep]
     arguments: SafeString
     result: SafeString
 
@@ -46,7 +60,7 @@ class Exchange:
     run: Run
     took: str
     usage: str
-    phases: list[tuple[str, str]]  # name and time
+    phases: list[tuple[str, str, list[SubStep]]]  # name and time
     plans: list[tuple[Any, list[Step]]]
     answer: SafeString
 
@@ -74,14 +88,40 @@ def _exchange(run: Run) -> Exchange:
         run=run,
         took=elapsed(run),
         usage=_usage(run),
-        phases=[(row.phase, duration(row.duration_ms)) for row in run.phases.all()],
+        phases=[
+            (row.phase, duration(row.duration_ms), sub_steps(row.sub_steps))
+            for row in run.phases.all()
+        ],
         plans=[(plan, [_step(step) for step in plan.steps.all()]) for plan in run.plans.all()],
         answer=mark_safe(markdown.render(text, str(run.pk))),
     )
 
 
 def _step(step: PlanStep) -> Step:
-    return Step(step, elapsed(step), as_json(step.arguments), as_json(step.result))
+    return Step(
+        step,
+        elapsed(step),
+        sub_steps(step.sub_steps),
+        as_json(step.arguments),
+        as_json(step.result),
+    )
+
+
+def sub_steps(rows: Iterable[Mapping[str, Any]]) -> list[SubStep]:
+    """Returns the sub-steps of a row in the order in which the page shows them."""
+    kinds = [(kind_of(row["step"]), row) for row in rows]
+    kinds.sort(key=lambda pair: pair[0].order if pair[0] else LAST)
+    return [
+        SubStep(
+            icon=kind.icon if kind else "",
+            color=kind.color if kind else "",
+            message=row["message"],
+            details=row["details"],
+            state=row["state"],
+            took=duration(row["duration_ms"]),
+        )
+        for kind, row in kinds
+    ]
 
 
 def _usage(run: Run) -> str:
@@ -120,13 +160,16 @@ def _lines(exchange: Exchange) -> Iterator[str]:
         yield f"{by} into the run ({sent.get_status_display().lower()}):\n"
         yield "\n".join(f"> {line}" for line in sent.message.content.splitlines()) + "\n"
     if exchange.phases:
-        yield "Phases: " + ", ".join(f"{name} {took}" for name, took in exchange.phases) + "\n"
+        yield "Phases: " + ", ".join(f"{name} {took}" for name, took, _ in exchange.phases) + "\n"
     for plan, steps in exchange.plans:
         yield f"Plan {plan.revision}: {plan.summary}\n"
         for step in steps:
             row = step.row
             error = f": {row.error}" if row.error else ""
             yield f"- [{row.status}] {row.description} ({step.took}){error}"
+            for one in step.sub_steps:
+                text = f"{one.icon} {one.message} {one.details}".strip()
+                yield f"  - [{one.state}] {text} ({one.took})"
         yield ""
     if run.error:
         yield f"**{run.error_code}**: {run.error}\n"

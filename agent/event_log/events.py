@@ -174,7 +174,7 @@ class Progress(OfRun):
     def __post_init__(self) -> None:
         """Refuses to write what nobody registered; what was written once can be read for ever."""
         if not self.seq and not phases.is_known(self.step):
-            raise ValueError(f"unknown progress step {self.step!r}; register it with register_step")
+            raise ValueError(f"unknown progress step {self.step!r}; register it with progress_step")
 
     def told(self) -> dict[str, Any]:
         return {**OfRun.told(self), "timestamp": self.timestamp}

@@ -169,6 +169,14 @@ def cancelled(by: str | None, reason: str) -> str:
 # -- progress and plans ----------------------------------------------------------------------------
 
 
+def counted(counts: Mapping[str, Any]) -> str:
+    """Returns the counts of a sub-step: "3 of 12 pages". `counts`: done, of, unit, as far as known."""
+    if "done" not in counts:
+        return ""
+    of = f" of {counts['of']:,}" if "of" in counts else ""
+    return f"{counts['done']:,}{of} {counts.get('unit', '')}".strip()
+
+
 def without_emoji(message: str) -> str:
     """Returns `message` without the emoji in front: a page draws an icon instead."""
     at = 0

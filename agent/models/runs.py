@@ -142,6 +142,7 @@ class PhaseResult(models.Model):
     result = models.JSONField(default=dict)
     started_at = models.DateTimeField()
     duration_ms = models.PositiveIntegerField()
+    sub_steps = models.JSONField(default=list, blank=True, help_text="What a reading reported.")
 
     class Meta:
         ordering = ["started_at", "id"]
@@ -208,6 +209,7 @@ class PlanStep(models.Model):
         default=list, blank=True, help_text="The ids of the objects that it created, in order."
     )
     error = models.TextField(blank=True)
+    sub_steps = models.JSONField(default=list, blank=True, help_text="What its tool reported.")
 
     class Meta:
         ordering = ["plan", "position"]

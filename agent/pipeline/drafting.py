@@ -9,7 +9,7 @@ from typing import Any
 import jiter
 
 from agent.event_log import texts
-from agent.event_log.phases import Phase
+from agent.event_log.phases import REPLANNING, Phase
 from agent.event_log.times import stamp
 from agent.event_log.value_texts import facts
 from agent.llm.base import Model
@@ -26,7 +26,6 @@ MAX_STEPS = 20  # the limit of a plan
 MAX_SUMMARY, MAX_DESCRIPTION, MAX_VALUE = 500, 300, 300  # characters
 MAX_THOUGHTS = 2_000  # characters of the end of the reasoning
 
-REPLANNING = "replanning"  # the progress step, within the execution
 # The phases in which each method of the model is called.
 _PHASES = {
     "analyze": [Phase.ANALYZING],

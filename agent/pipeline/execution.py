@@ -21,6 +21,7 @@ from agent.event_log.phases import Phase
 from agent.exceptions import Fenced, PlanInvalid, ToolFailed
 from agent.llm.base import StepOutcome
 from agent.models import PlanRevision, PlanStep, Run
+from agent.pipeline.sub_steps import Reports
 from agent.plan import StepType
 from agent.plans import store
 from agent.plans.approved_effects import ApprovedEffects
@@ -67,6 +68,7 @@ class Execution:
         self.held: set[str] = set()  # steps that wait for a plan with what was sent into the run
         self._approved: ApprovedEffects | None = None
         self._begun: set[str] = set()  # started by `begin`
+        self._reports: dict[str, Reports] = {}  # of the last call of each step
         self._needs: Mapping[str, list[str]] = {}
         self._limit = asyncio.Semaphore(MAX_PARALLEL_STEPS)
 
@@ -204,6 +206,7 @@ class Execution:
 
         def effect() -> Done[Any]:
             call, started = ToolCall.of(self.recorder.run, step.key), time.monotonic()
+            call.progress = self._reports[step.key] = Reports(call.run_id, step.key)
             result = tool.function(call, arguments).model_dump(mode="json")
             if time.monotonic() - started > tool.timeout:
                 raise _too_slow(
@@ -233,11 +236,15 @@ class Execution:
         """Calls the tool, with retries that have the same idempotency key. `ToolFailed` is final."""
         for left in range(tool.retries, -1, -1):
             call = ToolCall.of(self.recorder.run, step.key)
-            call.report = _Report(self.recorder, step)
+            reports = Reports(call.run_id, step.key, self.recorder.report)
+            call.progress = self._reports[step.key] = reports
             try:
                 async with asyncio.timeout(tool.timeout) as limit:
                     return call, await tool.function(call, arguments)
             except (ToolFailed, Fenced):
+                raise
+            except asyncio.CancelledError:
+                reports.drop()
                 raise
             except Exception as error:  # any error may be temporary
                 if not left:
@@ -251,7 +258,7 @@ class Execution:
         seconds = min(PAUSE * 2 ** (failures - 1), MAX_PAUSE) * random.uniform(0.5, 1)
         details = f"Attempt {failures + 1} of {tool.retries + 1} in {seconds:.1f} s"
         progress = self._progress(step, f"🔁 Retrying {tool.name}", details, {})
-        await self.recorder.append(progress)
+        await self.recorder.append(*self._reports[step.key].end("failed"), progress)
         await asyncio.sleep(seconds)
 
     # -- recording ---------------------------------------------------------------------------------
@@ -292,6 +299,7 @@ class Execution:
             return Done(None, [step_event(self.recorder.run.pk, step, self.line())])
 
         self.stopped.add(step.key)
+        del self._reports[step.key]  # what it did was rolled back
         await self.recorder.append(effect=effect)
 
     async def _skip(self, step: PlanStep, cause: PlanStep) -> None:
@@ -304,12 +312,16 @@ class Execution:
 
     def _end(self, step: PlanStep, message: str, details: str, phase: str) -> list[events.Event]:
         step.finished_at = timezone.now()
-        raw_sql.save(step, "status", "result", "error", "finished_at", "created")
+        told: list[events.Event] = []
+        if (reports := self._reports.get(step.key)) is not None:
+            told, step.sub_steps = reports.end(phase), reports.as_json()
+        raw_sql.save(step, "status", "result", "error", "finished_at", "created", "sub_steps")
         metadata = {"phase": phase, **self.recorder.outlook.step_ended(step.key)}
         if step.started_at:
             took = step.finished_at - step.started_at
             metadata["duration_ms"] = round(took.total_seconds() * 1000)
         return [
+            *told,
             step_event(self.recorder.run.pk, step, self.line()),
             self._progress(step, message, details, metadata),
         ]
@@ -336,24 +348,6 @@ def _too_slow(tool: Tool) -> ToolFailed:
 
 class _Unapproved(Exception):
     """The step would do what its approval did not show."""
-
-
-class _Report:
-    """A tool's own progress: at most 10 events a second, and no event twice in a row."""
-
-    PAUSE = 0.1
-
-    def __init__(self, recorder: Recorder, step: PlanStep) -> None:
-        self.recorder, self.step = recorder, step
-        self.last: tuple[str, str] | None = None
-        self.next_at = 0.0
-
-    async def __call__(self, message: str, details: str = "") -> None:
-        clock = asyncio.get_running_loop().time()
-        if (message, details) == self.last or clock < self.next_at:
-            return
-        self.last, self.next_at = (message, details), clock + self.PAUSE
-        await self.recorder.progress(Phase.EXECUTION, message, details, {"step_id": self.step.key})
 
 
 def change_event(run: Run, change: Any) -> events.Event:

@@ -16,12 +16,12 @@ from uuid import uuid4
 from agent.event_log import events, texts
 from agent.event_log.log import Done
 from agent.event_log.payloads import Answer
-from agent.event_log.phases import Phase, register_step
+from agent.event_log.phases import Phase
 from agent.llm.base import Context, MemoryBrief, Model, Outcome, StartOver
 from agent.models import Message, PlanRevision, PlanStep, Run
 from agent.pipeline import context, remembering, replanning, reports
 from agent.pipeline.answer import Rest, followed_by, said, write_answer
-from agent.pipeline.drafting import REPLANNING, Drafting
+from agent.pipeline.drafting import Drafting
 from agent.pipeline.execution import Execution, change_event, outcomes
 from agent.pipeline.planner import Planner, tool_specs
 from agent.pipeline.reading import Reader
@@ -38,7 +38,6 @@ from agent.support.counts import count
 from agent.support.markdown import render
 from agent.support.task_group import run_together
 
-register_step(REPLANNING)
 _LAST = (Phase.MEMORY, Phase.COMPLETION)  # these run concurrently
 
 

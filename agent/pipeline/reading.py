@@ -13,10 +13,11 @@ from uuid import UUID
 
 from django.db import transaction
 
-from agent.event_log.phases import register_step
+from agent.event_log.phases import READING
 from agent.exceptions import ToolFailed
 from agent.llm.base import Reading, ReadRequest
 from agent.models import Run
+from agent.pipeline.sub_steps import Reports
 from agent.plan import placeholders
 from agent.runs.recorder import Finished, Recorder
 from agent.shorten import shorten
@@ -28,7 +29,6 @@ from agent.tools.registry import Tool, ToolCall
 
 logger = logging.getLogger(__name__)
 
-READING = register_step("reading")
 MAX_READS = 8  # of a run
 MAX_NAMED, MAX_TITLE = 3, 80  # objects that a title names, and characters of a query in it
 
@@ -66,21 +66,28 @@ class Reader:
         return len(self.readings) > before
 
     async def _read(self, request: ReadRequest) -> None:
-        run = self.recorder.run
+        run, key = self.recorder.run, f"r{len(self.readings) + 1}"
         title = await database.call(_title, run.session.project_id, request)
 
         async def work() -> Finished:
-            reading = await database.call(_call, run, request, title)
-            metadata = {"phase": "failed"} if reading.error else {}
-            details = reading.error or _size(reading)
-            return Finished(f"🔎 {title}", details, asdict(reading), metadata=metadata)
+            reports = Reports(run.pk, key, self.recorder.report)
+            reading = await database.call(_call, run, request, title, reports)
+            state = "failed" if reading.error else "finished"
+            told = reports.end(state)
+            return Finished(
+                f"🔎 {title}",
+                reading.error or _size(reading),
+                asdict(reading),
+                effect=lambda: told,
+                metadata={"phase": state},
+                sub_steps=reports.as_json(),
+            )
 
-        key = f"r{len(self.readings) + 1}"
         kept = await self.recorder.part(READING, key, f"🔎 {title}", work)
         self.readings.append(Reading(**kept))
 
 
-def _call(run: Run, request: ReadRequest, title: str) -> Reading:
+def _call(run: Run, request: ReadRequest, title: str, reports: Reports) -> Reading:
     """Calls the tool in a transaction that is rolled back: whatever it does, it changes nothing."""
     reading = Reading(request.tool, dict(request.arguments), title)
     tool = registry.get(request.tool)
@@ -91,7 +98,9 @@ def _call(run: Run, request: ReadRequest, title: str) -> Reading:
     try:
         with transaction.atomic():
             arguments = tool.arguments.model_validate(request.arguments)
-            result = tool.function(ToolCall.of(run, READING), arguments).model_dump(mode="json")
+            call = ToolCall.of(run, READING)
+            call.progress = reports
+            result = tool.function(call, arguments).model_dump(mode="json")
             transaction.set_rollback(True)
     except ToolFailed as error:
         return replace(reading, error=str(error))

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from agent.event_log import events
 from agent.event_log.log import Done
+from agent.event_log.phases import REPLANNING
 from agent.exceptions import ModelError
 from agent.llm.base import Context
 from agent.models import PlanRevision, Run
 from agent.pipeline import reports
-from agent.pipeline.drafting import REPLANNING, Drafting
+from agent.pipeline.drafting import Drafting
 from agent.pipeline.execution import Execution
 from agent.pipeline.planner import Planner, Replanned
 from agent.plans import store

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from agent.event_log.phases import register_step
+from agent.event_log.phases import RESUMED
 from agent.llm.base import Model
 from agent.models import PlanStep
 from agent.pipeline.execution import Execution
@@ -16,8 +16,6 @@ from agent.runs.recorder import Finished, Recorder
 from agent.runs.steering_rows import Said
 from agent.support import database
 from agent.support.counts import count
-
-RESUMED = register_step("resumed")
 
 
 def verdict(checked: Checked) -> str:

@@ -67,7 +67,7 @@ def _row(revision: PlanRevision, position: int, step: plan.Step, kept: PlanStep 
     )
     if kept is not None:
         row.status, row.result = kept.status, kept.result
-        row.created, row.error = kept.created, kept.error
+        row.created, row.error, row.sub_steps = kept.created, kept.error, kept.sub_steps
         row.started_at, row.finished_at = kept.started_at, kept.finished_at
     return row
 

@@ -45,6 +45,7 @@ class Finished:
     metadata: Mapping[str, Any] = field(default_factory=dict)  # of the progress event
     # The same, but its events follow the `finished` one: ends or parks the run, or begins a phase.
     effect_after: Callable[[], Sequence[events.Event]] | None = None
+    sub_steps: Sequence[Mapping[str, Any]] = ()  # of a reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,19 @@ class Recorder:
         ):
             await self._uncommitted.popleft()
 
+    def report(self, event: events.Event) -> bool:
+        """As `progress`, for an event, without waiting: returns False, and submits nothing, while
+        `MAX_UNCOMMITTED` earlier ones wait for their commit.
+        """
+        while self._uncommitted and self._uncommitted[0].done():
+            self._uncommitted.popleft()
+        if len(self._uncommitted) > MAX_UNCOMMITTED:
+            return False
+        future = log.submit(self.run.session_id, [event], fence=self.fence)
+        future.add_done_callback(_read_error)
+        self._uncommitted.append(future)
+        return True
+
     async def phase(
         self,
         phase: Phase,
@@ -252,7 +266,7 @@ class Recorder:
         clock, metadata = time.monotonic(), {"phase": "started", "step_id": key}
         await self.append(events.Progress(self.run.pk, step, message, "", metadata))
         finished = await work()
-        row.result = finished.result
+        row.result, row.sub_steps = finished.result, list(finished.sub_steps)
         row.duration_ms = round((time.monotonic() - clock) * 1000)
         ended = {"phase": "finished", "step_id": key, "duration_ms": row.duration_ms}
         event = events.Progress(
@@ -262,7 +276,7 @@ class Recorder:
         def effect() -> Done[None]:
             raw_sql.insert(row)
             self.save_usage()
-            return Done(None, [event])
+            return Done(None, [*(finished.effect() if finished.effect else ()), event])
 
         await self.append(effect=effect)
         self._kept[row.phase] = finished.result

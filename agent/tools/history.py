@@ -15,6 +15,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from agent.board import tasks as board
 from agent.event_log import events
+from agent.event_log.phases import progress_step
 from agent.event_log.times import stamp
 from agent.memory import memories
 from agent.models import ChatSession, Memory, Message, Task
@@ -31,6 +32,10 @@ MAX_READ = 4_000  # characters of a message
 MAX_EXCERPT = 600  # characters of a message in the result
 MAX_VALUE = 400  # characters of a field of a change
 MAX_WORDS = 20
+
+SEARCHING = progress_step(
+    "searching", label="Searching messages", icon="🔎", color="phase-context", order=10
+)
 
 
 class MessageFound(Result):
@@ -60,11 +65,13 @@ def search_messages(call: ToolCall, arguments: SearchMessages) -> MessagesFound:
     """Finds messages and answers of all sessions of the project by words: those with the most words
     first, then the newest. Searches the latest 200 messages of the latest 20 sessions. Changes nothing."""
     words = [stem(word) for word in terms(arguments.query, MAX_WORDS)]
-    scored = []
-    for message in _latest_messages(call):
-        text = message["start"].casefold()
-        if score := sum(word in text for word in words):
-            scored.append((score, message["created_at"], message))
+    sessions, scored = _sessions(call), []
+    for number, session in enumerate(sessions, 1):
+        for message in _latest_messages(call, session):
+            text = message["start"].casefold()
+            if score := sum(word in text for word in words):
+                scored.append((score, message["created_at"], message))
+        call.progress(step=SEARCHING, done=number, of=len(sessions), unit="sessions")
     scored.sort(key=lambda found: found[:2], reverse=True)
     return MessagesFound(
         messages=[_message(message, words) for *_, message in scored[: arguments.limit]],
@@ -77,16 +84,16 @@ def _sessions(call: ToolCall) -> list[UUID]:
     return list(rows.values_list("pk", flat=True)[:MAX_SESSIONS])
 
 
-def _latest_messages(call: ToolCall) -> Iterator[Mapping[str, Any]]:
-    for session in _sessions(call):
-        rows: Any = Message.objects.filter(session=session).exclude(pk=call.message_id)
-        yield from rows.order_by("-created_at").values(
-            "role",
-            "created_at",
-            "author__username",
-            "session__title",
-            start=Substr("content", 1, MAX_READ),
-        )[:MAX_MESSAGES]
+def _latest_messages(call: ToolCall, session: UUID) -> Iterable[Mapping[str, Any]]:
+    rows: Any = Message.objects.filter(session=session).exclude(pk=call.message_id)
+    latest: Iterable[Mapping[str, Any]] = rows.order_by("-created_at").values(
+        "role",
+        "created_at",
+        "author__username",
+        "session__title",
+        start=Substr("content", 1, MAX_READ),
+    )[:MAX_MESSAGES]
+    return latest
 
 
 def _message(message: Mapping[str, Any], words: Iterable[str]) -> MessageFound:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
@@ -41,8 +41,30 @@ class EffectKind(StrEnum):
     OUTGOING = "outgoing"  # acts outside the project's database, where nothing can be undone
 
 
-async def ignore_progress(message: str, details: str = "") -> None:
-    """The default `ToolCall.report`: does nothing."""
+class Progress(Protocol):
+    """Reports the progress of a call. Returns at once.
+
+    Without `step`, `message` and `details` are the line of the call's step while it works; only an
+    async function's is shown. With `step`, the name of a `progress_step`, it is a sub-step: `done` and
+    `of` are its counts, `unit` says of what ("pages"), `part` tells several of one `step` apart. It ends
+    when `done` reaches `of`, or with the call. Without a message it has the label of the `step`.
+    """
+
+    def __call__(
+        self,
+        message: str = "",
+        details: str = "",
+        *,
+        step: str = "",
+        done: int | None = None,
+        of: int | None = None,
+        unit: str = "",
+        part: str = "",
+    ) -> None: ...
+
+
+def ignore_progress(message: str = "", details: str = "", **counts: Any) -> None:
+    """Does nothing: of the dry run nothing is told."""
 
 
 @dataclass(slots=True)
@@ -56,8 +78,7 @@ class ToolCall:
     message_id: UUID
     key: str
     changes: list[Change] = field(default_factory=list)
-    # Reports the progress of a long call to the person; for `async` tools.
-    report: Callable[..., Coroutine[Any, Any, None]] = ignore_progress
+    progress: Progress = ignore_progress
 
     @classmethod
     def of(cls, run: Run, step: str) -> ToolCall:

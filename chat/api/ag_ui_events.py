@@ -157,14 +157,16 @@ class Translation:
     # -- phases and tools --------------------------------------------------------------------------
 
     def _progress(self, told: events.Progress) -> Iterator[BaseEvent]:
-        """A phase is a step of AG-UI's, and so is each part of a custom step. What is about a step of
-        the plan is told by its tool call.
+        """A phase is a step of AG-UI's, and so is each part of a custom step, and each sub-step. What is
+        about a step of the plan is told by its tool call.
         """
         name, phase = told.step, told.metadata.get("phase")
         if (part := told.metadata.get("step_id")) is not None:
             if name in tuple(Phase):
                 return
             name = f"{name}:{part}"
+            if "part" in told.metadata:
+                name = f"{name}:{told.metadata['part']}"
         if phase == "started":
             if name in self._steps:  # a crash broke it off, and it is begun again
                 yield self._finish(name)

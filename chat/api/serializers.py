@@ -121,6 +121,10 @@ class StepSerializer(Model):
     result = serializers.JSONField(
         read_only=True, help_text="Of any type; null when there is none."
     )
+    sub_steps = serializers.ListField(
+        child=serializers.DictField(),
+        help_text="What its tool reported: step, message, details, times.",
+    )
 
     class Meta:
         model = PlanStep
@@ -136,6 +140,7 @@ class StepSerializer(Model):
             "finished_at",
             "result",
             "error",
+            "sub_steps",
         )
 
     def get_tool(self, step: PlanStep) -> str | None:

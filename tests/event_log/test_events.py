@@ -56,7 +56,7 @@ def test_an_event_from_before_a_field_was_added_is_read() -> None:
 
 
 def test_a_step_that_nobody_registered_is_refused_and_an_old_one_is_read() -> None:
-    with pytest.raises(ValueError, match="register_step"):
+    with pytest.raises(ValueError, match="progress_step"):
         events.Progress(RUN, "long_gone", "Hi")
     old = events.Progress(RUN, "start", "Hi").frame(1).replace('"start"', '"long_gone"')
     event = events.read(old)

@@ -83,8 +83,11 @@ OPEN = {
     "questions": [{"question": "Until when?", "choices": ["Monday"]}],
 }
 RAISED = step("s1", "update_task", "Raise it", task="Usual 1", priority="high")
+TEXTS = [{"task": f"Usual {number}", "description": "As usual."} for number in (1, 2)]
+EDITED = step("s1", "edit_tasks", "Describe two tasks", tasks=TEXTS)
 PLANS = {
     **USUAL,
+    "Describe": [EDITED],
     "Make": [MADE, STARTED],
     "Think": [OTHER],
     "Delete": [GONE, LATE, AFTER, FOUND],
@@ -148,6 +151,7 @@ async def _play(server: ServerProcess, script: Script) -> Frames:
     async with server.client() as socket, watching(server, session=server.other_session) as other:
         frames.append(await receive(socket))
         frames += await _usual(socket)
+        frames += await say(socket, "Describe two tasks")  # a tool that tells a sub-step
         frames += await _drafted(socket, script.thought)
         frames += await _approved(socket)
         frames += await _rejected(socket)

@@ -9,13 +9,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from agent.event_log import events
+import agent.tools  # noqa: F401  (registers the sub-steps)
+from agent.event_log import events, texts
 from agent.event_log.events import Event
 from agent.event_log.payloads import Answer, StepEffect
-from agent.event_log.phases import register_step
+from agent.event_log.phases import progress_step, remove_step
 from agent.event_log.times import stamp
 
 START = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
+GONE = "calling"  # a sub-step whose package is not there any more
 # Milliseconds between two events: odd, so that durations are rounded.
 PACE = 137
 HALF, BOTH = "Running 2 steps, 1 done", "Running 2 steps, 2 done"
@@ -80,6 +82,12 @@ def said(run: UUID, content: str, number: int) -> Event:
 
 def phase(run: UUID, step: str, message: str, details: str = "", **told: Any) -> Event:
     return events.Progress(run, step, message, details, told)
+
+
+def sub_step(run: UUID, step: str, parent: str, part: str, message: str, **told: Any) -> Event:
+    counts = {name: told[name] for name in ("done", "of") if name in told} | {"unit": "<b>"}
+    about = {**told, "unit": "<b>", "step_id": parent, "part": part}
+    return phase(run, step, message, texts.counted(counts), **about)
 
 
 def plan(run: UUID, revision: int, steps: Sequence[Mapping[str, Any]], summary: str = "") -> Event:
@@ -244,6 +252,9 @@ def chained_run() -> list[Event]:
         phase(run, "reading", "🔎 Reading “Booking” in full", phase="started", step_id="r1"),
         phase(run, "reading", "🔎 Reading “Booking” in full", phase="finished", step_id="r1"),
         phase(run, "reading", "🔎 Searching tasks for “<b>”", phase="started", step_id="r2"),
+        sub_step(run, "searching", "r2", "1", "🔎 <i>Sessions</i>", done=3, of=20, phase="started"),
+        sub_step(run, "searching", "r2", "1", "🔎 <i>Sessions</i>", done=9, of=20),
+        sub_step(run, "searching", "r2", "1", "🔎 <i>Sessions</i>", done=9, phase="failed"),
         phase(
             run, "reading", "🔎 Searching tasks for “<b>”", "Too long", phase="failed", step_id="r2"
         ),
@@ -386,7 +397,18 @@ def unfinished_run() -> list[Event]:
         events.Run(run, "running"),
         plan(run, 1, [{"id": "s1", "description": "Create"}]),
         phase(run, "execution", "⚙️ Executing plan...", phase="started"),
+        step(run, "s1", "running", 400),
+        sub_step(run, "editing", "s1", "1", "📝 Begun before a crash", phase="started"),
         step(run, "s1", "running", 500),
+        sub_step(run, "editing", "s1", "1", "📝 Editing", done=1, of=3, phase="started"),
+        sub_step(run, "searching", "s1", "1", "🔎 Sooner", phase="started"),
+        sub_step(
+            run, "searching", "s1", "1", "🔎 Sooner", done=7, phase="finished", duration_ms=40
+        ),
+        sub_step(run, "editing", "s1", "1", "📝 Editing", done=2, of=3),
+        # The package that registered it is gone, or its step.
+        sub_step(run, GONE, "s1", "1", "☎️ Calling <b>", phase="started"),
+        sub_step(run, GONE, "s9", "1", "☎️ Calling <b>", phase="started"),
         change(run, "task", "created", None, task(LOGIN, "Login", 3, parent=str(BOOKING))),
         # What no version of this page knows is passed over, what is broken is a plain line.
         Foreign(run, type="progress", fields={"progress": None}),
@@ -399,15 +421,16 @@ def unfinished_run() -> list[Event]:
 
 def story() -> list[str]:
     """Returns the frames of the session's log, the first with seq 1."""
-    register_step("weather")
-    register_step("resumed")
-    register_step("reading")
+    progress_step("weather", icon="⛅", color="phase-context")
+    progress_step(GONE, icon="☎️", color="bad")
     parts = (first_run(), chained_run(), asked_run(), unlucky_runs(), unfinished_run())
     told = [event for part in parts for event in part]
-    return [
+    frames = [
         replace(event, timestamp=stamp(START + timedelta(milliseconds=PACE * seq))).frame(seq)
         for seq, event in enumerate(told, 1)
     ]
+    remove_step(GONE)
+    return frames
 
 
 def rows() -> list[tuple[int, str, str | None, str]]:

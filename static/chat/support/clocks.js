@@ -37,7 +37,7 @@ export function showElapsed(root, name, at) {
   setAttribute(node, "data-since", at);
   if (!at) {
     node.textContent = "";
-    node.closest("[data-slow]")?.removeAttribute("data-slow");
+    node.closest("[data-slow-after]")?.removeAttribute("data-slow");
   } else if (!node.textContent) countUp(node);
 }
 

@@ -1,7 +1,7 @@
 // The runs of a session as a fold over live events, by the rules of chat/fold.py. No DOM.
 
 import { duration } from "../support/labels.js";
-import { isActive } from "./run_labels.js";
+import { isActive, orderOf } from "./run_labels.js";
 
 /**
  * Reads an event into its run.
@@ -97,9 +97,11 @@ const readers = {
     const metadata = frame.progress.metadata ?? {};
     if (metadata.eta_ms !== undefined) [run.eta_ms, run.eta_at] = [metadata.eta_ms, frame.timestamp];
     const step = run.steps.find(({ id }) => id === metadata.step_id);
+    const parent = step ?? readingOf(run, metadata.step_id);
     // The model is called again: a draft from before a restart is outdated.
     if (metadata.phase === "started" && run.draft?.phase === frame.progress.step) run.draft = null;
-    if (!step) {
+    if ("part" in metadata && parent) updatePhase(partOf(parent, frame), frame);
+    else if (!step) {
       updatePhase(phaseOf(run, frame), frame);
       // What was remembered followed the answer.
       if (frame.progress.step === "memory" && run.status === "succeeded") run.ended = true;
@@ -115,13 +117,16 @@ const readers = {
     run.open_points = text?.open_points ?? [];
     run.questions = plan.questions ?? [];
     clearTerms(run);
-    run.steps = steps.map((step, index) => newStep(step, index, text?.steps[index]));
+    const done = new Map(run.steps.map((step) => [step.id, step.status === "succeeded" ? step.parts : []]));
+    run.steps = steps.map((step, index) =>
+      ({ ...newStep(step, index, text?.steps[index]), parts: done.get(step.id) ?? [] }));
   },
 
   /** @type {Reader<StepFrame>} */
   step(run, { seq, step: update, text }) {
     const step = run.steps.find(({ id }) => id === update.id);
     if (!step) return;
+    if (update.status === "running") step.parts = []; // its tool begins again
     step.status = update.status;
     step.seq ||= seq;
     step.returned = text?.result ?? [];
@@ -207,7 +212,7 @@ function addMessage(run, { seq, timestamp, text }) {
   if (!text?.message) return;
   run.phases.push({
     key: `event:${seq}`, step: "custom", at: timestamp, seq, message: text.message, details: "",
-    state: "noted", duration_ms: null, took: "", slow_after_ms: null, recalled: "",
+    state: "noted", duration_ms: null, took: "", slow_after_ms: null, recalled: "", parts: [],
   });
 }
 
@@ -218,7 +223,8 @@ function end(run, status, state) {
   run.ended = true;
   run.interrupted = false;
   clearTerms(run);
-  for (const phase of run.phases) if (phase.state === "running") phase.state = state;
+  const parts = [...run.phases, ...run.steps].flatMap((one) => one.parts);
+  for (const phase of [...run.phases, ...parts]) if (phase.state === "running") phase.state = state;
 }
 
 /** Removes what was to be decided. @param {Run} run */
@@ -239,7 +245,7 @@ function newStep(step, index, text) {
     arguments: step.arguments ?? {},
     given: text?.arguments ?? [],
     returned: [],
-    started_at: null, took: "", report: "", result: "", error: "", slow_after_ms: null,
+    started_at: null, took: "", report: "", result: "", error: "", slow_after_ms: null, parts: [],
   };
 }
 
@@ -260,13 +266,30 @@ function phaseOf(run, frame) {
   const key = metadata?.step_id ? `${step}:${metadata.step_id}` : step;
   const existing = run.phases.find((phase) => phase.key === key);
   if (existing) return existing;
-  /** @type {Phase} */
-  const phase = {
-    key, step, at: frame.timestamp, seq: frame.seq, message: "", details: "", state: "noted",
-    duration_ms: null, took: "", slow_after_ms: null, recalled: "",
-  };
+  const phase = newPhase(key, frame);
   run.phases.push(phase);
   return phase;
+}
+
+/** @type {(key: string, frame: ProgressFrame) => Phase} */
+const newPhase = (key, { progress, timestamp, seq }) => ({
+  key, step: progress.step, at: timestamp, seq, message: "", details: "", state: "noted",
+  duration_ms: null, took: "", slow_after_ms: null, recalled: "", parts: [],
+});
+
+/** Returns the line of a reading. @type {(run: Run, id?: string) => Phase | undefined} */
+const readingOf = (run, id) => run.phases.find(({ key }) => key === `reading:${id}`);
+
+/** Returns the sub-step of the event, or adds it. @type {(parent: Step | Phase, frame: ProgressFrame) => Phase} */
+function partOf(parent, frame) {
+  const { step, metadata } = frame.progress;
+  const key = `${step}:${metadata?.part}`;
+  const existing = parent.parts.find((part) => part.key === key);
+  if (existing) return existing;
+  const part = newPhase(key, frame);
+  parent.parts.push(part);
+  parent.parts.sort((a, b) => orderOf(a.step) - orderOf(b.step) || a.seq - b.seq);
+  return part;
 }
 
 /** @type {(phase: Phase, frame: ProgressFrame) => void} */

@@ -9,7 +9,7 @@ import { addCopyButtons } from "./copy_buttons.js";
 import { setFacts } from "./facts.js";
 import { isLeftOpen } from "./open_state.js";
 import {
-  draftSlot, eta, isActive, isPhase, phaseBar, shownDraft, statusLine, stepNote, toolSteps,
+  colorOf, draftSlot, eta, iconOf, isActive, isPhase, phaseBar, shownDraft, statusLine, stepNote, toolSteps,
 } from "./run_labels.js";
 
 const entries = byId("entries");
@@ -252,6 +252,7 @@ function fillStep(node, step) {
   setText(node, "step-took", step.took);
   setFacts(node, "step-given", step.given);
   setFacts(node, "step-returned", step.returned);
+  setList(node, "step-parts", step.parts, { template: "part", key: (part) => part.key, fill: fillPart });
   showElapsed(node, "step-clock", running ? (step.started_at ?? "") : "");
 }
 
@@ -264,6 +265,9 @@ function fillPhase(node, phase) {
   setAttribute(node, "data-slow-after", running ? (phase.slow_after_ms ?? "") : "");
   const hasIcon = isPhase(phase.step) || ["error", "resumed"].includes(phase.step);
   setIcon(node, "phase-icon", `icon-${hasIcon ? phase.step : "custom"}`);
+  setAttribute(node, "data-color", colorOf(phase.step));
+  setVisible(node, "phase-icon", iconOf(phase.step) === "");
+  setText(node, "phase-sign", iconOf(phase.step));
   setText(node, "phase-message", phase.message);
   setText(node, "phase-details", phase.details);
   setText(node, "phase-recalled", phase.recalled);
@@ -271,6 +275,19 @@ function fillPhase(node, phase) {
   showTime(node, "phase-at", phase.at);
   setText(node, "phase-took", phase.took);
   showElapsed(node, "phase-clock", running ? phase.at : "");
+  setList(node, "phase-parts", phase.parts, { template: "part", key: (part) => part.key, fill: fillPart });
+}
+
+/** @type {(node: HTMLElement, part: Phase) => void} */
+function fillPart(node, part) {
+  setId(node, `event-${part.seq}`);
+  setAttribute(node, "data-state", part.state);
+  setAttribute(node, "data-color", colorOf(part.step));
+  setText(node, "part-sign", iconOf(part.step));
+  setText(node, "part-message", part.message);
+  setText(node, "part-details", part.details);
+  setText(node, "part-took", part.took);
+  showElapsed(node, "part-clock", part.state === "running" ? part.at : "");
 }
 
 /** @type {(node: HTMLElement, change: Change) => void} */

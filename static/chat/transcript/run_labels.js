@@ -3,10 +3,22 @@
 import { filled } from "../support/labels.js";
 import { page } from "../support/page.js";
 
-const { phases, queued, queued_behind: queuedBehind } = page.words;
+const { phases, steps: kinds, queued, queued_behind: queuedBehind } = page.words;
 
 /** @param {string} step */
 export const isPhase = (step) => phases.includes(step);
+
+/** How a custom step is shown; empty where no package registers it any more. @param {string} step */
+const kindOf = (step) => (Object.hasOwn(kinds, step) ? kinds[step] : null);
+
+/** @param {string} step */
+export const iconOf = (step) => kindOf(step)?.[0] ?? "";
+
+/** @param {string} step */
+export const colorOf = (step) => kindOf(step)?.[1] ?? "";
+
+/** The place among the sub-steps of a step, as in chat/fold.py. @param {string} step */
+export const orderOf = (step) => kindOf(step)?.[2] ?? 1_000_000;
 
 /** @param {{status: string | undefined}} run */
 export const isActive = (run) => ["queued", "running", "waiting"].includes(run.status ?? "");

@@ -91,6 +91,10 @@
  * @property {number} [duration_ms]
  * @property {string[]} [recalled]
  * @property {string} [step_id]
+ * @property {string} [part]  The sub-step of that step.
+ * @property {number} [done]
+ * @property {number} [of]
+ * @property {string} [unit]
  * @property {number} [eta_ms]
  * @property {number} [slow_after_ms]
  */

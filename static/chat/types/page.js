@@ -38,6 +38,7 @@
  * @property {string} took
  * @property {number | null} slow_after_ms
  * @property {string} recalled
+ * @property {Phase[]} parts  The sub-steps of a reading.
  */
 
 /**
@@ -60,6 +61,7 @@
  * @property {string} result
  * @property {string} error
  * @property {number | null} slow_after_ms
+ * @property {Phase[]} parts  Its sub-steps.
  */
 
 /**
@@ -130,6 +132,7 @@
 /**
  * @typedef {object} LabelTables  The tables of chat/labels.py.
  * @property {string[]} phases
+ * @property {Record<string, [icon: string, color: string, order: number]>} steps  Custom progress steps.
  * @property {Record<string, string>} notes
  * @property {string} waits
  * @property {string} ready
