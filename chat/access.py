@@ -19,6 +19,8 @@ from agent.accounts.access import includes, projects_of, role_in
 from agent.models import ChatSession, Memory, Project, Run, Task
 from agent.models.projects import Role
 from agent.runs import waiting
+from agent.tools import registry
+from agent.tools.registry import Tool
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -38,6 +40,15 @@ def get_project(user: AnyUser, project_id: UUID, needed: Role = Role.VIEWER) -> 
         raise Http404("Project not found.")
     _require(user, project, needed)
     return project
+
+
+def get_tool(user: AnyUser, project_id: UUID, name: str, needed: Role = Role.VIEWER) -> Tool:
+    """Returns a tool of a project that the user may view; it may be switched off."""
+    get_project(user, project_id, needed)
+    tool = registry.get(name)
+    if tool is None:
+        raise Http404("Tool not found.")
+    return tool
 
 
 def latest_writable(user: AnyUser) -> Project | None:

@@ -15,6 +15,12 @@ urlpatterns: list[URLPattern] = [
     path("projects/", views.new_project, name="new-project"),
     path("projects/<uuid:project_id>/", views.project_page, name="project"),
     path("projects/<uuid:project_id>/sessions/", views.new_session, name="new-session"),
+    path("projects/<uuid:project_id>/tools/", views.tools_page, name="tools"),
+    path(
+        "projects/<uuid:project_id>/tools/<str:name>/switch/",
+        views.switch_tool,
+        name="switch-tool",
+    ),
     path("projects/<uuid:project_id>/board/", views.board, name="board"),
     path("sessions/<uuid:session_id>/", views.session_page, name="session"),
     path("sessions/<uuid:session_id>/entries/", views.entries, name="entries"),

@@ -33,7 +33,8 @@ from agent.models.projects import Role
 from agent.runs import approvals, rerun, steering
 from agent.runs import waiting as waiting_runs
 from agent.runs.runs import MAX_CONTENT
-from chat import access, feedback, labels, panels, transcript_pages, waiting
+from agent.tools import switches
+from chat import access, feedback, labels, panels, project_tools, transcript_pages, waiting
 from chat import run_page as run_data
 from chat.forms import ProjectForm
 from chat.frames import MAX_REASON
@@ -91,12 +92,39 @@ def project_page(request: HttpRequest, project_id: UUID) -> HttpResponse:
     context = {
         "project": project,
         "sessions": project.sessions.all()[:100],
+        "switched_off": project.switched_off_tools.count(),
         "panels": panels.load(project),
         "can_write": _can_write(user, project),
         "form": ProjectForm(),
         **_sidebar(user, project),
     }
     return render(request, "chat/project.html", context)
+
+
+@login_required
+@require_GET
+@never_cache
+def tools_page(request: HttpRequest, project_id: UUID) -> HttpResponse:
+    """Lists the tools with what they may do; the owner can switch each on and off."""
+    user = _user(request)
+    project = access.get_project(user, project_id)
+    context = {
+        "project": project,
+        "tools": project_tools.rows(project),
+        "can_write": _can_write(user, project),
+        "may_switch": includes(role_in(user, project), Role.OWNER),
+        **_sidebar(user, project),
+    }
+    return render(request, "chat/tools.html", context)
+
+
+@login_required
+@require_POST
+def switch_tool(request: HttpRequest, project_id: UUID, name: str) -> HttpResponse:
+    """Switches a tool on (`on` is 1) or off."""
+    tool = access.get_tool(_user(request), project_id, name, Role.OWNER)
+    switches.switch(project_id, tool.name, on=request.POST.get("on") == "1", by=_user(request))
+    return redirect(reverse("tools", args=[project_id]) + f"#{tool.name}")
 
 
 @login_required

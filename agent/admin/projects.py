@@ -10,9 +10,15 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 
-from agent.admin.base import CountedDeletion, LargeTableAdmin, TabularInline, link_to_list
+from agent.admin.base import (
+    CountedDeletion,
+    LargeTableAdmin,
+    ReadOnlyInline,
+    TabularInline,
+    link_to_list,
+)
 from agent.edits.manual_changes import remove_member
-from agent.models import ChatSession, Membership, Memory, Project, Task
+from agent.models import ChatSession, Membership, Memory, Project, SwitchedOffTool, Task
 
 
 def _count(rows: QuerySet[Any]) -> Coalesce:
@@ -29,6 +35,12 @@ class MembershipInline(TabularInline):
     autocomplete_fields = ("user",)
 
 
+class SwitchedOffToolInline(ReadOnlyInline):
+    model = SwitchedOffTool
+    fields = ("tool", "by", "created_at")
+    readonly_fields = fields
+
+
 @admin.register(Project)
 class ProjectAdmin(CountedDeletion, LargeTableAdmin):
     list_display = ("name", "owner", "session_count", "open_tasks", "memory_count", "created_at")
@@ -38,7 +50,7 @@ class ProjectAdmin(CountedDeletion, LargeTableAdmin):
     date_hierarchy = "created_at"
     autocomplete_fields = ("owner",)
     readonly_fields = ("board_version", "created_at", "contents")
-    inlines = (MembershipInline,)
+    inlines = (MembershipInline, SwitchedOffToolInline)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         formset.save(commit=False)

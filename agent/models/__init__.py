@@ -3,7 +3,7 @@
 from agent.models.accounts import ApiToken, Feedback
 from agent.models.board import Task
 from agent.models.memories import Memory, MemoryRevision, SearchEntry
-from agent.models.projects import Membership, Project
+from agent.models.projects import Membership, Project, SwitchedOffTool
 from agent.models.runs import (
     Approval,
     Draft,
@@ -37,5 +37,6 @@ __all__ = [
     "Run",
     "SearchEntry",
     "Steering",
+    "SwitchedOffTool",
     "Task",
 ]

@@ -66,3 +66,25 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} in {self.project_id} as {self.role}"
+
+
+class SwitchedOffTool(models.Model):
+    """A tool that plans of the project may not use. Every other tool is switched on."""
+
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, related_name="switched_off_tools"
+    )
+    tool = models.CharField(max_length=100)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["tool"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "tool"], name="one_switch_per_tool")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tool} in {self.project_id}"

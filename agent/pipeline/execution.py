@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -32,7 +32,7 @@ from agent.runs import approvals, steering_rows
 from agent.runs.recorder import Recorder
 from agent.support import database, raw_sql
 from agent.support.task_group import run_together
-from agent.tools import registry
+from agent.tools import registry, switches
 from agent.tools.references import object_id
 from agent.tools.registry import Tool, ToolCall
 
@@ -67,6 +67,7 @@ class Execution:
         self.stopped: set[str] = set()  # steps that would do what the approval did not show
         self.held: set[str] = set()  # steps that wait for a plan with what was sent into the run
         self._approved: ApprovedEffects | None = None
+        self._off: Collection[str] = ()  # tools that are switched off
         self._begun: set[str] = set()  # started by `begin`
         self._reports: dict[str, Reports] = {}  # of the last call of each step
         self._needs: Mapping[str, list[str]] = {}
@@ -94,6 +95,8 @@ class Execution:
         waiting = self._waiting()
         if self._may_be_approved():
             self._approved = await database.call(approvals.approved_effects, self.revision)
+            project = self.recorder.run.session.project_id
+            self._off = await database.call(switches.switched_off, project)
         if len(waiting) > 1:
             self._needs = await database.call(self._order)
         ended = {step.key: asyncio.Event() for step in waiting}
@@ -174,6 +177,8 @@ class Execution:
         try:
             if tool is None:
                 raise ToolFailed(f"The tool {step.tool!r} no longer exists.")
+            if tool.name in self._off:  # since the plan was validated
+                raise ToolFailed(f"Not executed: {switches.refusal(tool.name)}.")
             arguments = self._arguments(step, tool)
             if tool.is_async:
                 await self._call_async(step, tool, arguments)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from agent.event_log import events, texts
 from agent.event_log.log import Done
 from agent.event_log.payloads import Answer
 from agent.event_log.phases import Phase
-from agent.llm.base import Context, MemoryBrief, Model, Outcome, StartOver
+from agent.llm.base import Context, MemoryBrief, Model, Outcome, StartOver, ToolSpec
 from agent.models import Message, PlanRevision, PlanStep, Run
 from agent.pipeline import context, remembering, replanning, reports
 from agent.pipeline.answer import Rest, followed_by, said, write_answer
@@ -37,6 +37,7 @@ from agent.support import database, raw_sql
 from agent.support.counts import count
 from agent.support.markdown import render
 from agent.support.task_group import run_together
+from agent.tools import switches
 
 _LAST = (Phase.MEMORY, Phase.COMPLETION)  # these run concurrently
 
@@ -78,6 +79,7 @@ class _Run:
         self.run = run
         self.recorder = recorder
         self.parked = False
+        self._off: Collection[str] | None = None  # tools that are switched off
         self.execution: Execution | None = None  # begun with the end of the validation
         self.executed: PlanRevision | None = None  # by this claim
         self.drafting = Drafting(model, recorder)
@@ -93,7 +95,9 @@ class _Run:
         analyzed = await recorder.phase(Phase.ANALYZING, self._analyze, then=[Phase.PLANNING])
         self._take_analysis(analyzed)
         reader = Reader(recorder)
-        self.planner = Planner(self.model, self.run, self.context, self.analysis, reader)
+        self.planner = Planner(
+            self.model, self.run, self.context, self.analysis, reader, await self._tools()
+        )
         planned = await recorder.phase(Phase.PLANNING, self._plan, then=[Phase.VALIDATION])
         self.planner.seen = planned.get("seen")
         self.planner.steered = planned.get("steered", [])
@@ -116,7 +120,10 @@ class _Run:
     # -- phases ------------------------------------------------------------------------------------
 
     async def _gather(self) -> Finished:
-        gathered = await database.call(context.gather, self.run)
+        project = self.run.session.project_id
+        gathered, self._off = await database.call(
+            lambda: (context.gather(self.run), switches.switched_off(project))
+        )
         details = ", ".join(
             [
                 count(len(gathered.history), "message"),
@@ -128,8 +135,15 @@ class _Run:
         metadata = {"recalled": titles} if titles else {}
         return Finished("📚 Context gathered", details, gathered.as_json(), metadata=metadata)
 
+    async def _tools(self) -> list[ToolSpec]:
+        """Returns the tools that are switched on, as they were when this claim first read them."""
+        if self._off is None:
+            project = self.run.session.project_id
+            self._off = await database.call(switches.switched_off, project)
+        return tool_specs(self._off)
+
     async def _analyze(self) -> Finished:
-        analysis = await self.model.analyze(self.context, tool_specs())
+        analysis = await self.model.analyze(self.context, await self._tools())
         if analysis.intent == "greeting":  # small models ask back: "How can I help you?"
             analysis = replace(analysis, question="")
         details = with_left_out(self.model, analysis.summary, "analyze")

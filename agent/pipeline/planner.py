@@ -5,7 +5,7 @@ An invalid plan goes back to the model once; after that, a plan that only answer
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,13 +50,20 @@ class Planner:
     """Makes the plans of one run. Each plan contains the finished steps unchanged."""
 
     def __init__(
-        self, model: Model, run: Run, context: Context, analysis: Analysis, reader: Reader
+        self,
+        model: Model,
+        run: Run,
+        context: Context,
+        analysis: Analysis,
+        reader: Reader,
+        tools: Sequence[ToolSpec],
     ) -> None:
         self.model = model
         self.run = run
         self.context = context
         self.analysis = analysis
         self.reader = reader
+        self.tools = tools  # those that the plan may use
         # The marks of the texts that the prompt of the last plan contained; None if that is unknown.
         self.seen: Sequence[str] | None = []
         # The messages, sent into the run, that this prompt contained and no plan was made with before,
@@ -136,7 +143,7 @@ class Planner:
 
     async def _plan(self, revise: Revise | None, reads_left: int) -> dict[str, Any]:
         context = replace(self.context, readings=tuple(self.reader.readings), reads_left=reads_left)
-        plan = await self.model.plan(context, self.analysis, tool_specs(), revise)
+        plan = await self.model.plan(context, self.analysis, self.tools, revise)
         shown = self.model.shown.pop("plan", None)
         self.seen = seen_texts(context.as_json() if shown is None else shown)
         return dict(plan)
@@ -156,8 +163,9 @@ class Planner:
         return (plan if problems else validation.resolved(plan, project, done)), problems
 
 
-def tool_specs() -> list[ToolSpec]:
-    return [tool.spec for tool in registry.all_tools()]
+def tool_specs(off: Collection[str] = ()) -> list[ToolSpec]:
+    """Returns the tools as a model is told them, without those that are switched `off`."""
+    return [tool.spec for tool in registry.all_tools() if tool.name not in off]
 
 
 def _answer_only(analysis: Analysis) -> Plan:

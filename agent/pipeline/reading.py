@@ -23,7 +23,7 @@ from agent.runs.recorder import Finished, Recorder
 from agent.shorten import shorten
 from agent.support import database
 from agent.support.counts import count
-from agent.tools import registry
+from agent.tools import registry, switches
 from agent.tools.references import find, missing_objects
 from agent.tools.registry import Tool, ToolCall
 
@@ -93,6 +93,8 @@ def _call(run: Run, request: ReadRequest, title: str, reports: Reports) -> Readi
     tool = registry.get(request.tool)
     if tool is None or not tool.spec.reads:
         return replace(reading, error=f"{request.tool} is no tool that reads.")
+    if tool.name in switches.switched_off(run.session.project_id):
+        return replace(reading, error=f"{switches.refusal(tool.name)}.")
     if errors := _errors(run, tool, request.arguments):
         return replace(reading, error="; ".join(errors))
     try:

@@ -27,7 +27,7 @@ from agent.plan import (
     placeholders,
 )
 from agent.plans.rewriting import Rewriting
-from agent.tools import references, registry, schemas
+from agent.tools import references, registry, schemas, switches
 from agent.tools.registry import Tool
 
 if TYPE_CHECKING:
@@ -48,12 +48,19 @@ def problems(
     """
     problems = _structure(plan) + _permissions(plan, project, user)
     ancestors, rewriting = _ancestors(plan), Rewriting(plan, project, seen, done)
+    off = _switched_off(plan, project)
     for step in (step for step in plan.steps if step.id not in done):
-        texts = _step_problems(step, plan, ancestors, project.pk)
+        texts = [switches.refusal(step.tool)] if step.tool in off else []
+        texts = texts or _step_problems(step, plan, ancestors, project.pk)
         if not texts and step.type == StepType.TOOL:
             texts = rewriting.problems(step)
         problems += [f"step {step.id}: {text}" for text in texts]
     return problems
+
+
+def _switched_off(plan: Plan, project: Project) -> Collection[str]:
+    uses_tools = any(step.type == StepType.TOOL for step in plan.steps)
+    return switches.switched_off(project.pk) if uses_tools else ()
 
 
 def resolved(plan: Plan, project: Project, done: Collection[str] = ()) -> Plan:

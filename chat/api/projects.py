@@ -16,12 +16,19 @@ from rest_framework.response import Response
 from agent.edits.manual_changes import remove_member
 from agent.models import Membership, Project
 from agent.models.projects import Role
+from agent.tools import registry, switches
+from agent.tools.registry import Tool
 from chat import access
 from chat.api.authentication import user_of
 from chat.api.etags import require_match, tagged
 from chat.api.idempotency import once
 from chat.api.schema import operation
-from chat.api.serializers import MemberSerializer, ProjectSerializer
+from chat.api.serializers import (
+    MemberSerializer,
+    ProjectSerializer,
+    ProjectToolSerializer,
+    project_tool,
+)
 from chat.api.views import ApiView, PageQuery, location
 from chat.text_limit import TextField
 
@@ -165,3 +172,37 @@ class ProjectMember(ApiView):
         if member is None:
             raise Http404("Member not found.")
         return member
+
+
+class ToolInput(serializers.Serializer[None]):
+    enabled = serializers.BooleanField(help_text="Whether plans of the project may use it.")
+
+
+class ProjectTools(ApiView):
+    @operation(ProjectToolSerializer(many=True))
+    def get(self, request: Request, project_id: UUID) -> Response:
+        """Lists all tools, with whether they are switched on in the project."""
+        project = access.get_project(user_of(request), project_id)
+        off = switches.switched_off(project.pk)
+        rows = [project_tool(tool, off) for tool in registry.all_tools()]
+        return Response(ProjectToolSerializer(rows, many=True).data)
+
+
+class ProjectTool(ApiView):
+    @operation(ProjectToolSerializer)
+    def get(self, request: Request, project_id: UUID, name: str) -> Response:
+        """Returns a tool, with whether it is switched on in the project."""
+        return self._shown(access.get_tool(user_of(request), project_id, name), project_id)
+
+    @operation(ProjectToolSerializer, body=ToolInput)
+    def patch(self, request: Request, project_id: UUID, name: str) -> Response:
+        """Switches a tool on or off in the project; for the owner."""
+        user = user_of(request)
+        tool = access.get_tool(user, project_id, name, Role.OWNER)
+        enabled = self.read(ToolInput)["enabled"]
+        switches.switch(project_id, tool.name, on=enabled, by=user)
+        return self._shown(tool, project_id)
+
+    def _shown(self, tool: Tool, project_id: UUID) -> Response:
+        off = switches.switched_off(project_id)
+        return Response(self.show(ProjectToolSerializer, project_tool(tool, off)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -31,7 +31,7 @@ from agent.models import (
 from agent.models.projects import Role
 from agent.runs import ending
 from agent.support.markdown import render
-from agent.tools.registry import EffectKind
+from agent.tools.registry import EffectKind, Tool
 
 if TYPE_CHECKING:
     Model = serializers.ModelSerializer[Any]
@@ -375,6 +375,15 @@ class ToolSerializer(Plain):
     )
     arguments = serializers.DictField(source="spec.parameters", help_text="A JSON schema.")
     result = serializers.DictField(source="spec.result", help_text="A JSON schema.")
+
+
+class ProjectToolSerializer(ToolSerializer):
+    enabled = serializers.BooleanField(help_text="Whether plans of the project may use it.")
+
+
+def project_tool(tool: Tool, off: Collection[str]) -> dict[str, Any]:
+    """Returns what `ProjectToolSerializer` shows. `off`: the tools that are switched off."""
+    return {**ToolSerializer(tool).data, "spec": tool.spec, "enabled": tool.name not in off}
 
 
 class TokenSerializer(Model):

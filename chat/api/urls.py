@@ -32,6 +32,8 @@ urlpatterns: list[URLPattern] = [
     path(f"{PROJECT}/", projects.ProjectDetail.as_view()),
     path(f"{PROJECT}/members/", projects.ProjectMembers.as_view()),
     path(f"{PROJECT}/members/<username:username>/", projects.ProjectMember.as_view()),
+    path(f"{PROJECT}/tools/", projects.ProjectTools.as_view()),
+    path(f"{PROJECT}/tools/<str:name>/", projects.ProjectTool.as_view()),
     path(f"{PROJECT}/chat/", chat.Chat.as_view()),
     path(f"{PROJECT}/chat-stream/", chat.ChatStream.as_view()),
     path(f"{PROJECT}/sessions/", sessions.ProjectSessions.as_view()),

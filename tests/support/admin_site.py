@@ -40,12 +40,14 @@ from agent.models import (
     Project,
     Run,
     SearchEntry,
+    SwitchedOffTool,
     Task,
 )
 
-# A draft is there for seconds, on the page of its session.
+# A draft is there for seconds, on the page of its session. Switches of tools are on that of the project.
 MODELS = sorted(
-    {*apps.get_app_config("agent").get_models()} - {Draft}, key=lambda model: model.__name__
+    {*apps.get_app_config("agent").get_models()} - {Draft, SwitchedOffTool},
+    key=lambda model: model.__name__,
 )
 # Written in runs, and never by hand.
 FACTS = [Approval, Event, Feedback, MemoryRevision, Message, ModelCall, PhaseResult]

@@ -19,6 +19,10 @@ from agent.llm.writing import Watch
 from agent.shorten import shorten
 
 _DECLINED = "The offline model can't change a plan with that."
+SWITCHED_OFF = (
+    "That needs {}, which is switched off in this project, so nothing was changed. The owner of the "
+    "project can switch it on, on its page of tools."
+)
 _NO_BETTER_PLAN = "I could make no better plan, so nothing more was changed. Say it in other words."
 
 
@@ -43,7 +47,7 @@ class OfflineModel:
         tools: Sequence[ToolSpec],
         revise: Revise | None = None,
     ) -> dict[str, Any]:
-        return await asyncio.to_thread(_plan, context, revise)
+        return _allowed(await asyncio.to_thread(_plan, context, revise), tools)
 
     async def answer(
         self, context: Context, analysis: Analysis, outcome: Outcome
@@ -55,6 +59,17 @@ class OfflineModel:
     async def consolidate(self, context: Context, outcome: Outcome) -> list[MemoryNote]:
         """Returns nothing: what is worth remembering is stored by the steps of the plan."""
         return []
+
+
+def _allowed(plan: dict[str, Any], tools: Sequence[ToolSpec]) -> dict[str, Any]:
+    """Returns the plan, or one that tells which of its tools are not among `tools`."""
+    names = {tool.name for tool in tools}
+    used = [step["tool"] for step in plan["steps"] if step.get("tool")]
+    off = [name for name in used if name not in names]
+    if not off or not tools:  # without any, the validation says it
+        return plan
+    said = SWITCHED_OFF.format(" and ".join(dict.fromkeys(off)))
+    return {"summary": "Nothing to be done", "steps": [_telling(SAY + said)]}
 
 
 def _drafted(context: Context) -> tuple[Draft, str]:
