@@ -15,13 +15,21 @@ MAX_STEPS = 20
 
 class StepType(StrEnum):
     TOOL = "tool"  # calls a tool
+    COMPOSE = "compose"  # has a model write a value out of earlier results
     ANSWER = "answer"  # is done by the answer, after all tools
     ASK = "ask"  # asks the person a question, which is the answer of the run
 
 
+# What the execution carries out, with a result for later steps. The other types are words.
+WORK = (StepType.TOOL, StepType.COMPOSE)
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One item of a plan. An argument may contain placeholders for results of earlier steps."""
+    """One item of a plan. An argument may contain placeholders for results of earlier steps.
+
+    `untrusted`: its arguments were filled from such results before a person saw them.
+    """
 
     id: str
     type: StepType
@@ -29,6 +37,7 @@ class Step:
     tool: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     depends_on: tuple[str, ...] = ()
+    untrusted: bool = False
 
     @property
     def action(self) -> list[Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from agent.llm.base import (
     Analysis,
+    Composition,
     Context,
     MemoryNote,
     Outcome,
@@ -33,6 +34,7 @@ class ScriptedModel:
         *,
         analyses: Sequence[Turn] = (Analysis("command", "Do it", needs_tools=True),),
         plans: Sequence[Turn] = (),
+        compositions: Sequence[Turn] = (),
         answers: Sequence[Turn] = (["Done."],),
         notes: Sequence[Turn] = ([],),
         gates: Mapping[str, asyncio.Event] | None = None,
@@ -46,6 +48,7 @@ class ScriptedModel:
         self._turns = {
             "analyze": list(analyses),
             "plan": list(plans),
+            "compose": list(compositions),
             "answer": list(answers),
             "consolidate": list(notes),
         }
@@ -63,6 +66,9 @@ class ScriptedModel:
     ) -> dict[str, Any]:
         turn: dict[str, Any] = await self._turn("plan", revise)
         return turn
+
+    async def compose(self, composition: Composition) -> Any:
+        return await self._turn("compose", composition)
 
     async def answer(
         self, context: Context, analysis: Analysis, outcome: Outcome

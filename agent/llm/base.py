@@ -1,8 +1,10 @@
-"""The interface of a model: four methods that take a context. No implementation is here."""
+"""The interface of a model: four methods that take a context, and one that takes data alone. No
+implementation is here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -162,6 +164,20 @@ class Revise:
 
 
 @dataclass(frozen=True, slots=True)
+class Composition:
+    """What a step of a plan has the model write, out of `inputs` and nothing else.
+
+    `inputs`: data, JSON values by name. `schema`: the JSON Schema of an object whose only field is
+    `value`. `check`: returns the errors of a value, phrased for a model; none if it is valid.
+    """
+
+    instruction: str
+    inputs: Mapping[str, Any]
+    schema: dict[str, Any]
+    check: Callable[[Any], list[str]]
+
+
+@dataclass(frozen=True, slots=True)
 class StepOutcome:
     """How one step of the plan ended. `status`: succeeded, failed, skipped, cancelled."""
 
@@ -258,6 +274,10 @@ class Model(Protocol):
         `context.reads_left`. Then it is asked again, with the readings in the context. It may have
         `declined`: why it was made without what was sent into the run, which a plan can't be made with.
         """
+        ...
+
+    async def compose(self, composition: Composition) -> Any:
+        """Returns the value of a step of type compose. The caller checks it once more."""
         ...
 
     def answer(

@@ -37,6 +37,7 @@ OPEN = "1 open task", "{} open tasks"
 RECENT_TASKS = "1 recently changed task", "{} recently changed tasks"
 RECENT_MEMORIES = "1 recently changed memory", "{} recently changed memories"
 READINGS = "1 text that was read", "{} texts that were read"
+INPUTS = "the end of 1 input", "the ends of {} inputs"
 RESULTS = "part of 1 result", "parts of {} results"
 PROJECT = "the project's description", "{} texts about the project"
 
@@ -46,7 +47,7 @@ class Prompt:
     """What is sent for one call. `verb` names the instructions; `values`: more data beside `context`.
 
     `form`: the description of the answer's form, after the instructions. `added`: the turns after the
-    message, for the repair of an invalid answer.
+    message, for the repair of an invalid answer. `turn`: the template of the message and its data.
     """
 
     verb: str
@@ -54,6 +55,7 @@ class Prompt:
     values: Mapping[str, Any]
     form: str = ""
     added: tuple[Turn, ...] = ()
+    turn: str = "context"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class _Parts:
         values["readings"] = [as_text(reading) for reading in context["readings"]]
         turns = [
             {"role": "system", "content": "\n\n".join(filter(None, (system, self.prompt.form)))},
-            {"role": "user", "content": render("context", values)},
+            {"role": "user", "content": render(self.prompt.turn, values)},
             *self.added,
         ]
         tokens = sum(estimate(turn["content"]) + OF_TURN for turn in turns)
@@ -136,6 +138,7 @@ class _Parts:
         self._drop("tasks", OPEN, keep=20)
         self._drop("recent_tasks", RECENT_TASKS, keep=3)
         self._drop("recent_memories", RECENT_MEMORIES, keep=3)
+        self._cut_inputs(20_000)
         self._cut_tools()
         self._cut_results(500)
         self._cut_readings(2_000)
@@ -145,6 +148,8 @@ class _Parts:
         self._drop("recent_tasks", RECENT_TASKS)
         self._drop("recent_memories", RECENT_MEMORIES)
         self._cut_results(100)
+        self._cut_inputs(5_000)
+        self._cut_inputs(1_000)
         self._cut_readings(LONG)
         self._drop("readings", READINGS)
         for name in ("summary", "extra", "project_description"):
@@ -169,6 +174,9 @@ class _Parts:
                 self._cut(step, name, RESULTS, length)
         self._cut(self.values, "last_plan", RESULTS, 2 * length)
         self._cut_all(self.added[:1], "content", RESULTS, 2 * length)
+
+    def _cut_inputs(self, length: int) -> None:
+        self._cut_all(self.values.get("inputs", ()), "text", INPUTS, length)
 
     def _cut_tools(self) -> None:
         """Leaves out the details of the tools: their names, purposes and arguments stay."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
 from functools import cache
@@ -13,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 from agent.llm import schema_texts, schemas
 from agent.llm.base import (
     Analysis,
+    Composition,
     Context,
     MemoryNote,
     Outcome,
@@ -27,7 +29,7 @@ from agent.llm.errors import Server
 from agent.llm.fitting import Prompt
 from agent.llm.prompts import MAX_PLAN, compact
 from agent.llm.reading import parse
-from agent.llm.structured_output import Question
+from agent.llm.structured_output import Mismatch, Question
 from agent.llm.writing import Watch
 from agent.shorten import shorten
 
@@ -112,6 +114,10 @@ class _Notes(_Shape):
     notes: list[_Note]
 
 
+class _Composed(_Shape):
+    value: Any
+
+
 class OpenAIModel:
     """One run's model."""
 
@@ -175,6 +181,24 @@ class OpenAIModel:
         plan = await self._client.structured(question, _Plan.model_validate)
         return _without_nulls(plan.model_dump(), tools)
 
+    async def compose(self, composition: Composition) -> Any:
+        schema, strict = schemas.composed(composition.schema)
+        inputs = [
+            {"name": name, "text": _input_text(value)} for name, value in composition.inputs.items()
+        ]
+        values = {"inputs": inputs, "form": schema_texts.signature(composition.schema)}
+        prompt = Prompt("compose", Context(composition.instruction, ""), values, turn="inputs")
+        question = Question("composition", schema, prompt, strict)
+
+        def validate(answer: dict[str, Any]) -> Any:
+            given = _Composed.model_validate(answer).model_dump()
+            value = schemas.without_nulls(given, composition.schema)["value"]
+            if errors := composition.check(value):
+                raise Mismatch(errors)
+            return value
+
+        return await self._client.structured(question, validate)
+
     def answer(
         self, context: Context, analysis: Analysis, outcome: Outcome
     ) -> AsyncIterator[str | StartOver]:
@@ -188,6 +212,11 @@ class OpenAIModel:
         answer = await self._client.structured(question, _Notes.model_validate)
         known = {memory.id for memory in (*context.memories, *context.recent_memories)}
         return [_note(note, known) for note in answer.notes]
+
+
+def _input_text(value: Any) -> str:
+    """Returns an input of a composition as a prompt has it: a text as it is, other values as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
 
 
 @cache  # every prompt of a plan lists all tools

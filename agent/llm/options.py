@@ -12,7 +12,13 @@ from agent.llm.errors import RequestFailed
 
 LIMIT, NEWER_LIMIT = "max_tokens", "max_completion_tokens"
 # Tokens that an answer may have, by the verb of its prompt.
-MAX_TOKENS = {"analyze": 600, "plan": 8_000, "consolidate": 1_000, "answer": 6_000}
+MAX_TOKENS = {
+    "analyze": 600,
+    "plan": 8_000,
+    "compose": 8_000,
+    "consolidate": 1_000,
+    "answer": 6_000,
+}
 # Tokens more for a model that reasons before it answers: servers count both together.
 REASONING = 8_000
 SMALLEST = 256  # tokens; with less room, the prompt has to be shorter

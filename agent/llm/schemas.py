@@ -205,6 +205,30 @@ def strict(schema: JSON) -> JSON:
     return _object(schema, schema.get("$defs", {}), ())
 
 
+def composed(schema: JSON) -> tuple[JSON, bool]:
+    """Returns the form of an object that a model composes, and whether it is strict: like `strict`, but
+    with no placeholders in it.
+    """
+    try:
+        form: JSON = _without_placeholders(strict(schema))
+    except Inexpressible:
+        return schema, False
+    return form, True
+
+
+def _without_placeholders(form: Any) -> Any:
+    if isinstance(form, list):
+        return [_without_placeholders(item) for item in form if item != PLACEHOLDER]
+    if not isinstance(form, dict):
+        return form
+    cleared = {key: _without_placeholders(item) for key, item in form.items()}
+    branches = cleared.get("anyOf", ())
+    if len(branches) == 1:
+        del cleared["anyOf"]
+        return {**branches[0], **cleared}
+    return cleared
+
+
 def _object(schema: JSON, defs: JSON, seen: tuple[str, ...]) -> JSON:
     required = schema.get("required", ())
     properties = {

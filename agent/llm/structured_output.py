@@ -16,7 +16,7 @@ from agent.llm.reading import candidates, text_of
 from agent.shorten import cut
 
 T = TypeVar("T")
-Validator = Callable[[dict[str, Any]], T]  # raises pydantic's ValidationError
+Validator = Callable[[dict[str, Any]], T]  # raises pydantic's ValidationError, or Mismatch
 
 # Characters of an invalid answer that are shown to the model for its repair.
 MAX_REPEATED = 20_000
@@ -87,9 +87,10 @@ def validated(message: Mapping[str, Any], validate: Validator[T]) -> T:
     for number, candidate in enumerate(candidates(message)):
         try:
             return validate(candidate)
-        except ValidationError as error:
+        except (ValidationError, Mismatch) as error:
             # The errors of the first object count: later ones may be examples in prose.
-            mismatch = mismatch if number else Mismatch(_errors(error))
+            found = error if isinstance(error, Mismatch) else Mismatch(_errors(error))
+            mismatch = mismatch if number else found
     raise mismatch
 
 

@@ -95,7 +95,7 @@ def _form_errors(item: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(key, str) or not _is_id(key):
         yield f"id must be a string of 1 to {MAX_ID} characters"
     if item.get("type") not in list(StepType):
-        yield "type must be tool, answer or ask"
+        yield "type must be tool, compose, answer or ask"
     if not isinstance(item.get("tool") or "", str):
         yield "tool must be the name of a tool, or null"
     yield from (f"description {text}" for text in _text_errors(item.get("description", "")))
@@ -111,7 +111,7 @@ def _needs_errors(needs: Any) -> list[str]:
 def _arguments_errors(arguments: Any) -> list[str]:
     if not isinstance(arguments, Mapping):
         return ["arguments must be an object"]
-    error = _json_error(arguments)
+    error = json_error(arguments)
     return [f"arguments: {error}"] if error else []
 
 
@@ -125,7 +125,7 @@ def _text_errors(value: Any) -> list[str]:
     return [] if is_text(value) else ["contains invalid characters"]
 
 
-def _json_error(value: Any) -> str:
+def json_error(value: Any) -> str:
     """Returns why `value` cannot be stored and sent as JSON, or ""."""
     pending = [(value, 0)]
     while pending:

@@ -95,7 +95,7 @@ BAD: list[tuple[Any, str]] = [
     ([{"type": "answer"}], "step 1: id must be a string of 1 to 40 characters"),
     ([words(" s1")], "step 1: id must be"),
     ([words("x" * 41)], "step 1: id must be"),
-    ([words("s1", "shell")], "step s1: type must be tool, answer or ask"),
+    ([words("s1", "shell")], "step s1: type must be tool, compose, answer or ask"),
     ([words("s1", status="succeeded")], "step s1: unknown field 'status'"),
     ([words("s1", description=None)], "step s1: description must be a string"),
     ([words("s1", description="\0")], "step s1: description contains invalid characters"),

@@ -12,12 +12,23 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from agent.llm.base import Analysis, Context, MemoryNote, Outcome, Revise, ToolSpec, Usage
+from agent.exceptions import ModelRefused
+from agent.llm.base import (
+    Analysis,
+    Composition,
+    Context,
+    MemoryNote,
+    Outcome,
+    Revise,
+    ToolSpec,
+    Usage,
+)
 from agent.llm.offline.answers import SAY, answer
 from agent.llm.offline.drafting import Draft, draft, question
 from agent.llm.writing import Watch
 from agent.shorten import shorten
 
+_COMPOSES_NOTHING = "The offline model composes nothing. Connect a language model for this step."
 _DECLINED = "The offline model can't change a plan with that."
 SWITCHED_OFF = (
     "That needs {}, which is switched off in this project, so nothing was changed. The owner of the "
@@ -48,6 +59,10 @@ class OfflineModel:
         revise: Revise | None = None,
     ) -> dict[str, Any]:
         return _allowed(await asyncio.to_thread(_plan, context, revise), tools)
+
+    async def compose(self, composition: Composition) -> Any:
+        """Refuses: no plan of this model has such a step, but one of a model that was there before may."""
+        raise ModelRefused(_COMPOSES_NOTHING)
 
     async def answer(
         self, context: Context, analysis: Analysis, outcome: Outcome
