@@ -6,7 +6,6 @@ person dismisses it.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -27,22 +26,35 @@ MAX_SHOWN = 100  # runs
 
 LEFT = (Run.LeftOpen.QUESTION, Run.LeftOpen.FAILURE)
 _WRITING = (Role.OWNER.value, Role.EDITOR.value)
-# With the condition of the index `run_unfinished`.
-_PLANS = """
-SELECT session.project_id, project.owner_id, count(*) FROM agent_run run
-JOIN agent_chatsession session ON session.id = run.session_id
-JOIN agent_project project ON project.id = session.project_id
-WHERE run.status IN ('queued', 'running', 'waiting') AND run.status = 'waiting'
-GROUP BY session.project_id, project.owner_id
-"""
-# With the condition of the index `run_left`.
-_LEFT = """
-SELECT run.created_by_id, session.project_id, project.owner_id, count(*) FROM agent_run run
-JOIN agent_chatsession session ON session.id = run.session_id
-JOIN agent_project project ON project.id = session.project_id
-WHERE run.left_open IN ('question', 'failure') AND run.number = session.run_count
-AND run.created_by_id IN ({})
-GROUP BY run.created_by_id, session.project_id, project.owner_id
+_MAY_WRITE = "membership.role IN ('owner', 'editor')"
+# The runs that wait, with the condition of the index `run_unfinished`, for the owner and for the members;
+# then those that left something open, with that of the index `run_left`.
+_COUNTS = f"""
+SELECT person, sum(number) FROM (
+    SELECT project.owner_id AS person, count(*) AS number FROM agent_run run
+    JOIN agent_chatsession session ON session.id = run.session_id
+    JOIN agent_project project ON project.id = session.project_id
+    WHERE run.status IN ('queued', 'running', 'waiting') AND run.status = 'waiting'
+    GROUP BY project.owner_id
+    UNION ALL
+    SELECT membership.user_id, count(*) FROM agent_run run
+    JOIN agent_chatsession session ON session.id = run.session_id
+    JOIN agent_project project ON project.id = session.project_id
+    JOIN agent_membership membership ON membership.project_id = project.id
+    AND membership.user_id <> project.owner_id AND {_MAY_WRITE}
+    WHERE run.status IN ('queued', 'running', 'waiting') AND run.status = 'waiting'
+    GROUP BY membership.user_id
+    UNION ALL
+    SELECT run.created_by_id, count(*) FROM agent_run run
+    JOIN agent_chatsession session ON session.id = run.session_id
+    JOIN agent_project project ON project.id = session.project_id
+    LEFT JOIN agent_membership membership ON membership.project_id = project.id
+    AND membership.user_id = run.created_by_id AND {_MAY_WRITE}
+    WHERE run.left_open IN ('question', 'failure') AND run.number = session.run_count
+    AND run.created_by_id IN ({{}})
+    AND (project.owner_id = run.created_by_id OR membership.id IS NOT NULL)
+    GROUP BY run.created_by_id
+) waiting GROUP BY person
 """
 
 
@@ -60,33 +72,13 @@ def runs_for(user: User | AnonymousUser) -> QuerySet[Run]:
 
 
 def counts(users: Iterable[int]) -> dict[int, int]:
-    """Returns how many runs wait for each of `users`; three queries for all."""
+    """Returns how many runs wait for each of `users`; one query for all."""
     people = list(users)
     if not people:
         return {}
-    members = _members(people)
-    found: Counter[int] = Counter(dict.fromkeys(people, 0))
-    for project, owner, number in raw_sql.rows(_PLANS):
-        for person in {owner, *members.get(_key(project), ())}.intersection(found):
-            found[person] += number
     marks = ", ".join(["%s"] * len(people))
-    for person, project, owner, number in raw_sql.rows(_LEFT.format(marks), *people):
-        if person == owner or person in members.get(_key(project), ()):
-            found[person] += number
-    return dict(found)
-
-
-def _members(people: list[int]) -> dict[UUID, set[int]]:
-    """Returns the ids of those of `people` who may write in a project that they do not own, by project."""
-    rows = Membership.objects.filter(user__in=people, role__in=_WRITING)
-    members: dict[UUID, set[int]] = {}
-    for project, person in rows.values_list("project_id", "user_id"):
-        members.setdefault(project, set()).add(person)
-    return members
-
-
-def _key(value: object) -> UUID:
-    return UUID(str(value))
+    found = dict(raw_sql.rows(_COUNTS.format(marks), *people))
+    return {person: int(found.get(person, 0)) for person in people}
 
 
 async def dismiss(session: UUID, run: UUID) -> None:
