@@ -38,7 +38,8 @@ CALLS = {
 }
 # The blocks of a prompt. What stands between them are instructions.
 _BLOCK = re.compile(
-    r'<data name="(?P<name>[^"\n]*)">\n(?P<data>.*?)\n?</data>|<message>\n(?P<message>.*?)\n?</message>',
+    r'<data name="(?P<name>[^"\n]*)">\n(?P<data>.*?)\n?</data>'
+    r"|<message(?: [^>\n]*)?>\n(?P<message>.*?)\n?</message>",
     re.DOTALL,
 )
 _TOOLS = re.compile(r"^Tools\b[^\n]*:\n(?:(?:- |  )[^\n]*\n?)+", re.MULTILINE)

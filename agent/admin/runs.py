@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -22,7 +23,16 @@ from agent.admin.base import (
 )
 from agent.event_log.phases import Phase
 from agent.exceptions import codes
-from agent.models import Approval, Event, ModelCall, PhaseResult, PlanRevision, PlanStep, Run
+from agent.models import (
+    Approval,
+    Event,
+    ModelCall,
+    PhaseResult,
+    PlanRevision,
+    PlanStep,
+    Run,
+    Steering,
+)
 from agent.plan import StepType
 from agent.support.counts import count
 from agent.support.durations import duration
@@ -263,6 +273,29 @@ class PlanStepAdmin(ReadOnlyAdmin):
         return as_json(step.result)
 
 
+@admin.register(Steering)
+class SteeringAdmin(ReadOnlyAdmin):
+    list_display = ("message", "status", "run", "session", "author", "sent_at")
+    list_select_related = ("message__author", "run__session")
+    list_filter = ("status",)
+    search_fields = ("message__content", "message__author__username", "run__session__title")
+    ordering = ("-message__created_at",)
+    fields = ("run", "message", "author", "sent_at", "status", "plan_revision")
+    readonly_fields = fields
+
+    @admin.display(description="session")
+    def session(self, row: Steering) -> str:
+        return str(row.run.session)
+
+    @admin.display(description="author", ordering="message__author")
+    def author(self, row: Steering) -> str:
+        return str(row.message.author or "-")
+
+    @admin.display(description="sent at", ordering="message__created_at")
+    def sent_at(self, row: Steering) -> datetime:
+        return row.message.created_at
+
+
 @admin.register(Approval)
 class ApprovalAdmin(ReadOnlyAdmin):
     list_display = (
@@ -284,6 +317,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
         "digest",
         "status",
         "reason",
+        "comments_json",
         "effects_json",
         "decided_by",
         "requested_at",
@@ -291,6 +325,10 @@ class ApprovalAdmin(ReadOnlyAdmin):
         "decided_at",
     )
     readonly_fields = fields
+
+    @admin.display(description="comments")
+    def comments_json(self, approval: Approval) -> SafeString:
+        return as_json(approval.comments)
 
     @admin.display(description="effects")
     def effects_json(self, approval: Approval) -> SafeString:

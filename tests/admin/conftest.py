@@ -22,6 +22,7 @@ from agent.models import (
     PlanRevision,
     PlanStep,
     Run,
+    Steering,
 )
 from tests.support.admin_site import make_call, write_log
 
@@ -70,6 +71,7 @@ def rows(session: ChatSession, alice: User, bob: User, boss: User) -> ChatSessio
         finished_at=now + timedelta(seconds=125),
     )
     Approval.objects.create(run=run, plan=plan, reason="too risky", decided_by=alice)
+    Steering.objects.create(run=run, message=message, status="applied", plan_revision=1)
     Feedback.objects.create(run=run, user=bob, value=1, comment="spot on")
     memories.remember(
         project_id=project.pk,

@@ -137,7 +137,7 @@ def test_the_documents_are_checked_for_a_new_type_of_event(copy: Path) -> None:
         "-k",
         chosen,
     ]
-    assert "13 passed" in run(copy, *checked)
+    assert "14 passed" in run(copy, *checked)
     protocol = copy / "docs" / "protocol.md"
     protocol.write_text(protocol.read_text().replace("`weather.sky`", "`weather.cloud`"))
     with pytest.raises(AssertionError, match=r"test_the_table_of_an_event.*\[weather\]"):

@@ -40,6 +40,7 @@ from agent.models import (
     Project,
     Run,
     SearchEntry,
+    Steering,
     SwitchedOffTool,
     Task,
 )
@@ -51,7 +52,7 @@ MODELS = sorted(
 )
 # Written in runs, and never by hand.
 FACTS = [Approval, Event, Feedback, MemoryRevision, Message, ModelCall, PhaseResult]
-FACTS += [PlanRevision, PlanStep, Run, SearchEntry]
+FACTS += [PlanRevision, PlanStep, Run, SearchEntry, Steering]
 # What a person finds a row of each model by.
 WORDS: dict[type[Model], str] = {
     ApiToken: "laptop",
@@ -70,6 +71,7 @@ WORDS: dict[type[Model], str] = {
     Project: "clinic",
     Run: "publish free slots",
     SearchEntry: "calendar",
+    Steering: "publish free",
     Task: "calendar",
 }
 
@@ -149,6 +151,7 @@ def add_rows(session: ChatSession) -> None:
         plan = PlanRevision.objects.create(run=run, revision=1, digest="d")
         PlanStep.objects.create(plan=plan, key="s1", position=1, type="answer")
         Approval.objects.create(run=run, plan=plan, decided_by=other)
+        Steering.objects.create(run=run, message=message)
         Feedback.objects.create(run=run, user=other, value=-1)
         Membership.objects.create(project=project, user=session.project.owner)
         create_token(other)
