@@ -151,6 +151,8 @@ class Follower:
             self.unseen.pop(frame["message"]["client_id"], None)
             self.runs[run] = frame["message"]["content"]
             self.accepted_at[run] = time.monotonic()
+        elif frame["type"] == "steering":
+            self.unseen.pop(frame["steering"].get("client_id", ""), None)
         elif frame["type"] == "progress":
             self.began_at.setdefault(run, time.monotonic())
         elif is_last(frame):
@@ -172,6 +174,13 @@ class Follower:
         """Sends a message, now or when the line is back."""
         client_id = str(uuid.uuid4())
         order = {"type": "message", "content": content, "client_id": client_id, **more}
+        self.unseen[client_id] = json.dumps(order)
+        await self.send(order)
+
+    async def steer(self, run: str, content: str) -> None:
+        """Sends a message into a run, now or when the line is back."""
+        client_id = str(uuid.uuid4())
+        order = {"type": "steer", "run": run, "content": content, "client_id": client_id}
         self.unseen[client_id] = json.dumps(order)
         await self.send(order)
 
