@@ -336,8 +336,11 @@ def steering(status: str, author: str | None, revision: int | None, reason: str)
                 "note": "Taken into this run. The plan changes after the running steps.",
             }
         case "applied":
-            note = reason or f"Part of the plan since version {revision}."
-            return {"message": f"The message was taken up: {_inner(note)}", "note": note}
+            where = reason or f"It is part of the plan since version {revision}."
+            return {
+                "message": f"The message was taken up: {_inner(where)}",
+                "note": f"Taken up. {where}",
+            }
     note = f"Sent as the next message: {_inner(reason)}"
     return {"message": note, "note": note}
 

@@ -8,17 +8,11 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.support.batch import change
-from tests.support.browser import Visit
+from tests.support.browser import PHONE, Visit
 from tests.support.server import ServerProcess
 
 pytestmark = pytest.mark.browser
 
-PHONE = {
-    "viewport": {"width": 390, "height": 844},
-    "has_touch": True,
-    "is_mobile": True,
-    "device_scale_factor": 3,
-}
 SMALL = """() => [...document.querySelectorAll("input, select, textarea")]
   .filter(({ type }) => type !== "hidden")
   .map((one) => [parseFloat(getComputedStyle(one).fontSize), one.outerHTML.slice(0, 80)])

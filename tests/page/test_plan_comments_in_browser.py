@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.page.test_phone_in_browser import PHONE
-from tests.support.browser import Visit
+from tests.support.browser import PHONE, Visit
 from tests.support.server import ServerProcess
 
 pytestmark = pytest.mark.browser
@@ -58,7 +57,7 @@ def test_comments_are_written_by_key_and_shown_with_the_next_plan(visit: Visit) 
 def test_without_a_comment_nothing_is_sent(visit: Visit) -> None:
     page = ask(visit)
     page.get_by_text("Comment…").click()
-    button = page.get_by_role("button", name="Make it anew with these comments")
+    button = page.get_by_role("button", name="Make a new plan with these comments")
     button.click()
     assert page.locator("#alert").inner_text() == "Write a comment on at least one step."
     assert button.is_enabled()
@@ -75,6 +74,6 @@ def test_comments_are_written_on_a_phone(phone: Visit) -> None:
     )
     assert min(sizes) >= 16  # a smaller one is zoomed
     fields.first.fill("Make it urgent")
-    page.get_by_role("button", name="Make it anew with these comments").tap()
+    page.get_by_role("button", name="Make a new plan with these comments").tap()
     page.get_by_text("Step 1, Create “Booking”: Make it urgent").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

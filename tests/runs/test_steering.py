@@ -107,7 +107,7 @@ async def test_a_run_whose_plan_stays_as_it_was_says_so_and_goes_on(
     assert await run.plans.acount() == 1
     applied = (await told(session))[-1]
     assert applied["steering"]["plan_revision"] == 1
-    assert applied["text"]["note"] == "The rest of the plan stays as it was."
+    assert applied["text"]["note"] == "Taken up. The rest of the plan stays as it was."
 
 
 async def test_what_is_left_may_be_called_off(session: ChatSession, alice: User) -> None:

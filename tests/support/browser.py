@@ -60,6 +60,14 @@ def new_context(browser: Browser, **how: Any) -> BrowserContext:
     return context
 
 
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "has_touch": True,
+    "is_mobile": True,
+    "device_scale_factor": 3,
+}
+
+
 class KeptContext:
     """The context of one visit after the other: its cache has the scripts, and nothing else is left."""
 
@@ -145,7 +153,7 @@ class Visit:
     def say(self, text: str) -> None:
         self.page.locator("textarea").first.fill(text)
         if self.has_touch:  # where Enter makes a new line
-            self.page.get_by_role("button", name="Send", exact=True).tap()
+            self.page.locator("#send").tap()
         else:
             self.page.keyboard.press("Enter")
 

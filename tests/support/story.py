@@ -440,5 +440,6 @@ def rows() -> list[tuple[int, str, str | None, str]]:
 
 
 def without_text(frame: dict[str, Any]) -> dict[str, Any]:
-    has_own = frame["type"] in ("token", "greeting")
+    # Comments are younger than texts.
+    has_own = frame["type"] in ("token", "greeting") or "comments" in frame.get("approval", {})
     return {name: value for name, value in frame.items() if has_own or name != "text"}

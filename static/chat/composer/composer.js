@@ -98,6 +98,7 @@ export function offerInto(run) {
   steerable = run;
   byId("send").textContent = run ? "Send next" : "Send";
   byId("send-into").hidden = !run;
+  resize(); // the wider button leaves less room for the text
 }
 
 /** @param {HTMLFormElement} form */
