@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict
 from typing import Any, cast
 from uuid import UUID
@@ -13,7 +13,8 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import BadRequest
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -409,16 +410,19 @@ def _can_write(user: User, project: Project) -> bool:
 
 def _sidebar(user: User, current: Project | None) -> dict[str, Any]:
     """Returns the projects with their latest sessions, the current project first."""
-    unfinished = Run.unfinished.filter(session=OuterRef("pk"))
-    latest: QuerySet[ChatSession] = ChatSession.objects.order_by("-updated_at").annotate(
-        is_active=Exists(unfinished)
-    )
-    others = access.projects(user).prefetch_related(
-        Prefetch("sessions", latest[:MAX_SESSIONS_OF_OTHERS], to_attr="latest")
-    )
-    listed = list(others.order_by("-created_at"))
+    listed = list(access.projects(user).order_by("-created_at"))
+    by_project: dict[UUID, list[ChatSession]] = {}
+    for session in _latest_sessions(listed, current):
+        by_project.setdefault(session.project_id, []).append(session)
     for row in listed:
-        if current is not None and row.pk == current.pk:
-            row.latest = list(latest.filter(project=row)[:MAX_SESSIONS])
+        row.latest = by_project.get(row.pk, [])  # type: ignore[attr-defined]  # for the template
     listed.sort(key=lambda row: current is None or row.pk != current.pk)
     return {"projects": listed, "waiting": waiting_runs.counts([user.pk])[user.pk]}
+
+
+def _latest_sessions(projects: Iterable[Project], current: Project | None) -> QuerySet[ChatSession]:
+    newest = Window(RowNumber(), partition_by="project", order_by="-updated_at")
+    unfinished = Run.unfinished.filter(session=OuterRef("pk"))
+    shown = Q(place__lte=MAX_SESSIONS_OF_OTHERS) | Q(project=current, place__lte=MAX_SESSIONS)
+    rows = ChatSession.objects.filter(project__in=projects).annotate(place=newest)
+    return rows.filter(shown).annotate(is_active=Exists(unfinished)).order_by("-updated_at")
