@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db.models import Max, Min
 
+from agent.board.locking import lock_board
 from agent.board.task_rules import GAP
 from agent.exceptions import ToolFailed
 from agent.models import Task
@@ -21,6 +22,7 @@ def places(
     for task in filter(None, (before, after)):
         if task.project_id != project_id:
             raise ToolFailed(f"The task “{task.title}” is not in this project.")
+    lock_board(project_id)
     low, high = _neighbours(project_id, before, after)
     if low is not None and high is not None and high - low <= number:
         _renumber(project_id)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agent.board import tasks
+from agent.board.locking import lock_board
 from agent.board.places import places
 from agent.board.tasks import NewTask
 from agent.change import Change
@@ -19,6 +20,7 @@ def split_task(*, task: Task, parts: Sequence[NewTask]) -> tuple[list[Task], lis
     depends on. Tasks that depend on the task depend on the parts that no other part comes after.
     The task keeps its subtasks.
     """
+    lock_board(task.project_id)
     needed = list(task.depends_on.filter(deleted_at=None))
     dependants = list(task.dependants.filter(deleted_at=None))
     first, *others = parts

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from agent.board import criteria
 from agent.board import task_rules as rules
+from agent.board.locking import lock_board
 from agent.change import Change
 from agent.exceptions import ToolFailed
 from agent.models import SearchEntry, Task
@@ -185,6 +186,7 @@ def create_tasks(
     *, project_id: UUID, items: Sequence[NewTask], positions: Sequence[int] | None = None
 ) -> tuple[list[Task], list[Change]]:
     """Creates the tasks in this order, at `positions` or at the end of the board."""
+    lock_board(project_id)
     if positions is None:
         end = _end(project_id)
         positions = [end + index * rules.GAP for index in range(len(items))]
@@ -254,7 +256,7 @@ def move_task(
     if other.pk == task.pk:
         raise ToolFailed(f"“{task.title}” cannot be placed before or after itself.")
     rules.same_project(task, [other])
-    position = other.position
+    position = _locked(other).position
     if before is None:
         later = rules.others(task).filter(position__gt=position).aggregate(next=Min("position"))
         position = position + rules.GAP if later["next"] is None else later["next"]
@@ -268,9 +270,7 @@ def update_tasks(
     **fields: Unpack[Fields],
 ) -> list[Change]:
     """Sets the same fields of several tasks. Returns a change for each task that differed."""
-    rows: list[Task] = list(
-        Task.all_objects.select_for_update().filter(pk__in=[task.pk for task in tasks])
-    )
+    rows = _all_locked(tasks)
     before = tasks_json(rows)
     for row in rows:
         _set(row, fields)
@@ -296,8 +296,7 @@ def delete_task(*, task: Task) -> tuple[Task, Change]:
 
 def delete_tasks(*, tasks: Sequence[Task]) -> list[Change]:
     """Marks the tasks as deleted. Their subtasks and the tasks that depend on them stay."""
-    keys = [task.pk for task in tasks]
-    rows: list[Task] = list(Task.all_objects.select_for_update().filter(pk__in=keys))
+    keys, rows = [task.pk for task in tasks], _all_locked(tasks)
     for row in rows:
         if row.deleted_at is not None:
             raise ToolFailed(f"The task “{row.title}” is already deleted.")
@@ -321,8 +320,16 @@ def restore_task(*, task: Task) -> tuple[Task, Change]:
 
 
 def _locked(task: Task) -> Task:
-    """Returns the task read again, with its row locked until the transaction ends."""
+    """Returns the task read again, with the board and its row locked until the transaction ends."""
+    lock_board(task.project_id)
     return raw_sql.get(Task, task.pk, lock=True)
+
+
+def _all_locked(tasks: Sequence[Task]) -> list[Task]:
+    """As `_locked`, in the order of the board."""
+    for project in {task.project_id for task in tasks}:
+        lock_board(project)
+    return list(Task.all_objects.select_for_update().filter(pk__in=[task.pk for task in tasks]))
 
 
 def _save(task: Task, before: Mapping[str, Any], after: Mapping[str, Any]) -> Change | None:

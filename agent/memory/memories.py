@@ -52,17 +52,20 @@ def _own_text(memory: Memory) -> str:
     return f"{memory.title}\n{memory.content}\n{memory.category}"
 
 
-def find_memory(project_id: UUID, reference: str) -> Memory:
-    """Returns the memory with the id or title `reference`. Raises ToolFailed if there is none."""
+def find_memory(project_id: UUID, reference: str, *, lock: bool = False) -> Memory:
+    """Returns the memory with the id or title `reference`. Raises ToolFailed if there is none.
+
+    `lock`: nobody else changes it until the transaction ends.
+    """
     memories = Memory.objects.filter(project_id=project_id)
     memory: Memory | None
     if (memory_id := as_id(reference)) is not None:
         memory = memories.filter(pk=memory_id).first()
         if memory is None:
             raise ToolFailed(f"There is no memory with the id {memory_id} in this project.")
-        return memory
-    memory = memories.get(pk=by_title("memory", reference, project_id, memories))
-    return memory
+    else:
+        memory = memories.get(pk=by_title("memory", reference, project_id, memories))
+    return _locked(memory) if lock else memory
 
 
 def memory_json(memory: Memory) -> dict[str, Any]:

@@ -109,7 +109,8 @@ class UpdateMemory(Arguments):
 @tool("writes", alters=1)
 def update_memory(call: ToolCall, arguments: UpdateMemory) -> MemoryMade:
     """Changes the given fields of a memory. The former text is kept as a revision."""
-    memory, edits = memories.find_memory(call.project_id, arguments.memory), arguments.edits
+    edits = arguments.edits
+    memory = memories.find_memory(call.project_id, arguments.memory, lock=bool(edits))
     content = edited(memory.content, edits, memories.MAX_CONTENT) if edits else arguments.content
     memory, change = memories.revise(
         memory=memory,

@@ -82,7 +82,7 @@ class UpdateProject(Arguments):
 def update_project(call: ToolCall, arguments: UpdateProject) -> ProjectMade:
     """Changes the name of this project or its description, which every message is planned with. Only
     its owner may."""
-    project, user = Project.objects.get(pk=call.project_id), _user(call)
+    project, user = Project.objects.select_for_update().get(pk=call.project_id), _user(call)
     if not includes(role_in(user, project), Role.OWNER):
         raise ToolFailed("Only the owner of the project may change its name and description.")
     text, edits = arguments.description, arguments.edits

@@ -10,6 +10,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from agent.board import tasks as board
+from agent.board.locking import lock_board
 from agent.event_log.phases import progress_step
 from agent.tools.edits import TaskEdits, edited
 from agent.tools.references import TaskRef
@@ -42,6 +43,7 @@ class EditTasks(Arguments):
 def edit_tasks(call: ToolCall, arguments: EditTasks) -> TasksChanged:
     """Changes the descriptions of several tasks, of each in its own way. `edits` change a
     description in places; `description` replaces all of it."""
+    lock_board(call.project_id)  # nobody changes a description after it was read for its edits
     made = []
     for number, item in enumerate(arguments.tasks, 1):
         call.progress(step=EDITING, done=number - 1, of=len(arguments.tasks), unit="tasks")

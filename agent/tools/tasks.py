@@ -11,6 +11,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from agent.board import tasks as board
+from agent.board.locking import lock_board
 from agent.change import Change
 from agent.models import Task
 from agent.tools.edits import TaskEdits, edited
@@ -165,6 +166,7 @@ def update_task(call: ToolCall, arguments: UpdateTask) -> TaskMade:
 
     To change its status, use change_task_status; to tick a criterion, tick_criterion.
     """
+    lock_board(call.project_id)  # nobody changes the description after it was read for the edits
     parent, needed = arguments.parent, arguments.depends_on
     task, fields = _task(call, arguments.task), arguments.fields
     if arguments.edits:

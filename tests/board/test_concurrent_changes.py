@@ -1,0 +1,33 @@
+"""Two processes change the board of one project at the same time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.server import ROOT, environment, new_database
+
+
+@pytest.mark.postgresql
+def test_changes_of_two_processes_neither_deadlock_nor_overlook_each_other(tmp_path: Path) -> None:
+    with new_database() as url:
+        settings = {"DJANGO_SETTINGS_MODULE": "samurai_site.settings"}
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.support.concurrent_boards"],
+            cwd=ROOT,
+            env={**environment(tmp_path, DATABASE_URL=url), **settings},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["create and change"] == ""
+    assert "form a circle" in told["a circle"]
+    assert told["texts"][:2] == [["Start.", "First.", "Second."]] * 2
+    assert told["texts"][2] == ["First.", "Second."]
