@@ -13,8 +13,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from agent.exceptions import ToolFailed
+from agent.memory.memories import same_memory
 from agent.models import Memory, Project, Task
 from agent.plan import Placeholder, Plan, Step, StepType, as_placeholder, placeholders
+from agent.support.words import same_text
 from agent.tools import registry
 from agent.tools.edits import Edit, edited
 from agent.tools.references import EDITS, REPLACES, Rewrite, find, rewrites
@@ -84,6 +86,8 @@ class Rewriting:
         """Returns the reasons why the step, which calls a tool, must not change a text as it says."""
         found = [(one.path, self._replacing(one)) for one in _rewrites(step, REPLACES)]
         found += [(one.path, self._editing(one)) for one in _rewrites(step, EDITS)]
+        if step.tool == _REMEMBERS:
+            found.append(("content", self._remembering(step.arguments)))
         return [f"{path}: {problem}" for path, problem in found if problem]
 
     def _replacing(self, rewrite: Rewrite) -> str:
@@ -96,6 +100,19 @@ class Rewriting:
             return ""
         name = "the project" if isinstance(row, Project) else f"“{row.title}”"
         return _UNSEEN.format(name, f"{len(text):,}")
+
+    def _remembering(self, arguments: Mapping[str, Any]) -> str:
+        """As `_replacing`, for a memory that is revised because it has the title and kind of the new one.
+
+        An argument that is a placeholder is compared as it stands: its text is not known yet.
+        """
+        if self.seen is None:
+            return ""
+        title, content, kind = (str(arguments[name]) for name in ("title", "content", "kind"))
+        row = same_memory(self.project.pk, title, content, kind)
+        if row is None or same_text(row.content) == same_text(content):
+            return ""
+        return "" if self._is_seen(row, row.content) else _SAME_TITLE.format(row.title, row.pk)
 
     def _is_seen(self, row: Row, text: str) -> bool:
         """A context refers to a task by its number, a tool's result by its id."""
@@ -141,6 +158,7 @@ class Rewriting:
         return self._rows[key]
 
 
+_REMEMBERS = "create_memory"
 _UNREAD = (
     "replaces the whole text of an object that step {} finds, unread. Change it with edits, or read it"
     " before the plan"
@@ -148,6 +166,11 @@ _UNREAD = (
 _UNSEEN = (
     "replaces the whole text of {}, of which you were not shown all {} characters as they are now."
     " Change only what the message asks for with edits, or read the text first"
+)
+
+_SAME_TITLE = (
+    "replaces the content of the memory “{}” ({}), which has this title and kind and which you were not"
+    " shown whole as it is now. Read it first, change it with edits, or give the new one another title"
 )
 
 

@@ -123,6 +123,23 @@ def test_only_the_text_as_it_is_now_counts_as_seen(project: Project, alice: User
         assert errors(project, alice, None, step) == ""  # a person's plan
 
 
+def test_a_memory_of_the_same_title_is_not_replaced_unseen(project: Project, alice: User) -> None:
+    memory = Memory.objects.create(
+        project=project, title="Database", content="PostgreSQL 15.", kind="decision"
+    )
+
+    def remember(**other: Any) -> dict[str, Any]:
+        said = {"title": "database", "content": "SQLite.", "kind": "decision"} | other
+        return use("s1", "create_memory", **said)
+
+    seen = seen_texts({"id": str(memory.pk), "content": "PostgreSQL 15."})
+    assert "“Database”" in errors(project, alice, [], remember())
+    assert errors(project, alice, seen, remember()) == ""
+    assert errors(project, alice, None, remember()) == ""  # a person's plan
+    for other in ({"kind": "fact"}, {"title": "Storage"}, {"content": "PostgreSQL 15"}):
+        assert errors(project, alice, [], remember(**other)) == ""
+
+
 def test_an_empty_text_and_the_text_of_a_new_task_may_be_replaced(
     project: Project, alice: User
 ) -> None:
