@@ -27,15 +27,27 @@ MAX_SOURCE = 500  # characters of the message that a memory is from
 
 class LinkedTask(Result):
     task_id: str
+    number: str
     title: str
     status: Status
+
+
+class CriterionRead(Result):
+    text: str
+    done: bool
 
 
 class TaskInFull(Result):
     task_id: str
+    number: str
     title: str
     status: Status
     priority: Priority
+    due: str | None
+    estimate: float | None = Field(description="Hours.")
+    labels: list[str]
+    assignee: str | None
+    criteria: list[CriterionRead] = Field(description="The acceptance criteria in order.")
     description: str
     part_of: list[LinkedTask] = Field(description="Its parent task, if it has one.")
     subtasks: list[LinkedTask]
@@ -55,18 +67,22 @@ class GetTasks(Arguments):
 
 @tool("reads")
 def get_tasks(call: ToolCall, arguments: GetTasks) -> TasksInFull:
-    """Reads tasks in full: whole description, parent, subtasks, dependencies, dates. Changes nothing."""
+    """Reads tasks in full: whole description, acceptance criteria, assignee, due date, estimate, labels,
+    parent, subtasks, dependencies, dates. Changes nothing."""
     rows = board.find_tasks(call.project_id, arguments.tasks)
-    return TasksInFull(tasks=[_in_full(task, MAX_TEXTS // len(rows)) for task in rows])
+    limit, names = MAX_TEXTS // len(rows), board.user_names(rows)
+    return TasksInFull(tasks=[_in_full(task, limit, names.get(task.assignee_id)) for task in rows])
 
 
-def _in_full(task: Task, limit: int) -> TaskInFull:
+def _in_full(task: Task, limit: int, assignee: str | None) -> TaskInFull:
+    criteria = [{"text": one["text"], "done": one["done"]} for one in task.criteria]
     return TaskInFull.model_validate(
         {
+            **board.plain_json(task),
             "task_id": str(task.pk),
-            "title": task.title,
-            "status": str(task.status),
-            "priority": str(task.priority),
+            "number": f"#{task.number}",
+            "assignee": assignee,
+            "criteria": criteria,
             "description": cut(task.description, limit),
             "part_of": _links(Task.objects.filter(pk=task.parent_id)),
             "subtasks": _links(Task.objects.filter(parent=task)),
@@ -79,10 +95,12 @@ def _in_full(task: Task, limit: int) -> TaskInFull:
 
 
 def _links(tasks: QuerySet[Task]) -> list[LinkedTask]:
-    rows = tasks.values_list("pk", "title", "status")[:MAX_LINKS]
+    rows = tasks.values_list("pk", "number", "title", "status")[:MAX_LINKS]
     return [
-        LinkedTask.model_validate({"task_id": str(key), "title": title, "status": status})
-        for key, title, status in rows
+        LinkedTask.model_validate(
+            {"task_id": str(key), "number": f"#{number}", "title": title, "status": status}
+        )
+        for key, number, title, status in rows
     ]
 
 

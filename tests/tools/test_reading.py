@@ -53,6 +53,29 @@ def test_tasks_are_read_in_full_with_what_they_are_linked_to(use: Use) -> None:
     assert task["created_at"] <= task["changed_at"]
 
 
+def test_a_task_is_read_with_all_that_people_plan_with(use: Use, alice: User) -> None:
+    use("create_task", title="Slots")
+    use(
+        "create_task",
+        title="Book",
+        due="2026-12-04",
+        estimate=1.5,
+        labels=["web"],
+        assignee="alice",
+        criteria=["A slot is booked", "A mail is sent"],
+        depends_on=["Slots"],
+    )
+    use("tick_criterion", task="Book", criterion="1")
+    (task,) = use("get_tasks", tasks=["#2"])["tasks"]
+    assert (task["number"], task["depends_on"][0]["number"]) == ("#2", "#1")
+    names = ("due", "estimate", "labels", "assignee")
+    assert [task[name] for name in names] == ["2026-12-04", 1.5, ["web"], alice.get_username()]
+    assert task["criteria"] == [
+        {"text": "A slot is booked", "done": True},
+        {"text": "A mail is sent", "done": False},
+    ]
+
+
 def test_the_texts_of_one_result_are_bounded_and_cut_with_a_mark(use: Use) -> None:
     names = [f"Task {n}" for n in range(20)]
     use("create_tasks", tasks=[{"title": name, "description": LONG} for name in names])
