@@ -5,7 +5,7 @@ Docstrings and field descriptions are written for the model.
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Sequence
 from typing import Annotated, Self
 from uuid import UUID
@@ -28,8 +28,10 @@ _OF_SESSION = "FROM agent_event WHERE session_id = %s AND type = 'change'"
 _LAST_RUN = f"SELECT run_id {_OF_SESSION} AND run_id <> %s ORDER BY seq DESC LIMIT 1"
 _WITH_TEXT = (
     f"SELECT body FROM (SELECT body, seq {_OF_SESSION} ORDER BY seq DESC LIMIT {MAX_CHANGES}) latest"
-    " WHERE body LIKE %s ORDER BY seq DESC"
+    " WHERE lower(body) LIKE %s ORDER BY seq DESC"
 )
+# What JSON writes in another way, or one of the databases compares in another way.
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9]+")
 
 
 class Undone(Result):
@@ -93,7 +95,7 @@ def _earlier_run(call: ToolCall, number: int) -> UUID:
 def _last_change(call: ToolCall, reference: str) -> int:
     """Returns the number of the session's last event that changed the object, deleted or not."""
     key, title = as_id(reference), same_text(reference)
-    text = str(key) if key else json.dumps(reference.strip(), ensure_ascii=False)[1:-1]
+    text = str(key) if key else _NOT_PLAIN.sub("%", reference).lower()
     for event in map(events.read, raw_sql.column(_WITH_TEXT, call.session_id, f"%{text}%")):
         if isinstance(event, events.Change):
             titles = [same_text(str(one["title"])) for one in (event.before, event.after) if one]
