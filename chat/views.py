@@ -28,14 +28,23 @@ from agent.edits.undo import undo as undo_changes
 from agent.event_log.texts import STATUSES
 from agent.event_log.times import now
 from agent.exceptions import Refused
-from agent.llm.factory import model_notice
+from agent.llm.factory import has_server
 from agent.models import ChatSession, Project, Run, Task
 from agent.models.projects import Role
 from agent.runs import approvals, rerun, steering
 from agent.runs import waiting as waiting_runs
 from agent.runs.runs import MAX_CONTENT
 from agent.tools import switches
-from chat import access, feedback, labels, panels, project_tools, transcript_pages, waiting
+from chat import (
+    access,
+    feedback,
+    labels,
+    model_page,
+    panels,
+    project_tools,
+    transcript_pages,
+    waiting,
+)
 from chat import run_page as run_data
 from chat.forms import ProjectForm
 from chat.frames import MAX_REASON
@@ -160,7 +169,8 @@ def session_page(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "can_write": can_write,
         "examples": EXAMPLES,
         "commands": COMMANDS,
-        "notice": model_notice(),
+        "model": settings.SAMURAI_MODEL,
+        "model_host": model_page.host() if has_server() else "",
         "page": _page(session, transcript, user),
         "modules": modules("chat/session.js"),
         "statuses": STATUSES,

@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from agent.accounts.sign_in import make_token, owner
 from agent.llm.factory import has_server, model_notice
+from agent.management.commands.check_model import local_lines
 from agent.models import ChatSession, Project
 from agent.models.projects import SAMPLE_BRIEF
 
@@ -40,6 +41,9 @@ class Command(BaseCommand):
         create_first_project()
         self.stdout.write(sign_in_line(site_address(host, port)))
         self.stdout.write(model_line())
+        if not has_server():
+            for line in local_lines(int(port) if port.isdecimal() else None):
+                self.stdout.write(line)
         for line in reach_lines(host, port):
             self.stdout.write(line)
 
