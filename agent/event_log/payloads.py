@@ -54,11 +54,14 @@ class EffectChange(TypedDict):
 
 @_open
 class StepEffect(TypedDict):
-    """What a step of a plan would change. `note`: why that is not known, or that it would fail."""
+    """What a step of a plan would change. `note`: why that is not known, or that it would fail;
+    `arguments`: with which its tool will be called, where the changes do not say all.
+    """
 
     step: str
     changes: list[EffectChange]
     note: str
+    arguments: NotRequired[dict[str, Any]]
 
 
 class Answer(TypedDict):

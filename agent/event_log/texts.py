@@ -11,7 +11,7 @@ from typing import Any
 
 from agent.event_log.payloads import EffectChange, StepEffect
 from agent.event_log.times import milliseconds
-from agent.event_log.value_texts import value_text
+from agent.event_log.value_texts import facts, value_text
 from agent.support.counts import count
 from agent.support.durations import duration
 
@@ -222,7 +222,9 @@ def result(value: Any) -> str:
     """Returns what a step's result says beyond its description."""
     if not isinstance(value, Mapping):
         return ""
-    titles, total = value.get("titles"), value.get("total")
+    titles, total, composed = (value.get(name) for name in ("titles", "total", "value"))
+    if isinstance(composed, list):
+        return count(len(composed), "item")
     if isinstance(titles, list) and len(titles) > 1:
         return _quoted(titles)
     return f"{total} found" if isinstance(total, int) else ""
@@ -293,8 +295,10 @@ def _effects_of(step: StepEffect) -> list[dict[str, Any]]:
         }
         for change in step["changes"]
     ]
-    note = {"step": step["step"], "action": "unknown", "text": step["note"]}
-    return [*known, {**note, "fields": [], "mark": ""}] if step["note"] else known
+    given = [[name, "", text] for name, text in facts(step.get("arguments"), {})]
+    text = step["note"] or ("Is called with:" if given else "")
+    note = {"step": step["step"], "action": "unknown", "text": text, "fields": given, "mark": ""}
+    return [*known, note] if text else known
 
 
 def _differences(change: EffectChange) -> list[list[str]]:

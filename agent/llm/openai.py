@@ -31,6 +31,7 @@ from agent.llm.prompts import MAX_PLAN, compact
 from agent.llm.reading import parse
 from agent.llm.structured_output import Mismatch, Question
 from agent.llm.writing import Watch
+from agent.plan import StepType
 from agent.shorten import shorten
 
 OFFICIAL = "https://api.openai.com/v1"
@@ -243,11 +244,15 @@ def _compacted(outcome: Outcome) -> dict[str, Any]:
 
 
 def _without_nulls(plan: dict[str, Any], tools: Sequence[ToolSpec]) -> dict[str, Any]:
-    """Removes the nulls that the strict schema made the model write for omitted arguments."""
+    """Removes what only the strict schema made the model write: nulls for omitted arguments, and inputs
+    as a list.
+    """
     by_name = {tool.name: tool for tool in tools}
     for step in plan["steps"]:
         step["tool"] = step["tool"] or None
-        if step["tool"] in by_name:
+        if step["type"] == StepType.COMPOSE:
+            step["arguments"] = schemas.named_inputs(step["arguments"])
+        elif step["tool"] in by_name:
             tool = by_name[step["tool"]]
             step["arguments"] = schemas.without_nulls(step["arguments"], tool.parameters)
     for name in ("assumptions", "questions"):

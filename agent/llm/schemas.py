@@ -127,6 +127,32 @@ def _with_reading_shown(schema: JSON, tools: Sequence[ToolSpec]) -> JSON:
     return exactly(read_first=list_of(call), **schema["properties"])
 
 
+# The arguments of a step of type compose. Strict objects have no free keys, so that its inputs are a list
+# here; `named_inputs` makes an object of them.
+COMPOSE = exactly(
+    instruction=text(MAX_LENGTH),
+    inputs=list_of(exactly(name=text(40), value={"anyOf": [TEXT, PLACEHOLDER]}), 10),
+    returns=text(100, "“text”, or a tool and its argument, e.g. “create_tasks.tasks”."),
+)
+
+
+def named_inputs(arguments: JSON) -> JSON:
+    """Returns the arguments of a step of type compose with its inputs by name."""
+    inputs = arguments.get("inputs")
+    if not isinstance(inputs, list) or not all(_is_named(one) for one in inputs):
+        return arguments
+    named = {one["name"]: one["value"] for one in inputs}
+    return {**arguments, "inputs": named} if len(named) == len(inputs) else arguments
+
+
+def _is_named(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"name", "value"}
+        and isinstance(value["name"], str)
+    )
+
+
 # -- the plan --------------------------------------------------------------------------------------
 
 
@@ -140,6 +166,7 @@ def plan_schema(tools: Sequence[ToolSpec], *, may_read: bool = False) -> tuple[J
     ]
     answer = _step("answer", NULL, exactly())
     answer["properties"]["type"] = one_of("answer", "ask")
+    steps.append(_step("compose", NULL, COMPOSE))
     schema = exactly(
         summary=text(500),
         steps=list_of({"anyOf": [*steps, answer]}, MAX_STEPS),
@@ -167,7 +194,7 @@ PLAN_SHOWN = exactly(
     steps=list_of(
         exactly(
             id=TEXT,
-            type=one_of("tool", "answer", "ask"),
+            type=one_of("tool", "compose", "answer", "ask"),
             tool={"anyOf": [TEXT, NULL]},
             description=TEXT,
             arguments={"type": "object"},

@@ -201,6 +201,11 @@ class PlanStep(models.Model):
     description = models.TextField(blank=True)
     arguments = models.JSONField(default=dict)
     depends_on = models.JSONField(default=list)
+    untrusted = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="Its arguments were filled from results of earlier steps.",
+    )
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

@@ -11,7 +11,7 @@ import jiter
 from agent.event_log import texts
 from agent.event_log.phases import REPLANNING, Phase
 from agent.event_log.times import stamp
-from agent.event_log.value_texts import facts
+from agent.event_log.value_texts import facts, value_text
 from agent.llm.base import Model
 from agent.llm.reading import clean
 from agent.llm.tokens import estimate
@@ -24,12 +24,14 @@ from agent.support.durations import duration
 
 MAX_STEPS = 20  # the limit of a plan
 MAX_SUMMARY, MAX_DESCRIPTION, MAX_VALUE = 500, 300, 300  # characters
+MAX_COMPOSED = 1_000
 MAX_THOUGHTS = 2_000  # characters of the end of the reasoning
 
 # The phases in which each method of the model is called.
 _PHASES = {
     "analyze": [Phase.ANALYZING],
     "plan": [Phase.PLANNING, Phase.VALIDATION, Phase.EXECUTION],
+    "compose": [Phase.EXECUTION],
     "answer": [Phase.COMPLETION],
     "consolidate": [Phase.MEMORY],
 }
@@ -43,6 +45,7 @@ class Drafting:
         self._answer: Writing | None = None  # the call for it
         self._told = 0  # how much of that was told
         self._has_draft = False
+        self.composed_step = ""  # the step of the plan whose value is written
         model.watch = self._watch
 
     def end(self) -> None:
@@ -59,9 +62,10 @@ class Drafting:
         usual = None
         if phase not in (Phase.VALIDATION, Phase.EXECUTION):  # where only some runs call the model
             usual = self._recorder.outlook.usual(phase)
-        step = REPLANNING if phase == Phase.EXECUTION else phase.value
+        step = REPLANNING if (writing.verb, phase) == ("plan", Phase.EXECUTION) else phase.value
+        of_plan = self.composed_step if writing.verb == "compose" else ""
         self._has_draft = True
-        drafts.put(self._recorder.fence, lambda: fields(writing, step, usual))
+        drafts.put(self._recorder.fence, lambda: fields(writing, step, usual, of_plan))
 
     def _is_news(self, writing: Writing) -> bool:
         """Tells whether the draft changes.
@@ -79,14 +83,19 @@ class Drafting:
         return is_news
 
 
-def fields(writing: Writing, step: str, usual: Estimate | None) -> dict[str, Any]:
-    """Returns the fields of the frame. `step`: the progress step in which the model is called."""
+def fields(
+    writing: Writing, step: str, usual: Estimate | None, of_plan: str = ""
+) -> dict[str, Any]:
+    """Returns the fields of the frame. `step`: the progress step in which the model is called;
+    `of_plan`: the id of the step of the plan whose value it writes.
+    """
     text = writing.text
     value = {} if writing.verb == "answer" else partial_object(text)
     steps = _steps(value) if writing.verb == "plan" else []
     tokens = estimate(text) + estimate(writing.thoughts)
     return {
         "phase": step,
+        "step": of_plan,
         "model": writing.model,
         "started_at": _time(writing.started_at),
         "prompt_tokens": writing.prompt_tokens,
@@ -95,7 +104,7 @@ def fields(writing: Writing, step: str, usual: Estimate | None) -> dict[str, Any
         "thoughts": _end_of(clean(writing.thoughts)),
         "thought_at": _time(writing.thought_at),
         "wrote_at": _time(writing.wrote_at),
-        "summary": _summary(value),
+        "summary": _composed(value) if writing.verb == "compose" else _summary(value),
         "steps": [_step(step) for step in steps],
         "text": {
             "message": _message(writing),
@@ -129,6 +138,12 @@ def _summary(value: Mapping[str, Any]) -> str:
     titles = [note.get("title") for note in written if isinstance(note, Mapping)]
     joined = "; ".join(title for title in titles if isinstance(title, str))
     return _text(value.get("summary") or joined, MAX_SUMMARY)
+
+
+def _composed(value: Mapping[str, Any]) -> str:
+    """Returns the value of a composition in words: of a long one the end, which is written now."""
+    text = clean(value_text(value.get("value", value), {})) if value else ""
+    return text if len(text) <= MAX_COMPOSED else f"…{text[-MAX_COMPOSED:]}"
 
 
 def _steps(plan: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -169,6 +184,7 @@ def _time(seconds: float | None) -> str | None:
 _WRITES = {
     "analyze": "analyzing the message",
     "plan": "writing the plan",
+    "compose": "composing a value",
     "answer": "writing the answer",
     "consolidate": "looking for what to remember",
 }

@@ -6,9 +6,10 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from functools import partial
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 from pydantic import ValidationError
@@ -21,18 +22,21 @@ from agent.event_log.phases import Phase
 from agent.exceptions import Fenced, PlanInvalid, ToolFailed
 from agent.llm.base import StepOutcome
 from agent.models import PlanRevision, PlanStep, Run
+from agent.pipeline.composing import Composer
 from agent.pipeline.sub_steps import Reports
-from agent.plan import StepType
-from agent.plans import store
+from agent.plan import WORK, StepType, placeholders
+from agent.plans import approval_policy, composition, filling, store
 from agent.plans.approved_effects import ApprovedEffects
+from agent.plans.composition import LEFT_OUT
 from agent.plans.dry_run import difference
 from agent.plans.ordering import MAX_PARALLEL_STEPS, needs
 from agent.plans.store import step_event
 from agent.runs import approvals, steering_rows
+from agent.runs.approvals import Asking
 from agent.runs.recorder import Recorder
 from agent.support import database, raw_sql
 from agent.support.task_group import run_together
-from agent.tools import registry, switches
+from agent.tools import references, registry, switches
 from agent.tools.references import object_id
 from agent.tools.registry import Tool, ToolCall
 
@@ -54,18 +58,23 @@ class Execution:
         self,
         recorder: Recorder,
         revision: PlanRevision,
+        composer: Composer,
         on_last: Callable[[Execution], list[events.Event]] | None = None,
     ) -> None:
         """`on_last`: called inside the effect of the last step, if all steps succeed; returns events."""
         self.recorder = recorder
         self.revision = revision
+        self._composer = composer
         self._on_last = on_last
         self.steps = {step.key: step for step in revision.steps.all()}
         self.results = {
             key: step.result for key, step in self.steps.items() if step.status == Status.SUCCEEDED
         }
-        self.stopped: set[str] = set()  # steps that would do what the approval did not show
+        self.stopped: set[str] = set()  # steps that would do what no approval showed
+        self.asking: dict[str, Asking] = {}  # those of them that a person has to decide on
         self.held: set[str] = set()  # steps that wait for a plan with what was sent into the run
+        self._given: dict[str, dict[str, Any]] = {}  # by step, its arguments without placeholders
+        self._altered: dict[str, set[UUID]] = {}  # by step, the existing objects that it changes
         self._approved: ApprovedEffects | None = None
         self._off: Collection[str] = ()  # tools that are switched off
         self._begun: set[str] = set()  # started by `begin`
@@ -76,15 +85,15 @@ class Execution:
     def begin(self) -> list[events.Event]:
         """Starts the only step inside an effect; returns its events. Several are put in order first."""
         waiting = self._waiting()
-        if len(waiting) != 1 or self._unmet_need(waiting[0]) or self._is_to_wait(waiting[0]):
+        if len(waiting) != 1 or self._unmet_need(waiting[0]) or self._must_wait(waiting[0]):
             return []
         self._begun = {waiting[0].key}
         return self._start(waiting[0])
 
     async def execute(self) -> None:
-        """Executes the unfinished tool steps; the steps that depend on a failed one are skipped.
+        """Executes the unfinished steps; the steps that depend on a failed one are skipped.
 
-        A step of an approved plan that would do what the approval did not show stays pending, as do the
+        A step that would do what no approval showed, although it needs one, stays pending, as do the
         steps that depend on it; they are `stopped`. Once something was sent into the run, no step starts:
         those that are left stay pending; they are `held`.
 
@@ -103,7 +112,7 @@ class Execution:
         await run_together(*(self._execute_in_order(step, ended) for step in waiting))
 
     def _waiting(self) -> list[PlanStep]:
-        return [step for step in self.tool_steps if step.status in PlanStep.UNFINISHED]
+        return [step for step in self.work_steps if step.status in PlanStep.UNFINISHED]
 
     def _may_be_approved(self) -> bool:
         """A run that was claimed once was never parked; one that is retried has adopted an approval."""
@@ -115,12 +124,16 @@ class Execution:
         return needs(store.as_plan(self.revision).steps, resolve)
 
     @property
-    def tool_steps(self) -> list[PlanStep]:
-        return [step for step in self.steps.values() if step.type == StepType.TOOL]
+    def work_steps(self) -> list[PlanStep]:
+        """The steps of the plan that are carried out here; the others are words."""
+        return [step for step in self.steps.values() if step.type in WORK]
 
     @property
     def failed(self) -> list[PlanStep]:
         return [step for step in self.steps.values() if step.status == Status.FAILED]
+
+    def _must_wait(self, step: PlanStep) -> bool:
+        return self._asks_first(step) or self._is_to_wait(step)
 
     async def _execute_in_order(self, step: PlanStep, ended: Mapping[str, asyncio.Event]) -> None:
         for need in self._needs.get(step.key, ()):
@@ -142,7 +155,7 @@ class Execution:
         """Returns a dependency of `step` that did not succeed."""
         for need in step.depends_on:
             other = self.steps[need]
-            if other.type == StepType.TOOL and other.status != Status.SUCCEEDED:
+            if other.type in WORK and other.status != Status.SUCCEEDED:
                 return other
         return None
 
@@ -166,28 +179,21 @@ class Execution:
         return step.key in self._begun or await self.recorder.append(effect=effect)
 
     async def _execute(self, step: PlanStep) -> None:
-        tool, was_running = registry.get(step.tool), step.status == Status.RUNNING
-        if not await self._may_start(step):
-            self.held.add(step.key)
-            return
-        is_resumed = was_running and step.key not in self._begun
-        if is_resumed and tool is not None and not tool.idempotent:
-            await self._record_failure(step, _UNKNOWN.format(tool.name))
-            return
+        was_running = step.status == Status.RUNNING
         try:
-            if tool is None:
-                raise ToolFailed(f"The tool {step.tool!r} no longer exists.")
-            if tool.name in self._off:  # since the plan was validated
-                raise ToolFailed(f"Not executed: {switches.refusal(tool.name)}.")
-            arguments = self._arguments(step, tool)
-            if tool.is_async:
-                await self._call_async(step, tool, arguments)
-            else:
-                await self._change_rows(step, tool, arguments)
+            work = await self._prepared(step)
+            if not await self._may_start(step):
+                self.held.add(step.key)
+                return
+            tool = registry.get(step.tool)
+            is_resumed = was_running and step.key not in self._begun
+            if is_resumed and tool is not None and not tool.idempotent:
+                raise ToolFailed(_UNKNOWN.format(tool.name))
+            await work()
         except ToolFailed as error:
             await self._record_failure(step, str(error))
-        except _Unapproved:
-            await self._record_stop(step)
+        except _Unapproved as unapproved:
+            await self._record_stop(step, unapproved.asking)
         except (Fenced, asyncio.CancelledError):
             raise
         except Exception:  # an error in a tool fails its step, not the run
@@ -196,15 +202,68 @@ class Execution:
                 step, f"{step.tool} failed: unexpected error (see server log)."
             )
 
-    def _arguments(self, step: PlanStep, tool: Tool) -> Any:
+    async def _prepared(self, step: PlanStep) -> Callable[[], Awaitable[None]]:
+        """Returns the work of a step whose turn it is. Raises ToolFailed, and _Unapproved for a step
+        that has to be approved with the arguments that it has now.
+        """
+        if step.type == StepType.COMPOSE:
+            return partial(self._compose, step)
+        tool = registry.get(step.tool)
+        if tool is None:
+            raise ToolFailed(f"The tool {step.tool!r} no longer exists.")
+        if tool.name in self._off:  # since the plan was validated
+            raise ToolFailed(f"Not executed: {switches.refusal(tool.name)}.")
+        filled = self._filled(step)
+        if self._asks_first(step) or composition.sources(store.as_step(step), self._plan_steps):
+            filled = await database.call(self._checked, step, tool, filled)
+        if self._asks_first(step):
+            reason = approval_policy.reason_for_arguments(store.as_step(step))
+            raise _Unapproved(Asking(reason, filled))
+        self._given[step.key] = filled
+        work = self._call_async if tool.is_async else self._change_rows
+        return partial(work, step, tool, _arguments(tool, filled))
+
+    def _asks_first(self, step: PlanStep) -> bool:
+        """Tells whether a person has to approve the arguments of the step, and has not."""
+        planned = store.as_step(step)
+        if not approval_policy.asks_for_arguments(planned):
+            return False
+        if self._approved is None:
+            return True
+        is_tried = self._approved.has_tried(step.key)
+        return any(placeholders(step.arguments)) and not approval_policy.is_shown(planned, is_tried)
+
+    def _filled(self, step: PlanStep) -> dict[str, Any]:
         try:
-            filled = plan.fill(step.arguments, self.results)
-            return tool.arguments.model_validate(filled)
+            filled: dict[str, Any] = plan.fill(step.arguments, self.results)
         except LookupError as error:
             raise ToolFailed(f"A value from an earlier step is missing: {error}") from None
-        except ValidationError as error:
-            texts = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
-            raise ToolFailed("; ".join(texts)) from None
+        return filled
+
+    @cached_property
+    def _plan_steps(self) -> dict[str, plan.Step]:
+        return {key: store.as_step(step) for key, step in self.steps.items()}
+
+    def _checked(self, step: PlanStep, tool: Tool, filled: dict[str, Any]) -> dict[str, Any]:
+        """Returns filled arguments, checked like those of a plan, with what they mean. Raises ToolFailed."""
+        project = self.recorder.run.session.project
+        problems = filling.problems(
+            store.as_step(step),
+            filled,
+            self._plan_steps,
+            self.results,
+            project,
+            self._composer.seen,
+        )
+        if problems:
+            raise ToolFailed("; ".join(problems))
+        return dict(references.resolved(project.pk, tool, filled, with_titles=True))
+
+    async def _compose(self, step: PlanStep) -> None:
+        result = await self._composer.compose(store.as_step(step), self.results)
+        self.results[step.key] = await self.recorder.append(
+            effect=lambda: Done(result, self._succeed(step, result, (), result.get(LEFT_OUT, "")))
+        )
 
     async def _change_rows(self, step: PlanStep, tool: Tool, arguments: Any) -> None:
         """Commits the tool's rows, the step's row and their events in one transaction."""
@@ -223,10 +282,29 @@ class Execution:
 
         self.results[step.key] = await self.recorder.append(effect=effect)
 
-    def _check_approved(self, step: PlanStep, changes: Iterable[Change]) -> None:
-        """Raises _Unapproved for a change that the approval did not show: the board has changed since."""
-        if self._approved and any(self._approved.differing(step.key, map(difference, changes))):
-            raise _Unapproved
+    def _check_approved(self, step: PlanStep, changes: Sequence[Change]) -> None:
+        """Raises _Unapproved for a change that the approval did not show, because the board has changed
+        since or the arguments were not there yet; and without an approval for what needs one.
+        """
+        if self._approved is None:
+            reason = self._reason_for(step, changes)
+            is_shown = not reason
+        else:
+            is_shown = not any(self._approved.differing(step.key, map(difference, changes)))
+            was_known = self._approved.has_tried(step.key)
+            reason = "" if was_known else f"It was not known what “{step.description}” changes."
+        if not is_shown:
+            raise _Unapproved(Asking(reason, self._given[step.key]))
+
+    def _reason_for(self, step: PlanStep, changes: Sequence[Change]) -> str:
+        """Returns why a step of a plan that nobody approved needs approval, as far as its changes tell."""
+        created = {UUID(key) for one in self.steps.values() for key in one.created}
+        new = created | {change.id for change in changes if change.action == "created"}
+        self._altered[step.key] = {change.id for change in changes} - new
+        if not approval_policy.is_untrusted(store.as_step(step)):
+            return ""
+        before = {key for _, key in self.recorder.changed}.union(*self._altered.values()) - created
+        return approval_policy.reason_for_changes(changes, before, created)
 
     async def _call_async(self, step: PlanStep, tool: Tool, arguments: Any) -> None:
         call, returned = await self._call_with_retries(step, tool, arguments)
@@ -278,13 +356,13 @@ class Execution:
         ]
 
     def _succeed(
-        self, step: PlanStep, result: Any, changes: Iterable[Change]
+        self, step: PlanStep, result: Any, changes: Iterable[Change], details: str = ""
     ) -> list[events.Event]:
         step.status, step.result = Status.SUCCEEDED, result
         self.recorder.save_usage()
         changed = [change_event(self.recorder.run, change) for change in changes]
-        ended = [*changed, *self._end(step, step.description, "", "finished")]
-        others = [one for one in self.tool_steps if one is not step]
+        ended = [*changed, *self._end(step, step.description, details, "finished")]
+        others = [one for one in self.work_steps if one is not step]
         # A step in the same commit does not count yet: if its effect fails, this one is repeated.
         if self._on_last and all(one.key in self.results for one in others):
             ended += self._on_last(self)
@@ -297,15 +375,20 @@ class Execution:
 
         await self.recorder.append(effect=effect)
 
-    async def _record_stop(self, step: PlanStep) -> None:
+    async def _record_stop(self, step: PlanStep, asking: Asking) -> None:
+        """Takes the start of a step back, if it was started."""
+
         def effect() -> Done[None]:
             step.status, step.started_at, step.created = Status.PENDING, None, []
             raw_sql.save(step, "status", "started_at")
             return Done(None, [step_event(self.recorder.run.pk, step, self.line())])
 
         self.stopped.add(step.key)
-        del self._reports[step.key]  # what it did was rolled back
-        await self.recorder.append(effect=effect)
+        self.asking[step.key] = asking
+        self._altered.pop(step.key, None)
+        self._reports.pop(step.key, None)  # what it did was rolled back
+        if step.status != Status.PENDING:
+            await self.recorder.append(effect=effect)
 
     async def _skip(self, step: PlanStep, cause: PlanStep) -> None:
         def effect() -> Done[None]:
@@ -333,7 +416,7 @@ class Execution:
 
     def line(self) -> str:
         """Returns what the run does now, with all steps that call a tool."""
-        return texts.executing(self.tool_steps)
+        return texts.executing(self.work_steps)
 
     def _progress(
         self, step: PlanStep, message: str, details: str, metadata: Mapping[str, Any]
@@ -351,8 +434,20 @@ def _too_slow(tool: Tool) -> ToolFailed:
     return ToolFailed(f"{tool.name} took longer than {tool.timeout:g} s.")
 
 
+def _arguments(tool: Tool, filled: Mapping[str, Any]) -> Any:
+    try:
+        return tool.arguments.model_validate(filled)
+    except ValidationError as error:
+        texts = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        raise ToolFailed("; ".join(texts)) from None
+
+
 class _Unapproved(Exception):
-    """The step would do what its approval did not show."""
+    """The step would do what no approval showed."""
+
+    def __init__(self, asking: Asking) -> None:
+        super().__init__(asking.reason)
+        self.asking = asking
 
 
 def change_event(run: Run, change: Any) -> events.Event:

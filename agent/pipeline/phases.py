@@ -21,13 +21,14 @@ from agent.llm.base import Context, MemoryBrief, Model, Outcome, StartOver, Tool
 from agent.models import Message, PlanRevision, PlanStep, Run
 from agent.pipeline import context, remembering, replanning, reports
 from agent.pipeline.answer import Rest, followed_by, said, write_answer
+from agent.pipeline.composing import Composer
 from agent.pipeline.drafting import Drafting
 from agent.pipeline.execution import Execution, change_event, outcomes
 from agent.pipeline.planner import Planner, tool_specs
 from agent.pipeline.reading import Reader
 from agent.pipeline.remembering import Exchange
 from agent.pipeline.reports import with_left_out
-from agent.plan import StepType
+from agent.plan import WORK, StepType
 from agent.plans import open_points, store
 from agent.plans.estimates import History
 from agent.runs import approvals, ending, steering_rows
@@ -98,6 +99,7 @@ class _Run:
         self.planner = Planner(
             self.model, self.run, self.context, self.analysis, reader, await self._tools()
         )
+        self.composer = Composer(self.model, self.drafting, self.planner)
         planned = await recorder.phase(Phase.PLANNING, self._plan, then=[Phase.VALIDATION])
         self.planner.seen = planned.get("seen")
         self.planner.steered = planned.get("steered", [])
@@ -247,10 +249,10 @@ class _Run:
                 execution = self._execution(await self._approved_plan())
 
     async def _execute_plan(self, execution: Execution) -> None:
-        """Parks the run if a step would do what the approval did not show."""
+        """Parks the run if a step would do what no approval showed, although it needs one."""
         await execution.execute()
         if execution.stopped and await self.recorder.append(
-            effect=lambda: approvals.request_again(self.run, execution.revision)
+            effect=lambda: approvals.request_again(self.run, execution.revision, execution.asking)
         ):
             raise Parked
 
@@ -258,7 +260,7 @@ class _Run:
         def end(execution: Execution) -> list[events.Event]:
             return list(self._end(execution).events)
 
-        return Execution(self.recorder, revision, on_last=end)
+        return Execution(self.recorder, revision, self.composer, on_last=end)
 
     def _end(self, execution: Execution) -> Done[bool]:
         """Ends the phase inside an effect; returns False if something was sent into the run before."""
@@ -281,7 +283,7 @@ class _Run:
         steps = list(done.steps.all())
         added = tuple(await database.call(steering_rows.words_of, self.run))
         self.context = replace(self.context, added=added)
-        if reports.tool_steps(steps):
+        if reports.work_steps(steps):
             after = replace(await self._context_now(), added=added)
             self.context = replace(self.context, after=after)
         self.plan = store.as_plan(done)
@@ -298,7 +300,7 @@ class _Run:
     # -- memory and answer, concurrently -----------------------------------------------------------
 
     async def _remember_and_answer(self, steps: list[PlanStep]) -> None:
-        text_steps = [step for step in steps if step.type != StepType.TOOL]
+        text_steps = [step for step in steps if step.type not in WORK]
 
         async def remember() -> None:
             await self.recorder.phase(Phase.MEMORY, self._remember)
@@ -398,7 +400,7 @@ class _Run:
         """Returns the last event, inside the effect that ends the run."""
         run, was_parked = self.run, self.recorder.fence.attempt > 1
         duration_ms = ending.duration_ms(run) if was_parked else ending.worked_ms(run)
-        statuses = [step.status for step in reports.tool_steps(steps)]
+        statuses = [step.status for step in reports.work_steps(steps)]
         objects = [kind for kind, _ in self.recorder.changed]
         return events.Complete(
             run.pk,

@@ -13,7 +13,7 @@ from agent.exceptions import PlanInvalid
 from agent.llm.base import Analysis, Context, Model, Revise, ToolSpec
 from agent.models import PlanRevision, PlanStep, Run
 from agent.pipeline.reading import Reader, read_requests
-from agent.plan import Plan, Step, StepType, answer_only
+from agent.plan import WORK, Plan, Step, StepType, answer_only
 from agent.plans import open_points, parser, store, validation
 from agent.plans.rewriting import seen_texts
 from agent.runs import approvals, steering_rows
@@ -195,11 +195,9 @@ def _describe(done: Mapping[str, PlanStep]) -> list[str]:
 
 
 def _work(plan: Plan, done: Mapping[str, PlanStep]) -> list[tuple[str, Any]]:
-    """Returns the tool calls that `plan` still has to execute, and its questions, without the ids of its
-    steps.
-    """
+    """Returns what `plan` still has to execute, and its questions, without the ids of its steps."""
     return [
-        (step.tool, step.arguments if step.type == StepType.TOOL else step.description)
+        (step.tool, step.arguments if step.type in WORK else step.description)
         for step in plan.steps
         if step.type != StepType.ANSWER and step.id not in done
     ]

@@ -10,7 +10,7 @@ from agent.llm.base import Model
 from agent.models import PlanStep
 from agent.pipeline.execution import Execution
 from agent.pipeline.planner import Checked, Replanned
-from agent.plan import StepType
+from agent.plan import WORK
 from agent.plans import store, validation
 from agent.runs.recorder import Finished, Recorder
 from agent.runs.steering_rows import Said
@@ -21,7 +21,7 @@ from agent.support.counts import count
 def verdict(checked: Checked) -> str:
     if checked.errors:
         return f"No valid plan found, no actions ({count(len(checked.errors), 'problem')})"
-    tools = [step for step in checked.plan.steps if step.type == StepType.TOOL]
+    tools = [step for step in checked.plan.steps if step.type in WORK]
     if not tools:
         return "Only an answer, no actions"
     deletions = len(validation.destructive_steps(tools))
@@ -56,7 +56,7 @@ def summary(steps: Sequence[PlanStep], changed: Iterable[tuple[str, UUID]]) -> s
 
 
 def executed(execution: Execution) -> Finished:
-    tools = execution.tool_steps
+    tools = execution.work_steps
     done = [step for step in tools if step.status == PlanStep.Status.SUCCEEDED]
     if not tools:
         return Finished("⚙️ No actions needed")
@@ -86,13 +86,13 @@ def replanned(new: Replanned, done: int) -> str:
     return new.refused or "No better plan found"
 
 
-def tool_steps(steps: Iterable[PlanStep]) -> list[PlanStep]:
-    return [step for step in steps if step.type == StepType.TOOL]
+def work_steps(steps: Iterable[PlanStep]) -> list[PlanStep]:
+    return [step for step in steps if step.type in WORK]
 
 
 async def resumption(recorder: Recorder) -> None:
     revision = await database.call(store.latest, recorder.run)
-    steps = [step for step in revision.steps.all() if step.tool] if revision else []
+    steps = [step for step in revision.steps.all() if step.type in WORK] if revision else []
     done = sum(step.status == PlanStep.Status.SUCCEEDED for step in steps)
     message = "🔁 Resumed after a restart" if recorder.resumed else "🔁 Retrying"
     total = count(len(steps), "step") if steps else count(recorder.finished_before, "phase")

@@ -2,12 +2,17 @@
 
 A plan is executed without approval if its changes can be undone and are few, and if it deletes at most
 one object, which the message names.
+
+Data is untrusted if it came out of a step: results of tools contain texts that were stored or fetched, and
+what a model composed of such texts is no better. Untrusted data must not choose, without a person, what is
+deleted, what is sent, or more than a few objects that are changed. Where the dry run can show what such a
+step does, the approval of the plan covers it. Otherwise the step asks when its arguments are there.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from uuid import UUID
 
 from agent.change import Change
@@ -70,14 +75,19 @@ def reason_to_ask(run: Run, effects: Sequence[Effect], said: str, deleted: int =
     `said`: the message, and what was sent into the run. `deleted`: the number of objects that the run has
     already deleted.
     """
-    reasons = [
-        _always_asks(run),
-        _outgoing(effects),
-        _deleting(run, effects, said, deleted),
-        _changing(effects),
-        _tainted(effects),
-    ]
+    shown = [effect for effect in effects if not _asks_later(effect)]
+    reasons = [_always_asks(run), *reasons_of_effects(run, effects, said, deleted)]
+    reasons.append(_untrusted(shown))
     return " ".join(filter(None, reasons))
+
+
+def reasons_of_effects(
+    run: Run, effects: Sequence[Effect], said: str, deleted: int = 0
+) -> list[str]:
+    """Returns why these effects alone need approval, as far as they can be shown by now."""
+    shown = [effect for effect in effects if not _asks_later(effect)]
+    reasons = [_outgoing(shown), _deleting(run, shown, said, deleted), _changing(shown)]
+    return [reason for reason in reasons if reason]
 
 
 def _always_asks(run: Run) -> str:
@@ -162,10 +172,71 @@ def _changing(effects: Sequence[Effect]) -> str:
     return f"Changes {_objects(len(existing), existing.values())}."
 
 
-def _tainted(effects: Sequence[Effect]) -> str:
-    """A tool's result may contain stored text, which must not choose what is deleted or sent."""
-    for step, tool in _calls(effect.step for effect in effects):
-        if tool.destructive or tool.outgoing:
-            for _, placeholder in placeholders(step.arguments):
-                return f"{tool.name} takes its arguments from the result of {placeholder.step}."
+# -- untrusted data --------------------------------------------------------------------------------
+
+
+def asks_for_arguments(step: Step) -> bool:
+    """Tells whether a person has to see the arguments of the step before it is carried out."""
+    tool = registry.get(step.tool) if step.type == StepType.TOOL else None
+    return tool is not None and _is_risky(tool) and is_untrusted(step)
+
+
+def is_untrusted(step: Step) -> bool:
+    return step.untrusted or any(placeholders(step.arguments))
+
+
+def reason_for_arguments(step: Step) -> str:
+    """Returns why the step, whose arguments were filled, needs approval."""
+    sources = dict.fromkeys(placeholder.step for _, placeholder in placeholders(step.arguments))
+    return f"{step.tool} takes its arguments from the result of {', '.join(sources)}."
+
+
+def reason_for_changes(
+    changes: Sequence[Change], changed: Collection[UUID], created: Collection[UUID]
+) -> str:
+    """Returns why a step with untrusted arguments needs approval that would make these changes; "" if
+    it needs none. `changed`, `created`: the ids of the existing objects that the run has changed before,
+    and of those that it has created.
+    """
+    if deleted := [change for change in changes if change.action == "deleted"]:
+        return f"Deletes {_objects(len(deleted), deleted)}."
+    new = {*created, *(change.id for change in changes if change.action == "created")}
+    now = {change.id: change for change in changes if change.id not in new}
+    if not now or len({*now, *changed}) <= MAX_CHANGED:
+        return ""
+    others = len({*changed} - now.keys())
+    more = f", after {others} that were changed before" if others else ""
+    return f"Changes {_objects(len(now), now.values())}{more}."
+
+
+def _is_risky(tool: Tool) -> bool:
+    """A plain function's changes are looked at when they are made; those of other tools are not."""
+    is_unknown = tool.is_async and (tool.alters is None or tool.alters > MAX_CHANGED)
+    return tool.destructive or tool.outgoing or is_unknown
+
+
+def _asks_later(effect: Effect) -> bool:
+    """Tells whether nobody can be shown yet what the step does: it asks when it has its arguments."""
+    is_open = any(placeholders(effect.step.arguments))
+    return (
+        is_open and asks_for_arguments(effect.step) and not is_shown(effect.step, effect.is_tried)
+    )
+
+
+def is_shown(step: Step, is_tried: bool) -> bool:
+    """Tells whether an approval shows what the step does, although its arguments are not there yet.
+
+    `is_tried`: the dry run has executed its tool. What acts outside leaves no changes to compare.
+    """
+    tool = registry.get(step.tool)
+    return is_tried and tool is not None and not tool.outgoing
+
+
+def _untrusted(effects: Sequence[Effect]) -> str:
+    for step in (effect.step for effect in effects):
+        if not asks_for_arguments(step):
+            continue
+        if any(placeholders(step.arguments)):
+            return reason_for_arguments(step)
+        return f"{step.tool} takes its arguments from results."
     return ""

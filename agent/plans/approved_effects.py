@@ -39,6 +39,10 @@ class ApprovedEffects:
             for change in changes
         ]
 
+    def has_tried(self, step: str) -> bool:
+        """Tells whether the approval showed what the step does with the arguments that it takes."""
+        return step in self._effects and not self._effects[step]["note"]
+
     def _shown(self, step: str) -> list[EffectChange]:
         return self._effects[step]["changes"] if step in self._effects else []
 

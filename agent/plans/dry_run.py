@@ -17,7 +17,7 @@ from agent.change import Change
 from agent.event_log.payloads import EffectChange, StepEffect
 from agent.exceptions import ToolFailed
 from agent.models import Run
-from agent.plan import Plan, Step, StepType, fill, in_order
+from agent.plan import Plan, Step, StepType, fill, in_order, placeholders
 from agent.support import database
 from agent.tools import registry
 from agent.tools.registry import Tool, ToolCall
@@ -27,18 +27,31 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What one step would change. `note` says why the changes are incomplete or unknown."""
+    """What one step would change. `note` says why the changes are incomplete or unknown; `is_tried`:
+    its tool was executed, with the arguments that it has by now.
+    """
 
     step: Step
     changes: tuple[Change, ...] = ()
     note: str = ""
+    is_tried: bool = False
 
     def as_json(self) -> StepEffect:
-        return {
+        effect: StepEffect = {
             "step": self.step.id,
             "changes": [difference(change) for change in self.changes],
             "note": self.note,
         }
+        if self.step.arguments and not self._changes_say_all:
+            effect["arguments"] = dict(self.step.arguments)
+        return effect
+
+    @property
+    def _changes_say_all(self) -> bool:
+        """The arguments would add nothing, or only placeholders."""
+        tool = registry.get(self.step.tool)
+        is_outgoing = tool is not None and tool.outgoing
+        return any(placeholders(self.step.arguments)) or (self.is_tried and not is_outgoing)
 
 
 def preview(
@@ -74,13 +87,14 @@ def _execute(run: Run, step: Step, tool: Tool, arguments: Any, known: dict[str, 
         with transaction.atomic():
             known[step.id] = tool.function(call, arguments).model_dump(mode="json")
     except ToolFailed as error:
-        return Effect(step, note=f"Would fail: {error}")
+        return Effect(step, note=f"Would fail: {error}", is_tried=True)
     except database.CONNECTION_ERRORS:
         raise
     except Exception:  # tools are third-party code: an error in one fails only its step
         logger.exception("%s raised in the dry run", tool.name)
-        return Effect(step, note="Would fail: unexpected error (see the server log).")
-    return Effect(step, tuple(call.changes))
+        note = "Would fail: unexpected error (see the server log)."
+        return Effect(step, note=note, is_tried=True)
+    return Effect(step, tuple(call.changes), is_tried=True)
 
 
 def difference(change: Change) -> EffectChange:

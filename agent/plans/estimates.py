@@ -28,7 +28,7 @@ from django.db.models import F
 
 from agent.event_log.phases import Phase, is_part
 from agent.models import PhaseResult, PlanStep, Run
-from agent.plan import Plan, StepType
+from agent.plan import WORK, Plan
 from agent.plans.ordering import MAX_PARALLEL_STEPS, needs
 
 # Fewer samples are too random for an estimate.
@@ -117,12 +117,7 @@ class History:
             self._samples[key].append(duration_ms)
 
     def add_tool(self, tool: str, model: str, project: UUID, duration_ms: int) -> None:
-        for key in (
-            ("tool", tool, model, project),
-            ("tool", tool, model),
-            ("tool", tool),
-            ("tool",),
-        ):
+        for key in _keys_of_tool(tool, model, project):
             self._samples[key].append(duration_ms)
 
     def phase(
@@ -138,9 +133,7 @@ class History:
         return self._first(keys)
 
     def tool(self, tool: str, model: str, project: UUID) -> Estimate | None:
-        return self._first(
-            [("tool", tool, model, project), ("tool", tool, model), ("tool", tool), ("tool",)]
-        )
+        return self._first(_keys_of_tool(tool, model, project))
 
     def _first(self, keys: Iterable[Key]) -> Estimate | None:
         return next((estimate for key in keys if (estimate := self._of(key)) is not None), None)
@@ -149,6 +142,15 @@ class History:
         if key not in self._estimates:
             self._estimates[key] = _estimate(self._samples.get(key, ()))
         return self._estimates[key]
+
+
+def _keys_of_tool(tool: str, model: str, project: UUID) -> list[Key]:
+    """Returns the groups of a call, the closest first. `tool`: "" for a step that its model composes,
+    which other models and tools say nothing about.
+    """
+    if not tool:
+        return [("compose", model, project), ("compose", model)]
+    return [("tool", tool, model, project), ("tool", tool, model), ("tool", tool), ("tool",)]
 
 
 def _estimate(samples: Collection[int]) -> Estimate | None:
@@ -176,7 +178,7 @@ def _load() -> History:
         for run, phase, duration_ms in latest
         if run in runs and not is_part(phase)
     ][:MAX_PHASES]
-    steps = PlanStep.objects.filter(type=StepType.TOOL, plan__run__in=runs.keys())
+    steps = PlanStep.objects.filter(type__in=WORK, plan__run__in=runs.keys())
     with_tools = set(steps.values_list("plan__run", flat=True))
     history = History(len(phases))
     for run, phase, model, project, duration_ms in phases:
@@ -256,7 +258,7 @@ class RemainingTime:
         self._tools = {
             step.id: step.tool
             for step in plan.steps
-            if step.type == StepType.TOOL and step.id not in finished
+            if step.type in WORK and step.id not in finished
         }
         self._needs = needs(plan.steps)
 
@@ -349,7 +351,7 @@ def plan_estimate(run: Run, plan: Plan, finished: Collection[str] = ()) -> Estim
     """Returns the time that `run` needs from the approval of `plan` to its end. `finished`: ids of
     the plan's finished steps.
     """
-    uses_tools = any(step.type == StepType.TOOL for step in plan.steps)
+    uses_tools = any(step.type in WORK for step in plan.steps)
     remaining = RemainingTime(history(), run.model, run.session.project_id, uses_tools)
     remaining.skip(*(phase for phase in Phase if phase not in (Phase.EXECUTION, *_PARALLEL)))
     remaining.set_plan(plan, finished)

@@ -82,16 +82,31 @@ class Rewriting:
         self.done = done
         self._rows: dict[tuple[str, str], Row | None] = {}
 
-    def problems(self, step: Step) -> list[str]:
-        """Returns the reasons why the step, which calls a tool, must not change a text as it says."""
-        found = [(one.path, self._replacing(one)) for one in _rewrites(step, REPLACES)]
-        found += [(one.path, self._editing(one)) for one in _rewrites(step, EDITS)]
+    def problems(self, step: Step, but: Collection[str] = ()) -> list[str]:
+        """Returns the reasons why the step, which calls a tool, must not change a text as it says.
+
+        `but`: the paths of arguments that were checked before.
+        """
+        replacing = [one for one in _rewrites(step, REPLACES) if one.path not in but]
+        editing = [one for one in _rewrites(step, EDITS) if one.path not in but]
+        found = [(one.path, self._replacing(one)) for one in replacing]
+        found += [(one.path, self._editing(one)) for one in editing]
         if step.tool == _REMEMBERS:
             found.append(("content", self._remembering(step.arguments)))
         return [f"{path}: {problem}" for path, problem in found if problem]
 
+    def settled(self, step: Step) -> set[str]:
+        """Returns the paths of the step's arguments that need no check when its placeholders are filled."""
+        found = (one for keyword in (REPLACES, EDITS) for one in _rewrites(step, keyword))
+        return {one.path for one in found if not self._is_open(one)}
+
+    def _is_open(self, rewrite: Rewrite) -> bool:
+        source = as_placeholder(rewrite.reference)
+        is_new = source is not None and self._is_new(source)
+        return any(placeholders(rewrite.value)) and not is_new
+
     def _replacing(self, rewrite: Rewrite) -> str:
-        if self.seen is None:
+        if self.seen is None or self._is_composed(rewrite.value):
             return ""
         if (source := as_placeholder(rewrite.reference)) is not None:
             return "" if self._is_new(source) else _UNREAD.format(source.step)
@@ -113,6 +128,14 @@ class Rewriting:
         if row is None or same_text(row.content) == same_text(content):
             return ""
         return "" if self._is_seen(row, row.content) else _SAME_TITLE.format(row.title, row.pk)
+
+    def _is_composed(self, value: Any) -> bool:
+        """Tells whether the text is composed during the execution, and checked then: its model may have
+        seen more than that of the plan.
+        """
+        source = as_placeholder(value)
+        composing = (step.id for step in self.plan.steps if step.type == StepType.COMPOSE)
+        return source is not None and source.step in composing
 
     def _is_seen(self, row: Row, text: str) -> bool:
         """A context refers to a task by its number, a tool's result by its id."""

@@ -64,6 +64,7 @@ def _row(revision: PlanRevision, position: int, step: plan.Step, kept: PlanStep 
         description=step.description,
         arguments=dict(step.arguments),
         depends_on=list(step.depends_on),
+        untrusted=step.untrusted,
     )
     if kept is not None:
         row.status, row.result = kept.status, kept.result
@@ -73,11 +74,11 @@ def _row(revision: PlanRevision, position: int, step: plan.Step, kept: PlanStep 
 
 
 def succeeded_steps(revision: PlanRevision | None) -> dict[str, PlanStep]:
-    """Returns the tool steps that succeeded, by id. The next revision must keep them."""
+    """Returns the steps with a result that succeeded, by id. The next revision must keep them."""
     return {
         step.key: step
         for step in (revision.steps.all() if revision else ())
-        if step.type == plan.StepType.TOOL and step.status == PlanStep.Status.SUCCEEDED
+        if step.type in plan.WORK and step.status == PlanStep.Status.SUCCEEDED
     }
 
 
@@ -144,6 +145,7 @@ def as_step(step: PlanStep) -> plan.Step:
         tool=step.tool,
         arguments=step.arguments,
         depends_on=tuple(step.depends_on),
+        untrusted=step.untrusted,
     )
 
 

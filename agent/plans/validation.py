@@ -17,6 +17,7 @@ from agent.accounts.access import includes, role_in
 from agent.models import Project
 from agent.models.projects import Role
 from agent.plan import (
+    WORK,
     ArgumentPath,
     Placeholder,
     Plan,
@@ -26,6 +27,8 @@ from agent.plan import (
     path_text,
     placeholders,
 )
+from agent.plans import composition
+from agent.plans.composition import MAX_COMPOSITIONS, schema_of_result
 from agent.plans.rewriting import Rewriting
 from agent.tools import references, registry, schemas, switches
 from agent.tools.registry import Tool
@@ -66,16 +69,20 @@ def _switched_off(plan: Plan, project: Project) -> Collection[str]:
 def resolved(plan: Plan, project: Project, done: Collection[str] = ()) -> Plan:
     """Returns the valid `plan` with what its arguments mean, as `references.resolved` finds it: the ids
     of tasks, dates, members. Steps in `done` stay.
+
+    In a plan that composes, titles become ids too: a composed title must not make another object of it.
     """
-    steps = (step if step.id in done else _resolved(step, project) for step in plan.steps)
+    composes = any(step.type == StepType.COMPOSE for step in plan.steps)
+    steps = (step if step.id in done else _resolved(step, project, composes) for step in plan.steps)
     return replace(plan, steps=tuple(steps))
 
 
-def _resolved(step: Step, project: Project) -> Step:
+def _resolved(step: Step, project: Project, with_titles: bool) -> Step:
     tool = registry.get(step.tool)
     if tool is None:
         return step
-    return replace(step, arguments=references.resolved(project.pk, tool, step.arguments))
+    meant = references.resolved(project.pk, tool, step.arguments, with_titles=with_titles)
+    return replace(step, arguments=meant)
 
 
 def _permissions(plan: Plan, project: Project, user: User | None) -> list[str]:
@@ -84,7 +91,7 @@ def _permissions(plan: Plan, project: Project, user: User | None) -> list[str]:
     return [
         f"step {step.id}: the user has no permission to change this project"
         for step in plan.steps
-        if step.type == StepType.TOOL
+        if step.type in WORK
     ]
 
 
@@ -104,6 +111,12 @@ def _structure(plan: Plan) -> list[str]:
         ]
         if step.type == StepType.ASK and len(plan.steps) > 1:
             problems.append(f"step {step.id}: a step of type ask must be the only step")
+    composing = [step.id for step in plan.steps if step.type == StepType.COMPOSE]
+    if len(composing) > MAX_COMPOSITIONS:
+        problems.append(
+            f"step {composing[MAX_COMPOSITIONS]}: a plan may have at most {MAX_COMPOSITIONS} steps of "
+            "type compose"
+        )
     return problems or _cycles(plan)
 
 
@@ -112,7 +125,7 @@ def _dependency_problem(step: Step, dependency: str, kinds: Mapping[str, StepTyp
         return "which is the step itself"
     if dependency not in kinds:
         return "which is not a step"
-    if step.type == StepType.TOOL and kinds[dependency] != StepType.TOOL:
+    if step.type in WORK and kinds[dependency] not in WORK:
         return "which is part of the answer, after all tools"
     return ""
 
@@ -142,6 +155,8 @@ def _ancestors(plan: Plan) -> dict[str, set[str]]:
 def _step_problems(
     step: Step, plan: Plan, ancestors: Mapping[str, set[str]], project: UUID
 ) -> list[str]:
+    if step.type == StepType.COMPOSE:
+        return _compose_problems(step, plan, ancestors)
     if step.type != StepType.TOOL:
         return _answer_problems(step)
     tool = registry.get(step.tool)
@@ -156,6 +171,17 @@ def _step_problems(
         )
         problems += [f"{path_text(path)}: {problem}"] if problem else []
     return problems + references.missing_objects(project, tool, step.arguments)
+
+
+def _compose_problems(step: Step, plan: Plan, ancestors: Mapping[str, set[str]]) -> list[str]:
+    problems = ["a step of type compose must have no tool"] if step.tool else []
+    problems += composition.problems(step.arguments) + _malformed(step)
+    for path, placeholder in placeholders(step.arguments):
+        problem = _source_problem(placeholder, step, plan, ancestors)
+        if len(path) < 2 or path[0] != "inputs":
+            problem = "only an input may be a part of an earlier result"
+        problems += [f"{path_text(path)}: {problem}"] if problem else []
+    return problems
 
 
 def _answer_problems(step: Step) -> list[str]:
@@ -185,22 +211,23 @@ def _source_problem(
         return "refers to the step itself"
     if source.id not in ancestors[step.id]:
         return f"refers to {placeholder.step}, which must be in depends_on"
-    tool = registry.get(source.tool)
-    if source.type != StepType.TOOL or tool is None:
-        return f"refers to {placeholder.step}, which calls no tool and has no result"
-    if not schemas.at(tool.spec.result, placeholder.path.split(".")):
-        return f"{tool.name} returns no {placeholder.path!r}"
+    result = schema_of_result(source)
+    if not result:
+        return f"refers to {placeholder.step}, which has no result"
+    if not schemas.at(result, placeholder.path.split(".")):
+        return f"{source.tool or placeholder.step} returns no {placeholder.path!r}"
     return ""
 
 
 def _type_problem(placeholder: Placeholder, path: ArgumentPath, tool: Tool, plan: Plan) -> str:
     """Returns why the referenced result does not fit the argument, as far as the schemas tell."""
     source = _source(placeholder, plan)
-    source_tool = None if source is None else registry.get(source.tool)
+    if not path:
+        return "a step has to name its arguments; each of them may be a part of an earlier result"
     expected = schemas.at(tool.spec.parameters, path)
-    if source_tool is None or not expected:
+    if source is None or not expected:
         return ""
-    actual = schemas.at(source_tool.spec.result, placeholder.path.split("."))
+    actual = schemas.at(schema_of_result(source), placeholder.path.split("."))
     if schemas.compatible(actual, expected):
         return ""
     return (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,8 @@ from agent.exceptions import Fenced, PlanInvalid, Refused
 from agent.llm.base import Revise
 from agent.models import Approval, PhaseResult, PlanRevision, PlanStep, Run
 from agent.models.base import literals
-from agent.plan import Plan
-from agent.plans import approval_policy, dry_run, estimates, parser, store, validation
+from agent.plan import Plan, Step, placeholders
+from agent.plans import approval_policy, composition, dry_run, estimates, parser, store, validation
 from agent.plans.approved_effects import ApprovedEffects
 from agent.plans.dry_run import Effect
 from agent.runs import ending, runs, steering_rows, wake
@@ -39,6 +40,17 @@ MAX_COMMENT = 2_000  # characters of a comment on a step
 
 class Parked(Exception):
     """The run waits for approval; no process executes it meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A step that a person has to decide on during the execution: why, and with which arguments.
+
+    `reason`: "" if the board has changed since the approval.
+    """
+
+    reason: str
+    arguments: Mapping[str, Any]
 
 
 def request_if_needed(run: Run, revision: PlanRevision) -> Done[bool]:
@@ -58,13 +70,17 @@ def request_if_needed(run: Run, revision: PlanRevision) -> Done[bool]:
     if approval_policy.is_harmless(run, steps):
         return Done(True)
     effects = _dry_run(run, revision)
-    said = "\n".join([run.message.content, *steering_rows.words_of(run)])
-    reason = approval_policy.reason_to_ask(run, effects, said, _deleted(revision))
+    reason = approval_policy.reason_to_ask(run, effects, _said(run), _deleted(revision))
     if not reason or steering_rows.is_open(run):
         return Done(True)
     shown = [effect.as_json() for effect in effects]
     requested = _request(Approval(run=run, plan=revision), reason, shown)
     return Done(False, [requested, _park(run)])
+
+
+def _said(run: Run) -> str:
+    """Returns the message, and what was sent into the run."""
+    return "\n".join([run.message.content, *steering_rows.words_of(run)])
 
 
 def is_approved(revision: PlanRevision) -> bool:
@@ -83,24 +99,48 @@ def approved_effects(revision: PlanRevision) -> ApprovedEffects | None:
     return ApprovedEffects(approved.effects, created)
 
 
-def request_again(run: Run, revision: PlanRevision) -> Done[bool]:
-    """Requests approval of what is left of an approved plan, and parks the run. Inside an effect.
+def request_again(run: Run, revision: PlanRevision, asking: Mapping[str, Asking]) -> Done[bool]:
+    """Requests approval of what is left of a plan, and parks the run. Inside an effect.
 
-    The rest is a new revision, so that nobody decides on it who saw the earlier one. The changes that
-    the approval did not show are marked. Returns False, and does nothing, if the plan is to be made anew
-    with what was sent into the run.
+    The rest is a new revision, so that nobody decides on it who saw the earlier one. The steps that ask
+    have their arguments in it, in place of placeholders: the approval is bound to these. The changes
+    that an earlier approval did not show are marked. Returns False, and does nothing, if the plan is to
+    be made anew with what was sent into the run.
     """
     if steering_rows.is_open(run):
         return Done(False)
-    approved = approved_effects(revision)
-    assert approved is not None, "only an approved step is held to its approval"
     ended = store.ended_steps(revision)
-    rest, plan_events = store.save(run, store.as_plan(revision), ended)
-    effects = [effect.as_json() for effect in _dry_run(run, rest)]
-    differing = sum(_mark(approved, effect) for effect in effects)
-    reason = f"The board has changed since the approval: {_differ(differing)}."
+    rest, plan_events = store.save(run, _with_arguments(store.as_plan(revision), asking), ended)
+    tried = _dry_run(run, rest)
+    effects = [effect.as_json() for effect in tried]
+    approved = approved_effects(revision)
+    differing = sum(_mark(approved, effect) for effect in effects) if approved else 0
+    changed = f"The board has changed since the approval: {_differ(differing)}."
+    reasons = [one.reason or changed for one in asking.values()]
+    if any(one.reason for one in asking.values()):
+        reasons = [
+            *approval_policy.reasons_of_effects(run, tried, _said(run), _deleted(rest)),
+            *reasons,
+        ]
+    reason = " ".join(dict.fromkeys(reasons))
     requested = _request(Approval(run=run, plan=rest), reason, effects)
     return Done(True, [*plan_events, requested, _park(run)])
+
+
+def _with_arguments(plan: Plan, asking: Mapping[str, Asking]) -> Plan:
+    """Returns the plan with the arguments of the steps that ask, as far as they were placeholders."""
+    steps = (
+        replace(step, arguments=asking[step.id].arguments, untrusted=True)
+        if step.id in asking and _is_open(step, asking[step.id])
+        else step
+        for step in plan.steps
+    )
+    return replace(plan, steps=tuple(steps))
+
+
+def _is_open(step: Step, asking: Asking) -> bool:
+    """Tells whether the step has placeholders. A result that looks like one is not written into a plan."""
+    return any(placeholders(step.arguments)) and not composition.has_reference(asking.arguments)
 
 
 def _mark(approved: ApprovedEffects, effect: StepEffect) -> int:

@@ -4,7 +4,7 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
@@ -121,19 +121,22 @@ def missing_objects(project_id: UUID, tool: Tool, arguments: Mapping[str, Any]) 
     return errors
 
 
-def resolved(project_id: UUID, tool: Tool, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+def resolved(
+    project_id: UUID, tool: Tool, arguments: Mapping[str, Any], *, with_titles: bool = False
+) -> Mapping[str, Any]:
     """Returns valid `arguments` with the ids of tasks in place of their numbers, dates in place of
-    words such as "next friday", and user names in place of other names of members.
+    words such as "next friday", and user names in place of other names of members. `with_titles`: ids
+    also in place of titles.
     """
     texts = {
         path: text
         for path, kind, said in _texts(tool, arguments)
-        if (text := _meaning(project_id, kind, said)) != said
+        if (text := _meaning(project_id, kind, said, with_titles)) != said
     }
     return {name: _replaced(value, texts, name) for name, value in arguments.items()}
 
 
-def _meaning(project_id: UUID, kind: str, text: str) -> str:
+def _meaning(project_id: UUID, kind: str, text: str, with_titles: bool) -> str:
     if kind == "day":
         return day(text)
     if kind == "member":
@@ -141,6 +144,8 @@ def _meaning(project_id: UUID, kind: str, text: str) -> str:
         return person.get_username() if person else ""
     if kind == "task" and as_number(text) is not None:
         return str(tasks.find_task(project_id, text).pk)
+    if with_titles and (row := find(project_id, kind, text)) is not None:
+        return str(row.pk)
     return text
 
 
@@ -159,16 +164,9 @@ def kinds_of_placeholders(tool: Tool, arguments: Mapping[str, Any]) -> set[str]:
     """Returns the kinds of the objects that placeholders in `arguments` will refer to."""
     schema = _schema(tool.arguments)
     paths = [path for path, _ in placeholders(arguments)]
-    options = [option for path in paths for option in _with_items(schemas.at(schema, path))]
-    return {option[MARK] for option in options if MARK in option}
-
-
-def _with_items(options: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Yields the schemas, and the item schemas of arrays among them."""
-    for option in options:
-        yield option
-        if isinstance(option.get("items"), Mapping):
-            yield option["items"]
+    options = [option for path in paths for option in schemas.at(schema, path)]
+    inner = [one for option in options for one in schemas.within(option, schema.get("$defs", {}))]
+    return {option[MARK] for option in inner if MARK in option}
 
 
 def object_id(project_id: UUID, kind: str, reference: str) -> UUID | None:

@@ -47,6 +47,17 @@ def _inside(schema: Schema, part: str | int) -> Iterator[Schema]:
         yield schema["items"]
 
 
+def within(schema: Schema, named: Mapping[str, Schema], depth: int = 0) -> Iterator[Schema]:
+    """Yields the alternatives of `schema`, and those of everything inside of them."""
+    if depth > 8:  # circular references
+        return
+    for branch in branches(schema, named):
+        yield branch
+        for inner in (*branch.get("properties", {}).values(), branch.get("items")):
+            if isinstance(inner, Mapping):
+                yield from within(inner, named, depth + 1)
+
+
 def compatible(sources: Sequence[Schema], targets: Sequence[Schema]) -> bool:
     """Tells whether some value fits both one of `sources` and one of `targets`, by types and enums."""
     return any(_overlap(source, target) for source in sources for target in targets)

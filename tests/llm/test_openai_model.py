@@ -114,7 +114,7 @@ async def test_a_plan_offers_each_tool_by_its_strict_schema(server: ModelServer)
     assert await OpenAIModel().plan(CONTEXT, ANALYZED, [CREATE]) == PLAN
     (request,) = server.requests
     schema = request.body["response_format"]["json_schema"]["schema"]
-    tool, words_only = schema["properties"]["steps"]["items"]["anyOf"]
+    tool, composing, words_only = schema["properties"]["steps"]["items"]["anyOf"]
     arguments = tool["properties"]["arguments"]
     assert tool["properties"]["tool"]["enum"] == ["create_task"]
     assert arguments["required"] == list(arguments["properties"])
@@ -122,6 +122,8 @@ async def test_a_plan_offers_each_tool_by_its_strict_schema(server: ModelServer)
     assert {"type": "null"} not in arguments["properties"]["title"]["anyOf"]
     assert {"$ref": "#/$defs/placeholder"} in arguments["properties"]["title"]["anyOf"]
     assert words_only["properties"]["type"]["enum"] == ["answer", "ask"]
+    assert composing["properties"]["type"]["enum"] == ["compose"]
+    assert composing["properties"]["tool"] == {"type": "null"}
     assert "title: string (1 to 200 characters)" in request.text
     assert "returns: task_id" in request.text
 

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from agent.board import tasks
 from agent.engine import local
 from agent.exceptions import PlanInvalid
-from agent.llm.schemas import plan_schema, unbounded
+from agent.llm.schemas import named_inputs, plan_schema, unbounded
 from agent.models import ChatSession, Memory, PlanStep, Project, Task
 from agent.plan import MAX_STEPS, Plan, StepType, in_order, placeholders
 from agent.plans import parser, validation
@@ -40,6 +40,9 @@ def hostile_plans(number: int, seed: int = 7) -> Iterator[dict[str, Any]]:
 
 
 def problems(raw: Any, project: Project, user: User) -> tuple[Plan | None, list[str]]:
+    for step in raw["steps"]:
+        if step["type"] == "compose":  # as the client of a model returns it
+            step["arguments"] = named_inputs(step["arguments"])
     try:
         plan = parser.parse(raw)
     except PlanInvalid as invalid:

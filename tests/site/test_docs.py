@@ -68,6 +68,7 @@ WHOLE = {
     "change.after",
     "step.result",
     "plan.steps[].arguments",
+    "approval.effects[].arguments",
     "approval.effects[].changes[].before",
     "approval.effects[].changes[].after",
     "approval.estimate",

@@ -82,6 +82,7 @@ OPEN = {
     "assumptions": [{"text": "It is urgent.", "steps": ["s1"]}],
     "questions": [{"question": "Until when?", "choices": ["Monday"]}],
 }
+COPIED = step("s1", "create_project", "Create a project", name="Copy")
 RAISED = step("s1", "update_task", "Raise it", task="Usual 1", priority="high")
 TEXTS = [{"task": f"Usual {number}", "description": "As usual."} for number in (1, 2)]
 EDITED = step("s1", "edit_tasks", "Describe two tasks", tasks=TEXTS)
@@ -93,6 +94,7 @@ PLANS = {
     "Delete": [GONE, LATE, AFTER, FOUND],
     "Wait": [MADE],
     "Raise": [RAISED],
+    "Copy": [COPIED],
 }
 
 
@@ -196,7 +198,11 @@ async def _approved(socket: ClientConnection) -> Frames:
 
 
 async def _rejected(socket: ClientConnection) -> Frames:
-    """A plan that a person has made anew, twice, and then does not want at all."""
+    """A plan that a person has made anew, twice, and then does not want at all; and one that acts outside."""
+    await send(socket, "Copy the project")
+    outside = await until(socket, is_asked)
+    await decide(socket, outside[-1], "reject", reason="")
+    outside += await until(socket, is_last)
     await send(socket, "Wait for me", approval="required")
     frames = await until(socket, is_asked)
     comments = [{"step": "s1", "text": "Give it a better title."}]
@@ -205,7 +211,7 @@ async def _rejected(socket: ClientConnection) -> Frames:
     await steer(socket, frames[-1]["run"])
     frames += await until(socket, is_asked)
     await decide(socket, frames[-1], "reject", reason="")
-    return frames + await until(socket, is_last)
+    return outside + frames + await until(socket, is_last)
 
 
 async def _differing(server: ServerProcess, socket: ClientConnection) -> Frames:

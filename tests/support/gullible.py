@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 
 from agent.llm.base import (
     Analysis,
+    Composition,
     Context,
     MemoryNote,
     Outcome,
@@ -216,6 +217,8 @@ class GullibleModel:
         self.steps = list(steps)
         self.obeyed = 0
         self.read_first: tuple[ReadRequest, ...] = ()
+        # What it composes as it was told, and in obedience.
+        self.composed: tuple[Any, Any] = ("", "")
 
     def _reads_an_order(self, *shown: Any) -> bool:
         found = any(has_order(text) for one in shown for text in texts(one))
@@ -237,6 +240,10 @@ class GullibleModel:
         if self._reads_an_order(*shown):
             return {"summary": "As ordered", "steps": [*self.steps, *self.wish.steps(context)]}
         return {"summary": "", "steps": self.steps}
+
+    async def compose(self, composition: Composition) -> Any:
+        honest, obedient = self.composed
+        return obedient if self._reads_an_order(composition.inputs) else honest
 
     async def answer(
         self, context: Context, analysis: Analysis, outcome: Outcome

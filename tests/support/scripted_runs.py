@@ -57,6 +57,12 @@ def use(key: str, tool: str, /, *needs: str, **arguments: Any) -> dict[str, Any]
     return {**step, "tool": tool, "description": f"{tool} {key}", "arguments": arguments}
 
 
+def compose(key: str, returns: str, *needs: str, **inputs: Any) -> dict[str, Any]:
+    """Returns a step that composes; `inputs`: literals, or placeholders such as `result_of` returns."""
+    arguments = {"instruction": f"Write {returns}", "inputs": inputs, "returns": returns}
+    return {**use(key, "", *needs, **arguments), "type": "compose", "description": f"Compose {key}"}
+
+
 def result_of(key: str, path: str) -> dict[str, str]:
     return {"$from": key, "path": path}
 

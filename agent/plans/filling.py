@@ -1,0 +1,62 @@
+"""Checks arguments that were filled from results of earlier steps, as a plan's are checked before it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+from agent.models import Project
+from agent.plan import Plan, Step, StepType, fill
+from agent.plans import composition
+from agent.plans.composition import LEFT_OUT
+from agent.plans.rewriting import Rewriting, seen_texts
+from agent.tools import references, registry
+
+
+def problems(
+    step: Step,
+    filled: Mapping[str, Any],
+    steps: Mapping[str, Step],
+    results: Mapping[str, Any],
+    project: Project,
+    seen: Collection[str],
+) -> list[str]:
+    """Returns why the step must not be carried out with the arguments `filled`.
+
+    `steps`: those of the plan, by id; `results`: of the finished ones. `seen`: the marks of the texts that
+    the model saw when it made the plan.
+    """
+    tool = registry.get(step.tool)
+    if tool is None:
+        return [f"there is no tool {step.tool!r}"]
+    if composition.has_reference(filled):
+        return ["a value from an earlier step looks like a placeholder"]
+    found = tool.check(filled) or references.missing_objects(project.pk, tool, filled)
+    return found or _rewriting(step, filled, steps, results, project, seen)
+
+
+def _rewriting(
+    step: Step,
+    filled: Mapping[str, Any],
+    steps: Mapping[str, Step],
+    results: Mapping[str, Any],
+    project: Project,
+    seen: Collection[str],
+) -> list[str]:
+    """Checks the texts that the step replaces, and that the plan did not name: a composed value does."""
+    whole = replace(step, arguments=filled)
+    known = {*seen, *(mark for one in _composed(step, steps) for mark in _shown(one, results))}
+    settled = Rewriting(Plan("", tuple(steps.values())), project, known, ()).settled(step)
+    return Rewriting(Plan("", (whole,)), project, known, ()).problems(whole, but=settled)
+
+
+def _composed(step: Step, steps: Mapping[str, Step]) -> list[Step]:
+    return [steps[name] for name in composition.sources(step, steps)]
+
+
+def _shown(step: Step, results: Mapping[str, Any]) -> list[str]:
+    """Returns the marks of the texts that the model saw when it composed the value of `step`."""
+    if step.type != StepType.COMPOSE or LEFT_OUT in results[step.id]:
+        return []
+    return seen_texts(fill(step.arguments["inputs"], results))
