@@ -20,6 +20,7 @@ from agent.event_log.phases import Phase as RunPhase
 from agent.event_log.times import milliseconds
 from agent.models import Event as EventRow
 from agent.models import Run
+from agent.plan import WORK
 from agent.runs import claiming, drafts
 from agent.support.durations import duration
 from chat import labels
@@ -308,7 +309,7 @@ def _take_complete(run: Exchange, event: events.Complete) -> None:
     run.answer_id = event.message["id"]
     run.duration_ms = event.duration_ms
     for step in run.steps:
-        if step.type != "tool" and step.status == "pending":
+        if step.type not in WORK and step.status == "pending":
             step.status = "succeeded"
     _end(run, "succeeded", "finished")
     if event.remembers:
@@ -357,15 +358,15 @@ def _line(run: Exchange, event: events.OfRun) -> str:
     if event.texts is None:  # older than texts: what its writer would have told
         match event:
             case events.Progress(step=RunPhase.EXECUTION, metadata={"phase": "started"}) if (
-                run.tool_steps
+                run.work_steps
             ):
-                return texts.executing(run.tool_steps)
+                return texts.executing(run.work_steps)
             case events.Step() if (
-                event.status != "pending" and _step(run, event.id) in run.tool_steps
+                event.status != "pending" and _step(run, event.id) in run.work_steps
             ):
-                return texts.executing(run.tool_steps)
+                return texts.executing(run.work_steps)
             case events.Complete():
-                statuses = [step.status for step in run.tool_steps]
+                statuses = [step.status for step in run.work_steps]
                 objects = {change.id: change.object for change in run.changes}
                 return texts.done(event.duration_ms, statuses, objects.values())
     return str(event.words().get("line", ""))

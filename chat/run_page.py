@@ -33,6 +33,7 @@ MAX_CALLS = 50
 CALLS = {
     "analyze": "Analysis",
     "plan": "Plan",
+    "compose": "Composition",
     "answer": "Answer",
     "consolidate": "Memory",
 }

@@ -10,6 +10,7 @@ from agent.event_log import phases
 from agent.event_log.payloads import PlanQuestion
 from agent.event_log.texts import queued
 from agent.event_log.times import milliseconds
+from agent.plan import WORK, StepType
 from chat import labels
 
 UNFINISHED = frozenset(("queued", "running", "waiting"))
@@ -84,6 +85,11 @@ class Step:
     slow_after_ms: int | None = None
     parts: list[Phase] = field(default_factory=list)  # its sub-steps
     opinion: Opinion = Opinion()
+
+    @property
+    def how(self) -> str:
+        """How it is carried out: by a tool, or composed."""
+        return self.type if self.type == StepType.COMPOSE else self.tool
 
     @property
     def since(self) -> str:
@@ -268,13 +274,13 @@ class Exchange:
         return json.dumps(self.questions, ensure_ascii=False, separators=(",", ":"))
 
     @property
-    def tool_steps(self) -> list[Step]:
-        return [step for step in self.steps if step.type == "tool"]
+    def work_steps(self) -> list[Step]:
+        return [step for step in self.steps if step.type in WORK]
 
     @property
     def checklist(self) -> list[Step]:
         """A plan that only answers is no list to read."""
-        return self.steps if self.tool_steps else []
+        return self.steps if self.work_steps else []
 
     @property
     def draft_of_plan(self) -> Draft | None:
@@ -294,6 +300,8 @@ class Exchange:
             return None
         steps = DRAFT_STEPS.get(own, (own,))
         runs = any(phase.key in steps and phase.state == "running" for phase in self.phases)
+        if composed := self.draft.get("step"):
+            runs = any(step.id == composed and step.status == "running" for step in self.steps)
         return _draft(self.draft) if runs else None
 
     @property

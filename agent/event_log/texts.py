@@ -296,7 +296,7 @@ def _effects_of(step: StepEffect) -> list[dict[str, Any]]:
         for change in step["changes"]
     ]
     given = [[name, "", text] for name, text in facts(step.get("arguments"), {})]
-    text = step["note"] or ("Is called with:" if given else "")
+    text = step["note"] or ("Will be called with:" if given else "")
     note = {"step": step["step"], "action": "unknown", "text": text, "fields": given, "mark": ""}
     return [*known, note] if text else known
 

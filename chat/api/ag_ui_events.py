@@ -41,7 +41,7 @@ from agent.event_log import events
 from agent.event_log.events import Event
 from agent.event_log.payloads import PlannedStep
 from agent.event_log.phases import Phase
-from agent.plan import StepType
+from agent.plan import WORK
 
 # What answers an interrupt, as a form for whoever asks a person.
 ANSWER = {
@@ -184,13 +184,13 @@ class Translation:
         for index, step in enumerate(steps):
             if step["id"] == told.id:
                 yield self._set(f"/plan/steps/{index}/status", told.status)
-                if step["type"] == StepType.TOOL:
+                if step["type"] in WORK:
                     yield from self._call(f"{told.run}:{told.id}", step, told)
 
     def _call(self, call: str, step: PlannedStep, told: events.Step) -> Iterator[BaseEvent]:
         if told.status == "running" and call not in self._calls:
             self._calls.add(call)
-            yield ToolCallStartEvent(tool_call_id=call, tool_call_name=step["tool"] or "")
+            yield ToolCallStartEvent(tool_call_id=call, tool_call_name=step["tool"] or step["type"])
             yield ToolCallArgsEvent(tool_call_id=call, delta=_json(step["arguments"]))
             yield ToolCallEndEvent(tool_call_id=call)
         elif told.status in ("succeeded", "failed") and call in self._calls:

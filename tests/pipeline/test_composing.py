@@ -12,8 +12,9 @@ from agent.engine import local
 from agent.exceptions import ModelTimeout
 from agent.llm.base import Composition
 from agent.models import ChatSession, Memory, PlanStep, Project, Run, Task
-from agent.runs import rerun, runs
+from agent.runs import rerun, runs, steering
 from agent.runs.runs import MessageRequest
+from agent.runs.steering import Steer
 from agent.testing import ScriptedModel
 from tests.support.scripted_runs import (
     compose,
@@ -203,3 +204,32 @@ async def test_the_log_tells_the_step_its_value_and_who_takes_it(
     assert ends[1]["text"]["note"] == "2 items"
     (outcome,) = [argument for verb, argument in model.asked if verb == "answer"]
     assert [step.id for step in outcome.steps] == ["s1", "s2", "s3"]
+
+
+async def test_what_was_sent_into_the_run_while_a_value_is_composed_changes_the_plan_after_it(
+    session: ChatSession, alice: User
+) -> None:
+    """The finished value is kept, and the step that would have taken it does not start."""
+    writing = asyncio.Event()
+    other = use("s4", "create_memory", "s2", title="x", kind="note", content="Written down")
+    model = ScriptedModel(
+        plans=[plan(*TO_TASKS), plan(other)], compositions=[TWO], gates={"compose": writing}
+    )
+    with having("fetch_page", lambda call, given: PAGE, "reads"):
+        async with local.executing(model):
+            run = await runs.start(session.pk, alice, MessageRequest("Do it"))
+            async with asyncio.timeout(20):
+                while not composed(model):
+                    await asyncio.sleep(0.01)
+            await steering.send(session.pk, run.pk, alice, Steer("Only note it down"))
+            writing.set()
+            assert (await ended(run)).status == "succeeded"
+    assert not await Task.objects.aexists()
+    assert (await Memory.objects.aget()).content == "Written down"
+    assert len(composed(model)) == 1
+    rows = PlanStep.objects.filter(plan__run=run, plan__revision=2)
+    assert {row.key: row.status async for row in rows} == {
+        "s1": "succeeded",
+        "s2": "succeeded",
+        "s4": "succeeded",
+    }

@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from agent.llm.writing import Writing
-from agent.pipeline.drafting import MAX_STEPS, MAX_THOUGHTS, fields, partial_object
+from agent.pipeline.drafting import (
+    MAX_COMPOSED,
+    MAX_STEPS,
+    MAX_THOUGHTS,
+    fields,
+    partial_object,
+)
 from agent.plans.estimates import Estimate
 
 STEP = {"id": "s1", "type": "tool", "tool": "create_task", "description": "Create “Sign-up”"}
@@ -86,6 +92,25 @@ def test_how_long_it_usually_takes_is_told_only_when_it_is_known() -> None:
     known = draft("", usual=Estimate(4_000, 5_000, 9_000))
     assert known["usual_ms"] == 5_000
     assert known["text"]["details"].endswith(" · usually about 4 to 9 seconds")
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ('{"value": "Patients bo', "Patients bo"),
+        ('{"value": [{"title": "Buy milk"}, {"title": "Ca', "title Buy milk; title Ca"),
+        ('{"value": {"title": "Buy mi', "title Buy mi"),
+        ('{"val', ""),
+        ('{"value": ', ""),
+    ],
+)
+def test_a_composed_value_is_told_in_words(written: str, shown: str) -> None:
+    assert draft(written, verb="compose")["summary"] == shown
+
+
+def test_of_a_long_composed_value_the_end_is_told() -> None:
+    text = json.dumps({"value": "x" * 5_000 + " end"})
+    assert draft(text, verb="compose")["summary"] == f"…{'x' * (MAX_COMPOSED - 4)} end"
 
 
 def test_the_notes_for_the_memory_are_told_by_their_titles() -> None:

@@ -174,25 +174,45 @@ function render(editor) {
   stepList(editor).replaceChildren(...editor.steps.map((step, index) => stepRow(editor, step, index)));
 }
 
+/** What a step without a tool does. @type {Record<string, string>} */
+const KINDS = { compose: "compose", ask: "ask a question", answer: "answer" };
+
+/**
+ * Returns the schema of a composition's arguments: what the model is told, and each of its inputs.
+ * @type {(step: EditedStep) => import("./schema_form.js").Schema}
+ */
+function composition(step) {
+  const text = { type: "string" };
+  const inputs = Object.entries(isObject(step.arguments.inputs) ? step.arguments.inputs : {});
+  const named = Object.fromEntries(inputs.map(([name, value]) => [name, typeof value === "string" ? text : {}]));
+  return {
+    properties: {
+      instruction: { ...text, maxLength: 2_000 },
+      inputs: { type: "object", properties: named, required: Object.keys(named) },
+      returns: { ...text, description: "“text”, or the argument of a tool, such as “create_tasks.tasks”." },
+    },
+    required: ["instruction", "inputs", "returns"],
+  };
+}
+
 /** @type {(editor: Editor, step: EditedStep, index: number) => HTMLElement} */
 function stepRow(editor, step, index) {
   const row = clone("editor-step");
-  const kind = step.type === "ask" ? "ask a question" : "answer";
   setText(row, "edit-number", `Step ${index + 1}`);
-  setText(row, "edit-tool", step.tool === null ? kind : withSpaces(step.tool));
+  setText(row, "edit-tool", step.tool === null ? KINDS[step.type] : withSpaces(step.tool));
   setUpButtons(editor, row, index);
   /** @type {HTMLInputElement} */
   const description = slot(row, "edit-description");
   description.value = step.description;
   description.addEventListener("input", () => (step.description = description.value));
-  const tool = tools?.get(step.tool ?? "");
-  if (tool) {
+  const schema = step.type === "compose" ? composition(step) : tools?.get(step.tool ?? "")?.arguments;
+  if (schema) {
     /** @param {JsonObject} values */
     const onChange = (values) => {
       step.arguments = values;
     };
     const describe = (/** @type {Placeholder} */ placeholder) => placeholderText(editor, placeholder);
-    slot(row, "edit-fields").append(schemaForm(tool.arguments, step.arguments, onChange, describe));
+    slot(row, "edit-fields").append(schemaForm(schema, step.arguments, onChange, describe));
   }
   fillDependencies(editor, slot(row, "edit-needs"), index);
   return row;

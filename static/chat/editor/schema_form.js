@@ -110,11 +110,18 @@ function objectForm(schema, values, onChange, context) {
 function fieldElement(field, context) {
   const { name, schema, value, isRequired } = field;
   if (isPlaceholder(value)) return placeholderField(field, context);
+  if (schema.properties && isObject(value)) return groupField(field, context);
   const items = schema.type === "array" ? resolved(schema.items ?? {}, context) : null;
   if (items?.type === "object") return listField(field, items, context);
   if (schema.type === "array" && schema.items?.["x-object"]) return objectsField(field, schema.items["x-object"], context);
   const hint = schema.description && !schema["x-object"] ? element("small", {}, schema.description) : "";
   return element("label", {}, `${name}${isRequired ? " *" : ""}`, control(field), hint);
+}
+
+/** An object within the arguments. @type {(field: Field, context: Context) => HTMLElement} */
+function groupField({ name, schema, value, onChange }, context) {
+  const form = objectForm(schema, value, onChange, context);
+  return element("fieldset", {}, element("legend", {}, name), form);
 }
 
 /** A placeholder, which a value may replace. @type {(field: Field, context: Context) => HTMLElement} */

@@ -1,7 +1,7 @@
 // The runs of a session as a fold over live events, by the rules of chat/fold.py. No DOM.
 
 import { duration } from "../support/labels.js";
-import { isActive, orderOf } from "./run_labels.js";
+import { isActive, isWork, orderOf } from "./run_labels.js";
 
 /**
  * Reads an event into its run.
@@ -99,7 +99,8 @@ const readers = {
     const step = run.steps.find(({ id }) => id === metadata.step_id);
     const parent = step ?? readingOf(run, metadata.step_id);
     // The model is called again: a draft from before a restart is outdated.
-    if (metadata.phase === "started" && run.draft?.phase === frame.progress.step) run.draft = null;
+    const isDrafted = run.draft?.phase === frame.progress.step && (run.draft.step ?? "") === (metadata.step_id ?? "");
+    if (metadata.phase === "started" && isDrafted) run.draft = null;
     if ("part" in metadata && parent) updatePhase(partOf(parent, frame), frame);
     else if (!step) {
       updatePhase(phaseOf(run, frame), frame);
@@ -185,7 +186,7 @@ const readers = {
     run.answer_id = frame.message.id;
     run.duration_ms = frame.duration_ms;
     for (const step of run.steps) {
-      if (step.type !== "tool" && step.status === "pending") step.status = "succeeded";
+      if (!isWork(step) && step.status === "pending") step.status = "succeeded";
     }
     end(run, "succeeded", "finished");
     if (!frame.remembers) return;

@@ -9,7 +9,7 @@ import { addCopyButtons } from "./copy_buttons.js";
 import { setFacts } from "./facts.js";
 import { isLeftOpen } from "./open_state.js";
 import {
-  colorOf, draftSlot, eta, iconOf, isActive, isPhase, phaseBar, shownDraft, statusLine, stepNote, toolSteps,
+  colorOf, draftSlot, eta, iconOf, isActive, isPhase, phaseBar, shownDraft, statusLine, stepNote, workSteps,
 } from "./run_labels.js";
 
 const entries = byId("entries");
@@ -161,7 +161,7 @@ function fillSegment(rect, segment) {
 
 /** @type {(node: HTMLElement, run: Run) => void} */
 function fillPlan(node, run) {
-  const steps = toolSteps(run).length ? run.steps : [];
+  const steps = workSteps(run).length ? run.steps : [];
   const isRepeated = steps.every((step) => run.summary.includes(step.description));
   setText(node, "run-summary", isRepeated ? "" : run.summary);
   setList(node, "run-open", run.open_points, {
@@ -248,7 +248,7 @@ function fillStep(node, step) {
   setText(node, "step-number", step.number);
   setText(node, "step-description", step.description);
   setText(node, "step-note", stepNote(step));
-  setText(node, "step-tool", step.tool);
+  setText(node, "step-tool", step.type === "compose" ? step.type : step.tool);
   setText(node, "step-took", step.took);
   setFacts(node, "step-given", step.given);
   setFacts(node, "step-returned", step.returned);

@@ -24,18 +24,22 @@ export const orderOf = (step) => kindOf(step)?.[2] ?? 1_000_000;
 export const isActive = (run) => ["queued", "running", "waiting"].includes(run.status ?? "");
 
 /** @param {Run} run */
-export const toolSteps = (run) => run.steps.filter((step) => step.type === "tool");
+export const workSteps = (run) => run.steps.filter(isWork);
+
+/** Tells whether a step is carried out; the others are words. @param {{type: string}} step */
+export const isWork = ({ type }) => type === "tool" || type === "compose";
 
 /** Returns the slot in which a draft of this phase is shown. @param {string} phase */
 export const draftSlot = (phase) => (["completion", "memory"].includes(phase) ? "answer-draft" : "run-draft");
 
 /**
  * Returns the draft while the step of progress runs in which it is written. The draft of a plan stays until
- * the plan is validated.
+ * the plan is validated, and that of a composed value as long as its step runs.
  * @param {Run} run
  */
-export function shownDraft({ draft, status, phases }) {
+export function shownDraft({ draft, status, phases, steps: planned }) {
   if (!draft || status !== "running") return null;
+  if (draft.step) return planned.some((step) => step.id === draft.step && step.status === "running") ? draft : null;
   const steps = draft.phase === "planning" ? ["planning", "validation"] : [draft.phase];
   return phases.some(({ key, state }) => steps.includes(key) && state === "running") ? draft : null;
 }

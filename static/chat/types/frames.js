@@ -42,7 +42,7 @@
 /**
  * @typedef {object} PlanStep
  * @property {string} id
- * @property {"tool" | "answer" | "ask"} type
+ * @property {"tool" | "compose" | "answer" | "ask"} type
  * @property {string | null} tool
  * @property {string} description
  * @property {JsonObject} arguments
@@ -60,7 +60,7 @@
  * @property {JsonObject | null} after
  */
 
-/** @typedef {{step: string, changes: PlannedChange[], note: string}} StepEffects */
+/** @typedef {{step: string, changes: PlannedChange[], note: string, arguments?: JsonObject}} StepEffects */
 /** @typedef {{low_ms: number, median_ms: number, high_ms: number}} Estimate */
 
 /**
@@ -188,6 +188,7 @@
  * @property {string} run
  * @property {number} after
  * @property {string} phase
+ * @property {string} [step]  The step of the plan whose value is composed; absent in older drafts.
  * @property {string} model
  * @property {string} started_at
  * @property {number} prompt_tokens
