@@ -73,6 +73,21 @@ def test_sub_steps_below_a_step_are_the_same_live_and_after_a_reload(
     expect(other.locator('.parts [data-slot="part-details"]').last).to_have_text("3 of 3 tasks")
 
 
+def test_an_edited_plan_is_not_offered_a_tool_that_is_switched_off(publishing: Publishing) -> None:
+    visit = publishing.visit
+    visit.server.change(
+        "INSERT INTO agent_switchedofftool (project_id, tool, created_at) VALUES "
+        f"('{visit.server.project.replace('-', '')}', 'delete_task', '2026-01-01')"
+    )
+    page = visit.live()
+    visit.say("Publish the tasks")
+    visit.wait_for("waiting")
+    page.get_by_role("button", name="Edit…").click()
+    select = page.locator('[data-slot="editor-tool"]')
+    expect(select.locator('option[value="publish_tasks"]')).to_be_attached()
+    expect(select.locator('option[value="delete_task"]')).not_to_be_attached()
+
+
 @pytest.mark.axe
 def test_the_owner_switches_a_tool_with_the_keyboard(publishing: Publishing) -> None:
     visit, page = publishing.visit, publishing.visit.page

@@ -4,12 +4,13 @@
 import { showAlert } from "../support/alert.js";
 import { clone, closest, find, findAll, setText, slot } from "../support/dom.js";
 import { isObject, withSpaces } from "../support/labels.js";
-import { api, request } from "../support/rest.js";
+import { page } from "../support/page.js";
+import { apiPath, request } from "../support/rest.js";
 import { loadStyle } from "../support/style.js";
 import { schemaForm } from "./schema_form.js";
 
 /** @typedef {Omit<PlanStep, "status">} EditedStep */
-/** @typedef {{name: string, arguments: import("./schema_form.js").Schema}} Tool */
+/** @typedef {{name: string, enabled: boolean, arguments: import("./schema_form.js").Schema}} Tool */
 
 /**
  * @typedef {object} Editor
@@ -61,7 +62,7 @@ function editedStep({ id, type, tool, description, arguments: values, depends_on
 }
 
 async function fetchTools() {
-  const response = await request("GET", `${api}tools/`);
+  const response = await request("GET", apiPath("projects", page.project_id, "tools"));
   if (!response?.ok) return null;
   /** @type {Tool[]} */
   const list = response.body.results ?? response.body;
@@ -78,7 +79,9 @@ export function closeEditor() {
 function fillTools(form, tools) {
   /** @type {HTMLSelectElement} */
   const select = slot(form, "editor-tool");
-  for (const { name } of tools.values()) select.add(new Option(withSpaces(name), name));
+  for (const { name, enabled } of tools.values()) {
+    if (enabled) select.add(new Option(withSpaces(name), name));
+  }
 }
 
 /** @type {(editor: Editor, save: (frame: EditPlanRequest) => boolean) => void} */
