@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field
 
 from agent.event_log.times import stamp
 from agent.models import ChatSession, Memory, Message, Task
-from agent.tools.registry import Arguments, Result, ToolCall, tool
+from agent.tools.registry import Result, ToolCall, tool
 
 Action = Literal["created", "changed", "deleted"]
 
@@ -46,7 +46,9 @@ def _with_time_zone(text: str) -> str:
     return text
 
 
-class ListChanges(Arguments):
+@tool("reads")
+def list_changes(
+    call: ToolCall,
     since: (
         Annotated[
             str,
@@ -58,28 +60,24 @@ class ListChanges(Arguments):
             ),
         ]
         | None
-    ) = None
-    limit: Annotated[int, Field(ge=1, le=100)] = 50
-
-
-@tool("reads")
-def list_changes(call: ToolCall, arguments: ListChanges) -> ChangesFound:
+    ) = None,
+    limit: Annotated[int, Field(ge=1, le=100)] = 50,
+) -> ChangesFound:
     """Lists the tasks and memories that were created, changed or deleted since a time or since the
     last message, whoever did it, latest change first. Changes nothing."""
-    wanted = arguments.limit + 1
-    since = datetime.fromisoformat(arguments.since) if arguments.since else _last_message(call)
+    start = datetime.fromisoformat(since) if since else _last_message(call)
     rows = sorted(
         [
             row
             for model in (Task, Memory)
-            for row in _latest(model, call.project_id, since)[:wanted]
+            for row in _latest(model, call.project_id, start)[: limit + 1]
         ],
         key=attrgetter("updated_at"),
         reverse=True,
     )
     return ChangesFound(
-        changes=[_changed(row, since) for row in islice(rows, arguments.limit)],
-        more=len(rows) > arguments.limit,
+        changes=[_changed(row, start) for row in islice(rows, limit)],
+        more=len(rows) > limit,
     )
 
 

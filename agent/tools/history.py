@@ -51,20 +51,19 @@ class MessagesFound(Result):
     total: int = Field(description="Number of matches; `messages` holds the first of them.")
 
 
-class SearchMessages(Arguments):
+@tool("reads")
+def search_messages(
+    call: ToolCall,
     query: Annotated[
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000),
         Field(description="Words to search for."),
-    ]
-    limit: int = Field(default=10, ge=1, le=50)
-
-
-@tool("reads")
-def search_messages(call: ToolCall, arguments: SearchMessages) -> MessagesFound:
+    ],
+    limit: Annotated[int, Field(ge=1, le=50)] = 10,
+) -> MessagesFound:
     """Finds messages and answers of all sessions of the project by words: those with the most words
     first, then the newest. Searches the latest 200 messages of the latest 20 sessions. Changes nothing."""
-    words = [stem(word) for word in terms(arguments.query, MAX_WORDS)]
+    words = [stem(word) for word in terms(query, MAX_WORDS)]
     sessions, scored = _sessions(call), []
     for number, session in enumerate(sessions, 1):
         for message in _latest_messages(call, session):
@@ -74,7 +73,7 @@ def search_messages(call: ToolCall, arguments: SearchMessages) -> MessagesFound:
         call.progress(step=SEARCHING, done=number, of=len(sessions), unit="sessions")
     scored.sort(key=lambda found: found[:2], reverse=True)
     return MessagesFound(
-        messages=[_message(message, words) for *_, message in scored[: arguments.limit]],
+        messages=[_message(message, words) for *_, message in scored[:limit]],
         total=len(scored),
     )
 

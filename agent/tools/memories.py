@@ -57,28 +57,30 @@ class MemoriesFound(Result):
     total: int = Field(description="Number of matches; `memories` holds the first of them.")
 
 
-class CreateMemory(Arguments):
-    title: Title
-    content: Content
-    kind: Kind = Field(
-        description="decision: what was agreed; preference: how people like to work; fact: a fact "
-        "about the project; spec: how the product must behave; note: anything else."
-    )
-    category: Category = ""
-
-
 @tool("writes", alters=1)
-def create_memory(call: ToolCall, arguments: CreateMemory) -> MemoryMade:
+def create_memory(
+    call: ToolCall,
+    title: Title,
+    content: Content,
+    kind: Annotated[
+        Kind,
+        Field(
+            description="decision: what was agreed; preference: how people like to work; fact: a fact "
+            "about the project; spec: how the product must behave; note: anything else."
+        ),
+    ],
+    category: Category = "",
+) -> MemoryMade:
     """Remembers a decision, a preference, a fact, a spec or a note about the project.
 
     If there is a memory with the same content, or with the same title and kind, it is updated instead.
     """
     memory, change = memories.remember(
         project_id=call.project_id,
-        title=arguments.title,
-        content=arguments.content,
-        kind=arguments.kind,
-        category=arguments.category,
+        title=title,
+        content=content,
+        kind=kind,
+        category=category,
         source_message_id=call.message_id,
         run_id=call.run_id,
         by_id=call.user_id,
@@ -126,49 +128,48 @@ def update_memory(call: ToolCall, arguments: UpdateMemory) -> MemoryMade:
     return MemoryMade(memory_id=str(memory.pk), title=memory.title)
 
 
-class SearchMemories(Arguments):
-    query: str = Field(description="Words to search for; empty for all memories, newest first.")
-    kind: Kind | None = Field(default=None, description="Only this kind.")
-    limit: int = Field(default=10, ge=1, le=50)
-
-
 @tool("reads")
-def search_memories(call: ToolCall, arguments: SearchMemories) -> MemoriesFound:
+def search_memories(
+    call: ToolCall,
+    query: Annotated[
+        str, Field(description="Words to search for; empty for all memories, newest first.")
+    ],
+    kind: Annotated[Kind | None, Field(description="Only this kind.")] = None,
+    limit: Annotated[int, Field(ge=1, le=50)] = 10,
+) -> MemoriesFound:
     """Finds memories of the project by words and kind. Changes nothing."""
-    matches, total = _matching(call.project_id, arguments)
-    limit = MAX_TEXTS // max(1, len(matches))
-    return MemoriesFound(memories=[_found(memory, limit) for memory in matches], total=total)
-
-
-class DeleteMemory(Arguments):
-    memory: MemoryRef
+    matches, total = _matching(call.project_id, query, kind, limit)
+    length = MAX_TEXTS // max(1, len(matches))
+    return MemoriesFound(memories=[_found(memory, length) for memory in matches], total=total)
 
 
 @tool("deletes")
-def delete_memory(call: ToolCall, arguments: DeleteMemory) -> MemoryMade:
+def delete_memory(call: ToolCall, memory: MemoryRef) -> MemoryMade:
     """Deletes one memory. A person can undo it."""
-    memory, change = memories.forget(
-        memory=memories.find_memory(call.project_id, arguments.memory),
+    row, change = memories.forget(
+        memory=memories.find_memory(call.project_id, memory),
         run_id=call.run_id,
         by_id=call.user_id,
     )
     call.changes.append(change)
-    return MemoryMade(memory_id=str(memory.pk), title=memory.title)
+    return MemoryMade(memory_id=str(row.pk), title=row.title)
 
 
-def _matching(project_id: UUID, arguments: SearchMemories) -> tuple[list[Memory], int]:
+def _matching(
+    project_id: UUID, query: str, kind: Kind | None, limit: int
+) -> tuple[list[Memory], int]:
     """Returns the first matches, and how many there are."""
-    if not arguments.query.strip():
+    if not query.strip():
         newest_first: Any = Memory.objects.filter(project_id=project_id)
-        if arguments.kind is not None:
-            newest_first = newest_first.filter(kind=arguments.kind)
-        return list(newest_first[: arguments.limit]), newest_first.count()
+        if kind is not None:
+            newest_first = newest_first.filter(kind=kind)
+        return list(newest_first[:limit]), newest_first.count()
     found = [
         memory
-        for memory in memories.recall(project_id, arguments.query, _MAX_MATCHES)
-        if arguments.kind in (None, memory.kind)
+        for memory in memories.recall(project_id, query, _MAX_MATCHES)
+        if kind in (None, memory.kind)
     ]
-    return found[: arguments.limit], len(found)
+    return found[:limit], len(found)
 
 
 def _found(memory: Memory, limit: int) -> MemoryFound:

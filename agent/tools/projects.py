@@ -42,12 +42,8 @@ class ProjectRead(Result):
     sessions: int
 
 
-class NoArguments(Arguments):
-    pass
-
-
 @tool("reads")
-def get_project(call: ToolCall, arguments: NoArguments) -> ProjectRead:
+def get_project(call: ToolCall) -> ProjectRead:
     """Reads the project: its name, its whole description, its owner. Changes nothing."""
     project = Project.objects.select_related("owner").get(pk=call.project_id)
     return ProjectRead(
@@ -96,17 +92,10 @@ def update_project(call: ToolCall, arguments: UpdateProject) -> ProjectMade:
     return ProjectMade(project_id=str(project.pk), name=arguments.name or project.name)
 
 
-class CreateProject(Arguments):
-    name: Name
-    description: Brief = ""
-
-
 @tool("outgoing")
-def create_project(call: ToolCall, arguments: CreateProject) -> ProjectMade:
+def create_project(call: ToolCall, name: Name, description: Brief = "") -> ProjectMade:
     """Creates another, empty project, which belongs to the person. Only if the message asks for one."""
-    project = Project.objects.create(
-        name=arguments.name, description=arguments.description.strip(), owner=_user(call)
-    )
+    project = Project.objects.create(name=name, description=description.strip(), owner=_user(call))
     return ProjectMade(project_id=str(project.pk), name=project.name)
 
 
@@ -114,17 +103,13 @@ class SessionRenamed(Result):
     title: str
 
 
-class RenameSession(Arguments):
-    title: Name
-
-
 @tool("writes", alters=1)
-def rename_session(call: ToolCall, arguments: RenameSession) -> SessionRenamed:
+def rename_session(call: ToolCall, title: Name) -> SessionRenamed:
     """Gives this session, the conversation, another title."""
-    change = projects.rename_session(session_id=call.session_id, title=arguments.title)
+    change = projects.rename_session(session_id=call.session_id, title=title)
     if change is not None:
         call.changes.append(change)
-    return SessionRenamed(title=arguments.title)
+    return SessionRenamed(title=title)
 
 
 def _user(call: ToolCall) -> User:

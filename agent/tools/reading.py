@@ -12,12 +12,12 @@ from pydantic import Field
 
 from agent.board import tasks as board
 from agent.event_log.times import stamp
-from agent.memory import memories
+from agent.memory.memories import find_memory
 from agent.models import Memory, Task
 from agent.shorten import cut
 from agent.tools.memories import MAX_TEXTS, Kind
 from agent.tools.references import MemoryRef, TaskRef
-from agent.tools.registry import Arguments, Result, ToolCall, tool
+from agent.tools.registry import Result, ToolCall, tool
 from agent.tools.task_arguments import Priority, Status
 
 MAX_AT_ONCE = 20
@@ -61,15 +61,14 @@ class TasksInFull(Result):
     tasks: list[TaskInFull]
 
 
-class GetTasks(Arguments):
-    tasks: Annotated[list[TaskRef], Field(min_length=1, max_length=MAX_AT_ONCE)]
-
-
 @tool("reads")
-def get_tasks(call: ToolCall, arguments: GetTasks) -> TasksInFull:
+def get_tasks(
+    call: ToolCall,
+    tasks: Annotated[list[TaskRef], Field(min_length=1, max_length=MAX_AT_ONCE)],
+) -> TasksInFull:
     """Reads tasks in full: whole description, acceptance criteria, assignee, due date, estimate, labels,
     parent, subtasks, dependencies, dates. Changes nothing."""
-    rows = board.find_tasks(call.project_id, arguments.tasks)
+    rows = board.find_tasks(call.project_id, tasks)
     limit, names = MAX_TEXTS // len(rows), board.user_names(rows)
     return TasksInFull(tasks=[_in_full(task, limit, names.get(task.assignee_id)) for task in rows])
 
@@ -120,14 +119,13 @@ class MemoriesInFull(Result):
     memories: list[MemoryInFull]
 
 
-class GetMemories(Arguments):
-    memories: Annotated[list[MemoryRef], Field(min_length=1, max_length=MAX_AT_ONCE)]
-
-
 @tool("reads")
-def get_memories(call: ToolCall, arguments: GetMemories) -> MemoriesInFull:
+def get_memories(
+    call: ToolCall,
+    memories: Annotated[list[MemoryRef], Field(min_length=1, max_length=MAX_AT_ONCE)],
+) -> MemoriesInFull:
     """Reads memories in full: whole content, category, source, dates. Changes nothing."""
-    found = [memories.find_memory(call.project_id, one) for one in arguments.memories]
+    found = [find_memory(call.project_id, one) for one in memories]
     keys = list(dict.fromkeys(memory.pk for memory in found))
     rows = Memory.objects.filter(pk__in=keys).select_related("source_message")
     by_id = rows.annotate(number=Count("revisions")).in_bulk()

@@ -183,60 +183,49 @@ def update_task(call: ToolCall, arguments: UpdateTask) -> TaskMade:
     return _made(task)
 
 
-class TickCriterion(Arguments):
-    task: TaskRef
-    criterion: Criterion = Field(
-        description="Its text, or its place from 1.",
-    )
-    done: bool = True
-
-
 @tool("writes", alters=1)
-def tick_criterion(call: ToolCall, arguments: TickCriterion) -> TaskMade:
+def tick_criterion(
+    call: ToolCall,
+    task: TaskRef,
+    criterion: Annotated[Criterion, Field(description="Its text, or its place from 1.")],
+    done: bool = True,
+) -> TaskMade:
     """Ticks one acceptance criterion of a task as met, or removes its tick with done false."""
-    task, change = board.tick(
-        task=_task(call, arguments.task), criterion=arguments.criterion, done=arguments.done
-    )
+    row, change = board.tick(task=_task(call, task), criterion=criterion, done=done)
     if change is not None:
         call.changes.append(change)
-    return _made(task)
-
-
-class ChangeTaskStatus(Arguments):
-    task: TaskRef
-    status: Status = Field(
-        description="completed: it is done; blocked: it cannot continue for now."
-    )
+    return _made(row)
 
 
 @tool("writes", alters=1)
-def change_task_status(call: ToolCall, arguments: ChangeTaskStatus) -> TaskStatus:
+def change_task_status(
+    call: ToolCall,
+    task: TaskRef,
+    status: Annotated[
+        Status, Field(description="completed: it is done; blocked: it cannot continue for now.")
+    ],
+) -> TaskStatus:
     """Sets the status of a task: pending, in_progress, completed, blocked or cancelled."""
-    task, change = board.update_task(task=_task(call, arguments.task), status=arguments.status)
+    row, change = board.update_task(task=_task(call, task), status=status)
     if change is not None:
         call.changes.append(change)
     return TaskStatus.model_validate(
         {
-            "task_id": str(task.pk),
-            "number": f"#{task.number}",
-            "title": task.title,
-            "status": str(task.status),
-            "still_open": board.still_open_titles([task]),
+            "task_id": str(row.pk),
+            "number": f"#{row.number}",
+            "title": row.title,
+            "status": str(row.status),
+            "still_open": board.still_open_titles([row]),
         }
     )
 
 
-class ChangeTasksStatus(Arguments):
-    tasks: SeveralTasks
-    status: Status
-
-
 @tool("writes")
-def change_tasks_status(call: ToolCall, arguments: ChangeTasksStatus) -> TasksChanged:
+def change_tasks_status(call: ToolCall, tasks: SeveralTasks, status: Status) -> TasksChanged:
     """Sets several tasks to the same status: pending, in_progress, completed, blocked or cancelled."""
-    tasks = _tasks(call, arguments.tasks)
-    changes = board.update_tasks(tasks=tasks, status=arguments.status)
-    return _changed(call, changes, board.still_open_titles(tasks))
+    rows = _tasks(call, tasks)
+    changes = board.update_tasks(tasks=rows, status=status)
+    return _changed(call, changes, board.still_open_titles(rows))
 
 
 class UpdateTasks(Planned):
@@ -286,27 +275,19 @@ def move_task(call: ToolCall, arguments: MoveTask) -> TaskMade:
     return _made(task)
 
 
-class DeleteTask(Arguments):
-    task: TaskRef
-
-
 @tool("deletes")
-def delete_task(call: ToolCall, arguments: DeleteTask) -> TaskMade:
+def delete_task(call: ToolCall, task: TaskRef) -> TaskMade:
     """Deletes one task. Its subtasks and the tasks that depend on it stay. A person can undo it."""
-    task, change = board.delete_task(task=_task(call, arguments.task))
+    row, change = board.delete_task(task=_task(call, task))
     call.changes.append(change)
-    return _made(task)
-
-
-class DeleteTasks(Arguments):
-    tasks: SeveralTasks
+    return _made(row)
 
 
 @tool("deletes")
-def delete_tasks(call: ToolCall, arguments: DeleteTasks) -> TasksChanged:
+def delete_tasks(call: ToolCall, tasks: SeveralTasks) -> TasksChanged:
     """Deletes several tasks. Their subtasks and the tasks that depend on them stay. A person can
     undo it."""
-    return _changed(call, board.delete_tasks(tasks=_tasks(call, arguments.tasks)))
+    return _changed(call, board.delete_tasks(tasks=_tasks(call, tasks)))
 
 
 def _changed(call: ToolCall, changes: list[Change], still_open: Sequence[str] = ()) -> TasksChanged:
