@@ -9,15 +9,16 @@ from django.http import HttpRequest
 
 from agent.admin.filters import AssigneeFilter
 from agent.admin.soft_delete import DeletedFilter, SoftDeleteAdmin
+from agent.admin.task_form import TaskForm
 from agent.board import tasks
 from agent.models import Task
 
-EDITED = ("title", "description", "status", "priority", "due", "estimate")
-SHOWN = ("assignee", "label_list", "criteria_list")
+EDITED = ("title", "description", "status", "priority", "due", "estimate", "labels", "criteria")
 
 
 @admin.register(Task)
 class TaskAdmin(SoftDeleteAdmin):
+    form = TaskForm
     list_display = (
         "title",
         "number",
@@ -38,7 +39,7 @@ class TaskAdmin(SoftDeleteAdmin):
         "project",
         "number",
         *EDITED,
-        *SHOWN,
+        "assignee",
         "parent",
         "dependencies",
         "position",
@@ -49,7 +50,6 @@ class TaskAdmin(SoftDeleteAdmin):
     readonly_fields = (
         "project",
         "number",
-        *SHOWN,
         "parent",
         "dependencies",
         "position",
@@ -62,17 +62,11 @@ class TaskAdmin(SoftDeleteAdmin):
     def dependencies(self, task: Task) -> str:
         return ", ".join(str(other) for other in task.depends_on.all()) or "-"
 
-    @admin.display(description="labels")
-    def label_list(self, task: Task) -> str:
-        return ", ".join(task.labels) or "-"
-
-    @admin.display(description="acceptance criteria")
-    def criteria_list(self, task: Task) -> str:
-        lines = (f"{'☑' if item['done'] else '☐'} {item['text']}" for item in task.criteria)
-        return "\n".join(lines) or "-"
-
     def revise(self, request: HttpRequest, row: Any) -> None:
         fields = {name: getattr(row, name) for name in EDITED}
+        kept = Task.all_objects.filter(pk=row.pk, assignee=row.assignee_id).exists()
+        if not kept:  # a person who is no member any more may stay, but not be chosen
+            fields["assignee"] = row.assignee.get_username() if row.assignee else ""
         tasks.update_task(task=row, **fields)
 
     def delete(self, request: HttpRequest, row: Any) -> None:

@@ -82,6 +82,39 @@ def test_an_edited_task_is_found_by_its_new_words_and_pages_hear_of_it(
     assert Project.objects.get().board_version == version + 1
 
 
+def test_labels_criteria_and_assignee_of_a_task_are_edited(
+    rows: ChatSession, client: Client, alice: User, boss: User
+) -> None:
+    task = Task.objects.get()
+    data = {
+        "title": task.title,
+        "status": "pending",
+        "priority": "high",
+        "labels": "Web api",
+        "criteria": "[x] A slot is booked\r\n\r\nA mail is sent",
+        "assignee": alice.get_username(),
+    }
+    here = page(Task, "change", task.pk)
+    assert client.post(here, data).status_code == 302
+    task.refresh_from_db()
+    assert (task.labels, task.assignee) == (["web", "api"], alice)
+    assert task.criteria == [
+        {"id": "c1", "text": "A slot is booked", "done": True},
+        {"id": "c2", "text": "A mail is sent", "done": False},
+    ]
+    shown = client.get(here).context["adminform"].form
+    assert shown["criteria"].value() == "[x] A slot is booked\r\n[ ] A mail is sent"
+    for wrong in ({"labels": "a" * 31}, {"criteria": "x" * 501}, {"assignee": boss.get_username()}):
+        response = client.post(here, data | wrong)
+        assert list(response.context["adminform"].form.errors) == list(wrong)
+    Project.objects.update(owner=boss)  # alice, no member any more, may stay
+    assert client.post(here, data | {"labels": ""}).status_code == 302
+    task.refresh_from_db()
+    assert (task.labels, task.assignee) == ([], alice)
+    client.post(here, data | {"assignee": ""})
+    assert Task.objects.get().assignee is None
+
+
 def test_an_edited_memory_keeps_a_revision_by_the_editor(
     rows: ChatSession, client: Client, boss: User
 ) -> None:
