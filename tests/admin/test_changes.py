@@ -60,7 +60,8 @@ def test_what_is_made_elsewhere_cannot_be_added_here(
 
 
 def test_a_project_is_made_and_renamed(boss: User, client: Client) -> None:
-    inline = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
+    forms = ("TOTAL_FORMS", "INITIAL_FORMS")
+    inline = {f"{of}-{name}": "0" for of in ("memberships", "switched_off_tools") for name in forms}
     data = {"name": "Bakery", "description": "", "owner": str(boss.pk), **inline}
     client.post(page(Project, "add"), data)
     project = Project.objects.get()
