@@ -1,0 +1,69 @@
+"""The control of a page that does what each writing operation of the API does.
+
+`ACTIONS`: by the operation's name in the OpenAPI document, a `Control`, or the reason why there is none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A control with the accessible name `name` on the page `page`, as an address with gaps.
+
+    `source`: the file below the project's folder that has the name, as the page or its script writes it.
+    """
+
+    page: str
+    name: str
+    source: str
+
+
+SESSION = "/sessions/{session}/"
+PROJECT = "/projects/{project}/"
+_EXCHANGE = "templates/chat/_exchange.html"
+
+NOT_YET = "No page has a control for it yet."
+
+ACTIONS: dict[str, Control | str] = {
+    "run_ag_ui": "AG-UI is for the pages of other products, which have controls of their own.",
+    "chat": "It opens a session and sends a message for programs: create_project_session, send_message.",
+    "chat_stream": "It opens a session and sends a message for programs, as `chat`.",
+    # -- projects
+    "create_project": Control(SESSION, "Create project", "templates/chat/_sidebar.html"),
+    "change_project": NOT_YET,
+    "delete_project": NOT_YET,
+    "create_project_member": NOT_YET,
+    "change_project_member": NOT_YET,
+    "delete_project_member": NOT_YET,
+    "change_project_tool": Control(
+        PROJECT + "tools/", "{{ tool.name }}", "templates/chat/tools.html"
+    ),
+    # -- sessions
+    "create_project_session": Control(PROJECT, "New session", "templates/chat/project.html"),
+    "change_session": NOT_YET,
+    "delete_session": NOT_YET,
+    "send_message": Control(SESSION, "Send", "templates/chat/session.html"),
+    "undo_session": Control(SESSION, "Undo", "templates/chat/_change.html"),
+    # -- runs
+    "approve_run": Control(SESSION, "Approve", _EXCHANGE),
+    "reject_run": Control(SESSION, "Reject", _EXCHANGE),
+    "edit_plan": Control(SESSION, "Save changes", "templates/chat/_editor.html"),
+    "cancel_run": Control(SESSION, "Stop", _EXCHANGE),
+    "retry_run": Control(SESSION, "Retry from the failed step", _EXCHANGE),
+    "regenerate_run": Control(SESSION, "Regenerate", _EXCHANGE),
+    "steer_run": Control(SESSION, "Send into this run", "templates/chat/session.html"),
+    "create_run_feedback": Control(SESSION, "Yes", "templates/chat/_feedback.html"),
+    # -- tasks and memories
+    "create_project_task": NOT_YET,
+    "change_task": Control(SESSION, "Title", "templates/chat/_task_detail.html"),
+    "delete_task": Control(SESSION, "Delete", "templates/chat/_task_detail.html"),
+    "create_project_memory": NOT_YET,
+    "change_memory": Control(SESSION, "Content", "templates/chat/_memory_detail.html"),
+    "delete_memory": Control(SESSION, "Delete", "templates/chat/_memory_detail.html"),
+    "undo_memory": NOT_YET,
+    # -- tokens
+    "create_token": NOT_YET,
+    "delete_token": NOT_YET,
+}
