@@ -1,21 +1,101 @@
-"""The pages' forms."""
+"""The pages' forms. Their limits are those of the API."""
 
 from __future__ import annotations
 
-from django import forms
+import hashlib
+from typing import Any
 
+from django import forms
+from django.core.exceptions import ValidationError
+
+from agent.board.projects import MAX_DESCRIPTION, MAX_NAME
+from agent.models import Project
+from agent.models.projects import Role
 from chat.text_limit import TextLimit
+
+CHANGED = (
+    "Someone else changed this meanwhile. Your text is kept here; save again to overwrite theirs."
+)
+
+
+def text_input(**attributes: Any) -> forms.TextInput:
+    return forms.TextInput(attrs={"dir": "auto", "autocomplete": "off", **attributes})
 
 
 class ProjectForm(forms.Form):
     # No `max_length`: the browser would cut a longer text without a word.
     name = forms.CharField(
-        validators=[TextLimit(200)], widget=forms.TextInput(attrs={"dir": "auto"})
+        validators=[TextLimit(MAX_NAME)], widget=forms.TextInput(attrs={"dir": "auto"})
     )
     description = forms.CharField(
         required=False,
-        validators=[TextLimit(100_000)],
+        validators=[TextLimit(MAX_DESCRIPTION)],
         label="Description",
         help_text="A few sentences. The agent reads them before every plan.",
         widget=forms.Textarea(attrs={"rows": 4, "dir": "auto"}),
     )
+
+
+class VersionedForm(forms.Form):
+    """A form of an existing object: `version` names the state that the person has seen.
+
+    When the object has changed since, the form is refused once, with the new version.
+    """
+
+    version = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, now: str, **options: Any):
+        super().__init__(*args, **options)
+        self.now = now
+
+    def clean_version(self) -> str:
+        if self.cleaned_data["version"] != self.now:
+            self.data = {**self.data, self.add_prefix("version"): self.now}
+            raise ValidationError(CHANGED)
+        return self.now
+
+
+def version_of(*values: object) -> str:
+    return hashlib.sha256(repr(values).encode()).hexdigest()[:32]
+
+
+class ProjectEditForm(VersionedForm, ProjectForm):
+    def __init__(self, *args: Any, project: Project, **options: Any):
+        super().__init__(*args, now=version_of(project.name, project.description), **options)
+
+    @classmethod
+    def of(cls, project: Project, **options: Any) -> ProjectEditForm:
+        form = cls(project=project, **options)
+        form.initial = {
+            "name": project.name,
+            "description": project.description,
+            "version": form.now,
+        }
+        return form
+
+
+class DeleteProjectForm(forms.Form):
+    name = forms.CharField(label="Name of the project", strip=False, widget=text_input())
+
+    def __init__(self, *args: Any, project: Project, **options: Any):
+        super().__init__(*args, **options)
+        self.project = project
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if " ".join(name.split()) != " ".join(self.project.name.split()):
+            raise ValidationError("This is not the name of the project. Nothing was deleted.")
+        return name
+
+
+class RoleForm(forms.Form):
+    role = forms.ChoiceField(choices=Role.choices, initial=Role.VIEWER)
+
+
+class MemberForm(RoleForm):
+    user = forms.CharField(
+        label="Username",
+        validators=[TextLimit(150)],
+        widget=text_input(autocapitalize="none"),
+    )
+    field_order = ["user", "role"]

@@ -5,7 +5,7 @@ from django.templatetags.static import static
 from django.urls import URLPattern, path
 from django.views.generic import RedirectView
 
-from chat import model_page, views
+from chat import model_page, project_views, views
 from chat.sign_in import SignInView, sign_in_by_link
 
 urlpatterns: list[URLPattern] = [
@@ -13,7 +13,20 @@ urlpatterns: list[URLPattern] = [
     # Where browsers look for it when what they show, like JSON, names none.
     path("favicon.ico", RedirectView.as_view(url=static("chat/favicon.svg"))),
     path("projects/", views.new_project, name="new-project"),
-    path("projects/<uuid:project_id>/", views.project_page, name="project"),
+    path("projects/<uuid:project_id>/", project_views.project_page, name="project"),
+    path("projects/<uuid:project_id>/edit/", project_views.edit_project, name="edit-project"),
+    path("projects/<uuid:project_id>/delete/", project_views.delete_project, name="delete-project"),
+    path("projects/<uuid:project_id>/members/", project_views.add, name="add-member"),
+    path(
+        "projects/<uuid:project_id>/members/<str:username>/role/",
+        project_views.change_role,
+        name="change-role",
+    ),
+    path(
+        "projects/<uuid:project_id>/members/<str:username>/remove/",
+        project_views.remove,
+        name="remove-member",
+    ),
     path("projects/<uuid:project_id>/sessions/", views.new_session, name="new-session"),
     path("projects/<uuid:project_id>/tools/", views.tools_page, name="tools"),
     path(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
@@ -13,8 +13,6 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import BadRequest
-from django.db.models import Exists, OuterRef, Q, QuerySet, Window
-from django.db.models.functions import RowNumber
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -29,7 +27,7 @@ from agent.event_log.texts import STATUSES
 from agent.event_log.times import now
 from agent.exceptions import Refused
 from agent.llm.factory import has_server
-from agent.models import ChatSession, Project, Run, Task
+from agent.models import ChatSession, Project, Task
 from agent.models.projects import Role
 from agent.runs import approvals, rerun, steering
 from agent.runs import waiting as waiting_runs
@@ -40,6 +38,7 @@ from chat import (
     feedback,
     labels,
     model_page,
+    page_context,
     panels,
     project_tools,
     transcript_pages,
@@ -48,12 +47,10 @@ from chat import (
 from chat import run_page as run_data
 from chat.forms import ProjectForm
 from chat.frames import MAX_REASON
+from chat.page_context import user_of
 from chat.slash_commands import COMMANDS
 from chat.static_files import modules
 from chat.transcript import Gap, Transcript
-
-# Sessions in the sidebar: of the open project, and of each other one.
-MAX_SESSIONS, MAX_SESSIONS_OF_OTHERS = 30, 4
 
 EXAMPLES = (
     "I need: 1. patient sign-up with email verification 2. doctors publish free slots "
@@ -63,23 +60,20 @@ EXAMPLES = (
 )
 
 
-def _user(request: HttpRequest) -> User:
-    """Returns the user of a view that requires a login."""
-    return cast(User, request.user)
-
-
 @login_required
 @require_GET
 @never_cache
 def home(request: HttpRequest) -> HttpResponse:
-    user = _user(request)
+    user = user_of(request)
     latest = access.sessions(user).order_by("-updated_at").first()
     if latest is not None:
         return redirect("session", latest.pk)
     newest = access.projects(user).order_by("-created_at").first()
     if newest is not None:
         return redirect("project", newest.pk)
-    return render(request, "chat/home.html", {"form": ProjectForm(), **_sidebar(user, None)})
+    return render(
+        request, "chat/home.html", {"form": ProjectForm(), **page_context.sidebar(user, None)}
+    )
 
 
 @login_required
@@ -87,28 +81,10 @@ def home(request: HttpRequest) -> HttpResponse:
 def new_project(request: HttpRequest) -> HttpResponse:
     form = ProjectForm(request.POST)
     if not form.is_valid():
-        context = {"form": form, **_sidebar(_user(request), None)}
+        context = {"form": form, **page_context.sidebar(user_of(request), None)}
         return render(request, "chat/home.html", context, status=400)
-    project = Project.objects.create(owner=_user(request), **form.cleaned_data)
-    return _open_session(project, _user(request))
-
-
-@login_required
-@require_GET
-@never_cache
-def project_page(request: HttpRequest, project_id: UUID) -> HttpResponse:
-    user = _user(request)
-    project = access.get_project(user, project_id)
-    context = {
-        "project": project,
-        "sessions": project.sessions.all()[:100],
-        "switched_off": project.switched_off_tools.count(),
-        "panels": panels.load(project),
-        "can_write": _can_write(user, project),
-        "form": ProjectForm(),
-        **_sidebar(user, project),
-    }
-    return render(request, "chat/project.html", context)
+    project = Project.objects.create(owner=user_of(request), **form.cleaned_data)
+    return _open_session(project, user_of(request))
 
 
 @login_required
@@ -116,14 +92,14 @@ def project_page(request: HttpRequest, project_id: UUID) -> HttpResponse:
 @never_cache
 def tools_page(request: HttpRequest, project_id: UUID) -> HttpResponse:
     """Lists the tools with what they may do; the owner can switch each on and off."""
-    user = _user(request)
+    user = user_of(request)
     project = access.get_project(user, project_id)
     context = {
         "project": project,
         "tools": project_tools.rows(project),
-        "can_write": _can_write(user, project),
+        "can_write": page_context.can_write(user, project),
         "may_switch": includes(role_in(user, project), Role.OWNER),
-        **_sidebar(user, project),
+        **page_context.sidebar(user, project),
     }
     return render(request, "chat/tools.html", context)
 
@@ -132,15 +108,15 @@ def tools_page(request: HttpRequest, project_id: UUID) -> HttpResponse:
 @require_POST
 def switch_tool(request: HttpRequest, project_id: UUID, name: str) -> HttpResponse:
     """Switches a tool on (`on` is 1) or off."""
-    tool = access.get_tool(_user(request), project_id, name, Role.OWNER)
-    switches.switch(project_id, tool.name, on=request.POST.get("on") == "1", by=_user(request))
+    tool = access.get_tool(user_of(request), project_id, name, Role.OWNER)
+    switches.switch(project_id, tool.name, on=request.POST.get("on") == "1", by=user_of(request))
     return redirect(reverse("tools", args=[project_id]) + f"#{tool.name}")
 
 
 @login_required
 @require_POST
 def new_session(request: HttpRequest, project_id: UUID) -> HttpResponse:
-    user = _user(request)
+    user = user_of(request)
     return _open_session(access.get_project(user, project_id, Role.EDITOR), user)
 
 
@@ -155,12 +131,12 @@ def _open_session(project: Project, user: User) -> HttpResponse:
 @require_GET
 @never_cache
 def session_page(request: HttpRequest, session_id: UUID) -> HttpResponse:
-    user = _user(request)
+    user = user_of(request)
     session = access.get_session(user, session_id)
     # Before the panels: a change between the two reads also arrives as an event.
     transcript = transcript_pages.newest(session.pk)
     feedback.add(transcript, user)
-    can_write = _can_write(user, session.project)
+    can_write = page_context.can_write(user, session.project)
     context = {
         "session": session,
         "project": session.project,
@@ -176,7 +152,7 @@ def session_page(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "statuses": STATUSES,
         "priorities": Task.Priority.values,
         "kinds": labels.KINDS,
-        **_sidebar(user, session.project),
+        **page_context.sidebar(user, session.project),
     }
     return render(request, "chat/session.html", context)
 
@@ -212,7 +188,7 @@ def _page(session: ChatSession, transcript: Transcript, user: User) -> dict[str,
 @never_cache
 def entries(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Renders entries of the gap from `start` to `end`, which the page does not show yet."""
-    user = _user(request)
+    user = user_of(request)
     session = access.get_session(user, session_id)
     gap = Gap(_number(request, "start"), _number(request, "end"))
     at = _number(request, "at") if "at" in request.GET else None
@@ -222,7 +198,7 @@ def entries(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "session": session,
         "project": session.project,
         "transcript": transcript,
-        "can_write": _can_write(user, session.project),
+        "can_write": page_context.can_write(user, session.project),
     }
     is_script = "X-Part" in request.headers
     return render(request, "chat/_entries.html" if is_script else "chat/entries.html", context)
@@ -240,7 +216,7 @@ def _number(request: HttpRequest, name: str) -> int:
 @never_cache
 def where(request: HttpRequest, session_id: UUID, name: str) -> HttpResponse:
     """Returns the position in the event log of a link's target: `message-…`, `run-…`, `event-…`."""
-    session = access.get_session(_user(request), session_id)
+    session = access.get_session(user_of(request), session_id)
     kind, _, key = name.partition("-")
     if kind not in ("message", "run", "event") or (kind != "event" and not _is_uuid(key)):
         raise Http404("Not found in this session.")
@@ -265,7 +241,7 @@ def board(request: HttpRequest, project_id: UUID) -> HttpResponse:
     """Renders the panels, with `?all=1` the whole board: for an open page whose board was changed by
     another session, or which showed a part of it.
     """
-    project = access.get_project(_user(request), project_id)
+    project = access.get_project(user_of(request), project_id)
     whole = request.GET.get("all") == "1"
     return render(request, "chat/_panels.html", {"panels": panels.load(project, whole=whole)})
 
@@ -275,7 +251,7 @@ def board(request: HttpRequest, project_id: UUID) -> HttpResponse:
 @never_cache
 def run_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """Shows where the time of a run went, and to who may read them the calls to its model."""
-    user = _user(request)
+    user = user_of(request)
     run = access.get_run(user, run_id)
     may_read = run_data.may_read_calls(user, run)
     context = {
@@ -295,14 +271,19 @@ def run_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
 @require_GET
 @never_cache
 def waiting_page(request: HttpRequest) -> HttpResponse:
-    return _show_waiting(request, _user(request))
+    return _show_waiting(request, user_of(request))
 
 
 def _show_waiting(
     request: HttpRequest, user: User, alert: str = "", status: int = 200
 ) -> HttpResponse:
     items = waiting.items(user)
-    context = {"items": items, "alert": alert, "reason_limit": MAX_REASON, **_sidebar(user, None)}
+    context = {
+        "items": items,
+        "alert": alert,
+        "reason_limit": MAX_REASON,
+        **page_context.sidebar(user, None),
+    }
     return render(request, "chat/waiting.html", context, status=status)
 
 
@@ -311,7 +292,7 @@ def _show_waiting(
 @never_cache
 def waiting_count(request: HttpRequest) -> JsonResponse:
     """Returns how many runs wait for the user: for pages that follow no session."""
-    user = _user(request)
+    user = user_of(request)
     return JsonResponse({"count": waiting_runs.counts([user.pk])[user.pk]})
 
 
@@ -409,30 +390,3 @@ def _answer(
         context = {"title": title, "text": detail, **back}
         return HttpResponse(render_to_string("chat/error.html", context), status=status)
     return JsonResponse({"detail": detail} if detail else {"ok": True}, status=status)
-
-
-# -- shared ----------------------------------------------------------------------------------------
-
-
-def _can_write(user: User, project: Project) -> bool:
-    return includes(role_in(user, project), Role.EDITOR)
-
-
-def _sidebar(user: User, current: Project | None) -> dict[str, Any]:
-    """Returns the projects with their latest sessions, the current project first."""
-    listed = list(access.projects(user).order_by("-created_at"))
-    by_project: dict[UUID, list[ChatSession]] = {}
-    for session in _latest_sessions(listed, current):
-        by_project.setdefault(session.project_id, []).append(session)
-    for row in listed:
-        row.latest = by_project.get(row.pk, [])  # type: ignore[attr-defined]  # for the template
-    listed.sort(key=lambda row: current is None or row.pk != current.pk)
-    return {"projects": listed, "waiting": waiting_runs.counts([user.pk])[user.pk]}
-
-
-def _latest_sessions(projects: Iterable[Project], current: Project | None) -> QuerySet[ChatSession]:
-    newest = Window(RowNumber(), partition_by="project", order_by="-updated_at")
-    unfinished = Run.unfinished.filter(session=OuterRef("pk"))
-    shown = Q(place__lte=MAX_SESSIONS_OF_OTHERS) | Q(project=current, place__lte=MAX_SESSIONS)
-    rows = ChatSession.objects.filter(project__in=projects).annotate(place=newest)
-    return rows.filter(shown).annotate(is_active=Exists(unfinished)).order_by("-updated_at")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from uuid import UUID
 
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import Http404
 from rest_framework import serializers
@@ -13,7 +12,9 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agent.accounts.members import add_member
 from agent.edits.manual_changes import remove_member
+from agent.exceptions import Refused
 from agent.models import Membership, Project
 from agent.models.projects import Role
 from agent.tools import registry, switches
@@ -122,16 +123,10 @@ class ProjectMembers(ApiView):
         """Adds a member; for the owner."""
         project = access.get_project(user_of(request), project_id, Role.OWNER)
         fields = self.read(MemberInput)
-        person = User.objects.filter(username=fields["user"], is_active=True).first()
-        if person is None:
-            raise ValidationError({"user": ["User not found."]})
-        if person.pk == project.owner_id:
-            raise ValidationError({"user": ["This user is the owner."]})
-        member, is_new = Membership.objects.get_or_create(
-            project=project, user=person, defaults={"role": fields["role"]}
-        )
-        if not is_new:
-            raise ValidationError({"user": ["This user is already a member."]})
+        try:
+            member = add_member(project, fields["user"], Role(fields["role"]))
+        except Refused as refused:
+            raise ValidationError({"user": [str(refused)]}) from None
         return tagged(self.show(MemberSerializer, member), 201)
 
 

@@ -24,6 +24,9 @@ SESSION = "/sessions/{session}/"
 PROJECT = "/projects/{project}/"
 _EXCHANGE = "templates/chat/_exchange.html"
 
+_DELETE = "templates/chat/delete_project.html"
+_PROJECT = "templates/chat/project.html"
+
 NOT_YET = "No page has a control for it yet."
 
 ACTIONS: dict[str, Control | str] = {
@@ -32,16 +35,16 @@ ACTIONS: dict[str, Control | str] = {
     "chat_stream": "It opens a session and sends a message for programs, as `chat`.",
     # -- projects
     "create_project": Control(SESSION, "Create project", "templates/chat/_sidebar.html"),
-    "change_project": NOT_YET,
-    "delete_project": NOT_YET,
-    "create_project_member": NOT_YET,
-    "change_project_member": NOT_YET,
-    "delete_project_member": NOT_YET,
+    "change_project": Control(PROJECT, "Save project", _PROJECT),
+    "delete_project": Control(PROJECT + "delete/", "Delete this project", _DELETE),
+    "create_project_member": Control(PROJECT, "Add member", _PROJECT),
+    "change_project_member": Control(PROJECT, "Change role", _PROJECT),
+    "delete_project_member": Control(PROJECT, "Remove", _PROJECT),
     "change_project_tool": Control(
         PROJECT + "tools/", "{{ tool.name }}", "templates/chat/tools.html"
     ),
     # -- sessions
-    "create_project_session": Control(PROJECT, "New session", "templates/chat/project.html"),
+    "create_project_session": Control(PROJECT, "New session", _PROJECT),
     "change_session": NOT_YET,
     "delete_session": NOT_YET,
     "send_message": Control(SESSION, "Send", "templates/chat/session.html"),

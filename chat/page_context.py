@@ -1,0 +1,81 @@
+"""What all pages with the sidebar have in common: their user, and the values of the sidebar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db.models import Exists, OuterRef, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
+from django.http import HttpRequest
+
+from agent.accounts.access import includes, role_in
+from agent.models import ChatSession, Project, Run
+from agent.models.projects import Role
+from agent.runs import waiting
+from chat import access
+
+# Sessions in the sidebar: of the open project, and of each other one.
+MAX_SESSIONS, MAX_SESSIONS_OF_OTHERS = 30, 4
+
+# What a page tells after a form, by the query's `done`.
+DONE = {
+    "saved": "Saved.",
+    "added": "Member added.",
+    "role": "Role changed.",
+    "removed": "Member removed.",
+    "renamed": "Session renamed.",
+    "session-deleted": "Session deleted.",
+    "task-added": "Task added.",
+    "task-deleted": "Task deleted.",
+    "memory-added": "Memory added.",
+    "undone": "The last change was undone.",
+    "revoked": "Token revoked.",
+}
+
+
+def user_of(request: HttpRequest) -> User:
+    """Returns the user of a view that requires a login."""
+    return cast(User, request.user)
+
+
+def can_write(user: User, project: Project) -> bool:
+    return includes(role_in(user, project), Role.EDITOR)
+
+
+def is_owner(user: User, project: Project) -> bool:
+    return includes(role_in(user, project), Role.OWNER)
+
+
+def frame(request: HttpRequest, project: Project | None) -> dict[str, Any]:
+    """Returns what a page of `project`, or of none, has beside its content."""
+    user = user_of(request)
+    return {
+        "project": project,
+        "can_write": project is not None and can_write(user, project),
+        "is_owner": project is not None and is_owner(user, project),
+        "done": DONE.get(request.GET.get("done", ""), ""),
+        **sidebar(user, project),
+    }
+
+
+def sidebar(user: User, current: Project | None) -> dict[str, Any]:
+    """Returns the projects with their latest sessions, the current project first."""
+    listed = list(access.projects(user).order_by("-created_at"))
+    by_project: dict[UUID, list[ChatSession]] = {}
+    for session in _latest_sessions(listed, current):
+        by_project.setdefault(session.project_id, []).append(session)
+    for row in listed:
+        row.latest = by_project.get(row.pk, [])  # type: ignore[attr-defined]  # for the template
+    listed.sort(key=lambda row: current is None or row.pk != current.pk)
+    return {"projects": listed, "waiting": waiting.counts([user.pk])[user.pk]}
+
+
+def _latest_sessions(projects: Iterable[Project], current: Project | None) -> QuerySet[ChatSession]:
+    newest = Window(RowNumber(), partition_by="project", order_by="-updated_at")
+    unfinished = Run.unfinished.filter(session=OuterRef("pk"))
+    shown = Q(place__lte=MAX_SESSIONS_OF_OTHERS) | Q(project=current, place__lte=MAX_SESSIONS)
+    rows = ChatSession.objects.filter(project__in=projects).annotate(place=newest)
+    return rows.filter(shown).annotate(is_active=Exists(unfinished)).order_by("-updated_at")

@@ -1,0 +1,160 @@
+"""The page of a project: its name and description, its members, its deletion and its export."""
+
+from __future__ import annotations
+
+import logging
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.forms import Form
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from agent.accounts.members import add_member
+from agent.board import projects
+from agent.edits.manual_changes import remove_member
+from agent.exceptions import Refused
+from agent.models import Membership, Message, Project
+from agent.models.projects import Role
+from agent.support.counts import count
+from chat import access, panels
+from chat.forms import DeleteProjectForm, MemberForm, ProjectEditForm, RoleForm
+from chat.page_context import frame, user_of
+
+logger = logging.getLogger(__name__)
+
+# Sessions and members that the page lists.
+MAX_SESSIONS, MAX_MEMBERS = 100, 200
+
+
+def to(page: str, key: UUID, done: str) -> HttpResponse:
+    """Leads to a page that then tells what was done: a name of `page_context.DONE`."""
+    return redirect(f"{reverse(page, args=[key])}?done={done}")
+
+
+@login_required
+@require_GET
+@never_cache
+def project_page(request: HttpRequest, project_id: UUID) -> HttpResponse:
+    return show(request, access.get_project(user_of(request), project_id))
+
+
+def show(request: HttpRequest, project: Project, status: int = 200, **forms: Form) -> HttpResponse:
+    """Shows the project; `forms` are those that were sent and refused, with what was typed."""
+    shared = frame(request, project)
+    context = {
+        **shared,
+        "sessions": project.sessions.all()[:MAX_SESSIONS],
+        "switched_off": project.switched_off_tools.count(),
+        "panels": panels.load(project),
+        "members": project.memberships.select_related("user").order_by("created_at")[:MAX_MEMBERS],
+        "roles": _roles(),
+        "edit": ProjectEditForm.of(project, auto_id="edit-%s"),
+        "add": MemberForm(auto_id="add-%s"),
+        **forms,
+    }
+    return render(request, "chat/project.html", context, status=status)
+
+
+def _roles() -> list[tuple[str, str]]:
+    return [(role.value, str(role.label)) for role in (Role.VIEWER, Role.EDITOR, Role.OWNER)]
+
+
+@login_required
+@require_POST
+def edit_project(request: HttpRequest, project_id: UUID) -> HttpResponse:
+    """Changes the name and the description, unless somebody else changed them meanwhile."""
+    project = access.get_project(user_of(request), project_id, Role.OWNER)
+    with transaction.atomic():
+        now = Project.objects.select_for_update().get(pk=project.pk)
+        form = ProjectEditForm(request.POST, project=now, auto_id="edit-%s")
+        if not form.is_valid():
+            return show(request, project, 400, edit=form)
+        projects.update_project(
+            project_id=now.pk,
+            title=form.cleaned_data["name"],
+            description=form.cleaned_data["description"],
+        )
+    return to("project", project_id, "saved")
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+@never_cache
+def delete_project(request: HttpRequest, project_id: UUID) -> HttpResponse:
+    """Tells what would be deleted; deletes it when the name of the project was typed."""
+    project = access.get_project(user_of(request), project_id, Role.OWNER)
+    form = DeleteProjectForm(request.POST or None, project=project)
+    if request.method == "POST" and form.is_valid():
+        project.delete()
+        logger.info("%s deleted the project %s", request.user, project_id)
+        return redirect(reverse("home"))
+    context = {**frame(request, project), "form": form, "counts": _counts(project)}
+    return render(request, "chat/delete_project.html", context, status=400 if form.errors else 200)
+
+
+def _counts(project: Project) -> list[str]:
+    """Returns what a project contains, such as "3 sessions"."""
+    return [
+        count(project.sessions.count(), "session"),
+        count(Message.objects.filter(session__project=project).count(), "message"),
+        count(project.tasks.filter(deleted_at=None).count(), "task"),
+        count(project.memories.filter(deleted_at=None).count(), "memory", "memories"),
+        count(project.memberships.count(), "member"),
+    ]
+
+
+# -- members ---------------------------------------------------------------------------------------
+
+
+@login_required
+@require_POST
+def add(request: HttpRequest, project_id: UUID) -> HttpResponse:
+    project = access.get_project(user_of(request), project_id, Role.OWNER)
+    form = MemberForm(request.POST, auto_id="add-%s")
+    if form.is_valid():
+        try:
+            add_member(project, form.cleaned_data["user"], Role(form.cleaned_data["role"]))
+        except Refused as refused:
+            form.add_error("user", str(refused))
+        else:
+            return to("project", project_id, "added")
+    return show(request, project, 400, add=form)
+
+
+@login_required
+@require_POST
+def change_role(request: HttpRequest, project_id: UUID, username: str) -> HttpResponse:
+    project = access.get_project(user_of(request), project_id, Role.OWNER)
+    form = RoleForm(request.POST)
+    if not form.is_valid():
+        return show(request, project, 400)
+    with transaction.atomic():
+        member = _member(project, username)
+        member.role = form.cleaned_data["role"]
+        member.save(update_fields=["role"])
+    return to("project", project_id, "role")
+
+
+@login_required
+@require_POST
+def remove(request: HttpRequest, project_id: UUID, username: str) -> HttpResponse:
+    """Removes a member: the owner any of them, a member themselves."""
+    user = user_of(request)
+    leaves = username == user.get_username()
+    project = access.get_project(user, project_id, Role.VIEWER if leaves else Role.OWNER)
+    with transaction.atomic():
+        remove_member(_member(project, username))
+    return redirect("home") if leaves else to("project", project_id, "removed")
+
+
+def _member(project: Project, username: str) -> Membership:
+    rows = project.memberships.select_for_update(of=("self",)).select_related("user")
+    member = rows.filter(user__username=username).first()
+    if member is None:
+        raise Http404("Member not found.")
+    return member

@@ -1,0 +1,60 @@
+"""The page of a project, in Chromium: each of its controls does what the API's operation does."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.support.browser import Visit
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def page(visit: Visit) -> Page:
+    visit.page.goto(f"{visit.url}/projects/{visit.server.project}/")
+    return visit.page
+
+
+def told(page: Page, text: str) -> None:
+    page.get_by_role("status").filter(has_text=text).wait_for()
+
+
+def test_the_owner_edits_the_project_in_place(visit: Visit, page: Page) -> None:
+    page.get_by_text("Edit name and description").click()
+    page.locator("main").get_by_label("Name", exact=True).fill("Clinic")
+    description = page.get_by_role("textbox", name="Description").and_(page.locator("main *"))
+    description.fill("Doctors publish slots.")
+    page.get_by_role("button", name="Save project").click()
+    told(page, "Saved.")
+    assert page.locator("h1").inner_text() == "Clinic"
+    assert page.locator(".brief").inner_text() == "Doctors publish slots."
+
+
+def test_the_owner_manages_the_members(visit: Visit, page: Page) -> None:
+    page.get_by_text("Add a member").click()
+    page.get_by_label("Username").fill("nobody")
+    page.get_by_role("button", name="Add member").click()
+    page.get_by_text("User not found.").wait_for()
+    visit.troubles.clear()  # Chromium tells of the refusal's status
+    field = page.get_by_label("Username")
+    assert field.get_attribute("aria-invalid") == "true"
+    field.fill("bob")
+    page.get_by_role("button", name="Add member").click()
+    told(page, "Member added.")
+    page.get_by_label("Role of bob", exact=True).select_option("editor")
+    page.get_by_role("button", name="Change role of bob").click()
+    told(page, "Role changed.")
+    assert page.get_by_label("Role of bob", exact=True).input_value() == "editor"
+    page.get_by_role("button", name="Remove bob").click()
+    told(page, "Member removed.")
+    assert page.get_by_label("Role of bob", exact=True).count() == 0
+
+
+def test_the_owner_deletes_the_project_by_its_name(visit: Visit, page: Page) -> None:
+    page.get_by_role("link", name="Delete project…").click()
+    assert "2 sessions" in page.locator("main").inner_text()
+    page.get_by_label("Name of the project").fill("Clinic booking")
+    page.get_by_role("button", name="Delete this project").click()
+    page.get_by_role("heading", name="What are you building?").wait_for()
+    assert visit.server.rows("SELECT * FROM agent_project") == []
