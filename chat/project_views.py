@@ -6,6 +6,7 @@ import logging
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,7 +18,6 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from agent.accounts.members import add_member
 from agent.board import projects
 from agent.edits.manual_changes import remove_member
-from agent.exceptions import Refused
 from agent.models import Membership, Message, Project
 from agent.models.projects import Role
 from agent.support.counts import count
@@ -119,8 +119,8 @@ def add(request: HttpRequest, project_id: UUID) -> HttpResponse:
     if form.is_valid():
         try:
             add_member(project, form.cleaned_data["user"], Role(form.cleaned_data["role"]))
-        except Refused as refused:
-            form.add_error("user", str(refused))
+        except ValidationError as error:
+            form.add_error("user", error)
         else:
             return to("project", project_id, "added")
     return show(request, project, 400, add=form)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from uuid import UUID
 
+from django.core.exceptions import ValidationError as InvalidMember
 from django.db import transaction
 from django.http import Http404
 from rest_framework import serializers
@@ -14,7 +15,6 @@ from rest_framework.response import Response
 
 from agent.accounts.members import add_member
 from agent.edits.manual_changes import remove_member
-from agent.exceptions import Refused
 from agent.models import Membership, Project
 from agent.models.projects import Role
 from agent.tools import registry, switches
@@ -125,8 +125,8 @@ class ProjectMembers(ApiView):
         fields = self.read(MemberInput)
         try:
             member = add_member(project, fields["user"], Role(fields["role"]))
-        except Refused as refused:
-            raise ValidationError({"user": [str(refused)]}) from None
+        except InvalidMember as error:
+            raise ValidationError({"user": error.messages}) from None
         return tagged(self.show(MemberSerializer, member), 201)
 
 
