@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.db import transaction
 
+from agent.accounts.access import includes, role_in
 from agent.board import projects, tasks
 from agent.change import Change
 from agent.edits import manual_changes
@@ -18,9 +20,7 @@ from agent.exceptions import Refused, ToolFailed
 from agent.memory import memories
 from agent.models import ChatSession, Event, Memory, MemoryRevision, Project, Task
 from agent.models.base import literals
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
+from agent.models.projects import Role
 
 
 async def undo(session: UUID, user: User, seqs: Sequence[int]) -> None:
@@ -76,10 +76,10 @@ def undo_change(
     """Undoes `change` and returns the new change.
 
     Raises Refused: `not_found` if the object is not in the project, `stale_change` if a field that
-    the change wrote was changed afterwards.
+    the change wrote was changed afterwards; `forbidden` if only the owner may.
     """
     if change.object in _UPDATES:
-        return _undo_update(project_id, change)
+        return _undo_update(project_id, change, by_id)
     operations = _TASK if change.object == "task" else _MEMORY
     row = operations.model.all_objects.filter(pk=change.id, project_id=project_id).first()
     if row is None:
@@ -148,8 +148,8 @@ def _values_before(title: str, now: Mapping[str, Any], change: Change) -> dict[s
     return {name: before[name] for name in changed}
 
 
-def _undo_update(project_id: UUID, change: Change) -> Change:
-    """Undoes a change of the project or of the title of one of its sessions."""
+def _undo_update(project_id: UUID, change: Change, by_id: int | None) -> Change:
+    """Undoes a change of the project, which only its owner may, or of the title of a session."""
     row: Any
     if change.object == "project":
         row = Project.objects.filter(pk=project_id, id=change.id).first()
@@ -157,12 +157,21 @@ def _undo_update(project_id: UUID, change: Change) -> Change:
         row = ChatSession.objects.filter(pk=change.id, project=project_id).first()
     if row is None:
         raise Refused("not_found", f"This {change.object} no longer exists.")
+    if isinstance(row, Project) and not _is_owner(row, by_id):
+        raise Refused(
+            "forbidden", "Only the owner of the project may change its name and description."
+        )
     json, update = _UPDATES[change.object]
     now = json(row)
     inverse = update(row.pk, _values_before(now["title"], now, change))
     if inverse is None:
         raise _stale(now["title"], "There is nothing left to undo.")
     return inverse
+
+
+def _is_owner(project: Project, user_id: int | None) -> bool:
+    user = User.objects.filter(pk=user_id or 0).first()
+    return user is not None and includes(role_in(user, project), Role.OWNER)
 
 
 def _equal(left: Any, right: Any) -> bool:

@@ -43,14 +43,14 @@ def test_the_brief_is_read_changed_in_places_and_undone(
         "We book slots.\n\nIn German.",
     )
     assert [change.object for change in call.changes] == ["project"] * 2
-    undo_changes(project.pk, call.changes)
+    undo_changes(project.pk, call.changes, by_id=call.user_id)
     project.refresh_from_db()
     assert (project.name, project.description) == (
         "Clinic booking",
         "We book slots.\n\nIn English.",
     )
     with pytest.raises(Refused, match="has changed since"):
-        undo_changes(project.pk, call.changes)
+        undo_changes(project.pk, call.changes, by_id=call.user_id)
 
 
 def test_only_the_owner_changes_the_project(
@@ -65,6 +65,18 @@ def test_only_the_owner_changes_the_project(
     with pytest.raises(ToolFailed, match="signed in"):
         use("create_project", name="Nobody's")
     assert not call.changes
+
+
+def test_only_the_owner_undoes_a_change_of_the_project(
+    project: Project, use: Use, call: ToolCall
+) -> None:
+    editor = User.objects.create_user("eve")
+    Membership.objects.create(project=project, user=editor, role="editor")
+    use("update_project", description="New")
+    for user_id in (editor.pk, None):
+        with pytest.raises(Refused, match="Only the owner"):
+            undo_changes(project.pk, call.changes, by_id=user_id)
+    assert Project.objects.get().description == "New"
 
 
 def test_a_session_is_renamed_and_the_title_comes_back(
