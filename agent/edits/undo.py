@@ -13,6 +13,7 @@ from django.db import transaction
 
 from agent.accounts.access import includes, role_in
 from agent.board import projects, tasks
+from agent.board.locking import lock_board
 from agent.change import Change
 from agent.edits import manual_changes
 from agent.event_log import events
@@ -78,10 +79,12 @@ def undo_change(
     Raises Refused: `not_found` if the object is not in the project, `stale_change` if a field that
     the change wrote was changed afterwards; `forbidden` if only the owner may.
     """
+    lock_board(project_id)  # nobody changes what is compared with the change before it is undone
     if change.object in _UPDATES:
         return _undo_update(project_id, change, by_id)
     operations = _TASK if change.object == "task" else _MEMORY
-    row = operations.model.all_objects.filter(pk=change.id, project_id=project_id).first()
+    rows = operations.model.all_objects.select_for_update()
+    row = rows.filter(pk=change.id, project_id=project_id).first()
     if row is None:
         raise Refused("not_found", f"This {change.object} no longer exists.")
     try:

@@ -29,5 +29,6 @@ def test_changes_of_two_processes_neither_deadlock_nor_overlook_each_other(tmp_p
     told = json.loads(done.stdout)
     assert told["create and change"] == ""
     assert "form a circle" in told["a circle"]
+    assert "has changed since" in told["undo"]
     assert told["texts"][:2] == [["Start.", "First.", "Second."]] * 2
     assert told["texts"][2] == ["First.", "Second."]

@@ -19,7 +19,8 @@ from django.core.management import call_command  # noqa: E402
 from django.db import OperationalError, connection, transaction  # noqa: E402
 
 from agent.board import tasks as board  # noqa: E402
-from agent.exceptions import ToolFailed  # noqa: E402
+from agent.edits.undo import undo_changes  # noqa: E402
+from agent.exceptions import Refused, ToolFailed  # noqa: E402
 from agent.models import ChatSession, Project, Task  # noqa: E402
 from tests.support.tool_calls import call_of, user_of  # noqa: E402
 
@@ -40,7 +41,7 @@ def together(first: Callable[[], Any], then: Callable[[], Any], second: Callable
         try:
             with transaction.atomic():
                 second()
-        except (ToolFailed, OperationalError) as error:
+        except (ToolFailed, Refused, OperationalError) as error:
             errors.append(str(error))
         finally:
             connection.close()
@@ -82,6 +83,13 @@ def main() -> None:
         lambda: board.update_task(task=one, depends_on=[two]),
         lambda: None,
         lambda: board.update_task(task=three, depends_on=[one]),
+    )
+    _, renamed = board.update_task(task=two, title="Two")
+    assert renamed is not None
+    told["undo"] = together(
+        lambda: board.update_task(task=two, title="Second"),
+        lambda: None,
+        lambda: undo_changes(project.pk, [renamed]),
     )
 
     def edit(tool: str, text: str, **of: Any) -> None:
