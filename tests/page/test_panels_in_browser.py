@@ -173,7 +173,11 @@ def test_what_one_is_writing_stays_while_anothers_change_comes_in(
     assert title.input_value() == "Mine"
     other.context.close()
     title.press("Enter")
-    visit.wait(lambda: "Mine" in titles(page))
+    detail.get_by_text("Changed to “Theirs” by someone else.").wait_for()
+    assert "Theirs" in titles(page)
+    title.fill("Mine, as both say")
+    title.press("Enter")
+    visit.wait(lambda: "Mine, as both say" in titles(page))
 
 
 def change_behind(visit: Visit, **fields: str) -> Locator:

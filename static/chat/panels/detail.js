@@ -43,6 +43,8 @@ const root = byId("panels");
 let current = null;
 // Fields are saved one after the other: each needs the version that the last one left.
 let saving = Promise.resolve();
+/** What a person wrote and did not save, by object and field. @type {Map<string, {value: string, was: string}>} */
+const unsaved = new Map();
 
 /** @type {(detail: Detail, action?: string) => string} */
 const pathOf = (detail, action) =>
@@ -90,6 +92,7 @@ function open(row, button) {
   form?.addEventListener("submit", (event) => event.preventDefault());
   findSlot(box, "criteria")?.addEventListener("change", (event) => tick(detail, event));
   findSlot(box, "more")?.addEventListener("toggle", () => loadMore(detail));
+  for (const field of fieldsOf(detail)) restoreUnsaved(detail, field);
   fill(detail, (object === "task" ? board.tasks : board.memories).get(detail.id));
   detail.loaded = load(detail);
 }
@@ -97,7 +100,10 @@ function open(row, button) {
 function close() {
   if (!current) return;
   slot(current.row, "opener").setAttribute("aria-expanded", "false");
-  for (const field of fieldsOf(current)) save(current, field);
+  for (const field of fieldsOf(current)) {
+    keepUnsaved(current, field);
+    save(current, field);
+  }
   current.box.remove();
   current = null;
 }
@@ -127,16 +133,47 @@ const fieldsOf = ({ box }) => findAll(box, "[name]");
 /** @param {Field} field */
 const isEdited = ({ value, dataset }) => dataset.was !== undefined && value !== dataset.was;
 
+/** @type {(detail: Detail, field: Field) => string} */
+const fieldKey = ({ id }, { name }) => `${id} ${name}`;
+
+/** Keeps what is written in a field that is closed: it may be refused, or not be saved at all. @type {(detail: Detail, field: Field) => void} */
+function keepUnsaved(detail, field) {
+  const { value, dataset: { was = "" } } = field;
+  if (isEdited(field)) unsaved.set(fieldKey(detail, field), { value, was });
+}
+
+/** @type {(detail: Detail, field: Field) => void} */
+function restoreUnsaved(detail, field) {
+  const kept = unsaved.get(fieldKey(detail, field));
+  unsaved.delete(fieldKey(detail, field));
+  if (!kept) return;
+  field.value = kept.value;
+  field.dataset.was = kept.was;
+}
+
 /** Shows the values, but never over what a person is writing. @type {(detail: Detail, object: any) => void} */
 function fill(detail, object) {
   if (!object) return;
-  for (const field of fieldsOf(detail)) {
-    const isKept = isEdited(field);
-    field.dataset.was = asText(field.name, object[field.name]);
-    if (!isKept) field.value = field.dataset.was ?? "";
-  }
+  for (const field of fieldsOf(detail)) fillField(field, asText(field.name, object[field.name]));
   setText(detail.box, "detail-text", object.description ?? object.content ?? "");
   if (detail.object === "task") fillCriteria(detail, object.criteria ?? []);
+}
+
+/**
+ * `dataset.was` is the text that a person began to write with. It stays while they write, or what somebody
+ * else saves meanwhile would be overwritten; `dataset.theirs` is that text until the person is told of it.
+ * @type {(field: Field, now: string) => void}
+ */
+function fillField(field, now) {
+  const { dataset } = field;
+  if (isEdited(field) && field.value !== now) {
+    if (now === dataset.was) delete dataset.theirs;
+    else dataset.theirs = now;
+    return;
+  }
+  delete dataset.theirs;
+  dataset.was = now;
+  if (field.value !== now) field.value = now; // setting it would move the cursor
 }
 
 /** @type {(detail: Detail, criteria: Criterion[]) => void} */
@@ -176,29 +213,32 @@ function save(detail, field) {
 
 /** @type {(detail: Detail, field: Field, isRetry?: boolean) => Promise<void>} */
 async function saveField(detail, field, isRetry = false) {
-  if (!isEdited(field)) return;
-  const { name, value, dataset } = field;
-  const shown = dataset.was;
   await detail.loaded; // without its version the change of somebody else would be overwritten
-  if (dataset.was !== shown) return showConflict(detail, field);
+  const { name, value, dataset } = field;
+  if (!isEdited(field) || value === dataset.refused) return;
+  if (dataset.theirs !== undefined) await load(detail); // it may have been taken back
+  if (dataset.theirs !== undefined) return showConflict(detail, field);
   const options = { body: { [name]: asValue(name, value) }, match: detail.version };
   const response = await request("PATCH", savingPath(detail), options);
   if (response?.status === 412 && !isRetry) {
-    await load(detail);
-    // Somebody changed another field: this is no conflict.
-    if (dataset.was === shown) await saveField(detail, field, true);
-    else showConflict(detail, field);
+    await load(detail); // if somebody changed another field, this is no conflict
+    await saveField(detail, field, true);
   } else if (response?.ok) {
     detail.version = response.version;
     dataset.was = value;
+    delete dataset.refused;
+    unsaved.delete(fieldKey(detail, field));
     showNote(detail, "Saved.");
   } else {
     showNote(detail, errorText(response, UNSAVED));
   }
 }
 
-/** @type {(detail: Detail, field: Field) => void} */
-function showConflict(detail, { dataset }) {
+/** What is written after this is saved: the person knows what it replaces. @type {(detail: Detail, field: Field) => void} */
+function showConflict(detail, { value, dataset }) {
+  dataset.was = dataset.theirs;
+  dataset.refused = value;
+  delete dataset.theirs;
   showNote(detail, `Changed to “${dataset.was}” by someone else. Your text is kept; edit it to save.`);
 }
 
