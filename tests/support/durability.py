@@ -29,6 +29,8 @@ from tests.support.server import ROOT, ServerProcess, is_last
 
 # Seconds that anything may take on a busy machine before the harness gives up.
 PATIENCE = 60.0
+# The frames without a number that come while all goes well.
+ASIDES = ("hello", "heartbeat", "board", "interrupted", "draft", "waiting")
 LEFT_OUT = (ConnectionClosed, InvalidHandshake, InvalidMessage, OSError, TimeoutError, EOFError)
 
 
@@ -135,7 +137,7 @@ class Follower:
     async def _take(self, socket: ClientConnection, text: str) -> None:
         frame = json.loads(text)
         if "seq" not in frame:
-            assert frame["type"] in ("hello", "heartbeat", "board", "interrupted", "draft"), frame
+            assert frame["type"] in ASIDES, frame
             return
         if frame["seq"] != self.cursor + 1:
             self.jumps.append((self.cursor, frame["seq"]))
