@@ -112,7 +112,8 @@ class Planner:
         if self.declined or checked.errors:
             return Replanned(None, self.declined or "No valid plan was found with it.")
         remaining = _work(checked.plan, done)
-        is_less = not any(tool for tool, _ in remaining) and not self.steered
+        works = any(step.type in WORK and step.id not in done for step in checked.plan.steps)
+        is_less = not works and not self.steered
         return Replanned(None if is_less or remaining == _work(last, done) else checked.plan)
 
     async def _ask(self, revise: Revise | None) -> dict[str, Any]:
