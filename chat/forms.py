@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
 
 from agent.board.projects import MAX_DESCRIPTION, MAX_NAME
-from agent.models import Project
+from agent.board.tasks import find_task
+from agent.exceptions import ToolFailed
+from agent.models import ApprovalMode, ChatSession, Project, Task
 from agent.models.projects import Role
 from chat.text_limit import TextLimit
 
@@ -99,3 +102,46 @@ class MemberForm(RoleForm):
         widget=text_input(autocapitalize="none"),
     )
     field_order = ["user", "role"]
+
+
+class RenameForm(forms.Form):
+    title = forms.CharField(validators=[TextLimit(MAX_NAME)], widget=text_input())
+
+
+class SessionForm(forms.Form):
+    """What holds for all messages of a session."""
+
+    ask_first = forms.BooleanField(required=False, label="Ask before changing anything")
+    task = forms.CharField(
+        required=False,
+        label="About the task",
+        help_text="Its number, such as #12. “It” in a message then means this task.",
+        widget=text_input(),
+    )
+
+    def __init__(self, *args: Any, session: ChatSession, **options: Any):
+        super().__init__(*args, **options)
+        self.session = session
+        task = session.task
+        self.initial = {
+            "ask_first": session.approval == ApprovalMode.REQUIRED,
+            "task": f"#{task.number}" if task else "",
+        }
+
+    def clean_task(self) -> Task | None:
+        reference = self.cleaned_data["task"]
+        return _found(self.session.project_id, reference) if reference else None
+
+    def save(self) -> None:
+        is_required = self.cleaned_data["ask_first"]
+        self.session.approval = ApprovalMode.REQUIRED if is_required else ApprovalMode.AUTO
+        self.session.task = self.cleaned_data["task"]
+        self.session.save(update_fields=["approval", "task"])
+
+
+def _found(project_id: UUID, reference: str) -> Task:
+    """Returns the task with this number ("#12" or "12"), title or id."""
+    try:
+        return find_task(project_id, f"#{reference}" if reference.isdecimal() else reference)
+    except ToolFailed as failed:
+        raise ValidationError(str(failed)) from None

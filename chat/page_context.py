@@ -9,7 +9,9 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 
 from agent.accounts.access import includes, role_in
 from agent.models import ChatSession, Project, Run
@@ -39,6 +41,11 @@ DONE = {
 def user_of(request: HttpRequest) -> User:
     """Returns the user of a view that requires a login."""
     return cast(User, request.user)
+
+
+def to(page: str, key: UUID, done: str) -> HttpResponse:
+    """Leads to a page that then tells what was done: a name in `DONE`."""
+    return redirect(f"{reverse(page, args=[key])}?done={done}")
 
 
 def can_write(user: User, project: Project) -> bool:

@@ -23,17 +23,12 @@ from agent.models.projects import Role
 from agent.support.counts import count
 from chat import access, panels
 from chat.forms import DeleteProjectForm, MemberForm, ProjectEditForm, RoleForm
-from chat.page_context import frame, user_of
+from chat.page_context import frame, to, user_of
 
 logger = logging.getLogger(__name__)
 
 # Sessions and members that the page lists.
 MAX_SESSIONS, MAX_MEMBERS = 100, 200
-
-
-def to(page: str, key: UUID, done: str) -> HttpResponse:
-    """Leads to a page that then tells what was done: a name of `page_context.DONE`."""
-    return redirect(f"{reverse(page, args=[key])}?done={done}")
 
 
 @login_required

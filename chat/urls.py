@@ -5,7 +5,7 @@ from django.templatetags.static import static
 from django.urls import URLPattern, path
 from django.views.generic import RedirectView
 
-from chat import model_page, project_views, views
+from chat import model_page, project_views, session_views, views
 from chat.sign_in import SignInView, sign_in_by_link
 
 urlpatterns: list[URLPattern] = [
@@ -36,6 +36,9 @@ urlpatterns: list[URLPattern] = [
     ),
     path("projects/<uuid:project_id>/board/", views.board, name="board"),
     path("sessions/<uuid:session_id>/", views.session_page, name="session"),
+    path("sessions/<uuid:session_id>/settings/", session_views.settings, name="session-settings"),
+    path("sessions/<uuid:session_id>/rename/", session_views.rename, name="rename-session"),
+    path("sessions/<uuid:session_id>/delete/", session_views.delete, name="delete-session"),
     path("sessions/<uuid:session_id>/entries/", views.entries, name="entries"),
     path("sessions/<uuid:session_id>/where/<str:name>/", views.where, name="where"),
     path("sessions/<uuid:session_id>/undo/", views.undo, name="undo"),

@@ -47,7 +47,7 @@ from chat import (
 from chat import run_page as run_data
 from chat.forms import ProjectForm
 from chat.frames import MAX_REASON
-from chat.page_context import user_of
+from chat.page_context import is_owner, user_of
 from chat.slash_commands import COMMANDS
 from chat.static_files import modules
 from chat.transcript import Gap, Transcript
@@ -143,6 +143,7 @@ def session_page(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "transcript": transcript,
         "panels": panels.load(session.project, transcript.fresh),
         "can_write": can_write,
+        "is_owner": is_owner(user, session.project),
         "examples": EXAMPLES,
         "commands": COMMANDS,
         "model": settings.SAMURAI_MODEL,

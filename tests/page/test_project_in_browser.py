@@ -58,3 +58,30 @@ def test_the_owner_deletes_the_project_by_its_name(visit: Visit, page: Page) -> 
     page.get_by_role("button", name="Delete this project").click()
     page.get_by_role("heading", name="What are you building?").wait_for()
     assert visit.server.rows("SELECT * FROM agent_project") == []
+
+
+def test_a_session_is_renamed_and_deleted_from_the_list_and_on_its_page(
+    visit: Visit, page: Page
+) -> None:
+    page.get_by_label("Rename or delete “New session”").first.click()
+    page.get_by_label("Title").first.fill("Planning")
+    page.get_by_role("button", name="Rename session").first.click()
+    told(page, "Session renamed.")
+    other = visit.open()
+    page.locator("main").get_by_role("link", name="Planning").first.click()
+    page.locator('#connection[data-state="live"]').wait_for()
+    other.goto(page.url)
+    other.locator('#connection[data-state="live"]').wait_for()
+    page.get_by_role("button", name="Rename or delete this session").click()
+    page.get_by_role("textbox", name="Title").fill("Booking")
+    page.get_by_role("button", name="Rename session").click()
+    page.locator("#title", has_text="Booking").wait_for()
+    other.bring_to_front()
+    other.locator("#title", has_text="Booking").wait_for()
+    page.bring_to_front()
+    page.get_by_role("button", name="Rename or delete this session").click()
+    page.get_by_role("link", name="Delete session…").click()
+    other.close()
+    page.get_by_role("button", name="Delete this session").click()
+    told(page, "Session deleted.")
+    assert visit.server.rows("SELECT count(*) FROM agent_chatsession") == [(1,)]

@@ -45,8 +45,10 @@ ACTIONS: dict[str, Control | str] = {
     ),
     # -- sessions
     "create_project_session": Control(PROJECT, "New session", _PROJECT),
-    "change_session": NOT_YET,
-    "delete_session": NOT_YET,
+    "change_session": Control(PROJECT, "Rename session", "templates/chat/_rename.html"),
+    "delete_session": Control(
+        SESSION + "delete/", "Delete this session", "templates/chat/delete_session.html"
+    ),
     "send_message": Control(SESSION, "Send", "templates/chat/session.html"),
     "undo_session": Control(SESSION, "Undo", "templates/chat/_change.html"),
     # -- runs
