@@ -16,7 +16,7 @@ from django.http import Http404
 
 from agent.accounts import access as agent_access
 from agent.accounts.access import includes, projects_of, role_in
-from agent.models import ChatSession, Memory, Project, Run, Task
+from agent.models import ApiToken, ChatSession, Memory, Project, Run, Task
 from agent.models.projects import Role
 from agent.runs import waiting
 from agent.tools import registry
@@ -108,6 +108,18 @@ def get_run(user: AnyUser, run_id: UUID, needed: Role = Role.VIEWER) -> Run:
 def runs_waiting_for(user: AnyUser) -> QuerySet[Run]:
     """Returns the runs on which `user` is to act, the longest waiting first: see `agent.runs.waiting`."""
     return waiting.runs_for(user)
+
+
+def tokens(user: AnyUser) -> QuerySet[ApiToken]:
+    """Returns the user's active access tokens, nobody else's."""
+    return ApiToken.objects.filter(user=user.pk, revoked_at=None)
+
+
+def get_token(user: AnyUser, token_id: UUID) -> ApiToken:
+    token = tokens(user).filter(pk=token_id).first()
+    if token is None:
+        raise Http404("Token not found.")
+    return token
 
 
 def get_task(user: AnyUser, task_id: UUID, needed: Role = Role.VIEWER) -> Task:

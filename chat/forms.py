@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from agent.board.projects import MAX_DESCRIPTION, MAX_NAME
 from agent.board.tasks import find_task
 from agent.exceptions import ToolFailed
-from agent.models import ApprovalMode, ChatSession, Project, Task
+from agent.models import ApiToken, ApprovalMode, ChatSession, Project, Task
 from agent.models.projects import Role
 from chat.text_limit import TextLimit
 
@@ -137,6 +137,23 @@ class SessionForm(forms.Form):
         self.session.approval = ApprovalMode.REQUIRED if is_required else ApprovalMode.AUTO
         self.session.task = self.cleaned_data["task"]
         self.session.save(update_fields=["approval", "task"])
+
+
+class TokenForm(forms.Form):
+    name = forms.CharField(
+        required=False,
+        validators=[TextLimit(100)],
+        help_text="What the token is for, such as “Laptop script”.",
+        widget=text_input(),
+    )
+    scope = forms.ChoiceField(
+        choices=[
+            (ApiToken.Scope.READ.value, "Read"),
+            (ApiToken.Scope.WRITE.value, "Read and write"),
+        ],
+        initial=ApiToken.Scope.READ,
+        help_text="With “Read”, the program can change nothing.",
+    )
 
 
 def _found(project_id: UUID, reference: str) -> Task:

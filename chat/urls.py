@@ -5,7 +5,7 @@ from django.templatetags.static import static
 from django.urls import URLPattern, path
 from django.views.generic import RedirectView
 
-from chat import model_page, project_views, session_views, views
+from chat import model_page, project_views, session_views, token_views, views
 from chat.sign_in import SignInView, sign_in_by_link
 
 urlpatterns: list[URLPattern] = [
@@ -46,6 +46,8 @@ urlpatterns: list[URLPattern] = [
     path("sessions/<uuid:session_id>/regenerate/", views.regenerate, name="regenerate"),
     path("runs/<uuid:run_id>/", views.run_page, name="run"),
     path("model/", model_page.model, name="model"),
+    path("tokens/", token_views.tokens, name="tokens"),
+    path("tokens/<uuid:token_id>/revoke/", token_views.revoke_token, name="revoke-token"),
     path("waiting/", views.waiting_page, name="waiting"),
     path("waiting/count/", views.waiting_count, name="waiting-count"),
     path("waiting/<uuid:run_id>/", views.decide, name="decide"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import Http404
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,6 +11,7 @@ from rest_framework.response import Response
 from agent.accounts.tokens import create_token, revoke
 from agent.models import ApiToken
 from agent.tools import registry
+from chat import access
 from chat.api.authentication import may_write, user_of
 from chat.api.idempotency import once
 from chat.api.schema import operation
@@ -52,7 +52,7 @@ class Tokens(ApiView):
     def get(self, request: Request) -> Response:
         """Lists your active tokens."""
         self.query(PageQuery)
-        rows = ApiToken.objects.filter(user=user_of(request), revoked_at=None)
+        rows = access.tokens(user_of(request))
         return self.page(rows, TokenSerializer, "-created_at")
 
     @operation({201: NewTokenSerializer}, body=TokenInput, once=True)
@@ -78,8 +78,4 @@ class TokenDetail(ApiView):
         return Response(status=204)
 
     def _token(self, token_id: UUID) -> ApiToken:
-        mine = ApiToken.objects.filter(user=user_of(self.request), revoked_at=None)
-        token = mine.filter(pk=token_id).first()
-        if token is None:
-            raise Http404("Token not found.")
-        return token
+        return access.get_token(user_of(self.request), token_id)

@@ -85,3 +85,15 @@ def test_a_session_is_renamed_and_deleted_from_the_list_and_on_its_page(
     page.get_by_role("button", name="Delete this session").click()
     told(page, "Session deleted.")
     assert visit.server.rows("SELECT count(*) FROM agent_chatsession") == [(1,)]
+
+
+def test_a_token_is_created_and_revoked(visit: Visit) -> None:
+    page = visit.page
+    page.goto(f"{visit.url}/tokens/")
+    page.locator("main").get_by_label("Name").fill("Nightly")
+    page.get_by_role("button", name="Create token").click()
+    page.get_by_role("heading", name="Your new key").wait_for()
+    assert page.locator("#key").inner_text().startswith("samurai_")
+    page.get_by_role("button", name="Revoke Nightly").click()
+    told(page, "Token revoked.")
+    assert page.get_by_text("Nightly").count() == 0

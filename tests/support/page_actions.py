@@ -69,6 +69,6 @@ ACTIONS: dict[str, Control | str] = {
     "delete_memory": Control(SESSION, "Delete", "templates/chat/_memory_detail.html"),
     "undo_memory": NOT_YET,
     # -- tokens
-    "create_token": NOT_YET,
-    "delete_token": NOT_YET,
+    "create_token": Control("/tokens/", "Create token", "templates/chat/tokens.html"),
+    "delete_token": Control("/tokens/", "Revoke", "templates/chat/tokens.html"),
 }
