@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from uuid import UUID
 
+from asgiref.sync import sync_to_async
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.forms import Form
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -22,6 +24,7 @@ from agent.models import Membership, Message, Project
 from agent.models.projects import Role
 from agent.support.counts import count
 from chat import access, panels
+from chat.export import file_name, parts
 from chat.forms import DeleteProjectForm, MemberForm, ProjectEditForm, RoleForm
 from chat.page_context import frame, to, user_of
 
@@ -101,6 +104,20 @@ def _counts(project: Project) -> list[str]:
         count(project.memories.filter(deleted_at=None).count(), "memory", "memories"),
         count(project.memberships.count(), "member"),
     ]
+
+
+@require_GET
+async def export(request: HttpRequest, project_id: UUID) -> HttpResponseBase:
+    """Sends the project as a JSON file."""
+    user = await request.auser()
+    if not user.is_authenticated:
+        return redirect_to_login(request.path)
+    project = await sync_to_async(access.get_project)(user, project_id)
+    name = file_name(project)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return StreamingHttpResponse(
+        parts(user, project), content_type="application/json", headers=headers
+    )
 
 
 # -- members ---------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern] = [
     path("projects/<uuid:project_id>/", project_views.project_page, name="project"),
     path("projects/<uuid:project_id>/edit/", project_views.edit_project, name="edit-project"),
     path("projects/<uuid:project_id>/delete/", project_views.delete_project, name="delete-project"),
+    path("projects/<uuid:project_id>/export/", project_views.export, name="export"),
     path("projects/<uuid:project_id>/members/", project_views.add, name="add-member"),
     path(
         "projects/<uuid:project_id>/members/<str:username>/role/",
