@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -21,6 +21,7 @@ from agent.llm.base import (
     ReadRequest,
     Revise,
     StartOver,
+    TaskBrief,
     ToolSpec,
     Usage,
 )
@@ -151,6 +152,7 @@ class OpenAIModel:
         values = {
             "tools": [tool.name for tool in tools],
             "readers": [_as_text(tool) for tool in tools if tool.reads],
+            "task_fields": [field.name for field in fields(TaskBrief) if field.name != "id"],
         }
         prompt, shown = Prompt("analyze", context, values), schemas.analysis_shown(tools)
         question = Question("analysis", schema, prompt, strict, shown)
