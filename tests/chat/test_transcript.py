@@ -92,6 +92,24 @@ def test_a_phase_without_a_told_duration_took_from_its_start_to_its_end() -> Non
     assert planning.duration_ms == story.PACE
 
 
+def test_sub_steps_are_below_their_step_in_their_order_and_an_unknown_one_is_a_plain_line() -> None:
+    later = run_of(whole(), LATER)
+    (step,) = later.steps
+    shown = [(part.message, part.details, part.state) for part in step.parts]
+    assert shown == [
+        ("Sooner", "7 <b>", "finished"),
+        ("Editing", "2 of 3 <b>", "running"),
+        ("Calling <b>", "", "running"),
+    ]
+    kinds = [part.kind for part in step.parts]
+    assert [kind.icon for kind in kinds if kind] == ["🔎", "📝"]
+    assert kinds[-1] is None
+    # One whose step is in no plan is a line of the run.
+    assert [one.message for one in later.phases if one.step == story.GONE] == ["Calling <b>"]
+    (reading,) = [one for one in run_of(whole(), CHAIN).phases if one.key == "reading:r2"]
+    assert [(part.details, part.state) for part in reading.parts] == [("9 <b>", "failed")]
+
+
 def test_a_custom_step_has_a_line_and_an_icon_of_its_own() -> None:
     weather = next(one for one in run_of(whole(), FIRST).phases if one.step == "weather")
     assert (weather.message, weather.state, weather.icon) == (
