@@ -17,11 +17,12 @@ from agent.event_log import events, phases
 from agent.event_log.phases import Phase
 from agent.event_log.texts import counted
 from agent.event_log.times import milliseconds, now
+from agent.llm.reading import clean
 from agent.shorten import shorten
 
 PAUSE = 0.1  # seconds between two events
 MAX_SUB_STEPS = 20  # of one call; further ones are not shown
-MAX_MESSAGE, MAX_NAME = 200, 40  # characters
+MAX_MESSAGE, MAX_DETAILS, MAX_NAME = 200, 1_000, 40  # characters
 
 Send = Callable[[events.Event], bool]
 
@@ -93,12 +94,14 @@ class Reports:
     ) -> None:
         if step and phases.kind_of(step) is None:
             raise ValueError(f"unknown progress step {step!r}; register it with progress_step")
+        if not all(isinstance(one, int | None) for one in (done, of)):
+            raise TypeError(f"done and of must be whole numbers, not {done!r} and {of!r}")
         done = 0 if done is None and of is not None else done
-        counts = {"done": done, "of": of, "unit": shorten(unit, MAX_NAME)}
+        counts = {"done": done, "of": of, "unit": _line(unit, MAX_NAME)}
         report = (
-            (step, shorten(part, MAX_NAME) or "1") if step else None,
-            shorten(message, MAX_MESSAGE),
-            details,
+            (step, _line(part, MAX_NAME) or "1") if step else None,
+            _line(message, MAX_MESSAGE),
+            _line(details, MAX_DETAILS),
             {name: value for name, value in counts.items() if value not in (None, "")},
             now(),
         )
@@ -218,6 +221,10 @@ class Reports:
     def as_json(self) -> list[dict[str, Any]]:
         """Returns the sub-steps of a call that is over, for its row."""
         return [one.as_json() for one in self._sub_steps.values()]
+
+
+def _line(text: str, limit: int) -> str:
+    return shorten(clean(text), limit)
 
 
 def _is_running(loop: asyncio.AbstractEventLoop) -> bool:

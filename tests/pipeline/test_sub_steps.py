@@ -186,6 +186,22 @@ async def test_a_step_that_nobody_registered_fails_the_call(
     assert step.status == "failed"
 
 
+async def test_odd_texts_are_told_and_odd_counts_fail_the_call(
+    session: ChatSession, alice: User
+) -> None:
+    async def work(call: ToolCall, given: Text) -> str:
+        call.progress("a\0b\ud800" + "c" * 999, step=FETCHING, unit="\0", part="\ud800")
+        with pytest.raises(TypeError, match="whole numbers"):
+            call.progress(step=FETCHING, done="3")  # type: ignore[arg-type]
+        return "done"
+
+    with having("work", work):
+        step = await carried_out(session, alice, use("s1", "work"))
+    (row,) = step.sub_steps
+    assert row["message"].startswith("ab�cc")
+    assert len(row["message"]) == 200
+
+
 # -- our own ---------------------------------------------------------------------------------------
 
 
