@@ -85,7 +85,7 @@ def test_a_session_at_work_breaks_no_rule(visit: Visit) -> None:
     check(page, "dialog")
     page.get_by_role("button", name="Send after this run").click()
     visit.wait_for("succeeded", "waiting", "queued")
-    page.locator(".approval:visible summary").click()
+    page.locator(".approval:visible").get_by_text("Reject…").click()
     check(page, "approval and queued")
     page.get_by_role("button", name="Stop").click()
     visit.wait_for("succeeded", "cancelled", "succeeded")

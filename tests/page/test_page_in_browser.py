@@ -180,7 +180,7 @@ def test_a_rejected_plan_is_made_anew_with_the_reason(visit: Visit) -> None:
     visit.wait_for("succeeded")
     visit.say("Delete the booking task and delete the invoices task")
     visit.wait_for("succeeded", "waiting")
-    page.locator(".approval:visible summary").click()
+    page.locator(".approval:visible").get_by_text("Reject…").click()
     page.locator(".approval:visible input").fill("Delete the booking task")
     page.get_by_role("button", name="Reject", exact=True).click()
     visit.wait_for("succeeded", "succeeded")
