@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 
 from agent.event_log import events
 from agent.event_log.events import EventType
-from agent.models import Event, Run
+from agent.models import Event, Run, Steering
 from chat import fold
 from chat.transcript import Change, Gap, Transcript
 
@@ -58,11 +58,18 @@ def where(session_id: UUID, kind: str, key: str) -> tuple[int, UUID | None] | No
     else:
         named = Q(pk=key) if kind == "run" else Q(message=key) | Q(answer=key)
         found = Run.objects.filter(named, session=session_id).order_by("number").first()
-        if found is None:
+        holder = found.pk if found else _run_with(session_id, UUID(key))
+        if holder is None:
             return None
-        run = found.pk
+        run = holder
     first = events.filter(run=run).order_by("seq").values_list("seq", flat=True).first()
     return None if first is None else (first, run)
+
+
+def _run_with(session_id: UUID, message: UUID) -> UUID | None:
+    """Returns the run into which the message with this id was sent, if it was sent into one."""
+    rows = Steering.objects.filter(message=message, run__session=session_id).order_by()
+    return rows.values_list("run", flat=True).first()
 
 
 def _from_first_unfinished(session_id: UUID) -> int:

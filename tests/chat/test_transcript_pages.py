@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from agent.event_log import events
-from agent.models import ChatSession, Event, Feedback, Membership, Message, Run
+from agent.models import ChatSession, Event, Feedback, Membership, Message, Run, Steering
 from agent.models.projects import Role
 from chat import fold, transcript_pages
 from chat.transcript import Gap, Transcript
@@ -183,6 +183,9 @@ def test_the_place_of_every_message_run_and_event_is_found(session: ChatSession)
     assert transcript_pages.where(session.pk, "run", str(run.pk)) == found
     assert transcript_pages.where(session.pk, "message", str(run.message_id)) == found
     assert transcript_pages.where(session.pk, "message", str(run.answer_id)) == found
+    sent = Message.objects.create(session=session, role="user", content="And this")
+    Steering.objects.create(message=sent, run=run, status="applied", plan_revision=1)
+    assert transcript_pages.where(session.pk, "message", str(sent.pk)) == found
     assert transcript_pages.where(session.pk, "event", str(9 * EACH + 12)) == found
     assert transcript_pages.where(session.pk, "event", "1000000") is None
     assert transcript_pages.where(session.pk, "run", str(uuid4())) is None
