@@ -218,8 +218,13 @@ class OpenAIModel:
 
 
 def _input_text(value: Any) -> str:
-    """Returns an input of a composition as a prompt has it: a text as it is, other values as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+    """Returns an input of a composition as a prompt has it: a text as it is, other values as JSON, with
+    an item of a list per line.
+    """
+    if isinstance(value, str):
+        return value
+    items = value if isinstance(value, list) else [value]
+    return "\n".join(json.dumps(item, ensure_ascii=False) for item in items)
 
 
 @cache  # every prompt of a plan lists all tools

@@ -5,6 +5,7 @@ Its model gets the inputs and nothing else. Asks no model.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -24,6 +25,7 @@ from agent.tools.registry import Tool
 LEFT_OUT = "left_out"
 TEXT = "text"  # what `returns` says when no argument of a tool is composed
 MAX_TEXT = 20_000  # characters of a composed text
+MAX_VALUE = 200_000  # characters of another value, as JSON
 MAX_INSTRUCTION = 2_000
 MAX_INPUTS = 10
 MAX_COMPOSITIONS = 8  # steps of this type in a plan: each is a call of the model
@@ -131,6 +133,8 @@ def errors(returns: str, value: Any) -> list[str]:
         return ['value: must not contain "$from": nothing is filled in here']
     if returns == TEXT:
         return _text_errors(value)
+    if (length := len(json.dumps(value, ensure_ascii=False))) > MAX_VALUE:
+        return [f"value: {too_long('the JSON', length, MAX_VALUE)}"]
     tool, path = _target(returns)
     return (
         [f"{returns}: there is no such argument"] if tool is None else _misfits(tool, path, value)

@@ -340,10 +340,18 @@ def _edit(user: User, steps: Sequence[Any], approval: Approval) -> list[events.E
     if problems:
         raise Refused("invalid_plan", "; ".join(problems))
     plan = validation.resolved(plan, approval.run.session.project, done)
+    plan = _still_untrusted(plan, store.as_plan(approval.plan))
     approval.plan, plan_events = store.save(approval.run, plan, done)
     reason = f"{user.get_username()} edited the plan."
     effects = [effect.as_json() for effect in _dry_run(approval.run, approval.plan)]
     return [*plan_events, _request(approval, reason, effects)]
+
+
+def _still_untrusted(plan: Plan, former: Plan) -> Plan:
+    """Returns the edited plan, in which arguments that the person left as they were stay untrusted."""
+    kept = {step.id: step.arguments for step in former.steps if step.untrusted}
+    steps = (replace(step, untrusted=kept.get(step.id) == step.arguments) for step in plan.steps)
+    return replace(plan, steps=tuple(steps))
 
 
 def _changes_of_done(plan: Plan, done: Mapping[str, PlanStep]) -> list[str]:

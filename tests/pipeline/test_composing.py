@@ -96,6 +96,27 @@ async def test_a_text_flows_through_several_compositions(
     assert second.inputs == {"summary": "Two tasks are open"}
 
 
+async def test_the_titles_of_all_open_tasks_are_translated(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    made = await make_tasks(project, "Login", "Slots")
+    steps = [
+        use("s1", "search_tasks", limit=100),
+        compose("s2", "edit_tasks.tasks", "s1", tasks=result_of("s1", "tasks")),
+        use("s3", "edit_tasks", "s2", tasks=result_of("s2", "value")),
+    ]
+    value = [
+        {"task": f"#{made[0].number}", "title": "Anmeldung"},
+        {"task": "Slots", "title": "Termine"},
+    ]
+    run = await carried_out(
+        session, alice, ScriptedModel(plans=[plan(*steps)], compositions=[value])
+    )
+    assert run.status == "succeeded"
+    titles = [task.title async for task in Task.objects.order_by("number")]
+    assert titles == ["Anmeldung", "Termine"]
+
+
 @pytest.mark.parametrize(
     ("turn", "error"),
     [

@@ -286,6 +286,29 @@ async def test_a_retry_of_a_run_that_was_not_approved_asks_again(
     assert not await Task.objects.aexists()
 
 
+async def test_arguments_that_a_person_left_as_they_were_stay_untrusted(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    """The person edits another step, and cancels; a retry still asks about the composed name."""
+    await make_tasks(project, "Login")
+    steps = [
+        compose("s1", "delete_task.task", page="Login"),
+        use("s2", "delete_task", "s1", task=result_of("s1", "value")),
+        create("s3", "After it", "s2"),
+    ]
+    model = model_of(*steps, compositions=["Login"])
+    run = await begun(session, alice, model, "Delete Login")
+    shown = [frame for frame in await log_of(session) if frame["type"] == "plan"][-1]["plan"]
+    edited = [{name: one[name] for name in one if name != "status"} for one in shown["steps"]]
+    edited[2]["arguments"] = {"title": "In my words"}
+    await approvals.edit(session.pk, run.pk, 2, alice, edited)
+    rows = PlanStep.objects.filter(plan__run=run, plan__revision=3)
+    assert {row.key: row.untrusted async for row in rows} == {"s1": False, "s2": True, "s3": False}
+    await ending.cancel(session.pk, run.pk, alice)
+    again = await continued(session, await rerun.retry(session.pk, run.pk, alice), model)
+    await asked(session, again)
+
+
 async def test_what_changed_since_the_approval_asks_once_more(
     session: ChatSession, alice: User, project: Project
 ) -> None:

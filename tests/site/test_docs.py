@@ -26,6 +26,7 @@ from agent.event_log.events import CLASSES, ENVELOPE, LAST, Event, EventType
 from agent.event_log.phases import Phase
 from agent.models import Approval, ApprovalMode, Memory, PlanStep, Run, Steering, Task
 from agent.plan import MAX_STEPS, StepType
+from agent.plans import composition
 from agent.runs import approvals, runs, steering
 from chat import consumers, feed, flow_control, frames, panels, snapshot, viewer
 from tests.support.documents import (
@@ -292,6 +293,9 @@ def test_the_limits_are_those_of_the_code() -> None:
         runs.MAX_QUEUE,
         settings_read()["SAMURAI_USER_RUNS_PER_MINUTE"],
         MAX_STEPS,
+        composition.MAX_COMPOSITIONS,
+        composition.MAX_INPUTS,
+        composition.MAX_TEXT,
         consumers.BURST,
         round(consumers.RATE),
         1_048_576,

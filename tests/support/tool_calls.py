@@ -88,6 +88,7 @@ VALID: dict[str, list[dict[str, Any]]] = {
     ],
     "edit_tasks": [
         {"tasks": [{"task": "Login", "description": ""}]},
+        {"tasks": [{"task": "Login", "title": "Sign-in"}]},
         {
             "tasks": [
                 {"task": "Login", "edits": [{"how": "append", "text": "More."}]},

@@ -55,6 +55,17 @@ def test_several_tasks_get_texts_of_their_own_in_one_step(session: ChatSession) 
     assert [change.action for change in call.changes[3:]] == ["updated"] * 2
 
 
+def test_several_tasks_get_titles_of_their_own_also_those_that_others_had(use: Use) -> None:
+    use("create_tasks", tasks=[{"title": name, "description": f"On {name}."} for name in "AB"])
+    items = [
+        {"task": "A", "title": "B"},
+        {"task": "B", "title": "A", "description": "New."},
+    ]
+    assert use("edit_tasks", tasks=items)["titles"] == ["B", "A"]
+    found = [(task.title, task.description) for task in Task.objects.order_by("number")]
+    assert found == [("B", "On A."), ("A", "New.")]
+
+
 def test_an_edit_that_does_not_fit_changes_nothing(use: Use) -> None:
     use("create_task", title="Booking", description="A slot.")
     edits = [{"how": "append", "text": "B."}, {"how": "replace", "find": "a room", "text": "x"}]
