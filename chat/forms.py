@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.http import QueryDict
 
 from agent.board.projects import MAX_DESCRIPTION, MAX_NAME
 from agent.board.tasks import find_task
@@ -25,17 +26,27 @@ def text_input(**attributes: Any) -> forms.TextInput:
     return forms.TextInput(attrs={"dir": "auto", "autocomplete": "off", **attributes})
 
 
+class LongText(forms.CharField):
+    """A text of several lines, which browsers send with line breaks of two characters."""
+
+    def __init__(self, *, rows: int, **options: Any):
+        widget = forms.Textarea(attrs={"rows": rows, "dir": "auto"})
+        super().__init__(widget=widget, **options)
+
+    def to_python(self, value: Any) -> str:
+        return (super().to_python(value) or "").replace("\r\n", "\n")
+
+
 class ProjectForm(forms.Form):
     # No `max_length`: the browser would cut a longer text without a word.
     name = forms.CharField(
         validators=[TextLimit(MAX_NAME)], widget=forms.TextInput(attrs={"dir": "auto"})
     )
-    description = forms.CharField(
+    description = LongText(
+        rows=4,
         required=False,
         validators=[TextLimit(MAX_DESCRIPTION)],
-        label="Description",
         help_text="A few sentences. The agent reads them before every plan.",
-        widget=forms.Textarea(attrs={"rows": 4, "dir": "auto"}),
     )
 
 
@@ -53,7 +64,9 @@ class VersionedForm(forms.Form):
 
     def clean_version(self) -> str:
         if self.cleaned_data["version"] != self.now:
-            self.data = {**self.data, self.add_prefix("version"): self.now}
+            data = cast(QueryDict, self.data).copy()
+            data[self.add_prefix("version")] = self.now
+            self.data = data
             raise ValidationError(CHANGED)
         return self.now
 

@@ -33,6 +33,7 @@ DONE = {
     "task-added": "Task added.",
     "task-deleted": "Task deleted.",
     "memory-added": "Memory added.",
+    "memory-deleted": "Memory deleted.",
     "undone": "The last change was undone.",
     "revoked": "Token revoked.",
 }

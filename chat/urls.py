@@ -5,7 +5,7 @@ from django.templatetags.static import static
 from django.urls import URLPattern, path
 from django.views.generic import RedirectView
 
-from chat import model_page, project_views, session_views, token_views, views
+from chat import board_views, model_page, project_views, session_views, token_views, views
 from chat.sign_in import SignInView, sign_in_by_link
 
 urlpatterns: list[URLPattern] = [
@@ -16,6 +16,8 @@ urlpatterns: list[URLPattern] = [
     path("projects/<uuid:project_id>/", project_views.project_page, name="project"),
     path("projects/<uuid:project_id>/edit/", project_views.edit_project, name="edit-project"),
     path("projects/<uuid:project_id>/delete/", project_views.delete_project, name="delete-project"),
+    path("projects/<uuid:project_id>/tasks/new/", board_views.new_task, name="new-task"),
+    path("projects/<uuid:project_id>/memories/new/", board_views.new_memory, name="new-memory"),
     path("projects/<uuid:project_id>/export/", project_views.export, name="export"),
     path("projects/<uuid:project_id>/members/", project_views.add, name="add-member"),
     path(
@@ -47,6 +49,16 @@ urlpatterns: list[URLPattern] = [
     path("sessions/<uuid:session_id>/regenerate/", views.regenerate, name="regenerate"),
     path("runs/<uuid:run_id>/", views.run_page, name="run"),
     path("model/", model_page.model, name="model"),
+    path("tasks/<uuid:task_id>/", board_views.task_page, name="task"),
+    path("tasks/<uuid:task_id>/delete/", board_views.delete_task, name="delete-task"),
+    path("memories/<uuid:memory_id>/", board_views.memory_page, name="memory"),
+    path("memories/<uuid:memory_id>/delete/", board_views.delete_memory, name="delete-memory"),
+    path("memories/<uuid:memory_id>/undo/", board_views.undo_memory, name="undo-memory"),
+    path(
+        "memories/<uuid:memory_id>/revisions/<int:number>/use/",
+        board_views.use_revision,
+        name="use-revision",
+    ),
     path("tokens/", token_views.tokens, name="tokens"),
     path("tokens/<uuid:token_id>/revoke/", token_views.revoke_token, name="revoke-token"),
     path("waiting/", views.waiting_page, name="waiting"),

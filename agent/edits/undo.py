@@ -111,6 +111,14 @@ def undo_changes(
         ]
 
 
+def undo_latest(memory: Memory, *, by_id: int | None) -> Change:
+    """Undoes the last change of a memory, which may be deleted. Raises Refused."""
+    now = Memory.all_objects.select_for_update().get(pk=memory.pk)
+    change = change_of_revision(now, now.revisions.latest("number").number)
+    assert change is not None, "the latest revision exists"
+    return undo_change(memory.project_id, change, by_id=by_id)
+
+
 @dataclass(frozen=True, slots=True)
 class _Operations:
     """The functions that read and write one kind of object."""

@@ -135,10 +135,7 @@ class MemoryUndo(EditView):
         memory = access.get_memory_or_forgotten(user, memory_id, Role.EDITOR)
 
         def work() -> tuple[None, list[Change]]:
-            now = Memory.all_objects.select_for_update().get(pk=memory.pk)
-            change = undo.change_of_revision(now, now.revisions.latest("number").number)
-            assert change is not None, "the latest revision exists"
-            return None, [undo.undo_change(memory.project_id, change, by_id=user.pk)]
+            return None, [undo.undo_latest(memory, by_id=user.pk)]
 
         self.apply(memory.project_id, work)
         now = Memory.objects.filter(pk=memory.pk).first()

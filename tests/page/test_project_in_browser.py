@@ -97,3 +97,36 @@ def test_a_token_is_created_and_revoked(visit: Visit) -> None:
     page.get_by_role("button", name="Revoke Nightly").click()
     told(page, "Token revoked.")
     assert page.get_by_text("Nightly").count() == 0
+
+
+def test_a_task_and_a_memory_are_written_by_hand(visit: Visit, page: Page) -> None:
+    page.get_by_role("link", name="New task").click()
+    page.get_by_label("Title").fill("Booking")
+    page.get_by_label("Acceptance criteria, one a line").fill("A mail is sent")
+    page.get_by_role("button", name="Add task").click()
+    told(page, "Task added.")
+    page.get_by_role("link", name="Booking", exact=True).click()
+    page.get_by_label("A mail is sent").check()
+    page.get_by_role("button", name="Save task").click()
+    told(page, "Saved.")
+    assert page.get_by_label("A mail is sent").is_checked()
+    page.get_by_text("Delete task…").click()
+    page.get_by_role("button", name="Delete task").click()
+    told(page, "Task deleted.")
+    page.get_by_role("link", name="New memory").click()
+    page.get_by_label("Title").fill("Stack")
+    page.get_by_label("Content").fill("Flask")
+    page.get_by_role("button", name="Add memory").click()
+    told(page, "Memory added.")
+    page.get_by_label("Content").fill("Django")
+    page.get_by_role("button", name="Save memory").click()
+    told(page, "Saved.")
+    page.get_by_role("button", name="Use version 1").click()
+    told(page, "Saved.")
+    assert page.get_by_label("Content").input_value() == "Flask"
+    page.get_by_text("Delete memory…").click()
+    page.get_by_role("button", name="Delete memory").click()
+    told(page, "Memory deleted.")
+    page.get_by_role("button", name="Undo the last change").click()
+    told(page, "The last change was undone.")
+    assert page.get_by_label("Content").input_value() == "Flask"

@@ -25,9 +25,9 @@ PROJECT = "/projects/{project}/"
 _EXCHANGE = "templates/chat/_exchange.html"
 
 _DELETE = "templates/chat/delete_project.html"
+_MEMORY = "templates/chat/memory.html"
 _PROJECT = "templates/chat/project.html"
-
-NOT_YET = "No page has a control for it yet."
+_TASK = "templates/chat/task.html"
 
 ACTIONS: dict[str, Control | str] = {
     "run_ag_ui": "AG-UI is for the pages of other products, which have controls of their own.",
@@ -61,13 +61,13 @@ ACTIONS: dict[str, Control | str] = {
     "steer_run": Control(SESSION, "Send into this run", "templates/chat/session.html"),
     "create_run_feedback": Control(SESSION, "Yes", "templates/chat/_feedback.html"),
     # -- tasks and memories
-    "create_project_task": NOT_YET,
-    "change_task": Control(SESSION, "Title", "templates/chat/_task_detail.html"),
-    "delete_task": Control(SESSION, "Delete", "templates/chat/_task_detail.html"),
-    "create_project_memory": NOT_YET,
-    "change_memory": Control(SESSION, "Content", "templates/chat/_memory_detail.html"),
-    "delete_memory": Control(SESSION, "Delete", "templates/chat/_memory_detail.html"),
-    "undo_memory": NOT_YET,
+    "create_project_task": Control(PROJECT + "tasks/new/", "Add task", _TASK),
+    "change_task": Control("/tasks/{task}/", "Save task", _TASK),
+    "delete_task": Control("/tasks/{task}/", "Delete task", _TASK),
+    "create_project_memory": Control(PROJECT + "memories/new/", "Add memory", _MEMORY),
+    "change_memory": Control("/memories/{memory}/", "Save memory", _MEMORY),
+    "delete_memory": Control("/memories/{memory}/", "Delete memory", _MEMORY),
+    "undo_memory": Control("/memories/{memory}/", "Undo the last change", _MEMORY),
     # -- tokens
     "create_token": Control("/tokens/", "Create token", "templates/chat/tokens.html"),
     "delete_token": Control("/tokens/", "Revoke", "templates/chat/tokens.html"),
