@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page
 
-from tests.page.test_panels_in_browser import opened, titles, with_board
 from tests.support.browser import Visit
+from tests.support.panels import opened, titles, with_board
 
 pytestmark = pytest.mark.browser
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.page.test_accessibility import check
+from tests.support.accessibility import check
 from tests.support.browser import Visit
 from tests.support.example_app import AS_APP, Board, opened_board, planning, step
 from tests.support.model_server import ModelServer

@@ -6,23 +6,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Route
 
 from tests.support.browser import Visit
+from tests.support.panels import opened, titles, with_board
 
 pytestmark = pytest.mark.browser
-
-BOARD = "I need: 1. patient sign-up 2. doctors publish free slots 3. patients book a slot"
-
-
-def titles(page: Page) -> list[str]:
-    found: list[str] = page.locator('.task:visible [data-slot="task-title"]').all_inner_texts()
-    return found
-
-
-def with_board(visit: Visit) -> Page:
-    page = visit.live()
-    visit.say(BOARD)
-    visit.wait_for("succeeded")
-    return page
-
 
 # -- what changed ----------------------------------------------------------------------------------
 
@@ -121,16 +107,6 @@ def test_a_viewer_opens_a_task_and_finds_nothing_to_change(browser: Browser, vis
 
 
 # -- opening ---------------------------------------------------------------------------------------
-
-
-def opened(page: Page, title: str) -> Locator:
-    """Opens the task or memory and returns its detail."""
-    key = page.locator(".task, .memory").filter(has_text=title).get_attribute("data-key")
-    row = page.locator(f'[data-key="{key}"]:is(.task, .memory)')
-    row.locator("[data-open]").click()
-    detail = row.locator(".detail")
-    detail.wait_for()
-    return detail
 
 
 def test_a_task_is_edited_in_its_place_and_everybody_sees_it(
