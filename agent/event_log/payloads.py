@@ -41,7 +41,10 @@ class StepComment(TypedDict):
 
 @_open
 class EffectChange(TypedDict):
-    """`differs`: an earlier approval of the plan did not show the change like this."""
+    """`differs`: an earlier approval of the plan did not show the change like this. `number`: of an
+    existing task. `about`: of an existing memory, its kind and content. `links`: the names of the tasks
+    that an update links to or unlinks, by id.
+    """
 
     object: str
     id: str
@@ -50,6 +53,9 @@ class EffectChange(TypedDict):
     before: dict[str, Any] | None
     after: dict[str, Any] | None
     differs: NotRequired[bool]
+    number: NotRequired[int]
+    about: NotRequired[str]
+    links: NotRequired[dict[str, str]]
 
 
 @_open

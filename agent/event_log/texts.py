@@ -289,7 +289,7 @@ def _effects_of(step: StepEffect) -> list[dict[str, Any]]:
         {
             "step": step["step"],
             "action": change["action"],
-            "text": f"{WOULD[change['action']]} {change['object']} “{change['title']}”",
+            "text": f"{WOULD[change['action']]} {_existing(change)}",
             "fields": _differences(change),
             "mark": DIFFERS if change.get("differs") else "",
         }
@@ -301,18 +301,37 @@ def _effects_of(step: StepEffect) -> list[dict[str, Any]]:
     return [*known, note] if text else known
 
 
+def _existing(change: EffectChange) -> str:
+    """Returns which object it is, also among several with one title: "task #12 “Booking”"."""
+    number = f" #{change['number']}" if "number" in change else ""
+    about = f" ({change['about']})" if change.get("about") else ""
+    return f"{change['object']}{number} “{change['title']}”{about}"
+
+
 def _differences(change: EffectChange) -> list[list[str]]:
     """Returns name, old and new text of each field that a step would change."""
     if change["action"] != "updated":
         return []
     before, after = change["before"] or {}, change["after"] or {}
+    links = change.get("links", {})
     return [
-        # Other objects are given by their ids, and a position by a number: no use to a person.
-        [FIELDS[name], "", "changed"]
-        if name in ("parent", "depends_on", "position")
-        else [FIELDS[name], _field_text(before.get(name)), _field_text(after.get(name))]
+        [FIELDS[name], *_sides(name, before.get(name), after.get(name), links)]
         for name in _changed_fields(before, after)
     ]
+
+
+def _sides(name: str, before: Any, after: Any, links: Mapping[str, str]) -> tuple[str, str]:
+    # A position is a number that is of no use to a person; an older event has no names of tasks.
+    if name == "position" or (name in ("parent", "depends_on") and not links):
+        return "", "changed"
+    if name in ("parent", "depends_on"):
+        return _linked(before, links), _linked(after, links)
+    return _field_text(before), _field_text(after)
+
+
+def _linked(value: Any, links: Mapping[str, str]) -> str:
+    keys = [value] if isinstance(value, str) else value or []
+    return value_text([links.get(key, "another task") for key in keys], {})
 
 
 def _changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

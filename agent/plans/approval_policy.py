@@ -122,8 +122,9 @@ def _deleting(run: Run, effects: Sequence[Effect], said: str, deleted: int) -> s
     if unknown:
         return "It is not yet known what the plan deletes."
     if deletions and not _is_requested(run, said, deletions[0].object, deletions[0].id):
-        title = (deletions[0].before or {}).get("title", "")
-        return f"Deletes “{title}”, which your message does not clearly ask for."
+        row = deletions[0].before or {}
+        name = f"#{row['number']} “{row['title']}”" if "number" in row else f"“{row['title']}”"
+        return f"Deletes {name}, which your message does not clearly ask for."
     return ""
 
 

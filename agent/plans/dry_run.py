@@ -7,8 +7,8 @@ their results, stay unknown.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import transaction
@@ -16,35 +16,51 @@ from django.db import transaction
 from agent.change import Change
 from agent.event_log.payloads import EffectChange, StepEffect
 from agent.exceptions import ToolFailed
-from agent.models import Run
+from agent.models import Run, Task
 from agent.plan import Plan, Step, StepType, fill, in_order, placeholders
+from agent.shorten import shorten
 from agent.support import database
 from agent.tools import registry
 from agent.tools.registry import Tool, ToolCall
 
 logger = logging.getLogger(__name__)
 
+LINKS = ("parent", "depends_on")  # the fields of a task that name other tasks by their ids
+MAX_ABOUT = 100  # characters that tell memories of one title apart
+
 
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What one step would change. `note` says why the changes are incomplete or unknown; `is_tried`:
-    its tool was executed, with the arguments that it has by now.
+    its tool was executed, with the arguments that it has by now. `names`: what people call the tasks
+    that the changes link to, by id; `created`: the ids of all objects that the plan creates.
     """
 
     step: Step
     changes: tuple[Change, ...] = ()
     note: str = ""
     is_tried: bool = False
+    names: Mapping[str, str] = field(default_factory=dict)
+    created: Collection[str] = ()
 
     def as_json(self) -> StepEffect:
         effect: StepEffect = {
             "step": self.step.id,
-            "changes": [difference(change) for change in self.changes],
+            "changes": [self._shown(change) for change in self.changes],
             "note": self.note,
         }
         if self.step.arguments and not self._changes_say_all:
             effect["arguments"] = dict(self.step.arguments)
         return effect
+
+    def _shown(self, change: Change) -> EffectChange:
+        """Returns the change with what tells its objects from others of their titles."""
+        shown = difference(change)
+        if shown["id"] not in self.created:
+            _tell_apart(shown, change)
+        if links := {key: self.names[key] for key in _links(shown) if key in self.names}:
+            shown["links"] = links
+        return shown
 
     @property
     def _changes_say_all(self) -> bool:
@@ -66,8 +82,32 @@ def preview(
     steps = [step for step in in_order(plan.steps) if step.id in left]
     with transaction.atomic():
         effects = tuple(_try(run, step, known) for step in steps if step.type == StepType.TOOL)
+        changes = [change for effect in effects for change in effect.changes]
+        created = {str(change.id) for change in changes if change.action == "created"}
+        names = _names(changes, created)
         transaction.set_rollback(True)
-    return effects
+    return tuple(replace(effect, names=names, created=created) for effect in effects)
+
+
+def _names(changes: Iterable[Change], created: Collection[str]) -> dict[str, str]:
+    """Returns what people call the tasks that updates link to or unlink: "#12 “Booking”", by id.
+
+    A task that the plan creates has its title alone: its number may be another one.
+    """
+    keys = {key for change in changes for key in _links(difference(change))}
+    rows = Task.all_objects.filter(pk__in=keys).values_list("pk", "number", "title") if keys else ()
+    return {
+        str(key): f"“{title}”" if str(key) in created else f"#{number} “{title}”"
+        for key, number, title in rows
+    }
+
+
+def _links(change: EffectChange) -> list[str]:
+    """Returns the ids of the tasks that an update links to or unlinks."""
+    if change["action"] != "updated":
+        return []
+    values = [(change[side] or {}).get(name) for side in ("before", "after") for name in LINKS]
+    return [key for value in values for key in ([value] if isinstance(value, str) else value or ())]
 
 
 def _try(run: Run, step: Step, known: dict[str, Any]) -> Effect:
@@ -114,6 +154,17 @@ def difference(change: Change) -> EffectChange:
         "before": before,
         "after": after,
     }
+
+
+def _tell_apart(shown: EffectChange, change: Change) -> None:
+    """Adds what tells an existing object from others of its title."""
+    row = change.before or change.after or {}
+    if change.object == "task" and isinstance(row.get("number"), int):
+        shown["number"] = row["number"]
+    elif change.object == "memory":
+        content = "" if row["content"] == row["title"] else row["content"]
+        content = shorten(" ".join(content.split()), MAX_ABOUT)
+        shown["about"] = ": ".join(filter(None, (str(row["kind"]), content)))
 
 
 def _copy(value: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -47,7 +47,7 @@ def titles(page: Page) -> list[str]:
 
 def test_what_the_plan_would_change_is_seen_before_it_does(asked: Visit) -> None:
     page = asked.page
-    assert effects(page) == ["Delete task “Booking”", "Delete task “Invoices”"]
+    assert effects(page) == ["Delete task #1 “Booking”", "Delete task #3 “Invoices”"]
     assert "Expires" in page.locator(".terms:visible").inner_text()
     assert len(titles(page)) == 3
 
@@ -69,7 +69,7 @@ def test_a_step_is_dropped_and_the_rest_is_carried_out(asked: Visit) -> None:
     page = edit(asked)
     page.get_by_role("button", name="Remove step 2").click()
     save(page)
-    asked.wait(lambda: effects(page) == ["Delete task “Booking”"])
+    asked.wait(lambda: effects(page) == ["Delete task #1 “Booking”"])
     assert page.locator(".editor").count() == 0
     assert asked.shown() == asked.reloaded()
     page.get_by_role("button", name="Approve").click()
@@ -109,9 +109,9 @@ def test_steps_are_reordered_by_buttons_and_by_dragging(asked: Visit) -> None:
 
 def test_arguments_are_changed_in_a_form_of_the_tool(asked: Visit) -> None:
     page = edit(asked)
-    page.get_by_label("task *").first.select_option("Reminders")
+    page.get_by_label("task *").first.select_option("#2 Reminders")
     save(page)
-    asked.wait(lambda: effects(page)[:1] == ["Delete task “Reminders”"])
+    asked.wait(lambda: effects(page)[:1] == ["Delete task #2 “Reminders”"])
 
 
 def test_which_tasks_a_step_is_about_is_chosen_by_their_titles(visit: Visit) -> None:
@@ -125,7 +125,7 @@ def test_which_tasks_a_step_is_about_is_chosen_by_their_titles(visit: Visit) -> 
     assert reminders.is_checked()
     reminders.uncheck()
     save(page)
-    visit.wait(lambda: effects(page) == ["Delete task “Booking”", "Delete task “Invoices”"])
+    visit.wait(lambda: effects(page) == ["Delete task #1 “Booking”", "Delete task #3 “Invoices”"])
 
 
 def test_a_step_is_added_after_another(asked: Visit) -> None:
@@ -176,7 +176,7 @@ def test_leaving_the_editor_changes_nothing(asked: Visit) -> None:
     page = edit(asked)
     page.get_by_role("button", name="Remove step 2").click()
     page.get_by_role("button", name="Cancel", exact=True).click()
-    assert effects(page) == ["Delete task “Booking”", "Delete task “Invoices”"]
+    assert effects(page) == ["Delete task #1 “Booking”", "Delete task #3 “Invoices”"]
 
 
 class Held:
@@ -231,7 +231,7 @@ def test_who_edits_a_plan_that_somebody_else_edits_keeps_the_edits(asked: Visit)
     told.wait_for()
     assert told.inner_text().startswith("Someone else edited this plan.")
     save(other.page)
-    asked.wait(lambda: effects(page) == ["Delete task “Invoices”"])
+    asked.wait(lambda: effects(page) == ["Delete task #3 “Invoices”"])
 
 
 def test_who_edits_a_plan_that_somebody_decides_on_is_told(asked: Visit) -> None:

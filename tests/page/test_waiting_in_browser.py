@@ -25,7 +25,7 @@ def test_the_count_is_right_in_every_tab_and_a_plan_is_decided_on_the_page(visit
 
     waiting.get_by_role("heading", name="Approve this plan?").wait_for()
     effects = waiting.locator('[data-slot="effect-text"]').all_inner_texts()
-    assert effects == ["Delete task “Booking”", "Delete task “Invoices”"]
+    assert effects == ["Delete task #1 “Booking”", "Delete task #3 “Invoices”"]
     waiting.get_by_label("What should change?").fill("Only the booking")
     waiting.get_by_role("button", name="Approve").click()
     waiting.get_by_text("Nothing waits for you").wait_for()

@@ -102,7 +102,7 @@ async def test_a_name_that_fits_two_waits_however_long_the_message_is(
     words = " ".join(f"word{number}" for number in range(60))
     request = MessageRequest(f"{words}. Delete the reminder task.")
     run = await outcome(session, alice, request, use("s1", "delete_task", task="SMS reminder"))
-    assert "Deletes “SMS reminder”" in await reason_of(run)
+    assert "“SMS reminder”, which" in await reason_of(run)
 
 
 @pytest.mark.parametrize(("message", "title"), NOT_EXACT)
@@ -113,7 +113,7 @@ async def test_a_deletion_that_the_message_does_not_name_exactly_waits(
     run = await outcome(
         session, alice, MessageRequest(message), use("s1", "delete_task", task=title)
     )
-    assert f"Deletes “{title}”" in await reason_of(run)
+    assert f"“{title}”, which" in await reason_of(run)
     assert await Task.objects.filter(title=title).aexists()
 
 
@@ -259,10 +259,15 @@ async def test_what_each_step_would_change_is_shown_and_nothing_is_changed(
     (slots,) = effects["s1"]["changes"]
     assert (slots["action"], slots["title"], slots["before"]) == ("created", "Slots", None)
     assert slots["after"]["title"] == "Slots"
-    same = {"object": "task", "id": str(login.pk), "title": "Login", "action": "updated"}
-    assert effects["s2"]["changes"] == [
-        {**same, "before": {"depends_on": []}, "after": {"depends_on": [slots["id"]]}}
-    ]
+    same = {
+        "object": "task",
+        "id": str(login.pk),
+        "title": "Login",
+        "action": "updated",
+        "number": 1,
+    }
+    linked = {"before": {"depends_on": []}, "after": {"depends_on": [slots["id"]]}}
+    assert effects["s2"]["changes"] == [{**same, **linked, "links": {slots["id"]: "“Slots”"}}]
     assert effects["s3"]["changes"] == [
         {**same, "before": {"status": "pending"}, "after": {"status": "blocked"}}
     ]

@@ -125,7 +125,7 @@ async def test_a_new_plan_that_needs_approval_waits_for_it(
     second = plan(use("s3", "delete_task", task="Old"))
     run = await steered(session, alice, ScriptedModel(plans=[FIRST, second]), Steer("Tidy up"))
     assert run.status == "waiting"
-    assert (await run.approvals.aget()).reason.startswith("Deletes “Old”")
+    assert (await run.approvals.aget()).reason.startswith("Deletes #1 “Old”")
     assert await titles() == ["Old"]
     async with local.executing(ScriptedModel(plans=[RuntimeError("planned again")])):
         await approvals.approve(session.pk, run.pk, 2, alice)

@@ -72,6 +72,7 @@ WHOLE = {
     "approval.effects[].arguments",
     "approval.effects[].changes[].before",
     "approval.effects[].changes[].after",
+    "approval.effects[].changes[].links",
     "approval.estimate",
     "snapshot.tasks[]",
     "snapshot.memories[]",

@@ -84,6 +84,8 @@ OPEN = {
 }
 COPIED = step("s1", "create_project", "Create a project", name="Copy")
 RAISED = step("s1", "update_task", "Raise it", task="Usual 1", priority="high")
+NESTED = step("s2", "update_task", "Put it into another", task="Usual 1", parent="Usual 2")
+FORGOTTEN = step("s3", "delete_memory", "Forget it", memory=NOTE["title"])
 TEXTS = [{"task": f"Usual {number}", "description": "As usual."} for number in (1, 2)]
 EDITED = step("s1", "edit_tasks", "Describe two tasks", tasks=TEXTS)
 PLANS = {
@@ -92,7 +94,7 @@ PLANS = {
     "Make": [MADE, STARTED],
     "Think": [OTHER],
     "Delete": [GONE, LATE, AFTER, FOUND],
-    "Wait": [MADE],
+    "Wait": [MADE, NESTED, FORGOTTEN],
     "Raise": [RAISED],
     "Copy": [COPIED],
 }

@@ -3,6 +3,9 @@
 
 import { findAll, slot } from "../support/dom.js";
 import { isObject, withSpaces } from "../support/labels.js";
+import { shorten } from "../support/shorten.js";
+
+const MAX_CONTENT = 100; // characters of a memory that tell it from others of its title
 
 /**
  * @typedef {object} Schema
@@ -294,10 +297,17 @@ function choice(options, value, isRequired) {
 }
 
 /**
- * The tasks or memories in the panel: id and title.
+ * The tasks or memories in the panel: id, and a text that tells those with one title apart.
  * @type {(kind: "task" | "memory") => [string, string][]}
  */
 const boardObjects = (kind) =>
-  findAll(document, `#panels .${kind}[data-key]`).map((node) => [
-    node.dataset.key ?? "", slot(node, `${kind}-title`).textContent ?? "",
-  ]);
+  findAll(document, `#panels .${kind}[data-key]`).map((node) => [node.dataset.key ?? "", objectText(node, kind)]);
+
+/** @type {(node: HTMLElement, kind: "task" | "memory") => string} */
+function objectText(node, kind) {
+  /** @param {string} name */
+  const text = (name) => slot(node, `${kind}-${name}`).textContent ?? "";
+  if (kind === "task") return `${text("number")} ${text("title")}`.trim();
+  const content = shorten(text("note"), MAX_CONTENT);
+  return `${text("title")} (${text("kind")}${content && `: ${content}`})`;
+}

@@ -58,6 +58,9 @@
  * @property {string} title
  * @property {JsonObject | null} before
  * @property {JsonObject | null} after
+ * @property {number} [number]
+ * @property {string} [about]
+ * @property {Record<string, string>} [links]
  */
 
 /** @typedef {{step: string, changes: PlannedChange[], note: string, arguments?: JsonObject}} StepEffects */

@@ -1,0 +1,111 @@
+"""What an approval shows of the objects that a plan would change: which ones they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import User
+
+from agent.board import tasks
+from agent.event_log import texts
+from agent.memory import memories
+from agent.models import ChatSession, Memory, Project, Run, Task
+from agent.runs.runs import MessageRequest
+from tests.support.scripted_runs import create, log_of, make_tasks, outcome, result_of, use
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ASK_FIRST = MessageRequest("Do it", approval="required")
+set_task = sync_to_async(tasks.update_task)
+
+
+async def shown(session: ChatSession, user: User, *steps: dict[str, Any]) -> list[dict[str, Any]]:
+    run = await outcome(session, user, ASK_FIRST, *steps)
+    assert run.status == Run.Status.WAITING
+    frame = next(e for e in await log_of(session) if e["type"] == "approval")
+    effects: list[dict[str, Any]] = frame["text"]["effects"]
+    return effects
+
+
+async def test_tasks_of_one_title_are_told_apart_by_their_numbers(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    await make_tasks(project, *["Send an invoice"] * 3)
+    steps = [use("s1", "delete_task", task="#1"), use("s2", "delete_task", task="#3")]
+    assert [one["text"] for one in await shown(session, alice, *steps)] == [
+        "Delete task #1 “Send an invoice”",
+        "Delete task #3 “Send an invoice”",
+    ]
+
+
+async def test_the_reason_names_the_task_that_the_message_does_not_ask_for(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    await make_tasks(project, "Send an invoice", "Send an invoice")
+    message = MessageRequest("Delete the invoice task")
+    run = await outcome(session, alice, message, use("s1", "delete_task", task="#2"))
+    reason = (await run.approvals.aget()).reason
+    assert reason == ("Deletes #2 “Send an invoice”, which your message does not clearly ask for.")
+
+
+@sync_to_async
+def remember(project: Project, title: str, *contents: str) -> list[Memory]:
+    """Two memories of one title differ in their kind; so may their contents."""
+    return [
+        memories.remember(project_id=project.pk, title=title, content=content, kind=kind)[0]
+        for content, kind in zip(contents, ("decision", "note"), strict=True)
+    ]
+
+
+async def test_memories_of_one_title_are_told_apart_by_kind_and_content(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    django, old = await remember(project, "Stack", "Django\nand Channels", "Flask " * 60)
+    steps = [
+        use("s1", "delete_memory", memory=str(django.pk)),
+        use("s2", "update_memory", memory=str(old.pk), category="old"),
+    ]
+    first, second = await shown(session, alice, *steps)
+    assert first["text"] == "Delete memory “Stack” (decision: Django and Channels)"
+    assert second["text"].startswith("Change memory “Stack” (note: Flask Flask")
+    assert second["text"].endswith("…)")
+
+
+async def test_other_parents_and_dependencies_are_shown_before_and_after(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    task, old, new, needed = await make_tasks(project, "Booking", "Old", "New", "Login")
+    await set_task(task=task, parent=old, depends_on=[needed])
+    steps = [
+        create("s1", "Reminders"),
+        use(
+            "s2",
+            "update_task",
+            "s1",
+            task="#1",
+            parent="#3",
+            depends_on=["#4", result_of("s1", "task_id")],
+        ),
+        use("s3", "update_task", "s2", task="#1", depends_on=[]),
+    ]
+    _, moved, freed = await shown(session, alice, *steps)
+    assert moved["text"] == "Change task #1 “Booking”"
+    assert moved["fields"] == [
+        ["parent task", "#2 “Old”", "#3 “New”"],
+        ["dependencies", "#4 “Login”", "#4 “Login”; “Reminders”"],
+    ]
+    assert freed["fields"] == [["dependencies", "#4 “Login”; “Reminders”", "–"]]
+    assert await Task.objects.acount() == 4
+    assert new.number == 3
+
+
+def test_an_approval_of_an_older_log_says_that_links_change() -> None:
+    change: Any = {"object": "task", "id": "x", "title": "Booking", "action": "updated"}
+    change |= {"before": {"parent": None}, "after": {"parent": "y"}}
+    (effect,) = texts.effects([{"step": "s1", "changes": [change], "note": ""}])
+    assert (effect["text"], effect["fields"]) == (
+        "Change task “Booking”",
+        [["parent task", "", "changed"]],
+    )
