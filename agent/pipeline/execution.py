@@ -6,10 +6,9 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from functools import cached_property, partial
 from typing import Any
-from uuid import UUID
 
 from django.utils import timezone
 from pydantic import ValidationError
@@ -22,16 +21,15 @@ from agent.event_log.phases import Phase
 from agent.exceptions import Fenced, PlanInvalid, ToolFailed
 from agent.llm.base import StepOutcome
 from agent.models import PlanRevision, PlanStep, Run
+from agent.pipeline.approval_check import ApprovalCheck, Unapproved
 from agent.pipeline.composing import Composer
 from agent.pipeline.sub_steps import Reports
-from agent.plan import WORK, StepType, placeholders
+from agent.plan import WORK, StepType
 from agent.plans import approval_policy, composition, filling, store
-from agent.plans.approved_effects import ApprovedEffects
 from agent.plans.composition import LEFT_OUT
-from agent.plans.dry_run import difference
 from agent.plans.ordering import MAX_PARALLEL_STEPS, needs
 from agent.plans.store import step_event
-from agent.runs import approvals, steering_rows
+from agent.runs import steering_rows
 from agent.runs.approvals import Asking
 from agent.runs.recorder import Recorder
 from agent.support import database, raw_sql
@@ -74,8 +72,7 @@ class Execution:
         self.asking: dict[str, Asking] = {}  # those of them that a person has to decide on
         self.held: set[str] = set()  # steps that wait for a plan with what was sent into the run
         self._given: dict[str, dict[str, Any]] = {}  # by step, its arguments without placeholders
-        self._altered: dict[str, set[UUID]] = {}  # by step, the existing objects that it changes
-        self._approved: ApprovedEffects | None = None
+        self._approval = ApprovalCheck(recorder, revision, self.steps)
         self._off: Collection[str] = ()  # tools that are switched off
         self._begun: set[str] = set()  # started by `begin`
         self._reports: dict[str, Reports] = {}  # of the last call of each step
@@ -102,8 +99,8 @@ class Execution:
         if store.as_plan(self.revision).digest != self.revision.digest:
             raise PlanInvalid(["the plan has changed since its validation"])
         waiting = self._waiting()
-        if self._may_be_approved():
-            self._approved = await database.call(approvals.approved_effects, self.revision)
+        if self._approval.may_exist:
+            await self._approval.load()
             project = self.recorder.run.session.project_id
             self._off = await database.call(switches.switched_off, project)
         if len(waiting) > 1:
@@ -113,11 +110,6 @@ class Execution:
 
     def _waiting(self) -> list[PlanStep]:
         return [step for step in self.work_steps if step.status in PlanStep.UNFINISHED]
-
-    def _may_be_approved(self) -> bool:
-        """A run that was claimed once was never parked; one that is retried has adopted an approval."""
-        run = self.recorder.run
-        return run.attempt > 1 or run.retry_of_id is not None
 
     def _order(self) -> dict[str, list[str]]:
         resolve = partial(object_id, self.recorder.run.session.project_id)
@@ -133,7 +125,7 @@ class Execution:
         return [step for step in self.steps.values() if step.status == Status.FAILED]
 
     def _must_wait(self, step: PlanStep) -> bool:
-        return self._asks_first(step) or self._is_to_wait(step)
+        return self._approval.asks_first(step) or self._is_to_wait(step)
 
     async def _execute_in_order(self, step: PlanStep, ended: Mapping[str, asyncio.Event]) -> None:
         for need in self._needs.get(step.key, ()):
@@ -192,7 +184,7 @@ class Execution:
             await work()
         except ToolFailed as error:
             await self._record_failure(step, str(error))
-        except _Unapproved as unapproved:
+        except Unapproved as unapproved:
             await self._record_stop(step, unapproved.asking)
         except (Fenced, asyncio.CancelledError):
             raise
@@ -203,7 +195,7 @@ class Execution:
             )
 
     async def _prepared(self, step: PlanStep) -> Callable[[], Awaitable[None]]:
-        """Returns the work of a step whose turn it is. Raises ToolFailed, and _Unapproved for a step
+        """Returns the work of a step whose turn it is. Raises ToolFailed, and Unapproved for a step
         that has to be approved with the arguments that it has now.
         """
         if step.type == StepType.COMPOSE:
@@ -214,24 +206,16 @@ class Execution:
         if tool.name in self._off:  # since the plan was validated
             raise ToolFailed(f"Not executed: {switches.refusal(tool.name)}.")
         filled = self._filled(step)
-        if self._asks_first(step) or composition.sources(store.as_step(step), self._plan_steps):
+        if self._approval.asks_first(step) or composition.sources(
+            store.as_step(step), self._plan_steps
+        ):
             filled = await database.call(self._checked, step, tool, filled)
-        if self._asks_first(step):
+        if self._approval.asks_first(step):
             reason = approval_policy.reason_for_arguments(store.as_step(step))
-            raise _Unapproved(Asking(reason, filled))
+            raise Unapproved(Asking(reason, filled))
         self._given[step.key] = filled
         work = self._call_async if tool.is_async else self._change_rows
         return partial(work, step, tool, _arguments(tool, filled))
-
-    def _asks_first(self, step: PlanStep) -> bool:
-        """Tells whether a person has to approve the arguments of the step, and has not."""
-        planned = store.as_step(step)
-        if not approval_policy.asks_for_arguments(planned):
-            return False
-        if self._approved is None:
-            return True
-        is_tried = self._approved.has_tried(step.key)
-        return any(placeholders(step.arguments)) and not approval_policy.is_shown(planned, is_tried)
 
     def _filled(self, step: PlanStep) -> dict[str, Any]:
         try:
@@ -276,35 +260,11 @@ class Execution:
                 raise _too_slow(
                     tool
                 )  # too late to stop the function, but its effect is rolled back
-            self._check_approved(step, call.changes)
+            self._approval.check(step, call.changes, self._given[step.key])
             step.created = [str(one.id) for one in call.changes if one.action == "created"]
             return Done(result, self._succeed(step, result, call.changes))
 
         self.results[step.key] = await self.recorder.append(effect=effect)
-
-    def _check_approved(self, step: PlanStep, changes: Sequence[Change]) -> None:
-        """Raises _Unapproved for a change that the approval did not show, because the board has changed
-        since or the arguments were not there yet; and without an approval for what needs one.
-        """
-        if self._approved is None:
-            reason = self._reason_for(step, changes)
-            is_shown = not reason
-        else:
-            is_shown = not any(self._approved.differing(step.key, map(difference, changes)))
-            was_known = self._approved.has_tried(step.key)
-            reason = "" if was_known else f"It was not known what “{step.description}” changes."
-        if not is_shown:
-            raise _Unapproved(Asking(reason, self._given[step.key]))
-
-    def _reason_for(self, step: PlanStep, changes: Sequence[Change]) -> str:
-        """Returns why a step of a plan that nobody approved needs approval, as far as its changes tell."""
-        created = {UUID(key) for one in self.steps.values() for key in one.created}
-        new = created | {change.id for change in changes if change.action == "created"}
-        self._altered[step.key] = {change.id for change in changes} - new
-        if not approval_policy.is_untrusted(store.as_step(step)):
-            return ""
-        before = {key for _, key in self.recorder.changed}.union(*self._altered.values()) - created
-        return approval_policy.reason_for_changes(changes, before, created)
 
     async def _call_async(self, step: PlanStep, tool: Tool, arguments: Any) -> None:
         call, returned = await self._call_with_retries(step, tool, arguments)
@@ -385,7 +345,7 @@ class Execution:
 
         self.stopped.add(step.key)
         self.asking[step.key] = asking
-        self._altered.pop(step.key, None)
+        self._approval.forget(step.key)
         self._reports.pop(step.key, None)  # what it did was rolled back
         if step.status != Status.PENDING:
             await self.recorder.append(effect=effect)
@@ -440,14 +400,6 @@ def _arguments(tool: Tool, filled: Mapping[str, Any]) -> Any:
     except ValidationError as error:
         texts = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
         raise ToolFailed("; ".join(texts)) from None
-
-
-class _Unapproved(Exception):
-    """The step would do what no approval showed."""
-
-    def __init__(self, asking: Asking) -> None:
-        super().__init__(asking.reason)
-        self.asking = asking
 
 
 def change_event(run: Run, change: Any) -> events.Event:

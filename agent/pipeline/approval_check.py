@@ -1,0 +1,92 @@
+"""Tells whether a step may be carried out as it is, by what a person has approved. Executes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from agent.change import Change
+from agent.models import PlanRevision, PlanStep
+from agent.plan import placeholders
+from agent.plans import approval_policy, store
+from agent.plans.approved_effects import ApprovedEffects
+from agent.plans.dry_run import difference
+from agent.runs import approvals
+from agent.runs.approvals import Asking
+from agent.runs.recorder import Recorder
+from agent.support import database
+
+
+class Unapproved(Exception):
+    """The step would do what no approval showed."""
+
+    def __init__(self, asking: Asking) -> None:
+        super().__init__(asking.reason)
+        self.asking = asking
+
+
+class ApprovalCheck:
+    """The check of the steps of one revision. `steps`: by id, as they are by now."""
+
+    def __init__(
+        self, recorder: Recorder, revision: PlanRevision, steps: Mapping[str, PlanStep]
+    ) -> None:
+        self._recorder = recorder
+        self._revision = revision
+        self._steps = steps
+        self._approved: ApprovedEffects | None = None
+        self._altered: dict[str, set[UUID]] = {}  # by step, the existing objects that it changes
+
+    @property
+    def may_exist(self) -> bool:
+        """A run that was claimed once was never parked; one that is retried has adopted an approval."""
+        run = self._recorder.run
+        return run.attempt > 1 or run.retry_of_id is not None
+
+    async def load(self) -> None:
+        """Reads what was approved."""
+        self._approved = await database.call(approvals.approved_effects, self._revision)
+
+    def asks_first(self, step: PlanStep) -> bool:
+        """Tells whether a person has to approve the arguments of the step, and has not."""
+        planned = store.as_step(step)
+        if not approval_policy.asks_for_arguments(planned):
+            return False
+        if self._approved is None:
+            return True
+        is_tried = self._approved.has_tried(step.key)
+        return any(placeholders(step.arguments)) and not approval_policy.is_shown(planned, is_tried)
+
+    def check(
+        self, step: PlanStep, changes: Sequence[Change], arguments: Mapping[str, Any]
+    ) -> None:
+        """Raises Unapproved for a change that the approval did not show, because the board has changed
+        since or the arguments were not there yet; and without an approval for what needs one.
+
+        Inside the effect of the step, which is rolled back then. `arguments`: without placeholders.
+        """
+        if self._approved is None:
+            reason = self._reason_for(step, changes)
+            is_shown = not reason
+        else:
+            is_shown = not any(self._approved.differing(step.key, map(difference, changes)))
+            was_known = self._approved.has_tried(step.key)
+            reason = "" if was_known else f"It was not known what “{step.description}” changes."
+        if not is_shown:
+            raise Unapproved(Asking(reason, arguments))
+
+    def forget(self, step: str) -> None:
+        """The changes of the step were rolled back."""
+        self._altered.pop(step, None)
+
+    def _reason_for(self, step: PlanStep, changes: Sequence[Change]) -> str:
+        """Returns why a step of a plan that nobody approved needs approval, as far as its changes tell."""
+        created = {UUID(key) for one in self._steps.values() for key in one.created}
+        new = created | {change.id for change in changes if change.action == "created"}
+        self._altered[step.key] = {change.id for change in changes} - new
+        if not approval_policy.is_untrusted(store.as_step(step)):
+            return ""
+        # What other steps change in the same commit is not yet among the changes of the run.
+        before = {key for _, key in self._recorder.changed}.union(*self._altered.values())
+        return approval_policy.reason_for_changes(changes, before - created, created)
