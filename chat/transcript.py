@@ -340,8 +340,14 @@ class Exchange:
     def mark(self) -> str:
         if self.interrupted:
             return "interrupted"
-        failed = any(step.status == "failed" for step in self.steps)
+        failed = any(step.status == "failed" for step in self.steps) or self._has_no_plan
         return "partly" if self.status == "succeeded" and failed else self.status
+
+    @property
+    def _has_no_plan(self) -> bool:
+        """No plan was valid."""
+        states = [phase.state for phase in self.phases if phase.step == "validation"]
+        return states[-1:] == ["failed"]
 
     @property
     def resumed(self) -> bool:

@@ -132,14 +132,24 @@ def _length(items: Any) -> int:
     return len(items) if isinstance(items, list) else 1
 
 
-def done(ms: int, statuses: Sequence[str] = (), objects: Collection[str] = ()) -> str:
+def done(
+    ms: int,
+    statuses: Sequence[str] = (),
+    objects: Collection[str] = (),
+    *,
+    has_plan: bool = True,
+) -> str:
     """Returns e.g. "Done in 4.2 s · 1 of 3 steps failed · 2 tasks, 1 memory".
 
-    `statuses`: of the steps that call a tool; `objects`: the kind of each object that changed.
+    `statuses`: of the steps that call a tool; `objects`: the kind of each object that changed;
+    `has_plan`: a valid plan was found.
     """
     tasks = sum(kind == "task" for kind in objects)
     memories = sum(kind == "memory" for kind in objects)
     parts = [f"Done in {duration(ms)}"]
+    if not has_plan:
+        nothing = "Nothing more was done" if "succeeded" in statuses else "Nothing was done"
+        parts = [f"{nothing}: no valid plan was found", duration(ms)]
     if statuses:
         parts.append(_outcome(statuses))
     touched = [

@@ -80,6 +80,7 @@ class _Run:
         self.run = run
         self.recorder = recorder
         self.parked = False
+        self.problems = ""  # of the plan, if no valid one was found
         self._off: Collection[str] | None = None  # tools that are switched off
         self.execution: Execution | None = None  # begun with the end of the validation
         self.executed: PlanRevision | None = None  # by this claim
@@ -105,7 +106,8 @@ class _Run:
         self.planner.steered = planned.get("steered", [])
         self.planner.declined = planned.get("declined", "")
         self.context = replace(self.context, readings=tuple(reader.readings))
-        await recorder.phase(Phase.VALIDATION, lambda: self._validate(planned["plan"]))
+        checked = await recorder.phase(Phase.VALIDATION, lambda: self._validate(planned["plan"]))
+        self.problems = checked.get("problems", "")
         self.drafting.end()
         if self.parked:
             raise Parked
@@ -186,12 +188,10 @@ class _Run:
             refused = "No valid plan was found with it." if checked.errors else ""
             return [*plan_events, *replanning.end_steering(self.planner, self.revision, refused)]
 
-        return Finished(
-            "✅ Plan validated",
-            with_left_out(self.model, reports.verdict(checked), "plan"),
-            effect=effect,
-            effect_after=self._begin_execution,
-        )
+        said = reports.validated(checked)
+        self.problems = said.result.get("problems", "")  # the effects of this phase need it already
+        details = with_left_out(self.model, said.details, "plan")
+        return replace(said, details=details, effect=effect, effect_after=self._begin_execution)
 
     def _begin_execution(self) -> list[events.Event]:
         """Begins to execute the validated plan, or parks the run, inside the effect that saves it."""
@@ -241,7 +241,7 @@ class _Run:
             failed = bool(execution.failed) and not self.run.replanned
             if not failed and await self._end_execution(execution):
                 self.executed = execution.revision
-                return reports.executed(execution)
+                return self._executed(execution)
             context = await self._context_now()
             if await replanning.replan(
                 self.planner, execution, self.drafting, context, failed=failed
@@ -266,7 +266,10 @@ class _Run:
         """Ends the phase inside an effect; returns False if something was sent into the run before."""
         if steering_rows.is_open(self.run):
             return Done(False)
-        return Done(True, self.recorder.end(Phase.EXECUTION, reports.executed(execution), _LAST))
+        return Done(True, self.recorder.end(Phase.EXECUTION, self._executed(execution), _LAST))
+
+    def _executed(self, execution: Execution) -> Finished:
+        return reports.executed(execution, self.problems)
 
     async def _end_execution(self, execution: Execution) -> bool:
         if self.recorder.finished(Phase.EXECUTION):  # with the last step
@@ -409,5 +412,5 @@ class _Run:
             usage=self.model.usage.as_json(),
             duration_ms=duration_ms,
             remembers=self._is_behind,
-            texts={"line": texts.done(duration_ms, statuses, objects)},
+            texts={"line": texts.done(duration_ms, statuses, objects, has_plan=not self.problems)},
         )

@@ -14,13 +14,23 @@ from agent.plan import WORK
 from agent.plans import store, validation
 from agent.runs.recorder import Finished, Recorder
 from agent.runs.steering_rows import Said
+from agent.shorten import shorten
 from agent.support import database
 from agent.support.counts import count
 
+MAX_PROBLEMS = 500  # characters of what is wrong with a plan
+
+
+def validated(checked: Checked) -> Finished:
+    """Returns what the end of the validation says. Its result has `problems` if no plan was valid."""
+    if not checked.errors:
+        return Finished("✅ Plan validated", verdict(checked))
+    problems = shorten("; ".join(checked.errors), MAX_PROBLEMS)
+    failed = {"phase": "failed"}
+    return Finished("⚠️ No valid plan was found", problems, {"problems": problems}, metadata=failed)
+
 
 def verdict(checked: Checked) -> str:
-    if checked.errors:
-        return f"No valid plan found, no actions ({count(len(checked.errors), 'problem')})"
     tools = [step for step in checked.plan.steps if step.type in WORK]
     if not tools:
         return "Only an answer, no actions"
@@ -55,9 +65,12 @@ def summary(steps: Sequence[PlanStep], changed: Iterable[tuple[str, UUID]]) -> s
     return ", ".join(parts) + (f", {failed} failed" if failed else "")
 
 
-def executed(execution: Execution) -> Finished:
+def executed(execution: Execution, problems: str = "") -> Finished:
+    """`problems`: of the plan that was to be executed, if none was valid."""
     tools = execution.work_steps
     done = [step for step in tools if step.status == PlanStep.Status.SUCCEEDED]
+    if not tools and problems:
+        return Finished("⚙️ Nothing was done", "No valid plan was found")
     if not tools:
         return Finished("⚙️ No actions needed")
     if len(done) == len(tools):

@@ -63,6 +63,8 @@ _MODELS: Mapping[str, type[Task] | type[Memory]] = {"task": Task, "memory": Memo
 def is_harmless(run: Run, steps: Iterable[Step]) -> bool:
     """Tells whether `steps` need no approval regardless of their effects, so that no dry run is needed."""
     tools = [tool for _, tool in _calls(steps)]
+    if all(tool.spec.reads for tool in tools):  # also without any: there is nothing to approve
+        return True
     if _always_asks(run) or any(tool.outgoing or tool.destructive for tool in tools):
         return False
     altered = [tool.alters for tool in tools]

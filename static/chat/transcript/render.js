@@ -122,7 +122,8 @@ function fillSteered(node, message) {
 /** @param {Run} run */
 function markOf(run) {
   if (run.interrupted) return "interrupted";
-  const failed = run.steps.some((step) => step.status === "failed");
+  const checks = run.phases.filter(({ step }) => step === "validation");
+  const failed = run.steps.some((step) => step.status === "failed") || checks.at(-1)?.state === "failed";
   return run.status === "succeeded" && failed ? "partly" : run.status;
 }
 
