@@ -335,7 +335,7 @@ class ModelClient:
     def _counted(self, answer: dict[str, Any], writing: Writing) -> dict[str, Any]:
         self.usage.calls += 1
         if not writing.text:  # it was not streamed
-            writing.take(*responses.texts_of(answer))
+            writing.take_whole(*responses.texts_of(answer))
         writing.used = responses.count(self.usage, answer.get("usage"))
         return answer
 

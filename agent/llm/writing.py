@@ -54,8 +54,19 @@ class Writing:
     def take(self, content: str, thoughts: str = "") -> None:
         """Adds a chunk. `content` may have reasoning in it, `thoughts` came beside it."""
         if content or thoughts:
-            inside = len(self._answer.thoughts)
-            self._add(self._answer.feed(content), [thoughts, *self._answer.thoughts[inside:]])
+            self._take(content, thoughts)
+            self._report()
+
+    def take_whole(self, content: str, thoughts: str) -> None:
+        """Adds the text of a response that was not streamed: it has no first word. Nobody is told, since
+        it is validated at once.
+        """
+        self._take(content, thoughts)
+        self.thought_at = self.wrote_at = None
+
+    def _take(self, content: str, thoughts: str) -> None:
+        inside = len(self._answer.thoughts)
+        self._add(self._answer.feed(content), [thoughts, *self._answer.thoughts[inside:]])
 
     def end(self) -> None:
         """Ends the call. An unfinished mark at the end of its text is text."""
@@ -71,7 +82,6 @@ class Writing:
             if part.text:
                 self.wrote_at = self.wrote_at or time.time()
                 self._text.append(part.text)
-        self._report()
 
     def _think(self, thoughts: list[str]) -> None:
         if any(thoughts):

@@ -194,6 +194,7 @@ async def test_what_it_does_not_understand_of_that_is_the_next_message(
         await approvals.approve(session.pk, run.pk, 2, alice)
         follower = await settled(await session.runs.aget(number=2))
     assert await titles() == ["Login"]
-    assert follower.status == "waiting"  # asked about, as the message was that it was sent after
+    assert follower.approval == "required"  # as of the message that it was sent after
+    assert follower.status == "succeeded"  # it changes nothing
     row = await run.steering.aget()
     assert (row.status, row.message_id) == ("next", follower.message_id)

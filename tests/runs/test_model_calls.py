@@ -62,9 +62,9 @@ async def test_a_run_keeps_each_call_with_its_prompt_and_answer(
     assert sum(call.input_tokens for call in calls) == run.usage["input_tokens"] > 0
     assert sum(call.output_tokens for call in calls) == run.usage["output_tokens"] > 0
     assert {call.error for call in calls} == {""}
-    for call in calls:
-        assert call.first_ms is not None
-        assert call.first_ms <= call.duration_ms
+    assert [call.first_ms for call in calls[:2]] == [None, None]  # they were not streamed
+    assert calls[2].first_ms is not None
+    assert calls[2].first_ms <= calls[2].duration_ms
 
 
 async def test_a_failed_run_keeps_the_call_that_failed(
