@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
+from agent.change import Change
 from agent.event_log import events, texts
 from agent.event_log.log import Done
 from agent.event_log.payloads import Answer
@@ -354,17 +355,24 @@ class _Run:
         if self._is_behind:
             await self._completed.wait()
 
-        def effect() -> list[events.Event]:
-            made = [
-                change_event(one.exchange.run, change) for one in learned for change in one.save()
-            ]
-            return [*made, *map(remembering.finished, learned[1:])]
+        saved: list[list[Change]] = []  # of each exchange
 
-        own = learned[0]
-        details = (
-            own.details if own.error else with_left_out(self.model, own.details, "consolidate")
-        )
-        return Finished(own.message, details, effect=effect)
+        def effect() -> list[events.Event]:
+            saved[:] = [one.save() for one in learned]  # the effect may be repeated
+            made = [
+                change_event(one.exchange.run, change)
+                for one, changes in zip(learned, saved, strict=True)
+                for change in changes
+            ]
+            return [*made, *map(remembering.finished, learned[1:], saved[1:])]
+
+        left_out = with_left_out(self.model, "", "consolidate")
+
+        def words() -> tuple[str, str]:
+            message, details = learned[0].words(saved[0])
+            return message, ". ".join(filter(None, (details, left_out)))
+
+        return Finished("💾 Memory", effect=effect, words=words)
 
     async def _save_answer(self, text: str, steps: list[PlanStep], rest: Rest) -> Finished:
         """`rest`: what is not yet written of the answer."""

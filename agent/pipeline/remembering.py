@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
+from django.utils.text import capfirst
 
 from agent.change import Change
 from agent.event_log import events
@@ -20,7 +21,6 @@ from agent.pipeline.execution import outcomes
 from agent.pipeline.reading import read_requests
 from agent.plans import store
 from agent.runs import steering_rows
-from agent.support.counts import count
 
 # Seconds that the end of a run waits for the model to say what to remember: too short to be noticed,
 # and long enough for a quick model to be in time.
@@ -45,15 +45,17 @@ class Learned:
     notes: Sequence[MemoryNote] = ()
     error: str = ""
 
-    @property
-    def message(self) -> str:
+    def words(self, changes: Sequence[Change]) -> tuple[str, str]:
+        """Returns the message and the details of the end of the phase. `changes`: what was saved."""
         if self.error:
-            return "💾 Memory not updated"
-        return "💾 Memory updated" if self.notes else "💾 Memory: no changes"
-
-    @property
-    def details(self) -> str:
-        return self.error or (count(len(self.notes), "note") if self.notes else "")
+            return "💾 Memory not updated", self.error
+        if not changes:  # what the model said was known already, or is not remembered
+            return "💾 Memory: no changes", ""
+        said = [
+            f"{'saved' if change.action == 'created' else change.action} “{_title(change)}”"
+            for change in changes
+        ]
+        return "💾 Memory updated", capfirst(", ".join(said))
 
     def save(self) -> list[Change]:
         """Saves the notes, inside an effect, and has the messages around memories indexed."""
@@ -61,6 +63,10 @@ class Learned:
         changes = consolidation.consolidate(run, self.notes) if self.notes else []
         neighbours.refresh_session(run.session_id)
         return changes
+
+
+def _title(change: Change) -> str:
+    return str((change.after or {}).get("title", ""))
 
 
 async def learn(model: Model, exchange: Exchange) -> Learned:
@@ -108,11 +114,14 @@ def analysis_of(result: Any) -> Analysis:
     return Analysis(**{**values, "read_first": tuple(read_requests(values.get("read_first")))})
 
 
-def finished(learned: Learned) -> events.Event:
-    """Ends the memory phase of an interrupted exchange, inside an effect; returns its event."""
+def finished(learned: Learned, changes: Sequence[Change]) -> events.Event:
+    """Ends the memory phase of an interrupted exchange, inside an effect; returns its event.
+    `changes`: what was saved of it.
+    """
     run = learned.exchange.run
     PhaseResult.objects.create(
         run=run, phase=Phase.MEMORY, result={}, started_at=timezone.now(), duration_ms=0
     )
     metadata = {"phase": "finished", "duration_ms": 0}
-    return events.Progress(run.pk, Phase.MEMORY, learned.message, learned.details, metadata)
+    message, details = learned.words(changes)
+    return events.Progress(run.pk, Phase.MEMORY, message, details, metadata)

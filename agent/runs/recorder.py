@@ -10,7 +10,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -42,6 +42,8 @@ class Finished:
     fields: Mapping[str, Any] = field(default_factory=dict)  # of the run, saved with the result
     # Writes rows in the same transaction as the result; returns their events.
     effect: Callable[[], Sequence[events.Event]] | None = None
+    # The message and the details, where only the effect tells them.
+    words: Callable[[], tuple[str, str]] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)  # of the progress event
     # The same, but its events follow the `finished` one: ends or parks the run, or begins a phase.
     effect_after: Callable[[], Sequence[events.Event]] | None = None
@@ -63,7 +65,7 @@ class _Ending:
 
     row: PhaseResult
     finished: Finished
-    event: events.Event
+    event: events.Progress
     following: Mapping[Phase, _Begun]
 
 
@@ -307,11 +309,15 @@ class Recorder:
         self._written.ended[Phase(row.phase)] = row
         self._written.begun |= ending.following
         before = finished.effect() if finished.effect else ()
+        event = ending.event
+        if finished.words:
+            message, details = finished.words()
+            event = replace(event, message=message, details=details)
         raw_sql.insert(row)
         self.save_usage(**finished.fields)
         after = finished.effect_after() if finished.effect_after else ()
         started = [begun.event for begun in ending.following.values()]
-        return [*before, ending.event, *after, *started]
+        return [*before, event, *after, *started]
 
     def save_usage(self, **fields: Any) -> None:
         """Saves the usage so far and other `fields` of the run, inside an effect, and resets the claims:
@@ -332,7 +338,7 @@ class Recorder:
         model_calls.save(self.run.pk, new)
         self._written.calls += new
 
-    def _finished_event(self, row: PhaseResult, finished: Finished) -> events.Event:
+    def _finished_event(self, row: PhaseResult, finished: Finished) -> events.Progress:
         phase = Phase(row.phase)
         metadata = {
             "phase": "finished",

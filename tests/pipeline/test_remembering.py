@@ -169,3 +169,27 @@ async def test_a_model_that_fails_after_the_answer_costs_only_the_memories(
     last = (await log_of(session))[-1]["progress"]
     assert (last["message"], last["details"]) == ("💾 Memory not updated", "It is away.")
     assert (await Run.objects.aget(pk=run.pk)).status == "succeeded"
+
+
+async def said_of_memory(session: ChatSession) -> list[tuple[str, str]]:
+    """Returns message and details of each end of a memory phase."""
+    return [
+        (frame["text"]["message"], frame["progress"]["details"])
+        for frame in await log_of(session)
+        if is_memory(frame) and frame["progress"]["metadata"]["phase"] == "finished"
+    ]
+
+
+async def test_the_end_of_the_phase_says_what_changed_and_not_what_the_model_said(
+    session: ChatSession, alice: User
+) -> None:
+    changed = MemoryNote("Database", "We use PostgreSQL 17.", "decision")
+    notes = [[NOTE], [NOTE], [changed, NOTE]]
+    async with local.executing(ScriptedModel(analyses=[TOLD] * 3, notes=notes)):
+        for _ in notes:
+            await ended(await say(session, alice))
+    assert await said_of_memory(session) == [
+        ("Memory updated", "Saved “Database”"),
+        ("Memory: no changes", ""),
+        ("Memory updated", "Updated “Database”, updated “Database”"),
+    ]
