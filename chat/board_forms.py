@@ -17,6 +17,7 @@ from agent.event_log.texts import STATUSES
 from agent.exceptions import ToolFailed
 from agent.memory import memories
 from agent.models import Memory, Task
+from agent.support.name_field import NameField
 from chat.forms import LongText, VersionedForm, text_input, version_of
 from chat.labels import KINDS
 from chat.text_limit import TextLimit
@@ -27,7 +28,7 @@ T = TypeVar("T")
 class TaskForm(VersionedForm):
     """A new task, or with `task` an existing one."""
 
-    title = forms.CharField(validators=[TextLimit(rules.MAX_TITLE)], widget=text_input())
+    title = NameField(validators=[TextLimit(rules.MAX_TITLE)], widget=text_input())
     description = LongText(rows=6, required=False)
     status = forms.ChoiceField(
         choices=[(value, word.capitalize()) for value, word in STATUSES.items()]
@@ -148,7 +149,7 @@ def _task_texts(task: Task, shown: dict[str, Any]) -> dict[str, Any]:
 
 
 class MemoryForm(VersionedForm):
-    title = forms.CharField(validators=[TextLimit(memories.MAX_TITLE)], widget=text_input())
+    title = NameField(validators=[TextLimit(memories.MAX_TITLE)], widget=text_input())
     content = LongText(rows=6, validators=[TextLimit(memories.MAX_CONTENT)])
     kind = forms.ChoiceField(choices=[(kind, kind.capitalize()) for kind in KINDS], initial="fact")
     category = forms.CharField(

@@ -15,6 +15,7 @@ from agent.board.tasks import find_task
 from agent.exceptions import ToolFailed
 from agent.models import ApiToken, ApprovalMode, ChatSession, Project, Task
 from agent.models.projects import Role
+from agent.support.name_field import NameField
 from chat.text_limit import TextLimit
 
 CHANGED = (
@@ -39,7 +40,7 @@ class LongText(forms.CharField):
 
 class ProjectForm(forms.Form):
     # No `max_length`: the browser would cut a longer text without a word.
-    name = forms.CharField(
+    name = NameField(
         validators=[TextLimit(MAX_NAME)], widget=forms.TextInput(attrs={"dir": "auto"})
     )
     description = LongText(
@@ -118,7 +119,7 @@ class MemberForm(RoleForm):
 
 
 class RenameForm(forms.Form):
-    title = forms.CharField(validators=[TextLimit(MAX_NAME)], widget=text_input())
+    title = NameField(validators=[TextLimit(MAX_NAME)], widget=text_input())
 
 
 class SessionForm(forms.Form):

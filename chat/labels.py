@@ -8,6 +8,7 @@ from typing import Any
 from agent.event_log.phases import Phase, kinds
 from agent.event_log.texts import QUEUED_BEHIND, queued
 from agent.models import Task
+from agent.support.words import isolated
 
 # The order in which the panel shows memories.
 KINDS = ("decision", "preference", "spec", "fact", "note")
@@ -82,7 +83,7 @@ def _readiness(task: Mapping[str, Any], tasks: Mapping[str, Mapping[str, Any]], 
     if task["status"] not in Task.OPEN or not needed:
         return ""
     known = [tasks[key] for key in needed if key in tasks]
-    titles = [f"“{other['title']}”" for other in known if other["status"] in Task.OPEN]
+    titles = [f"“{isolated(other['title'])}”" for other in known if other["status"] in Task.OPEN]
     if titles:
         return WAITS.format(", ".join(titles))
     is_known = whole or len(known) == len(needed)

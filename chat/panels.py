@@ -16,6 +16,7 @@ from django.db.models import Count, Q, QuerySet
 from agent.board import tasks as board
 from agent.memory.memories import memory_json
 from agent.models import Memory, Project, Task
+from agent.support.words import isolated
 from chat import labels
 from chat.transcript import Change
 
@@ -171,7 +172,7 @@ def _task(task: Mapping[str, Any], level: int, note: str, fresh: Fresh) -> Item:
         note=note,
         fresh=fresh.get(task["id"]),
         level=level,
-        tick=labels.TICKS[task["status"]].format(task["title"]),
+        tick=labels.TICKS[task["status"]].format(isolated(task["title"])),
         number=f"#{task['number']}",
     )
 

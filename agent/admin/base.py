@@ -20,6 +20,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from agent.support.durations import duration
+from agent.support.name_field import NameField
 
 if TYPE_CHECKING:
     AnyPaginator = Paginator[Any]
@@ -56,6 +57,8 @@ class LargeTableAdmin(ModelAdmin):
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Lets people paste a text that is too long: the form tells its length, and cuts nothing."""
+        if db_field.name in ("title", "name"):
+            kwargs.setdefault("form_class", NameField)
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if field is not None:
             field.widget.attrs.pop("maxlength", None)

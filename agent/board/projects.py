@@ -12,7 +12,7 @@ from agent.change import Change
 from agent.exceptions import ToolFailed
 from agent.models import ChatSession, Project
 from agent.support.counts import too_long
-from agent.support.words import storable
+from agent.support.words import name_of, storable
 
 MAX_NAME = 200
 MAX_DESCRIPTION = 100_000
@@ -34,9 +34,9 @@ def update_project(
     project = Project.objects.select_for_update().get(pk=project_id)
     before = project_json(project)
     if title is not None:
-        project.name = _text("name", title, 1, MAX_NAME)
+        project.name = _name("name", title)
     if description is not None:
-        project.description = _text("description", description, 0, MAX_DESCRIPTION)
+        project.description = _text("description", storable(description), MAX_DESCRIPTION)
     after = project_json(project)
     if after == before:
         return None
@@ -48,17 +48,21 @@ def rename_session(*, session_id: UUID, title: str) -> Change | None:
     """Sets the title. Returns None if the session has it already."""
     session = ChatSession.objects.select_for_update().get(pk=session_id)
     before = session_json(session)
-    session.title = _text("title", title, 1, MAX_NAME)
+    session.title = _name("title", title)
     if session_json(session) == before:
         return None
     session.save(update_fields=["title"])
     return Change("session", session.pk, "updated", before, session_json(session))
 
 
-def _text(name: str, text: str, minimum: int, maximum: int) -> str:
-    text = storable(text)
-    if len(text) < minimum:
-        raise ToolFailed(f"The {name} is empty.")
+def _name(what: str, text: str) -> str:
+    name = name_of(text)
+    if not name:
+        raise ToolFailed(f"The {what} is empty, or shows nothing.")
+    return _text(what, name, MAX_NAME)
+
+
+def _text(what: str, text: str, maximum: int) -> str:
     if len(text) > maximum:
-        raise ToolFailed(f"{too_long(f'The {name}', len(text), maximum)}.")
+        raise ToolFailed(f"{too_long(f'The {what}', len(text), maximum)}.")
     return text

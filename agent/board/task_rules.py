@@ -18,7 +18,7 @@ from django.db.models import Max, Q
 from agent.exceptions import ToolFailed
 from agent.models import Task
 from agent.support.counts import too_long
-from agent.support.words import same_text, storable
+from agent.support.words import name_of, same_text, storable
 
 MAX_TITLE = 200
 MAX_HOURS = 10_000
@@ -37,9 +37,9 @@ _edges: Any = Task.depends_on.through
 
 
 def title(text: str) -> str:
-    title = storable(text)
+    title = name_of(text)
     if not title:
-        raise ToolFailed("The title is empty.")
+        raise ToolFailed("The title is empty, or shows nothing.")
     if len(title) > MAX_TITLE:
         raise ToolFailed(f"{too_long('The title', len(title), MAX_TITLE)}.")
     return title
@@ -70,7 +70,7 @@ def estimate(value: float | None) -> float | None:
 
 def labels(values: Iterable[str]) -> list[str]:
     """Returns the labels in lower case, each once. Their order is kept."""
-    words = list(dict.fromkeys(storable(value).lower() for value in values))
+    words = list(dict.fromkeys(name_of(value).lower() for value in values))
     for word in words:
         if not LABEL.fullmatch(word):
             raise ToolFailed(f"{LABEL_RULE}; “{word}” is none.")

@@ -14,6 +14,7 @@ from agent.event_log.times import milliseconds
 from agent.event_log.value_texts import facts, value_text
 from agent.support.counts import count
 from agent.support.durations import duration
+from agent.support.words import isolated
 
 ENDED = ("succeeded", "failed", "skipped", "cancelled")
 # What a run does while a phase is the latest one that works.
@@ -210,7 +211,7 @@ def recalled(titles: Sequence[str]) -> str:
 
 
 def _quoted(titles: Sequence[Any]) -> str:
-    return ", ".join(f"“{title}”" for title in titles)
+    return ", ".join(f"“{isolated(str(title))}”" for title in titles)
 
 
 def open_points(assumptions: Sequence[str], questions: Sequence[str]) -> list[str]:
@@ -314,8 +315,8 @@ def _effects_of(step: StepEffect) -> list[dict[str, Any]]:
 def _existing(change: EffectChange) -> str:
     """Returns which object it is, also among several with one title: "task #12 “Booking”"."""
     number = f" #{change['number']}" if "number" in change else ""
-    about = f" ({change['about']})" if change.get("about") else ""
-    return f"{change['object']}{number} “{change['title']}”{about}"
+    about = f" ({isolated(change['about'])})" if change.get("about") else ""
+    return f"{change['object']}{number} “{isolated(change['title'])}”{about}"
 
 
 def _differences(change: EffectChange) -> list[list[str]]:
@@ -391,7 +392,7 @@ Object = Mapping[str, Any] | None
 def change(action: str, object: str, before: Object, after: Object) -> str:
     """Returns e.g. "Changed task “Booking”: status in progress, priority high"."""
     title = (after or before or {}).get("title", "")
-    text = f"{ACTIONS[action]} {object} “{title}”"
+    text = f"{ACTIONS[action]} {object} “{isolated(str(title))}”"
     details = _change_details(action, before or {}, after or {})
     return f"{text}: {details}" if details else text
 

@@ -16,7 +16,7 @@ from agent.exceptions import ToolFailed
 from agent.memory import neighbours
 from agent.models import Memory, MemoryRevision
 from agent.support.counts import too_long
-from agent.support.words import index_text, same_text, stem, storable, terms, text_key
+from agent.support.words import index_text, name_of, same_text, stem, storable, terms, text_key
 from agent.text import search_index
 from agent.text.references import as_id, by_title
 
@@ -190,11 +190,11 @@ def _set(
     memory: Memory, title: str | None, content: str | None, kind: str | None, category: str | None
 ) -> None:
     if title is not None:
-        memory.title = _text("title", title, 1, MAX_TITLE)
+        memory.title = _text("title", name_of(title), 1, MAX_TITLE)
     if content is not None:
         memory.content = _text("content", content, 1, MAX_CONTENT)
     if category is not None:
-        memory.category = _text("category", category, 0, MAX_CATEGORY)
+        memory.category = _text("category", name_of(category), 0, MAX_CATEGORY)
     if kind is not None:
         if kind not in Memory.Kind.values:
             raise ToolFailed(f"kind must be one of {', '.join(Memory.Kind.values)}, not {kind!r}.")
@@ -204,7 +204,7 @@ def _set(
 def _text(name: str, text: str, minimum: int, maximum: int) -> str:
     text = storable(text)
     if len(text) < minimum:
-        raise ToolFailed(f"The {name} is empty.")
+        raise ToolFailed(f"The {name} is empty, or shows nothing.")
     if len(text) > maximum:
         raise ToolFailed(f"{too_long(f'The {name}', len(text), maximum)}.")
     return text

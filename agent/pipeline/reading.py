@@ -23,6 +23,7 @@ from agent.runs.recorder import Finished, Recorder
 from agent.shorten import shorten
 from agent.support import database
 from agent.support.counts import count
+from agent.support.words import isolated
 from agent.tools import registry, switches
 from agent.tools.references import find, missing_objects
 from agent.tools.registry import Tool, ToolCall
@@ -151,7 +152,7 @@ def _names(project: UUID, kind: str, references: Any) -> str:
     )
     rows = [find(project, kind, text) for text in texts[:MAX_NAMED]]
     titles = [
-        f"“{shorten(row.title if row else text, MAX_TITLE)}”"
+        f"“{isolated(shorten(row.title if row else text, MAX_TITLE))}”"
         for row, text in zip(rows, texts, strict=False)
     ]
     rest = len(texts) - len(titles)

@@ -20,7 +20,7 @@ from agent.models import ApprovalMode, Memory, Run, Task
 from agent.plan import Step, StepType, placeholders
 from agent.plans.dry_run import Effect
 from agent.support.counts import count
-from agent.support.words import terms
+from agent.support.words import isolated, terms
 from agent.text import lookup, search_index
 from agent.tools import registry
 from agent.tools.registry import Tool
@@ -125,7 +125,8 @@ def _deleting(run: Run, effects: Sequence[Effect], said: str, deleted: int) -> s
         return "It is not yet known what the plan deletes."
     if deletions and not _is_requested(run, said, deletions[0].object, deletions[0].id):
         row = deletions[0].before or {}
-        name = f"#{row['number']} “{row['title']}”" if "number" in row else f"“{row['title']}”"
+        name = f"“{isolated(row['title'])}”"
+        name = f"#{row['number']} {name}" if "number" in row else name
         return f"Deletes {name}, which your message does not clearly ask for."
     return ""
 

@@ -20,6 +20,7 @@ from agent.models import Run, Task
 from agent.plan import Plan, Step, StepType, fill, in_order, placeholders
 from agent.shorten import shorten
 from agent.support import database
+from agent.support.words import isolated
 from agent.tools import registry
 from agent.tools.registry import Tool, ToolCall
 
@@ -97,7 +98,9 @@ def _names(changes: Iterable[Change], created: Collection[str]) -> dict[str, str
     keys = {key for change in changes for key in _links(difference(change))}
     rows = Task.all_objects.filter(pk__in=keys).values_list("pk", "number", "title") if keys else ()
     return {
-        str(key): f"“{title}”" if str(key) in created else f"#{number} “{title}”"
+        str(key): f"“{isolated(title)}”"
+        if str(key) in created
+        else f"#{number} “{isolated(title)}”"
         for key, number, title in rows
     }
 

@@ -24,7 +24,7 @@ from agent.runs import wake
 from agent.shorten import shorten
 from agent.support import raw_sql
 from agent.support.counts import too_long
-from agent.support.words import is_text
+from agent.support.words import is_text, name_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -182,8 +182,7 @@ def create(session: ChatSession, message: Message, user: User | None, **fields: 
 
 def title_of(content: str) -> str:
     """Returns the title of a session whose first message is `content`, at most `MAX_TITLE` long."""
-    words = " ".join(content.split())
-    return shorten(words, MAX_TITLE)
+    return shorten(name_of(" ".join(content.split())), MAX_TITLE)
 
 
 def _message_event(run: Run, message: Message, into: UUID | None) -> events.Event:

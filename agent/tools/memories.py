@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from agent.memory import memories
 from agent.models import Memory
 from agent.shorten import cut
+from agent.tools import references
 from agent.tools.edits import MemoryEdits, edited
 from agent.tools.references import REPLACES, MemoryRef
 from agent.tools.registry import Arguments, Result, ToolCall, tool
@@ -21,6 +22,7 @@ Kind = Literal["decision", "preference", "fact", "spec", "note"]
 Title = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=memories.MAX_TITLE),
+    AfterValidator(references.name),
     Field(description="A few words, e.g. “Django with PostgreSQL”."),
 ]
 Content = Annotated[

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Self
 
 from django.contrib.auth.models import User
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from agent.accounts.access import includes, role_in
 from agent.board import projects
@@ -17,6 +17,7 @@ from agent.exceptions import ToolFailed
 from agent.llm.schema_texts import SHORT
 from agent.models import Project
 from agent.models.projects import Role
+from agent.tools import references
 from agent.tools.edits import Edits, edited
 from agent.tools.references import EDITS, REPLACES
 from agent.tools.registry import Arguments, Result, ToolCall, tool
@@ -24,6 +25,7 @@ from agent.tools.registry import Arguments, Result, ToolCall, tool
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=projects.MAX_NAME),
+    AfterValidator(references.name),
 ]
 Brief = Annotated[
     str,

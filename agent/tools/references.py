@@ -17,6 +17,7 @@ from agent.exceptions import AmbiguousReference, ToolFailed
 from agent.llm.schema_texts import SHORT
 from agent.memory import memories
 from agent.plan import as_placeholder, placeholders
+from agent.support.words import name_of
 from agent.text import dates
 from agent.text.references import as_number
 from agent.tools import schemas
@@ -56,6 +57,13 @@ _FIND: Mapping[str, Callable[[UUID, str], object]] = {
     "memory": memories.find_memory,
     "member": task_rules.member,
 }
+
+
+def name(text: str) -> str:
+    """Returns `text` as the name of an object. Raises ValueError if it shows nothing."""
+    if not (shown := name_of(text)):
+        raise ValueError("the text shows nothing")
+    return shown
 
 
 def day(text: str) -> str:

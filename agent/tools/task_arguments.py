@@ -24,6 +24,7 @@ Priority = Literal["low", "medium", "high"]
 Title = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=task_rules.MAX_TITLE),
+    AfterValidator(references.name),
     Field(description="Short and imperative, e.g. “Send an SMS reminder”."),
 ]
 Description = Annotated[

@@ -21,11 +21,11 @@ from chat.api.idempotency import once
 from chat.api.schema import operation
 from chat.api.serializers import MemorySerializer, RevisionSerializer
 from chat.api.views import EditView, InSession, PageQuery, location
-from chat.text_limit import TextField
+from chat.text_limit import NameField, TextField
 
 
 class MemoryInput(serializers.Serializer[Memory]):
-    title = TextField(max_length=memories.MAX_TITLE)
+    title = NameField(max_length=memories.MAX_TITLE)
     content = TextField(max_length=memories.MAX_CONTENT)
     kind = serializers.ChoiceField(Memory.Kind.choices, default=Memory.Kind.FACT)
     category = TextField(max_length=memories.MAX_CATEGORY, allow_blank=True, required=False)

@@ -31,13 +31,13 @@ from chat.api.serializers import (
     project_tool,
 )
 from chat.api.views import ApiView, PageQuery, location
-from chat.text_limit import TextField
+from chat.text_limit import NameField, TextField
 
 logger = logging.getLogger(__name__)
 
 
 class ProjectInput(serializers.Serializer[Project]):
-    name = TextField(max_length=200)
+    name = NameField(max_length=200)
     description = TextField(
         max_length=100_000,
         allow_blank=True,

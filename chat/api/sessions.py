@@ -27,13 +27,13 @@ from chat.api.runs import show_run
 from chat.api.schema import operation
 from chat.api.serializers import MessageSerializer, RunSerializer, SessionSerializer
 from chat.api.views import ApiView, PageQuery, location, on_loop
-from chat.text_limit import TextField
+from chat.text_limit import NameField
 
 logger = logging.getLogger(__name__)
 
 
 class SessionInput(serializers.Serializer[ChatSession]):
-    title = TextField(max_length=200, allow_blank=True, required=False)
+    title = NameField(max_length=200, allow_blank=True, required=False)
     approval = serializers.ChoiceField(ApprovalMode.choices, required=False)
     task = serializers.UUIDField(
         allow_null=True,

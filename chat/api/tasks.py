@@ -24,7 +24,7 @@ from chat.api.pages import Pages
 from chat.api.schema import operation
 from chat.api.serializers import TaskSerializer, tasks_shown
 from chat.api.views import ApiView, EditView, InSession, PageQuery, location
-from chat.text_limit import TextField
+from chat.text_limit import NameField, TextField
 
 
 class CriterionInput(serializers.Serializer[None]):
@@ -36,7 +36,7 @@ class CriterionInput(serializers.Serializer[None]):
 
 
 class TaskInput(serializers.Serializer[Task]):
-    title = TextField(max_length=task_rules.MAX_TITLE)
+    title = NameField(max_length=task_rules.MAX_TITLE)
     description = serializers.CharField(allow_blank=True, required=False)
     status = serializers.ChoiceField(Task.Status.choices, required=False)
     priority = serializers.ChoiceField(Task.Priority.choices, required=False)

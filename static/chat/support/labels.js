@@ -32,6 +32,14 @@ export const withSpaces = (name) => name.replaceAll("_", " ");
 export const isObject = (value) =>
   value !== null && typeof value === "object" && !Array.isArray(value);
 
+// As `isolated` in agent/support/words.py.
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+const DIRECTION = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** Returns a name for the middle of a sentence, whose order it cannot change. @param {string} name */
+export const isolated = (name) =>
+  RIGHT_TO_LEFT.test(name) ? `\u2068${name.replace(DIRECTION, "")}\u2069` : name;
+
 /** @param {Task} task */
 export const isOpen = ({ status }) => status !== "completed" && status !== "cancelled";
 
@@ -58,7 +66,7 @@ export function taskNote(task, tasks, isWhole) {
 function readiness(task, tasks, isWhole) {
   if (!isOpen(task) || !task.depends_on.length) return "";
   const known = task.depends_on.flatMap((id) => tasks.get(id) ?? []);
-  const titles = known.filter(isOpen).map(({ title }) => `“${title}”`);
+  const titles = known.filter(isOpen).map(({ title }) => `“${isolated(title)}”`);
   if (titles.length) return filled(waits, titles.join(", "));
   const isKnown = isWhole || known.length === task.depends_on.length;
   return isKnown && task.status === "pending" ? ready : "";
@@ -69,4 +77,4 @@ export const isReady = (task, tasks) =>
   task.status === "pending" && task.depends_on.every((id) => !tasks.has(id) || !isOpen(/** @type {Task} */ (tasks.get(id))));
 
 /** Returns the name of the button that completes or reopens a task. @param {Task} task */
-export const tickLabel = ({ title, status }) => filled(ticks[status], title);
+export const tickLabel = ({ title, status }) => filled(ticks[status], isolated(title));
