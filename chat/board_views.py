@@ -109,6 +109,32 @@ def delete_task(request: HttpRequest, task_id: UUID) -> HttpResponse:
     return to("project", task.project_id, "task-deleted")
 
 
+@login_required
+@require_POST
+def move_task(request: HttpRequest, task_id: UUID) -> HttpResponse:
+    """Moves a task before or after its neighbour with the same status (`direction`: up, down)."""
+    task = access.get_task(user_of(request), task_id, Role.EDITOR)
+    is_up = request.POST.get("direction") == "up"
+    others = Task.objects.filter(project=task.project_id, status=task.status).exclude(pk=task.pk)
+    nearest = (
+        others.filter(position__lte=task.position).order_by("-position")
+        if is_up
+        else others.filter(position__gte=task.position).order_by("position")
+    )
+    other = nearest.first()
+
+    def work() -> tuple[None, list[Change]]:
+        assert other is not None
+        before, after = (other, None) if is_up else (None, other)
+        _, change = tasks.move_task(task=task, before=before, after=after)
+        return None, [change] if change else []
+
+    if other is None:
+        return to("task", task_id, "at-the-end")
+    apply_to_project(task.project_id, work)
+    return to("task", task_id, "moved")
+
+
 # -- memories --------------------------------------------------------------------------------------
 
 

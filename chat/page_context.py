@@ -32,6 +32,8 @@ DONE = {
     "session-deleted": "Session deleted.",
     "task-added": "Task added.",
     "task-deleted": "Task deleted.",
+    "moved": "Task moved by one place in its column.",
+    "at-the-end": "The task is at the end of its column: it was not moved.",
     "memory-added": "Memory added.",
     "memory-deleted": "Memory deleted.",
     "undone": "The last change was undone.",

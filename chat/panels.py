@@ -97,6 +97,12 @@ def load(project: Project, fresh: Fresh | None = None, *, whole: bool = False) -
     )
 
 
+def memories_of(project: Project) -> tuple[list[Item], int]:
+    """Returns the newest `MEMORIES` memories in the order of the panel, and the number of all."""
+    rows, number = _memories(project, MEMORIES, {})
+    return [_memory(item, {}) for item in sorted(map(memory_json, rows), key=_memory_order)], number
+
+
 def _tasks(project: Project, most: int | None, fresh: Fresh) -> tuple[list[Task], dict[str, int]]:
     """Returns the tasks to show, and the numbers of open and of all tasks."""
     tasks = Task.objects.filter(project=project)

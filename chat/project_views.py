@@ -18,12 +18,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agent.accounts.members import add_member
-from agent.board import projects
+from agent.board import projects, task_rules
 from agent.edits.manual_changes import remove_member
+from agent.event_log.texts import STATUSES
 from agent.models import Membership, Message, Project
 from agent.models.projects import Role
 from agent.support.counts import count
-from chat import access, panels
+from chat import access, panels, project_board
 from chat.export import file_name, parts
 from chat.forms import DeleteProjectForm, MemberForm, ProjectEditForm, RoleForm
 from chat.page_context import frame, to, user_of
@@ -43,12 +44,21 @@ def project_page(request: HttpRequest, project_id: UUID) -> HttpResponse:
 
 def show(request: HttpRequest, project: Project, status: int = 200, **forms: Form) -> HttpResponse:
     """Shows the project; `forms` are those that were sent and refused, with what was typed."""
-    shared = frame(request, project)
+    wanted = project_board.Filter.of(request.GET.dict())
+    memories, number = panels.memories_of(project)
     context = {
-        **shared,
+        **frame(request, project),
         "sessions": project.sessions.all()[:MAX_SESSIONS],
         "switched_off": project.switched_off_tools.count(),
-        "panels": panels.load(project),
+        "figures": project_board.figures(project),
+        "columns": project_board.columns(project, wanted),
+        "filter": wanted,
+        "statuses": STATUSES,
+        "board_groups": project_board.GROUPS,
+        "people": [person.get_username() for person in task_rules.members(project.pk)],
+        "memories": memories,
+        "all_memories": number,
+        "more_memories": number - len(memories),
         "members": project.memberships.select_related("user").order_by("created_at")[:MAX_MEMBERS],
         "roles": _roles(),
         "edit": ProjectEditForm.of(project, auto_id="edit-%s"),

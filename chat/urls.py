@@ -50,6 +50,7 @@ urlpatterns: list[URLPattern] = [
     path("runs/<uuid:run_id>/", views.run_page, name="run"),
     path("model/", model_page.model, name="model"),
     path("tasks/<uuid:task_id>/", board_views.task_page, name="task"),
+    path("tasks/<uuid:task_id>/move/", board_views.move_task, name="move-task"),
     path("tasks/<uuid:task_id>/delete/", board_views.delete_task, name="delete-task"),
     path("memories/<uuid:memory_id>/", board_views.memory_page, name="memory"),
     path("memories/<uuid:memory_id>/delete/", board_views.delete_memory, name="delete-memory"),

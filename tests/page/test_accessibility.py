@@ -160,7 +160,13 @@ def test_a_lost_line_a_viewer_and_the_other_pages_break_no_rule(
     carol.page.locator(".task [data-open]").click()
     check(carol.page, "viewer, task open")
     carol.context.close()
-    for address in (f"/projects/{visit.server.project}/", "/waiting/", "/sessions/nowhere/"):
+    project, session = f"/projects/{visit.server.project}/", f"/sessions/{visit.server.session}/"
+    addresses = (
+        *(project, f"{project}?group=label", f"{project}delete/", f"{project}tasks/new/"),
+        *(f"{project}memories/new/", f"{session}settings/", f"{session}delete/", "/tokens/"),
+        *("/waiting/", "/sessions/nowhere/"),
+    )
+    for address in addresses:
         other = visit.open()
         other.on("console", lambda _: None)
         other.goto(visit.server.url + address)

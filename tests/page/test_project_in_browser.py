@@ -63,7 +63,7 @@ def test_the_owner_deletes_the_project_by_its_name(visit: Visit, page: Page) -> 
 def test_a_session_is_renamed_and_deleted_from_the_list_and_on_its_page(
     visit: Visit, page: Page
 ) -> None:
-    page.get_by_label("Rename or delete “New session”").first.click()
+    page.get_by_label("Edit “New session”").first.click()
     page.get_by_label("Title").first.fill("Planning")
     page.get_by_role("button", name="Rename session").first.click()
     told(page, "Session renamed.")
@@ -121,7 +121,7 @@ def test_a_task_and_a_memory_are_written_by_hand(visit: Visit, page: Page) -> No
     page.get_by_label("Content").fill("Django")
     page.get_by_role("button", name="Save memory").click()
     told(page, "Saved.")
-    page.get_by_role("button", name="Use version 1").click()
+    page.get_by_role("button", name="Use this version, number 1").click()
     told(page, "Saved.")
     assert page.get_by_label("Content").input_value() == "Flask"
     page.get_by_text("Delete memory…").click()
