@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from agent.board import task_rules, task_spec, tasks
+from agent.board.locking import lock_board
 from agent.change import Change
 from agent.edits import undo
 from agent.edits.manual_changes import Work, apply_to_project
@@ -82,6 +83,7 @@ def task_page(request: HttpRequest, task_id: UUID) -> HttpResponse:
             request, task.project, TaskForm(project_id=task.project_id, task=task), task
         )
     with transaction.atomic():
+        lock_board(task.project_id)  # before the task, as every change of the board
         now = get_object_or_404(Task.objects.select_for_update(), pk=task.pk)
         form = TaskForm(request.POST, project_id=task.project_id, task=now)
         if form.is_valid() and _update(form, task.project, now):

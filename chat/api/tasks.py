@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from agent.board import readiness, task_rules, task_spec, tasks
 from agent.board.criteria import MAX_CRITERION
+from agent.board.locking import lock_board
 from agent.change import Change
 from agent.models import Project, Task
 from agent.models.projects import Role
@@ -141,6 +142,7 @@ class TaskDetail(EditView):
 
     def _now(self, task: Task) -> Task:
         """Returns the current task, locked. Raises StaleMatch when `If-Match` names another state."""
+        lock_board(task.project_id)  # before the task, as every change of the board
         now: Task | None = Task.objects.select_for_update().filter(pk=task.pk).first()
         if now is None:
             raise Http404("Task not found.")
