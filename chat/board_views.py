@@ -23,7 +23,7 @@ from agent.models import Memory, Project, Task
 from agent.models.projects import Role
 from chat import access
 from chat.board_forms import MemoryForm, TaskForm
-from chat.page_context import frame, to, user_of
+from chat.page_context import frame, sends_form, to, user_of
 
 # Revisions of a memory that its page lists, the newest first.
 MAX_REVISIONS = 100
@@ -99,7 +99,7 @@ def _update(form: TaskForm, project: Project, task: Task) -> bool:
     return _applied(form, project, work)
 
 
-@login_required
+@sends_form
 @require_POST
 def delete_task(request: HttpRequest, task_id: UUID) -> HttpResponse:
     task = access.get_task(user_of(request), task_id, Role.EDITOR)
@@ -111,7 +111,7 @@ def delete_task(request: HttpRequest, task_id: UUID) -> HttpResponse:
     return to("project", task.project_id, "task-deleted")
 
 
-@login_required
+@sends_form
 @require_POST
 def move_task(request: HttpRequest, task_id: UUID) -> HttpResponse:
     """Moves a task before or after its neighbour with the same status (`direction`: up, down)."""
@@ -200,7 +200,7 @@ def _show_memory(
     return render(request, "chat/memory.html", context, status=status)
 
 
-@login_required
+@sends_form
 @require_POST
 def use_revision(request: HttpRequest, memory_id: UUID, number: int) -> HttpResponse:
     """Gives a memory the content that it had after an earlier change, as another revision."""
@@ -214,7 +214,7 @@ def use_revision(request: HttpRequest, memory_id: UUID, number: int) -> HttpResp
     return to("memory", memory_id, "saved")
 
 
-@login_required
+@sends_form
 @require_POST
 def delete_memory(request: HttpRequest, memory_id: UUID) -> HttpResponse:
     """Deletes a memory and shows it, with the button that restores it."""
@@ -228,7 +228,7 @@ def delete_memory(request: HttpRequest, memory_id: UUID) -> HttpResponse:
     return to("memory", memory_id, "memory-deleted")
 
 
-@login_required
+@sends_form
 @require_POST
 def undo_memory(request: HttpRequest, memory_id: UUID) -> HttpResponse:
     user = user_of(request)

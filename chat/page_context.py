@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import Any, cast
+from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.contrib.auth.views import redirect_to_login
 from django.db.models import Exists, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.http import HttpRequest, HttpResponse
@@ -49,6 +52,30 @@ def user_of(request: HttpRequest) -> User:
 def to(page: str, key: UUID, done: str) -> HttpResponse:
     """Leads to a page that then tells what was done: a name in `DONE`."""
     return redirect(f"{reverse(page, args=[key])}?done={done}")
+
+
+View = Callable[..., HttpResponse]
+
+
+def sends_form(view: View) -> View:
+    """As `login_required`, for a view that only receives a form: after the sign-in, the person is on the
+    page that had the form, where it can be sent again.
+    """
+
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.user.is_authenticated:
+            return view(request, *args, **kwargs)
+        return redirect_to_login(_page_before(request))
+
+    return checked
+
+
+def _page_before(request: HttpRequest) -> str:
+    """Returns the path of the page of this site that the request came from, or the home page."""
+    before = urlsplit(request.headers.get("Referer", ""))
+    is_ours = before.netloc == request.get_host() and before.path.startswith("/")
+    return urlunsplit(("", "", before.path, before.query, "")) if is_ours else reverse("home")
 
 
 def can_write(user: User, project: Project) -> bool:

@@ -27,7 +27,7 @@ from agent.support.counts import count
 from chat import access, panels, project_board
 from chat.export import file_name, parts
 from chat.forms import DeleteProjectForm, MemberForm, ProjectEditForm, RoleForm
-from chat.page_context import frame, to, user_of
+from chat.page_context import frame, sends_form, to, user_of
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def _roles() -> list[tuple[str, str]]:
     return [(role.value, str(role.label)) for role in (Role.VIEWER, Role.EDITOR, Role.OWNER)]
 
 
-@login_required
+@sends_form
 @require_POST
 def edit_project(request: HttpRequest, project_id: UUID) -> HttpResponse:
     """Changes the name and the description, unless somebody else changed them meanwhile."""
@@ -133,7 +133,7 @@ async def export(request: HttpRequest, project_id: UUID) -> HttpResponseBase:
 # -- members ---------------------------------------------------------------------------------------
 
 
-@login_required
+@sends_form
 @require_POST
 def add(request: HttpRequest, project_id: UUID) -> HttpResponse:
     project = access.get_project(user_of(request), project_id, Role.OWNER)
@@ -148,7 +148,7 @@ def add(request: HttpRequest, project_id: UUID) -> HttpResponse:
     return show(request, project, 400, add=form)
 
 
-@login_required
+@sends_form
 @require_POST
 def change_role(request: HttpRequest, project_id: UUID, username: str) -> HttpResponse:
     project = access.get_project(user_of(request), project_id, Role.OWNER)
@@ -162,7 +162,7 @@ def change_role(request: HttpRequest, project_id: UUID, username: str) -> HttpRe
     return to("project", project_id, "role")
 
 
-@login_required
+@sends_form
 @require_POST
 def remove(request: HttpRequest, project_id: UUID, username: str) -> HttpResponse:
     """Removes a member: the owner any of them, a member themselves."""

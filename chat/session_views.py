@@ -23,7 +23,7 @@ from agent.models.projects import Role
 from agent.support.counts import count
 from chat import access
 from chat.forms import RenameForm, SessionForm
-from chat.page_context import frame, to, user_of
+from chat.page_context import frame, sends_form, to, user_of
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def _show(
     return render(request, "chat/session_settings.html", context, status=status)
 
 
-@login_required
+@sends_form
 @require_POST
 def rename(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Changes the title, as an event of the session, and leads back to where the form was."""

@@ -15,7 +15,7 @@ from agent.accounts.tokens import create_token, revoke
 from agent.models import ApiToken
 from chat import access
 from chat.forms import TokenForm
-from chat.page_context import frame, user_of
+from chat.page_context import frame, sends_form, user_of
 
 # Tokens that the page lists, the newest first.
 MAX_TOKENS = 200
@@ -36,7 +36,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
     return render(request, "chat/tokens.html", context, status=400 if form.errors else 200)
 
 
-@login_required
+@sends_form
 @require_POST
 def revoke_token(request: HttpRequest, token_id: UUID) -> HttpResponse:
     token = access.get_token(user_of(request), token_id)

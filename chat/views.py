@@ -18,7 +18,7 @@ from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agent.accounts.access import includes, role_in
 from agent.edits.undo import change_seqs
@@ -47,7 +47,7 @@ from chat import (
 from chat import run_page as run_data
 from chat.forms import ProjectForm
 from chat.frames import MAX_REASON
-from chat.page_context import is_owner, user_of
+from chat.page_context import is_owner, sends_form, user_of
 from chat.slash_commands import COMMANDS
 from chat.static_files import modules
 from chat.transcript import Gap, Transcript
@@ -76,7 +76,7 @@ def home(request: HttpRequest) -> HttpResponse:
     )
 
 
-@login_required
+@sends_form
 @require_POST
 def new_project(request: HttpRequest) -> HttpResponse:
     form = ProjectForm(request.POST)
@@ -104,7 +104,7 @@ def tools_page(request: HttpRequest, project_id: UUID) -> HttpResponse:
     return render(request, "chat/tools.html", context)
 
 
-@login_required
+@sends_form
 @require_POST
 def switch_tool(request: HttpRequest, project_id: UUID, name: str) -> HttpResponse:
     """Switches a tool on (`on` is 1) or off."""
@@ -114,8 +114,9 @@ def switch_tool(request: HttpRequest, project_id: UUID, name: str) -> HttpRespon
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "POST"])
 def new_session(request: HttpRequest, project_id: UUID) -> HttpResponse:
+    """Opens an empty session. A GET comes from the sign-in, if the person was signed out meanwhile."""
     user = user_of(request)
     return _open_session(access.get_project(user, project_id, Role.EDITOR), user)
 

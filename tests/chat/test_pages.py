@@ -393,3 +393,27 @@ def test_static_files_are_sent_whole_or_in_the_part_asked_for(
     assert len(answer.content) == int(answer["Content-Length"])
     if length is not None:
         assert len(answer.content) == length
+
+
+# -- signed out meanwhile --------------------------------------------------------------------------
+
+
+def test_after_the_sign_in_a_wanted_session_is_opened(project: Project, alice: User) -> None:
+    stranger = Client()
+    address = reverse("new-session", args=[project.pk])
+    sign_in = stranger.post(address)["Location"]
+    answer = stranger.post(sign_in, {"username": "alice", "password": "alice's secret"})
+    opened = stranger.get(answer["Location"])
+    assert opened.status_code == 302
+    assert stranger.get(opened["Location"]).status_code == 200
+    assert ChatSession.objects.filter(project=project, created_by=alice).count() == 1
+
+
+def test_after_the_sign_in_a_form_is_where_it_was(project: Project, alice: User) -> None:
+    stranger, page = Client(), f"http://testserver/projects/{project.pk}/?q=x"
+    sent = stranger.post(reverse("new-project"), {"name": "Lost"}, headers={"Referer": page})
+    assert sent["Location"] == f"{reverse('sign-in')}?next=/projects/{project.pk}/%3Fq%3Dx"
+    for other in ("https://elsewhere.example/x", "", "nonsense"):
+        sent = stranger.post(reverse("new-project"), headers={"Referer": other})
+        assert sent["Location"] == f"{reverse('sign-in')}?next=/"
+    assert not Project.objects.filter(name="Lost").exists()
