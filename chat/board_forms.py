@@ -29,7 +29,7 @@ class TaskForm(VersionedForm):
     """A new task, or with `task` an existing one."""
 
     title = NameField(validators=[TextLimit(rules.MAX_TITLE)], widget=text_input())
-    description = LongText(rows=6, required=False)
+    description = LongText(rows=6, required=False, validators=[TextLimit(rules.MAX_DESCRIPTION)])
     status = forms.ChoiceField(
         choices=[(value, word.capitalize()) for value, word in STATUSES.items()]
     )
@@ -75,6 +75,9 @@ class TaskForm(VersionedForm):
         self.initial = {**self.initial, "version": self.now}
         if task:
             self.initial |= _task_texts(task, shown)
+
+    def clean_due(self) -> date | None:
+        return _allowed(lambda: rules.due(self.cleaned_data["due"]))
 
     def clean_assignee(self) -> str | None:
         name: str = self.cleaned_data["assignee"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django import forms
@@ -50,6 +51,12 @@ class TaskForm(Form):
 
     def clean_title(self) -> str:
         return _checked(lambda: task_rules.title(self.cleaned_data["title"]))
+
+    def clean_description(self) -> str:
+        return _checked(lambda: task_rules.description(self.cleaned_data["description"]))
+
+    def clean_due(self) -> date | None:
+        return _checked(lambda: task_rules.due(self.cleaned_data["due"]))
 
     def clean_labels(self) -> list[str]:
         return _checked(lambda: task_rules.labels(self.cleaned_data["labels"].split()))

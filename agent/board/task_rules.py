@@ -21,6 +21,9 @@ from agent.support.counts import too_long
 from agent.support.words import name_of, same_text, storable
 
 MAX_TITLE = 200
+MAX_DESCRIPTION = 100_000
+# A due date outside of these years is a slip of the keyboard.
+FIRST_DUE, LAST_DUE = date(2000, 1, 1), date(2200, 12, 31)
 MAX_HOURS = 10_000
 MAX_LABELS = 10
 LABEL = re.compile(r"[^\s,;#\"]{1,30}")
@@ -51,14 +54,24 @@ def one_of(allowed: Collection[str], value: str, name: str) -> str:
     return value
 
 
+def description(text: str) -> str:
+    text = storable(text)
+    if len(text) > MAX_DESCRIPTION:
+        raise ToolFailed(f"{too_long('The description', len(text), MAX_DESCRIPTION)}.")
+    return text
+
+
 def due(value: date | str | None) -> date | None:
     """Returns the date of an ISO text ("2026-12-04"), or of none."""
-    if not value or isinstance(value, date):
-        return value or None
+    if not value:
+        return None
     try:
-        return date.fromisoformat(value)
+        day = value if isinstance(value, date) else date.fromisoformat(value)
     except ValueError:
         raise ToolFailed(f"The due date must be like 2026-12-04, not {value!r}.") from None
+    if not FIRST_DUE <= day <= LAST_DUE:
+        raise ToolFailed(f"The due date must be from {FIRST_DUE} to {LAST_DUE}, not {day}.")
+    return day
 
 
 def estimate(value: float | None) -> float | None:
@@ -81,7 +94,7 @@ def labels(values: Iterable[str]) -> list[str]:
 
 # The rules of the fields whose value needs nothing but itself.
 VALUES: Mapping[str, Callable[[Any], Any]] = {
-    "description": storable,
+    "description": description,
     "status": lambda value: one_of(Task.Status.values, value, "status"),
     "priority": lambda value: one_of(Task.Priority.values, value, "priority"),
     "due": due,

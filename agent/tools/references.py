@@ -68,11 +68,15 @@ def name(text: str) -> str:
 
 def day(text: str) -> str:
     """Returns the day that `text` means, in the server's time zone, as an ISO date. Keeps "". Raises
-    ValueError for a text that is no day.
+    ValueError for a text that is no day, and for a day that is no due date.
     """
     found = dates.resolve(text, dates.today())
     if text and found is None:
         raise ValueError(f"not a date that is known here; use one of: {dates.EXAMPLES}")
+    try:
+        task_rules.due(found)
+    except ToolFailed as error:
+        raise ValueError(str(error)) from None
     return found.isoformat() if found else ""
 
 

@@ -29,7 +29,7 @@ Title = Annotated[
 ]
 Description = Annotated[
     str,
-    StringConstraints(max_length=100_000),
+    StringConstraints(max_length=task_rules.MAX_DESCRIPTION),
     Field(description="What has to be done, and how to tell that it is done."),
 ]
 Due = Annotated[

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agent.accounts.members import add_member
+from agent.board.projects import MAX_DESCRIPTION, MAX_NAME
 from agent.edits.manual_changes import remove_member
 from agent.models import Membership, Project
 from agent.models.projects import Role
@@ -37,9 +38,9 @@ logger = logging.getLogger(__name__)
 
 
 class ProjectInput(serializers.Serializer[Project]):
-    name = NameField(max_length=200)
+    name = NameField(max_length=MAX_NAME)
     description = TextField(
-        max_length=100_000,
+        max_length=MAX_DESCRIPTION,
         allow_blank=True,
         required=False,
         help_text="The agent reads it before every plan.",

@@ -38,7 +38,7 @@ class CriterionInput(serializers.Serializer[None]):
 
 class TaskInput(serializers.Serializer[Task]):
     title = NameField(max_length=task_rules.MAX_TITLE)
-    description = serializers.CharField(allow_blank=True, required=False)
+    description = TextField(max_length=task_rules.MAX_DESCRIPTION, allow_blank=True, required=False)
     status = serializers.ChoiceField(Task.Status.choices, required=False)
     priority = serializers.ChoiceField(Task.Priority.choices, required=False)
     due = serializers.DateField(allow_null=True, required=False)
