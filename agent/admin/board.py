@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from agent.admin.filters import AssigneeFilter
@@ -12,7 +13,10 @@ from agent.admin.soft_delete import DeletedFilter, SoftDeleteAdmin
 from agent.admin.task_form import TaskForm
 from agent.board import tasks
 from agent.models import Task
+from agent.text import search_index
+from agent.text.references import as_number
 
+MAX_MATCHES = 200  # best matches of a search by words
 EDITED = ("title", "description", "status", "priority", "due", "estimate", "labels", "criteria")
 
 
@@ -34,6 +38,7 @@ class TaskAdmin(SoftDeleteAdmin):
     list_select_related = ("project", "parent", "assignee")
     list_filter = (DeletedFilter, "status", "priority", AssigneeFilter, "due", "created_at")
     search_fields = ("title", "description", "project__name", "=number")
+    search_help_text = "Finds “#12”, words in any form, also in criteria, and parts of the text"
     ordering = ("-updated_at",)
     fields = (
         "project",
@@ -57,6 +62,17 @@ class TaskAdmin(SoftDeleteAdmin):
         "updated_at",
         "deleted_at",
     )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        if (number := as_number(search_term)) is not None:
+            return queryset.filter(number=number), False
+        matches, may_have_duplicates = super().get_search_results(request, queryset, search_term)
+        if search_term.strip():
+            ids = search_index.search(None, "task", search_term, MAX_MATCHES)
+            matches |= queryset.filter(pk__in=ids)
+        return matches, may_have_duplicates
 
     @admin.display(description="depends on")
     def dependencies(self, task: Task) -> str:

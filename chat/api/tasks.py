@@ -17,6 +17,8 @@ from agent.board.locking import lock_board
 from agent.change import Change
 from agent.models import Project, Task
 from agent.models.projects import Role
+from agent.text import search_index
+from agent.text.references import as_number
 from chat import access
 from chat.api.authentication import user_of
 from chat.api.etags import require_match, tagged
@@ -62,7 +64,16 @@ class TaskInput(serializers.Serializer[Task]):
     )
 
 
+MAX_MATCHES = 200  # best matches of a search, before other filters
+
+
 class TaskFilter(PageQuery):
+    q = TextField(
+        required=False,
+        max_length=1000,
+        help_text="Words of the title, the description, labels and criteria, best match first, in one"
+        " page; or “#12” for exactly this task.",
+    )
     status = serializers.ChoiceField(Task.Status.choices, required=False)
     priority = serializers.ChoiceField(Task.Priority.choices, required=False)
     number = serializers.IntegerField(min_value=1, required=False)
@@ -80,7 +91,7 @@ class TaskFilter(PageQuery):
 class ProjectTasks(EditView):
     @operation(TaskSerializer, query=TaskFilter, many=True)
     def get(self, request: Request, project_id: UUID) -> Response:
-        """Lists the tasks in board order."""
+        """Lists the tasks in board order, or finds those that match `q`, in one page."""
         project = access.get_project(user_of(request), project_id)
         wanted = self.query(TaskFilter)
         filters = {
@@ -96,6 +107,10 @@ class ProjectTasks(EditView):
             due_until=wanted.get("due_until"),
             ready=wanted.get("ready", False),
         )
+        if "q" in wanted:
+            matches = _matching(project.pk, found, wanted["q"])[: wanted["limit"]]
+            shown = TaskSerializer(tasks_shown(matches), many=True).data
+            return Response({"next": None, "previous": None, "results": shown})
         rows = pages.paginate_queryset(found, request, self)
         shown = TaskSerializer(tasks_shown(rows or []), many=True).data
         return pages.get_paginated_response(shown)
@@ -160,6 +175,14 @@ class TaskSpecification(ApiView):
         """Returns the task's specification for a coding agent, with its context from the project."""
         task = access.get_task(user_of(request), task_id)
         return Response({"specification": task_spec.render(task)})
+
+
+def _matching(project: UUID, rows: Any, text: str) -> list[Task]:
+    if (number := as_number(text)) is not None:
+        return list(rows.filter(number=number))
+    ids = search_index.search(project, "task", text, MAX_MATCHES)
+    by_id = rows.in_bulk(ids)
+    return [by_id[key] for key in ids if key in by_id]
 
 
 def _create(project: Project, fields: dict[str, Any]) -> tuple[Task, list[Change]]:

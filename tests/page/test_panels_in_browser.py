@@ -61,6 +61,9 @@ def test_tasks_are_filtered_by_words_status_and_priority(visit: Visit) -> None:
     words.fill("slot free")
     assert titles(page) == ["Doctors publish free slots"]
     assert page.locator('[data-slot="tasks-count"]').inner_text() == "1 of 3"
+    for number, shown in (("#3", ["Patients book a slot"]), ("#33", [])):
+        words.fill(number)
+        assert titles(page) == shown
     words.fill("")
     page.get_by_label("Status", exact=True).select_option("In progress")
     assert titles(page) == ["Patient sign-up"]

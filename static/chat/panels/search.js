@@ -7,6 +7,7 @@ import { page } from "../support/page.js";
 import { apiPath, request } from "../support/rest.js";
 import { fresh, hidden, tasks } from "./board.js";
 
+const NUMBER = /^#\d+$/; // means exactly this task, also where a title contains it
 const TYPING_PAUSE_MS = 200; // a search begins when nothing was typed for so long
 const filterForm = /** @type {HTMLFormElement} */ (document.querySelector("#task-filter form"));
 const searchForm = /** @type {HTMLFormElement} */ (document.querySelector("#memory-search form"));
@@ -54,11 +55,13 @@ export const isFiltered = () => [...new FormData(filterForm).values()].some(Bool
 /** @param {Task} task */
 export function matchesFilter(task) {
   const [words, status, priority] = ["text", "status", "priority"].map((name) => valueOf(filterForm, name));
-  const text = [task.title, task.description, task.assignee, ...(task.labels ?? [])].join("\n").toLowerCase();
+  const { title, description, assignee, labels, criteria } = task;
+  const texts = [title, description, assignee, ...(labels ?? []), ...(criteria ?? []).map(({ text }) => text)];
+  const text = texts.join("\n").toLowerCase();
   return (
     (!status || (status === "ready" ? isReady(task, tasks) : task.status === status)) &&
     (!priority || task.priority === priority) &&
-    words.split(/\s+/).every((word) => word === `#${task.number}` || text.includes(word))
+    words.split(/\s+/).every((word) => (NUMBER.test(word) ? word === `#${task.number}` : text.includes(word)))
   );
 }
 
