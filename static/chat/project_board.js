@@ -1,5 +1,6 @@
 // Moves the cards of a project's board to another place or column, by dragging and by keys. Each move is
-// one request; the card moves when the server has accepted it.
+// one request; the card moves when the server has accepted it. When somebody else changes the board, the page
+// shows the new one, or tells it where a person is at work.
 
 import { closest, find, findAll } from "./support/dom.js";
 import { apiPath, errorText, request } from "./support/rest.js";
@@ -10,6 +11,16 @@ const board = /** @type {HTMLElement} */ (document.getElementById("project-board
 /** @type {HTMLElement | null} */
 let dragged = null;
 let isMoving = false;
+let version = Number(board.dataset.version);
+/** Milliseconds between reads of the board's version. */
+const PAUSE = 2_000;
+
+const changed = /** @type {HTMLElement} */ (document.getElementById("board-changed"));
+/** Leads to the page, with the filter that it has. */
+const fresh = /** @type {HTMLAnchorElement} */ (changed.querySelector("a"));
+if (location.pathname === fresh.pathname) fresh.search = location.search;
+
+setInterval(follow, PAUSE);
 
 if ("writable" in board.dataset) {
   /** @type {HTMLElement} */ (document.getElementById("board-keys")).hidden = false;
@@ -17,7 +28,7 @@ if ("writable" in board.dataset) {
   board.addEventListener("dragstart", onDragStart);
   board.addEventListener("dragover", onDragOver);
   board.addEventListener("drop", onDrop);
-  board.addEventListener("dragend", () => mark(null));
+  board.addEventListener("dragend", onDragEnd);
 }
 
 /** @type {(event: Event) => HTMLElement | null} */
@@ -94,6 +105,11 @@ function onDragOver(event) {
   if (place) event.preventDefault();
 }
 
+function onDragEnd() {
+  dragged = null;
+  mark(null);
+}
+
 /** @param {Place | null} place */
 function mark(place) {
   for (const node of findAll(board, "[data-drop]")) node.removeAttribute("data-drop");
@@ -119,7 +135,8 @@ function onDrop(event) {
 
 /** With the position of another task, a task comes directly before it. @type {(card: HTMLElement, place: Place) => Promise<void>} */
 async function move(card, { list, next }) {
-  if (isMoving || next === card) return;
+  const isThere = list === card.parentElement && next === card.nextElementSibling;
+  if (isMoving || next === card || isThere) return;
   isMoving = true;
   const status = columnOf(list).dataset.status ?? "";
   const position = positionFor(card, list, next);
@@ -128,9 +145,10 @@ async function move(card, { list, next }) {
   isMoving = false;
   showAlert(response?.ok ? "" : errorText(response, "the card was not moved"));
   if (!response?.ok) return;
+  version += 1;
   const group = groupOf(/** @type {Element} */ (card.parentElement));
   if (group === groupOf(list)) place(card, list, next, response.body.position);
-  else location.reload(); // its group is by its label or assignee, which has not changed
+  else renew(); // its group is by its label or assignee, which has not changed
 }
 
 /** Null for the only card of a column. @type {(card: HTMLElement, list: Element, next: HTMLElement | null) => number | null} */
@@ -156,8 +174,27 @@ function place(card, list, next, position) {
   const index = [...list.children].indexOf(card) + 1;
   announce(`Moved “${titleOf(card)}” to ${list.getAttribute("aria-label")}, position ${index} of ${list.children.length}.`);
   // The server numbers all tasks anew when there is no number left between two of them.
-  if (!isInOrder(list)) location.reload();
+  if (!isInOrder(list)) renew();
 }
+
+/** Loads the page again, at its own address: it may be the answer to a form. */
+function renew() {
+  if (location.pathname === fresh.pathname) location.reload();
+  else location.assign(fresh.href);
+}
+
+async function follow() {
+  if (document.hidden || isMoving) return;
+  const before = version;
+  const response = await request("GET", apiPath("projects", board.dataset.project ?? ""));
+  if (!response?.ok || version !== before || response.body.board_version <= version) return;
+  if (isAtWork()) changed.hidden = false;
+  else renew();
+}
+
+/** Whether a new page would take something from the person: a card in the hand, a place, typed words. */
+const isAtWork = () =>
+  dragged !== null || document.activeElement !== document.body || document.querySelector("main details[open]") !== null;
 
 /** @param {Element} list */
 function isInOrder(list) {

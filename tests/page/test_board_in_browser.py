@@ -66,6 +66,25 @@ def test_a_card_is_dragged_to_another_column_and_place(visit: Visit, page: Page)
     assert titles(page, "blocked") == ["Errand 0"]
 
 
+def test_the_board_follows_others_and_waits_for_who_is_at_work(visit: Visit, page: Page) -> None:
+    other = visit.open()
+    other.goto(page.url)
+    other.get_by_role("link", name="Errand 0").focus()
+    other.keyboard.press("Alt+ArrowRight")
+    visit.wait(lambda: titles(other, "in_progress") == ["Errand 0"])
+    page.bring_to_front()
+    column(page, "in_progress").get_by_text("Errand 0").wait_for()
+    page.get_by_label("Words").fill("typed")
+    other.bring_to_front()
+    other.get_by_role("link", name="Errand 1").focus()
+    other.keyboard.press("Alt+ArrowRight")
+    visit.wait(lambda: "Errand 1" in titles(other, "in_progress"))
+    page.bring_to_front()
+    page.get_by_text("The board has changed.").wait_for()
+    assert page.get_by_label("Words").input_value() == "typed"
+    assert not other.get_by_text("The board has changed.").is_visible()
+
+
 def test_a_refused_move_says_why_and_moves_nothing(visit: Visit, page: Page) -> None:
     visit.context.route("**/api/tasks/**", lambda route: route.abort())
     page.get_by_role("link", name="Errand 0").focus()
