@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from tests.support.browser import Visit
+from tests.support.server import ServerProcess
 
 pytestmark = pytest.mark.browser
 
@@ -130,3 +131,34 @@ def test_a_task_and_a_memory_are_written_by_hand(visit: Visit, page: Page) -> No
     page.get_by_role("button", name="Undo the last change").click()
     told(page, "The last change was undone.")
     assert page.get_by_label("Content").input_value() == "Flask"
+
+
+def test_all_of_it_works_without_a_script(browser: Browser, server: ServerProcess) -> None:
+    visit = Visit(browser, server, java_script_enabled=False)
+    page = visit.page
+    page.goto(f"{visit.url}/projects/{server.project}/")
+    page.get_by_text("Edit name and description").click()
+    page.locator("main").get_by_label("Name", exact=True).fill("Clinic")
+    page.get_by_role("button", name="Save project").click()
+    told(page, "Saved.")
+    for title in ("Booking", "Invoices"):
+        page.get_by_role("link", name="New task").click()
+        page.get_by_label("Title").fill(title)
+        page.get_by_role("button", name="Add task").click()
+        told(page, "Task added.")
+    page.get_by_role("link", name="Invoices", exact=True).click()
+    page.get_by_role("button", name="Move up").click()
+    told(page, "Task moved by one place in its column.")
+    page.get_by_label("Status").select_option("blocked")
+    page.get_by_role("button", name="Save task").click()
+    told(page, "Saved.")
+    page.get_by_role("link", name="Back to the project").click()
+    page.get_by_label("Words").fill("invo")
+    page.get_by_role("button", name="Show", exact=True).click()
+    page.locator(".card-task").wait_for()
+    assert page.locator(".card-task a").all_inner_texts() == ["Invoices"]
+    page.get_by_label("Edit “New session”").first.click()
+    page.get_by_role("textbox", name="Title").first.fill("Planning")
+    page.get_by_role("button", name="Rename session").first.click()
+    told(page, "Session renamed.")
+    visit.context.close()
