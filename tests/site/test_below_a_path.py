@@ -243,7 +243,7 @@ def test_without_websockets_the_events_come_over_sse(visit: Visit) -> None:
 def test_the_description_of_the_api_can_be_tried_out(visit: Visit) -> None:
     page = visit.page
     page.goto(f"{visit.url}/api/docs/")
-    me = page.locator("#operations-me-me_retrieve")
+    me = page.locator("#operations-account-get_me")
     me.click()
     me.get_by_role("button", name="Try it out").click()
     me.get_by_role("button", name="Execute").click()
