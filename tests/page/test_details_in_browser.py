@@ -93,3 +93,30 @@ def test_a_change_that_was_taken_back_meanwhile_is_no_conflict(visit: Visit) -> 
     page.keyboard.press("Tab")
     visit.wait(lambda: description(visit) == "My description.")
     visit.troubles.clear()  # likewise
+
+
+def test_the_reason_of_a_refused_field_stands_beside_it_until_it_is_saved(visit: Visit) -> None:
+    page = with_board(visit)
+    detail = opened(page, "Patient sign-up")
+    refused = {
+        "Assignee": ("nobody", "is no member of this project"),
+        "Labels": ("x" * 31, "31 of 30 characters"),
+        "Due": ("0001-01-01", "The due date must be from 2000-01-01"),
+        "Estimate in hours": ("10001", "10000"),
+        "Title": (" ", "blank"),
+    }
+    for label, (value, reason) in refused.items():
+        field = detail.get_by_label(label, exact=True)
+        before = field.input_value()
+        field.fill(value)
+        page.keyboard.press("Tab")
+        told = detail.locator(".reason")
+        told.wait_for()
+        assert reason in told.inner_text(), label
+        assert field.get_attribute("aria-invalid") == "true"
+        assert field.get_attribute("aria-describedby") == told.get_attribute("id")
+        field.fill(before)
+        page.keyboard.press("Tab")
+        visit.wait(lambda told=told: told.count() == 0)  # type: ignore[misc]
+        assert field.get_attribute("aria-invalid") is None
+    visit.troubles.clear()  # Chromium tells of the refusals' status

@@ -217,7 +217,7 @@ def test_what_cannot_be_saved_is_told_beside_it(visit: Visit) -> None:
     detail = opened(page, "Patient sign-up")
     detail.get_by_label("Title").fill("   ")
     detail.get_by_label("Title").press("Enter")
-    told = detail.locator('[data-slot="detail-note"]')
+    told = detail.locator(".reason")
     told.wait_for()
     assert "blank" in told.inner_text()
     visit.troubles.clear()  # Chromium tells of the refusal's status

@@ -45,10 +45,10 @@ def test_a_pasted_title_is_not_cut(visit: Visit) -> None:
     visit.say("Create a task to write the docs")
     visit.wait_for("succeeded")
     page.locator(".task [data-open]").click()
-    title = page.get_by_label("Title")
+    title = page.locator(".detail").get_by_label("Title")
     title.fill("x" * 1250)
     title.press("Tab")
-    note = page.locator('[data-slot="detail-note"]')
+    note = page.locator(".detail .reason")
     note.wait_for()
     assert note.inner_text() == "This text is too long: 1,250 of 200 characters."
     assert title.input_value() == "x" * 1250
@@ -63,7 +63,7 @@ def test_a_pasted_memory_is_not_cut(visit: Visit) -> None:
     content = page.get_by_label("Content")
     content.fill("x" * 12_345)
     content.press("Tab")
-    note = page.locator('[data-slot="detail-note"]')
+    note = page.locator(".detail .reason")
     note.wait_for()
     assert note.inner_text() == "This text is too long: 12,345 of 10,000 characters."
     assert content.input_value() == "x" * 12_345

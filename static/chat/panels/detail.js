@@ -215,6 +215,7 @@ function save(detail, field) {
 async function saveField(detail, field, isRetry = false) {
   await detail.loaded; // without its version the change of somebody else would be overwritten
   const { name, value, dataset } = field;
+  if (!isEdited(field)) showReason(field, "");
   if (!isEdited(field) || value === dataset.refused) return;
   if (dataset.theirs !== undefined) await load(detail); // it may have been taken back
   if (dataset.theirs !== undefined) return showConflict(detail, field);
@@ -228,18 +229,46 @@ async function saveField(detail, field, isRetry = false) {
     dataset.was = value;
     delete dataset.refused;
     unsaved.delete(fieldKey(detail, field));
+    showReason(field, "");
     showNote(detail, "Saved.");
   } else {
-    showNote(detail, errorText(response, UNSAVED));
+    showRefusal(detail, field, errorText(response, UNSAVED));
   }
 }
 
+/** Says beside the field why its value is not saved. @type {(detail: Detail, field: Field, reason: string) => void} */
+function showRefusal(detail, field, reason) {
+  showReason(field, reason);
+  setText(detail.box, "detail-note", "");
+  announce(reason);
+}
+
+/** @type {(field: Field, reason: string) => void} */
+function showReason(field, reason) {
+  const id = `reason-${field.name}`;
+  const known = document.getElementById(id);
+  if (!reason) {
+    known?.remove();
+    field.removeAttribute("aria-invalid");
+    field.removeAttribute("aria-describedby");
+    return;
+  }
+  const node = known ?? Object.assign(document.createElement("small"), { id, className: "reason", dir: "auto" });
+  node.textContent = reason;
+  field.setAttribute("aria-invalid", "true");
+  field.setAttribute("aria-describedby", id);
+  const pair = field.closest(".pair"); // the reason has the whole line below it
+  if (pair) pair.append(node);
+  else field.closest("label")?.after(node);
+}
+
 /** What is written after this is saved: the person knows what it replaces. @type {(detail: Detail, field: Field) => void} */
-function showConflict(detail, { value, dataset }) {
+function showConflict(detail, field) {
+  const { dataset } = field;
   dataset.was = dataset.theirs;
-  dataset.refused = value;
+  dataset.refused = field.value;
   delete dataset.theirs;
-  showNote(detail, `Changed to “${dataset.was}” by someone else. Your text is kept; edit it to save.`);
+  showRefusal(detail, field, `Changed to “${dataset.was}” by someone else. Your text is kept; edit it to save.`);
 }
 
 /** @type {(detail: Detail, event: Event) => void} */

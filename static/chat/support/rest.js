@@ -65,6 +65,11 @@ export function errorText(response, consequence) {
   if (response === null) return `The server could not be reached; ${consequence}.`;
   const { detail, ...fields } = response.body ?? {};
   if (typeof detail === "string") return detail;
-  const [first] = Object.values(fields).flat();
-  return typeof first === "string" ? first : `The server refused: ${consequence}.`;
+  return firstText(fields) ?? `The server refused: ${consequence}.`;
+}
+
+/** Returns the first text within the errors of fields, which may be lists or of items. @type {(value: unknown) => string | undefined} */
+function firstText(value) {
+  if (typeof value === "string") return value;
+  return value && typeof value === "object" ? Object.values(value).map(firstText).find(Boolean) : undefined;
 }
