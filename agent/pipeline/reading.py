@@ -6,6 +6,7 @@ The results are data for the prompts. They are kept with the run, so that nothin
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
@@ -30,6 +31,7 @@ from agent.tools.registry import Tool, ToolCall
 
 logger = logging.getLogger(__name__)
 
+_PLACE = re.compile(r"^[a-z_]+(?:\.\w+)*: ")  # of an argument, before a problem with it
 MAX_READS = 8  # of a run
 MAX_NAMED, MAX_TITLE = 3, 80  # objects that a title names, and characters of a query in it
 
@@ -118,7 +120,9 @@ def _call(run: Run, request: ReadRequest, title: str, reports: Reports) -> Readi
 def _errors(run: Run, tool: Tool, arguments: Mapping[str, Any]) -> list[str]:
     if any(placeholders(arguments)):
         return ["there are no results of steps before the plan"]
-    return tool.check(arguments) or missing_objects(run.session.project_id, tool, arguments)
+    missing = missing_objects(run.session.project_id, tool, arguments)
+    # A person reads which object there is none of, not in which argument it was named.
+    return tool.check(arguments) or [_PLACE.sub("", problem) for problem in missing]
 
 
 # -- in words --------------------------------------------------------------------------------------
@@ -141,7 +145,9 @@ def _title(project: UUID, request: ReadRequest) -> str:
             return f"Searching {found} for “{query}”" if query else f"Listing {found}"
         case "list_changes":
             return "Reading the latest changes"
-    return f"Reading with {request.tool}"
+        case "get_project":
+            return "Reading the description of the project"
+    return f"Reading: {request.tool.removeprefix('get_').replace('_', ' ')}"
 
 
 def _names(project: UUID, kind: str, references: Any) -> str:

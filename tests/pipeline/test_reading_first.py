@@ -239,3 +239,17 @@ async def test_nothing_is_changed_sent_or_read_elsewhere_before_the_plan(
     ]
     assert [phase for _, phase, _ in await told(session)][1::2].count("failed") == 6
     assert not [event for event in await log_of(session) if event["type"] == "change"]
+
+
+async def test_every_reading_and_what_is_missing_is_told_in_plain_words(
+    project: Project, session: ChatSession
+) -> None:
+    analysis = wanting(call("get_project"), call("get_tasks", tasks=["#1"]))
+    await process(Noting(analyses=[analysis], plans=[MADE]), project, session)
+    ends = [
+        (message, details) for message, state, details in await told(session) if state != "started"
+    ]
+    assert ends == [
+        ("Reading the description of the project", ""),
+        ("Reading “#1” in full", "There is no task #1 in this project."),
+    ]
