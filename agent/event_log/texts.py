@@ -264,6 +264,8 @@ def estimate(estimate: Mapping[str, int] | None) -> str:
     """Returns how long a plan may take, e.g. "About 2 to 5 seconds"."""
     if estimate is None:
         return "No time estimate yet"
+    if estimate["high_ms"] < 1000:
+        return "Under 1 second"
     (low, low_unit), (high, high_unit) = map(_rounded, (estimate["low_ms"], estimate["high_ms"]))
     if low_unit != high_unit:
         return f"About {_with_unit(low, low_unit)} to {_with_unit(high, high_unit)}"
