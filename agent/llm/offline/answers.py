@@ -13,7 +13,7 @@ from agent.support.counts import count
 from agent.text import dates
 
 SAY = "Say: "  # begins the description of a step that holds what the answer tells
-_UNDO = "You can undo that beside the change."
+_UNDO = "To bring it back, press “Undo” at the change above."
 # The description of a step begins with an order, which is told as done once it has succeeded.
 _DONE = {"Make": "Made", "Forget": "Forgot", "Put": "Put", "Set": "Set"}
 
