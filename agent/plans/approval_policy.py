@@ -171,9 +171,11 @@ def _changing(effects: Sequence[Effect]) -> str:
     changes = [change for effect in effects for change in effect.changes]
     created = {change.id for change in changes if change.action == "created"}
     existing = {change.id: change for change in changes if change.id not in created}
-    if len(existing) <= MAX_CHANGED:
+    # What is deleted is a reason of its own.
+    kept = [change for change in existing.values() if change.action != "deleted"]
+    if len(existing) <= MAX_CHANGED or not kept:
         return ""
-    return f"Changes {_objects(len(existing), existing.values())}."
+    return f"Changes {_objects(len(kept), kept)}."
 
 
 # -- untrusted data --------------------------------------------------------------------------------

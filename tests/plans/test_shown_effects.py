@@ -109,3 +109,12 @@ def test_an_approval_of_an_older_log_says_that_links_change() -> None:
         "Change task “Booking”",
         [["parent task", "", "changed"]],
     )
+
+
+async def test_the_reason_counts_what_is_deleted_once(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    await make_tasks(project, *[f"Task {number}" for number in range(8)])
+    steps = [use(f"s{number}", "delete_task", task=f"#{number}") for number in range(1, 9)]
+    run = await outcome(session, alice, MessageRequest("Delete all tasks"), *steps)
+    assert (await run.approvals.aget()).reason == "Deletes 8 tasks."
