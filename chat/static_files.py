@@ -15,8 +15,9 @@ _OWN_SCRIPT = re.compile(r"/chat/[\w/]+\.(?:js|css)$")
 # Comments on lines of their own and indentation are a quarter of the bytes of our scripts and styles. A
 # browser needs none of them: no text in them goes over several lines, which a test checks.
 _UNNEEDED = re.compile(
-    rb"^[ \t]*(?:/\*(?:(?!\*/).)*\*/|//[^\n]*)[ \t]*\n|^[ \t]+", re.MULTILINE | re.DOTALL
+    rb"^[ \t]*(?:/\*(?:(?!\*/).)*\*/|//[^\n]*)[ \t]*\n|^[ \t]+|^\n", re.MULTILINE | re.DOTALL
 )
+_LINE_ENDS = re.compile(rb"(?<=[{};,])\n")  # of a style
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # has no types
@@ -35,6 +36,8 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # has 
             response[name] = value
         if body and response.status_code == 200 and _OWN_SCRIPT.search(request.path):
             body = _UNNEEDED.sub(b"", body)
+            if request.path.endswith(".css"):
+                body = _LINE_ENDS.sub(b"", body)
             response["Content-Length"] = str(len(body))
         response.content = body
         return response

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 
 import pytest
 from django.contrib.auth.models import User
@@ -11,6 +12,7 @@ from django.urls import reverse
 
 from agent.models import ChatSession
 from tests.support.browser import Visit
+from tests.support.server import ROOT
 
 MOST = 150_000  # bytes of script and style together, before compression
 
@@ -44,6 +46,15 @@ def test_every_script_is_named_at_once_and_none_in_vain(visit: Visit) -> None:
     )
     assert len(named) > 10
     assert sorted(named) == sorted(name for name in loaded if not name.endswith("/session.js"))
+
+
+def test_no_text_in_a_script_or_style_goes_over_several_lines() -> None:
+    """Otherwise it would lose its indentation where comments and indentation are not sent."""
+    for path in (ROOT / "static/chat").rglob("*.js"):
+        for line in path.read_text().splitlines():
+            assert re.sub(r"//.*", "", line).count("`") % 2 == 0, f"{path.name}: {line}"
+    for path in (ROOT / "static/chat").rglob("*.css"):
+        assert "\\\n" not in path.read_text(), path.name
 
 
 def test_pages_scripts_and_styles_are_compressed_and_data_is_not(
