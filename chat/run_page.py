@@ -162,7 +162,8 @@ def _times(run: Run, end: datetime) -> Iterator[_Time]:
     for row in run.phases.all():
         name, _, part = row.phase.partition(PART)
         over = row.started_at + timedelta(milliseconds=row.duration_ms)
-        words = f"Reading {part}" if part else DOING.get(name, name)
+        title = row.result.get("title") if part else None  # of a reading
+        words = str(title or DOING.get(name, name))
         yield _Time(words, name, int(bool(part)), row.started_at, over)
         yield from _sub_steps(row.sub_steps)
     for plan in run.plans.prefetch_related("steps"):

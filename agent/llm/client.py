@@ -334,7 +334,7 @@ class ModelClient:
 
     def _counted(self, answer: dict[str, Any], writing: Writing) -> dict[str, Any]:
         self.usage.calls += 1
-        if not writing.text:  # it was not streamed
+        if writing.wrote_at is None:  # it was not streamed
             writing.take_whole(*responses.texts_of(answer))
         writing.used = responses.count(self.usage, answer.get("usage"))
         return answer

@@ -38,6 +38,7 @@ class Writing:
         self.thought_at: float | None = None
         self.wrote_at: float | None = None
         self._watch = watch
+        self._whole: tuple[str, str] | None = None  # of a response that was not streamed
         self._answer = AnswerText()
         self._text: list[str] = []
         self._thoughts: list[str] = []
@@ -54,19 +55,23 @@ class Writing:
     def take(self, content: str, thoughts: str = "") -> None:
         """Adds a chunk. `content` may have reasoning in it, `thoughts` came beside it."""
         if content or thoughts:
-            self._take(content, thoughts)
+            inside = len(self._answer.thoughts)
+            self._add(self._answer.feed(content), [thoughts, *self._answer.thoughts[inside:]])
             self._report()
 
     def take_whole(self, content: str, thoughts: str) -> None:
-        """Adds the text of a response that was not streamed: it has no first word. Nobody is told, since
-        it is validated at once.
+        """Keeps the text of a response that was not streamed. It is validated at once, so that `text`
+        and `thoughts`, which are shown meanwhile, stay empty.
         """
-        self._take(content, thoughts)
-        self.thought_at = self.wrote_at = None
+        reader, text = AnswerText(), ""
+        for part in (*reader.feed(content), *reader.rest()):
+            text = part.text if part.starts_over else text + part.text
+        self._whole = text, thoughts + "".join(reader.thoughts)
 
-    def _take(self, content: str, thoughts: str) -> None:
-        inside = len(self._answer.thoughts)
-        self._add(self._answer.feed(content), [thoughts, *self._answer.thoughts[inside:]])
+    @property
+    def written(self) -> tuple[str, str]:
+        """Returns the text and the reasoning of a call that is over, streamed or not."""
+        return self._whole or (self.text, self.thoughts)
 
     def end(self) -> None:
         """Ends the call. An unfinished mark at the end of its text is text."""

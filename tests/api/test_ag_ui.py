@@ -170,7 +170,7 @@ async def test_a_rejection_with_a_reason_interrupts_again_with_another_plan(
         api, asked("I need: 1. sign-up 2. login", forwardedProps={"approval": "required"})
     )
     (first,) = waiting[-1]["outcome"]["interrupts"]
-    no = {"approved": False, "reason": "Leave out the login"}
+    no = {"approved": False, "reason": "Create a task to sign up"}
     entry = {"interruptId": first["id"], "status": "resolved", "payload": no}
     told = await run(api, asked(runId="two", resume=[entry]))
     (second,) = told[-1]["outcome"]["interrupts"]

@@ -52,6 +52,13 @@ def run(session: ChatSession, alice: User) -> Run:
         usage={"calls": 1, "input_tokens": 1200, "output_tokens": 34},
     )
     PhaseResult.objects.create(run=run, phase="planning", started_at=began, duration_ms=4000)
+    PhaseResult.objects.create(
+        run=run,
+        phase="reading:r1",
+        result={"title": "Reading “Pay” in full"},
+        started_at=after(1),
+        duration_ms=1000,
+    )
     plan = PlanRevision.objects.create(run=run, revision=1)
     PlanStep.objects.create(
         plan=plan,
@@ -89,11 +96,12 @@ def test_the_timeline_has_what_happened_in_order(run: Run) -> None:
     spans = run_page.timeline(run)
     assert [(span.name, span.start, span.width, span.took) for span in spans] == [
         ("Making a plan", 0, 400, "4.0 s"),
+        ("Reading “Pay” in full", 100, 100, "1.0 s"),
         ("Waiting for approval", 400, 300, "3.0 s"),
         ("Create <b>it</b>", 700, 200, "2.0 s"),
     ]
-    assert [span.level for span in spans] == [0, 0, 1]
-    assert spans[2].status == "failed"
+    assert [span.level for span in spans] == [0, 1, 0, 1]
+    assert spans[3].status == "failed"
 
 
 def test_a_run_that_has_not_started_has_no_timeline(run: Run) -> None:

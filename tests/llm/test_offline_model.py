@@ -47,7 +47,7 @@ async def test_it_leads_the_clinic_conversation() -> None:
 
     deleted = await project.say("Delete the SMS reminder task, the clinic dropped it.")
     assert "Deleted" in deleted
-    assert "undo" in deleted
+    assert "“Undo”" in deleted
 
     weather = await project.say("How is the weather?")
     assert "can't" in weather

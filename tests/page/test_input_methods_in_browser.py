@@ -93,7 +93,7 @@ def test_escape_leaves_a_composition_and_not_the_task(visit: Visit, how: dict[st
     visit.say("Create a task to write the docs")
     visit.wait_for("succeeded")
     page.locator(".task [data-open]").click()
-    title = page.get_by_label("Title")
+    title = page.locator(".detail").get_by_label("Title")
     title.focus()
     press(title, "Escape", how)
     assert title.is_visible()

@@ -181,7 +181,9 @@ def test_a_rejected_plan_is_made_anew_with_the_reason(visit: Visit) -> None:
     visit.say("Delete the booking task and delete the invoices task")
     visit.wait_for("succeeded", "waiting")
     page.locator(".approval:visible").get_by_text("Reject…").click()
-    page.locator(".approval:visible input").fill("Delete the booking task")
+    page.locator(".approval:visible").get_by_label("What should change?").fill(
+        "Delete the booking task"
+    )
     page.get_by_role("button", name="Reject", exact=True).click()
     visit.wait_for("succeeded", "succeeded")
     assert page.locator('[data-slot="task-title"]').all_inner_texts() == ["Invoices"]

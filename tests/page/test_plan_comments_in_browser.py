@@ -49,9 +49,8 @@ def test_comments_are_written_by_key_and_shown_with_the_next_plan(visit: Visit) 
     comments = page.locator('[data-slot="run-comments"] li')
     comments.wait_for()
     assert comments.all_inner_texts() == ["Step 2, Create “Invoices”: Also the receipts"]
-    visit.wait_for("waiting")
+    visit.wait_for("succeeded")  # the offline model makes a plan that changes nothing
     visit.wait(lambda: visit.shown() == visit.reloaded())
-    assert page.locator('[data-slot="comment-text"]').first.input_value() == ""
 
 
 def test_without_a_comment_nothing_is_sent(visit: Visit) -> None:

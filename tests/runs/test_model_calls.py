@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from datetime import timedelta
@@ -90,7 +91,10 @@ async def test_a_cancelled_run_keeps_the_call_that_was_cancelled(
         await ending.cancel(session.pk, run.pk, alice)
         assert (await ended(run)).status == "cancelled"
     gate.open()
-    assert [call.error for call in await kept(run)] == ["The call was cancelled."]
+    async with asyncio.timeout(20):
+        while not (calls := await kept(run)):  # saved after the run ended
+            await asyncio.sleep(0.02)
+    assert [call.error for call in calls] == ["The call was cancelled."]
 
 
 async def test_a_repaired_answer_is_two_calls_and_the_second_has_the_errors(

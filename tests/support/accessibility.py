@@ -23,7 +23,7 @@ def check(page: Page, state: str) -> None:
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         page.set_viewport_size(size)
         found = violations(page)
-        assert found == [], f"{state}, {scheme}, {size['width']}"
+        assert found == [], f"{state}, {scheme}, {size['width']}: {found}"
     page.set_viewport_size(LOOKS[0][1])
 
 

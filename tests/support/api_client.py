@@ -64,11 +64,15 @@ async def blocks(response: httpx2.Response) -> AsyncIterator[Block]:
 async def until(
     stream: AsyncIterator[Block], reached: Callable[[dict[str, Any]], bool] = is_last
 ) -> list[dict[str, Any]]:
-    """Returns the frames up to and with the first for which `reached` is true."""
+    """Returns the frames up to and with the first for which `reached` is true, but not `waiting`, which
+    comes at a time of its own.
+    """
     frames = []
     async with asyncio.timeout(PATIENCE):
         async for cursor, frame in stream:
             assert cursor == frame.get("seq")
+            if frame["type"] == "waiting":
+                continue
             frames.append(frame)
             if reached(frame):
                 return frames
