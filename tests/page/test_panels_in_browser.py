@@ -419,9 +419,9 @@ def test_tasks_are_moved_by_buttons_too(visit: Visit) -> None:
     visit.wait(lambda: titles(page) == [second, first, third])
     detail.get_by_role("button", name="Down", exact=True).click()
     visit.wait(lambda: titles(page) == [first, second, third])
-    detail.get_by_role("button", name="Make it a subtask").click()
+    detail.get_by_role("button", name="Make a subtask").click()
     visit.wait(lambda: levels(page) == ["1", "2", "1"])
-    detail.get_by_role("button", name="Move it out").click()
+    detail.get_by_role("button", name="Move out").click()
     visit.wait(lambda: levels(page) == ["1", "1", "1"])
 
 

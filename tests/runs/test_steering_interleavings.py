@@ -1,7 +1,7 @@
 """Whatever people do at the same time, no step is carried out outside of the last valid plan, and every
 message into a run takes effect or becomes the next message.
 
-`INTERLEAVINGS=2000` before the command plays 2,000 runs instead of 120.
+`INTERLEAVINGS=2000` before the command plays 2,000 runs instead of 40.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from agent.models import ChatSession, Project
 from tests.support.interleavings import Case, played
 
-RUNS = int(os.environ.get("INTERLEAVINGS", "120"))
+RUNS = int(os.environ.get("INTERLEAVINGS", "40"))
 
 
 @pytest.mark.django_db(transaction=True)
