@@ -295,7 +295,8 @@ def _show_waiting(
 def waiting_count(request: HttpRequest) -> JsonResponse:
     """Returns how many runs wait for the user: for pages that follow no session."""
     user = user_of(request)
-    return JsonResponse({"count": waiting_runs.counts([user.pk])[user.pk]})
+    count = waiting_runs.counts([user.pk])[user.pk]
+    return JsonResponse({"count": count, "user": user.pk})
 
 
 @require_POST

@@ -90,10 +90,10 @@ async def test_a_cancelled_run_keeps_the_call_that_was_cancelled(
         await gate.arrived()
         await ending.cancel(session.pk, run.pk, alice)
         assert (await ended(run)).status == "cancelled"
+        async with asyncio.timeout(20):
+            while not (calls := await kept(run)):  # saved after the run ended
+                await asyncio.sleep(0.02)
     gate.open()
-    async with asyncio.timeout(20):
-        while not (calls := await kept(run)):  # saved after the run ended
-            await asyncio.sleep(0.02)
     assert [call.error for call in calls] == ["The call was cancelled."]
 
 

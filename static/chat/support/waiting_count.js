@@ -7,7 +7,7 @@ const PAUSE = 1_000;
 
 /** @param {number} count */
 export function showWaiting(count) {
-  for (const link of findAll(document, "[data-waiting]")) {
+  for (const link of findAll(document, ".waits")) {
     link.dataset.waiting = String(count);
     link.hidden = count === 0;
     for (const number of findAll(link, '[data-slot="waiting-count"]')) {
@@ -41,7 +41,9 @@ export function followWaiting(onChange = () => {}) {
 async function read(address) {
   try {
     const response = await fetch(address, { headers: { Accept: "application/json" } });
-    return response.ok && !response.redirected ? (await response.json()).count : null;
+    if (!response.ok || response.redirected) return null;
+    const { count, user } = await response.json();
+    return String(user) === document.body.dataset.user ? count : null; // somebody else may have signed in
   } catch {
     return null; // the server is away: the next read tells
   }
