@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from asgiref.sync import sync_to_async
 
@@ -95,10 +95,13 @@ async def decide(user: User, run_id: UUID, decision: Decision) -> None:
         case "reject":
             await approvals.reject(session, run.pk, decision.revision, user, decision.text)
         case "answer":
-            await runs.start(session, user, MessageRequest(decision.text))
+            # A form that is sent twice answers once.
+            await runs.start(session, user, MessageRequest(decision.text, uuid5(run.pk, "answer")))
         case "retry":
             await rerun.retry(session, run.pk, user)
         case "dismiss":
+            if run.created_by_id != user.pk:
+                raise Refused("forbidden", "Only who sent the message can dismiss this.")
             await waiting.dismiss(session, run.pk)
         case _:
             raise Refused("invalid_frame", "There is no such action.")

@@ -88,13 +88,15 @@ async def test_a_question_is_answered_by_a_choice_or_in_own_words(
     empty = await decide(browser, run, decision="answer", text="  ")
     assert "The message is empty." in empty.content.decode()
     await decide(browser, run, choice="Which provider? Stripe", text="ignored")
+    await decide(browser, run, choice="Which provider? Stripe")  # the button was pressed twice
+    assert await Run.objects.acount() == 2
     latest = await Run.objects.select_related("message").alatest("number")
     assert latest.message.content == "Which provider? Stripe"
     assert await count(browser) == 0
 
 
 async def test_a_failed_run_is_retried_or_dismissed(
-    browser: AsyncClient, project: Project, session: ChatSession
+    browser: AsyncClient, project: Project, session: ChatSession, bob: User
 ) -> None:
     await process(
         ScriptedModel(analyses=[ModelUnavailable("The model is away.")]), project, session
@@ -106,6 +108,10 @@ async def test_a_failed_run_is_retried_or_dismissed(
     assert await count(browser) == 0
     await Run.objects.filter(retry_of=run).adelete()
     await ChatSession.objects.filter(pk=session.pk).aupdate(run_count=1)
+    assert await count(browser) == 1
+    await Membership.objects.acreate(project=project, user=bob, role="editor")
+    other = await sync_to_async(signed_in)(bob)
+    assert (await decide(other, run, decision="dismiss")).status_code == 409
     assert await count(browser) == 1
     await decide(browser, run, decision="dismiss")
     assert await count(browser) == 0
