@@ -317,6 +317,27 @@ def test_the_end_is_followed_only_while_one_is_there(visit: Visit) -> None:
     visit.wait(page.locator("#latest").is_hidden)
 
 
+SHRINK_AND_GROW = """() => new Promise((done) => {
+  const log = document.getElementById("log");
+  const filler = document.createElement("div");
+  filler.style.height = "900px";
+  const grow = () => log.lastElementChild.append(filler);
+  grow();
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    filler.remove();
+    // After this frame's layout, before the event of the scrolling that it made.
+    setTimeout(() => (grow(), setTimeout(done, 100)));
+  }));
+})"""
+
+
+def test_changes_of_size_are_not_taken_for_a_person_who_scrolls(visit: Visit) -> None:
+    page = visit.live()
+    page.evaluate(SHRINK_AND_GROW)
+    visit.wait(lambda: bool(page.evaluate(AT_END)))
+    assert page.locator("#latest").is_hidden()
+
+
 def test_an_example_fills_the_field(visit: Visit) -> None:
     page = visit.live()
     page.locator("[data-example]").last.click()

@@ -21,7 +21,7 @@ export const stopFollowing = () => setFollowing(false);
 
 export function scrollToEnd() {
   setFollowing(true);
-  log.scrollTop = log.scrollHeight;
+  keepAtEnd();
 }
 
 // A view that went up in a transcript that has not become shorter was moved by a person. A larger
@@ -34,12 +34,18 @@ function onScroll() {
   button.hidden = isFollowing;
 }
 
+// What this moves is no person's doing, also when several changes of size come before its event.
+function keepAtEnd() {
+  log.scrollTop = log.scrollHeight;
+  last = { top: log.scrollTop, height: log.scrollHeight };
+}
+
 export function setUpScroll() {
   scrollToEnd();
   log.addEventListener("scroll", onScroll, { passive: true });
   button.addEventListener("click", scrollToEnd);
   const sizes = new ResizeObserver(() => {
-    if (isFollowing) log.scrollTop = log.scrollHeight;
+    if (isFollowing) keepAtEnd();
     else button.hidden = isAtEnd();
   });
   for (const child of log.children) sizes.observe(child);
