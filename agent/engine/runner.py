@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 from collections.abc import Container, Coroutine, Iterable
 from typing import Any
 from uuid import UUID
@@ -74,6 +75,8 @@ class Runner:
 
     def start(self) -> None:
         self._renewer = background_task(self._renew_leases())
+        if self._model is None:  # the first run need not wait until the client is imported
+            threading.Thread(target=open_model, name="imports-model", daemon=True).start()
 
     async def stop(self) -> None:
         """Stops all runs where they are and hands them over; another process continues at once."""

@@ -21,11 +21,11 @@ from agent.exceptions import (
     ModelTimeout,
     ModelTruncated,
 )
-from agent.llm import capabilities, errors, lookup, responses, streams
+from agent.llm import capabilities, lookup, responses, streams
 from agent.llm.attempts import Attempts
 from agent.llm.base import StartOver, Usage
 from agent.llm.capabilities import JsonMode
-from agent.llm.connections import client_of
+from agent.llm.connections import client_of, from_exception
 from agent.llm.errors import RequestFailed, Server
 from agent.llm.fitting import Prompt, Turn
 from agent.llm.kept_calls import keep, kept
@@ -152,7 +152,7 @@ class ModelClient:
         try:
             return await client.post(PATH, body=request, **options)
         except openai.APIError as error:
-            raise errors.from_exception(error, self.server) from error
+            raise from_exception(error, self.server) from error
         except UnicodeError:
             raise ModelRefused("OPENAI_API_KEY contains invalid characters.") from None
 

@@ -1,4 +1,7 @@
-"""One shared `openai` client per event loop and server, closed together with the loop."""
+"""One shared `openai` client per event loop and server, closed together with the loop.
+
+Whatever imports this module imports the client, which takes a second: only a call of a model does.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,11 @@ from collections.abc import AsyncGenerator
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import httpx2
+import openai
 from openai import AsyncOpenAI, DefaultAioHttpClient, Timeout
 
-from agent.exceptions import ModelRefused
-from agent.llm.errors import Server
+from agent.exceptions import ModelRefused, ModelUnavailable
+from agent.llm.errors import RequestFailed, Server, from_error, from_status, retry_after
 from agent.support.per_loop import PerLoop
 
 CONNECT_TIMEOUT = 10.0  # seconds
@@ -91,3 +95,22 @@ def _is_address(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def from_exception(error: openai.APIError, server: Server) -> RequestFailed:
+    if isinstance(error, openai.APIStatusError):
+        pause = retry_after(error.response.headers)
+        return from_status(error.status_code, error.body, server, pause)
+    if isinstance(error, openai.APITimeoutError):
+        text = f"The model's server at {server.host} cannot be reached: it does not respond."
+        return RequestFailed(ModelUnavailable(text), retryable=True)
+    if isinstance(error, openai.APIConnectionError):
+        return RequestFailed(ModelUnavailable(_connection(error, server)), retryable=True)
+    return from_error(error.body or error.message, server)
+
+
+def _connection(error: openai.APIConnectionError, server: Server) -> str:
+    # Only the class of the cause tells a refused connection from a closed one.
+    if "Connect" in type(error.__cause__).__name__:
+        return f"The model's server at {server.host} cannot be reached."
+    return f"The model's server at {server.host} closed the connection without an answer."

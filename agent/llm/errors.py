@@ -1,4 +1,4 @@
-"""Turns errors of a model's server into messages that a user understands. Sends no requests."""
+"""Turns errors of a model's server into messages that a user understands. Imports no client."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
-
-import openai
 
 from agent.exceptions import (
     BudgetExceeded,
@@ -81,25 +79,6 @@ class RequestFailed(Exception):
     def refuses_usage(self) -> bool:
         """Whether the server names the option that asks for the usage of a stream."""
         return "stream_options" in self.text or "include_usage" in self.text
-
-
-def from_exception(error: openai.APIError, server: Server) -> RequestFailed:
-    if isinstance(error, openai.APIStatusError):
-        pause = retry_after(error.response.headers)
-        return from_status(error.status_code, error.body, server, pause)
-    if isinstance(error, openai.APITimeoutError):
-        text = f"The model's server at {server.host} cannot be reached: it does not respond."
-        return RequestFailed(ModelUnavailable(text), retryable=True)
-    if isinstance(error, openai.APIConnectionError):
-        return RequestFailed(ModelUnavailable(_connection(error, server)), retryable=True)
-    return from_error(error.body or error.message, server)
-
-
-def _connection(error: openai.APIConnectionError, server: Server) -> str:
-    # Only the class of the cause tells a refused connection from a closed one.
-    if "Connect" in type(error.__cause__).__name__:
-        return f"The model's server at {server.host} cannot be reached."
-    return f"The model's server at {server.host} closed the connection without an answer."
 
 
 def from_error(body: Any, server: Server) -> RequestFailed:

@@ -20,7 +20,8 @@ from agent.exceptions import (
     ModelUnavailable,
 )
 from agent.llm.base import StartOver, Usage
-from agent.llm.errors import RequestFailed, Server, from_error, from_exception
+from agent.llm.connections import from_exception
+from agent.llm.errors import RequestFailed, Server, from_error
 from agent.llm.joining import Joined, first_choice
 from agent.llm.reading import SurrogateJoiner, reasoning_of, text_of
 from agent.llm.reasoning import AnswerText, Part

@@ -62,6 +62,19 @@ def test_settings_that_do_not_go_together_stop_the_start_and_say_what_to_set(
     assert named in started.stderr.splitlines()[-1]
 
 
+def test_no_process_imports_the_client_of_models_before_a_model_is_called(tmp_path: Path) -> None:
+    code = "import django, sys; django.setup(); import samurai_site.asgi; print('openai' in sys.modules)"
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment(tmp_path) | {"DJANGO_SETTINGS_MODULE": "samurai_site.settings"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout == "False\n"
+
+
 # -- servers ---------------------------------------------------------------------------------------
 
 
