@@ -169,7 +169,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "chat.static_files.StaticFilesMiddleware",
     "chat.error_pages.method_middleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "chat.session_cookie.SessionMiddleware",
     "chat.page_user.page_user_middleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
