@@ -298,7 +298,8 @@ async def test_sessions_that_wait_for_a_place_hold_no_lease_and_take_turns_by_us
             assert (await ended(run)).status == "succeeded"
     finished = Run.objects.order_by("finished_at").values_list("pk", flat=True)
     order = [run async for run in finished]
-    assert order.index(bobs.pk) < order.index(others[1].pk)
+    # The two of alice came to wait in either order.
+    assert order.index(bobs.pk) < max(order.index(run.pk) for run in others)
 
 
 @pytest.mark.django_db(transaction=True)
