@@ -29,7 +29,6 @@ class TaskForm(VersionedForm):
     """A new task, or with `task` an existing one."""
 
     title = NameField(validators=[TextLimit(rules.MAX_TITLE)], widget=text_input())
-    description = LongText(rows=6, required=False, validators=[TextLimit(rules.MAX_DESCRIPTION)])
     status = forms.ChoiceField(
         choices=[(value, word.capitalize()) for value, word in STATUSES.items()]
     )
@@ -50,6 +49,7 @@ class TaskForm(VersionedForm):
     labels = forms.CharField(
         required=False, widget=text_input(), help_text="Words with spaces between them."
     )
+    description = LongText(rows=6, required=False, validators=[TextLimit(rules.MAX_DESCRIPTION)])
     criteria = LongText(rows=4, required=False, label="Acceptance criteria, one a line")
     met = forms.MultipleChoiceField(
         required=False, label="Criteria that are met", widget=forms.CheckboxSelectMultiple

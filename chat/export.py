@@ -26,9 +26,8 @@ from chat.api.serializers import (
     ProjectSerializer,
     RevisionSerializer,
     SessionSerializer,
-    TaskSerializer,
-    tasks_shown,
 )
+from chat.api.task_serializers import TaskSerializer, tasks_shown
 
 FORMAT, VERSION = "samurai-agent-project", 1
 # Rows that are read and written as JSON at a time, in a thread.

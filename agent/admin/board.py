@@ -17,7 +17,6 @@ from agent.text import search_index
 from agent.text.references import as_number
 
 MAX_MATCHES = 200  # best matches of a search by words
-EDITED = ("title", "description", "status", "priority", "due", "estimate", "labels", "criteria")
 
 
 @admin.register(Task)
@@ -43,7 +42,7 @@ class TaskAdmin(SoftDeleteAdmin):
     fields = (
         "project",
         "number",
-        *EDITED,
+        *tasks.PLAIN_FIELDS,
         "assignee",
         "parent",
         "dependencies",
@@ -79,7 +78,7 @@ class TaskAdmin(SoftDeleteAdmin):
         return ", ".join(str(other) for other in task.depends_on.all()) or "-"
 
     def revise(self, request: HttpRequest, row: Any) -> None:
-        fields = {name: getattr(row, name) for name in EDITED}
+        fields = {name: getattr(row, name) for name in tasks.PLAIN_FIELDS}
         kept = Task.all_objects.filter(pk=row.pk, assignee=row.assignee_id).exists()
         if not kept:  # a person who is no member any more may stay, but not be chosen
             fields["assignee"] = row.assignee.get_username() if row.assignee else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -37,6 +37,19 @@ GAP = 2**24
 LAST_POSITION = 2**53 - 1
 
 _edges: Any = Task.depends_on.through
+
+
+class Fields(TypedDict, total=False):
+    """Values of a task's fields beside its title and its links, as the rules below take them."""
+
+    description: str
+    status: str
+    priority: str
+    due: date | str | None
+    estimate: float | None  # hours
+    labels: Sequence[str]
+    criteria: Sequence[str | Mapping[str, Any]]
+    assignee: str | None  # a user name
 
 
 def title(text: str) -> str:

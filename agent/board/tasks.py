@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
 from operator import attrgetter
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -17,6 +17,7 @@ from django.utils import timezone
 from agent.board import criteria
 from agent.board import task_rules as rules
 from agent.board.locking import lock_board
+from agent.board.task_rules import Fields
 from agent.change import Change
 from agent.exceptions import ToolFailed
 from agent.models import SearchEntry, Task
@@ -28,19 +29,6 @@ from agent.text.references import as_id, as_number, by_title
 PLAIN_FIELDS = ("title", *rules.VALUES, "criteria")
 
 _edges: Any = Task.depends_on.through
-
-
-class Fields(TypedDict, total=False):
-    """Values of a task's fields beside its title and its links, as `task_rules` takes them."""
-
-    description: str
-    status: str
-    priority: str
-    due: date | str | None
-    estimate: float | None  # hours
-    labels: Sequence[str]
-    criteria: Sequence[str | Mapping[str, Any]]
-    assignee: str | None  # a user name
 
 
 class Keep(Enum):

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from agent.board import task_rules
 from agent.board.criteria import MAX_CRITERIA, MAX_CRITERION
-from agent.board.tasks import Fields
+from agent.board.task_rules import Fields
 from agent.llm.schema_texts import SHORT
 from agent.tools import references
 from agent.tools.references import MARK, REPLACES, TaskRef

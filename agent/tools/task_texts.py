@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from agent.board import tasks as board
 from agent.board.locking import lock_board
-from agent.board.tasks import Fields
+from agent.board.task_rules import Fields
 from agent.event_log.phases import progress_step
 from agent.models import Task
 from agent.tools.edits import TaskEdits, edited

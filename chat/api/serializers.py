@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agent.accounts.access import role_in
-from agent.board import readiness
-from agent.board import tasks as board
 from agent.models import (
     ApiToken,
     Approval,
@@ -26,7 +24,6 @@ from agent.models import (
     Project,
     Run,
     Steering,
-    Task,
 )
 from agent.models.projects import Role
 from agent.runs import ending
@@ -261,61 +258,6 @@ class RunSerializer(Model):
         """The latest revision."""
         latest = max(run.plans.all(), key=lambda plan: plan.revision, default=None)
         return None if latest is None else PlanSerializer(latest).data
-
-
-class CriterionSerializer(Plain):
-    id = serializers.CharField()
-    text = serializers.CharField()
-    done = serializers.BooleanField()
-
-
-class TaskSerializer(Plain):
-    """A task as in `change` events, with its times and what follows from other tasks."""
-
-    id = serializers.UUIDField()
-    project = serializers.UUIDField()
-    number = serializers.IntegerField(help_text="What people call the task: #12.")
-    title = serializers.CharField()
-    description = serializers.CharField(allow_blank=True)
-    status = serializers.ChoiceField(Task.Status.choices)
-    priority = serializers.ChoiceField(Task.Priority.choices)
-    due = serializers.DateField(allow_null=True)
-    estimate = serializers.FloatField(allow_null=True, help_text="Hours of work.")
-    labels = serializers.ListField(child=serializers.CharField())
-    criteria = CriterionSerializer(many=True)
-    assignee = serializers.CharField(allow_null=True, help_text="A user name.")
-    parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]  # a field, which DRF removes from the class
-    depends_on = serializers.ListField(child=serializers.UUIDField())
-    position = serializers.IntegerField()
-    ready = serializers.BooleanField(help_text="It is pending and waits for no other task.")
-    waits_for = serializers.ListField(
-        child=serializers.IntegerField(), help_text="The numbers of the open tasks it depends on."
-    )
-    created_at = serializers.DateTimeField()
-    updated_at = serializers.DateTimeField()
-
-    def to_representation(self, instance: Task | Mapping[str, Any]) -> dict[str, Any]:
-        shown = task_shown(instance) if isinstance(instance, Task) else instance
-        return super().to_representation(shown)
-
-
-def task_shown(task: Task) -> dict[str, Any]:
-    return tasks_shown([task])[0]
-
-
-def tasks_shown(tasks: list[Task]) -> list[dict[str, Any]]:
-    waiting = readiness.waits_for(tasks)
-    return [
-        {
-            **fields,
-            "ready": task.status == Task.Status.PENDING and not waiting[task.pk],
-            "waits_for": waiting[task.pk],
-            "project": task.project_id,
-            "created_at": task.created_at,
-            "updated_at": task.updated_at,
-        }
-        for task, fields in zip(tasks, board.tasks_json(tasks), strict=True)
-    ]
 
 
 class MemorySerializer(Model):

@@ -11,8 +11,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agent.board import readiness, task_rules, task_spec, tasks
-from agent.board.criteria import MAX_CRITERION
+from agent.board import readiness, task_spec, tasks
 from agent.board.locking import lock_board
 from agent.change import Change
 from agent.models import Project, Task
@@ -25,44 +24,9 @@ from chat.api.etags import require_match, tagged
 from chat.api.idempotency import once
 from chat.api.pages import Pages
 from chat.api.schema import operation
-from chat.api.serializers import TaskSerializer, tasks_shown
+from chat.api.task_serializers import TaskInput, TaskSerializer, tasks_shown
 from chat.api.views import ApiView, EditView, InSession, PageQuery, location
-from chat.text_limit import NameField, TextField
-
-
-class CriterionInput(serializers.Serializer[None]):
-    id = serializers.CharField(max_length=20, required=False)
-    text = TextField(max_length=MAX_CRITERION)
-    done = serializers.BooleanField(
-        required=False, help_text="Without it, a criterion with the same id or text keeps its tick."
-    )
-
-
-class TaskInput(serializers.Serializer[Task]):
-    title = NameField(max_length=task_rules.MAX_TITLE)
-    description = TextField(max_length=task_rules.MAX_DESCRIPTION, allow_blank=True, required=False)
-    status = serializers.ChoiceField(Task.Status.choices, required=False)
-    priority = serializers.ChoiceField(Task.Priority.choices, required=False)
-    due = serializers.DateField(allow_null=True, required=False)
-    estimate = serializers.FloatField(
-        min_value=0, max_value=task_rules.MAX_HOURS, allow_null=True, required=False
-    )
-    labels = serializers.ListField(child=TextField(max_length=30), required=False)
-    criteria = CriterionInput(many=True, required=False)
-    assignee = TextField(
-        max_length=150, allow_null=True, required=False, help_text="The user name of a member."
-    )
-    parent = serializers.UUIDField(allow_null=True, required=False)  # type: ignore[assignment]  # a field, which DRF removes from the class
-    depends_on = serializers.ListField(
-        child=serializers.UUIDField(), max_length=100, required=False
-    )
-    position = serializers.IntegerField(
-        min_value=-task_rules.LAST_POSITION,
-        max_value=task_rules.LAST_POSITION,
-        required=False,
-        help_text="The position of another task; the task is placed directly before it.",
-    )
-
+from chat.text_limit import TextField
 
 MAX_MATCHES = 200  # best matches of a search, before other filters
 
