@@ -23,7 +23,7 @@ from benchmarks.sides import have_postgresql  # noqa: E402
 
 PARTS = (
     *("start", "stream", "latency", "runs", "connect", "idle", "first_byte"),
-    *("recall", "batch", "admin", "page", "offline"),
+    *("recall", "search", "batch", "admin", "page", "offline"),
 )
 LONG = ("growth", "prompts", "silence")  # only when named
 

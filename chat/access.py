@@ -16,7 +16,7 @@ from django.http import Http404
 
 from agent.accounts import access as agent_access
 from agent.accounts.access import includes, projects_of, role_in
-from agent.models import ApiToken, ChatSession, Memory, Project, Run, Task
+from agent.models import ApiToken, ChatSession, Memory, Message, Project, Run, Task
 from agent.models.projects import Role
 from agent.runs import waiting
 from agent.tools import registry
@@ -60,6 +60,18 @@ def latest_writable(user: AnyUser) -> Project | None:
 
 def sessions(user: AnyUser) -> QuerySet[ChatSession]:
     return ChatSession.objects.filter(project__in=projects_of(user)).select_related("project")
+
+
+def messages(user: AnyUser) -> QuerySet[Message]:
+    return Message.objects.filter(session__project__in=projects_of(user))
+
+
+def tasks(user: AnyUser) -> QuerySet[Task]:
+    return Task.objects.filter(project__in=projects_of(user))
+
+
+def memories(user: AnyUser) -> QuerySet[Memory]:
+    return Memory.objects.filter(project__in=projects_of(user))
 
 
 def get_session(user: AnyUser, session_id: UUID, needed: Role = Role.VIEWER) -> ChatSession:

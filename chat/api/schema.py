@@ -111,6 +111,7 @@ def page_of(item: Answer) -> Answer:
 _TAG_OF = {"me": "account", "tokens": "account", "chat-stream": "chat"}
 # The names of operations that are not made of the method and the path.
 _NAMES = {
+    "GET /search/": "search",
     "POST /ag-ui/": "run_ag_ui",
     "GET /ag-ui/runs/{name}/events/": "follow_ag_ui_run",
     "POST /projects/{project_id}/chat/": "chat",

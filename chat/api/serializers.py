@@ -347,3 +347,16 @@ class MeSerializer(Plain):
     id = serializers.IntegerField()
     username = serializers.CharField()
     scope = serializers.ChoiceField(ApiToken.Scope.choices)
+
+
+class FoundSerializer(Plain):
+    kind = serializers.ChoiceField(["project", "session", "task", "memory", "message"])
+    id = serializers.UUIDField()
+    title = serializers.CharField(help_text="Of a message: the title of its session.")
+    excerpt = serializers.CharField(help_text="The text around the first word. May be empty.")
+    project = serializers.CharField(help_text="The name of its project.")
+    url = serializers.CharField(help_text="The path of the page that shows it.")
+
+
+class SearchSerializer(Plain):
+    results = FoundSerializer(many=True)

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path, re_path, register_converter
 from django.urls.converters import StringConverter
 
-from chat.api import accounts, ag_ui, chat, docs, memories, projects, runs, sessions, tasks
+from chat.api import accounts, ag_ui, chat, docs, memories, projects, runs, search, sessions, tasks
 from chat.api.events import SessionEvents
 from chat.api.views import NoSuchPage
 
@@ -25,6 +25,7 @@ urlpatterns: list[URLPattern] = [
     path("schema/", docs.schema, name="api-schema"),
     path("docs/", docs.page, name="api-docs"),
     path("me/", accounts.Me.as_view()),
+    path("search/", search.Search.as_view()),
     path("tools/", accounts.Tools.as_view()),
     path("tokens/", accounts.Tokens.as_view()),
     path("tokens/<uuid:token_id>/", accounts.TokenDetail.as_view()),

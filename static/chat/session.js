@@ -14,6 +14,7 @@ import { unreadable } from "./support/labels.js";
 import { localiseAll, renewAtMidnight } from "./support/local_times.js";
 import { page } from "./support/page.js";
 import { fetchAsUser } from "./support/rest.js";
+import { setUpSearchButton } from "./support/search_button.js";
 import { shorten } from "./support/shorten.js";
 import * as tab from "./tab_title.js";
 import * as approvals from "./transcript/approvals.js";
@@ -327,6 +328,7 @@ async function detailOf(response) {
 // -- start ------------------------------------------------------------------------------------------
 
 setUpInputMethods();
+setUpSearchButton();
 localiseAll(document);
 renewAtMidnight();
 startClocks(() => fold.active.flatMap((run) => runElement(run.run) ?? []));

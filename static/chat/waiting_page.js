@@ -4,10 +4,12 @@
 import "./support/forms.js";
 import { find, findAll } from "./support/dom.js";
 import { localiseAll, renewAtMidnight } from "./support/local_times.js";
+import { setUpSearchButton } from "./support/search_button.js";
 import { followWaiting } from "./support/waiting_count.js";
 
 localiseAll(document);
 renewAtMidnight();
+setUpSearchButton();
 followWaiting(() => {
   if (isTouched()) /** @type {HTMLElement} */ (find(document, "#changed")).hidden = false;
   else location.reload();

@@ -1,0 +1,110 @@
+"""The search over everything: who finds what, in which order, and with which texts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from agent.models import ChatSession, Membership, Memory, Message, Project, Task
+from agent.models.projects import Role
+from chat import search
+
+pytestmark = pytest.mark.django_db
+
+KINDS = ["project", "session", "task", "memory", "message"]
+
+
+def fill(project: Project, words: str) -> Message:
+    """Makes an object of each kind with the words; returns the message."""
+    project.name = words
+    project.save()
+    session = ChatSession.objects.create(project=project, title=words)
+    number = Task.objects.filter(project=project).count() + 1
+    Task.objects.create(project=project, number=number, position=number, title=words)
+    Memory.objects.create(project=project, title=words, content=words)
+    return Message.objects.create(session=session, role="user", content=words)
+
+
+def kinds(user: Any, text: str) -> list[str]:
+    return [found.kind for found in search.find(user, text)]
+
+
+def test_members_of_every_role_find_each_kind_and_nobody_else_finds_anything(
+    alice: User, bob: User, project: Project
+) -> None:
+    fill(project, "The payments page")
+    members = [User.objects.create_user(role) for role in (Role.VIEWER, Role.EDITOR)]
+    for member in members:
+        Membership.objects.create(project=project, user=member, role=member.username)
+    for user in (alice, *members):
+        assert kinds(user, "paym") == kinds(user, "PAGE paym") == KINDS
+    Project.objects.create(name="Bob's own", owner=bob)
+    assert search.find(bob, "paym") == []
+    alice.is_active = False
+    assert search.find(alice, "paym") == []
+
+
+def test_a_deleted_memory_and_what_has_only_one_of_the_words_are_not_found(
+    alice: User, project: Project
+) -> None:
+    fill(project, "The payments page")
+    Memory.objects.get().delete()
+    assert kinds(alice, "paym") == [kind for kind in KINDS if kind != "memory"]
+    assert kinds(alice, "paym invoice") == []
+
+
+def test_titles_come_before_texts_and_the_newer_before_the_older(
+    alice: User, project: Project, session: ChatSession
+) -> None:
+    titles = ["Other", "Old payments", "New payments", "Payments first"]
+    for number, title in enumerate(titles, 1):
+        text = "about payments" if title == "Other" else ""
+        Task.objects.create(
+            project=project, number=number, position=number, title=title, description=text
+        )
+    found = [one.title for one in search.find(alice, "payments")]
+    assert found == ["#4 Payments first", "#3 New payments", "#2 Old payments", "#1 Other"]
+    assert [one.title for one in search.find(alice, "#2")] == ["#2 Old payments"]
+    for number in range(search.MOST + 1):
+        Message.objects.create(session=session, role="user", content=f"message {number}")
+    assert [one.excerpt for one in search.find(alice, "message")] == [
+        f"message {number}" for number in range(search.MOST, 0, -1)
+    ]
+
+
+def test_a_result_leads_to_its_exact_place(client: Client, alice: User, project: Project) -> None:
+    message = fill(project, "x " * 300 + "payments")
+    client.force_login(alice)
+    for found in search.find(alice, "payments"):
+        assert client.get(found.url).status_code == 200
+    assert found.url == f"/sessions/{message.session_id}/#message-{message.pk}"
+    assert found.excerpt.startswith("…")
+    assert found.excerpt.endswith("payments")
+
+
+@pytest.mark.parametrize("sign", ["%", "_", "'", '"', "\\", "<b>", "%s", "*", "&"])
+def test_signs_are_found_as_they_are(alice: User, project: Project, sign: str) -> None:
+    fill(project, f"50{sign} off")
+    fill(Project.objects.create(name="", owner=alice), "50 off")
+    assert kinds(alice, f"50{sign}") == KINDS
+
+
+def test_texts_that_name_nothing_find_nothing(alice: User, project: Project) -> None:
+    fill(project, "The payments page")
+    for text in ("", "  ", "\0", "\ud800", "#999999999999", "x" * 100_000, "a b " * 10_000 + "q"):
+        assert search.find(alice, text) == [] or "a b" in text
+    assert kinds(alice, "pay\0ments") == KINDS
+
+
+def test_the_api_finds_and_refuses(client: Client, alice: User, project: Project) -> None:
+    fill(project, "The payments page")
+    assert client.get("/api/search/?q=paym").status_code == 401
+    client.force_login(alice)
+    answer = client.get("/api/search/?q=paym").json()
+    assert [one["kind"] for one in answer["results"]] == KINDS
+    assert answer["results"][2]["url"] == f"/tasks/{Task.objects.get().pk}/"
+    for query in ("", "?q=", "?q=%00", f"?q={'x' * 201}"):
+        assert client.get(f"/api/search/{query}").status_code == 400

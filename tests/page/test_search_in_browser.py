@@ -1,0 +1,72 @@
+"""The search dialog in Chromium: by keys alone, with hostile titles, and while typing fast."""
+
+from __future__ import annotations
+
+import json
+
+import httpx2
+import pytest
+from playwright.sync_api import Route
+
+from tests.support.api_client import headers_of
+from tests.support.browser import Visit
+
+pytestmark = pytest.mark.browser
+HOSTILE = '<img src=x onerror="document.title=1"> payments'
+
+
+def test_results_are_found_and_opened_by_keys_and_a_late_answer_changes_nothing(
+    visit: Visit,
+) -> None:
+    api = f"{visit.server.url}/api/projects/{visit.server.project}"
+    for kind, fields in (
+        ("tasks", {"title": HOSTILE}),
+        ("memories", {"title": "Payments", "content": HOSTILE}),
+    ):
+        made = httpx2.post(f"{api}/{kind}/", json=fields, headers=headers_of(visit.server))
+        assert made.status_code == 201
+    page = visit.live()
+    scripts = "performance.getEntriesByType('resource').map(({name}) => name)"
+    assert not any("/chat/search." in name for name in page.evaluate(scripts))
+    page.keyboard.press("Control+k")
+    field = page.get_by_role("combobox", name="Search")
+    field.wait_for()
+
+    held: list[Route] = []
+    page.route("**/api/search/?q=pay", lambda route: held.append(route))
+    page.keyboard.type("pay")
+    visit.wait(lambda: len(held) == 1)
+    page.keyboard.type("m")
+    options = page.locator('dialog.search [role="option"]')
+    options.nth(1).wait_for()
+    held[0].fulfill(body=json.dumps({"results": []}), content_type="application/json")
+    page.wait_for_timeout(100)
+    assert options.count() == 2
+    assert options.first.locator("b").inner_text() == f"#1 {HOSTILE}"
+    assert page.locator("dialog.search img").count() == 0
+
+    active = lambda: field.get_attribute("aria-activedescendant")  # noqa: E731
+    assert active() == options.first.get_attribute("id")
+    page.keyboard.press("ArrowDown")
+    assert active() == options.nth(1).get_attribute("id")
+    page.keyboard.press("ArrowDown")
+    assert active() == options.first.get_attribute("id")
+    page.keyboard.press("Escape")
+    field.wait_for(state="hidden")
+    page.get_by_role("button", name="Search", exact=True).click()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/memories/**")
+    assert page.title() != "1"
+
+    page.keyboard.press("Meta+k")
+    page.get_by_role("combobox", name="Search").fill("zzz")
+    page.get_by_text("No matches.").wait_for()
+
+
+def test_every_head_has_the_button(visit: Visit) -> None:
+    server = visit.server
+    project = f"/projects/{server.project}/"
+    for path in (project, f"{project}tools/", "/waiting/", "/tokens/", "/model/"):
+        visit.page.goto(f"{visit.url}{path}")
+        visit.page.get_by_role("button", name="Search", exact=True).wait_for()
