@@ -67,11 +67,13 @@ def messages(user: AnyUser) -> QuerySet[Message]:
 
 
 def tasks(user: AnyUser) -> QuerySet[Task]:
-    return Task.objects.filter(project__in=projects_of(user))
+    rows: QuerySet[Task] = Task.objects.filter(project__in=projects_of(user))
+    return rows
 
 
 def memories(user: AnyUser) -> QuerySet[Memory]:
-    return Memory.objects.filter(project__in=projects_of(user))
+    rows: QuerySet[Memory] = Memory.objects.filter(project__in=projects_of(user))
+    return rows
 
 
 def get_session(user: AnyUser, session_id: UUID, needed: Role = Role.VIEWER) -> ChatSession:

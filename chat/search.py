@@ -27,7 +27,7 @@ MAX_WORDS = 10
 MOST = 5  # results of each kind
 # Messages have no index: the newest of the person's are read, as many as take about 50 ms.
 MAX_MESSAGES = 10_000
-MAX_READ = 4_000  # characters of a text in which the excerpt is looked for
+MAX_READ = 3_000  # characters of a text in which the excerpt is looked for
 MAX_EXCERPT = 160  # characters
 
 
@@ -146,7 +146,8 @@ def _best(rows: QuerySet[Any], words: list[str], title: str, *texts: str) -> Que
     """Returns the rows that have all words, with their `rank`, the lowest first."""
     begins = When(**{f"{title}__istartswith": " ".join(words)}, then=Value(0))
     rank = Case(begins, When(_every(words, title), then=Value(1)), default=Value(2))
-    return rows.filter(_every(words, title, *texts)).annotate(rank=rank)
+    best: QuerySet[Any] = rows.filter(_every(words, title, *texts)).annotate(rank=rank)
+    return best
 
 
 def _every(words: list[str], *names: str) -> Q:
