@@ -97,6 +97,11 @@ def test_the_panels_break_no_rule(visit: Visit) -> None:
         for box in page.locator(".detail details > summary").all():
             box.click()
         check(page, f"a {row} open")
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox", name="Search").fill("booking")
+    page.locator('.search [role="option"]').first.wait_for()
+    check(page, "search")
+    page.keyboard.press("Escape")
     page.set_viewport_size(PHONE)
     for drawer in ("Tasks and memory", "Projects and sessions"):
         page.get_by_role("button", name=drawer).click()

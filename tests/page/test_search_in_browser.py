@@ -27,7 +27,10 @@ def test_results_are_found_and_opened_by_keys_and_a_late_answer_changes_nothing(
         assert made.status_code == 201
     page = visit.live()
     scripts = "performance.getEntriesByType('resource').map(({name}) => name)"
-    assert not any("/chat/search." in name for name in page.evaluate(scripts))
+    assert not any(
+        "/chat/support/search.js" in name or "/chat/search.css" in name
+        for name in page.evaluate(scripts)
+    )
     page.keyboard.press("Control+k")
     field = page.get_by_role("combobox", name="Search")
     field.wait_for()

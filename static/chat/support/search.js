@@ -1,7 +1,7 @@
 // The search dialog: results while typing, in groups, each a link. Texts are set as text, never as HTML.
 
-import { find, findAll } from "./support/dom.js";
-import { api, errorText, request } from "./support/rest.js";
+import { find, findAll } from "./dom.js";
+import { api, errorText, request } from "./rest.js";
 
 /** @typedef {{kind: string, id: string, title: string, excerpt: string, project: string, url: string}} Found */
 
@@ -71,7 +71,7 @@ function show(results, text) {
   note.textContent = text;
   const groups = Object.entries(GROUPS).map(([kind, label]) => {
     const links = results.filter((one) => one.kind === kind).map(option);
-    const title = element("h2", { id: `search-${kind}` }, label);
+    const title = element("h2", { id: `search-${kind}`, role: "presentation" }, label);
     return links.length ? [element("div", { role: "group", "aria-labelledby": title.id }, title, ...links)] : [];
   });
   list.replaceChildren(...groups.flat());
