@@ -12,6 +12,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
+from agent.edits import latest_changes
 from agent.edits import undo as edits
 from agent.event_log import events, texts
 from agent.exceptions import Refused, ToolFailed
@@ -25,7 +26,6 @@ MAX_CHANGES = 300  # latest ones of the session, among which an object is search
 
 # The type is part of the statements, not a parameter: only then SQLite uses the partial index.
 _OF_SESSION = "FROM agent_event WHERE session_id = %s AND type = 'change'"
-_LAST_RUN = f"SELECT run_id {_OF_SESSION} AND run_id <> %s ORDER BY seq DESC LIMIT 1"
 _WITH_TEXT = (
     f"SELECT body FROM (SELECT body, seq {_OF_SESSION} ORDER BY seq DESC LIMIT {MAX_CHANGES}) latest"
     " WHERE lower(body) LIKE %s ORDER BY seq DESC"
@@ -58,7 +58,8 @@ class Undo(Arguments):
 def undo(call: ToolCall, arguments: Undo) -> Undone:
     """Undoes all changes of the last message that changed something, or of the message or the object
     that is given: restores what was deleted, deletes what was created, sets back what was changed. All
-    or nothing; it is refused if an object was changed since."""
+    or nothing; it is refused if an object was changed since. A second undo goes one message further
+    back; to do again what was undone, give the number of the message that undid it."""
     try:
         changes = edits.changes_at(call.session_id, _seqs(call, arguments))
         inverse = edits.undo_changes(
@@ -75,12 +76,10 @@ def undo(call: ToolCall, arguments: Undo) -> Undone:
 def _seqs(call: ToolCall, arguments: Undo) -> Sequence[int]:
     if arguments.object:
         return [_last_change(call, arguments.object)]
-    runs = (
-        [_earlier_run(call, arguments.message)]
-        if arguments.message
-        else raw_sql.column(_LAST_RUN, call.session_id, call.run_id)
-    )
-    if not runs or not (seqs := edits.change_seqs(call.session_id, runs[0])):
+    if arguments.message is None:
+        return latest_changes.to_undo(call.session_id, call.run_id)
+    run = _earlier_run(call, arguments.message)
+    if not (seqs := edits.change_seqs(call.session_id, run)):
         raise ToolFailed("There is nothing to undo: no change was made.")
     return seqs
 

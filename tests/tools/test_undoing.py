@@ -43,19 +43,52 @@ async def test_the_changes_of_the_last_message_are_undone(
     assert (await Task.objects.aget()).status == "pending"
 
 
-async def test_undoing_twice_does_it_again(project: Project, session: ChatSession) -> None:
-    change = use("s1", "update_task", task="A", title="B")
-    await play(project, session, [create("s1", "A")], [change], [use("s1", "undo")])
-    assert await titles() == ["A"]
-    await play(project, session, [use("s1", "undo")])
+def rename(old: str, new: str, key: str = "s1") -> dict[str, Any]:
+    return use(key, "update_task", task=old, title=new)
+
+
+UNDO = [use("s1", "undo")]
+
+
+async def test_a_second_undo_goes_one_message_further_back(
+    project: Project, session: ChatSession
+) -> None:
+    await Task.objects.acreate(project=project, number=1, title="A")
+    await play(project, session, [rename("A", "B")], [rename("B", "C")], UNDO)
     assert await titles() == ["B"]
+    await play(project, session, UNDO)
+    assert await titles() == ["A"]
+    (nothing,) = await play(project, session, UNDO)
+    assert nothing == ("failed", "There is nothing to undo: every change was undone.")
+
+
+async def test_what_was_undone_is_done_again_by_its_number_and_undone_again(
+    project: Project, session: ChatSession
+) -> None:
+    again = [use("s1", "undo", message=3)]
+    await play(project, session, [create("s1", "A")], [rename("A", "B")], UNDO, again)
+    assert await titles() == ["B"]
+    await play(project, session, UNDO)
+    assert await titles() == ["A"]
+
+
+async def test_what_a_message_changed_beside_its_undo_is_undone_alone(
+    project: Project, session: ChatSession
+) -> None:
+    await Task.objects.acreate(project=project, number=1, title="A")
+    await Task.objects.acreate(project=project, number=2, title="C")
+    instead = [use("s1", "undo"), rename("C", "D", "s2")]
+    await play(project, session, [rename("A", "B")], instead, UNDO)
+    assert sorted(await titles()) == ["A", "C"]
+    await play(project, session, [rename("A", "B")], [rename("B", "A")], UNDO)
+    assert sorted(await titles()) == ["B", "C"]
 
 
 async def test_a_named_message_and_the_last_change_of_an_object_are_undone(
     project: Project, session: ChatSession
 ) -> None:
-    rename = use("s1", "update_task", task="A", title="B")
-    plans = [[create("s1", "A"), create("s2", "C")], [rename]]
+    to_b = rename("A", "B")
+    plans = [[create("s1", "A"), create("s2", "C")], [to_b]]
     outcome = await play(
         project, session, *plans, [create("s1", "D")], [use("s1", "undo", message=2)]
     )

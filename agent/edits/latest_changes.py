@@ -1,0 +1,90 @@
+"""Finds the latest changes of a session that no undo took back. Changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from agent.event_log import events, texts
+from agent.exceptions import ToolFailed
+from agent.models import Event, PlanStep
+from agent.models.base import literals
+
+MAX_CHANGES = 300  # latest ones of the session's runs, among which is searched
+
+_Key = tuple[str, UUID, str]  # the object and what became of it
+
+
+def to_undo(session: UUID, but: UUID) -> list[int]:
+    """Returns the `seq` of each change of the latest run, except `but`, that has a change which was
+    not undone and is not an undo. Changes of that run that were undone are left out.
+
+    Raises `ToolFailed` if there is none.
+    """
+    changes = _latest(session, but)
+    by_undo = _texts_of_undo({change.run for change in changes})
+    undone: Counter[_Key] = Counter()
+    found: list[events.Change] = []
+    for change in changes:
+        if undone[_key(change)]:
+            undone[_key(change)] -= 1
+        elif by_undo[change.run][_text(change)]:
+            by_undo[change.run][_text(change)] -= 1
+            undone[_key(change, inverse=True)] += 1
+        elif not found or change.run == found[0].run:
+            found.append(change)
+    if not found:
+        more = "no change was made" if not changes else "every change was undone"
+        raise ToolFailed(f"There is nothing to undo: {more}.")
+    return [change.seq for change in found]
+
+
+def _latest(session: UUID, but: UUID) -> list[events.Change]:
+    is_change = {"type__in": literals(events.EventType.CHANGE)}  # by the index of changes
+    rows = Event.objects.filter(session=session, run__isnull=False, **is_change)
+    bodies = rows.exclude(run=but).order_by("-seq").values_list("body", flat=True)[:MAX_CHANGES]
+    return [one for one in map(events.read, bodies) if isinstance(one, events.Change)]
+
+
+def _texts_of_undo(runs: Iterable[UUID | None]) -> defaultdict[UUID | None, Counter[str]]:
+    """Returns what the tool `undo` did in each of the runs, in words, with counts."""
+    steps = PlanStep.objects.filter(
+        plan__run__in=runs, tool="undo", status=PlanStep.Status.SUCCEEDED
+    )
+    done: defaultdict[UUID | None, Counter[str]] = defaultdict(Counter)
+    # A later revision of a plan repeats the steps that have succeeded.
+    results = {
+        (run, key): result for run, key, result in steps.values_list("plan__run", "key", "result")
+    }
+    for (run, _), result in results.items():
+        done[run].update((result or {}).get("changes", []))
+    return done
+
+
+def _text(change: events.Change) -> str:
+    return texts.change(change.action, change.object, change.before, change.after)
+
+
+def _key(change: events.Change, *, inverse: bool = False) -> _Key:
+    before, after = _changed(change)
+    values = [after, before] if inverse else [before, after]
+    return change.object, change.id, json.dumps(values, sort_keys=True)
+
+
+def _changed(change: events.Change) -> tuple[Any, Any]:
+    """Returns what the change found and what it left: whether the object was there, or its fields."""
+    match change.action:
+        case "created" | "restored":
+            return False, True
+        case "deleted":
+            return True, False
+    before, after = change.before or {}, change.after or {}
+    names = [name for name in after if before.get(name) != after[name]]
+    return _values(before, names), _values(after, names)
+
+
+def _values(fields: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+    return {name: fields.get(name) for name in names}
