@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 
 from agent.edits import manual_changes
 from agent.models.projects import Role
-from chat import access
+from chat import access, page_user
 from chat.api.authentication import user_of
 from chat.api.pages import Pages
 
@@ -88,6 +88,13 @@ class PageQuery(serializers.Serializer[None]):
     limit = serializers.IntegerField(
         required=False, min_value=1, max_value=Pages.max_page_size, default=Pages.page_size
     )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        # A filter with a misspelt name would otherwise return all rows, as if they matched.
+        unknown = set(self.initial_data) - set(self.fields) - {page_user.PARAMETER}
+        if unknown:
+            raise ValidationError({name: ["Unknown field."] for name in sorted(unknown)})
+        return attrs
 
 
 def _valid(serializer: serializers.Serializer[Any]) -> dict[str, Any]:

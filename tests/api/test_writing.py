@@ -319,6 +319,17 @@ async def test_a_task_that_cannot_be_is_refused_by_field(
     assert (circle.status_code, circle.json()["code"]) == (400, "invalid")
 
 
+async def test_a_list_refuses_a_filter_that_it_does_not_have_by_name(
+    server: ServerProcess, api: httpx2.AsyncClient
+) -> None:
+    lists = [f"projects/{server.project}/{name}/" for name in ("tasks", "memories", "members")]
+    lists += [f"sessions/{server.session}/{name}/" for name in ("runs", "messages")]
+    for path in ["projects/", "tokens/", *lists]:
+        answer = await api.get(path, params={"limit": 1, "statsu": "pending"})
+        assert (answer.status_code, answer.json()) == (400, {"statsu": ["Unknown field."]}), path
+        assert (await api.get(path, params={"limit": 1})).status_code == 200
+
+
 async def test_a_memory_has_a_history_and_its_last_change_can_be_taken_back(
     server: ServerProcess, api: httpx2.AsyncClient
 ) -> None:
