@@ -33,6 +33,7 @@ PRINTED = {
     "Follow a session": r"plan",
     "Poll": r"complete",
     "Approve a plan": r"s1 \['Test the login'\]\n200",
+    "Steer a run": r"applied Also create a task to test the search",
     "Tasks and memories": r"completed\n412 The object has changed|in_progress.*We use PostgreSQL",
     "AG-UI": r"RUN_FINISHED|· start[\s\S]*Write the docs",
 }
