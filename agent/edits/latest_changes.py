@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
+from agent.edits.undo import change_seqs
 from agent.event_log import events, texts
 from agent.exceptions import ToolFailed
 from agent.models import Event, PlanStep
@@ -27,19 +28,22 @@ def to_undo(session: UUID, but: UUID) -> list[int]:
     changes = _latest(session, but)
     by_undo = _texts_of_undo({change.run for change in changes})
     undone: Counter[_Key] = Counter()
-    found: list[events.Change] = []
+    run, left_out = None, set()
     for change in changes:
         if undone[_key(change)]:
             undone[_key(change)] -= 1
+            left_out.add(change.seq)
         elif by_undo[change.run][_text(change)]:
             by_undo[change.run][_text(change)] -= 1
             undone[_key(change, inverse=True)] += 1
-        elif not found or change.run == found[0].run:
-            found.append(change)
-    if not found:
+            left_out.add(change.seq)
+        elif run is None:
+            run = change.run
+    if run is None:
         more = "no change was made" if not changes else "every change was undone"
         raise ToolFailed(f"There is nothing to undo: {more}.")
-    return [change.seq for change in found]
+    # All of that run's changes, also those beyond the latest ones.
+    return [seq for seq in change_seqs(session, run) if seq not in left_out]
 
 
 def _latest(session: UUID, but: UUID) -> list[events.Change]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from agent.edits import latest_changes
 from agent.models import ChatSession, Project, Task
 from agent.testing import ScriptedModel
 from tests.support.scripted_runs import create, plan, process, use
@@ -82,6 +83,14 @@ async def test_what_a_message_changed_beside_its_undo_is_undone_alone(
     assert sorted(await titles()) == ["A", "C"]
     await play(project, session, [rename("A", "B")], [rename("B", "A")], UNDO)
     assert sorted(await titles()) == ["B", "C"]
+
+
+async def test_a_message_with_more_changes_than_are_searched_is_undone_whole(
+    project: Project, session: ChatSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latest_changes, "MAX_CHANGES", 2)
+    await play(project, session, [create(f"s{n}", f"Task {n}") for n in range(1, 6)], UNDO)
+    assert await titles() == []
 
 
 async def test_a_named_message_and_the_last_change_of_an_object_are_undone(
