@@ -417,3 +417,21 @@ def test_after_the_sign_in_a_form_is_where_it_was(project: Project, alice: User)
         sent = stranger.post(reverse("new-project"), headers={"Referer": other})
         assert sent["Location"] == f"{reverse('sign-in')}?next=/"
     assert not Project.objects.filter(name="Lost").exists()
+
+
+def test_the_sidebar_is_short_with_many_projects_and_sessions(
+    client: Client, alice: User, project: Project
+) -> None:
+    sessions = [ChatSession(project=project, title=f"Session {n}") for n in range(50)]
+    ChatSession.objects.bulk_create(sessions)
+    Project.objects.bulk_create(Project(name=f"Project {n}", owner=alice) for n in range(29))
+    client.force_login(alice)
+    for session in (sessions[-1], sessions[25]):
+        page = client.get(f"/sessions/{session.pk}/").content.decode()
+        side = page[page.index('id="side"') : page.index("New project…")]
+        assert "Show all 30 projects" in side
+        assert "Show 20 more" in side
+        assert side[: side.index("Show 20 more")].count("<li>") == 10
+        assert side.count("<h2>") == 30
+        fold = side[: side.index("Show 20 more")].rpartition("<details")[2]
+        assert (" open" in fold) == (session is sessions[25])
