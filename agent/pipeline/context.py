@@ -38,19 +38,26 @@ RECENT = 20  # of the session's last changes
 
 
 _PRESENT = "project_id = %s AND deleted_at IS NULL"
-_TASKS = f"""
+_TASK_ROWS = f"""
 SELECT id, number, (SELECT parent.number FROM agent_task parent WHERE parent.id = agent_task.parent_id),
     (SELECT username FROM auth_user WHERE auth_user.id = agent_task.assignee_id),
     {", ".join(PLAIN_FIELDS)}
-FROM agent_task WHERE {_PRESENT}
+FROM agent_task
 """
-_OPEN_TASKS = (
-    f"{_TASKS} AND status IN ('pending', 'in_progress', 'blocked')"
-    f" ORDER BY position, created_at, id LIMIT {OPEN_TASKS}"
+_TASKS = f"{_TASK_ROWS} WHERE {_PRESENT}"
+_OPEN = "status IN ('pending', 'in_progress', 'blocked')"
+# The open tasks in the order of the board, then the completed ones, the latest first.
+_OPEN_AND_COMPLETED_TASKS = f"""
+{_TASK_ROWS} WHERE id IN (
+    SELECT id FROM (SELECT id FROM agent_task WHERE {_PRESENT} AND {_OPEN}
+        ORDER BY position, created_at, id LIMIT {OPEN_TASKS}) opened
+    UNION ALL
+    SELECT id FROM (SELECT id FROM agent_task WHERE {_PRESENT} AND status = 'completed'
+        ORDER BY updated_at DESC LIMIT {COMPLETED_TASKS}) completed
 )
-_COMPLETED_TASKS = (
-    f"{_TASKS} AND status = 'completed' ORDER BY updated_at DESC LIMIT {COMPLETED_TASKS}"
-)
+ORDER BY CASE WHEN {_OPEN} THEN 0 ELSE 1 END, CASE WHEN {_OPEN} THEN position END,
+    CASE WHEN status = 'completed' THEN updated_at END DESC, created_at, id
+"""
 _NEEDED = """
 SELECT edge.from_task_id, needed.number, needed.status FROM agent_task_depends_on edge
 JOIN agent_task needed ON needed.id = edge.to_task_id
@@ -74,19 +81,22 @@ WHERE steering.run_id IN ({}) AND steering.status = 'applied' ORDER BY message.c
 _MEMORIES = f"SELECT id, title, content, kind, updated_at FROM agent_memory WHERE {_PRESENT}"
 _LATEST = f"{_MEMORIES} ORDER BY updated_at DESC, id LIMIT {MEMORIES}"
 _COUNTED = f"LIMIT {MAX_COUNTED}) counted"
-_TASK_COUNTS = (
-    "SELECT status, count(*) FROM (SELECT status FROM agent_task"
-    f" WHERE {_PRESENT} {_COUNTED} GROUP BY status"
-)
-_MEMORY_COUNT = f"SELECT count(*) FROM (SELECT 1 FROM agent_memory WHERE {_PRESENT} {_COUNTED}"
+_COUNTS = f"""
+SELECT status, count(*) FROM (SELECT status FROM agent_task WHERE {_PRESENT} {_COUNTED} GROUP BY status
+UNION ALL SELECT 'memories', count(*) FROM (SELECT 1 FROM agent_memory WHERE {_PRESENT} {_COUNTED}
+"""
 
 
-def gather(run: Run) -> Context:
-    """Returns the context of `run`. Values that a library call gave replace the stored ones."""
+def gather(run: Run, history: tuple[HistoryMessage, ...] | None = None) -> Context:
+    """Returns the context of `run`. Values that a library call gave replace the stored ones.
+
+    `history`: as it was gathered before; it does not change while the run is executed.
+    """
     project = run.session.project
     given: Mapping[str, Any] = run.given
     recent = _recent_changes(run.session_id)
-    history = _given_history(given) or _history(run)
+    if history is None:
+        history = _given_history(given) or _history(run)
     focus = run.task or run.session.task  # of the message, or else of the session
     chosen = [*recent["task"], *([str(focus.pk)] if focus else [])]
     tasks, completed, others = _tasks(project.pk, chosen)
@@ -117,8 +127,7 @@ def recall_again(run: Run, context: Context, words: str) -> tuple[MemoryBrief, .
 
 
 def _counts(project: UUID) -> dict[str, int]:
-    counts = {str(status): number for status, number in raw_sql.rows(_TASK_COUNTS, project)}
-    return {**counts, "memories": raw_sql.column(_MEMORY_COUNT, project)[0]}
+    return {str(name): number for name, number in raw_sql.rows(_COUNTS, project, project)}
 
 
 def _local(moment: Any, form: str) -> str:
@@ -197,7 +206,10 @@ def _tasks(project: UUID, chosen: Sequence[str]) -> list[dict[str, TaskBrief]]:
     """Returns the open tasks, the latest completed ones, and those of `chosen` that are in neither, all by
     their ids.
     """
-    groups = [raw_sql.rows(_OPEN_TASKS, project), raw_sql.rows(_COMPLETED_TASKS, project)]
+    status = PLAIN_FIELDS.index("status") - len(PLAIN_FIELDS)
+    groups: list[list[tuple[Any, ...]]] = [[], []]
+    for row in raw_sql.rows(_OPEN_AND_COMPLETED_TASKS, project, project):
+        groups[row[status] not in Task.OPEN].append(row)
     known = {_text(row[0]) for row in chain(*groups)}
     groups.append(_chosen(_TASKS, project, [key for key in chosen if key not in known]))
     needed = _needed([row[0] for row in chain(*groups)])

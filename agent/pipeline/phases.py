@@ -233,7 +233,7 @@ class _Run:
 
     async def _context_now(self) -> Context:
         """Returns the context after the steps so far, with what was read before them."""
-        now = await database.call(context.gather, self.run)
+        now = await database.call(context.gather, self.run, self.context.history)
         return replace(now, readings=self.context.readings, after_steps=True)
 
     async def _execute(self, execution: Execution) -> Finished:
