@@ -17,7 +17,6 @@ from agent.plan import WORK, Plan, Step, StepType, answer_only
 from agent.plans import open_points, parser, store, validation
 from agent.plans.rewriting import seen_texts
 from agent.runs import approvals, steering_rows
-from agent.runs.steering_rows import Said
 from agent.shorten import shorten
 from agent.support import database
 from agent.support.offers import without_offers
@@ -132,11 +131,7 @@ class Planner:
 
     async def _take_up(self) -> tuple[str, ...]:
         """Adds to the context what was sent into the run; returns what no plan was made with yet."""
-
-        def said() -> tuple[list[str], list[Said]]:
-            return steering_rows.words_of(self.run), steering_rows.open_of(self.run)
-
-        known, new = await database.call(said)
+        known, new = await database.call(steering_rows.words_and_open_of, self.run)
         words = tuple(one.content for one in new)
         self.context = replace(self.context, added=(*known, *words))
         self.steered = [str(one.message) for one in new]

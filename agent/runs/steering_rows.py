@@ -20,10 +20,12 @@ from agent.support import raw_sql
 # As SQL literals, like the status in the index.
 _OPEN = "SELECT message_id FROM agent_steering WHERE run_id = %s AND status = 'taken'"
 _SAID = """
-SELECT message.id, message.content, author.username FROM agent_steering steering
+SELECT message.id, message.content, author.username, steering.status = 'taken'
+FROM agent_steering steering
 JOIN agent_message message ON message.id = steering.message_id
 LEFT JOIN auth_user author ON author.id = message.author_id
-WHERE steering.run_id = %s AND steering.status = %s ORDER BY message.created_at, message.id
+WHERE steering.run_id = %s AND steering.status IN ('applied', 'taken')
+ORDER BY message.created_at, message.id
 """
 _MAX_RETRIES = 20  # earlier runs of a message whose steering is looked up
 
@@ -35,6 +37,7 @@ class Said:
     message: UUID
     content: str
     author: str
+    is_open: bool  # no plan was made with it
 
 
 def is_open(run: Run) -> bool:
@@ -44,23 +47,32 @@ def is_open(run: Run) -> bool:
 
 def open_of(run: Run) -> list[Said]:
     """Returns what was sent into the run and no plan was made with, in order."""
-    return _said(run, Steering.Status.TAKEN)
+    return [said for said in _said(run) if said.is_open]
 
 
 def words_of(run: Run) -> list[str]:
     """Returns what the plans of the run, and of those that it retries, were made with, in order."""
-    words = [said.content for said in _said(run, Steering.Status.APPLIED)]
+    return words_and_open_of(run)[0]
+
+
+def words_and_open_of(run: Run) -> tuple[list[str], list[Said]]:
+    """Returns what `words_of` and `open_of` return, as of one moment."""
+    said = _said(run)
+    words = [one.content for one in said if not one.is_open]
     for _ in range(_MAX_RETRIES):
         if run.retry_of_id is None:
             break
         run = raw_sql.get(Run, run.retry_of_id)
-        words = [*(said.content for said in _said(run, Steering.Status.APPLIED)), *words]
-    return words
+        words = [*(one.content for one in _said(run) if not one.is_open), *words]
+    return words, [one for one in said if one.is_open]
 
 
-def _said(run: Run, status: Steering.Status) -> list[Said]:
-    found = raw_sql.rows(_SAID, run.pk, str(status.value))
-    return [Said(UUID(str(key)), content, author or "") for key, content, author in found]
+def _said(run: Run) -> list[Said]:
+    """Returns what was sent into the run, without what became the next message, in order."""
+    return [
+        Said(UUID(str(key)), content, author or "", bool(is_open))
+        for key, content, author, is_open in raw_sql.rows(_SAID, run.pk)
+    ]
 
 
 def apply(run: Run, messages: Sequence[str], revision: int, reason: str = "") -> list[events.Event]:
