@@ -64,25 +64,33 @@ def find_tasks(project_id: UUID, references: Iterable[str]) -> list[Task]:
     """
     tasks = Task.objects.filter(project_id=project_id)
     keys = [_key(project_id, reference, tasks) for reference in dict.fromkeys(references)]
-    placeholders = ", ".join(["%s"] * len(keys))
-    query = f"project_id = %s AND deleted_at IS NULL AND id IN ({placeholders})"
-    by_id = {
-        task.pk: task for task in (raw_sql.select(Task, query, project_id, *keys) if keys else ())
-    }
+    found = _by_key(project_id, keys)
     for key in keys:
-        if key not in by_id:
-            raise ToolFailed(f"There is no task with the id {key} in this project.")
-    return [by_id[key] for key in dict.fromkeys(keys)]
+        if key not in found:
+            named = f"#{key}" if isinstance(key, int) else f"with the id {key}"
+            raise ToolFailed(f"There is no task {named} in this project.")
+    return list({found[key].pk: found[key] for key in keys}.values())
 
 
-def _key(project_id: UUID, reference: str, tasks: Any) -> UUID:
+def _key(project_id: UUID, reference: str, tasks: Any) -> UUID | int:
+    """Returns the number or the id of the task that `reference` names."""
     number = as_number(reference)
-    if number is None:
-        return as_id(reference) or by_title("task", reference, project_id, tasks)
-    key: UUID | None = tasks.filter(number=number).values_list("pk", flat=True).first()
-    if key is None:
-        raise ToolFailed(f"There is no task #{number} in this project.")
-    return key
+    if number is not None:
+        return number
+    return as_id(reference) or by_title("task", reference, project_id, tasks)
+
+
+def _by_key(project_id: UUID, keys: Sequence[UUID | int]) -> dict[UUID | int, Task]:
+    """Returns the tasks with these numbers and ids, by both, in one statement for each kind of key."""
+    found: dict[UUID | int, Task] = {}
+    for column, kind in (("id", UUID), ("number", int)):
+        of_kind = [key for key in keys if isinstance(key, kind)]
+        if of_kind:
+            places = ", ".join(["%s"] * len(of_kind))
+            query = f"project_id = %s AND deleted_at IS NULL AND {column} IN ({places})"
+            for task in raw_sql.select(Task, query, project_id, *of_kind):
+                found[task.pk] = found[task.number] = task
+    return found
 
 
 def still_open_titles(tasks: Collection[Task]) -> list[str]:
