@@ -117,7 +117,8 @@ function onKey(event) {
 }
 
 input.addEventListener("input", () => {
-  latest++; // what is on its way is for an earlier text
+  latest++; // what is on its way is for an earlier text, as is what is shown
+  choose(null);
   clearTimeout(timer);
   timer = setTimeout(search, PAUSE);
 });
