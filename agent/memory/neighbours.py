@@ -49,11 +49,16 @@ def remove(memory: Memory) -> None:
         _refresh(memory.project_id, entry.pk)
 
 
+_LEARNED_LATELY = f"""
+deleted_at IS NULL AND source_message_id IN (SELECT id FROM (
+    SELECT id FROM agent_message WHERE session_id = %s ORDER BY created_at DESC, id DESC LIMIT {2 * REACH + 1}
+) latest)
+"""
+
+
 def refresh_session(session_id: UUID) -> None:
     """Adds the session's latest messages to the memories that were learned just before them."""
-    latest = Message.objects.filter(session_id=session_id).order_by("-created_at", "-pk")
-    keys = list(latest.values_list("pk", flat=True)[: 2 * REACH + 1])
-    for memory in Memory.objects.filter(source_message__in=keys):
+    for memory in raw_sql.select(Memory, _LEARNED_LATELY, session_id):
         index(memory)
 
 
