@@ -117,8 +117,7 @@ function onKey(event) {
 }
 
 input.addEventListener("input", () => {
-  latest++; // what is on its way is for an earlier text, as is what is shown
-  choose(null);
+  latest++; // what is on its way is for an earlier text
   clearTimeout(timer);
   timer = setTimeout(search, PAUSE);
 });
