@@ -226,7 +226,7 @@ def test_the_whole_job_is_done_by_keyboard_alone(visit: Visit) -> None:
     assert page.evaluate(RING)
     page.keyboard.press("Enter")
     visit.wait_for("succeeded", "succeeded")
-    tab_to(page, "Undo", back=True)
+    tab_to(page, "Undo")
     page.keyboard.press("Enter")
     visit.wait(lambda: page.locator(".task").count() == 2)
     tab_to(page, "Booking")
@@ -236,6 +236,29 @@ def test_the_whole_job_is_done_by_keyboard_alone(visit: Visit) -> None:
     assert page.evaluate(RING)
     page.keyboard.press("Escape")
     assert focused(page) == "Booking"
+
+
+AT_HEAD = """(end) => document.activeElement.localName === "summary"
+  && document.activeElement.closest("[data-run]").dataset.status === end"""
+
+
+def test_after_a_decision_by_keyboard_the_focus_is_at_the_head_of_the_run(visit: Visit) -> None:
+    page = visit.live()
+    visit.say("I need: 1. booking 2. invoices")
+    before = ["succeeded"]
+    visit.wait_for(*before)
+    for keys in (["Stop"], ["Reject…", "Reject"], ["Approve"]):
+        visit.say("Delete the booking task and delete the invoices task")
+        visit.wait_for(*before, "waiting")
+        tab_to(page, keys[0], back=True)
+        page.keyboard.press("Enter")
+        for key in keys[1:]:
+            tab_to(page, key)
+            page.keyboard.press("Enter")
+        before.append("succeeded" if "Approve" in keys else "cancelled")
+        visit.wait_for(*before)
+        assert page.evaluate(AT_HEAD, before[-1]), keys
+        assert page.evaluate(RING)
 
 
 def test_everything_that_is_reached_by_tab_shows_that_it_is(visit: Visit) -> None:
