@@ -270,6 +270,7 @@ class Approval(OfRun):
     def _own_texts(self) -> dict[str, Any]:
         if self.status == "requested":
             return {
+                "line": texts.waiting(self.effects or []),
                 "estimate": texts.estimate(self.estimate),
                 "effects": texts.effects(self.effects or []),
             }

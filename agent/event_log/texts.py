@@ -6,6 +6,7 @@ Plain text from plain values: no rows, no markup.
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -83,17 +84,15 @@ QUEUED_BEHIND = "Queued ({} ahead)"
 
 
 def status_line(status: str, position: int | None = None) -> str:
-    """Returns what a new status of a run, or of its approval, says about the run."""
+    """Returns what a new status of a run, or a decision on its plan, says about the run."""
     match status:
         case "queued":
             return queued(position or 0)
         case "running":
             return "Starting"
-        case "waiting":
-            return "Waiting for your approval"
         case "approved" | "rejected":
             return "Resuming"
-    return ""  # the run's last event says how it ended
+    return ""  # the request for approval says what waits, and the run's last event how it ended
 
 
 def queued(before: int) -> str:
@@ -287,6 +286,30 @@ def _rounded(ms: int) -> tuple[int, str]:
 
 def _with_unit(number: int, unit: str) -> str:
     return count(number, unit, f"{unit}s")
+
+
+DOES = {
+    "created": "creates",
+    "updated": "changes",
+    "deleted": "deletes",
+    "restored": "restores",
+}
+
+
+def waiting(steps: Sequence[StepEffect]) -> str:
+    """Returns e.g. "Waiting for your approval: deletes 3 tasks, creates 1 memory"."""
+    changes = Counter((one["action"], one["object"]) for step in steps for one in step["changes"])
+    parts = [
+        f"{DOES[action]} {count(number, noun, _plural(noun))}"
+        for (action, noun), number in changes.items()
+    ]
+    if parts and any(step["note"] for step in steps):
+        parts.append("and more")
+    return ": ".join(["Waiting for your approval", *([", ".join(parts)] if parts else [])])
+
+
+def _plural(noun: str) -> str:
+    return "memories" if noun == "memory" else f"{noun}s"
 
 
 DIFFERS = "Differs from what was approved"

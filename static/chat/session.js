@@ -345,5 +345,6 @@ setUpReorder();
 composer.offerInto(steerableRun());
 composer.setUpComposer({ send, onSent: scrollToEnd, waitingPlan, act: clickLatest });
 byId("try-now").addEventListener("click", () => connection.tryNow());
+for (const run of fold.active) if (run.asks) announce(statusLine(run));
 connection.start();
 debug("started after event", page.last_seq);

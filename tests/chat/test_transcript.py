@@ -257,7 +257,7 @@ def test_a_failed_step_is_counted_and_marks_the_run() -> None:
 def test_a_waiting_plan_asks_until_somebody_decides() -> None:
     waiting = run_of(until(ASKED, "run", status="waiting"), ASKED)
     assert (waiting.line, waiting.asks, waiting.plan_revision, waiting.why) == (
-        "Waiting for your approval",
+        "Waiting for your approval: deletes 1 task, changes 1 task, creates 1 memory, and more",
         True,
         1,
         "The plan deletes 2 objects.",

@@ -170,7 +170,7 @@ def test_who_wants_it_is_notified_of_a_plan_that_waits(visit: Visit) -> None:
     visit.say("Delete the booking task and delete the invoices task")
     visit.wait_for("succeeded", "waiting")
     assert page.evaluate("told") == [
-        ["I need: 1. booking 2. invoices", "Waiting for your approval"]
+        ["I need: 1. booking 2. invoices", "Waiting for your approval: deletes 2 tasks"]
     ]
 
 

@@ -52,6 +52,14 @@ def test_what_the_plan_would_change_is_seen_before_it_does(asked: Visit) -> None
     assert len(titles(page)) == 3
 
 
+def test_a_screen_reader_hears_what_the_plan_that_waits_would_do(asked: Visit) -> None:
+    said = "Waiting for your approval: deletes 2 tasks"
+    status = asked.page.get_by_role("status").and_(asked.page.locator("#status"))
+    asked.wait(lambda: status.inner_text() == said)
+    asked.live()
+    asked.wait(lambda: status.inner_text() == said)
+
+
 def test_one_key_approves_where_nobody_types(asked: Visit) -> None:
     page = asked.page
     page.locator("#message").press_sequentially("a")
