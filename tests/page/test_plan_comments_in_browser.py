@@ -47,9 +47,9 @@ def test_comments_are_written_by_key_and_shown_with_the_next_plan(visit: Visit) 
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     comments = page.locator('[data-slot="run-comments"] li')
-    comments.wait_for()
-    assert comments.all_inner_texts() == ["Step 2, Create “Invoices”: Also the receipts"]
     visit.wait_for("succeeded")  # the offline model makes a plan that changes nothing
+    texts = [text.strip() for text in comments.all_text_contents()]  # of a run that is folded
+    assert texts == ["Step 2, Create “Invoices”: Also the receipts"]
     visit.wait(lambda: visit.shown() == visit.reloaded())
 
 
@@ -74,5 +74,5 @@ def test_comments_are_written_on_a_phone(phone: Visit) -> None:
     assert min(sizes) >= 16  # a smaller one is zoomed
     fields.first.fill("Make it urgent")
     page.get_by_role("button", name="Make a new plan with these comments").tap()
-    page.get_by_text("Step 1, Create “Booking”: Make it urgent").wait_for()
+    page.get_by_text("Step 1, Create “Booking”: Make it urgent").wait_for(state="attached")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
