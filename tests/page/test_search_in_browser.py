@@ -57,6 +57,7 @@ def test_results_are_found_and_opened_by_keys_and_a_late_answer_changes_nothing(
     page.keyboard.press("Escape")
     field.wait_for(state="hidden")
     page.get_by_role("button", name="Search", exact=True).click()
+    field.wait_for()
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
     page.wait_for_url("**/memories/**")
