@@ -317,23 +317,30 @@ def test_the_end_is_followed_only_while_one_is_there(visit: Visit) -> None:
     visit.wait(page.locator("#latest").is_hidden)
 
 
-SHRINK_AND_GROW = """() => new Promise((done) => {
+# In the first case after a frame's layout, in the second within it; before the event of the scrolling.
+SHRINK_AND_GROW = """(laterTask) => new Promise((done) => {
   const log = document.getElementById("log");
   const filler = document.createElement("div");
   filler.style.height = "900px";
   const grow = () => log.lastElementChild.append(filler);
   grow();
-  requestAnimationFrame(() => requestAnimationFrame(() => {
+  requestAnimationFrame(() => requestAnimationFrame(async () => {
     filler.remove();
-    // After this frame's layout, before the event of the scrolling that it made.
-    setTimeout(() => (grow(), setTimeout(done, 100)));
+    if (laterTask) await new Promise(setTimeout);
+    else await null;
+    void log.scrollHeight;
+    grow();
+    setTimeout(done, 100);
   }));
 })"""
 
 
-def test_changes_of_size_are_not_taken_for_a_person_who_scrolls(visit: Visit) -> None:
+@pytest.mark.parametrize("later_task", [True, False])
+def test_changes_of_size_are_not_taken_for_a_person_who_scrolls(
+    visit: Visit, later_task: bool
+) -> None:
     page = visit.live()
-    page.evaluate(SHRINK_AND_GROW)
+    page.evaluate(SHRINK_AND_GROW, later_task)
     visit.wait(lambda: bool(page.evaluate(AT_END)))
     assert page.locator("#latest").is_hidden()
 

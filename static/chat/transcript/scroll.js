@@ -31,6 +31,7 @@ function onScroll() {
   const wentUp = top < last.top && height >= last.height;
   setFollowing(isAtEnd() || (isFollowing && !wentUp));
   last = { top, height };
+  if (isFollowing && !isAtEnd()) keepAtEnd();
   button.hidden = isFollowing;
 }
 
@@ -50,4 +51,11 @@ export function setUpScroll() {
   });
   for (const child of log.children) sizes.observe(child);
   sizes.observe(log);
+  // A transcript may shrink and grow again before the frame that `sizes` hears of.
+  const changes = new MutationObserver(() => {
+    if (isFollowing && log.scrollHeight < last.height) keepAtEnd();
+  });
+  changes.observe(log, {
+    subtree: true, childList: true, characterData: true, attributeFilter: ["open", "hidden"],
+  });
 }
