@@ -10,8 +10,7 @@ export function setUpSearchButton() {
   button.hidden = false;
   button.addEventListener("click", open);
   addEventListener("keydown", (event) => {
-    const { key, ctrlKey, metaKey, altKey, shiftKey } = event;
-    if (key.toLowerCase() !== "k" || ctrlKey === metaKey || altKey || shiftKey) return;
+    if (event.key !== "k" || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault(); // the browser's own search
     open();
   });

@@ -33,13 +33,9 @@ export function act(action, node, run, send) {
   if (action !== "cancel") lastDecided = run ?? null;
   const isSent = send(actionFrame(action, node));
   if (!isSent) showAlert(NOT_CONNECTED);
-  else if (node.contains(document.activeElement)) focusHead(node);
+  // What has the focus is hidden by what it does.
+  else if (node.contains(document.activeElement)) find(node, "summary")?.focus({ preventScroll: true });
   return isSent;
-}
-
-/** The button that has the focus is hidden by what it does. @param {HTMLElement} node */
-function focusHead(node) {
-  slot(node, "run-details").querySelector("summary")?.focus({ preventScroll: true });
 }
 
 /** @type {(action: string | undefined, node: HTMLElement) => ActionRequest} */

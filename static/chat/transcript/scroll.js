@@ -6,7 +6,8 @@ const log = byId("log");
 const button = byId("latest");
 const TOLERANCE = 48; // pixels from the end that still count as the end
 let isFollowing = true;
-let last = { top: 0, height: 0 };
+const seen = () => ({ top: log.scrollTop, height: log.scrollHeight });
+let last = seen();
 
 const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight <= TOLERANCE;
 
@@ -27,10 +28,10 @@ export function scrollToEnd() {
 // A view that went up in a transcript that has not become shorter was moved by a person. A larger
 // distance to the end shows nothing: more may have come since the scrolling that this event reports.
 function onScroll() {
-  const { scrollTop: top, scrollHeight: height } = log;
-  const wentUp = top < last.top && height >= last.height;
+  const now = seen();
+  const wentUp = now.top < last.top && now.height >= last.height;
   setFollowing(isAtEnd() || (isFollowing && !wentUp));
-  last = { top, height };
+  last = now;
   if (isFollowing && !isAtEnd()) keepAtEnd();
   button.hidden = isFollowing;
 }
@@ -38,7 +39,7 @@ function onScroll() {
 // What this moves is no person's doing, also when several changes of size come before its event.
 function keepAtEnd() {
   log.scrollTop = log.scrollHeight;
-  last = { top: log.scrollTop, height: log.scrollHeight };
+  last = seen();
 }
 
 export function setUpScroll() {
