@@ -97,7 +97,7 @@ def test_signs_are_found_as_they_are(alice: User, project: Project, sign: str) -
 def test_texts_that_name_nothing_find_nothing(alice: User, project: Project) -> None:
     fill(project, "The payments page")
     for text in ("", "  ", "\0", "\ud800", "#999999999999", "x" * 100_000, "a b " * 10_000 + "q"):
-        assert search.find(alice, text) == [] or "a b" in text
+        assert search.find(alice, text) == []
     assert kinds(alice, "pay\0ments") == KINDS
 
 

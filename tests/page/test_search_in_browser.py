@@ -48,6 +48,13 @@ def test_results_are_found_and_opened_by_keys_and_a_late_answer_changes_nothing(
     assert options.first.locator("b").inner_text() == f"#1 {HOSTILE}"
     assert page.locator("dialog.search img").count() == 0
 
+    page.keyboard.type("e")  # nothing is opened that was found for an earlier text
+    page.keyboard.press("Enter")
+    assert page.url == visit.address
+    with page.expect_response("**/api/search/?q=paym"):
+        page.keyboard.press("Backspace")
+    options.nth(1).wait_for()
+
     active = lambda: field.get_attribute("aria-activedescendant")  # noqa: E731
     assert active() == options.first.get_attribute("id")
     page.keyboard.press("ArrowDown")

@@ -33,6 +33,7 @@ const dialog = element("dialog", { class: "search", "aria-label": "Search" }, he
 
 let latest = 0;
 let timer = 0;
+let isCurrent = true; // what is shown was found for the text as it is
 
 /** @param {string} style - the address of the dialog's style */
 export async function openSearch(style) {
@@ -68,6 +69,7 @@ async function search() {
 
 /** @type {(results: Found[], text: string) => void} */
 function show(results, text) {
+  isCurrent = true;
   note.textContent = text;
   const groups = Object.entries(GROUPS).map(([kind, label]) => {
     const links = results.filter((one) => one.kind === kind).map(option);
@@ -104,12 +106,14 @@ function move(by) {
   choose(links[(now + by + links.length) % links.length] ?? null);
 }
 
+const open = () => isCurrent && find(list, '[aria-selected="true"]')?.click();
+
 /** @param {KeyboardEvent} event */
 function onKey(event) {
   if (event.isComposing) return;
   if (event.key === "ArrowDown") move(1);
   else if (event.key === "ArrowUp") move(-1);
-  else if (event.key === "Enter") find(list, '[aria-selected="true"]')?.click();
+  else if (event.key === "Enter") open();
   else if (event.key === "Escape") dialog.close();
   else return;
   event.preventDefault();
@@ -118,6 +122,7 @@ function onKey(event) {
 
 input.addEventListener("input", () => {
   latest++; // what is on its way is for an earlier text
+  isCurrent = false;
   clearTimeout(timer);
   timer = setTimeout(search, PAUSE);
 });
