@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -16,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.support.server import ROOT, environment, free_port
+from tests.support.server import ROOT, environment, free_port, new_database
 
 
 @dataclass(frozen=True)
@@ -70,3 +72,21 @@ def _wait(process: subprocess.Popen[bytes], port: int) -> None:
         except OSError:
             time.sleep(0.01)
     raise AssertionError("the server did not start")
+
+
+def on_each_database(script: str) -> Iterator[tuple[str, bytes]]:
+    """Runs `script` on SQLite, and on PostgreSQL where TEST_DATABASE_URL is set, each in a process of its
+    own, since Django uses one database in each. Yields the database's name and what was printed.
+    """
+    yield "SQLite", _run(script, "")
+    if os.environ.get("TEST_DATABASE_URL"):
+        with new_database() as url:
+            yield "PostgreSQL", _run(script, url)
+
+
+def _run(script: str, url: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        env = environment(Path(folder), DATABASE_URL=url)
+        env["DJANGO_SETTINGS_MODULE"] = "samurai_site.settings"
+        command = [sys.executable, script]
+        return subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE).stdout

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import random
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,8 +18,8 @@ from uuid import UUID, uuid4
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.results import Bar, Row, add  # noqa: E402  (the path first)
-from tests.support.server import environment, new_database  # noqa: E402
+from benchmarks.processes import on_each_database  # noqa: E402  (the path first)
+from benchmarks.results import Bar, Row, add  # noqa: E402
 
 BARS = {6_000: 20, 60_000: 100}  # by memories: the bar of the 95th percentile, in milliseconds
 QUERIES, ROUNDS, WANTED, VOCABULARY = 200, 3, 12, 20_000
@@ -30,25 +27,13 @@ PART = f"Recall, {QUERIES} queries of 1 to 30 words"
 
 
 def main() -> None:
-    """Measures each database in a process of its own, since Django uses one database in each."""
-    _measure_in_process("SQLite", "")
-    if os.environ.get("TEST_DATABASE_URL"):
-        with new_database() as url:
-            _measure_in_process("PostgreSQL", url)
-
-
-def _measure_in_process(name: str, url: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        env = environment(Path(folder), DATABASE_URL=url)
-        env["DJANGO_SETTINGS_MODULE"] = "samurai_site.settings"
-        command = [sys.executable, __file__]
-        done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE)
-    for line in done.stdout.decode().splitlines():
-        memories, rounds = json.loads(line)
-        for share, bar in ((0.5, None), (0.95, Bar(BARS[memories]))):
-            values = [of_round[int(QUERIES * share)] for of_round in rounds]
-            label = f"{memories:,} memories, {name}, p{share * 100:.0f}"
-            add(Row(PART, label, "ms", values, bar))
+    for name, printed in on_each_database(__file__):
+        for line in printed.decode().splitlines():
+            memories, rounds = json.loads(line)
+            for share, bar in ((0.5, None), (0.95, Bar(BARS[memories]))):
+                values = [of_round[int(QUERIES * share)] for of_round in rounds]
+                label = f"{memories:,} memories, {name}, p{share * 100:.0f}"
+                add(Row(PART, label, "ms", values, bar))
 
 
 def measure() -> None:

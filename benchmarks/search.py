@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import random
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -20,9 +17,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.processes import on_each_database  # noqa: E402  (the path first)
 from benchmarks.recall import _texts  # noqa: E402  (the path first)
 from benchmarks.results import Bar, Row, add  # noqa: E402
-from tests.support.server import environment, new_database  # noqa: E402
 
 PROJECTS, MESSAGES, OTHERS = 20, 5_000, 100
 QUERIES, ROUNDS = 100, 3
@@ -30,24 +27,12 @@ PART = f"Search over everything, {QUERIES} queries"
 
 
 def main() -> None:
-    """Measures each database in a process of its own, since Django uses one database in each."""
-    _measure_in_process("SQLite", "")
-    if os.environ.get("TEST_DATABASE_URL"):
-        with new_database() as url:
-            _measure_in_process("PostgreSQL", url)
-
-
-def _measure_in_process(name: str, url: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        env = environment(Path(folder), DATABASE_URL=url)
-        env["DJANGO_SETTINGS_MODULE"] = "samurai_site.settings"
-        command = [sys.executable, __file__]
-        done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE)
-    rounds = json.loads(done.stdout)
-    for share, bar in ((0.5, None), (0.95, Bar(100))):
-        values = [of_round[int(QUERIES * share)] for of_round in rounds]
-        label = f"{PROJECTS * MESSAGES:,} messages, {name}, p{share * 100:.0f}"
-        add(Row(PART, label, "ms", values, bar))
+    for name, printed in on_each_database(__file__):
+        rounds = json.loads(printed)
+        for share, bar in ((0.5, None), (0.95, Bar(100))):
+            values = [of_round[int(QUERIES * share)] for of_round in rounds]
+            label = f"{PROJECTS * MESSAGES:,} messages, {name}, p{share * 100:.0f}"
+            add(Row(PART, label, "ms", values, bar))
 
 
 def measure() -> None:
