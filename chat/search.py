@@ -46,8 +46,9 @@ class Found:
 
 
 def find(user: User, text: str) -> list[Found]:
-    """Returns the objects that have every word of `text`, or its beginning, in their title or text: at most
-    `MOST` of each kind, those first whose title begins with `text`, then by title, then the newest.
+    """Returns the objects that have every word of `text` in their title or text, also as a part of a
+    word: at most `MOST` of each kind, those first whose title begins with `text`, then by title, then
+    the newest.
     """
     words = storable(text)[:MAX_QUERY].split()[:MAX_WORDS]
     if not words or not user.is_active:

@@ -15,7 +15,7 @@ from chat.text_limit import TextField
 
 
 class SearchQuery(serializers.Serializer[None]):
-    q = TextField(max_length=search.MAX_QUERY, help_text="Words or their beginnings, or “#12”.")
+    q = TextField(max_length=search.MAX_QUERY, help_text="Words or parts of words, or “#12”.")
 
 
 class Search(ApiView):
