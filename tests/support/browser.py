@@ -5,11 +5,19 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Page,
+    sync_playwright,
+)
 
 from tests.support.server import PATIENCE, ServerProcess
 from tests.support.services import chromium_path
@@ -68,13 +76,30 @@ PHONE = {
 }
 
 
+# What these do to a page lasts until it is closed.
+ALTERING = (
+    "add_init_script",
+    "emulate_media",
+    "on",
+    "route",
+    "route_web_socket",
+    "set_viewport_size",
+)
+
+
 class KeptContext:
-    """The context of one visit after the other: its cache has the scripts, and nothing else is left."""
+    """The context and the page of one visit after the other.
+
+    Its cache has the scripts, and its process is warm: a new page takes twice as much work until it is live.
+    """
 
     def __init__(self, browser: Browser) -> None:
+        self._browser = browser
         self.context = new_context(browser)
         # These cannot be undone: a test that needs them is marked `own_context`.
         self.context.add_init_script = self.context.route_web_socket = None  # type: ignore[assignment,method-assign]
+        self._page: Page | None = None
+        self._is_altered = False
 
     def visit(self, server: ServerProcess) -> Visit:
         """Begins a visit, without what the one before it left."""
@@ -82,13 +107,46 @@ class KeptContext:
         self.context.clear_permissions()
         self.context.unroute_all()
         self.context.set_offline(False)
-        visit = Visit(self.context.browser, server, context=self.context)
-        stored = {"origin": server.url, "storageTypes": "local_storage,session_storage,indexeddb"}
-        self.context.new_cdp_session(visit.page).send("Storage.clearDataForOrigin", stored)
-        return visit
+        page = self._page = self._kept_page() or self._new_page()
+        self.context.new_cdp_session(page).send(
+            "Storage.clearDataForOrigin",
+            {"origin": server.url, "storageTypes": "local_storage,session_storage,indexeddb"},
+        )
+        return Visit(self._browser, server, context=self.context, page=page)
 
-    def end(self) -> None:
+    def _kept_page(self) -> Page | None:
+        page = self._page
+        if page is None or page.is_closed():
+            return None
+        if not self._is_altered:
+            return page
+        page.close()
+        return None
+
+    def _new_page(self) -> Page:
+        page = self.context.new_page()
+        for name in ALTERING:
+            setattr(page, name, partial(self._alter, getattr(page, name)))
+        self._is_altered = False
+        return page
+
+    def _alter(self, method: Callable[..., Any], *how: Any, **more: Any) -> Any:
+        self._is_altered = True
+        return method(*how, **more)
+
+    def end(self, visit: Visit) -> None:
+        """Leaves the page, whose process stays where the next address is of the same server."""
+        visit.end()
         for page in self.context.pages:
+            if page != self._page:
+                page.close()
+        page = self._page
+        if page is None or page.is_closed():
+            return
+        try:
+            page.goto(f"{visit.url}/static/chat/base.css")
+            page.evaluate("sessionStorage.clear()")
+        except Error:  # a server that the test has stopped
             page.close()
 
 
@@ -106,6 +164,7 @@ class Visit:
         *,
         url: str = "",
         context: BrowserContext | None = None,
+        page: Page | None = None,
         **how: Any,
     ):
         self.server = server
@@ -118,24 +177,31 @@ class Visit:
         cookie_name = "_".join(["sessionid", *filter(None, urlsplit(self.url).path.split("/"))])
         cookie = {"name": cookie_name, "value": server.cast[name]["cookie"], "url": self.url}
         self.context.add_cookies([cookie])  # type: ignore[list-item]  # a TypedDict in the stubs
-        self.page = self.open()
+        self._listeners = {
+            "console": self._told,
+            "weberror": lambda one: self.troubles.append(str(one.error)),
+            "request": lambda request: self.hosts.add(urlsplit(request.url).netloc),
+        }
+        for event, listener in self._listeners.items():
+            self.context.on(event, listener)  # type: ignore[call-overload]  # one of three texts
+        self.page: Page = page or self.open()
+
+    def end(self) -> None:
+        for event, listener in self._listeners.items():
+            self.context.remove_listener(event, listener)
 
     def open(self) -> Page:
-        page = self.context.new_page()
-        page.on("console", lambda one: self._told(one.type, one.text))
-        page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
-        return page
+        return self.context.new_page()
 
-    def _told(self, kind: str, text: str) -> None:
+    def _told(self, one: ConsoleMessage) -> None:
         # A connection that could not be made, or broke off, is told by Chromium itself.
         lines = (
             "WebSocket connection to",
             "Failed to load resource: net::ERR_",
             "EventSource's response has a MIME type",
         )
-        if kind in ("error", "warning") and not any(line in text for line in lines):
-            self.troubles.append(text)
+        if one.type in ("error", "warning") and not any(line in one.text for line in lines):
+            self.troubles.append(one.text)
 
     @property
     def address(self) -> str:
@@ -206,6 +272,6 @@ def visit(
         kept: KeptContext = request.getfixturevalue("kept_context")
         visit = kept.visit(server)
         yield visit
-        kept.end()
+        kept.end(visit)
     assert visit.troubles == []
     assert visit.hosts == {urlsplit(server.url).netloc}
