@@ -18,6 +18,7 @@ from agent.plans import estimates
 pytest_plugins = [
     "tests.support.services",
     "tests.support.server",
+    "tests.support.databases",
     "tests.support.shared_server",
     "tests.support.browser",
     "tests.support.firefox",

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.server import ROOT, environment, new_database
+from tests.support.databases import migrated_database
+from tests.support.server import ROOT, environment
 
 PROGRAM = """
 import asyncio, json, django
@@ -59,8 +60,8 @@ def told(tmp_path: Path, url: str = "") -> dict[str, bool]:
     return found
 
 
-def test_a_reader_learns_of_commits_only(tmp_path: Path) -> None:
-    assert told(tmp_path) == {
+def test_a_reader_learns_of_commits_only(migrated_var: Path) -> None:
+    assert told(migrated_var) == {
         "at first": True,
         "nothing": False,
         "a read": False,
@@ -73,8 +74,8 @@ def test_a_reader_learns_of_commits_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.postgresql
-def test_on_postgresql_too_where_other_databases_count_as_well(tmp_path: Path) -> None:
-    with new_database() as url:
-        found = told(tmp_path, url)
+def test_on_postgresql_too_where_other_databases_count_as_well(migrated_var: Path) -> None:
+    with migrated_database() as url:
+        found = told(migrated_var, url)
     commits = ("at first", "a commit", "an update", "for another reader", "expired")
     assert all(found[name] for name in commits), found

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.server import ROOT, environment, new_database
+from tests.support.databases import migrated_database
+from tests.support.server import ROOT, environment
 
 
 @pytest.mark.postgresql
 def test_changes_of_two_processes_neither_deadlock_nor_overlook_each_other(tmp_path: Path) -> None:
-    with new_database() as url:
+    with migrated_database() as url:
         settings = {"DJANGO_SETTINGS_MODULE": "samurai_site.settings"}
         done = subprocess.run(
             [sys.executable, "-m", "tests.support.concurrent_boards"],

@@ -23,7 +23,8 @@ from agent.runs import wake
 from chat import wakeups
 from chat.wakeups import Announcement, Wakeups
 from samurai_site.server_lock import LOCK_ID
-from tests.support.server import ROOT, ServerProcess, environment, seeded_database
+from tests.support.databases import seeded_database
+from tests.support.server import ROOT, ServerProcess, environment
 
 POSTGRESQL = "postgresql://nobody@127.0.0.1:1/none"
 REDIS = "redis://127.0.0.1:1/0"

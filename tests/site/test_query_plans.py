@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.server import ROOT, environment, new_database
+from tests.support.databases import migrated_database
+from tests.support.server import ROOT, environment
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
@@ -18,16 +19,16 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
     if request.param == "sqlite":
         yield ""
         return
-    with new_database() as url:
+    with migrated_database() as url:
         yield url
 
 
 @pytest.mark.long
-def test_every_query_finds_its_rows_by_an_index(url: str, tmp_path: Path) -> None:
+def test_every_query_finds_its_rows_by_an_index(url: str, migrated_var: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.support.query_plans"],
         cwd=ROOT,
-        env=environment(tmp_path, DATABASE_URL=url),
+        env=environment(migrated_var, DATABASE_URL=url),
         capture_output=True,
         text=True,
         check=False,

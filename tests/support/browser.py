@@ -140,14 +140,14 @@ class KeptContext:
         for page in self.context.pages:
             if page != self._page:
                 page.close()
-        page = self._page
-        if page is None or page.is_closed():
+        kept = self._page
+        if kept is None or kept.is_closed():
             return
         try:
-            page.goto(f"{visit.url}/static/chat/base.css")
-            page.evaluate("sessionStorage.clear()")
+            kept.goto(f"{visit.url}/static/chat/base.css")
+            kept.evaluate("sessionStorage.clear()")
         except Error:  # a server that the test has stopped
-            page.close()
+            kept.close()
 
 
 class Visit:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.support.databases import seeded_database
 from tests.support.model_server import Answer, Gate, ModelServer, Request, held, said, words
 from tests.support.proxy import Proxy
-from tests.support.server import PATIENCE, ServerProcess, WorkerProcess, seeded_database
+from tests.support.server import PATIENCE, ServerProcess, WorkerProcess
 
 
 class Model:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -14,13 +12,11 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -290,31 +286,40 @@ async def watching(server: ServerProcess, **how: Any) -> AsyncIterator[ClientCon
 
 
 def seeded(var: Path, **env: str) -> dict[str, Any]:
-    out = subprocess.run(
-        SEED,
-        env=environment(var, **env),
-        cwd=ROOT,
-        capture_output=True,
-        check=False,
+    """Makes the cast in a database, migrated where it is not; returns who is in it."""
+    made = subprocess.run(
+        SEED, env=environment(var, **env), cwd=ROOT, capture_output=True, check=False
     )
-    assert out.returncode == 0, out.stderr.decode()
-    seed: dict[str, Any] = json.loads(out.stdout)
+    assert made.returncode == 0, made.stderr.decode()
+    seed: dict[str, Any] = json.loads(made.stdout)
     return seed
 
 
-@pytest.fixture(scope="session")
-def seeded_var(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """A migrated SQLite database with the cast, made once for all workers and copied for each server."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    var, seed = folder / "seeded", folder / "seeded.json"
-    with (folder / "seeded.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not seed.exists():
-            var.mkdir()
-            seed.write_text(json.dumps(seeded(var)))
-    return var, json.loads(seed.read_text())
+def create_database(template: str = "template1") -> str:
+    """Creates a PostgreSQL database as a copy of `template`; returns its name."""
+    name = f"samurai_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(os.environ["TEST_DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    return name
+
+
+def drop_database(name: str) -> None:
+    with psycopg.connect(os.environ["TEST_DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def url_of_database(name: str) -> str:
+    return os.environ["TEST_DATABASE_URL"].rpartition("/")[0] + f"/{name}"
+
+
+@contextlib.contextmanager
+def new_database(template: str = "template1") -> Iterator[str]:
+    """A PostgreSQL database of its own, a copy of `template`; gives its URL."""
+    name = create_database(template)
+    try:
+        yield url_of_database(name)
+    finally:
+        drop_database(name)
 
 
 @pytest.fixture
@@ -336,53 +341,3 @@ def make_server(
     yield make
     for server in started:
         server.stop(signal.SIGKILL)
-
-
-@contextlib.contextmanager
-def new_database(template: str = "template1") -> Iterator[str]:
-    """A PostgreSQL database of its own, a copy of `template`; gives its URL."""
-    admin = os.environ["TEST_DATABASE_URL"]
-    name = f"samurai_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    try:
-        yield admin.rpartition("/")[0] + f"/{name}"
-    finally:
-        with psycopg.connect(admin, autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@cache
-def _seeded_template() -> tuple[str, Path, dict[str, Any]]:
-    """Makes a migrated PostgreSQL database with the cast, once in a process.
-
-    Returns its name, the files that belong to it, and who is in it.
-    """
-    until_exit = contextlib.ExitStack()
-    atexit.register(until_exit.close)
-    var = Path(until_exit.enter_context(tempfile.TemporaryDirectory()))
-    url = until_exit.enter_context(new_database())
-    nowhere = "redis://127.0.0.1:1/0"  # the engine asks for one; nothing uses it here
-    seed = seeded(var, DATABASE_URL=url, REDIS_URL=nowhere, SAMURAI_ENGINE="procrastinate")
-    return url.rpartition("/")[2], var, seed
-
-
-@contextlib.contextmanager
-def seeded_database(var: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """A migrated PostgreSQL database with the cast; gives its URL and who is in it."""
-    template, files, seed = _seeded_template()
-    shutil.copytree(files, var, dirs_exist_ok=True)
-    with new_database(template) as url:
-        yield url, seed
-
-
-@pytest.fixture
-def postgresql_server(tmp_path: Path) -> Iterator[ServerProcess]:
-    """A server on a PostgreSQL database of its own."""
-    with seeded_database(tmp_path) as (url, seed):
-        server = ServerProcess(tmp_path, seed, DATABASE_URL=url)
-        try:
-            server.start()
-            yield server
-        finally:
-            server.stop(signal.SIGKILL)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.databases import migrated_database
 from tests.support.large_index import SIZE
-from tests.support.server import ROOT, environment, new_database
+from tests.support.server import ROOT, environment
 
 NEWEST = SIZE - 1
 
@@ -48,15 +49,17 @@ def is_found(results: list[list[str]]) -> None:
         assert f"n{number}" in first[0].split(), (query, first)
 
 
-def test_a_rare_word_counts_more_and_of_common_words_the_newest_is_found(tmp_path: Path) -> None:
-    is_found(found(tmp_path, *QUERIES))
+def test_a_rare_word_counts_more_and_of_common_words_the_newest_is_found(
+    migrated_var: Path,
+) -> None:
+    is_found(found(migrated_var, *QUERIES))
 
 
 @pytest.mark.long
 @pytest.mark.postgresql
-def test_both_databases_find_the_same_first(tmp_path: Path) -> None:
-    with new_database() as url:
-        there = found(tmp_path, *QUERIES, url=url)
+def test_both_databases_find_the_same_first(migrated_var: Path) -> None:
+    with migrated_database() as url:
+        there = found(migrated_var, *QUERIES, url=url)
     is_found(there)
-    here = found(tmp_path, *QUERIES)
+    here = found(migrated_var, *QUERIES)
     assert [first[0] for first in here] == [first[0] for first in there]

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.server import ROOT, environment, new_database
+from tests.support.databases import migrated_database
+from tests.support.server import ROOT, environment
 
 PROGRAM = r"""
 import asyncio, json, django
@@ -66,11 +67,11 @@ EXPECTED = [
 ]
 
 
-def test_any_title_is_found_on_sqlite(tmp_path: Path) -> None:
-    assert undone(tmp_path) == EXPECTED
+def test_any_title_is_found_on_sqlite(migrated_var: Path) -> None:
+    assert undone(migrated_var) == EXPECTED
 
 
 @pytest.mark.postgresql
-def test_any_title_is_found_on_postgresql(tmp_path: Path) -> None:
-    with new_database() as url:
-        assert undone(tmp_path, url) == EXPECTED
+def test_any_title_is_found_on_postgresql(migrated_var: Path) -> None:
+    with migrated_database() as url:
+        assert undone(migrated_var, url) == EXPECTED

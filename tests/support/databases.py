@@ -1,0 +1,167 @@
+"""Databases without rows and with the cast: migrated once in a test run, and copied for each who needs one.
+
+To migrate takes seconds of work, and a test run has several workers and many servers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from tests.support.server import (
+    ROOT,
+    ServerProcess,
+    create_database,
+    drop_database,
+    environment,
+    new_database,
+    seeded,
+    url_of_database,
+)
+
+FOLDER = "SAMURAI_TEST_RUN"  # an environment variable, which the workers of a test run inherit
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        os.environ[FOLDER] = tempfile.mkdtemp()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return
+    folder = Path(os.environ.pop(FOLDER))
+    for template in folder.glob("*/template"):
+        drop_database(template.read_text())
+    shutil.rmtree(folder)
+
+
+def _once(name: str, make: Callable[[Path], None]) -> Path:
+    """Returns a folder that `make` fills for the first who asks for `name` in this test run."""
+    folder = Path(os.environ[FOLDER]) / name
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            unfinished = folder.with_suffix(".unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
+            make(unfinished)
+            unfinished.rename(folder)
+    return folder
+
+
+# -- SQLite ------------------------------------------------------------------------------------------
+
+
+def _migrate(var: Path, **env: str) -> None:
+    command = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
+    subprocess.run(command, cwd=ROOT, env=environment(var, **env), check=True)
+
+
+def _seed(var: Path) -> None:
+    shutil.copytree(_once("migrated", _migrate), var, dirs_exist_ok=True)
+    (var / "seed.json").write_text(json.dumps(seeded(var)))
+
+
+@pytest.fixture
+def migrated_var(tmp_path: Path) -> Path:
+    """A folder with a migrated SQLite database of its own."""
+    return Path(shutil.copytree(_once("migrated", _migrate), tmp_path, dirs_exist_ok=True))
+
+
+@pytest.fixture(scope="session")
+def seeded_var() -> tuple[Path, dict[str, Any]]:
+    """A folder with the cast in a SQLite database, which is copied for each server."""
+    var = _once("seeded", _seed)
+    return var, json.loads((var / "seed.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """The database of the tests in this process: pytest-django finds it migrated."""
+    return settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, django_db_keepdb: bool
+) -> Iterator[None]:
+    if not django_db_keepdb:
+        yield
+        return
+    path = Path(settings.DATABASES["default"]["TEST"]["NAME"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(_once("migrated", _migrate) / "db.sqlite3", path)
+    yield
+    for file in (path, *path.parent.glob(f"{path.name}-*")):
+        file.unlink(missing_ok=True)
+
+
+# -- PostgreSQL --------------------------------------------------------------------------------------
+
+
+def _settings(name: str) -> dict[str, str]:
+    nowhere = "redis://127.0.0.1:1/0"  # the engine asks for one; nothing uses it here
+    return {
+        "DATABASE_URL": url_of_database(name),
+        "REDIS_URL": nowhere,
+        "SAMURAI_ENGINE": "procrastinate",
+    }
+
+
+def _new_template(folder: Path, source: str) -> str:
+    name = create_database(source)
+    (folder / "template").write_text(name)  # by which it is dropped at the end
+    return name
+
+
+def _migrate_template(folder: Path) -> None:
+    _migrate(folder, **_settings(_new_template(folder, "template1")))
+
+
+def _seed_template(folder: Path) -> None:
+    name = _new_template(folder, _migrated_template())
+    (folder / "seed.json").write_text(json.dumps(seeded(folder, **_settings(name))))
+
+
+def _migrated_template() -> str:
+    return (_once("migrated_template", _migrate_template) / "template").read_text()
+
+
+def migrated_database() -> contextlib.AbstractContextManager[str]:
+    """A migrated PostgreSQL database of its own, without rows; gives its URL."""
+    return new_database(_migrated_template())
+
+
+@contextlib.contextmanager
+def seeded_database(var: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A migrated PostgreSQL database with the cast; gives its URL and who is in it."""
+    source = _once("seeded_template", _seed_template)
+    shutil.copytree(source, var, dirs_exist_ok=True)
+    with new_database((source / "template").read_text()) as url:
+        yield url, json.loads((source / "seed.json").read_text())
+
+
+@pytest.fixture
+def postgresql_server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server on a PostgreSQL database of its own."""
+    with seeded_database(tmp_path) as (url, seed):
+        server = ServerProcess(tmp_path, seed, DATABASE_URL=url)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop(signal.SIGKILL)
