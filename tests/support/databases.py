@@ -1,12 +1,14 @@
-"""Databases without rows and with the cast: migrated once in a test run, and copied for each who needs one.
+"""Databases without rows and with the cast: migrated once, and copied for each test that needs one.
 
-To migrate takes seconds of work, and a test run has several workers and many servers.
+To migrate takes seconds of work, and a test run has several workers and many servers. What is migrated is
+kept for the next test runs, until a migration or a package changes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -32,12 +34,15 @@ from tests.support.server import (
     url_of_database,
 )
 
-FOLDER = "SAMURAI_TEST_RUN"  # an environment variable, which the workers of a test run inherit
+# Environment variables, which the workers of a test run inherit.
+FOLDER = "SAMURAI_TEST_RUN"
+CACHE = "SAMURAI_TEST_CACHE"  # a folder that the next test runs find again
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         os.environ[FOLDER] = tempfile.mkdtemp()
+        os.environ[CACHE] = str(config.cache.mkdir("migrated"))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -71,15 +76,35 @@ def _migrate(var: Path, **env: str) -> None:
     subprocess.run(command, cwd=ROOT, env=environment(var, **env), check=True)
 
 
+def _version() -> str:
+    """Returns a text that changes with what a migrated database depends on."""
+    files = [ROOT / "requirements.lock", *sorted(ROOT.glob("*/migrations/*.py"))]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
+def _migrate_first(var: Path) -> None:
+    kept = Path(os.environ[CACHE]) / _version()
+    if not kept.exists():
+        with tempfile.TemporaryDirectory(dir=kept.parent, ignore_cleanup_errors=True) as new:
+            _migrate(Path(new))
+            with contextlib.suppress(OSError):  # another test run was quicker
+                Path(new).rename(kept)
+    shutil.copytree(kept, var, dirs_exist_ok=True)
+
+
+def _migrated() -> Path:
+    return _once("migrated", _migrate_first)
+
+
 def _seed(var: Path) -> None:
-    shutil.copytree(_once("migrated", _migrate), var, dirs_exist_ok=True)
+    shutil.copytree(_migrated(), var, dirs_exist_ok=True)
     (var / "seed.json").write_text(json.dumps(seeded(var)))
 
 
 @pytest.fixture
 def migrated_var(tmp_path: Path) -> Path:
     """A folder with a migrated SQLite database of its own."""
-    return Path(shutil.copytree(_once("migrated", _migrate), tmp_path, dirs_exist_ok=True))
+    return Path(shutil.copytree(_migrated(), tmp_path, dirs_exist_ok=True))
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +117,8 @@ def seeded_var() -> tuple[Path, dict[str, Any]]:
 @pytest.fixture(scope="session")
 def django_db_keepdb() -> bool:
     """The database of the tests in this process: pytest-django finds it migrated."""
-    return settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
+    engine: str = settings.DATABASES["default"]["ENGINE"]
+    return engine.endswith("sqlite3")
 
 
 @pytest.fixture(scope="session")
@@ -104,7 +130,7 @@ def django_db_modify_db_settings(
         return
     path = Path(settings.DATABASES["default"]["TEST"]["NAME"])
     path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(_once("migrated", _migrate) / "db.sqlite3", path)
+    shutil.copy(_migrated() / "db.sqlite3", path)
     yield
     for file in (path, *path.parent.glob(f"{path.name}-*")):
         file.unlink(missing_ok=True)
