@@ -16,10 +16,10 @@ from agent.edits import latest_changes
 from agent.edits import undo as edits
 from agent.event_log import events, texts
 from agent.exceptions import Refused, ToolFailed
-from agent.models import Run
+from agent.models import Run, Task
 from agent.support import raw_sql
 from agent.support.words import same_text
-from agent.text.references import as_id
+from agent.text.references import as_id, as_number
 from agent.tools.registry import Arguments, Result, ToolCall, tool
 
 MAX_CHANGES = 300  # latest ones of the session, among which an object is searched
@@ -44,7 +44,7 @@ class Undo(Arguments):
     )
     object: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] | None = Field(
         default=None,
-        description="The id or the exact title of a task or memory: only its last change.",
+        description="The number or the id of a task or memory, or its exact title: only its last change.",
     )
 
     @model_validator(mode="after")
@@ -91,9 +91,16 @@ def _earlier_run(call: ToolCall, number: int) -> UUID:
     return run.pk
 
 
+def _numbered(call: ToolCall, reference: str) -> UUID | None:
+    """Returns the id of the task, deleted or not, that has the number `reference`, "#12"."""
+    number = as_number(reference)
+    tasks = Task.all_objects.filter(project_id=call.project_id, number=number)
+    return tasks.values_list("pk", flat=True).first() if number else None
+
+
 def _last_change(call: ToolCall, reference: str) -> int:
     """Returns the number of the session's last event that changed the object, deleted or not."""
-    key, title = as_id(reference), same_text(reference)
+    key, title = as_id(reference) or _numbered(call, reference), same_text(reference)
     text = str(key) if key else _NOT_PLAIN.sub("%", reference).lower()
     for event in map(events.read, raw_sql.column(_WITH_TEXT, call.session_id, f"%{text}%")):
         if isinstance(event, events.Change):

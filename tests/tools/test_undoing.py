@@ -106,6 +106,8 @@ async def test_a_named_message_and_the_last_change_of_an_object_are_undone(
     assert outcome == [("succeeded", {"changes": ["Changed task “A”: title"]})]
     back = await play(project, session, [use("s1", "undo", object="A")])
     assert back == [("succeeded", {"changes": ["Changed task “B”: title"]})]
+    by_number = await play(project, session, [use("s1", "undo", object="#1")])
+    assert by_number == [("succeeded", {"changes": ["Changed task “A”: title"]})]
     refused = await play(project, session, [use("s1", "undo", object="Nothing like it")])
     assert refused[0][0] == "failed"
 
