@@ -1,4 +1,4 @@
-"""What changed since a time: the times that the offline model knows, its one step, and its answer."""
+"""What changed since a time or in a task, and undo: what the offline model makes of it, and its answers."""
 
 from __future__ import annotations
 
@@ -115,3 +115,67 @@ async def test_the_answer_lists_the_changes_since_the_moment() -> None:
 async def test_the_answer_says_when_nothing_changed() -> None:
     said = await answered("What changed since yesterday?", FULL, outcome([]))
     assert said.strip() == "Nothing changed since Wed 25 Nov 00:00 UTC."
+
+
+@pytest.mark.parametrize(
+    ("message", "tool", "arguments"),
+    [
+        ("What changed in booking?", "get_history", {"task": "t3"}),
+        ("what happened to booking", "get_history", {"task": "t3"}),
+        ("Show me the history of the reminder", "get_history", {"task": "t4"}),
+        ("Who changed booking?", "get_history", {"task": "t3"}),
+        ("Undo that, please", "undo", {}),
+        ("undo", "undo", {}),
+        ("Undo the last change", "undo", {}),
+        ("revert the changes", "undo", {}),
+        ("Please take it back", "undo", {}),
+        ("Undo the last change of booking", "undo", {"object": "t3"}),
+        ("ok, undo that because nobody wants it", "undo", {}),
+    ],
+)
+async def test_the_history_of_a_task_and_an_undo_are_one_step(
+    message: str, tool: str, arguments: dict[str, str]
+) -> None:
+    (step,) = await planned(message)
+    assert (step["tool"], step["arguments"]) == (tool, arguments)
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("Create a task to ship, then undo that", "a message of its own"),
+        ("Undo that and mark booking as done", "a message of its own"),
+        ("Undo that and that", "I understood “Undo that”"),
+        ("Undo the last 3 changes", "3"),
+        ("Undo everything", "everything"),
+        ("Undo that?", "As an order"),
+        ("What changed in the wiki?", "There is no task “the wiki”"),
+    ],
+)
+async def test_what_is_no_undo_alone_changes_nothing(message: str, said: str) -> None:
+    assert not (await analysed(message)).needs_tools
+    answer = await answered(message)
+    assert said in answer
+    assert "Nothing was changed" in answer
+
+
+async def test_the_answer_says_who_changed_what_of_a_task_and_when() -> None:
+    values = [
+        {"field": "status", "before": "pending", "after": "in_progress"},
+        {"field": "depends_on", "before": "", "after": "9b1deb4d"},
+        {"field": "due", "before": "2026-11-30", "after": ""},
+    ]
+    changes = [
+        {"at": "2026-11-25T10:00:00.000Z", "action": "updated", "by": "alice", "values": values},
+        {"at": "2026-11-25T09:00:00.000Z", "action": "created", "by": "", "values": []},
+    ]
+    result = {"title": "Booking", "created_at": "", "changes": changes, "total": 25}
+    step = StepOutcome("s1", "tool", "get_history", "Read", "succeeded", {}, result, "")
+    said = await answered("What changed in booking?", FULL, step)
+    assert said.strip().split("\n") == [
+        "The changes of “Booking”, newest first:",
+        "",
+        "- Wed 25 Nov 10:00 UTC: updated by alice (status: in progress, depends on, due: none)",
+        "- Wed 25 Nov 09:00 UTC: created",
+        "- and 23 older ones",
+    ]

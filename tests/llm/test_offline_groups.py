@@ -78,7 +78,7 @@ BEYOND = [
     ("assign the login page to Bob", "no member"),
     ("set a due date for the login page", "keep due dates"),
     ("postpone the docs", "nothing later"),
-    ("undo that", "Undo button"),
+    ("revert to the old design", "Undo button"),
     ("invite Bob", "Members are added in the admin"),
     ("remind me to call Bob", "nothing at set times"),
     ("rename the project", "in the admin"),

@@ -69,6 +69,24 @@ async def test_many_tasks_are_deleted_once_a_person_has_seen_which(
     assert f"Deleted {COMPLETED_TASKS - 1} tasks" in await answer_of(run)
 
 
+async def test_what_a_message_did_is_undone_by_the_next_one_and_told(
+    session: ChatSession, alice: User
+) -> None:
+    async with local.executing():
+        await said(session, alice, "Tasks: alpha, beta")
+        await said(session, alice, "Rename alpha to Gamma")
+        by_number = await said(session, alice, "Undo the last change of #1")
+        assert sorted(await titles()) == ["Alpha", "Beta"]
+        history = await said(session, alice, "What changed in #1?")
+        await said(session, alice, "Rename beta to Delta")
+        run = await said(session, alice, "Undo that")
+    assert run.status == Run.Status.SUCCEEDED
+    assert sorted(await titles()) == ["Alpha", "Beta"]
+    assert await answer_of(run) == "Undone, by these changes:\n\n- Changed task “Beta”: title"
+    assert "- Changed task “Alpha”: title" in await answer_of(by_number)
+    assert "updated by alice (title: Alpha)" in await answer_of(history)
+
+
 async def test_when_several_tasks_fit_the_person_is_asked_and_nothing_changes(
     session: ChatSession, alice: User, project: Project
 ) -> None:

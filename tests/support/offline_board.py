@@ -51,6 +51,8 @@ TAKES = {
     "search_memories": ({"query"}, {"kind", "limit"}),
     "delete_memory": ({"memory"}, set()),
     "list_changes": ({"since"}, {"limit"}),
+    "get_history": ({"task"}, {"limit"}),
+    "undo": (set(), {"object"}),
 }
 
 
@@ -237,6 +239,12 @@ class Project:
 
     def list_changes(self, since: str, limit: int = 50) -> dict[str, Any]:
         return {"changes": [], "more": False}
+
+    def get_history(self, task: str, limit: int = 20) -> dict[str, Any]:
+        return {"title": next(one.title for one in self.tasks if one.id == task), "changes": []}
+
+    def undo(self, object: str = "") -> dict[str, Any]:
+        return {"changes": [f"Changed task “{object}”: title"]}
 
     def search_tasks(
         self, query: str = "", status: tuple[str, ...] = (), limit: int = 20

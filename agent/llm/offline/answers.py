@@ -8,12 +8,13 @@ from typing import Any
 
 from agent.llm.base import Outcome, StepOutcome
 from agent.llm.offline.drafting import Draft
-from agent.llm.offline.vocabulary import LISTED, STATUS_NAMES
+from agent.llm.offline.vocabulary import LISTED, STATUS_NAMES, word_set
 from agent.support.counts import count
 from agent.text import dates
 
 SAY = "Say: "  # begins the description of a step that holds what the answer tells
 _UNDO = "To bring it back, press “Undo” at the change above."
+_SHORT = word_set("title status priority due estimate assignee")  # fields with one short value
 # The description of a step begins with an order, which is told as done once it has succeeded.
 _DONE = {"Make": "Made", "Forget": "Forgot", "Put": "Put", "Set": "Set"}
 
@@ -89,8 +90,7 @@ def _memories(arguments: dict[str, Any], result: dict[str, Any]) -> str:
 
 
 def _changes(arguments: dict[str, Any], result: dict[str, Any]) -> str:
-    since = datetime.fromisoformat(arguments["since"]).astimezone(dates.now().tzinfo)
-    when, changes = f"{since:%a %d %b %H:%M %Z}", result.get("changes", [])
+    when, changes = _when(arguments["since"]), result.get("changes", [])
     if not changes:
         return f"Nothing changed since {when}."
     lines = []
@@ -102,4 +102,38 @@ def _changes(arguments: dict[str, Any], result: dict[str, Any]) -> str:
     return f"Since {when}:\n\n" + "\n".join(lines)
 
 
-_LISTS = {"search_tasks": _listed, "search_memories": _memories, "list_changes": _changes}
+def _undone(arguments: dict[str, Any], result: dict[str, Any]) -> str:
+    changes = result.get("changes", [])
+    return "Undone, by these changes:\n\n" + "\n".join(f"- {one}" for one in changes)
+
+
+def _history(arguments: dict[str, Any], result: dict[str, Any]) -> str:
+    title, changes = result.get("title", ""), result.get("changes", [])
+    if not changes:
+        return f"I find no changes of “{title}”."
+    lines = []
+    for one in changes:
+        by = f" by {one['by']}" if one["by"] else ""
+        values = f" ({', '.join(map(_value, one['values']))})" if one["values"] else ""
+        lines.append(f"- {_when(one['at'])}: {one['action']}{by}{values}")
+    left = result.get("total", 0) - len(changes)
+    lines += [f"- and {left} older ones"] if left > 0 else []
+    return f"The changes of “{title}”, newest first:\n\n" + "\n".join(lines)
+
+
+def _value(changed: dict[str, str]) -> str:
+    name, now = changed["field"].replace("_", " "), changed["after"] or "none"
+    return f"{name}: {STATUS_NAMES.get(now, now)}" if changed["field"] in _SHORT else name
+
+
+def _when(stamp: str) -> str:
+    return f"{datetime.fromisoformat(stamp).astimezone(dates.now().tzinfo):%a %d %b %H:%M %Z}"
+
+
+_LISTS = {
+    "search_tasks": _listed,
+    "search_memories": _memories,
+    "list_changes": _changes,
+    "undo": _undone,
+    "get_history": _history,
+}

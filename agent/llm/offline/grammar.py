@@ -163,6 +163,12 @@ move:
   move|put {task} [to] [the] [very] {place} [of_the_board|one|one_place] -> Move {task} to the top
 delete:
   <delete>|clear {tasks} [from_the_board|from_the_list|from_the_backlog] -> Delete {task}
+undo:
+  undo|revert [that|this|it] -> Undo that
+  undo|revert|take_back [the|your|these|those] [last|latest] change|changes|message -> Undo the last changes
+  take that|it|this back -> Take that back
+undo object:
+  undo|revert [the] [last|latest] change|changes of|to|on|in {task} -> Undo the last change of {task}
 reason:
   because {text} -> Delete {task} because nobody wants it
   [the] {who} [has|have] dropped|cancelled|canceled|rejected it|them|that -> Drop {task}, Anna rejected it
@@ -185,6 +191,14 @@ needs:
   can i|we start|begin|do [with|working_on] {task} [now|already] -> Can I start {task}?
 needed_by:
   what|which_tasks|which_task depends|depend|waits|wait on|for {task} -> What depends on {task}?
+changed:
+  what [has|have] [been] changed|happened [lately|recently] -> What changed?
+  what [has|have] [been] changed|happened since|within|over {text:since} -> What changed since yesterday?
+  what [has|have] [been] changed|happened [in] {since} -> What changed this week?
+history:
+  what [has|have] [been] changed|happened in|on|to|of|with {task} -> What changed in {task}?
+  what_is|what's|show|show_me|tell_me [the] history of {task} -> Show the history of {task}
+  who changed|edited {task} [last] -> Who changed {task}?
 about:
   [<what_is>] [the] status|state|priority|prio|description of {task} -> What is the status of {task}?
   is|are {task} {state} [yet|already|now] -> Is {task} done?
@@ -195,9 +209,6 @@ known decision:
 known:
   what do|did you|we|i know|remember|have <now> [<about> {topic}] -> What do you know about tests?
   what_are|<show> <all> {kind} [<about>] [{topic}] -> List the decisions about hosting
-changed:
-  what [has|have] [been] changed|happened [lately|recently] -> What changed?
-  what [has|have] [been] changed|happened [since|in|within|over] {text:since} -> What changed since yesterday?
 """
 
 # What may be said of a new task behind its title.
@@ -212,7 +223,9 @@ depend:
 DETAILS = tuple(_forms(_DETAILS))
 # A form that begins with a name comes last: the name might take the words of another one.
 FORMS = tuple(sorted(_forms(_FORMS), key=lambda form: form.pattern.startswith("{")))
-QUESTIONS = frozenset(("needs", "needed_by", "about", "list", "find", "ready", "known", "changed"))
+QUESTIONS = frozenset(
+    ("needs", "needed_by", "about", "list", "find", "ready", "known", "changed", "history")
+)
 STATEMENTS = frozenset(("remember", "decide", "switch", "prefer", "project"))
 CREATING = frozenset(("create", "another", "subtask"))
 LISTING = frozenset(("create_all", "subtasks"))

@@ -4,6 +4,7 @@ A pattern is words with spaces between them:
 
 - `mark|set`: one of them; `to_do`: two words in a row;
 - `[the|a]`: may be missing, and may hold several words;
+- `{since}`: a time that is understood;
 - `{task}`: a gap, whose name tells what may fill it (`_ends`); `{label:title}` is called "title".
 """
 
@@ -13,8 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 from agent.llm.offline import vocabulary
-from agent.llm.offline.tokens import Token
+from agent.llm.offline.tokens import Token, text_of
 from agent.llm.offline.vocabulary import word_set
+from agent.text import dates, moments
 
 Tokens = tuple[Token, ...]
 Gaps = Mapping[str, Tokens]
@@ -31,7 +33,7 @@ _NEVER_IN_NAME = word_set(
 )
 # With "of" or a quotation behind it, one of these is something of a task, and no task.
 _FIELDS = word_set(
-    "status state priority prio title name description dependency memory memories decision decisions "
+    "status state priority prio title name description history dependency memory memories decision decisions "
     "preference preferences fact facts note notes subtasks sub-tasks parts"
 )
 _OF = word_set("of for about on from between called")
@@ -135,6 +137,8 @@ def _ends(gap: str, tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
     if gap in _MEANINGS:
         sizes = (size for size in (2, 1) if at + size <= len(tokens))
         return (at + size for size in sizes if key_of(tokens[at : at + size]) in _MEANINGS[gap])
+    if gap == "since":
+        return iter([len(tokens)] if moments.moment(text_of(tokens[at:]), dates.now()) else [])
     if gap == "items":
         return iter([len(tokens)] if tokens[at].is_word and is_last else [])
     return _free(gap, tokens, at, is_last) if gap in _FREE else _name(gap, tokens, at, is_last)

@@ -24,6 +24,7 @@ from agent.text import dates, moments
 
 _LIMIT = 50  # of a list in an answer
 _IT = words_of("it")
+_UNDO_ALONE = "Undo takes back what an earlier message did, so it has to be a message of its own."
 _TIME = "What works, for example: “[What changed since yesterday?](#say)”."
 _TOO_MUCH = "That is too much for one plan. Please send it in smaller parts."
 
@@ -45,6 +46,7 @@ class PlanMaker:
         self._remembered = {same_text(memory.content) for memory in self.memories}
 
     def make(self, clauses: Sequence[Clause]) -> Plan:
+        self.alone = sum(clause.form.intent not in ("talk", "reason") for clause in clauses) == 1
         for clause in clauses:
             self.clause, self.form = clause, clause.form
             self.plan.begin_clause(clause.after)
@@ -197,6 +199,16 @@ class PlanMaker:
         said = f"Move “{entry.title}” {where} “{others[0].title}”"
         self.plan.add("move_task", said, arguments, [entry], others)
 
+    def do_undo(self, gaps: Gaps) -> None:
+        if not self.alone:
+            raise Impossible(_UNDO_ALONE)
+        if "task" not in gaps:
+            self.plan.add("undo", "Undo the last changes", {})
+            return
+        entry = self.board.one(gaps["task"])
+        said = f"Undo the last change of “{entry.title}”"
+        self.plan.add("undo", said, {"object": entry.reference}, [entry])
+
     def do_reason(self, gaps: Gaps) -> None:
         self.plan.say(f"Why (“{shorten(self.clause.said, 80)}”) is not kept.")
 
@@ -257,6 +269,11 @@ class PlanMaker:
             raise Impossible(f"I know no time “{said}”. {_TIME}")
         asked = {"since": since.isoformat(), "limit": _LIMIT}
         self.plan.add("list_changes", "List the changes", asked)
+
+    def do_history(self, gaps: Gaps) -> None:
+        entry = self.board.one(gaps["task"])
+        asked = {"task": entry.reference}
+        self.plan.add("get_history", f"Read the history of “{entry.title}”", asked, (), [entry])
 
     def do_talk(self, gaps: Gaps) -> None:
         self.plan.say(self.form.answer)

@@ -35,8 +35,8 @@ assign|assigned|assignee|unassign|responsible
   A task is given to one member by the user name: “Give the login page to anna”.
 due|deadline|deadlines|tomorrow|today|postpone|reschedule|snooze|overdue|next week|friday|monday
   I do nothing later. Of dates I keep due dates: “The login page is due next Friday”.
-undo|revert|roll back|take it back|restore
-  Each change has an Undo button beside it, and `/undo` takes the latest message back.
+undo|revert|roll back|restore
+  “Undo that” takes the latest message back; each change has an Undo button beside it, too.
 describe|description|note|tag|tags|label|labels|estimate|clone|copy
   Description, labels, estimate and acceptance criteria are written in a task's details on the board.
 attach|attachment|upload|file|files|screenshot|export all|export the|import|csv|json|backup
