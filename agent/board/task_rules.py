@@ -9,13 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
+from functools import reduce
+from operator import or_
 from typing import Any, TypedDict
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet, Value
+from django.db.models.functions import Concat, Trim
 
-from agent.exceptions import ToolFailed
+from agent.exceptions import AmbiguousReference, ToolFailed
 from agent.models import Task
 from agent.support.counts import too_long
 from agent.support.words import name_of, same_text, storable
@@ -28,7 +31,8 @@ MAX_HOURS = 10_000
 MAX_LABELS = 10
 LABEL = re.compile(r"[^\s,;#\"]{1,30}")
 LABEL_RULE = "A label is one word of at most 30 characters, without commas"
-MAX_MEMBERS = 100
+MAX_MEMBERS = 100  # of a list of members
+_MAX_NAMED = 20  # members that an error names
 # Levels of nested tasks. People do not read deeper boards.
 MAX_DEPTH = 4
 # Distance between the positions of neighbours. It leaves room for 24 moves into the same place before
@@ -119,34 +123,54 @@ VALUES: Mapping[str, Callable[[Any], Any]] = {
 def member(project_id: UUID, name: str | None) -> User | None:
     """Returns the owner or member of the project that `name` names; None for no name.
 
-    `name`: a user name, ignoring case, or else a first or full name that only one of them has.
+    `name`: a user name, ignoring case, or else a first or full name that only one of them has. Raises
+    AmbiguousReference for several, ToolFailed for none.
     """
     if not name or not name.strip():
         return None
-    people = members(project_id)
-    said = same_text(name)
-    for names_of in (_user_names, _real_names):
-        matches = [person for person in people if said in names_of(person)]
-        if len(matches) == 1:
-            return matches[0]
-    known = ", ".join(person.get_username() for person in people)
-    raise ToolFailed(f"“{name}” is no member of this project. Its members: {known}.")
+    people = _people(project_id)
+    full_name = Trim(Concat("first_name", Value(" "), "last_name"))
+    named = people.annotate(full_name=full_name).order_by("username")
+    for fields in (["username"], ["first_name", "full_name"]):
+        matches = list(named.filter(_is_named(name, fields))[: _MAX_NAMED + 1])
+        exact = [person for person in matches if person.get_username() == name.strip()]
+        if len(exact or matches) == 1:
+            return (exact or matches)[0]
+        if matches:
+            raise AmbiguousReference(
+                f"“{name}” matches several members: {_listed(matches)}. Use the user name of one."
+            )
+    known = list(people.order_by("username")[: _MAX_NAMED + 1])
+    raise ToolFailed(f"“{name}” is no member of this project. Its members: {_listed(known)}.")
+
+
+def _is_named(name: str, fields: Iterable[str]) -> Q:
+    """Returns the condition that one of `fields` is `name`, ignoring case.
+
+    SQLite ignores the case of ASCII letters only, hence the three ways to write it.
+    """
+    said = {" ".join(name.split()), same_text(name)}
+    ways = {way for one in said for way in (one, one.lower(), one.upper(), one.title())}
+    return reduce(or_, (Q(**{f"{field}__iexact": way}) for field in fields for way in ways))
+
+
+def _listed(people: Sequence[User]) -> str:
+    """Returns the user names, with the real name of who has one."""
+    names = [
+        f"{one.get_username()} ({full})" if (full := one.get_full_name()) else one.get_username()
+        for one in people[:_MAX_NAMED]
+    ]
+    return ", ".join(names) + (" and more" if len(people) > _MAX_NAMED else "")
 
 
 def members(project_id: UUID) -> list[User]:
     """Returns the active owner and members of the project by user name, at most `MAX_MEMBERS`."""
+    return list(_people(project_id).order_by("username")[:MAX_MEMBERS])
+
+
+def _people(project_id: UUID) -> QuerySet[User]:
     mine = Q(owned_projects=project_id) | Q(memberships__project=project_id)
-    return list(
-        User.objects.filter(mine, is_active=True).distinct().order_by("username")[:MAX_MEMBERS]
-    )
-
-
-def _user_names(person: User) -> set[str]:
-    return {same_text(person.get_username())}
-
-
-def _real_names(person: User) -> set[str]:
-    return {same_text(person.first_name), same_text(person.get_full_name())} - {""}
+    return User.objects.filter(mine, is_active=True).distinct()
 
 
 def same_project(task: Task, others: Iterable[Task]) -> None:

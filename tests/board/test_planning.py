@@ -16,10 +16,11 @@ from agent.change import Change
 from agent.edits.manual_changes import remove_member
 from agent.edits.undo import undo_change
 from agent.engine import local
-from agent.exceptions import ToolFailed
+from agent.exceptions import AmbiguousReference, ToolFailed
 from agent.llm.base import Context
 from agent.llm.prompts import render
 from agent.models import ChatSession, Membership, Message, PlanStep, Project, Run, Task
+from agent.models.projects import Role
 from agent.pipeline import context
 from agent.runs import runs
 from agent.runs.runs import MessageRequest
@@ -133,6 +134,23 @@ def test_a_member_is_known_by_name(project: Project, anna: User, alice: User) ->
         assert task_rules.member(project.pk, name) == anna
     assert task_rules.member(project.pk, "Alice") == alice
     assert task_rules.member(project.pk, " ") is None
+
+
+def test_a_member_is_found_among_more_than_a_list_has(project: Project, alice: User) -> None:
+    people = [
+        User(username=f"p{n:03}", first_name="Jörg" if n == 140 else "Ada", last_name=f"No{n}")
+        for n in range(150)
+    ]
+    for person in User.objects.bulk_create(people):
+        Membership.objects.create(project=project, user=person, role=Role.EDITOR)
+    for name in ("p149", "P149", "ada no149", "“p149”"):
+        found = task_rules.member(project.pk, name)
+        assert (name, found and found.username) == (name, "p149")
+    assert task_rules.member(project.pk, "JÖRG") == User.objects.get(username="p140")
+    with pytest.raises(AmbiguousReference, match=r"p000 \(Ada No0\), .* and more\. Use the user"):
+        task_rules.member(project.pk, "Ada")
+    with pytest.raises(ToolFailed, match=r"“Zoe” is no member .* and more\.$"):
+        task_rules.member(project.pk, "Zoe")
 
 
 def test_who_leaves_a_project_has_no_tasks_in_it(project: Project, anna: User, alice: User) -> None:
