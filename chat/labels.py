@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.conf import settings
+
+from agent.board import readiness
 from agent.event_log.phases import Phase, kinds
 from agent.event_log.texts import QUEUED_BEHIND, queued
 from agent.models import Task
@@ -25,6 +28,7 @@ NOTES = {
 WAITS = "waits for {}"
 READY = "ready"
 DUE = "due {}"
+OVERDUE = "overdue, due {}"
 HOURS = "{} h"
 CRITERIA = "{} criteria"
 # The names of the button that completes or reopens a task, by its status.
@@ -48,6 +52,7 @@ _TABLES = {
     "waits": WAITS,
     "ready": READY,
     "due": DUE,
+    "overdue": OVERDUE,
     "hours": HOURS,
     "criteria": CRITERIA,
     "ticks": TICKS,
@@ -57,7 +62,7 @@ _TABLES = {
 def tables() -> dict[str, Any]:
     """Returns what the page's script needs: texts, and how it shows custom progress steps."""
     steps = {kind.name: [kind.icon, kind.color, kind.order] for kind in kinds()}
-    return {**_TABLES, "steps": steps}
+    return {**_TABLES, "zone": settings.SAMURAI_TIME_ZONE, "steps": steps}
 
 
 def task_note(
@@ -68,7 +73,7 @@ def task_note(
         NOTES.get(task["status"]),
         NOTES.get(task["priority"]),
         _readiness(task, tasks, whole),
-        task["due"] and DUE.format(task["due"]),
+        _due(task["status"], task["due"]),
         task["estimate"] and HOURS.format(f"{task['estimate']:g}"),
         task["assignee"],
         task["criteria"] and CRITERIA.format(_met(task["criteria"])),
@@ -88,6 +93,11 @@ def _readiness(task: Mapping[str, Any], tasks: Mapping[str, Mapping[str, Any]], 
         return WAITS.format(", ".join(titles))
     is_known = whole or len(known) == len(needed)
     return READY if is_known and task["status"] == Task.Status.PENDING else ""
+
+
+def _due(status: str, due: str | None) -> str:
+    words = OVERDUE if readiness.is_overdue(status, due) else DUE
+    return words.format(due) if due else ""
 
 
 def _met(criteria: Sequence[Mapping[str, Any]]) -> str:

@@ -7,11 +7,12 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.formats import date_format
 
 from agent.admin.filters import AssigneeFilter
 from agent.admin.soft_delete import DeletedFilter, SoftDeleteAdmin
 from agent.admin.task_form import TaskForm
-from agent.board import tasks
+from agent.board import readiness, tasks
 from agent.models import Task
 from agent.text import search_index
 from agent.text.references import as_number
@@ -28,7 +29,7 @@ class TaskAdmin(SoftDeleteAdmin):
         "project",
         "status",
         "priority",
-        "due",
+        "due_day",
         "assignee",
         "parent",
         "updated_at",
@@ -72,6 +73,11 @@ class TaskAdmin(SoftDeleteAdmin):
             ids = search_index.search(None, "task", search_term, MAX_MATCHES)
             matches |= queryset.filter(pk__in=ids)
         return matches, may_have_duplicates
+
+    @admin.display(description="due", ordering="due")
+    def due_day(self, task: Task) -> str:
+        day = date_format(task.due) if task.due else "-"
+        return f"{day} (overdue)" if readiness.is_overdue(task.status, task.due) else day
 
     @admin.display(description="depends on")
     def dependencies(self, task: Task) -> str:

@@ -1,4 +1,4 @@
-"""Which tasks are ready and which wait for others: computed from the board, never stored. Only reads."""
+"""Which tasks are ready, overdue, and wait for others: computed from the board, never stored. Only reads."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef
 
 from agent.models import Task
+from agent.text import dates
 
 _edges: Any = Task.depends_on.through
 
@@ -37,6 +38,11 @@ def filtered(
         waiting = _edges.objects.filter(from_task=OuterRef("pk"), to_task__in=open_tasks)
         tasks = tasks.filter(~Exists(waiting), status=Task.Status.PENDING)
     return tasks
+
+
+def is_overdue(status: str, due: date | str | None) -> bool:
+    """Tells whether an open task was due before today, the day in `SAMURAI_TIME_ZONE`."""
+    return status in Task.OPEN and due is not None and str(due) < str(dates.today())
 
 
 def waits_for(tasks: Sequence[Task]) -> dict[UUID, list[int]]:

@@ -48,6 +48,7 @@ class TaskBrief:
     criteria: tuple[Mapping[str, Any], ...] = ()  # each with text and done
     assignee: str | None = None
     waits_for: tuple[str, ...] = ()  # the open ones of `depends_on`
+    overdue: bool = False
 
 
 @dataclass(frozen=True, slots=True)

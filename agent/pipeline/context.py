@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any
 from uuid import UUID
 
+from agent.board.readiness import is_overdue
 from agent.board.task_rules import members
 from agent.board.tasks import PLAIN_FIELDS
 from agent.event_log import events
@@ -231,6 +232,7 @@ def _task_brief(row: Sequence[Any], needed: Mapping[Any, Mapping[str, str]]) -> 
         assignee=assignee,
         parent=f"#{parent}" if parent else None,
         depends_on=tuple(statuses),
+        overdue=is_overdue(plain["status"], plain["due"]),
         waits_for=tuple(number for number, status in statuses.items() if status in Task.OPEN),
     )
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from django.db.models import Count, QuerySet
 from pydantic import Field
 
+from agent.board import readiness
 from agent.board import tasks as board
 from agent.event_log.times import stamp
 from agent.memory.memories import find_memory
@@ -44,6 +45,7 @@ class TaskInFull(Result):
     status: Status
     priority: Priority
     due: str | None
+    overdue: bool
     estimate: float | None = Field(description="Hours.")
     labels: list[str]
     assignee: str | None
@@ -80,6 +82,7 @@ def _in_full(task: Task, limit: int, assignee: str | None) -> TaskInFull:
             **board.plain_json(task),
             "task_id": str(task.pk),
             "number": f"#{task.number}",
+            "overdue": readiness.is_overdue(task.status, task.due),
             "assignee": assignee,
             "criteria": criteria,
             "description": cut(task.description, limit),

@@ -30,6 +30,7 @@ class TaskFound(Result):
     status: Status
     priority: Priority
     due: str | None
+    overdue: bool
     assignee: str | None
 
 
@@ -101,6 +102,7 @@ def _found(task: Task, names: Mapping[int | None, str]) -> TaskFound:
             "status": str(task.status),
             "priority": str(task.priority),
             "due": task.due and task.due.isoformat(),
+            "overdue": readiness.is_overdue(task.status, task.due),
             "assignee": names.get(task.assignee_id),
         }
     )

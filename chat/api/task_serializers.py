@@ -40,6 +40,7 @@ class TaskSerializer(Plain):
     depends_on = serializers.ListField(child=serializers.UUIDField())
     position = serializers.IntegerField()
     ready = serializers.BooleanField(help_text="It is pending and waits for no other task.")
+    overdue = serializers.BooleanField(help_text="It is open, and was due before today.")
     waits_for = serializers.ListField(
         child=serializers.IntegerField(), help_text="The numbers of the open tasks it depends on."
     )
@@ -61,6 +62,7 @@ def tasks_shown(tasks: list[Task]) -> list[dict[str, Any]]:
         {
             **fields,
             "ready": task.status == Task.Status.PENDING and not waiting[task.pk],
+            "overdue": readiness.is_overdue(task.status, task.due),
             "waits_for": waiting[task.pk],
             "project": task.project_id,
             "created_at": task.created_at,

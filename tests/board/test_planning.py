@@ -26,9 +26,10 @@ from agent.runs import runs
 from agent.runs.runs import MessageRequest
 from agent.text import dates
 from tests.support.scripted_runs import ended, make_tasks, outcome, use
+from tests.support.tool_calls import call_of, user_of
 
 ALL: dict[str, Any] = {
-    "due": "2026-12-04",
+    "due": "2099-12-04",
     "estimate": 1.5,
     "labels": ["UI", "api", "ui"],
     "criteria": ["Works on a phone", "Has a test"],
@@ -52,7 +53,7 @@ def test_a_task_has_all_that_it_was_made_with(project: Project, anna: User) -> N
     assert change.after is not None
     told = {name: change.after[name] for name in ALL}
     assert told == {
-        "due": "2026-12-04",
+        "due": "2099-12-04",
         "estimate": 1.5,
         "labels": ["ui", "api"],
         "criteria": [
@@ -95,7 +96,7 @@ def test_every_field_is_undone(project: Project, anna: User) -> None:
 
 
 def test_a_change_from_before_these_fields_is_undone(project: Project) -> None:
-    task = make(project, "Login", due="2026-12-04")
+    task = make(project, "Login", due="2099-12-04")
     board.update_task(task=task, title="Sign-in")
     plain = {"id": str(task.pk), "status": "pending", "depends_on": []}
     old = Change(
@@ -195,10 +196,42 @@ def test_a_coding_agent_gets_what_was_planned(project: Project, anna: User) -> N
     board.tick(task=task, criterion="1", done=True)
     text = task_spec.render(Task.objects.get(pk=task.pk))
     assert (
-        "Due: 2026-12-04. Estimate: 1.5 hours. Assignee: anna. Labels: ui, api. Waits for: #1"
+        "Due: 2099-12-04. Estimate: 1.5 hours. Assignee: anna. Labels: ui, api. Waits for: #1"
         in text
     )
     assert "## Acceptance criteria\n\n- [x] Works on a phone\n- [ ] Has a test" in text
+
+
+@pytest.mark.parametrize(("zone", "overdue"), [("Pacific/Kiritimati", True), ("Etc/GMT+12", False)])
+def test_an_open_task_is_overdue_once_its_day_is_over_in_the_time_zone(
+    client: Client,
+    project: Project,
+    session: ChatSession,
+    alice: User,
+    settings: Any,
+    zone: str,
+    overdue: bool,
+) -> None:
+    """The one zone is 26 hours before the other, so it has another day at any time."""
+    settings.SAMURAI_TIME_ZONE = "Etc/GMT+12"
+    day = dates.today().isoformat()
+    settings.SAMURAI_TIME_ZONE = zone
+    make(project, "Login", due=day)
+    make(project, "Done", due="2020-01-01", status="completed")
+    expected = {"Login": overdue, "Done": False}
+    read = user_of(call_of(session))
+    found = read("search_tasks")["tasks"] + read("get_tasks", tasks=["#1", "#2"])["tasks"]
+    client.force_login(alice)
+    found += client.get(f"/api/projects/{project.pk}/tasks/").json()["results"]
+    assert [(one["title"], one["overdue"]) for one in found] == [*expected.items()] * 3
+    message = Message.objects.create(session=session, role="user", content="Hi", author=alice)
+    run = Run.objects.create(session=session, number=2, message=message, created_by=alice)
+    text = render("context", {"context": context.gather(run).as_json()})
+    board_page = client.get(f"/projects/{project.pk}/board/").content.decode()
+    User.objects.update(is_staff=True, is_superuser=True)
+    admin = client.get("/admin/agent/task/").content.decode()
+    said = f"overdue, due {day}"
+    assert [said in text, said in board_page, "(overdue)" in admin] == [overdue] * 3
 
 
 # -- the API ---------------------------------------------------------------------------------------
@@ -209,10 +242,10 @@ def test_the_api_writes_and_finds_all_of_it(client: Client, project: Project, an
     path = f"/api/projects/{project.pk}/tasks/"
     body = {**ALL, "title": "Login", "criteria": [{"text": "Has a test"}]}
     made = client.post(path, body, content_type="application/json").json()
-    assert (made["number"], made["due"], made["assignee"]) == (1, "2026-12-04", "anna")
+    assert (made["number"], made["due"], made["assignee"]) == (1, "2099-12-04", "anna")
     assert (made["ready"], made["waits_for"], made["labels"]) == (True, [], ["ui", "api"])
     make(project, "Slots", depends_on=[Task.objects.get()])
-    for query in ("label=UI", "assignee=anna", "due_until=2026-12-04", "ready=true"):
+    for query in ("label=UI", "assignee=anna", "due_until=2099-12-04", "ready=true"):
         found = client.get(f"{path}?{query}").json()["results"]
         assert [task["title"] for task in found] == ["Login"], query
     ticked = [{**item, "done": True} for item in made["criteria"]]
@@ -294,6 +327,6 @@ def test_the_prompt_has_the_day_the_people_and_what_was_planned(
     assert "Members: alice, anna" in text
     assert "- [#1] First (pending, medium priority, ready)" in text
     assert (
-        "- [#2] Login (pending, medium priority, depends on #1, waits for #1, due 2026-12-04, 1.5 hours, "
+        "- [#2] Login (pending, medium priority, depends on #1, waits for #1, due 2099-12-04, 1.5 hours, "
         "assigned to anna, labels ui api)\n  - [ ] Works on a phone\n  - [ ] Has a test"
     ) in text

@@ -241,7 +241,7 @@ def test_what_a_task_is_planned_with_is_edited_and_ticked_in_place(visit: Visit)
     detail = opened(page, "Patient sign-up")
     note = page.locator(".task").first.locator('[data-slot="task-note"]')
     values = {
-        "Due": "2026-12-04",
+        "Due": "2099-12-04",
         "Estimate in hours": "1.5",
         "Assignee": "alice",
         "Labels": "ui, api",
@@ -250,13 +250,13 @@ def test_what_a_task_is_planned_with_is_edited_and_ticked_in_place(visit: Visit)
     for label, value in values.items():
         detail.get_by_label(label, exact=False).first.fill(value)
         page.keyboard.press("Tab")
-    planned = "due 2026-12-04 · 1.5 h · alice · {}/2 criteria · ui, api"
+    planned = "due 2099-12-04 · 1.5 h · alice · {}/2 criteria · ui, api"
     visit.wait(lambda: note.text_content() == planned.format(0))
     box = detail.get_by_role("checkbox", name="Has a test")
     box.check()
     visit.wait(lambda: note.text_content() == planned.format(1))
     assert visit.server.rows("SELECT due, labels FROM agent_task ORDER BY number")[0] == (
-        "2026-12-04",
+        "2099-12-04",
         " ui api ",
     )
     detail.get_by_label("Estimate in hours").fill("")
@@ -264,6 +264,9 @@ def test_what_a_task_is_planned_with_is_edited_and_ticked_in_place(visit: Visit)
     detail.get_by_label("Due").fill("")
     page.keyboard.press("Tab")
     visit.wait(lambda: note.text_content() == "alice · 1/2 criteria · ui, api")
+    detail.get_by_label("Due").fill("2020-12-04")
+    page.keyboard.press("Tab")
+    visit.wait(lambda: str(note.text_content()).startswith("overdue, due 2020-12-04 · alice"))
     page.keyboard.press("Escape")
     assert visit.shown() == visit.reloaded()
 

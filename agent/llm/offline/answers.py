@@ -77,8 +77,11 @@ def _listed(arguments: dict[str, Any], result: dict[str, Any]) -> str:
     if not tasks:
         return f"There are no {kind}tasks{query}."
     total = max(int(result.get("total", 0)), len(tasks))
-    names = ((one["title"], STATUS_NAMES[one["status"]], one.get("priority")) for one in tasks)
-    lines = [f"- {title} ({status}, {level} priority)" for title, status, level in names]
+    lines = [
+        f"- {one['title']} ({STATUS_NAMES[one['status']]}, {one.get('priority')} priority"
+        f"{', overdue' if one.get('overdue') else ''})"
+        for one in tasks
+    ]
     lines += [f"- … and {total - len(tasks)} more"] if total > len(tasks) else []
     head = f"There {'is' if total == 1 else 'are'} {count(total, f'{kind}task')}{query}:"
     return head + "\n\n" + "\n".join(lines)

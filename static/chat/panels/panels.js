@@ -107,7 +107,10 @@ function renderShowAll(noun, number) {
 /** @type {(name: string, object: ObjectKind) => void} */
 function renderDeleted(name, object) {
   setList(root, name, board.deleted(object), {
-    template: "gone", key: ({ id }) => id, fill: fillDeleted,
+    template: "gone", key: ({ id }) => id, fill: (node, change) => {
+      setText(node, "gone-text", change.text);
+      fillUndo(findSlot(node, "gone-undo"), change);
+    },
   });
 }
 
@@ -143,12 +146,6 @@ function fillFresh(node, name, change) {
   fillUndo(findSlot(node, `${name}-undo`), change);
 }
 
-/** @type {(node: HTMLElement, change: Change) => void} */
-function fillDeleted(node, change) {
-  setText(node, "gone-text", change.text);
-  fillUndo(findSlot(node, "gone-undo"), change);
-}
-
 /** @type {(button: HTMLElement | null, change: Change | undefined) => void} */
 function fillUndo(button, change) {
   setAttribute(button, "value", change?.seq ?? "");
@@ -172,12 +169,10 @@ async function showAll() {
   if (!(await reload())) showAlert(errorText(null, "the board was not loaded"));
 }
 
-const isCurrent = () => version === wantedVersion && isWhole === wantsWhole;
-
 /** Loads the board until it is the wanted one, and returns whether it is. */
 async function reload() {
   await loading; // which may have begun before something else was wanted
-  while (!isCurrent()) {
+  while (version !== wantedVersion || isWhole !== wantsWhole) {
     loading ??= loadBoard(wantedVersion, wantsWhole);
     if (!(await loading)) return false;
   }

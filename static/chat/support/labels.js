@@ -2,21 +2,22 @@
 
 import { page } from "./page.js";
 
-const { notes, waits, ready, due: dueOn, hours, criteria: met, ticks } = page.words;
+const { notes, waits, ready, due: dueOn, overdue, zone, hours, criteria: met, ticks } = page.words;
 export const { kinds, unreadable } = page.words;
+
+// Writes a day as tasks have it, such as 2026-12-04, in the server's time zone.
+const day = new Intl.DateTimeFormat("sv", { timeZone: zone });
 
 export const UNSAVED = "nothing was saved";
 
 /** As agent/support/durations.py, for durations that still grow. @param {number} ms */
 export function duration(ms) {
   if (ms < 1000) return `${ms} ms`;
-  if (ms < 59950) {
-    const tenths = Math.floor((ms + 50) / 100);
-    return `${Math.floor(tenths / 10)}.${tenths % 10} s`;
-  }
-  const seconds = Math.floor((ms + 500) / 1000);
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+  if (ms < 59950) return `${(Math.round(ms / 100) / 10).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 /** Puts a word into the gap of a text. @type {(text: string, word: string) => string} */
@@ -52,7 +53,7 @@ export const isOpen = ({ status }) => status !== "completed" && status !== "canc
 export function taskNote(task, tasks, isWhole) {
   const { status, priority, due, estimate, assignee, criteria, labels } = task;
   return [
-    notes[status], notes[priority], readiness(task, tasks, isWhole), due && filled(dueOn, due),
+    notes[status], notes[priority], readiness(task, tasks, isWhole), due && filled(isOpen(task) && due < day.format() ? overdue : dueOn, due),
     estimate && filled(hours, String(estimate)), assignee,
     criteria?.length && filled(met, `${criteria.filter(({ done }) => done).length}/${criteria.length}`),
     labels?.join(", "),
@@ -74,7 +75,7 @@ function readiness(task, tasks, isWhole) {
 
 /** Whether a task can be started. @type {(task: Task, tasks: Map<string, Task>) => boolean} */
 export const isReady = (task, tasks) =>
-  task.status === "pending" && task.depends_on.every((id) => !tasks.has(id) || !isOpen(/** @type {Task} */ (tasks.get(id))));
+  task.status === "pending" && ["", ready].includes(readiness(task, tasks, true));
 
 /** Returns the name of the button that completes or reopens a task. @param {Task} task */
 export const tickLabel = ({ title, status }) => filled(ticks[status], isolated(title));

@@ -137,6 +137,8 @@
  * @property {string} waits
  * @property {string} ready
  * @property {string} due
+ * @property {string} overdue
+ * @property {string} zone  Of the days on which tasks are due.
  * @property {string} hours
  * @property {string} criteria
  * @property {Record<string, string>} ticks
