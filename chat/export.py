@@ -1,4 +1,5 @@
-"""A project as one JSON file: the project, its members, tasks, memories and sessions with their messages.
+"""A project as one JSON file: the project, its members, the tools that are switched off in it, tasks,
+memories and sessions with their messages.
 
 The file is written while it is sent, a few rows at a time. Each part is as it was when it was read.
 """
@@ -17,7 +18,7 @@ from django.utils.text import slugify
 from rest_framework.utils.encoders import JSONEncoder
 
 from agent.event_log.times import now
-from agent.models import Memory, Message, Project, Task
+from agent.models import Memory, Message, Project, SwitchedOffTool, Task
 from agent.support import database
 from chat import access
 from chat.api.serializers import (
@@ -62,14 +63,21 @@ async def parts(user: User, project: Project) -> AsyncGenerator[str, None]:
 
 def _head(user: User, project: Project) -> str:
     members = project.memberships.select_related("user").order_by("created_at")
+    switches = project.switched_off_tools.select_related("by")
     head = {
         "format": FORMAT,
         "version": VERSION,
         "exported_at": now(),
         "project": ProjectSerializer(project, context={"request": SimpleNamespace(user=user)}).data,
         "members": MemberSerializer(members, many=True).data,
+        "switched_off_tools": [_switch(row) for row in switches],
     }
     return _json(head)[:-1]
+
+
+def _switch(row: SwitchedOffTool) -> dict[str, Any]:
+    by = row.by.get_username() if row.by else None
+    return {"tool": row.tool, "by": by, "created_at": row.created_at}
 
 
 async def _session(user: User, key: UUID) -> AsyncGenerator[str, None]:

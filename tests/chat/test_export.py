@@ -13,6 +13,7 @@ from django.urls import reverse
 from agent.board.tasks import NewTask, create_tasks
 from agent.memory.memories import forget, remember, revise
 from agent.models import ChatSession, Membership, Message, Project
+from agent.tools import switches
 from chat.export import AT_A_TIME
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,6 +42,9 @@ def filled(project: Project, session: ChatSession, alice: User) -> Project:
     for number in range(AT_A_TIME + 1):
         Message.objects.create(session=session, role="user", author=alice, content=f"№ {number}\n")
     ChatSession.objects.create(project=project, title="Empty")
+    switches.switch(project.pk, "undo", on=False, by=alice)
+    switches.switch(project.pk, "delete_task", on=False, by=alice)
+    switches.switch(project.pk, "undo", on=True, by=alice)
     return project
 
 
@@ -51,6 +55,8 @@ async def test_it_has_all_texts_of_the_project_and_no_others(filled: Project, al
     assert (file["format"], file["version"]) == ("samurai-agent-project", 1)
     assert (file["project"]["name"], file["project"]["role"]) == ("Clinic booking", "owner")
     assert [task["number"] for task in file["tasks"]] == [*range(1, 2 * AT_A_TIME + 2)]
+    (switch,) = file["switched_off_tools"]
+    assert (switch["tool"], switch["by"]) == ("delete_task", "alice")
     (memory,) = file["memories"]
     assert (memory["title"], memory["content"]) == ("Stack", "Django “5”")
     assert [one["content"] for one in memory["revisions"]] == ["Flask", "Django “5”"]
