@@ -29,8 +29,32 @@ class Running:
     """A line of the display."""
 
     name: str
-    step: str = "Starting"
     started: float = field(default_factory=time.monotonic)
+    # What is under way, in the order in which it began: of parallel steps, the latest is shown.
+    _steps: dict[str, str] = field(default_factory=lambda: {"": "Starting"})
+
+    @property
+    def step(self) -> str:
+        return list(self._steps.values())[-1]
+
+    def take(self, event: events.Event) -> None:
+        match event:
+            case events.Run(status="queued"):
+                self._steps = {"": "Queued"}
+            case events.Progress(metadata=told):
+                key = f"{event.step}:{told.get('step_id', '')}:{told.get('part', '')}"
+                self._note(key, told.get("phase"), event)
+
+    def _note(self, key: str, phase: str | None, event: events.Progress) -> None:
+        if phase in ("finished", "failed"):
+            if len(self._steps) > 1:  # the last one stays until something else begins
+                self._steps.pop(key, None)
+            return
+        if phase == "started":
+            self._steps.pop(key, None)
+        text = f"{event.message}  {event.details}" if event.details else event.message
+        self._steps[key] = plain(text)
+        self._steps.pop("", None)
 
 
 class LiveDisplay(Plain):
@@ -66,9 +90,8 @@ class LiveDisplay(Plain):
         self._running[item.id] = Running(plain(str(item.id)))
 
     def event(self, item: Item, frame: log.Frame) -> None:
-        step = _step(frame)
-        if step and item.id in self._running:
-            self._running[item.id].step = plain(step)
+        if item.id in self._running:
+            self._running[item.id].take(events.read(frame.body))
 
     def ended(self, item: Item, result: Result, handled: int) -> None:
         del self._running[item.id]
@@ -108,13 +131,3 @@ class LiveDisplay(Plain):
             return UNKNOWN
         left = max(self.total - self._before - self._ended, 0)
         return duration(1000 * (now - self.started) / self._ended * left)
-
-
-def _step(frame: log.Frame) -> str:
-    """Returns what the run is doing since this event; "" when the event does not tell."""
-    match events.read(frame.body):
-        case events.Progress() as event if event.metadata.get("phase", "started") == "started":
-            return f"{event.message}  {event.details}" if event.details else event.message
-        case events.Run(status="queued"):
-            return "Queued"
-    return ""
