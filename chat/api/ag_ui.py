@@ -23,18 +23,17 @@ from agent.models.projects import Role
 from agent.runs import approvals, ending, runs
 from agent.runs.runs import MessageRequest
 from agent.support import database
-from agent.support.counts import too_long
 from agent.support.words import is_text
 from chat import access
 from chat.api import run_filter, sse
 from chat.api.ag_ui_events import Translation
 from chat.api.authentication import user_of
 from chat.api.events import Cursor
+from chat.api.runs import Objections
 from chat.api.schema import operation, stream_of
 from chat.api.sessions import start_in
 from chat.api.views import ApiView, on_loop
 from chat.connection_identity import ConnectionIdentity
-from chat.frames import MAX_REASON
 from chat.models import Alias
 
 MAX_NAME = 255  # characters of a threadId or runId
@@ -204,11 +203,11 @@ class AgUi(ApiView):
             raise ValidationError({"resume": ["The payload needs a boolean `approved`."]})
         ids = (run.session_id, run.pk)
         if not payload["approved"]:
-            reason = str(payload.get("reason") or "")
-            if len(reason) > MAX_REASON:
-                text = too_long("The reason", len(reason), MAX_REASON)
-                raise ValidationError({"resume": [f"{text}."]})
-            on_loop(approvals.reject, *ids, revision, user, reason)
+            given = {name: payload[name] for name in Objections().fields if payload.get(name)}
+            objections = Objections(data=given)
+            if not objections.is_valid():
+                raise ValidationError({"resume": objections.errors})
+            on_loop(approvals.reject, *ids, revision, user, **objections.validated_data)
             return
         if isinstance(payload.get("steps"), list):
             on_loop(approvals.edit, *ids, revision, user, payload["steps"])

@@ -49,6 +49,15 @@ ANSWER = {
     "properties": {
         "approved": {"type": "boolean"},
         "reason": {"type": "string", "description": "Why not: the plan is made anew with it."},
+        "comments": {
+            "type": "array",
+            "description": "On steps of the plan, which is made anew with them.",
+            "items": {
+                "type": "object",
+                "properties": {"step": {"type": "string"}, "text": {"type": "string"}},
+                "required": ["step", "text"],
+            },
+        },
         "steps": {"type": "array", "description": "Other steps, to carry out instead."},
     },
     "required": ["approved"],

@@ -54,8 +54,12 @@ class CommentInput(serializers.Serializer[None]):
     text = TextField(max_length=approvals.MAX_COMMENT, trim_whitespace=False)
 
 
-class RejectInput(PlanInput, ReasonInput):
+class Objections(ReasonInput):
     comments = serializers.ListField(child=CommentInput(), default=list, max_length=MAX_STEPS)
+
+
+class RejectInput(PlanInput, Objections):
+    pass
 
 
 class EditInput(PlanInput):

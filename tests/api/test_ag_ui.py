@@ -182,6 +182,28 @@ async def test_a_rejection_with_a_reason_interrupts_again_with_another_plan(
     assert refused.status_code == 409
 
 
+async def test_comments_on_steps_have_the_plan_made_anew(
+    server: ServerProcess, api: httpx2.AsyncClient
+) -> None:
+    waiting = await run(
+        api, asked("I need: 1. sign-up 2. login", forwardedProps={"approval": "required"})
+    )
+    (first,) = waiting[-1]["outcome"]["interrupts"]
+    comments = [{"step": "s1", "text": "Create a task to sign up"}]
+
+    def no(said: Any) -> dict[str, Any]:
+        payload = {"approved": False, "comments": said}
+        return {"interruptId": first["id"], "status": "resolved", "payload": payload}
+
+    for wrong in ("s1", [{"step": "s1"}], [{**comments[0], "step": "s9"}], comments * 2):
+        refused = await api.post(URL, json=asked(runId="two", resume=[no(wrong)]))
+        assert (refused.status_code, "comments" in refused.text) == (400, True), refused.text
+    await run(api, asked(runId="two", resume=[no(comments)]))
+    ((status, kept),) = server.rows("SELECT status, comments FROM agent_approval")
+    assert (status, json.loads(kept)) == ("rejected", comments)
+    assert server.rows("SELECT max(revision) FROM agent_planrevision") == [(2,)]
+
+
 BAD: list[tuple[dict[str, Any], int]] = [
     ({"messages": None}, 400),
     ({"messages": []}, 400),
