@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.formats import date_format
@@ -89,6 +89,13 @@ class TaskAdmin(SoftDeleteAdmin):
         if not kept:  # a person who is no member any more may stay, but not be chosen
             fields["assignee"] = row.assignee.get_username() if row.assignee else ""
         tasks.update_task(task=row, **fields)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if form.newer:
+            text = f"Others changed this task while you edited it: {', '.join(form.newer)}."
+            kept = "What you did not change is kept as it is now."
+            self.message_user(request, f"{text} {kept}", messages.WARNING)
 
     def delete(self, request: HttpRequest, row: Any) -> None:
         tasks.delete_task(task=row)

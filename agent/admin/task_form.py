@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -45,6 +45,21 @@ class TaskForm(Form):
         self.initial["assignee"] = task.assignee.get_username() if task.assignee else ""
         choices: Any = self.fields["assignee"]
         choices.choices = [("", "---------"), *((name, name) for name in self._people)]
+        for field in self.fields.values():  # the form brings back what it was opened with
+            field.show_hidden_initial = True
+        self.newer: list[str] = []  # what others changed since it was opened
+
+    def clean(self) -> None:
+        """Keeps the present value of each field that was not edited."""
+        for name in self.fields:
+            opened = self.data.get(self.add_initial_prefix(name))
+            if opened is None:
+                continue
+            if name not in self.changed_data:
+                self.cleaned_data[name] = getattr(self.instance, name)
+            field = self.fields[name]
+            if field.has_changed(self.get_initial_for_field(field, name), opened):
+                self.newer.append(str(self[name].label).lower())
 
     def clean_assignee(self) -> User | None:
         return self._people.get(self.cleaned_data["assignee"])
@@ -62,14 +77,20 @@ class TaskForm(Form):
         return _checked(lambda: task_rules.labels(self.cleaned_data["labels"].split()))
 
     def clean_criteria(self) -> list[dict[str, Any]]:
-        lines = filter(None, map(str.strip, self.cleaned_data["criteria"].splitlines()))
-        values = []
-        for line in lines:
-            marked = _CRITERION.fullmatch(line)
-            values.append(
-                {"text": marked[2], "done": marked[1] != " "} if marked else {"text": line}
-            )
-        return _checked(lambda: criteria.revised(values, self.instance.criteria))
+        now = self.instance.criteria
+        values: Iterable[Mapping[str, Any]] = _criteria(self.cleaned_data["criteria"])
+        opened = self.data.get(self.add_initial_prefix("criteria"))
+        if opened is not None:
+            values = criteria.merged(values, _criteria(opened), now)
+        return _checked(lambda: criteria.revised(values, now))
+
+
+def _criteria(text: str) -> list[dict[str, Any]]:
+    values = []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        marked = _CRITERION.fullmatch(line)
+        values.append({"text": marked[2], "done": marked[1] != " "} if marked else {"text": line})
+    return values
 
 
 def _checked(rule: Callable[[], T]) -> T:

@@ -44,6 +44,26 @@ def revised(
     return found
 
 
+def merged(
+    edited: Iterable[Mapping[str, Any]],
+    before: Iterable[Mapping[str, Any]],
+    now: Sequence[Mapping[str, Any]],
+) -> list[Mapping[str, Any]]:
+    """Returns `edited`, which was made of `before`, with what others changed meanwhile into `now`: the
+    ticks that the edit left as they were, further criteria, and those that are gone.
+    """
+    was = {item["text"]: item["done"] for item in before}
+    current = {item["text"]: item["done"] for item in now}
+    found: list[Mapping[str, Any]] = []
+    for item in edited:
+        text = item["text"]
+        is_edited = text not in was or item.get("done", was[text]) != was[text]
+        if is_edited or text in current:
+            found.append(item if is_edited else {**item, "done": current[text]})
+    known = was.keys() | {item["text"] for item in found}
+    return [*found, *(item for item in now if item["text"] not in known)]
+
+
 def _criterion(text: str) -> str:
     line = " ".join(storable(text).split())
     if not line:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import transaction
 from django.db.models import Model
 from django.test import Client
 
 from agent.accounts.tokens import create_token, find_token
+from agent.board import tasks as board
 from agent.models import (
     ApiToken,
     ChatSession,
@@ -114,6 +117,44 @@ def test_labels_criteria_and_assignee_of_a_task_are_edited(
     assert (task.labels, task.assignee) == ([], alice)
     client.post(here, data | {"assignee": ""})
     assert Task.objects.get().assignee is None
+
+
+def test_what_others_change_while_a_task_is_edited_stays(
+    rows: ChatSession, client: Client, boss: User
+) -> None:
+    def change(**fields: Any) -> None:
+        task.refresh_from_db()
+        with transaction.atomic():
+            board.update_task(task=task, **fields)
+
+    task = Task.objects.get()
+    change(criteria=["One", "Two", "Three", "Four"], priority="low", labels=["web"])
+    here = page(Task, "change", task.pk)
+    form = client.get(here).context["adminform"].form
+    html = "".join(str(field) for field in form)
+    data = {field.html_name: field.value() or "" for field in form}
+    data |= dict(re.findall(r'type="hidden" name="(initial-\w+)" value="([^"]*)"', html))
+    with transaction.atomic():
+        board.tick(task=task, criterion="One", done=True)
+    task.refresh_from_db()
+    ticked = [{**item} for item in task.criteria if item["text"] != "Three"]
+    change(criteria=[*ticked, {"text": "Five", "done": True}], priority="high")
+    data |= {"title": "Roster", "criteria": "[ ] One\n[x] Two\n[ ] Three\n[ ] Four\n[ ] Six"}
+    told = client.post(here, data, follow=True).content.decode()
+    task.refresh_from_db()
+    assert (task.title, task.priority, task.labels) == ("Roster", "high", ["web"])
+    assert [(item["text"], item["done"]) for item in task.criteria] == [
+        ("One", True),
+        ("Two", True),
+        ("Four", False),
+        ("Six", False),
+        ("Five", True),
+    ]
+    assert "Others changed this task while you edited it: priority, acceptance criteria." in told
+    fresh = client.get(here).context["adminform"].form
+    kept = {field.html_name: field.value() or "" for field in fresh}
+    told = client.post(here, kept | {f"initial-{name}": kept[name] for name in kept}, follow=True)
+    assert "Others changed" not in told.content.decode()
 
 
 def test_an_edited_memory_keeps_a_revision_by_the_editor(
