@@ -60,15 +60,17 @@ def operation(
     """Describes a method of a view.
 
     `many`: the response is a page of a list; `match`: honours `If-Match`; `once`: honours `Idempotency-Key`;
-    `conflicts`: may be refused because of the current state.
+    `conflicts`: may be refused because of the current state. Fields of the query string that are in no
+    `query` are refused.
     """
     queries = list(query) if isinstance(query, Sequence) else [query]
     parameters: list[Any] = [*queries, *([MATCH] if match else ()), *([ONCE] if once else ())]
     more |= {"request": body, "responses": _responses(answers, many), "parameters": parameters}
 
     def describe(method: View) -> View:
-        codes = _error_codes(bool(queries), bool(body), match, once, conflicts)
+        codes = _error_codes(bool(body), match, once, conflicts)
         method.error_codes = codes  # type: ignore[attr-defined]
+        method.query_fields = {name for one in queries for name in one().fields}  # type: ignore[attr-defined]
         return extend_schema(**more)(method)
 
     return describe
@@ -83,12 +85,11 @@ def _responses(answers: Any, many: bool) -> Mapping[int, Any]:
     return {200: answers} if answers else {204: None}
 
 
-def _error_codes(query: bool, body: bool, match: bool, once: bool, conflicts: bool) -> set[int]:
-    codes = {409} if conflicts or once else set()
+def _error_codes(body: bool, match: bool, once: bool, conflicts: bool) -> set[int]:
+    codes = {400, *({409} if conflicts or once else ())}
     codes |= {412} if match else set()
-    codes |= {400, 413, 415, 422} if once else set()
-    codes |= {400} if query else set()
-    codes |= {400, 413, 415} if body else set()
+    codes |= {413, 415, 422} if once else set()
+    codes |= {413, 415} if body else set()
     return codes
 
 

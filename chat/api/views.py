@@ -34,6 +34,15 @@ def location(kind: str, id: object) -> str:
 class ApiView(APIView):
     """A view of the API. Its errors are always JSON."""
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        method = getattr(self, str(request.method).lower())
+        known = getattr(method, "query_fields", request.query_params)
+        # A filter with a misspelt name would otherwise return all rows, as if they matched.
+        unknown = set(request.query_params) - set(known) - {page_user.PARAMETER}
+        if unknown:
+            raise ValidationError({name: ["Unknown field."] for name in sorted(unknown)})
+
     def handle_exception(self, exc: Exception) -> Response:
         self.request.accepted_renderer = JSONRenderer()
         self.request.accepted_media_type = JSONRenderer.media_type
@@ -88,13 +97,6 @@ class PageQuery(serializers.Serializer[None]):
     limit = serializers.IntegerField(
         required=False, min_value=1, max_value=Pages.max_page_size, default=Pages.page_size
     )
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        # A filter with a misspelt name would otherwise return all rows, as if they matched.
-        unknown = set(self.initial_data) - set(self.fields) - {page_user.PARAMETER}
-        if unknown:
-            raise ValidationError({name: ["Unknown field."] for name in sorted(unknown)})
-        return attrs
 
 
 def _valid(serializer: serializers.Serializer[Any]) -> dict[str, Any]:

@@ -319,7 +319,7 @@ async def test_a_task_that_cannot_be_is_refused_by_field(
     assert (circle.status_code, circle.json()["code"]) == (400, "invalid")
 
 
-async def test_a_list_refuses_a_filter_that_it_does_not_have_by_name(
+async def test_a_field_of_the_query_that_is_not_there_is_refused_by_name(
     server: ServerProcess, api: httpx2.AsyncClient
 ) -> None:
     lists = [f"projects/{server.project}/{name}/" for name in ("tasks", "memories", "members")]
@@ -328,6 +328,18 @@ async def test_a_list_refuses_a_filter_that_it_does_not_have_by_name(
         answer = await api.get(path, params={"limit": 1, "statsu": "pending"})
         assert (answer.status_code, answer.json()) == (400, {"statsu": ["Unknown field."]}), path
         assert (await api.get(path, params={"limit": 1})).status_code == 200
+    events = f"sessions/{server.session}/events/"
+    for path in (events, f"sessions/{server.session}/", f"projects/{server.project}/", "me/"):
+        answer = await api.get(path, params={"afer": 3})
+        assert (answer.status_code, answer.json()) == (400, {"afer": ["Unknown field."]}), path
+        assert (await api.get(path, params={"page_user": "alice"})).status_code == 200
+    stream = await api.get(events, params={"afer": 3}, headers={"Accept": "text/event-stream"})
+    assert (stream.status_code, stream.json()) == (400, {"afer": ["Unknown field."]})
+    made = await api.post(
+        f"projects/{server.project}/tasks/", params={"sesion": "x"}, json={"title": "Login"}
+    )
+    assert (made.status_code, made.json()) == (400, {"sesion": ["Unknown field."]})
+    assert server.rows("SELECT count(*) FROM agent_task") == [(0,)]
 
 
 async def test_a_memory_has_a_history_and_its_last_change_can_be_taken_back(
