@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 from agent.event_log import texts
 from agent.event_log.times import stamp
 from agent.exceptions import Refused
-from agent.models import Approval, Run
+from agent.models import Approval, PlanRevision, PlanStep, Run
 from agent.models.projects import Role
 from agent.runs import approvals, rerun, runs, waiting
 from agent.runs.runs import MessageRequest
@@ -45,24 +45,33 @@ class Item:
 
 def items(user: User) -> list[Item]:
     """Returns what waits for the user, the longest first, at most `waiting.MAX_SHOWN`."""
-    return [_item(run) for run in access.runs_waiting_for(user)[: waiting.MAX_SHOWN]]
+    runs = list(access.runs_waiting_for(user)[: waiting.MAX_SHOWN])
+    ids = [run.pk for run in runs]
+    asked = Approval.objects.filter(run__in=ids, status=Approval.Status.REQUESTED)
+    approvals_of = {one.run_id: one for one in asked.select_related("plan")}
+    # A later revision takes the place of an earlier one.
+    plans = PlanRevision.objects.filter(run__in=ids).order_by("revision")
+    questions = dict(plans.values_list("run_id", "questions"))
+    keys: dict[UUID, list[str]] = {}
+    steps = PlanStep.objects.filter(plan__in=[one.plan_id for one in approvals_of.values()])
+    for plan, key in steps.order_by("position").values_list("plan_id", "key"):
+        keys.setdefault(plan, []).append(key)
+    found = []
+    for run in runs:
+        if run.status == Run.Status.WAITING:
+            approval = approvals_of.get(run.pk)
+            # Without one, it was decided a moment ago.
+            found.append(_plan(approval, run, keys) if approval else Item(run, "plan"))
+        elif run.left_open == Run.LeftOpen.FAILURE:
+            found.append(Item(run, "failure"))
+        else:
+            html = render(run.answer.content, f"waiting-{run.pk}") if run.answer else ""
+            found.append(Item(run, "question", html=html, questions=questions.get(run.pk, ())))
+    return found
 
 
-def _item(run: Run) -> Item:
-    if run.status == Run.Status.WAITING:
-        return _plan(run)
-    if run.left_open == Run.LeftOpen.FAILURE:
-        return Item(run, "failure")
-    plan = run.plans.order_by("-revision").first()
-    html = render(run.answer.content, f"waiting-{run.pk}") if run.answer else ""
-    return Item(run, "question", html=html, questions=plan.questions if plan else ())
-
-
-def _plan(run: Run) -> Item:
-    asked = run.approvals.filter(status=Approval.Status.REQUESTED).select_related("plan").first()
-    if asked is None:  # it was decided a moment ago
-        return Item(run, "plan")
-    numbers = {step.key: at for at, step in enumerate(asked.plan.steps.all(), 1)}
+def _plan(asked: Approval, run: Run, keys: Mapping[UUID, Sequence[str]]) -> Item:
+    numbers = {key: at for at, key in enumerate(keys.get(asked.plan_id, ()), 1)}
     return Item(
         run,
         "plan",

@@ -7,11 +7,24 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib.auth.models import User
-from django.test import AsyncClient
+from django.db import connection
+from django.test import AsyncClient, Client
+from django.test.utils import CaptureQueriesContext
 
 from agent.engine import local
 from agent.exceptions import ModelUnavailable
-from agent.models import ApprovalMode, ChatSession, Membership, Project, Run, Task
+from agent.models import (
+    Approval,
+    ApprovalMode,
+    ChatSession,
+    Membership,
+    Message,
+    PlanRevision,
+    PlanStep,
+    Project,
+    Run,
+    Task,
+)
 from agent.runs.runs import MessageRequest
 from agent.testing import ScriptedModel
 from tests.support.scripted_runs import create, ended, outcome, plan, process
@@ -146,3 +159,42 @@ def test_every_head_has_the_count(browser: AsyncClient, session: ChatSession, al
     for page in pages:
         text = async_to_sync(browser.get)(f"/{page}/").content.decode()
         assert 'data-waiting="1"' in text, page
+
+
+def make_waiting(project: Project, alice: User, kind: str) -> None:
+    """Makes a run that waits for alice in a session of its own. `kind`: as in `chat.waiting.Item`."""
+    session = ChatSession.objects.create(project=project, title=kind, run_count=1)
+    said = Message.objects.create(session=session, role="user", content=kind, author=alice)
+    answer = Message.objects.create(session=session, role="assistant", content="Which one?")
+    left = {"plan": "", "question": Run.LeftOpen.QUESTION, "failure": Run.LeftOpen.FAILURE}[kind]
+    status = {"plan": "waiting", "question": "succeeded", "failure": "failed"}[kind]
+    run = Run.objects.create(
+        session=session,
+        number=1,
+        message=said,
+        answer=answer,
+        created_by=alice,
+        status=status,
+        left_open=left,
+    )
+    revision = PlanRevision.objects.create(run=run, revision=1, summary=kind, questions=[QUESTION])
+    PlanStep.objects.create(plan=revision, key="s1", position=1, type="tool", tool="create_task")
+    if kind == "plan":
+        Approval.objects.create(run=run, plan=revision, reason="You asked to approve it.")
+
+
+def test_the_page_takes_as_many_statements_for_many_as_for_few(
+    project: Project, alice: User, client: Client
+) -> None:
+    client.force_login(alice)
+    statements = []
+    for number in (2, 10):
+        for kind in ["plan", "question", "failure"] * number:
+            make_waiting(project, alice, kind)
+        client.get("/waiting/")  # what is cached is cached
+        with CaptureQueriesContext(connection) as queries:
+            text = client.get("/waiting/").content.decode()
+        assert text.count("<article") == Run.objects.count()
+        assert text.count("PayPal") == text.count("A question for you") * 2
+        statements.append(len(queries))
+    assert statements[0] == statements[1] < 25
