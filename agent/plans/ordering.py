@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 
-from agent.plan import Step
+from agent.plan import Step, in_order
 from agent.tools import registry
 from agent.tools.references import kinds_of_placeholders, named_objects
 
@@ -18,14 +18,14 @@ Resolve = Callable[[str, str], Hashable | None]
 
 def needs(steps: Sequence[Step], resolve: Resolve = lambda _, name: name) -> dict[str, list[str]]:
     """Returns the steps that each step waits for: its dependencies, and earlier steps that use the
-    same object.
+    same object. The order is that of the dry run, `in_order`: an approval shows what comes of it.
 
     `resolve` returns the identity of the object that a kind and a name refer to. An object that a
-    placeholder refers to may be any object of its kind, so that steps using it keep the plan's order.
+    placeholder refers to may be any object of its kind, so that steps using it keep this order.
     """
     waits = {step.id: list(step.depends_on) for step in steps}
     earlier: list[tuple[str, set[Touched]]] = []
-    for step in steps:
+    for step in in_order(steps):
         touched = _touched(step, resolve)
         for other, other_touched in reversed(earlier):
             if _overlap(touched, other_touched) and not _linked(waits, step.id, other):

@@ -315,3 +315,18 @@ def test_a_resumed_run_knows_what_its_finished_steps_created() -> None:
     ]
     resumed = ApprovedEffects(effects, {"s1": ["real"], "s2": []})
     assert resumed.differing("s2", [deletion("real"), deletion("other")]) == [False, True]
+
+
+async def test_a_step_that_is_listed_before_what_it_depends_on_is_done_as_it_was_shown(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    (task,) = await make_tasks(project, "Login")
+    steps = [
+        use("s1", "update_task", "s3", task=str(task.pk), priority="high"),
+        use("s2", "update_task", task=str(task.pk), priority="low"),
+        create("s3", "Draft"),
+    ]
+    run = await outcome(session, alice, ASK_FIRST, *steps)
+    await approved(session, alice, run)
+    assert run.status == "succeeded"
+    assert (await Task.objects.aget(title="Login")).priority == "high"
