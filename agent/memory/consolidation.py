@@ -58,14 +58,15 @@ def _is_sentence(text: str) -> bool:
     return max(len(text.split()), len(terms(text, _MIN_WORDS))) >= _MIN_WORDS
 
 
-def consolidate(run: Run, notes: Iterable[MemoryNote]) -> list[Change]:
+def consolidate(run: Run, notes: Iterable[MemoryNote], message: str) -> list[Change]:
     """Saves at most `MAX_NOTES` notes, as new or revised memories.
 
     Only memories that the message speaks of are revised, and nothing that was deleted comes back. An
-    invalid note (unknown kind, too long) is skipped; the others are saved.
+    invalid note (unknown kind, too long) is skipped; the others are saved. `message`: with what was sent
+    into the run.
     """
     changes: list[Change] = []
-    spoken = _stems(run.message.content)
+    spoken = _stems(message)
     for note in list(notes)[:MAX_NOTES]:
         try:
             change = _save_note(run, note, spoken)
@@ -105,10 +106,12 @@ def _revised_memory(run: Run, note: MemoryNote) -> Memory | None:
 
 
 def _was_deleted(run: Run, note: MemoryNote) -> bool:
-    """Tells whether such a memory was deleted, or one that was learned from this message."""
+    """Tells whether the memory that the note names was deleted, or such a one, or one that was learned from
+    this message.
+    """
     same = Q(content_key=text_key(note.content)) | Q(title_key=text_key(note.title))
     deleted = Memory.all_objects.filter(
-        same | Q(source_message_id=run.message_id),
+        same | Q(source_message_id=run.message_id) | Q(pk=as_id(note.memory_id or "")),
         project_id=run.session.project_id,
         deleted_at__isnull=False,
     )

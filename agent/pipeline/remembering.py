@@ -36,6 +36,11 @@ class Exchange:
     analysis: Analysis
     outcome: Outcome
 
+    @property
+    def message(self) -> str:
+        """The message, and what was sent into the run."""
+        return "\n".join([self.context.message, *self.context.added])
+
 
 @dataclass(frozen=True, slots=True)
 class Learned:
@@ -59,8 +64,8 @@ class Learned:
 
     def save(self) -> list[Change]:
         """Saves the notes, inside an effect, and has the messages around memories indexed."""
-        run = self.exchange.run
-        changes = consolidation.consolidate(run, self.notes) if self.notes else []
+        run, message = self.exchange.run, self.exchange.message
+        changes = consolidation.consolidate(run, self.notes, message) if self.notes else []
         neighbours.refresh_session(run.session_id)
         return changes
 
@@ -71,8 +76,7 @@ def _title(change: Change) -> str:
 
 async def learn(model: Model, exchange: Exchange) -> Learned:
     """Asks the model, unless the message can teach nothing."""
-    message = "\n".join([exchange.context.message, *exchange.context.added])
-    if not consolidation.may_teach(message, exchange.analysis, exchange.outcome):
+    if not consolidation.may_teach(exchange.message, exchange.analysis, exchange.outcome):
         return Learned(exchange)
     try:
         return Learned(exchange, await model.consolidate(exchange.context, exchange.outcome))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
+from agent.change import Change
 from agent.llm.base import Analysis, MemoryNote, Outcome, StepOutcome
 from agent.memory import consolidation, memories
 from agent.models import ChatSession, Memory, Message, Project, Run
@@ -119,9 +120,13 @@ def test_a_model_is_asked_only_about_a_message_that_tells_something(
 # -- how much --------------------------------------------------------------------------------------
 
 
+def consolidated(run: Run, notes: list[MemoryNote]) -> list[Change]:
+    return consolidation.consolidate(run, notes, run.message.content)
+
+
 def test_at_most_three_notes_are_kept(session: ChatSession, db: None) -> None:
     notes = [MemoryNote(f"Fact {n}", f"It is number {n}.", "fact") for n in range(200)]
-    assert len(consolidation.consolidate(run_for(session, "We number them."), notes)) == 3
+    assert len(consolidated(run_for(session, "We number them."), notes)) == 3
 
 
 def test_only_what_the_message_speaks_of_is_revised(session: ChatSession, project: Project) -> None:
@@ -135,7 +140,7 @@ def test_only_what_the_message_speaks_of_is_revised(session: ChatSession, projec
         MemoryNote("Logo", "The logo is blue.", "decision", memory_id=str(logo.pk)),
         MemoryNote("Logo", "The logo is green.", "decision"),
     ]
-    assert [change.id for change in consolidation.consolidate(run, notes)] == [stack.pk]
+    assert [change.id for change in consolidated(run, notes)] == [stack.pk]
     contents = [one.content for one in stack.revisions.order_by("number")]
     assert contents == ["We use SQLite.", "We use PostgreSQL."]
 
@@ -161,4 +166,15 @@ def test_what_a_person_deleted_does_not_come_back(
         source_message_id=run.message_id,
     )
     memories.forget(memory=memory)
-    assert consolidation.consolidate(run, [note]) == []
+    assert consolidated(run, [note]) == []
+
+
+def test_a_deleted_memory_does_not_come_back_in_other_words(
+    session: ChatSession, project: Project
+) -> None:
+    memory, _ = memories.remember(
+        project_id=project.pk, title="Database", content="We use SQLite.", kind="decision"
+    )
+    memories.forget(memory=memory)
+    note = MemoryNote("Storage", "It is a file.", "fact", memory_id=str(memory.pk))
+    assert consolidated(run_for(session, "Which one?"), [note]) == []

@@ -239,7 +239,7 @@ def test_notes_of_an_exchange_revise_the_memory_that_they_name_and_add_the_other
         MemoryNote("Firefox", "We test on Firefox.", "preference", "tests"),
         MemoryNote("Firefox", "We test on Firefox.", "preference"),
     ]
-    changes = consolidation.consolidate(run, notes)
+    changes = consolidation.consolidate(run, notes, run.message.content)
     assert [change.action for change in changes] == ["updated", "created"]
     assert {item.title for item in Memory.objects.all()} == {"PostgreSQL 15", "Firefox"}
     added = Memory.objects.get(title="Firefox")
@@ -256,6 +256,6 @@ def test_a_note_that_cannot_be_kept_does_not_cost_the_others(
         MemoryNote("Nowhere", "It names no memory.", "fact", memory_id=str(uuid4())),
         MemoryNote("Odd", "It names nothing.", "fact", memory_id="the first one"),
     ]
-    assert len(consolidation.consolidate(run, notes)) == 2
+    assert len(consolidation.consolidate(run, notes, run.message.content)) == 2
     assert {item.title for item in Memory.objects.all()} == {"Nowhere", "Odd"}
     assert "skipped an invalid note" in caplog.text

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 
 from agent.engine import local
 from agent.exceptions import ModelUnavailable, Refused, ToolFailed
-from agent.llm.base import Analysis
+from agent.llm.base import Analysis, MemoryNote
+from agent.memory import memories
 from agent.models import ChatSession, Message, Project, Steering
 from agent.runs import approvals, runs, steering
 from agent.runs.steering import Steer
@@ -273,3 +275,16 @@ async def test_an_approved_plan_that_has_not_begun_is_made_anew_and_asked_about_
         await status(run, "waiting")
     assert await titles() == []
     assert await steps_of(run, 2) == {"s1": "pending"}
+
+
+async def test_a_memory_that_only_the_message_into_the_run_speaks_of_is_revised(
+    session: ChatSession, alice: User
+) -> None:
+    memory, _ = await sync_to_async(memories.remember)(
+        project_id=session.project_id, title="Database", content="We use SQLite.", kind="decision"
+    )
+    note = MemoryNote("Database", "We use PostgreSQL.", "decision", memory_id=str(memory.pk))
+    model = ScriptedModel(plans=[FIRST, SECOND], notes=[[note]])
+    await steered(session, alice, model, Steer("Our database is PostgreSQL from now on."))
+    await memory.arefresh_from_db()
+    assert memory.content == "We use PostgreSQL."
