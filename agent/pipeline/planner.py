@@ -80,7 +80,7 @@ class Planner:
         is_clear = self.analysis.needs_tools and not self.analysis.question
         if not is_clear and not await self._take_up():
             return _answer_only(self.analysis).as_json()
-        if self.run.attempt == 1:  # no plan has been rejected yet
+        if self.run.attempt == 1 and self.run.retry_of_id is None:  # no plan has been rejected yet
             return await self._ask(None)
         return await self._ask(await database.call(approvals.requested_revision, self.run))
 

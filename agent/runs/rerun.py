@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from agent.event_log import events, log
 from agent.event_log.log import Done
+from agent.event_log.phases import Phase
 from agent.exceptions import Refused
-from agent.models import Approval, ChatSession, PhaseResult, Run
+from agent.models import Approval, ChatSession, PhaseResult, Run, Steering
 from agent.plans import store
 from agent.runs import runs
 
@@ -89,18 +90,26 @@ def _copy(former: Run, user: User) -> tuple[Run, events.Event]:
 
 
 def _adopt_plan(former: Run, run: Run) -> list[events.Event]:
-    """Copies the latest plan with its approval; steps that did not succeed are to be executed again."""
+    """Copies the latest plan with its approval, or with the rejection after which no other plan was made;
+    steps that did not succeed are to be executed again.
+    """
     old = store.latest(former)
     if old is None:
         return []
     new, plan_events = store.save(run, store.as_plan(old), store.succeeded_steps(old))
-    for approval in old.approvals.filter(status=Approval.Status.APPROVED):
+    is_planned = former.phases.filter(phase=Phase.PLANNING).exists()
+    decision = Approval.Status.APPROVED if is_planned else Approval.Status.REJECTED
+    # A message into the run that became the next one is no reason any more.
+    gone = former.steering.filter(status=Steering.Status.NEXT).values("message__content")
+    for approval in old.approvals.filter(status=decision).exclude(reason__in=gone):
         Approval.objects.create(
             run=run,
             plan=new,
             digest=new.digest,
             effects=approval.effects,
             status=approval.status,
+            reason=approval.reason,
+            comments=approval.comments,
             decided_by=approval.decided_by,
             decided_at=timezone.now(),  # so that the copy counts as no wait
         )

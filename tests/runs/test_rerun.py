@@ -6,10 +6,12 @@ import pytest
 from django.contrib.auth.models import User
 
 from agent.engine import local
+from agent.event_log.payloads import StepComment
 from agent.exceptions import ModelUnavailable, Refused
 from agent.models import ChatSession, Run, Task
-from agent.runs import approvals, ending, rerun, runs
+from agent.runs import approvals, ending, rerun, runs, steering
 from agent.runs.runs import MessageRequest
+from agent.runs.steering import Steer
 from agent.testing import ScriptedModel
 from tests.support.scripted_runs import create, ended, log_of, plan, status
 
@@ -89,3 +91,38 @@ async def test_a_regenerated_answer_starts_over(session: ChatSession, alice: Use
     assert again.status == "succeeded"
     assert again.message_id == run.message_id
     assert [title async for title in Task.objects.values_list("title", flat=True)] == ["A", "B"]
+
+
+async def test_a_retry_makes_the_plan_with_the_reason_for_which_it_was_rejected(
+    session: ChatSession, alice: User
+) -> None:
+    first, second = plan(create("s1", "Login")), plan(create("s1", "Sign-in"))
+    model = ScriptedModel(plans=[first, AWAY, second])
+    async with local.executing(model):
+        run = await runs.start(session.pk, alice, MessageRequest("Do it", approval="required"))
+        await status(run, "waiting")
+        comment = StepComment(step="s1", text="Call it Sign-in")
+        await approvals.reject(session.pk, run.pk, 1, alice, "Other words", [comment])
+        assert (await ended(run)).status == "failed"
+        again = await rerun.retry(session.pk, run.pk, alice)
+        await status(again, "waiting")
+    last = [given for verb, given in model.asked if verb == "plan"][-1]
+    assert last is not None
+    assert last.reasons == ("Other words", "step s1 (Create “Login”): Call it Sign-in")
+
+
+async def test_a_message_into_the_run_that_became_the_next_one_is_no_reason_of_the_retry(
+    session: ChatSession, alice: User
+) -> None:
+    first = plan(create("s1", "Login"))
+    model = ScriptedModel(plans=[first, AWAY, first])
+    async with local.executing(model):
+        run = await runs.start(session.pk, alice, MessageRequest("Do it", approval="required"))
+        await status(run, "waiting")
+        await steering.send(session.pk, run.pk, alice, Steer("Call it Sign-in"))
+        assert (await ended(run)).status == "failed"
+        following = await Run.objects.exclude(pk=run.pk).aget()
+        await ending.cancel(session.pk, following.pk, alice)
+        again = await rerun.retry(session.pk, run.pk, alice)
+        await status(again, "waiting")
+    assert [given for verb, given in model.asked if verb == "plan"][-1] is None
