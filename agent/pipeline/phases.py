@@ -205,7 +205,7 @@ class _Run:
         return [begun, *self.execution.begin()]
 
     async def _done_steps(self) -> dict[str, PlanStep]:
-        if self.run.attempt == 1:  # nothing is executed yet
+        if self.recorder.is_fresh:  # nothing is executed yet
             return {}
         return await database.call(lambda: store.succeeded_steps(store.latest(self.run)))
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 
+from agent.board import tasks
 from agent.engine import local
 from agent.event_log.payloads import StepComment
 from agent.exceptions import ModelUnavailable, Refused
@@ -13,7 +17,7 @@ from agent.runs import approvals, ending, rerun, runs, steering
 from agent.runs.runs import MessageRequest
 from agent.runs.steering import Steer
 from agent.testing import ScriptedModel
-from tests.support.scripted_runs import create, ended, log_of, plan, status
+from tests.support.scripted_runs import create, ended, log_of, make_tasks, plan, status, use
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -126,3 +130,28 @@ async def test_a_message_into_the_run_that_became_the_next_one_is_no_reason_of_t
         again = await rerun.retry(session.pk, run.pk, alice)
         await status(again, "waiting")
     assert [given for verb, given in model.asked if verb == "plan"][-1] is None
+
+
+async def test_a_retry_after_a_rejection_in_between_repeats_no_step_either(
+    session: ChatSession, alice: User
+) -> None:
+    """The plan was approved, done in part, asked about again and rejected; then the model failed."""
+    (task,) = await make_tasks(session.project, "Login")
+    text = use("s2", "update_task", "s1", task=str(task.pk), description="The model's text")
+    first, second = create("s1", "Draft"), create("s3", "Another")
+    async with local.executing(ScriptedModel(plans=[plan(first, text), AWAY, plan(first, second)])):
+        run = await runs.start(session.pk, alice, MessageRequest("Do it", approval="required"))
+        await status(run, "waiting")
+        await sync_to_async(tasks.update_task)(task=task, description="Alice's own text")
+        await approvals.approve(session.pk, run.pk, 1, alice)
+        asked = run.approvals.filter(plan__revision=2)
+        while not await asked.aexists():
+            await asyncio.sleep(0.02)
+        await approvals.reject(session.pk, run.pk, 2, alice, "Keep her text")
+        assert (await ended(run)).status == "failed"
+        again = await rerun.retry(session.pk, run.pk, alice)
+        await status(again, "waiting")
+        revision = await again.plans.acount()
+        await approvals.approve(session.pk, again.pk, revision, alice)
+        assert (await ended(again)).status == "succeeded"
+    assert await Task.objects.filter(title="Draft").acount() == 1
