@@ -44,6 +44,11 @@ class ApprovalCheck:
         run = self._recorder.run
         return run.attempt > 1 or run.retry_of_id is not None
 
+    @property
+    def is_given(self) -> bool:
+        """Tells whether a person has approved the plan."""
+        return self._approved is not None
+
     async def load(self) -> None:
         """Reads what was approved."""
         self._approved = await database.call(approvals.approved_effects, self._revision)

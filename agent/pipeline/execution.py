@@ -253,6 +253,8 @@ class Execution:
         """Commits the tool's rows, the step's row and their events in one transaction."""
 
         def effect() -> Done[Any]:
+            if not self._approval.is_given:  # an approval shows the text that is replaced
+                self._refuse_unread(step)
             call, started = ToolCall.of(self.recorder.run, step.key), time.monotonic()
             call.progress = self._reports[step.key] = Reports(call.run_id, step.key)
             result = tool.function(call, arguments).model_dump(mode="json")
@@ -265,6 +267,18 @@ class Execution:
             return Done(result, self._succeed(step, result, call.changes))
 
         self.results[step.key] = await self.recorder.append(effect=effect)
+
+    def _refuse_unread(self, step: PlanStep) -> None:
+        left = {key: now for (_, key), now in self.recorder.changed.items()}
+        filling.refuse_unread(
+            store.as_step(step),
+            self._given[step.key],
+            self._plan_steps,
+            self.results,
+            self.recorder.run.session.project,
+            self._composer.seen,
+            left,
+        )
 
     async def _call_async(self, step: PlanStep, tool: Tool, arguments: Any) -> None:
         call, returned = await self._call_with_retries(step, tool, arguments)

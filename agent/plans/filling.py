@@ -1,16 +1,20 @@
-"""Checks arguments that were filled from results of earlier steps, as a plan's are checked before it."""
+"""Checks arguments without placeholders: those that were filled, as a plan's are checked before it, and the
+texts that a step replaces, when it is carried out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
+from agent.exceptions import ToolFailed
 from agent.models import Project
 from agent.plan import Plan, Step, StepType, fill
 from agent.plans import composition
 from agent.plans.composition import LEFT_OUT
-from agent.plans.rewriting import Rewriting, seen_texts
+from agent.plans.rewriting import Rewriting, seen_texts, text_of
 from agent.tools import references, registry
 
 
@@ -46,9 +50,38 @@ def _rewriting(
 ) -> list[str]:
     """Checks the texts that the step replaces, and that the plan did not name: a composed value does."""
     whole = replace(step, arguments=filled)
-    known = {*seen, *(mark for one in _composed(step, steps) for mark in _shown(one, results))}
+    known = _known(step, steps, results, seen)
     settled = Rewriting(Plan("", tuple(steps.values())), project, known, ()).settled(step)
     return Rewriting(Plan("", (whole,)), project, known, ()).problems(whole, but=settled)
+
+
+def refuse_unread(
+    step: Step,
+    filled: Mapping[str, Any],
+    steps: Mapping[str, Step],
+    results: Mapping[str, Any],
+    project: Project,
+    seen: Collection[str],
+    left: Mapping[UUID, Mapping[str, Any] | None],
+) -> None:
+    """Raises ToolFailed if the step would replace a text that the model has not seen as it is now.
+
+    The first six arguments are as in `problems`; `left`: how the run has left what it changed, by id. Inside
+    the effect of the step, so that nobody changes the text in between.
+    """
+    whole = replace(step, arguments=filled)
+    known = _known(step, steps, results, seen)
+    for row in Rewriting(Plan("", (whole,)), project, known, ()).unread(whole):
+        if text_of(row) not in (left.get(row.pk) or {}).values():
+            name = row.name if isinstance(row, Project) else row.title
+            raise ToolFailed(f"The text of “{name}” was not read as it is now. It is not replaced.")
+
+
+def _known(
+    step: Step, steps: Mapping[str, Step], results: Mapping[str, Any], seen: Collection[str]
+) -> set[str]:
+    """Returns the marks of the texts that the model saw when it made the plan and composed its values."""
+    return {*seen, *(mark for one in _composed(step, steps) for mark in _shown(one, results))}
 
 
 def _composed(step: Step, steps: Mapping[str, Step]) -> list[Step]:

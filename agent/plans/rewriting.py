@@ -95,6 +95,13 @@ class Rewriting:
             found.append(("content", self._remembering(step.arguments)))
         return [f"{path}: {problem}" for path, problem in found if problem]
 
+    def unread(self, step: Step) -> list[Row]:
+        """Returns the objects whose text the step, which has no placeholders, would replace unread."""
+        rows: list[Row | None] = [self._unread(one) for one in _rewrites(step, REPLACES)]
+        if step.tool == _REMEMBERS:
+            rows.append(self._unread_memory(step.arguments))
+        return [row for row in rows if row is not None]
+
     def settled(self, step: Step) -> set[str]:
         """Returns the paths of the step's arguments that need no check when its placeholders are filled."""
         found = (one for keyword in (REPLACES, EDITS) for one in _rewrites(step, keyword))
@@ -110,24 +117,29 @@ class Rewriting:
             return ""
         if (source := as_placeholder(rewrite.reference)) is not None:
             return "" if self._is_new(source) else _UNREAD.format(source.step)
-        row = self._row(rewrite)
-        if row is None or not (text := _text(row)) or self._is_seen(row, text):
+        if (row := self._unread(rewrite)) is None:
             return ""
         name = "the project" if isinstance(row, Project) else f"“{row.title}”"
-        return _UNSEEN.format(name, f"{len(text):,}")
+        return _UNSEEN.format(name, f"{len(text_of(row)):,}")
+
+    def _unread(self, rewrite: Rewrite) -> Row | None:
+        """Returns the object whose text would be replaced, unless it is seen or empty."""
+        row = self._row(rewrite)
+        is_known = row is None or not (text := text_of(row)) or self._is_seen(row, text)
+        return None if is_known else row
 
     def _remembering(self, arguments: Mapping[str, Any]) -> str:
-        """As `_replacing`, for a memory that is revised because it has the title and kind of the new one.
+        """An argument that is a placeholder is compared as it stands: its text is not known yet."""
+        row = None if self.seen is None else self._unread_memory(arguments)
+        return "" if row is None else _SAME_TITLE.format(row.title, row.pk)
 
-        An argument that is a placeholder is compared as it stands: its text is not known yet.
-        """
-        if self.seen is None:
-            return ""
+    def _unread_memory(self, arguments: Mapping[str, Any]) -> Memory | None:
+        """As `_unread`, for a memory that is revised because it has the title and kind of the new one."""
         title, content, kind = (str(arguments[name]) for name in ("title", "content", "kind"))
         row = same_memory(self.project.pk, title, content, kind)
         if row is None or same_text(row.content) == same_text(content):
-            return ""
-        return "" if self._is_seen(row, row.content) else _SAME_TITLE.format(row.title, row.pk)
+            return None
+        return None if self._is_seen(row, row.content) else row
 
     def _is_composed(self, value: Any) -> bool:
         """Tells whether the text is composed during the execution, and checked then: its model may have
@@ -156,7 +168,7 @@ class Rewriting:
         if row is None or self._changes[_key(row)] > 1 or any(placeholders(rewrite.value)):
             return ""
         try:
-            edited(_text(row), _edits.validate_python(rewrite.value))
+            edited(text_of(row), _edits.validate_python(rewrite.value))
         except ToolFailed as error:
             return str(error)
         return ""
@@ -171,14 +183,18 @@ class Rewriting:
         return Counter(_key(row) for rewrite in found if (row := self._row(rewrite)))
 
     def _row(self, rewrite: Rewrite) -> Row | None:
-        if rewrite.kind == "project":
-            return self.project
         if not isinstance(rewrite.reference, str):
             return None
         key = (rewrite.kind, rewrite.reference)
         if key not in self._rows:
-            self._rows[key] = find(self.project.pk, *key)
+            self._rows[key] = self._found(*key)
         return self._rows[key]
+
+    def _found(self, kind: str, reference: str) -> Row | None:
+        if kind == "project":  # as it is now, and not as it was when the run began
+            return Project.objects.filter(pk=self.project.pk).first()
+        row: Row | None = find(self.project.pk, kind, reference)
+        return row
 
 
 _REMEMBERS = "create_memory"
@@ -206,7 +222,8 @@ def _key(row: Row) -> str:
     return _BRIEF if isinstance(row, Project) else str(row.pk)
 
 
-def _text(row: Row) -> str:
+def text_of(row: Row) -> str:
+    """Returns the long text of the object."""
     if isinstance(row, Project) and row.is_sample:
         return ""
     return row.content if isinstance(row, Memory) else row.description

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -75,7 +75,7 @@ class _Written:
 
     begun: dict[Phase, _Begun] = field(default_factory=dict)
     ended: dict[Phase, PhaseResult] = field(default_factory=dict)
-    changed: set[tuple[str, UUID]] = field(default_factory=set)
+    changed: Sequence[events.Change] = ()
     usage: Mapping[str, int] | None = None
     calls: list[Writing] = field(default_factory=list)
 
@@ -84,10 +84,6 @@ def _read_error(future: asyncio.Future[Any]) -> None:
     """Marks the error as seen: the run may end before it waits for this future."""
     if not future.cancelled():
         future.exception()
-
-
-def _changed(new: Iterable[events.Event]) -> set[tuple[str, UUID]]:
-    return {(event.object, event.id) for event in new if isinstance(event, events.Change)}
 
 
 class Recorder:
@@ -105,7 +101,8 @@ class Recorder:
         self.unreadable: Exception | None = None  # the error of `load`
         self.finished_before = 0  # phases that earlier claims finished
         self.durations: dict[str, int] = {}  # milliseconds of each finished phase
-        self.changed: set[tuple[str, UUID]] = set()  # kind and id of each object
+        # By kind and id, how the run has left each object that it changed; None: deleted.
+        self.changed: dict[tuple[str, UUID], Mapping[str, Any] | None] = {}
         self.outlook: RemainingTime
         self._results: dict[str, Mapping[str, Any]] = {}
         # The results of the parts of phases, by their names.
@@ -126,7 +123,7 @@ class Recorder:
             self._results[row.phase] = row.result
             self._expect(Phase(row.phase), row.result)
         self.finished_before = len(self.durations)
-        self.changed = _changed(ending.events_of(self.run, events.Change))
+        self._count_changes(ending.events_of(self.run, events.Change))
 
     def begin_and_end(
         self, phase: Phase, finished: Finished, then: Sequence[Phase] = ()
@@ -162,7 +159,7 @@ class Recorder:
         def recorded() -> Done[tuple[Any, _Written]]:
             self._written = written = _Written()
             done = effect()
-            written.changed = _changed(done.events)
+            written.changed = [one for one in done.events if isinstance(one, events.Change)]
             return Done((done.value, written), done.events)
 
         value, written = await log.append(
@@ -178,11 +175,14 @@ class Recorder:
             self.durations[phase] = row.duration_ms
             self._results[phase] = row.result
         self.open.update(written.begun)
-        self.changed |= written.changed
+        self._count_changes(written.changed)
         self._saved_usage = written.usage or self._saved_usage
         for call in written.calls:
             with contextlib.suppress(ValueError):  # a commit at the same time had it too
                 self.usage.unsaved.remove(call)
+
+    def _count_changes(self, changes: Sequence[events.Change]) -> None:
+        self.changed |= {(change.object, change.id): change.after for change in changes}
 
     async def progress(
         self,

@@ -4,6 +4,7 @@ nothing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -108,6 +109,8 @@ class Rewrite:
 
 def rewrites(tool: Tool, arguments: Mapping[str, Any], keyword: str) -> Iterator[Rewrite]:
     """Yields the arguments that are marked with `keyword`: `REPLACES` or `EDITS`."""
+    if not _mentions(tool.arguments, keyword):
+        return
     kinds = {path: kind for path, kind, _ in _marked(tool, MARK, arguments)}
     for path, beside, value in _marked(tool, keyword, arguments):
         if value is None or value == []:
@@ -198,6 +201,11 @@ def find(project_id: UUID, kind: str, reference: str) -> Any:
 @cache
 def _schema(arguments: type[Arguments]) -> dict[str, Any]:
     return arguments.model_json_schema()
+
+
+@cache
+def _mentions(arguments: type[Arguments], keyword: str) -> bool:
+    return keyword in json.dumps(_schema(arguments))
 
 
 Path = tuple[str, ...]

@@ -97,11 +97,11 @@ def test_a_brief_that_was_not_shown_is_not_replaced(project: Project, alice: Use
         change = Step("s1", StepType.TOOL, "", "update_project", {"description": "New"})
         return validation.problems(Plan("", (change,)), project, alice, seen=seen)
 
-    project.description = "We book slots."
+    Project.objects.update(description="We book slots.")
     (error,) = errors([])
     assert "the whole text of the project" in error
     assert errors(seen_texts({"project_description": "We book slots."})) == []
-    project.description = SAMPLE_BRIEF  # of which nobody wrote a word
+    Project.objects.update(description=SAMPLE_BRIEF)  # of which nobody wrote a word
     assert errors([]) == []
 
 

@@ -1,0 +1,73 @@
+"""A text that changed after the plan was made, or that the plan did not name, is not replaced either."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from agent.board import tasks
+from agent.memory import memories
+from agent.models import ChatSession, Project, Task
+from agent.testing import ScriptedModel
+from tests.support.scripted_runs import create, plan, process, result_of, use
+from tests.support.tools import having
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+edit = sync_to_async(tasks.update_task)
+remember = sync_to_async(memories.remember)
+
+
+async def test_what_a_person_wrote_since_the_plan_is_not_replaced(
+    project: Project, session: ChatSession
+) -> None:
+    task = await Task.objects.acreate(project=project, title="Pay", description="By card.")
+
+    async def meanwhile(call: Any, given: Any) -> None:
+        await edit(task=task, description="By card or in cash, as Alice said.")
+
+    steps = [
+        use("s1", "wait_here"),
+        use("s2", "update_task", "s1", task="Pay", description="Paid by card."),
+        create("s3", "Refund"),
+    ]
+    with having("wait_here", meanwhile, "reads"):
+        result = await process(ScriptedModel(plans=[plan(*steps)]), project, session)
+    await task.arefresh_from_db()
+    assert task.description == "By card or in cash, as Alice said."
+    failed = next(step for step in result.steps if step["id"] == "s2")
+    assert failed["error"] == "The text of “Pay” was not read as it is now. It is not replaced."
+    assert await Task.objects.filter(title="Refund").aexists()
+
+
+async def test_what_an_earlier_step_of_the_run_wrote_may_be_replaced(
+    project: Project, session: ChatSession
+) -> None:
+    await Task.objects.acreate(project=project, title="Pay", description="By card.")
+    steps = [
+        use("s1", "update_task", task="Pay", edits=[{"how": "append", "text": "Or in cash."}]),
+        use("s2", "update_task", "s1", task="Pay", description="Paid."),
+        use("s3", "update_task", "s2", task="Pay", description="Paid at once."),
+    ]
+    await process(ScriptedModel(plans=[plan(*steps)]), project, session)
+    assert (await Task.objects.aget()).description == "Paid at once."
+
+
+async def test_a_memory_that_a_result_names_is_not_replaced_unread(
+    project: Project, session: ChatSession
+) -> None:
+    said = {"title": "Database", "content": "PostgreSQL 15.", "kind": "decision"}
+    memory, _ = await remember(project_id=project.pk, **said)
+    for number in range(30):  # so that the context has it no more
+        note = {"title": f"Note {number}", "content": f"Fact {number}.", "kind": "fact"}
+        await remember(project_id=project.pk, **note)
+    title = result_of("s1", "memories.0.title")
+    steps = [
+        use("s1", "search_memories", query="PostgreSQL"),
+        use("s2", "create_memory", "s1", title=title, content="SQLite.", kind="decision"),
+    ]
+    await process(ScriptedModel(plans=[plan(*steps)]), project, session)
+    await memory.arefresh_from_db()
+    assert memory.content == "PostgreSQL 15."
