@@ -1,7 +1,7 @@
 """The rules for the fields of a task.
 
-Each function raises ToolFailed for a value that the rule forbids. `set_dependencies` and `place` also
-write, everything else only checks.
+Each function raises ToolFailed for a value that the rule forbids. `set_dependencies` also writes, everything
+else only checks.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, TypedDict
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Max, Q, QuerySet, Value
+from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Concat, Trim
 
 from agent.exceptions import AmbiguousReference, ToolFailed
@@ -35,8 +35,8 @@ MAX_MEMBERS = 100  # of a list of members
 _MAX_NAMED = 20  # members that an error names
 # Levels of nested tasks. People do not read deeper boards.
 MAX_DEPTH = 4
-# Distance between the positions of neighbours. It leaves room for 24 moves into the same place before
-# the board is renumbered, and for half a billion tasks before positions exceed JavaScript's integers.
+# Distance between the positions of neighbours. It leaves room for 24 moves into the same place before the
+# tasks around it are spread out, and for half a billion tasks before positions exceed JavaScript's integers.
 GAP = 2**24
 LAST_POSITION = 2**53 - 1
 
@@ -243,33 +243,3 @@ def _with_dependencies(start: UUID) -> set[UUID]:
 
 def _dependencies(tasks: Collection[UUID]) -> list[UUID]:
     return list(_edges.objects.filter(from_task__in=tasks).values_list("to_task_id", flat=True))
-
-
-def others(task: Task) -> Any:
-    """Returns the other tasks of the project. Includes deleted tasks, which keep their positions."""
-    return Task.all_objects.filter(project=task.project_id).exclude(pk=task.pk)
-
-
-def place(task: Task, position: int) -> int:
-    """Returns `position` if it is free, else a position directly before the task that has it.
-
-    Renumbers the other tasks when there is no number left between the two neighbours.
-    """
-    if abs(position) > LAST_POSITION:
-        raise ToolFailed(f"A position must be a number up to {LAST_POSITION}.")
-    other_tasks = others(task)
-    if not other_tasks.filter(position=position).exists():
-        return position
-    before = other_tasks.filter(position__lt=position).aggregate(last=Max("position"))["last"]
-    if before is None:
-        return position - GAP
-    if before < task.position < position:
-        return task.position  # the task is already there
-    if before + 1 < position:
-        return int(before + position) // 2
-    rank = other_tasks.filter(position__lt=position).count()
-    rows = list(other_tasks.order_by("position", "created_at", "id"))
-    for number, row in enumerate(rows):
-        row.position = number * GAP
-    Task.all_objects.bulk_update(rows, ["position"])
-    return int(rank * GAP - GAP // 2)

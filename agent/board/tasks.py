@@ -11,10 +11,10 @@ from typing import Any, Unpack
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Min, Q
+from django.db.models import Q
 from django.utils import timezone
 
-from agent.board import criteria
+from agent.board import criteria, places
 from agent.board import task_rules as rules
 from agent.board.locking import lock_board
 from agent.board.task_rules import Fields
@@ -232,7 +232,7 @@ def update_task(
     if depends_on is not None:
         rules.set_dependencies(task, depends_on)
     if position is not None:
-        task.position = rules.place(task, position)
+        task.position = places.place(task, position)
     needed = before["depends_on"] if depends_on is None else _needed([task])[task.pk]
     return task, _save(task, before, _json(task, needed, user_names([task])))
 
@@ -254,8 +254,7 @@ def move_task(
     rules.same_project(task, [other])
     position = _locked(other).position
     if before is None:
-        later = rules.others(task).filter(position__gt=position).aggregate(next=Min("position"))
-        position = position + rules.GAP if later["next"] is None else later["next"]
+        position = places.following(task, position)
     return update_task(task=task, position=position)
 
 

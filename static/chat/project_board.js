@@ -151,12 +151,12 @@ async function move(card, { list, next }) {
   else renew(); // its group is by its label or assignee, which has not changed
 }
 
-/** Null for the only card of a column. @type {(card: HTMLElement, list: Element, next: HTMLElement | null) => number | null} */
+/** Null for the only card of a column. At its end, as far from the last card as new tasks are. @type {(card: HTMLElement, list: Element, next: HTMLElement | null) => number | null} */
 function positionFor(card, list, next) {
   if (next) return positionOf(next);
   const others = /** @type {HTMLElement[]} */ ([...list.children]).filter((other) => other !== card);
   const last = others.at(-1);
-  return last ? positionOf(last) + 1 : null;
+  return last ? positionOf(last) + 2 ** 24 : null;
 }
 
 /** @type {(card: HTMLElement, list: Element, next: HTMLElement | null, position: number) => void} */

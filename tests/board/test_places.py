@@ -40,14 +40,46 @@ def test_new_tasks_are_placed_where_they_are_wanted(use: Use) -> None:
     assert titles() == ["7", "8", "Top", "A", "1", "2", "3", "4", "B", "5", "6"]
 
 
-def test_a_board_without_room_between_two_tasks_is_renumbered(project: Project) -> None:
+def positions() -> dict[str, int]:
+    return dict(Task.objects.values_list("title", "position"))
+
+
+def test_a_place_without_room_gets_some(project: Project) -> None:
     for number, title in enumerate("ABC"):
         Task.objects.create(project=project, title=title, position=number)
-    after = Task.objects.get(title="A")
-    found = places(project.pk, 100, after=after)
+    found = places(project.pk, 100, after=Task.objects.get(title="A"))
+    a, b, c = (positions()[title] for title in "ABC")
+    assert a < found[0] < found[-1] < b < c
     assert found == sorted(set(found))
-    assert 0 < found[0] < found[-1] < GAP == Task.objects.get(title="B").position
-    assert places(project.pk, 1, before=after) == [-GAP]
+
+
+@pytest.mark.parametrize("how", ["new", "moved"])
+def test_only_the_nearest_tasks_are_spread_out(project: Project, how: str) -> None:
+    items = [tasks.NewTask(str(number)) for number in range(200)]
+    made, _ = tasks.create_tasks(project_id=project.pk, items=items)
+    Task.objects.filter(pk=made[100].pk).update(position=made[99].position + 1)
+    before, order = positions(), titles()
+    if how == "new":
+        assert places(project.pk, 1, after=made[99])
+    else:
+        tasks.move_task(task=made[199], after=made[99])
+        order.insert(100, order.pop())
+    changed = [title for title, position in positions().items() if position != before[title]]
+    assert titles() == order
+    assert len(changed) <= 17
+
+
+def test_many_insertions_into_one_place_move_few_tasks_each(project: Project) -> None:
+    first, _ = tasks.create_task(project_id=project.pk, title="first")
+    tasks.create_task(project_id=project.pk, title="last")
+    moved = 0
+    for number in range(500):
+        before = positions()
+        place = places(project.pk, 1, after=first)
+        moved += sum(position != before[title] for title, position in positions().items())
+        tasks.create_task(project_id=project.pk, title=str(number), positions=place)
+    assert titles() == ["first", *map(str, reversed(range(500))), "last"]
+    assert moved < 500
 
 
 def test_an_empty_board_and_another_project_s_task(project: Project, alice: User) -> None:

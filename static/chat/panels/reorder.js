@@ -125,7 +125,7 @@ function move(id, direction) {
 function put(task, { parent, next }) {
   const others = board.childrenOf(parent).filter((other) => other !== task);
   const index = next ? others.indexOf(next) : others.length;
-  const position = next?.position ?? (others.at(-1)?.position ?? task.position - 1) + 1;
+  const position = next?.position ?? (others.at(-1)?.position ?? task.position) + 2 ** 24;
   const title = parent === null ? undefined : board.tasks.get(parent)?.title;
   const text = `Moved “${task.title}” to position ${index + 1} of ${others.length + 1}`;
   patch(task.id, { parent, position }, title ? `${text} in “${title}”.` : `${text}.`);
