@@ -20,6 +20,7 @@ from django.db.models.functions import Concat, Trim
 
 from agent.exceptions import AmbiguousReference, ToolFailed
 from agent.models import Task
+from agent.support import raw_sql
 from agent.support.counts import too_long
 from agent.support.words import name_of, same_text, storable
 
@@ -216,12 +217,12 @@ def _height(task: Task) -> int:
 def set_dependencies(task: Task, needed: Sequence[Task]) -> None:
     same_project(task, needed)
     tasks = {other.pk: other for other in needed}
-    existing = set(_dependencies([task.pk]))
-    for other in tasks.values():
-        if task.pk in _with_dependencies(other.pk):
-            raise ToolFailed(
-                f"“{task.title}” cannot depend on “{other.title}”: the dependencies form a circle."
-            )
+    circular = _with_dependants(task.pk, tasks)
+    for key in tasks.keys() & circular:
+        raise ToolFailed(
+            f"“{task.title}” cannot depend on “{tasks[key].title}”: the dependencies form a circle."
+        )
+    existing = set(_edges.objects.filter(from_task=task).values_list("to_task_id", flat=True))
     _edges.objects.filter(from_task=task).exclude(to_task__in=tasks).delete()
     _edges.objects.bulk_create(
         [
@@ -232,14 +233,21 @@ def set_dependencies(task: Task, needed: Sequence[Task]) -> None:
     )
 
 
-def _with_dependencies(start: UUID) -> set[UUID]:
-    """Returns `start` and all tasks that it depends on, directly or indirectly."""
-    reached, added = {start}, {start}
-    while added:
-        added = set(_dependencies(added)) - reached
-        reached |= added
-    return reached
+# One statement, however long the chains of dependencies are.
+_DEPENDANTS = """
+WITH RECURSIVE dependant(id) AS (
+    SELECT id FROM agent_task WHERE id = %s
+    UNION SELECT edge.from_task_id FROM dependant
+    JOIN agent_task_depends_on edge ON edge.to_task_id = dependant.id
+)
+SELECT id FROM dependant WHERE id IN ({})
+"""
 
 
-def _dependencies(tasks: Collection[UUID]) -> list[UUID]:
-    return list(_edges.objects.filter(from_task__in=tasks).values_list("to_task_id", flat=True))
+def _with_dependants(task: UUID, among: Collection[UUID]) -> set[UUID]:
+    """Returns those of `among` that are the task or depend on it, directly or indirectly."""
+    if not among:
+        return set()
+    places = ",".join(["%s"] * len(among))
+    found = raw_sql.column(_DEPENDANTS.format(places), task, *among)
+    return {UUID(str(key)) for key in found}

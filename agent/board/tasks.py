@@ -25,6 +25,8 @@ from agent.support import raw_sql
 from agent.text import search_index
 from agent.text.references import as_id, as_number, by_title
 
+MAX_STILL_OPEN = 20  # titles that are told: a person reads no more, and the event has them
+
 # The fields that are a value of the task alone, which a person edits and a model reads as it is.
 PLAIN_FIELDS = ("title", *rules.VALUES, "criteria")
 
@@ -95,7 +97,8 @@ def _by_key(project_id: UUID, keys: Sequence[UUID | int]) -> dict[UUID | int, Ta
 
 def still_open_titles(tasks: Collection[Task]) -> list[str]:
     """Returns the titles of tasks whose open status contradicts the status of `tasks`: open subtasks
-    of completed tasks, and open dependencies of tasks that are completed or in progress.
+    of completed tasks, and open dependencies of tasks that are completed or in progress. The first
+    `MAX_STILL_OPEN` on the board.
 
     Such a status is accepted, because people may know more than the board. The caller reports the
     contradiction.
@@ -105,7 +108,7 @@ def still_open_titles(tasks: Collection[Task]) -> list[str]:
     started = (Task.Status.COMPLETED, Task.Status.IN_PROGRESS)
     dependencies = Q(dependants__in=keys, dependants__status__in=started)
     rows = Task.objects.filter(subtasks | dependencies, status__in=Task.OPEN).distinct()
-    return [task.title for task in rows]
+    return [task.title for task in rows[:MAX_STILL_OPEN]]
 
 
 def task_json(task: Task) -> dict[str, Any]:

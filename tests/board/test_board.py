@@ -192,6 +192,18 @@ def test_tasks_never_depend_on_each_other_in_a_circle(make: Make) -> None:
     assert (needs(third), needs(second)) == ({"First"}, {"First", "Third"})
 
 
+def test_a_long_chain_of_dependencies_takes_no_more_statements_than_a_short_one(
+    make: Make, project: Project, django_assert_max_num_queries: Any
+) -> None:
+    later = [board.NewTask(str(number), after=(number - 1,)) for number in range(1, 300)]
+    chain, _ = board.create_tasks(project_id=project.pk, items=[board.NewTask("0"), *later])
+    task = make("Task")
+    with django_assert_max_num_queries(12):
+        board.update_task(task=task, depends_on=[chain[-1]])
+    with pytest.raises(ToolFailed, match="circle"), django_assert_max_num_queries(12):
+        board.update_task(task=chain[0], depends_on=[task])
+
+
 def test_tasks_of_another_project_cannot_be_linked(alice: User, make: Make) -> None:
     elsewhere = Project.objects.create(name="Another", owner=alice)
     foreign = board.create_task(project_id=elsewhere.pk, title="Foreign")[0]
@@ -390,6 +402,14 @@ def test_tasks_can_be_moved_into_one_place_again_and_again(make: Make) -> None:
     for task in others:
         board.move_task(task=task, after=refreshed(first))
     assert order() == " ".join(["0", *(str(number) for number in range(59, 0, -1))])
+
+
+def test_only_so_many_open_tasks_are_told(make: Make) -> None:
+    parent = make("Parent", status="completed")
+    for number in range(board.MAX_STILL_OPEN + 5):
+        make(str(number), parent=parent)
+    told = [str(number) for number in range(board.MAX_STILL_OPEN)]
+    assert board.still_open_titles([parent]) == told
 
 
 # -- several at once, and what does not fit --------------------------------------------------------
