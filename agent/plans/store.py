@@ -105,6 +105,26 @@ def ended_steps(revision: PlanRevision) -> dict[str, PlanStep]:
     }
 
 
+def unchanged_steps(revision: PlanRevision, edited: plan.Plan) -> dict[str, PlanStep]:
+    """Returns the ended steps of `revision` that the edited plan has as they were, by id: a failed one is not
+    tried again, and what was skipped because of it stays so.
+    """
+    ended = ended_steps(revision)
+    kept: dict[str, PlanStep] = {}
+    for step in plan.in_order(edited.steps):
+        row = ended.get(step.id)
+        if row is None or as_step(row).action != step.action:
+            continue
+        if row.status != PlanStep.Status.SKIPPED or _has_unmet_need(step, kept):
+            kept[step.id] = row
+    return kept
+
+
+def _has_unmet_need(step: plan.Step, ended: Mapping[str, PlanStep]) -> bool:
+    needed = [ended[need] for need in step.depends_on if need in ended]
+    return any(row.status != PlanStep.Status.SUCCEEDED for row in needed)
+
+
 def latest(run: Run) -> PlanRevision | None:
     """Returns the run's last revision with its `steps` prefetched."""
     last = "run_id = %s ORDER BY revision DESC LIMIT 1"

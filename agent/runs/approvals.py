@@ -328,20 +328,21 @@ def reject_if_waiting(run: Run, user: User, reason: str) -> list[events.Event]:
 
 def _edit(user: User, steps: Sequence[Any], approval: Approval) -> list[events.Event]:
     try:
-        kept = approval.plan
-        opened = {"assumptions": kept.assumptions, "questions": kept.questions}
-        raw = {"summary": kept.summary, "steps": list(steps), **opened}
+        shown = approval.plan
+        opened = {"assumptions": shown.assumptions, "questions": shown.questions}
+        raw = {"summary": shown.summary, "steps": list(steps), **opened}
         plan = parser.parse(raw, shortens=False)
     except PlanInvalid as error:
         raise Refused("invalid_plan", str(error)) from None
     done = store.succeeded_steps(approval.plan)
+    kept = store.unchanged_steps(approval.plan, plan)
     problems = _changes_of_done(plan, done)
-    problems += validation.problems(plan, approval.run.session.project, user, done)
+    problems += validation.problems(plan, approval.run.session.project, user, kept)
     if problems:
         raise Refused("invalid_plan", "; ".join(problems))
-    plan = validation.resolved(plan, approval.run.session.project, done)
+    plan = validation.resolved(plan, approval.run.session.project, kept)
     plan = _still_untrusted(plan, store.as_plan(approval.plan))
-    approval.plan, plan_events = store.save(approval.run, plan, done)
+    approval.plan, plan_events = store.save(approval.run, plan, kept)
     reason = f"{user.get_username()} edited the plan."
     effects = [effect.as_json() for effect in _dry_run(approval.run, approval.plan)]
     return [*plan_events, _request(approval, reason, effects)]

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from agent.board import tasks
 from agent.engine import local
 from agent.event_log.payloads import EffectChange
-from agent.exceptions import Refused
+from agent.exceptions import Refused, ToolFailed
 from agent.memory import memories
 from agent.models import Approval, ChatSession, Memory, PlanStep, Project, Run, Task
 from agent.plans.approved_effects import ApprovedEffects
@@ -29,6 +29,7 @@ from tests.support.scripted_runs import (
     status,
     use,
 )
+from tests.support.tools import Flaky, having
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -330,3 +331,25 @@ async def test_a_step_that_is_listed_before_what_it_depends_on_is_done_as_it_was
     await approved(session, alice, run)
     assert run.status == "succeeded"
     assert (await Task.objects.aget(title="Login")).priority == "high"
+
+
+async def test_an_edit_of_the_rest_tries_no_failed_step_again(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    (task,) = await make_tasks(project, "Login")
+    send = Flaky(ToolFailed("It is not known whether it was sent."))
+    changed = use("s1", "update_task", task=str(task.pk), description="The model's text")
+    steps = [changed, use("s2", "send_it"), create("s3", "After it", "s2")]
+    with having("send_it", send, "outgoing", idempotent=False):
+        run = await outcome(session, alice, ASK_FIRST, *steps)
+        await edit(task=task, description="Alice's own text")
+        await approved(session, alice, run)
+        await asked_again(session, run)
+        other = {**changed, "arguments": {"task": str(task.pk), "priority": "high"}}
+        await approvals.edit(session.pk, run.pk, 2, alice, [other, *steps[1:]])
+        plans = [frame["plan"] for frame in await log_of(session) if frame["type"] == "plan"]
+        kept = {step["id"]: step["status"] for step in plans[-1]["steps"]}
+        assert kept == {"s1": "pending", "s2": "failed", "s3": "skipped"}
+        await approved(session, alice, run, revision=3)
+    assert len(send.keys) == 1
+    assert (await Task.objects.aget()).priority == "high"
