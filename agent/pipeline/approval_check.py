@@ -36,6 +36,7 @@ class ApprovalCheck:
         self._revision = revision
         self._steps = steps
         self._approved: ApprovedEffects | None = None
+        self._was_asked = False  # a person has approved a plan of the run
         self._altered: dict[str, set[UUID]] = {}  # by step, the existing objects that it changes
 
     @property
@@ -52,6 +53,7 @@ class ApprovalCheck:
     async def load(self) -> None:
         """Reads what was approved."""
         self._approved = await database.call(approvals.approved_effects, self._revision)
+        self._was_asked = await database.call(approvals.was_asked, self._recorder.run)
 
     def asks_first(self, step: PlanStep) -> bool:
         """Tells whether a person has to approve the arguments of the step, and has not."""
@@ -90,8 +92,11 @@ class ApprovalCheck:
         created = {UUID(key) for one in self._steps.values() for key in one.created}
         new = created | {change.id for change in changes if change.action == "created"}
         self._altered[step.key] = {change.id for change in changes} - new
-        if not approval_policy.is_untrusted(store.as_step(step)):
-            return ""
         # What other steps change in the same commit is not yet among the changes of the run.
-        before = {key for _, key in self._recorder.changed}.union(*self._altered.values())
+        before: set[UUID] = set().union(*self._altered.values())
+        is_untrusted = approval_policy.is_untrusted(store.as_step(step))
+        if is_untrusted or not self._was_asked:
+            before |= {key for _, key in self._recorder.changed}
+        if not is_untrusted:  # what it deletes was a question of the plan
+            changes = [change for change in changes if change.action != "deleted"]
         return approval_policy.reason_for_changes(changes, before - created, created)

@@ -200,8 +200,8 @@ def reason_for_arguments(step: Step) -> str:
 def reason_for_changes(
     changes: Sequence[Change], changed: Collection[UUID], created: Collection[UUID]
 ) -> str:
-    """Returns why a step with untrusted arguments needs approval that would make these changes; "" if
-    it needs none. `changed`, `created`: the ids of the existing objects that the run has changed before,
+    """Returns why a step of a plan that nobody approved needs approval that makes these changes; "" if it
+    needs none. `changed`, `created`: the ids of the existing objects that the run has changed before,
     and of those that it has created.
     """
     if deleted := [change for change in changes if change.action == "deleted"]:

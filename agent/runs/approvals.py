@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -90,6 +90,11 @@ def is_approved(revision: PlanRevision) -> bool:
     ).exists()
 
 
+def was_asked(run: Run) -> bool:
+    """Tells whether a person has approved a plan of the run."""
+    return run.approvals.filter(status=Approval.Status.APPROVED).exists()
+
+
 def approved_effects(revision: PlanRevision) -> ApprovedEffects | None:
     """Returns the effects that a person approved; None if the plan needed no approval."""
     approved = revision.approvals.filter(status=Approval.Status.APPROVED).first()
@@ -118,13 +123,16 @@ def request_again(run: Run, revision: PlanRevision, asking: Mapping[str, Asking]
     changed = f"The board has changed since the approval: {_differ(differing)}."
     reasons = [one.reason or changed for one in asking.values()]
     if any(one.reason for one in asking.values()):
-        reasons = [
-            *approval_policy.reasons_of_effects(run, tried, _said(run), _deleted(rest)),
-            *reasons,
-        ]
+        of_effects = approval_policy.reasons_of_effects(run, tried, _said(run), _deleted(rest))
+        reasons = [*(text for text in of_effects if not _is_said(text, reasons)), *reasons]
     reason = " ".join(dict.fromkeys(reasons))
     requested = _request(Approval(run=run, plan=rest), reason, effects)
     return Done(True, [*plan_events, requested, _park(run)])
+
+
+def _is_said(reason: str, reasons: Iterable[str]) -> bool:
+    """Tells whether one of `reasons` says the same, or more: "Changes 6 tasks, after 2 that …"."""
+    return any(one.startswith(reason.rstrip(".")) for one in reasons)
 
 
 def _with_arguments(plan: Plan, asking: Mapping[str, Asking]) -> Plan:
