@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from agent.models import ChatSession, Membership, Project
+from agent.models import Approval, ChatSession, Membership, Project, Steering
 from agent.models.projects import Role
 from agent.support import raw_sql
 
@@ -35,6 +35,21 @@ def role_in(user: User | AnonymousUser, project: Project) -> Role | None:
         return Role.OWNER
     roles = Membership.objects.filter(user=user, project=project).values_list("role", flat=True)
     return Role(roles[0]) if roles else None
+
+
+def owner_decides(project: Project, user_id: int | None, run_id: UUID | None) -> bool:
+    """Tells whether `user_id` is the owner of `project`, and nobody else has a say in the run, if any.
+
+    Who sends something into a run, or decides on its plan, has a say in what it does.
+    """
+    people = {user_id}
+    if run_id is not None:
+        decided = (Approval.Status.APPROVED, Approval.Status.REJECTED)
+        approvals = Approval.objects.filter(run=run_id, status__in=decided)
+        sent = Steering.objects.filter(run=run_id).exclude(status=Steering.Status.NEXT)
+        people |= {*approvals.values_list("decided_by_id", flat=True)}
+        people |= {*sent.values_list("message__author_id", flat=True)}
+    return people == {project.owner_id} and project.owner.is_active
 
 
 _ROLE_IN_SESSION = """

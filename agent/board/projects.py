@@ -16,6 +16,10 @@ from agent.support.words import name_of, storable
 
 MAX_NAME = 200
 MAX_DESCRIPTION = 100_000
+ONLY_OWNER = (
+    "Only the owner of the project may change its name and description, in a run that nobody else "
+    "sent a message into or decided on."
+)
 
 
 def project_json(project: Project) -> dict[str, Any]:

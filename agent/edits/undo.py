@@ -11,7 +11,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from agent.accounts.access import includes, role_in
+from agent.accounts.access import owner_decides
 from agent.board import projects, tasks
 from agent.board.locking import lock_board
 from agent.change import Change
@@ -21,7 +21,6 @@ from agent.exceptions import Refused, ToolFailed
 from agent.memory import memories
 from agent.models import ChatSession, Event, Memory, MemoryRevision, Project, Task
 from agent.models.base import literals
-from agent.models.projects import Role
 
 
 async def undo(session: UUID, user: User, seqs: Sequence[int]) -> None:
@@ -81,7 +80,7 @@ def undo_change(
     """
     lock_board(project_id)  # nobody changes what is compared with the change before it is undone
     if change.object in _UPDATES:
-        return _undo_update(project_id, change, by_id)
+        return _undo_update(project_id, change, _Author(run_id, by_id))
     operations = _TASK if change.object == "task" else _MEMORY
     rows = operations.model.all_objects.select_for_update()
     row = rows.filter(pk=change.id, project_id=project_id).first()
@@ -159,7 +158,7 @@ def _values_before(title: str, now: Mapping[str, Any], change: Change) -> dict[s
     return {name: before[name] for name in changed}
 
 
-def _undo_update(project_id: UUID, change: Change, by_id: int | None) -> Change:
+def _undo_update(project_id: UUID, change: Change, by: _Author) -> Change:
     """Undoes a change of the project, which only its owner may, or of the title of a session."""
     row: Any
     if change.object == "project":
@@ -168,21 +167,14 @@ def _undo_update(project_id: UUID, change: Change, by_id: int | None) -> Change:
         row = ChatSession.objects.filter(pk=change.id, project=project_id).first()
     if row is None:
         raise Refused("not_found", f"This {change.object} no longer exists.")
-    if isinstance(row, Project) and not _is_owner(row, by_id):
-        raise Refused(
-            "forbidden", "Only the owner of the project may change its name and description."
-        )
+    if isinstance(row, Project) and not owner_decides(row, by.by_id, by.run_id):
+        raise Refused("forbidden", projects.ONLY_OWNER)
     json, update = _UPDATES[change.object]
     now = json(row)
     inverse = update(row.pk, _values_before(now["title"], now, change))
     if inverse is None:
         raise _stale(now["title"], "There is nothing left to undo.")
     return inverse
-
-
-def _is_owner(project: Project, user_id: int | None) -> bool:
-    user = User.objects.filter(pk=user_id or 0).first()
-    return user is not None and includes(role_in(user, project), Role.OWNER)
 
 
 def _equal(left: Any, right: Any) -> bool:

@@ -10,13 +10,12 @@ from typing import Annotated, Self
 from django.contrib.auth.models import User
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from agent.accounts.access import includes, role_in
+from agent.accounts.access import owner_decides
 from agent.board import projects
 from agent.event_log.times import stamp
 from agent.exceptions import ToolFailed
 from agent.llm.schema_texts import SHORT
 from agent.models import Project
-from agent.models.projects import Role
 from agent.tools import references
 from agent.tools.edits import Edits, edited
 from agent.tools.references import EDITS, REPLACES
@@ -80,9 +79,9 @@ class UpdateProject(Arguments):
 def update_project(call: ToolCall, arguments: UpdateProject) -> ProjectMade:
     """Changes the name of this project or its description, which every message is planned with. Only
     its owner may."""
-    project, user = Project.objects.select_for_update().get(pk=call.project_id), _user(call)
-    if not includes(role_in(user, project), Role.OWNER):
-        raise ToolFailed("Only the owner of the project may change its name and description.")
+    project = Project.objects.select_for_update().get(pk=call.project_id)
+    if not owner_decides(project, call.user_id, call.run_id):
+        raise ToolFailed(projects.ONLY_OWNER)
     text, edits = arguments.description, arguments.edits
     change = projects.update_project(
         project_id=call.project_id,

@@ -68,16 +68,24 @@ SECOND_ALONE = plan(create("s1", "Second"))
 
 
 async def steered(
-    session: ChatSession, user: User, model: ScriptedModel, *steer: Steer, order: Any = DO_IT
+    session: ChatSession,
+    user: User,
+    model: ScriptedModel,
+    *steer: Steer,
+    order: Any = DO_IT,
+    sender: User | None = None,
 ) -> Run:
-    """Returns the run when it is over or waits; each message is sent while its first step runs."""
+    """Returns the run when it is over or waits; each message is sent while its first step runs.
+
+    `sender`: of the messages into the run, if it is not `user`.
+    """
     gate = Gate()
     with having("wait_here", gate):
         async with local.executing(model):
             run = await runs.start(session.pk, user, order)
             await asyncio.wait_for(gate.begun.wait(), 20)
             for one in steer:
-                assert (await steering.send(session.pk, run.pk, user, one)).pk == run.pk
+                assert (await steering.send(session.pk, run.pk, sender or user, one)).pk == run.pk
             gate.opened.set()
             return await over_or_waiting(run)
 
