@@ -14,7 +14,7 @@ from agent.models import Project
 from agent.plan import Plan, Step, StepType, fill
 from agent.plans import composition
 from agent.plans.composition import LEFT_OUT
-from agent.plans.rewriting import Rewriting, seen_texts, text_of
+from agent.plans.rewriting import Rewriting, seen_texts
 from agent.tools import references, registry
 
 
@@ -71,8 +71,8 @@ def refuse_unread(
     """
     whole = replace(step, arguments=filled)
     known = _known(step, steps, results, seen)
-    for row in Rewriting(Plan("", (whole,)), project, known, ()).unread(whole):
-        if text_of(row) not in (left.get(row.pk) or {}).values():
+    for row, text in Rewriting(Plan("", (whole,)), project, known, ()).unread(whole):
+        if text not in (left.get(row.pk) or {}).values():
             name = row.name if isinstance(row, Project) else row.title
             raise ToolFailed(f"The text of “{name}” was not read as it is now. It is not replaced.")
 

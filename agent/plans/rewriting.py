@@ -5,6 +5,7 @@ replaced, and each edit must find its place. Changes nothing.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
@@ -38,8 +39,8 @@ def seen_texts(context: Mapping[str, Any]) -> list[str]:
 def _marks(value: Any) -> Iterator[str]:
     if isinstance(value, Mapping):
         for key, name in _NAMES:
-            if isinstance(value.get(key), str) and isinstance(value.get(name), str):
-                yield _mark(value[key], value[name])
+            if isinstance(value.get(key), str) and (text := _as_text(value.get(name))):
+                yield _mark(value[key], text)
         if isinstance(value.get(_BRIEF), str):
             yield _mark(_BRIEF, value[_BRIEF])
         for item in value.values():
@@ -52,11 +53,21 @@ def _marks(value: Any) -> Iterator[str]:
 # The names of ids and texts in a context, and in the results of tools.
 _NAMES = (
     ("id", "description"),
+    ("id", "criteria"),
     ("id", "content"),
     ("task_id", "description"),
+    ("task_id", "criteria"),
     ("memory_id", "content"),
 )
 _BRIEF = "project_description"
+
+
+def _as_text(value: Any) -> str:
+    """Returns a text as it is, and acceptance criteria as one text."""
+    if isinstance(value, list | tuple):
+        texts = [item.get("text") for item in value if isinstance(item, Mapping)]
+        return json.dumps(texts) if texts else ""
+    return value if isinstance(value, str) else ""
 
 
 def _mark(key: str, text: str) -> str:
@@ -95,12 +106,14 @@ class Rewriting:
             found.append(("content", self._remembering(step.arguments)))
         return [f"{path}: {problem}" for path, problem in found if problem]
 
-    def unread(self, step: Step) -> list[Row]:
-        """Returns the objects whose text the step, which has no placeholders, would replace unread."""
-        rows: list[Row | None] = [self._unread(one) for one in _rewrites(step, REPLACES)]
-        if step.tool == _REMEMBERS:
-            rows.append(self._unread_memory(step.arguments))
-        return [row for row in rows if row is not None]
+    def unread(self, step: Step) -> list[tuple[Row, str]]:
+        """Returns the objects, and their texts, that the step, which has no placeholders, would replace
+        unread.
+        """
+        found = [self._unread(one) for one in _rewrites(step, REPLACES)]
+        if step.tool == _REMEMBERS and (memory := self._unread_memory(step.arguments)):
+            found.append((memory, memory.content))
+        return [one for one in found if one is not None]
 
     def settled(self, step: Step) -> set[str]:
         """Returns the paths of the step's arguments that need no check when its placeholders are filled."""
@@ -117,16 +130,20 @@ class Rewriting:
             return ""
         if (source := as_placeholder(rewrite.reference)) is not None:
             return "" if self._is_new(source) else _UNREAD.format(source.step)
-        if (row := self._unread(rewrite)) is None:
+        if (unread := self._unread(rewrite)) is None:
             return ""
+        row, text = unread
         name = "the project" if isinstance(row, Project) else f"“{row.title}”"
-        return _UNSEEN.format(name, f"{len(text_of(row)):,}")
+        if _is_of_criteria(rewrite):
+            return _UNSEEN_CRITERIA.format(name)
+        return _UNSEEN.format(name, f"{len(text):,}")
 
-    def _unread(self, rewrite: Rewrite) -> Row | None:
-        """Returns the object whose text would be replaced, unless it is seen or empty."""
+    def _unread(self, rewrite: Rewrite) -> tuple[Row, str] | None:
+        """Returns the object and its text that would be replaced, unless the text is seen or empty."""
         row = self._row(rewrite)
-        is_known = row is None or not (text := text_of(row)) or self._is_seen(row, text)
-        return None if is_known else row
+        if row is None or not (text := _text(row, rewrite)) or self._is_seen(row, text):
+            return None
+        return row, text
 
     def _remembering(self, arguments: Mapping[str, Any]) -> str:
         """An argument that is a placeholder is compared as it stands: its text is not known yet."""
@@ -168,7 +185,7 @@ class Rewriting:
         if row is None or self._changes[_key(row)] > 1 or any(placeholders(rewrite.value)):
             return ""
         try:
-            edited(text_of(row), _edits.validate_python(rewrite.value))
+            edited(_text(row, rewrite), _edits.validate_python(rewrite.value))
         except ToolFailed as error:
             return str(error)
         return ""
@@ -178,7 +195,11 @@ class Rewriting:
         """The number of arguments that change each object's text."""
         steps = [step for step in self.plan.steps if step.id not in self.done]
         found = (
-            one for step in steps for mark in (REPLACES, EDITS) for one in _rewrites(step, mark)
+            one
+            for step in steps
+            for mark in (REPLACES, EDITS)
+            for one in _rewrites(step, mark)
+            if not _is_of_criteria(one)
         )
         return Counter(_key(row) for rewrite in found if (row := self._row(rewrite)))
 
@@ -203,13 +224,16 @@ _UNREAD = (
     " before the plan"
 )
 _UNSEEN = (
-    "replaces the whole text of {}, of which you were not shown all {} characters as they are now."
+    "replaces the whole text of {}, of which the model has not read all {} characters as they are now."
     " Change only what the message asks for with edits, or read the text first"
 )
-
+_UNSEEN_CRITERIA = (
+    "replaces the acceptance criteria of {}, which the model has not read as they are now. Read the task"
+    " first, or tick a criterion with tick_criterion"
+)
 _SAME_TITLE = (
-    "replaces the content of the memory “{}” ({}), which has this title and kind and which you were not"
-    " shown whole as it is now. Read it first, change it with edits, or give the new one another title"
+    "replaces the content of the memory “{}” ({}), which has this title and kind and which the model has"
+    " not read whole as it is now. Read it first, change it with edits, or give the new one another title"
 )
 
 
@@ -222,8 +246,14 @@ def _key(row: Row) -> str:
     return _BRIEF if isinstance(row, Project) else str(row.pk)
 
 
-def text_of(row: Row) -> str:
-    """Returns the long text of the object."""
+def _is_of_criteria(rewrite: Rewrite) -> bool:
+    return rewrite.path == "criteria"
+
+
+def _text(row: Row, rewrite: Rewrite) -> str:
+    """Returns the present text that `rewrite` replaces or edits."""
     if isinstance(row, Project) and row.is_sample:
         return ""
+    if isinstance(row, Task) and _is_of_criteria(rewrite):
+        return _as_text(row.criteria)
     return row.content if isinstance(row, Memory) else row.description

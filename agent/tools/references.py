@@ -113,7 +113,7 @@ def rewrites(tool: Tool, arguments: Mapping[str, Any], keyword: str) -> Iterator
         return
     kinds = {path: kind for path, kind, _ in _marked(tool, MARK, arguments)}
     for path, beside, value in _marked(tool, keyword, arguments):
-        if value is None or value == []:
+        if value is None or (keyword == EDITS and value == []):
             continue
         reference: Any = arguments
         for part in (*path[:-1], beside) if beside else ():

@@ -62,6 +62,9 @@ Criteria = Annotated[
     Field(max_length=MAX_CRITERIA, json_schema_extra={SHORT: "list of sentences"}),
 ]
 NewDescription = Annotated[Description, Field(json_schema_extra={REPLACES: "task"})]
+NewCriteria = Annotated[
+    Criteria, Field(json_schema_extra={REPLACES: "task", SHORT: "list of sentences"})
+]
 Dependencies = Annotated[
     list[TaskRef], Field(description="Existing tasks that must be completed before.")
 ]

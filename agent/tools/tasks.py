@@ -22,6 +22,7 @@ from agent.tools.task_arguments import (
     Criterion,
     Dependencies,
     Description,
+    NewCriteria,
     NewDescription,
     ParentRef,
     Planned,
@@ -146,6 +147,7 @@ class UpdateTask(Specified):
         default=None, description="Replaces all of it; see edits."
     )
     edits: TaskEdits = Field(default=[], description="Edits of the description, made in order.")
+    criteria: NewCriteria | None = None
     parent: ParentRef | None = None
     depends_on: list[TaskRef] | None = Field(
         default=None,

@@ -57,7 +57,7 @@ async def test_a_small_change_keeps_the_scenarios_that_the_model_was_not_shown(
     assert task.description == SCENARIOS.replace("payment 7\n", "payment by cash\n")
     first, second = (request for request in server.requests if request.asked == "plan")
     assert f"[cut: 500 of {len(SCENARIOS):,} characters]" in first.text
-    assert "“Take payments”, of which you were not shown all" in second.text
+    assert "“Take payments”, of which the model has not read all" in second.text
 
 
 async def test_a_text_that_was_shown_whole_may_be_replaced(
@@ -116,11 +116,30 @@ def test_only_the_text_as_it_is_now_counts_as_seen(project: Project, alice: User
         (bulk, task.pk, "description", "By card."),
         (recall, memory.pk, "content", "Always."),
     ):
-        assert "not shown all" in errors(project, alice, [], step)
+        assert "has not read all" in errors(project, alice, [], step)
         earlier = seen_texts({"id": str(key), name: text[:3]})
-        assert "not shown all" in errors(project, alice, earlier, step)
+        assert "has not read all" in errors(project, alice, earlier, step)
         assert errors(project, alice, seen_texts([{"id": str(key), name: text}]), step) == ""
         assert errors(project, alice, None, step) == ""  # a person's plan
+
+
+def test_acceptance_criteria_that_were_not_shown_are_not_replaced(
+    project: Project, alice: User
+) -> None:
+    criteria = [{"id": "c1", "text": "Paid", "done": True}, {"id": "c2", "text": "Sent"}]
+    task = Task.objects.create(project=project, title="Pay", criteria=criteria)
+    Task.objects.create(project=project, title="Without")
+    shown = {"id": f"#{task.number}", "criteria": ({"text": "Paid"}, {"text": "Sent"})}
+    read = {"tasks": [{"task_id": str(task.pk), "criteria": [{"text": "Paid"}, {"text": "Sent"}]}]}
+    for new in (["Mailed"], []):
+        step = use("s1", "update_task", task="Pay", criteria=new)
+        part = seen_texts({**shown, "criteria": [{"text": "Paid"}]})
+        assert "the acceptance criteria of “Pay”" in errors(project, alice, [], step)
+        assert "the acceptance criteria of “Pay”" in errors(project, alice, part, step)
+        for seen in (seen_texts(shown), seen_texts(read), None):
+            assert errors(project, alice, seen, step) == ""
+    step = use("s1", "update_task", task="Without", criteria=["New"])
+    assert errors(project, alice, [], step) == ""
 
 
 def test_a_memory_of_the_same_title_is_not_replaced_unseen(project: Project, alice: User) -> None:
@@ -157,7 +176,7 @@ def test_an_empty_text_and_the_text_of_a_new_task_may_be_replaced(
     assert "unread" in errors(project, alice, [], touched, change)
     text = {"$from": "s1", "path": "title"}
     change = use("s2", "update_task", "s1", task="Full", description=text)
-    assert "not shown all" in errors(project, alice, [], touched, change)
+    assert "has not read all" in errors(project, alice, [], touched, change)
 
 
 def test_edits_that_do_not_fit_are_told_before_anything_runs(project: Project, alice: User) -> None:

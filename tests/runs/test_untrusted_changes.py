@@ -168,7 +168,7 @@ async def test_a_text_that_the_composing_model_did_not_see_whole_is_not_replaced
     run = await translating(session, alice)
     step = await PlanStep.objects.aget(plan__run=run, key="s9")
     assert step.status == "failed"
-    assert "you were not shown all" in step.error
+    assert "the model has not read all" in step.error
     await task.arefresh_from_db()
     assert task.description == LONG.strip()
     run = await translating(session, alice, use("s1", "get_tasks", tasks=["Login"]))
