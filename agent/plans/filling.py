@@ -14,7 +14,7 @@ from agent.models import Project
 from agent.plan import Plan, Step, StepType, fill
 from agent.plans import composition
 from agent.plans.composition import LEFT_OUT
-from agent.plans.rewriting import Rewriting, seen_texts
+from agent.plans.rewriting import Rewriting, seen_parts, seen_texts
 from agent.tools import references, registry
 
 
@@ -92,4 +92,5 @@ def _shown(step: Step, results: Mapping[str, Any]) -> list[str]:
     """Returns the marks of the texts that the model saw when it composed the value of `step`."""
     if step.type != StepType.COMPOSE or LEFT_OUT in results[step.id]:
         return []
-    return seen_texts(fill(step.arguments["inputs"], results))
+    inputs = step.arguments["inputs"]
+    return [*seen_texts(fill(inputs, results)), *seen_parts(inputs, results)]

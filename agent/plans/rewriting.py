@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from agent.exceptions import ToolFailed
 from agent.memory.memories import same_memory
 from agent.models import Memory, Project, Task
-from agent.plan import Placeholder, Plan, Step, StepType, as_placeholder, placeholders
+from agent.plan import Placeholder, Plan, Step, StepType, as_placeholder, follow, placeholders
 from agent.support.words import same_text
 from agent.tools import registry
 from agent.tools.edits import Edit, edited
@@ -59,6 +59,7 @@ _NAMES = (
     ("task_id", "criteria"),
     ("memory_id", "content"),
 )
+_IDS = {key for key, _ in _NAMES}
 _BRIEF = "project_description"
 
 
@@ -68,6 +69,19 @@ def _as_text(value: Any) -> str:
         texts = [item.get("text") for item in value if isinstance(item, Mapping)]
         return json.dumps(texts) if texts else ""
     return value if isinstance(value, str) else ""
+
+
+def seen_parts(inputs: Mapping[str, Any], results: Mapping[str, Any]) -> list[str]:
+    """Returns the marks of the texts that `inputs` take from `results` alone, without the object around
+    them: by a placeholder whose path ends there, such as "tasks.0.description".
+    """
+    parts = []
+    for _, one in placeholders(inputs):
+        path, _, name = one.path.rpartition(".")
+        holder = follow(results[one.step], path) if path else results[one.step]
+        if isinstance(holder, Mapping):
+            parts.append({key: holder.get(key) for key in (*_IDS, name)})
+    return seen_texts({"parts": parts})
 
 
 def _mark(key: str, text: str) -> str:

@@ -145,10 +145,14 @@ async def test_a_board_that_grew_while_the_plan_was_made_asks_too(
 LONG = "What we agreed on. " * 100
 
 
-async def translating(session: ChatSession, alice: User, *first: dict[str, Any]) -> Run:
-    """Has the description of “Login” replaced by a composed one, after the steps `first`."""
+async def translating(
+    session: ChatSession, alice: User, *first: dict[str, Any], path: str = "tasks"
+) -> Run:
+    """Has the description of “Login” replaced by a composed one, after the steps `first`, of whose result
+    the composing model sees the part at `path`.
+    """
     needs = [step["id"] for step in first]
-    given = {"texts": result_of(needs[0], "tasks")} if needs else {"about": "x"}
+    given = {"texts": result_of(needs[0], path)} if needs else {"about": "x"}
     steps = [
         *first,
         compose("s8", "edit_tasks.tasks", *needs, **given),
@@ -175,6 +179,18 @@ async def test_a_text_that_the_composing_model_did_not_see_whole_is_not_replaced
     assert run.status == "succeeded"
     await task.arefresh_from_db()
     assert task.description == "Was wir vereinbart haben."
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("tasks.0.description", "succeeded"), ("tasks.0.title", "failed")]
+)
+async def test_a_composing_model_that_sees_the_text_alone_sees_it_whole(
+    session: ChatSession, alice: User, project: Project, path: str, status: str
+) -> None:
+    (task,) = await make_tasks(project, "Login")
+    await sync_to_async(tasks.update_task)(task=task, description=LONG)
+    run = await translating(session, alice, use("s1", "get_tasks", tasks=["Login"]), path=path)
+    assert (await PlanStep.objects.aget(plan__run=run, key="s9")).status == status
 
 
 async def test_a_composed_title_gives_no_other_task_the_name_of_a_target(
