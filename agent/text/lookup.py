@@ -20,6 +20,8 @@ def fitting(reference: str, titles: Mapping[Key, str]) -> list[Key]:
 
     1. the titles that are the same, ignoring case and quotes around it;
     2. the titles that have every word of the reference, or the one of them that has no other word.
+
+    A number alone fits no title of several words: it may be meant as the number of a task.
     """
     return _same_title(reference, titles) or _with_every_word(reference, titles)
 
@@ -31,7 +33,7 @@ def _same_title(reference: str, titles: Mapping[Key, str]) -> list[Key]:
 
 def _with_every_word(reference: str, titles: Mapping[Key, str]) -> list[Key]:
     words = _title_words(reference)
-    if not words:
+    if all(word.isdecimal() for word in words):
         return []
     stems_of = {key: stems(title) for key, title in titles.items()}
     matches = [key for key, title_stems in stems_of.items() if words <= title_stems]

@@ -14,7 +14,8 @@ from agent.text import lookup, search_index
 
 # Candidates that are compared with a reference, and those that an error message names.
 _MAX_COMPARED, _MAX_NAMED = 1000, 5
-_NUMBER = re.compile(r"#([0-9]{1,9})")
+# As prompts name a task, people too, and models with the brackets of the prompt's lists.
+_NUMBER = re.compile(r"#([0-9]{1,9})|\[#([0-9]{1,9})\]")
 
 
 def as_id(reference: str) -> UUID | None:
@@ -25,9 +26,9 @@ def as_id(reference: str) -> UUID | None:
 
 
 def as_number(reference: str) -> int | None:
-    """Returns 12 for "#12", the number of a task; None for any other text."""
+    """Returns 12 for "#12" and "[#12]", the number of a task; None for any other text."""
     match = _NUMBER.fullmatch(reference.strip())
-    return int(match[1]) if match else None
+    return int(match[1] or match[2]) if match else None
 
 
 def by_title(noun: str, reference: str, project_id: UUID, rows: Any) -> UUID:
@@ -56,6 +57,8 @@ def by_title(noun: str, reference: str, project_id: UUID, rows: Any) -> UUID:
     near = _titles(rows, search_index.search(project_id, noun, reference, 4 * _MAX_NAMED))
     similar = [key for key, title in near.items() if lookup.has_a_word_of(reference, title)]
     hint = f" Similar titles: {_list(similar, near, rows)}." if similar else ""
+    if noun == "task" and (number := reference.strip()).isdecimal():
+        hint = f" The number of a task is written “#{number}”.{hint}"
     raise ToolFailed(f"There is no {noun} “{reference}” in this project.{hint}")
 
 

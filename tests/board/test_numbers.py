@@ -52,6 +52,19 @@ def test_a_task_is_found_by_its_number(project: Project) -> None:
         board.find_task(project.pk, "#3")
 
 
+def test_a_number_never_means_a_task_that_has_it_in_its_title(project: Project) -> None:
+    first, second = make(project, "Phase 2", "Login")
+    assert board.find_task(project.pk, "[#2]") == second  # as prompts list the tasks
+    assert board.find_task(project.pk, "phase 2") == first
+    for number in ("2", "task 2"):
+        with pytest.raises(ToolFailed, match="There is no task"):
+            board.find_task(project.pk, number)
+    with pytest.raises(ToolFailed, match="is written “#2”"):
+        board.find_task(project.pk, "2")
+    (named,) = make(project, "2")
+    assert board.find_task(project.pk, "2") == named
+
+
 def test_numbers_tell_tasks_with_the_same_title_apart(project: Project) -> None:
     make(project, "Login", "Login")
     with pytest.raises(ToolFailed, match=r"“Login” \(#1\), “Login” \(#2\). Use the number"):
