@@ -34,7 +34,7 @@ from agent.runs.approvals import Asking
 from agent.runs.recorder import Recorder
 from agent.support import database, raw_sql
 from agent.support.task_group import run_together
-from agent.tools import references, registry, switches
+from agent.tools import calling, references, registry, switches
 from agent.tools.references import object_id
 from agent.tools.registry import Tool, ToolCall
 
@@ -257,7 +257,7 @@ class Execution:
                 self._refuse_unread(step)
             call, started = ToolCall.of(self.recorder.run, step.key), time.monotonic()
             call.progress = self._reports[step.key] = Reports(call.run_id, step.key)
-            result = tool.function(call, arguments).model_dump(mode="json")
+            result = calling.call_plain(tool, call, arguments)
             if time.monotonic() - started > tool.timeout:
                 raise _too_slow(
                     tool
@@ -281,8 +281,7 @@ class Execution:
         )
 
     async def _call_async(self, step: PlanStep, tool: Tool, arguments: Any) -> None:
-        call, returned = await self._call_with_retries(step, tool, arguments)
-        result = returned.model_dump(mode="json")
+        call, result = await self._call_with_retries(step, tool, arguments)
         self.results[step.key] = await self.recorder.append(
             effect=lambda: Done(result, self._succeed(step, result, call.changes))
         )
@@ -297,7 +296,7 @@ class Execution:
             call.progress = self._reports[step.key] = reports
             try:
                 async with asyncio.timeout(tool.timeout) as limit:
-                    return call, await tool.function(call, arguments)
+                    return call, await calling.call_async(tool, call, arguments)
             except (ToolFailed, Fenced):
                 raise
             except asyncio.CancelledError:

@@ -12,8 +12,6 @@ from dataclasses import asdict, replace
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-
 from agent.event_log.phases import READING
 from agent.exceptions import ToolFailed
 from agent.llm.base import Reading, ReadRequest
@@ -26,6 +24,7 @@ from agent.support import database
 from agent.support.counts import count
 from agent.support.words import isolated
 from agent.tools import registry, switches
+from agent.tools.calling import call_plain
 from agent.tools.references import find, missing_objects
 from agent.tools.registry import Tool, ToolCall
 
@@ -101,12 +100,10 @@ def _call(run: Run, request: ReadRequest, title: str, reports: Reports) -> Readi
     if errors := _errors(run, tool, request.arguments):
         return replace(reading, error="; ".join(errors))
     try:
-        with transaction.atomic():
-            arguments = tool.arguments.model_validate(request.arguments)
-            call = ToolCall.of(run, READING)
-            call.progress = reports
-            result = tool.function(call, arguments).model_dump(mode="json")
-            transaction.set_rollback(True)
+        arguments = tool.arguments.model_validate(request.arguments)
+        call = ToolCall.of(run, READING)
+        call.progress = reports
+        result = call_plain(tool, call, arguments)
     except ToolFailed as error:
         return replace(reading, error=str(error))
     except database.CONNECTION_ERRORS:

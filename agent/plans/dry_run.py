@@ -22,6 +22,7 @@ from agent.shorten import shorten
 from agent.support import database
 from agent.support.words import isolated
 from agent.tools import registry
+from agent.tools.calling import call_plain
 from agent.tools.registry import Tool, ToolCall
 
 logger = logging.getLogger(__name__)
@@ -128,7 +129,7 @@ def _execute(run: Run, step: Step, tool: Tool, arguments: Any, known: dict[str, 
     call = ToolCall.of(run, step.id)
     try:
         with transaction.atomic():
-            known[step.id] = tool.function(call, arguments).model_dump(mode="json")
+            known[step.id] = call_plain(tool, call, arguments)
     except ToolFailed as error:
         return Effect(step, note=f"Would fail: {error}", is_tried=True)
     except database.CONNECTION_ERRORS:

@@ -54,9 +54,14 @@ STOP = frozenset(
 )
 
 
+def without_refused(text: str) -> str:
+    """Returns `text` without characters that a database refuses: NUL, lone surrogates."""
+    return _REFUSED.sub("", text)
+
+
 def storable(text: str) -> str:
-    """Returns `text` trimmed, without characters that a database refuses: NUL, lone surrogates."""
-    return _REFUSED.sub("", text).strip()
+    """Returns `text` trimmed, without characters that a database refuses."""
+    return without_refused(text).strip()
 
 
 def name_of(text: str) -> str:

@@ -36,7 +36,10 @@ def _load(name: str, work: Callable[[], object]) -> None:
     _errors.pop(name, None)
     try:
         work()
-    except Exception as error:  # other people's code: an error in it must not stop the server
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # other people's code: an error in it must not stop the server
         _errors[name] = f"{type(error).__name__}: {error}"
         logger.exception("Tools were not loaded: %s", name)
 
