@@ -16,13 +16,15 @@ from agent.edits import latest_changes
 from agent.edits import undo as edits
 from agent.event_log import events, texts
 from agent.exceptions import Refused, ToolFailed
-from agent.models import Run, Task
+from agent.models import PlanStep, Run, Task
 from agent.support import raw_sql
 from agent.support.words import same_text
 from agent.text.references import as_id, as_number
+from agent.tools import registry
 from agent.tools.registry import Arguments, Result, ToolCall, tool
 
 MAX_CHANGES = 300  # latest ones of the session, among which an object is searched
+MAX_RUNS = 100  # latest ones, among which is searched for what acted outside
 
 # The type is part of the statements, not a parameter: only then SQLite uses the partial index.
 _OF_SESSION = "FROM agent_event WHERE session_id = %s AND type = 'change'"
@@ -77,10 +79,28 @@ def _seqs(call: ToolCall, arguments: Undo) -> Sequence[int]:
     if arguments.object:
         return [_last_change(call, arguments.object)]
     if arguments.message is None:
-        return latest_changes.to_undo(call.session_id, call.run_id)
+        return _of_last_message(call)
     run = _earlier_run(call, arguments.message)
     if not (seqs := edits.change_seqs(call.session_id, run)):
         raise ToolFailed("There is nothing to undo: no change was made.")
+    return seqs
+
+
+def _of_last_message(call: ToolCall) -> Sequence[int]:
+    """Raises ToolFailed if a later message acted outside of the project: "that" means this one then."""
+    seqs = latest_changes.to_undo(call.session_id, call.run_id)
+    number = Run.objects.get(events__session=call.session_id, events__seq=seqs[0]).number
+    runs = Run.objects.filter(session=call.session_id, number__gt=number).exclude(pk=call.run_id)
+    sent = PlanStep.objects.filter(
+        plan__run__in=runs.order_by("-number")[:MAX_RUNS],
+        status=PlanStep.Status.SUCCEEDED,
+        tool__in=[tool.name for tool in registry.all_tools() if tool.outgoing],
+    )
+    if (last := sent.order_by("-plan__run__number").first()) is not None:
+        raise ToolFailed(
+            f"What message {last.plan.run.number} did outside of this project ({last.description}) "
+            f"can't be undone. The last message whose changes can be undone is number {number}."
+        )
     return seqs
 
 

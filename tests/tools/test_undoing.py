@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 
 from agent.edits import latest_changes
+from agent.engine import local
 from agent.models import ChatSession, Project, Task
+from agent.runs import approvals
+from agent.runs.runs import MessageRequest
 from agent.testing import ScriptedModel
-from tests.support.scripted_runs import create, plan, process, use
+from tests.support.scripted_runs import create, ended, outcome, plan, process, use
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -61,6 +65,24 @@ async def test_a_second_undo_goes_one_message_further_back(
     assert await titles() == ["A"]
     (nothing,) = await play(project, session, UNDO)
     assert nothing == ("failed", "There is nothing to undo: every change was undone.")
+
+
+async def test_no_earlier_message_is_undone_in_place_of_what_acted_outside(
+    project: Project, session: ChatSession, alice: User
+) -> None:
+    await Task.objects.acreate(project=project, number=1, title="A")
+    await play(project, session, [rename("A", "B")])
+    made = use("s1", "create_project", name="Shoes")
+    run = await outcome(session, alice, MessageRequest("Start a project"), made)
+    async with local.executing(ScriptedModel()):
+        await approvals.approve(session.pk, run.pk, 1, alice)
+        await ended(run)
+    ((status, error),) = await play(project, session, UNDO)
+    assert status == "failed"
+    assert error.startswith("What message 2 did outside of this project")
+    assert await titles() == ["B"]
+    ((status, _),) = await play(project, session, [use("s1", "undo", message=1)])
+    assert (status, await titles()) == ("succeeded", ["A"])
 
 
 async def test_what_was_undone_is_done_again_by_its_number_and_undone_again(
