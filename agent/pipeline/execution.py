@@ -33,6 +33,7 @@ from agent.runs import steering_rows
 from agent.runs.approvals import Asking
 from agent.runs.recorder import Recorder
 from agent.support import database, raw_sql
+from agent.support.invalid import message
 from agent.support.task_group import run_together
 from agent.tools import calling, references, registry, switches
 from agent.tools.references import object_id
@@ -411,7 +412,7 @@ def _arguments(tool: Tool, filled: Mapping[str, Any]) -> Any:
     try:
         return tool.arguments.model_validate(filled)
     except ValidationError as error:
-        texts = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        texts = [f"{'.'.join(map(str, item['loc']))}: {message(item)}" for item in error.errors()]
         raise ToolFailed("; ".join(texts)) from None
 
 

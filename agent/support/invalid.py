@@ -8,7 +8,11 @@ from agent.support.counts import too_long
 
 
 def message(error: ErrorDetails) -> str:
-    """Returns what is wrong with a value. A text that is too long is reported with its length."""
+    """Returns what is wrong with a value: of a text that is too long its length, of what a validator of
+    ours refuses its own words.
+    """
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
     if error["type"] == "string_too_long":
         return too_long("the text", len(error["input"]), error["ctx"]["max_length"])
     return error["msg"]
