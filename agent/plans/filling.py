@@ -72,7 +72,7 @@ def refuse_unread(
     whole = replace(step, arguments=filled)
     known = _known(step, steps, results, seen)
     for row, text in Rewriting(Plan("", (whole,)), project, known, ()).unread(whole):
-        if text not in (left.get(row.pk) or {}).values():
+        if text not in map(as_text, (left.get(row.pk) or {}).values()):
             name = row.name if isinstance(row, Project) else row.title
             raise ToolFailed(f"The text of “{name}” was not read as it is now. It is not replaced.")
 

@@ -39,7 +39,7 @@ def seen_texts(context: Mapping[str, Any]) -> list[str]:
 def _marks(value: Any) -> Iterator[str]:
     if isinstance(value, Mapping):
         for key, name in _NAMES:
-            if isinstance(value.get(key), str) and (text := _as_text(value.get(name))):
+            if isinstance(value.get(key), str) and (text := as_text(value.get(name))):
                 yield _mark(value[key], text)
         if isinstance(value.get(_BRIEF), str):
             yield _mark(_BRIEF, value[_BRIEF])
@@ -63,7 +63,7 @@ _IDS = {key for key, _ in _NAMES}
 _BRIEF = "project_description"
 
 
-def _as_text(value: Any) -> str:
+def as_text(value: Any) -> str:
     """Returns a text as it is, and acceptance criteria as one text."""
     if isinstance(value, list | tuple):
         texts = [item.get("text") for item in value if isinstance(item, Mapping)]
@@ -269,5 +269,5 @@ def _text(row: Row, rewrite: Rewrite) -> str:
     if isinstance(row, Project) and row.is_sample:
         return ""
     if isinstance(row, Task) and _is_of_criteria(rewrite):
-        return _as_text(row.criteria)
+        return as_text(row.criteria)
     return row.content if isinstance(row, Memory) else row.description
