@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from markdown_it import MarkdownIt
@@ -39,7 +39,12 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
 
     Raises ToolFailed if what an edit has to find does not occur exactly once.
     """
+    headings: list[_Heading] | None = None  # of `text`, if they are known
     for edit in edits:
+        if edit.how is How.SECTION:
+            text, headings = _with_section(text, edit, headings)
+            continue
+        headings = None
         match edit.how:
             case How.REPLACE:
                 text = _replaced(text, edit)
@@ -47,8 +52,6 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
                 text = _joined(text, edit.text)
             case How.PREPEND:
                 text = _joined(edit.text, text)
-            case How.SECTION:
-                text = _with_section(text, edit)
     return text
 
 
@@ -80,14 +83,22 @@ class _Heading:
     start: int
     end: int
 
+    def moved(self, lines: int) -> _Heading:
+        return replace(self, start=self.start + lines, end=self.end + lines)
 
-def _with_section(text: str, edit: Edit) -> str:
+
+def _with_section(
+    text: str, edit: Edit, headings: list[_Heading] | None
+) -> tuple[str, list[_Heading] | None]:
+    """Returns the edited text and its headings, if they are known without parsing all of it again."""
     lines = _LINE.findall(text)
-    headings = _headings(text)
+    headings = _headings(text) if headings is None else headings
     place = _place(headings, edit.find)
-    heading = headings[place]
-    later = (other.start for other in headings[place + 1 :] if other.level <= heading.level)
-    end = next(later, len(lines))
+    heading, later = headings[place], headings[place + 1 :]
+    later = later[
+        next((n for n, one in enumerate(later) if one.level <= heading.level), len(later)) :
+    ]
+    end = later[0].start if later else len(lines)
     first, last = "".join(lines[: heading.end]), "".join(lines[end:])
     body = _without_heading(edit.text, heading).strip("\r\n")
     if body:
@@ -95,7 +106,23 @@ def _with_section(text: str, edit: Edit) -> str:
         body = f"\n{body}\n\n" if last else f"\n{body}"
     elif last:
         body = "\n"
-    return first + body + last
+    within = _headings_within(body, lines, later)
+    if within is not None:
+        shift = heading.end + len(_LINE.findall(body)) - end
+        within = [one.moved(heading.end) for one in within]
+        within = [*headings[: place + 1], *within, *(one.moved(shift) for one in later)]
+    return first + body + last, within
+
+
+def _headings_within(body: str, lines: list[str], later: list[_Heading]) -> list[_Heading] | None:
+    """Returns the headings of a new section; None if it changes what its end means for the headings behind
+    it, as an open block of code does.
+    """
+    if not later:
+        return _headings(body)
+    found = _headings(body + "".join(lines[later[0].start : later[0].end]))
+    expected = later[0].moved(len(_LINE.findall(body)) - later[0].start)
+    return found[:-1] if found and found[-1] == expected else None
 
 
 def _place(headings: list[_Heading], wanted: str) -> int:

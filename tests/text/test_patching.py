@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
+from typing import Any
 
 import pytest
 
 from agent.exceptions import ToolFailed
+from agent.text import patching
 from agent.text.patching import Edit, How, apply
 
 SPEC = """# Booking
@@ -123,3 +126,54 @@ def test_what_is_outside_of_a_section_stays_identical() -> None:
         before, after = f"{first}\n\n## Part {number}\n", f"## Next\n{last}"
         changed = apply(f"{before}{body}\n\n{after}", [edit("section", "New", f"Part {number}")])
         assert changed == f"{before}\nNew\n\n{after}"
+
+
+PARTS = (
+    "# E",
+    "  ## F",
+    "G\n===",
+    "text",
+    "- item",
+    "  more",
+    "```",
+    "> # quote",
+    "<!--",
+    "-->",
+    "1. x",
+)
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_sections_edited_together_are_as_edited_one_after_the_other(seed: int) -> None:
+    random = Random(seed)
+
+    def written(most: int) -> str:
+        joined = (part + random.choice(("\n", "\n\n")) for part in random.choices(PARTS, k=most))
+        return "".join(joined)
+
+    edits = [Edit(How.SECTION, written(3), random.choice("ABCD")) for _ in range(3)]
+    text = alone = "".join(f"{head}\n\n{written(2)}\n" for head in ("# A", "## B", "  ## C", "# D"))
+    try:
+        for edit in edits:
+            alone = apply(alone, [edit])
+    except ToolFailed as failed:
+        with pytest.raises(ToolFailed, match=re.escape(str(failed))):
+            apply(text, edits)
+    else:
+        assert apply(text, edits) == alone
+
+
+def test_many_sections_are_edited_without_parsing_the_text_each_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parsed: list[int] = []
+    parse = patching._markdown.parse
+
+    def counted(text: str) -> Any:
+        parsed.append(len(text))
+        return parse(text)
+
+    monkeypatch.setattr(patching._markdown, "parse", counted)
+    text = "\n".join(f"## Part {number}\n\n" + "Words.\n" * 50 for number in range(50))
+    apply(text, [Edit(How.SECTION, "New words.", f"Part {number}") for number in range(50)])
+    assert sum(parsed) < 2 * len(text)
