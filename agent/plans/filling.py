@@ -14,7 +14,7 @@ from agent.models import Project
 from agent.plan import Plan, Step, StepType, fill
 from agent.plans import composition
 from agent.plans.composition import LEFT_OUT
-from agent.plans.rewriting import Rewriting, seen_parts, seen_texts
+from agent.plans.rewriting import Rewriting, as_text, seen_parts, seen_texts
 from agent.tools import references, registry
 
 
