@@ -21,3 +21,4 @@ class Change:
     action: str
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
+    undoes: bool = False  # it takes back an earlier change, by the tool `undo`

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from agent.edits.undo import change_seqs
-from agent.event_log import events, texts
+from agent.event_log import events
 from agent.exceptions import ToolFailed
-from agent.models import Event, PlanStep
+from agent.models import Event
 from agent.models.base import literals
 
 MAX_CHANGES = 300  # latest ones of the session's runs, among which is searched
@@ -26,15 +26,13 @@ def to_undo(session: UUID, but: UUID) -> list[int]:
     Raises `ToolFailed` if there is none.
     """
     changes = _latest(session, but)
-    by_undo = _texts_of_undo({change.run for change in changes})
     undone: Counter[_Key] = Counter()
     run, left_out = None, set()
     for change in changes:
         if undone[_key(change)]:
             undone[_key(change)] -= 1
             left_out.add(change.seq)
-        elif by_undo[change.run][_text(change)]:
-            by_undo[change.run][_text(change)] -= 1
+        elif change.undoes:
             undone[_key(change, inverse=True)] += 1
             left_out.add(change.seq)
         elif run is None:
@@ -51,25 +49,6 @@ def _latest(session: UUID, but: UUID) -> list[events.Change]:
     rows = Event.objects.filter(session=session, run__isnull=False, **is_change)
     bodies = rows.exclude(run=but).order_by("-seq").values_list("body", flat=True)[:MAX_CHANGES]
     return [one for one in map(events.read, bodies) if isinstance(one, events.Change)]
-
-
-def _texts_of_undo(runs: Iterable[UUID | None]) -> defaultdict[UUID | None, Counter[str]]:
-    """Returns what the tool `undo` did in each of the runs, in words, with counts."""
-    steps = PlanStep.objects.filter(
-        plan__run__in=runs, tool="undo", status=PlanStep.Status.SUCCEEDED
-    )
-    done: defaultdict[UUID | None, Counter[str]] = defaultdict(Counter)
-    # A later revision of a plan repeats the steps that have succeeded.
-    results = {
-        (run, key): result for run, key, result in steps.values_list("plan__run", "key", "result")
-    }
-    for (run, _), result in results.items():
-        done[run].update((result or {}).get("changes", []))
-    return done
-
-
-def _text(change: events.Change) -> str:
-    return texts.change(change.action, change.object, change.before, change.after)
 
 
 def _key(change: events.Change, *, inverse: bool = False) -> _Key:

@@ -317,6 +317,7 @@ class Change(Event):
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
     by: str | None
+    undoes: bool = False  # the tool `undo` made it
 
     def _own_texts(self) -> dict[str, Any]:
         return {

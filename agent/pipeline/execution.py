@@ -426,6 +426,7 @@ def change_event(run: Run, change: Any) -> events.Event:
         before=change.before,
         after=change.after,
         by=user.get_username() if user else None,
+        undoes=change.undoes,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Self
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from agent.text.references import as_id, as_number
 from agent.tools import registry
 from agent.tools.registry import Arguments, Result, ToolCall, tool
 
+MAX_TOLD = 20  # changes that the result tells in words
 MAX_CHANGES = 300  # latest ones of the session, among which an object is searched
 MAX_RUNS = 100  # latest ones, among which is searched for what acted outside
 
@@ -38,6 +40,7 @@ _NOT_PLAIN = re.compile(r"[^A-Za-z0-9]+")
 
 class Undone(Result):
     changes: list[str] = Field(description="What the undo did, in words.")
+    total: int = Field(description="Number of changes; `changes` holds the first of them.")
 
 
 class Undo(Arguments):
@@ -69,10 +72,11 @@ def undo(call: ToolCall, arguments: Undo) -> Undone:
         )
     except Refused as error:
         raise ToolFailed(str(error)) from None
-    call.changes.extend(inverse)
-    return Undone(
-        changes=[texts.change(one.action, one.object, one.before, one.after) for one in inverse]
-    )
+    call.changes.extend(replace(one, undoes=True) for one in inverse)
+    told = [
+        texts.change(one.action, one.object, one.before, one.after) for one in inverse[:MAX_TOLD]
+    ]
+    return Undone(changes=told, total=len(inverse))
 
 
 def _seqs(call: ToolCall, arguments: Undo) -> Sequence[int]:

@@ -13,6 +13,7 @@ from agent.models import ChatSession, Project, Task
 from agent.runs import approvals
 from agent.runs.runs import MessageRequest
 from agent.testing import ScriptedModel
+from agent.tools import undoing
 from tests.support.scripted_runs import create, ended, outcome, plan, process, use
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -44,7 +45,7 @@ async def test_the_changes_of_the_last_message_are_undone(
         [use("s1", "search_tasks")],
         [use("s1", "undo")],
     )
-    assert outcome == [("succeeded", {"changes": ["Changed task “A”: status pending"]})]
+    assert outcome == [("succeeded", {"changes": ["Changed task “A”: status pending"], "total": 1})]
     assert (await Task.objects.aget()).status == "pending"
 
 
@@ -117,6 +118,21 @@ async def test_a_message_with_more_changes_than_are_searched_is_undone_whole(
     assert sorted(await titles()) == ["A", "B", "C"]
 
 
+async def test_an_undo_of_many_changes_tells_the_first_of_them_and_how_many(
+    project: Project, session: ChatSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(undoing, "MAX_TOLD", 2)
+    for number, title in enumerate("ABCD", 1):
+        await Task.objects.acreate(project=project, number=number, title=title)
+    change = use("s1", "update_tasks", tasks=list("ABCD"), priority="high")
+    (undone,) = await play(project, session, [change], UNDO)
+    told = [f"Changed task “{title}”: priority medium" for title in "DC"]
+    assert undone == ("succeeded", {"changes": told, "total": 4})
+    assert not await Task.objects.filter(priority="high").aexists()
+    (nothing,) = await play(project, session, UNDO)  # all four are known to be undone
+    assert nothing == ("failed", "There is nothing to undo: every change was undone.")
+
+
 async def test_a_named_message_and_the_last_change_of_an_object_are_undone(
     project: Project, session: ChatSession
 ) -> None:
@@ -125,11 +141,11 @@ async def test_a_named_message_and_the_last_change_of_an_object_are_undone(
     outcome = await play(
         project, session, *plans, [create("s1", "D")], [use("s1", "undo", message=2)]
     )
-    assert outcome == [("succeeded", {"changes": ["Changed task “A”: title"]})]
+    assert outcome == [("succeeded", {"changes": ["Changed task “A”: title"], "total": 1})]
     back = await play(project, session, [use("s1", "undo", object="A")])
-    assert back == [("succeeded", {"changes": ["Changed task “B”: title"]})]
+    assert back == [("succeeded", {"changes": ["Changed task “B”: title"], "total": 1})]
     by_number = await play(project, session, [use("s1", "undo", object="#1")])
-    assert by_number == [("succeeded", {"changes": ["Changed task “A”: title"]})]
+    assert by_number == [("succeeded", {"changes": ["Changed task “A”: title"], "total": 1})]
     refused = await play(project, session, [use("s1", "undo", object="Nothing like it")])
     assert refused[0][0] == "failed"
 

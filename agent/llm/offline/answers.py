@@ -106,8 +106,10 @@ def _changes(arguments: dict[str, Any], result: dict[str, Any]) -> str:
 
 
 def _undone(arguments: dict[str, Any], result: dict[str, Any]) -> str:
-    changes = result.get("changes", [])
-    return "Undone, by these changes:\n\n" + "\n".join(f"- {one}" for one in changes)
+    lines = [f"- {one}" for one in result.get("changes", [])]
+    left = result.get("total", 0) - len(lines)
+    lines += [f"- and {left} more"] if left > 0 else []
+    return "Undone, by these changes:\n\n" + "\n".join(lines)
 
 
 def _history(arguments: dict[str, Any], result: dict[str, Any]) -> str:
