@@ -30,15 +30,18 @@ from tests.support.model_server import (  # noqa: E402
 from tests.support.server import environment  # noqa: E402
 
 TASKS = (0, 15, 100)
+DESCRIPTION = "What has to be done, in one sentence."
 # By kind: the message, whether it needs tools, the titles that the plan creates, the bar of calls.
 KINDS: dict[str, tuple[str, bool, tuple[str, ...], int]] = {
     "greeting": ("Hi", False, (), 2),
     "question": ("Which database do we use?", False, (), 2),
     "command": ("Create a task for the login page", True, ("Login page",), 3),
     "plan": ("Plan the first release", True, ("Sign-up", "Booking", "Reminder", "Launch"), 4),
+    "reading": ("Split what is open", True, ("Sign-up",), 3),
     "ask": ("Delete the login task", True, (), 1),
 }
 CALLS, TOKENS = "Calls to the model of one run", "Prompt tokens of one run"
+EACH = "Prompt tokens of each call"
 
 
 def main() -> None:
@@ -49,10 +52,14 @@ def main() -> None:
         command = [sys.executable, __file__]
         done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE)
     figures = [json.loads(line) for line in done.stdout.decode().splitlines()]
-    for kind, tasks, calls, _ in figures:
-        add(Row(CALLS, f"{kind}, {tasks} tasks", "calls", [calls], Bar(KINDS[kind][3])))
-    for kind, tasks, _, tokens in figures:
+    for kind, tasks, used in figures:
+        add(Row(CALLS, f"{kind}, {tasks} tasks", "calls", [len(used)], Bar(KINDS[kind][3])))
+    for kind, tasks, used in figures:
+        tokens = sum(tokens for _, tokens in used)
         add(Row(TOKENS, f"{kind}, {tasks} tasks", "tokens", [tokens]))
+    for kind, tasks, used in figures:
+        for verb, tokens in used:
+            add(Row(EACH, f"{kind}: {verb}, {tasks} tasks", "tokens", [tokens]))
 
 
 def by_kind() -> Any:
@@ -85,7 +92,9 @@ def _analysis(request: Request) -> Answer:
     question = "Which of the two do you mean?" if kind == "ask" else None
     needs_tools = KINDS[kind][1]
     told = {"summary": "Understood", "needs_tools": needs_tools, "question": question}
-    return said({"intent": intent, **told, "search": "", "tells": kind == "plan"})
+    reads = [{"tool": "search_tasks", "arguments": {}}] if kind == "reading" else []
+    more = {"search": "", "tells": kind == "plan", "read_first": reads}
+    return said({"intent": intent, **told, **more})
 
 
 def _plan(request: Request) -> Answer:
@@ -105,7 +114,7 @@ def _plan(request: Request) -> Answer:
 
 
 def measure() -> None:
-    """Prints the kind, the tasks, the calls and the prompt tokens of each run, as JSON."""
+    """Prints the kind, the tasks, and verb and prompt tokens of each call of each run, as JSON."""
     import django
 
     django.setup()
@@ -116,7 +125,7 @@ def measure() -> None:
         for kind in KINDS:
             project = _project(tasks)
             used = asyncio.run(_run(project, KINDS[kind][0]))
-            print(json.dumps([kind, tasks, used["calls"], used["input_tokens"]]), flush=True)
+            print(json.dumps([kind, tasks, used]), flush=True)
 
 
 def _project(number: int) -> Any:
@@ -128,19 +137,23 @@ def _project(number: int) -> Any:
     owner, _ = User.objects.get_or_create(username="bench")
     project = Project.objects.create(name="Clinic booking", owner=owner)
     items = [
-        tasks.NewTask(f"Task {n} of the release", "What has to be done, in one sentence.")
+        tasks.NewTask(f"Task {n} of the release", more={"description": DESCRIPTION})
         for n in range(number)
     ]
     tasks.create_tasks(project_id=project.pk, items=items)
     return project.pk
 
 
-async def _run(project: Any, message: str) -> dict[str, int]:
+async def _run(project: Any, message: str) -> list[tuple[str, int]]:
     from agent.agent import PlanningFirstAgent
+    from agent.models import ModelCall
 
     result = await PlanningFirstAgent().process_user_message(message, project)
     assert result.status == "succeeded", result.error
-    return dict(result.usage)
+    calls = ModelCall.objects.filter(run=result.run).values_list("verb", "input_tokens")
+    used = [call async for call in calls]
+    assert len(used) == result.usage["calls"], "each call is kept"
+    return used
 
 
 if __name__ == "__main__":
