@@ -37,7 +37,7 @@ from agent.shorten import shorten
 
 OFFICIAL = "https://api.openai.com/v1"
 MAX_TITLE = 200
-_NO_QUESTION = (None, "none", "null", "n/a", "no", "nothing", "no question", "empty", "-")
+_NOTHING = (None, "", "none", "null", "n/a", "no", "nothing", "no question", "empty", "-")
 
 
 def _empty_for_null(value: Any) -> Any:
@@ -46,12 +46,19 @@ def _empty_for_null(value: Any) -> Any:
 
 def _question(value: Any) -> Any:
     """Small models fill the field with a word when there is nothing to ask."""
+    return "" if _is_nothing(value) else value
+
+
+def _is_nothing(value: Any) -> bool:
     said = value.strip().strip(".").lower() if isinstance(value, str) else value
-    return "" if said in _NO_QUESTION else value
+    return said in _NOTHING
 
 
-def _list_for_null(value: Any) -> Any:
-    return [] if value is None else value
+def _list(value: Any) -> Any:
+    """Small models also write a word for an empty list, and a single item without its list."""
+    if isinstance(value, list):
+        return value
+    return [] if _is_nothing(value) else [value]
 
 
 def _object(value: Any) -> Any:
@@ -74,7 +81,7 @@ class _Read(_Shape):
     arguments: Annotated[dict[str, Any], BeforeValidator(_object)] = {}
 
 
-Reads = Annotated[list[_Read], BeforeValidator(_list_for_null)]
+Reads = Annotated[list[_Read], BeforeValidator(_list)]
 
 
 class _Analysis(_Shape):
@@ -93,15 +100,15 @@ class _Step(_Shape):
     tool: str | None = None
     description: Line = ""
     arguments: Annotated[dict[str, Any], BeforeValidator(_object)] = {}
-    depends_on: Annotated[list[str], BeforeValidator(_list_for_null)] = []
+    depends_on: Annotated[list[str], BeforeValidator(_list)] = []
 
 
 class _Plan(_Shape):
     read_first: Reads = []
     summary: Line = ""
     steps: list[_Step]
-    assumptions: Annotated[list[Any], BeforeValidator(_list_for_null)] = []
-    questions: Annotated[list[Any], BeforeValidator(_list_for_null)] = []
+    assumptions: Annotated[list[Any], BeforeValidator(_list)] = []
+    questions: Annotated[list[Any], BeforeValidator(_list)] = []
 
 
 class _Note(_Shape):

@@ -20,6 +20,8 @@ MAX_DEPTH = 20
 # Steps whose errors are reported. A plan with more steps has to be rewritten anyway.
 MAX_READ = 5 * MAX_STEPS
 
+# The step of a plan that has nothing but open questions, with which the answer ends.
+_ASK = {"id": "s1", "type": "answer", "description": "Answer and ask what is open"}
 _PLAN = {"summary", "steps", "assumptions", "questions"}
 _STEP = {"id", "type", "tool", "description", "arguments", "depends_on"}
 
@@ -27,11 +29,14 @@ _STEP = {"id", "type", "tool", "description", "arguments", "depends_on"}
 def parse(raw: Any, *, shortens: bool = True) -> Plan:
     """Returns the plan that `raw` describes. Raises `PlanInvalid` with all errors.
 
-    `shortens`: descriptions that are too long are shortened; otherwise they are errors.
+    `shortens`: a model wrote it. Descriptions that are too long are shortened, and a plan that only asks
+    gets the step that answers; otherwise both are errors.
     """
     if not isinstance(raw, Mapping):
         raise PlanInvalid(["plan: must be an object"])
     items = raw.get("steps")
+    if shortens and items == [] and open_points.questions_of(raw):
+        items = [_ASK]
     if not isinstance(items, list) or not items:
         raise PlanInvalid(["steps: must be a list of at least one step"])
     errors = [

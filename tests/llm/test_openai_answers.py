@@ -73,6 +73,18 @@ async def test_the_object_is_found_whatever_is_around_it(
     assert len(server.requests) == 1
 
 
+async def test_a_word_in_place_of_a_list_does_not_cost_the_plan(server: ModelServer) -> None:
+    amiss = {"assumptions": "none", "questions": {"question": "When?"}, "read_first": "None."}
+    server.script([said({**PLAN, **amiss, "steps": [{**STEP, "depends_on": ""}]})])
+    made = await OpenAIModel().plan(CONTEXT, ANALYZED, [CREATE])
+    assert made["questions"] == [{"question": "When?"}]
+    assert "assumptions" not in made
+    assert made["steps"][0]["depends_on"] == []
+    server.script([said({**ANALYSIS, "read_first": "none"})])
+    assert await analyze() == ANALYZED
+    assert len(server.requests) == 2
+
+
 async def test_texts_are_cleaned_of_what_no_database_takes(server: ModelServer) -> None:
     text = r'{"intent": "a\u0000b", "summary": "\ud83d\ude00 \ud83d!", "needs_tools": false}'
     server.script([said(text)])

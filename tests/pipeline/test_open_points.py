@@ -8,6 +8,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 
+from agent.exceptions import PlanInvalid
 from agent.llm.base import Outcome
 from agent.models import ChatSession, Project, Run, Task
 from agent.plan import Assumption, OpenQuestion
@@ -99,6 +100,19 @@ def change_open(run: Run) -> None:
 
 
 # -- reading ---------------------------------------------------------------------------------------
+
+
+@in_process
+async def test_a_plan_that_only_asks_ends_with_its_questions(
+    project: Project, session: ChatSession
+) -> None:
+    asking = {**plan(), "questions": [PROVIDER]}
+    model = ScriptedModel(plans=[asking], answers=[["One thing is open."]])
+    result = await process(model, project, session, "Plan the payment")
+    assert result.answer.startswith("One thing is open.\n\n- Which payment provider? · [Stripe]")
+    assert [verb for verb, _ in model.asked].count("plan") == 1
+    with pytest.raises(PlanInvalid, match="at least one step"):
+        parser.parse(asking, shortens=False)  # a person's edit
 
 
 def test_what_a_model_writes_amiss_costs_nothing_else() -> None:
