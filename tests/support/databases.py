@@ -122,18 +122,12 @@ def django_db_keepdb() -> bool:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(
-    django_db_modify_db_settings_parallel_suffix: None, django_db_keepdb: bool
-) -> Iterator[None]:
-    if not django_db_keepdb:
-        yield
-        return
-    path = Path(settings.DATABASES["default"]["TEST"]["NAME"])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(_migrated() / "db.sqlite3", path)
-    yield
-    for file in (path, *path.parent.glob(f"{path.name}-*")):
-        file.unlink(missing_ok=True)
+def django_db_modify_db_settings(django_db_keepdb: bool) -> None:
+    """A file of this process: somebody may run tests in the same folder at the same time."""
+    if django_db_keepdb:
+        path = Path(os.environ[FOLDER]) / f"test-{os.getpid()}.sqlite3"
+        shutil.copy(_migrated() / "db.sqlite3", path)
+        settings.DATABASES["default"]["TEST"]["NAME"] = str(path)
 
 
 # -- PostgreSQL --------------------------------------------------------------------------------------
