@@ -3,11 +3,10 @@
 import * as composer from "./composer/composer.js";
 import { removeUnsent } from "./composer/outbox.js";
 import { applyChange, clearFresh, updateBoard } from "./panels/panels.js";
-import { setUpReorder } from "./panels/reorder.js";
 import { announce, showAlert } from "./support/alert.js";
 import { startClocks, syncClock } from "./support/clocks.js";
 import { debug } from "./support/debug.js";
-import { byId, closest, findAll, findSlot, slot } from "./support/dom.js";
+import { byId, closest, find, findAll, findSlot, slot } from "./support/dom.js";
 import "./support/forms.js";
 import { setUpInputMethods } from "./support/keyboard.js";
 import { unreadable } from "./support/labels.js";
@@ -17,17 +16,14 @@ import { fetchAsUser } from "./support/rest.js";
 import { setUpSearchButton } from "./support/search_button.js";
 import { shorten } from "./support/shorten.js";
 import * as tab from "./tab_title.js";
-import * as approvals from "./transcript/approvals.js";
 import { setUpCopyButtons } from "./transcript/copy_buttons.js";
 import { Fold } from "./transcript/fold.js";
 import { setUpLazyDetails } from "./transcript/lazy_details.js";
-import { setUpLinks } from "./transcript/links.js";
-import { setUpLoadOlder } from "./transcript/load_older.js";
 import { setUpOpenState } from "./transcript/open_state.js";
 import { runElement } from "./transcript/render.js";
 import * as queue from "./transcript/render_queue.js";
 import { statusLine } from "./transcript/run_labels.js";
-import { scrollToEnd, setUpScroll } from "./transcript/scroll.js";
+import { scrollToEnd, setUpScroll, stopFollowing } from "./transcript/scroll.js";
 import { registerChanges } from "./transcript/undo_state.js";
 import { Connection } from "./transport/connection.js";
 import { showConnectionState } from "./transport/connection_status.js";
@@ -42,6 +38,8 @@ const send = (/** @type {ActionRequest} */ frame) => connection.send(frame);
 const sidebarEntry = document.querySelector('.side li [aria-current="page"]');
 /** Shows that a run is active. @type {HTMLElement | null | undefined} */
 const sidebarDot = sidebarEntry?.querySelector(".dot");
+/** Loaded with the first run that somebody can decide about. @type {typeof import("./transcript/approvals.js") | null} */
+let approvals = null;
 
 // -- frames -----------------------------------------------------------------------------------------
 
@@ -137,7 +135,8 @@ function applyEvent(frame) {
   }
   if (frame.type === "change" && change) onChange(frame.change, change);
   if (run) {
-    approvals.handleEvent(frame, run);
+    if (approvals) approvals.handleEvent(frame, run);
+    else loadApprovals();
     announceRun(frame, run);
     tab.handleRunEvent(frame, run);
   }
@@ -189,7 +188,7 @@ function titleOf(content) {
 
 /** @param {RejectedFrame} frame */
 function onRefusal(frame) {
-  if (!approvals.handleRefusal(frame)) composer.handleRefusal(frame);
+  if (!approvals?.handleRefusal(frame)) composer.handleRefusal(frame);
   enableActions();
 }
 
@@ -236,18 +235,39 @@ function editMessage(event) {
   if (message) composer.setMessage(slot(message, "said-content").textContent ?? "");
 }
 
+// What is loaded with its first use may not be reached then.
+addEventListener("unhandledrejection", ({ reason }) => {
+  if (/import/i.test(String(reason))) showAlert("The server could not be reached; nothing was done.");
+});
+
+async function loadApprovals() {
+  return (approvals = await import("./transcript/approvals.js"));
+}
+
 /** @param {Event} event */
-function act(event) {
+async function act(event) {
   /** @type {HTMLButtonElement | null} */
   const button = closest(event, "[data-act]");
   /** @type {HTMLElement | null | undefined} */
   const node = button?.closest("[data-run]");
   if (!button || !node) return;
+  approvals ??= await loadApprovals();
+  if (button.disabled) return; // pressed twice meanwhile
   const run = fold.runs.get(node.dataset.run ?? "");
   showAlert("");
   if (button.dataset.act !== "edit") button.disabled = approvals.act(button.dataset.act, node, run, send);
   else if (run) approvals.editPlan(run, node, send);
 }
+
+// `A` approves while the focus is in the transcript and not in a field.
+log.addEventListener("keydown", (event) => {
+  const isTyping = closest(event, "input, textarea, select");
+  if (event.key.toLowerCase() !== "a" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+  const button = find(log, '.approval:not([hidden]) [data-act="approve"]:enabled');
+  if (!button?.checkVisibility()) return;
+  event.preventDefault();
+  button.click();
+});
 
 log.addEventListener("click", async (event) => {
   const thumb = closest(event, ".thumb");
@@ -325,6 +345,12 @@ async function detailOf(response) {
   }
 }
 
+async function followLink() {
+  if (!/^#(message|run|event)-/.test(location.hash)) return;
+  stopFollowing();
+  (await import("./transcript/links.js")).follow();
+}
+
 // -- start ------------------------------------------------------------------------------------------
 
 setUpInputMethods();
@@ -335,16 +361,16 @@ startClocks(() => fold.active.flatMap((run) => runElement(run.run) ?? []));
 setUpLazyDetails(log);
 setUpOpenState(log);
 setUpCopyButtons(log);
-approvals.setUpApprovalKey();
 registerChanges(log);
 tab.setUpTab(() => fold.active);
 setUpScroll();
-setUpLoadOlder();
-setUpLinks();
-setUpReorder();
+if (find(log, ".gap")) import("./transcript/load_older.js");
+addEventListener("hashchange", followLink);
+followLink();
 composer.offerInto(steerableRun());
 composer.setUpComposer({ send, onSent: scrollToEnd, waitingPlan, act: clickLatest });
 byId("try-now").addEventListener("click", () => connection.tryNow());
 for (const run of fold.active) if (run.asks) announce(statusLine(run));
+if (fold.active.length) loadApprovals();
 connection.start();
 debug("started after event", page.last_seq);

@@ -63,7 +63,7 @@ def test_a_slash_lists_commands_and_keys_choose_one(visit: Visit) -> None:
     page = visit.live()
     page.locator("#message").press_sequentially("/")
     listed = page.get_by_role("listbox", name="Commands").get_by_role("option")
-    assert listed.count() > 8
+    visit.wait(lambda: listed.count() > 8)
     page.keyboard.type("re")
     assert listed.all_inner_texts() == [
         "/remember\nRemember something",

@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from playwright.sync_api import Route
 
 from agent.models import ChatSession
 from tests.support.browser import Visit
@@ -46,6 +47,28 @@ def test_every_script_is_named_at_once_and_none_in_vain(visit: Visit) -> None:
     )
     assert len(named) > 10
     assert sorted(named) == sorted(name for name in loaded if not name.endswith("/session.js"))
+
+
+@pytest.mark.browser
+def test_what_is_pressed_while_its_script_is_loaded_is_done_when_it_is_there(visit: Visit) -> None:
+    page = visit.live()
+    visit.say("Create a task to write the docs")
+    visit.wait_for("succeeded")
+    held: list[Route] = []
+    page.route(re.compile(r"/(reorder|slash_commands)\.js$"), lambda route: held.append(route))
+    page.locator(".task [data-tick]").click()
+    page.locator("#message").press_sequentially("/sto")
+    page.keyboard.press("Enter")
+    visit.wait(lambda: len(held) == 2)
+    assert page.locator("#message").input_value() == "/sto"
+    for route in held:
+        route.continue_()
+    page.locator('.task[data-status="completed"]').wait_for()
+    visit.wait(lambda: page.locator("#alert").inner_text() == "Nothing is running.")
+    page.route("**/copying.js", lambda route: route.abort())
+    page.locator("[data-copy-answer]").click()
+    visit.wait(lambda: "could not be reached" in page.locator("#alert").inner_text())
+    visit.troubles.clear()  # Chromium tells of the script
 
 
 def test_no_text_in_a_script_or_style_goes_over_several_lines() -> None:

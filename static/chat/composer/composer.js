@@ -10,7 +10,6 @@ import { loadDraft, saveDraft, takeOverDraft } from "./drafts.js";
 import {
   addUnsent, removeUnsent, restoreUnsent, takeOverUnsent, unsentMessages,
 } from "./outbox.js";
-import { parseCommand, setUpSlashCommands } from "./slash_commands.js";
 
 /**
  * @typedef {object} Options
@@ -34,6 +33,9 @@ const UNAVAILABLE = {
 const { limits } = page;
 /** The run that a message can be sent into, or "". */
 let steerable = "";
+const COMMAND = /^\s*\/[a-z]*(\s|$)/;
+/** Loaded with the first slash. @type {typeof import("./slash_commands.js") | null} */
+let slash = null;
 let approvalChanges = 0; // counts the changes of the switch on this page
 
 /** @param {Options} options */
@@ -45,11 +47,10 @@ export function setUpComposer(options) {
     event.preventDefault();
     submit(options, event.submitter?.id === "send-into" ? steerable : "");
   });
-  setUpSlashCommands(field, ({ before, after, act }) => {
-    if (act) perform(act, options.act);
-    else setMessage(before + after, before.length);
-  });
   setUpField(form);
+  field.addEventListener("input", () => {
+    if (field.value.startsWith("/")) loadCommands(options.act);
+  });
   askFirst.addEventListener("change", saveApproval);
   addEventListener("focus", loadApproval);
   document.addEventListener("visibilitychange", loadApproval);
@@ -154,9 +155,24 @@ function perform(name, act) {
   else showAlert(UNAVAILABLE[name]);
 }
 
+/** @param {Options["act"]} click */
+async function loadCommands(click) {
+  if (slash) return slash;
+  const module = await import("./slash_commands.js");
+  if (slash !== module) {
+    module.setUpSlashCommands(({ before, after, act }) => {
+      if (act) perform(act, click);
+      else setMessage(before + after, before.length);
+    });
+  }
+  return (slash = module);
+}
+
 /** @type {(options: Options, into: string) => Promise<void>} */
 async function submit({ send, onSent, waitingPlan, act }, into) {
-  const command = parseCommand(field.value.trim());
+  const commands = COMMAND.test(field.value) ? await loadCommands(act) : null;
+  if (commands?.pickSelected()) return; // sent before the list was there
+  const command = commands?.parseCommand(field.value.trim());
   if (command?.act) {
     perform(command.act, act);
     return;

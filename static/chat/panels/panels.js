@@ -1,5 +1,5 @@
 // Tasks and memories beside the transcript, updated by `change` events. Actions on one object are in
-// detail.js and reorder.js, filter and search in search.js.
+// detail.js and reorder.js, filter and search in search.js; each is loaded with its first use.
 
 import { showAlert } from "../support/alert.js";
 import { debug } from "../support/debug.js";
@@ -11,7 +11,6 @@ import { page } from "../support/page.js";
 import { errorText, fetchAsUser } from "../support/rest.js";
 import { enqueue } from "../transcript/render_queue.js";
 import * as board from "./board.js";
-import { isFiltered, isSearching, matchesFilter, searchResults, setMarkedText, setUpSearch } from "./search.js";
 
 const root = byId("panels");
 /** @type {Board} */
@@ -26,6 +25,10 @@ let missed = null;
 let loading = null;
 /** Loaded when something is opened. @type {typeof import("./detail.js") | null} */
 let detail = null;
+/** Loaded when a search is opened. @type {typeof import("./search.js") | null} */
+let search = null;
+/** Loaded when a task is moved or completed. @type {typeof import("./reorder.js") | null} */
+let reorder = null;
 board.replace(firstBoard);
 
 root.addEventListener("click", async (event) => {
@@ -43,6 +46,37 @@ root.addEventListener("click", async (event) => {
   await showAll();
   const next = list.children[shown];
   if (next) slot(next, "opener").focus(); // the button is gone
+});
+
+root.addEventListener("toggle", async ({ target }) => {
+  if (!(target instanceof HTMLDetailsElement) || !target.matches(".find")) return;
+  search = await import("./search.js");
+  search.onToggle(target);
+}, { capture: true });
+
+root.addEventListener("click", async (event) => {
+  if (!closest(event, ".task :is([data-tick], [data-move])")) return;
+  reorder ??= await import("./reorder.js");
+  reorder.onClick(event);
+});
+
+root.addEventListener("keydown", async (event) => {
+  const isSideways = ["ArrowLeft", "ArrowRight"].includes(event.key);
+  if (!isSideways && !["ArrowUp", "ArrowDown"].includes(event.key)) return;
+  if (!closest(event, ".task [data-open]") || (isSideways && !event.altKey)) return;
+  event.preventDefault();
+  reorder ??= await import("./reorder.js");
+  reorder.onKey(event);
+});
+
+root.addEventListener("dragstart", async (event) => {
+  const row = closest(event, ".grip")?.closest(".task");
+  if (!(row instanceof HTMLElement) || !event.dataTransfer) return;
+  event.dataTransfer.effectAllowed = "move";
+  event.dataTransfer.setData("text/plain", slot(row, "task-title").textContent ?? "");
+  event.dataTransfer.setDragImage(row, 8, 8);
+  reorder ??= await import("./reorder.js");
+  reorder.startDrag(row);
 });
 
 /** After a new message, what changed before it is no longer marked as new. */
@@ -70,7 +104,7 @@ function renderPanels() {
 
 function renderTasks() {
   const rows = board.tree();
-  const shown = rows.filter(({ task }) => matchesFilter(task)).length;
+  const shown = rows.filter(({ task }) => isShown(task)).length;
   setList(root, "tasks", rows, {
     template: "task", key: (row) => row.task.id, fill: fillTask,
   });
@@ -83,15 +117,20 @@ function renderTasks() {
   renderShowAll("tasks", board.hidden.tasks ? all : 0);
 }
 
+/** @param {Task} task */
+const isShown = (task) => search?.matchesFilter(task) ?? true;
+
 function renderMemories() {
-  const rows = searchResults(board.sortedMemories());
+  const memories = board.sortedMemories();
+  const rows = search?.searchResults(memories) ?? memories;
+  const isSearching = search?.isSearching();
   setList(root, "memories", rows, { template: "memory", key: ({ id }) => id, fill: fillMemory });
   renderDeleted("memories-gone", "memory");
   const all = board.memories.size + board.hidden.memories;
   setVisible(root, "memories-none", all === 0);
   setVisible(root, "memories-unmatched", all > 0 && rows.length === 0);
-  setText(root, "memories-count", isSearching() && rows.length < all ? `${rows.length} of ${all}` : all);
-  renderShowAll("memories", board.hidden.memories && !isSearching() ? all : 0);
+  setText(root, "memories-count", isSearching && rows.length < all ? `${rows.length} of ${all}` : all);
+  renderShowAll("memories", board.hidden.memories && !isSearching ? all : 0);
 }
 
 /** The button that shows `number` objects, or none for 0. @type {(noun: string, number: number) => void} */
@@ -118,7 +157,7 @@ function renderDeleted(name, object) {
 function fillTask(node, { task, level }) {
   setAttribute(node, "data-status", task.status);
   setAttribute(node, "aria-level", level);
-  node.toggleAttribute("hidden", !matchesFilter(task));
+  node.toggleAttribute("hidden", !isShown(task));
   setIcon(node, "task-box", `box-${task.status}`);
   const button = findSlot(node, "task-tick");
   if (button) setAttribute(button, "aria-label", tickLabel(task));
@@ -132,8 +171,9 @@ function fillTask(node, { task, level }) {
 /** @type {(node: HTMLElement, memory: Memory) => void} */
 function fillMemory(node, memory) {
   setText(node, "memory-kind", memory.kind);
-  setMarkedText(node, "memory-title", memory.title);
-  setMarkedText(node, "memory-note", memory.content === memory.title ? "" : memory.content);
+  const set = search?.setMarkedText ?? setText;
+  set(node, "memory-title", memory.title);
+  set(node, "memory-note", memory.content === memory.title ? "" : memory.content);
   fillFresh(node, "memory", board.fresh.get(memory.id));
 }
 
@@ -203,7 +243,8 @@ async function loadBoard(next, whole) {
   }
 }
 
-setUpSearch(() => {
-  if (isFiltered() && board.hidden.tasks) showAll();
+/** What is searched has changed. */
+export function onSearch() {
+  if (search?.isFiltered() && board.hidden.tasks) showAll();
   renderPanels();
-});
+}

@@ -1,5 +1,5 @@
 // Changes the order and nesting of tasks by dragging, by keys and by buttons, and completes them. Each
-// way ends in one request; the `change` event that follows moves the row.
+// way ends in one request; the `change` event that follows moves the row. Loaded with the first use.
 
 import { announce, showAlert } from "../support/alert.js";
 import { byId, closest, findAll, slot } from "../support/dom.js";
@@ -25,15 +25,6 @@ const rowOf = (event) => closest(event, ".task");
 /** @param {HTMLElement} row */
 const keyOf = (row) => row.dataset.key ?? "";
 
-export function setUpReorder() {
-  root.addEventListener("keydown", onKey);
-  root.addEventListener("click", onClick);
-  root.addEventListener("dragstart", onDragStart);
-  root.addEventListener("dragover", onDragOver);
-  root.addEventListener("drop", onDrop);
-  root.addEventListener("dragend", () => markTarget(null));
-}
-
 /** @type {(id: string, body: Partial<Task>, announcement: string) => Promise<void>} */
 async function patch(id, body, announcement) {
   showAlert("");
@@ -44,7 +35,7 @@ async function patch(id, body, announcement) {
 }
 
 /** @param {MouseEvent} event */
-function onClick(event) {
+export function onClick(event) {
   const row = rowOf(event);
   if (!row) return;
   if (closest(event, "[data-tick]")) toggleCompleted(keyOf(row));
@@ -66,15 +57,11 @@ function toggleCompleted(id) {
 const DIRECTIONS = { ArrowUp: "up", ArrowDown: "down", ArrowRight: "in", ArrowLeft: "out" };
 
 /** @param {KeyboardEvent} event */
-function onKey(event) {
+export function onKey(event) {
   const row = rowOf(event);
-  const isOpener = event.target instanceof Element && event.target.matches(".task [data-open]");
-  if (!row || !isOpener || !Object.hasOwn(DIRECTIONS, event.key)) return;
   const direction = DIRECTIONS[event.key];
-  if (!event.altKey && !["up", "down"].includes(direction)) return;
-  event.preventDefault();
-  if (event.altKey) move(keyOf(row), direction);
-  else focusNeighbour(row, direction);
+  if (row && event.altKey) move(keyOf(row), direction);
+  else if (row) focusNeighbour(row, direction);
 }
 
 /** @type {(row: HTMLElement, direction: Direction) => void} */
@@ -133,15 +120,9 @@ function put(task, { parent, next }) {
 
 // -- dragging ---------------------------------------------------------------------------------------
 
-/** @param {DragEvent} event */
-function onDragStart(event) {
-  const row = rowOf(event);
-  const isGrip = event.target instanceof Element && event.target.matches(".grip");
-  if (!row || !isGrip || !event.dataTransfer) return;
+/** @param {HTMLElement} row */
+export function startDrag(row) {
   dragged = keyOf(row);
-  event.dataTransfer.effectAllowed = "move";
-  event.dataTransfer.setData("text/plain", slot(row, "task-title").textContent ?? "");
-  event.dataTransfer.setDragImage(row, 8, 8);
 }
 
 /**
@@ -190,3 +171,7 @@ function onDrop(event) {
   if (target.zone === "within") put(task, { parent: other.id });
   else put(task, { parent: board.parentOf(other), next: target.zone === "before" ? other : nextSibling(other) });
 }
+
+root.addEventListener("dragover", onDragOver);
+root.addEventListener("drop", onDrop);
+root.addEventListener("dragend", () => markTarget(null));

@@ -1,11 +1,12 @@
-// What the panels show: the filter of tasks works in the page, which loads all
-// of them for it, the search in memories on the server.
+// What the panels show: the filter of tasks works in the page, which loads all of them for it, the search
+// in memories on the server. Loaded with the first use.
 
 import { find, setText, slot } from "../support/dom.js";
 import { isReady } from "../support/labels.js";
 import { page } from "../support/page.js";
 import { apiPath, request } from "../support/rest.js";
 import { fresh, hidden, tasks } from "./board.js";
+import { onSearch } from "./panels.js";
 
 const NUMBER = /^#\d+$/; // means exactly this task, also where a title contains it
 const TYPING_PAUSE_MS = 200; // a search begins when nothing was typed for so long
@@ -23,26 +24,10 @@ const detailsOf = (form) => /** @type {HTMLDetailsElement} */ (form.parentElemen
 const valueOf = (form, name) =>
   /** @type {HTMLInputElement} */ (form.elements.namedItem(name)).value.trim().toLowerCase();
 
-/** @param {() => void} onChange */
-export function setUpSearch(onChange) {
-  filterForm.addEventListener("input", () => {
-    detailsOf(filterForm).toggleAttribute("data-active", isFiltered());
-    onChange();
-  });
-  let timer = 0;
-  searchForm.addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => search(onChange), TYPING_PAUSE_MS);
-  });
-  for (const form of [filterForm, searchForm]) {
-    form.addEventListener("submit", (event) => event.preventDefault());
-    detailsOf(form).addEventListener("toggle", () => onToggle(form));
-  }
-}
-
-/** An opened form gets the focus; closing it shows everything again. @param {HTMLFormElement} form */
-function onToggle(form) {
-  if (detailsOf(form).open) {
+/** An opened form gets the focus; closing it shows everything again. @param {HTMLDetailsElement} details */
+export function onToggle(details) {
+  const form = /** @type {HTMLFormElement} */ (find(details, "form"));
+  if (details.open) {
     find(form, '[name="text"]')?.focus();
     return;
   }
@@ -65,13 +50,12 @@ export function matchesFilter(task) {
   );
 }
 
-/** @param {() => void} onChange */
-async function search(onChange) {
+async function search() {
   const words = valueOf(searchForm, "text");
   detailsOf(searchForm).toggleAttribute("data-active", Boolean(words));
   if (!words) {
     hits = pattern = null;
-    onChange();
+    onSearch();
     return;
   }
   const path = `${apiPath("projects", page.project_id, "memories")}?q=${encodeURIComponent(words)}`;
@@ -79,7 +63,7 @@ async function search(onChange) {
   if (words !== valueOf(searchForm, "text")) return; // the search has changed meanwhile
   hits = response?.ok ? response.body.results : null;
   pattern = patternOf(words);
-  onChange();
+  onSearch();
 }
 
 /**
@@ -126,4 +110,17 @@ export function setMarkedText(root, name, text) {
     end = match.index + match[0].length;
   }
   if (parts.length) node.replaceChildren(...parts, text.slice(end));
+}
+
+filterForm.addEventListener("input", () => {
+  detailsOf(filterForm).toggleAttribute("data-active", isFiltered());
+  onSearch();
+});
+let timer = 0;
+searchForm.addEventListener("input", () => {
+  clearTimeout(timer);
+  timer = setTimeout(search, TYPING_PAUSE_MS);
+});
+for (const form of [filterForm, searchForm]) {
+  form.addEventListener("submit", (event) => event.preventDefault());
 }

@@ -1,13 +1,12 @@
-// Decisions on a plan that waits, by button or by key, and what to show when somebody else decided
-// first. The plan's editor is loaded when somebody edits.
+// Decisions on a plan that waits, and what to show when somebody else decided first. Loaded with the first
+// run; the plan's editor, when somebody edits.
 
 import { showAlert } from "../support/alert.js";
-import { byId, closest, find, findAll, slot } from "../support/dom.js";
+import { find, findAll, slot } from "../support/dom.js";
 import { page } from "../support/page.js";
 import { lengthOf, tooLong } from "../support/shorten.js";
 import { statusLine } from "./run_labels.js";
 
-const log = byId("log");
 // The event that tells who decided first may come after the refusal.
 const REFUSAL_DELAY_MS = 500;
 const NOT_CONNECTED = "Not connected. Try again when the page is live.";
@@ -107,16 +106,4 @@ function refusalText({ code, error }, run) {
   if (code === "stale_plan") return "The plan has changed. Review the new version.";
   const outcome = run.decided || (run.ended ? statusLine(run) : "");
   return outcome ? `${outcome}. Your choice had no effect.` : error;
-}
-
-// `A` approves while the focus is in the transcript and not in a field.
-export function setUpApprovalKey() {
-  log.addEventListener("keydown", (event) => {
-    const isTyping = closest(event, "input, textarea, select");
-    if (event.key.toLowerCase() !== "a" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
-    const button = find(log, '.approval:not([hidden]) [data-act="approve"]:enabled');
-    if (!button?.checkVisibility()) return;
-    event.preventDefault();
-    button.click();
-  });
 }

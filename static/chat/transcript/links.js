@@ -1,5 +1,6 @@
 // Follows links to a message, a run or an event: `#message-…`, `#run-…`, `#event-…`. What the page has
-// not loaded yet is fetched. An event without a row of its own leads to the row before it.
+// not loaded yet is fetched. An event without a row of its own leads to the row before it. Loaded with the
+// first link.
 
 import { showAlert } from "../support/alert.js";
 import { find, findAll } from "../support/dom.js";
@@ -11,15 +12,9 @@ import { stopFollowing } from "./scroll.js";
 
 const ANCHOR = /^(message|run|event)-([\w-]+)$/;
 
-export function setUpLinks() {
-  addEventListener("hashchange", follow);
-  follow();
-}
-
-async function follow() {
+export async function follow() {
   const anchor = location.hash.slice(1);
   if (!ANCHOR.test(anchor)) return;
-  stopFollowing();
   const node = document.getElementById(anchor) ?? (await loadAnchor(anchor));
   if (node) reveal(node);
   else showAlert("That link points to something in another session.");

@@ -1,5 +1,5 @@
 // Loads earlier parts of a long session as HTML when the reader comes near them. What is still missing
-// is a gap. What the reader looks at stays in place while parts are inserted.
+// is a gap. What the reader looks at stays in place while parts are inserted. Loaded if there is a gap.
 
 import { byId, closest, findAll } from "../support/dom.js";
 import { localiseAll } from "../support/local_times.js";
@@ -107,15 +107,13 @@ function watchGaps() {
   for (const gap of gaps()) observer.observe(gap);
 }
 
-export function setUpLoadOlder() {
-  watchGaps();
-  entries.addEventListener("click", (event) => {
-    /** @type {HTMLButtonElement | null} */
-    const button = closest(event, "[data-form]");
-    if (button) submitUnbound(button);
-    const gap = closest(event, ".gap");
-    if (!gap || event.ctrlKey || event.metaKey) return;
-    event.preventDefault();
-    loadGap(gap);
-  });
-}
+watchGaps();
+entries.addEventListener("click", (event) => {
+  /** @type {HTMLButtonElement | null} */
+  const button = closest(event, "[data-form]");
+  if (button) submitUnbound(button);
+  const gap = closest(event, ".gap");
+  if (!gap || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  loadGap(gap);
+});
