@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from agent.event_log.payloads import PlanQuestion
 from agent.event_log.texts import queued
 from agent.event_log.times import milliseconds
 from agent.plan import WORK, StepType
+from agent.support.counts import count
 from chat import labels
 
 UNFINISHED = frozenset(("queued", "running", "waiting"))
@@ -133,6 +135,17 @@ class Effect:
     text: str
     fields: list[list[str]]
     mark: str = ""
+
+
+def counted_effects(effects: Sequence[Effect]) -> str:
+    """Returns e.g. "12 changes, 1 call": calls are those whose changes are not known."""
+    calls = sum(effect.action == "unknown" for effect in effects)
+    changes = len(effects) - calls
+    parts = [
+        *([count(changes, "change")] if changes else []),
+        *([count(calls, "call")] if calls else []),
+    ]
+    return ", ".join(parts)
 
 
 @dataclass(slots=True)
@@ -303,6 +316,10 @@ class Exchange:
         if composed := self.draft.get("step"):
             runs = any(step.id == composed and step.status == "running" for step in self.steps)
         return _draft(self.draft) if runs else None
+
+    @property
+    def effects_count(self) -> str:
+        return counted_effects(self.effects)
 
     @property
     def shown_summary(self) -> str:

@@ -19,7 +19,7 @@ from agent.runs.runs import MessageRequest
 from agent.support.markdown import render
 from chat import access
 from chat.fold import effects_of
-from chat.transcript import Effect
+from chat.transcript import Effect, counted_effects
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -41,6 +41,10 @@ class Item:
     expires_at: str = ""
     html: str = ""
     questions: Sequence[dict[str, Any]] = ()
+
+    @property
+    def effects_count(self) -> str:
+        return counted_effects(self.effects)
 
 
 def items(user: User) -> list[Item]:

@@ -32,8 +32,12 @@ _ATTRIBUTES = {
     "ol": {"start", "class"},
     **{tag: {"class"} for tag in ("ul", "sup", "section", "hr")},
 }
-# What a task list's box always has. Nobody can check it: the text is the agent's.
-_BOX = {"input": {"type": "checkbox", "disabled": "", "aria-label": "Done"}}
+# A wide block of code is scrolled by keys, which needs the focus. Nobody can check the box of a task list:
+# the text is the agent's.
+_ALWAYS = {
+    "pre": {"tabindex": "0"},
+    "input": {"type": "checkbox", "disabled": "", "aria-label": "Done"},
+}
 
 
 def render(text: str, key: str) -> str:
@@ -46,7 +50,7 @@ def render(text: str, key: str) -> str:
         parser.render(text, {"docId": key}),
         tags=_TAGS,
         attributes=_ATTRIBUTES,
-        set_tag_attribute_values=_BOX,
+        set_tag_attribute_values=_ALWAYS,
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
     )

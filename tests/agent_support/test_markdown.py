@@ -69,6 +69,10 @@ def test_a_line_break_stays(text: str) -> None:
     assert "one<br>\ntwo" in render(text)
 
 
+def test_a_block_of_code_takes_the_focus_so_that_keys_scroll_it() -> None:
+    assert '<pre tabindex="0"><code>' in render(f"```\n{'wide ' * 100}\n```")
+
+
 def test_lines_of_code_get_no_break() -> None:
     assert "<br>" not in render("```\none\ntwo\n```\n\n    three\n    four")
 

@@ -42,13 +42,19 @@ def test_an_error_page_breaks_no_rule(visit: Visit) -> None:
 @axe
 def test_a_session_at_work_breaks_no_rule(visit: Visit) -> None:
     page = visit.live()
-    visit.say("I need: 1. booking 2. invoices 3. reminders")
+    numbers = range(1, 15)
+    visit.say("I need: " + " ".join(f"{number}. part{number}" for number in numbers))
     visit.wait_for("succeeded")
     check(page, "done")
     page.locator('[data-slot="run-details"] > summary').click()
     check(page, "details open")
-    visit.say("Delete the booking task and delete the invoices task")
+    visit.say(", ".join(f"delete task #{number}" for number in numbers))
     visit.wait_for("succeeded", "waiting")
+    assert page.locator(".approval:visible .count").inner_text() == "14 changes"
+    effects = page.locator(".effects:visible")
+    effects.focus()
+    page.keyboard.press("End")
+    visit.wait(lambda: effects.evaluate("(list) => list.scrollTop > 0"))
     visit.say("What is open?")
     page.get_by_role("button", name="Send after this run").wait_for()
     check(page, "dialog")

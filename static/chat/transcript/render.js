@@ -9,7 +9,7 @@ import { addCopyButtons } from "./copy_buttons.js";
 import { setFacts } from "./facts.js";
 import { isLeftOpen } from "./open_state.js";
 import {
-  colorOf, draftSlot, eta, iconOf, isActive, isPhase, phaseBar, shownDraft, statusLine, stepNote, workSteps,
+  colorOf, draftSlot, effectsCount, eta, iconOf, isActive, isPhase, phaseBar, shownDraft, statusLine, stepNote, workSteps,
 } from "./run_labels.js";
 
 const entries = byId("entries");
@@ -190,6 +190,7 @@ function fillApproval(node, run) {
   setVisible(node, "run-approval", run.asks);
   if (!run.asks) resetApproval(form);
   setText(node, "run-why", run.asks ? run.why : "");
+  setText(node, "run-count", effectsCount(run));
   setList(node, "run-effects", run.effects, {
     template: "effect", key: (effect) => effect.key, fill: fillEffect,
   });

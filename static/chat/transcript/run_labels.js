@@ -57,6 +57,13 @@ export function eta(run) {
   return String(Date.parse(run.eta_at) + run.eta_ms);
 }
 
+/** As `counted_effects` in chat/transcript.py. @param {Run} run */
+export function effectsCount({ effects }) {
+  const calls = effects.filter(({ action }) => action === "unknown").length;
+  const counts = [[effects.length - calls, "change"], [calls, "call"]];
+  return counts.flatMap(([n, noun]) => (n ? `${n} ${noun}${n === 1 ? "" : "s"}` : [])).join(", ");
+}
+
 /** @param {Step} step */
 export function stepNote(step) {
   /** @type {Record<string, string>} */
