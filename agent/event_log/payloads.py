@@ -60,14 +60,19 @@ class EffectChange(TypedDict):
 
 @_open
 class StepEffect(TypedDict):
-    """What a step of a plan would change. `note`: why that is not known, or that it would fail;
-    `arguments`: with which its tool will be called, where the changes do not say all.
+    """What a step of a plan would change. `note`: why that is not known, that it only reads, or that it
+    would fail.
+
+    Where the changes do not say all: the `tool` that will be called and with which `arguments`, and in
+    `sources` the numbers of the steps that placeholders in them name, by id.
     """
 
     step: str
     changes: list[EffectChange]
     note: str
+    tool: NotRequired[str]
     arguments: NotRequired[dict[str, Any]]
+    sources: NotRequired[dict[str, int]]
 
 
 class Answer(TypedDict):

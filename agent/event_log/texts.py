@@ -303,7 +303,7 @@ def waiting(steps: Sequence[StepEffect]) -> str:
         f"{DOES[action]} {count(number, noun, _plural(noun))}"
         for (action, noun), number in changes.items()
     ]
-    if parts and any(step["note"] for step in steps):
+    if parts and any(step["note"] not in ("", ONLY_READS) for step in steps):
         parts.append("and more")
     return ": ".join(["Waiting for your approval", *([", ".join(parts)] if parts else [])])
 
@@ -313,10 +313,15 @@ def _plural(noun: str) -> str:
 
 
 DIFFERS = "Differs from what was approved"
+ONLY_READS = "Only reads."  # a note on a step
+# Characters of arguments that stand in one line with the name of their tool.
+MAX_LINE = 100
 
 
 def effects(steps: Sequence[StepEffect]) -> list[dict[str, Any]]:
-    """Returns each change that a plan would make. `action` is "unknown" where `text` says why."""
+    """Returns each change that a plan would make. `action` is "unknown" where `text` says what is called,
+    and why more is not known.
+    """
     return [one for step in steps for one in _effects_of(step)]
 
 
@@ -331,10 +336,22 @@ def _effects_of(step: StepEffect) -> list[dict[str, Any]]:
         }
         for change in step["changes"]
     ]
-    given = [[name, "", text] for name, text in facts(step.get("arguments"), {})]
-    text = step["note"] or ("Will be called with:" if given else "")
-    note = {"step": step["step"], "action": "unknown", "text": text, "fields": given, "mark": ""}
+    given = facts(step.get("arguments"), step.get("sources", {}))
+    line = ", ".join(f"{name} = {isolated(text)}" for name, text in given)
+    is_line = "tool" in step and len(line) <= MAX_LINE and "\n" not in line
+    text = _call(step, line if is_line else "")
+    fields = [] if is_line else [[name, "", text] for name, text in given]
+    note = {"step": step["step"], "action": "unknown", "text": text, "fields": fields, "mark": ""}
     return [*known, note] if text else known
+
+
+def _call(step: StepEffect, arguments: str) -> str:
+    """Returns e.g. "Runs check_site with what = p1; only reads"."""
+    why = step["note"]
+    if "tool" not in step:  # an older event has none
+        return why or ("Will be called with:" if step.get("arguments") else "")
+    call = f"Runs {step['tool']}" + (f" with {arguments}" if arguments else "")
+    return f"{call}; {_inner(why)}" if why else call
 
 
 def _existing(change: EffectChange) -> str:

@@ -15,6 +15,7 @@ from django.db import transaction
 
 from agent.change import Change
 from agent.event_log.payloads import EffectChange, StepEffect
+from agent.event_log.texts import ONLY_READS
 from agent.exceptions import ToolFailed
 from agent.models import Run, Task
 from agent.plan import Plan, Step, StepType, fill, in_order, placeholders
@@ -35,7 +36,8 @@ MAX_ABOUT = 100  # characters that tell memories of one title apart
 class Effect:
     """What one step would change. `note` says why the changes are incomplete or unknown; `is_tried`:
     its tool was executed, with the arguments that it has by now. `names`: what people call the tasks
-    that the changes link to, by id; `created`: the ids of all objects that the plan creates.
+    that the changes link to, by id; `created`: the ids of all objects that the plan creates; `numbers`:
+    those of the plan's steps, by id.
     """
 
     step: Step
@@ -44,6 +46,7 @@ class Effect:
     is_tried: bool = False
     names: Mapping[str, str] = field(default_factory=dict)
     created: Collection[str] = ()
+    numbers: Mapping[str, int] = field(default_factory=dict)
 
     def as_json(self) -> StepEffect:
         effect: StepEffect = {
@@ -51,9 +54,18 @@ class Effect:
             "changes": [self._shown(change) for change in self.changes],
             "note": self.note,
         }
-        if self.step.arguments and not self._changes_say_all:
-            effect["arguments"] = dict(self.step.arguments)
+        tool = registry.get(self.step.tool)
+        if tool is not None and (not self.is_tried or tool.outgoing):
+            self._add_call(effect, tool)
         return effect
+
+    def _add_call(self, effect: StepEffect, tool: Tool) -> None:
+        effect["tool"] = tool.name
+        if self.step.arguments:
+            effect["arguments"] = dict(self.step.arguments)
+        named = {placeholder.step for _, placeholder in placeholders(self.step.arguments)}
+        if sources := {key: self.numbers[key] for key in sorted(named) if key in self.numbers}:
+            effect["sources"] = sources
 
     def _shown(self, change: Change) -> EffectChange:
         """Returns the change with what tells its objects from others of their titles."""
@@ -63,13 +75,6 @@ class Effect:
         if links := {key: self.names[key] for key in _links(shown) if key in self.names}:
             shown["links"] = links
         return shown
-
-    @property
-    def _changes_say_all(self) -> bool:
-        """The arguments would add nothing, or only placeholders."""
-        tool = registry.get(self.step.tool)
-        is_outgoing = tool is not None and tool.outgoing
-        return any(placeholders(self.step.arguments)) or (self.is_tried and not is_outgoing)
 
 
 def preview(
@@ -88,7 +93,10 @@ def preview(
         created = {str(change.id) for change in changes if change.action == "created"}
         names = _names(changes, created)
         transaction.set_rollback(True)
-    return tuple(replace(effect, names=names, created=created) for effect in effects)
+    numbers = {step.id: number for number, step in enumerate(plan.steps, 1)}
+    return tuple(
+        replace(effect, names=names, created=created, numbers=numbers) for effect in effects
+    )
 
 
 def _names(changes: Iterable[Change], created: Collection[str]) -> dict[str, str]:
@@ -116,6 +124,8 @@ def _links(change: EffectChange) -> list[str]:
 
 def _try(run: Run, step: Step, known: dict[str, Any]) -> Effect:
     tool = registry.get(step.tool)
+    if tool is not None and tool.is_async and tool.reads:
+        return Effect(step, note=ONLY_READS)
     if tool is None or tool.is_async:
         return Effect(step, note="Effects can't be previewed.")
     try:

@@ -299,11 +299,14 @@ async def test_what_cannot_be_known_before_is_said_to_be_unknown(
         await outcome(session, alice, MessageRequest("Do it", approval="required"), *steps)
     kept = await Approval.objects.aget()
     assert kept.effects == [
-        {"step": "s1", "changes": [], "note": "Effects can't be previewed."},
+        {"step": "s1", "changes": [], "note": "Effects can't be previewed.", "tool": "fetch_title"},
         {
             "step": "s2",
             "changes": [],
             "note": "Effects depend on the results of earlier steps.",
+            "tool": "create_task",
+            "arguments": {"title": {"$from": "s1", "path": "text"}},
+            "sources": {"s1": 1},
         },
     ]
 

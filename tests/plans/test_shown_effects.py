@@ -14,6 +14,7 @@ from agent.memory import memories
 from agent.models import ChatSession, Memory, Project, Run, Task
 from agent.runs.runs import MessageRequest
 from tests.support.scripted_runs import create, log_of, make_tasks, outcome, result_of, use
+from tests.support.tools import having
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -118,3 +119,38 @@ async def test_the_reason_counts_what_is_deleted_once(
     steps = [use(f"s{number}", "delete_task", task=f"#{number}") for number in range(1, 9)]
     run = await outcome(session, alice, MessageRequest("Delete all tasks"), *steps)
     assert (await run.approvals.aget()).reason == "Deletes 8 tasks."
+
+
+async def test_what_is_called_with_what_is_shown_before_it_is_known_what_it_does(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    await make_tasks(project, "Booking")
+    long = "p1 " * 60
+    with (
+        having("check_site", lambda call, given: "Login", "reads"),
+        having("publish", lambda call, given: ""),
+    ):
+        steps = [
+            use("a", "delete_task", task="#1"),
+            use("b", "check_site", text="p1"),
+            use("c", "publish", text=long),
+            use("d", "create_task", "b", title=result_of("b", "text")),
+        ]
+        _, checked, published, created = await shown(session, alice, *steps)
+    assert checked["text"] == "Runs check_site with text = p1; only reads"
+    assert published["text"] == "Runs publish; effects can't be previewed"
+    assert published["fields"] == [["text", "", long]]
+    assert created["text"] == (
+        "Runs create_task with title = text of step 2; effects depend on the results of earlier steps"
+    )
+
+
+async def test_a_step_that_only_reads_adds_nothing_to_what_waits(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    await make_tasks(project, "Booking")
+    with having("check_site", lambda call, given: "Login", "reads"):
+        await shown(session, alice, use("s1", "delete_task", task="#1"), use("s2", "check_site"))
+    frame = next(one for one in await log_of(session) if one["type"] == "approval")
+    assert frame["text"]["line"] == "Waiting for your approval: deletes 1 task"
+    assert frame["text"]["effects"][1]["text"] == "Runs check_site; only reads"

@@ -61,6 +61,7 @@ async def test_a_composed_letter_is_shown_before_it_is_sent_and_sent_as_it_was_s
     (effect,) = request["effects"]
     assert effect["arguments"] == {"text": LETTER}
     (told,) = (await log_of(session))[-2]["text"]["effects"]
+    assert told["text"] == "Runs send_mail; effects can't be previewed"
     assert told["fields"] == [["text", "", LETTER]]
     await approved(session, alice, run, model)
     assert run.status == "succeeded"

@@ -70,6 +70,7 @@ WHOLE = {
     "step.result",
     "plan.steps[].arguments",
     "approval.effects[].arguments",
+    "approval.effects[].sources",
     "approval.effects[].changes[].before",
     "approval.effects[].changes[].after",
     "approval.effects[].changes[].links",

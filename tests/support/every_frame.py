@@ -83,6 +83,8 @@ OPEN = {
     "questions": [{"question": "Until when?", "choices": ["Monday"]}],
 }
 COPIED = step("s1", "create_project", "Create a project", name="Copy")
+NAME = {"$from": "s1", "path": "name"}
+COPIED_TOO = step("s2", "create_project", "Create another", "s1", name=NAME)
 RAISED = step("s1", "update_task", "Raise it", task="Usual 1", priority="high")
 NESTED = step("s2", "update_task", "Put it into another", task="Usual 1", parent="Usual 2")
 FORGOTTEN = step("s3", "delete_memory", "Forget it", memory=NOTE["title"])
@@ -96,7 +98,7 @@ PLANS = {
     "Delete": [GONE, LATE, AFTER, FOUND],
     "Wait": [MADE, NESTED, FORGOTTEN],
     "Raise": [RAISED],
-    "Copy": [COPIED],
+    "Copy": [COPIED, COPIED_TOO],
 }
 
 
