@@ -159,7 +159,7 @@ class _Fold:
                 run.retryable, run.text = event.retryable, event.partial
                 _end(run, "failed", "stopped")
             case events.Cancelled():
-                run.text = event.partial
+                run.retryable, run.text = True, event.partial
                 _end(run, "cancelled", "stopped")
             case _:
                 _take_message(run, event)

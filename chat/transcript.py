@@ -318,6 +318,12 @@ class Exchange:
         return _draft(self.draft) if runs else None
 
     @property
+    def first_failure(self) -> str:
+        """The step at which a failed run is unfolded."""
+        failed = (step.id for step in self.steps if step.status == "failed")
+        return next(failed, "") if self.status == "failed" else ""
+
+    @property
     def effects_count(self) -> str:
         return counted_effects(self.effects)
 

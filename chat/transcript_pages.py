@@ -110,7 +110,7 @@ def _span(messages: Messages, at: int | None, early: bool) -> tuple[int | None, 
 
 
 def _know_what_came_later(session_id: UUID, told: Transcript, start: int) -> None:
-    """Later parts say which changes can still be undone, and which failed run was tried again."""
+    """Later parts say which changes can still be undone, and which run was tried again."""
     last: dict[str, int] = {}
     later = Event.objects.filter(session_id=session_id, type=EventType.CHANGE, seq__gte=start)
     for seq, body in later.order_by("seq").values_list("seq", "body").iterator():
@@ -119,8 +119,8 @@ def _know_what_came_later(session_id: UUID, told: Transcript, start: int) -> Non
     notes = [entry for entry in told.entries if isinstance(entry, Change)]
     for change in [*notes, *(one for run in told.exchanges for one in run.changes)]:
         change.undoable = last.get(change.id) == change.seq
-    failed = [UUID(run.run) for run in told.exchanges if run.retryable]
-    again = Run.objects.filter(retry_of__in=failed).values_list("retry_of", flat=True)
+    ended = [UUID(run.run) for run in told.exchanges if run.retryable]
+    again = Run.objects.filter(retry_of__in=ended).values_list("retry_of", flat=True)
     tried = set(map(str, again))
     for run in told.exchanges:
         run.retryable = run.retryable and run.run not in tried

@@ -100,8 +100,7 @@ def queued(before: int) -> str:
 
 
 def executing(steps: Sequence[Any]) -> str:
-    """Returns e.g. "Creating 3 tasks, 2 done". `steps`: those of the plan that call a tool."""
-    ended = [step for step in steps if step.status in ENDED]
+    """Returns e.g. "Creating 3 tasks, 2 done, 1 failed". `steps`: those of the plan that call a tool."""
     if not steps:
         return DOING["execution"]
     words = _common_action(steps)
@@ -111,9 +110,9 @@ def executing(steps: Sequence[Any]) -> str:
     text = words or (_name(steps[0]) if len(steps) == 1 else f"Running {len(steps)} steps")
     if len(steps) == 1:
         return text
-    failed = sum(step.status in ("failed", "skipped") for step in ended)
-    done = f"{text}, {len(ended) - failed} done"
-    return f"{done}, {failed} failed" if failed else done
+    statuses = Counter(step.status for step in steps)
+    others = [f"{statuses[one]} {one}" for one in ("failed", "skipped") if statuses[one]]
+    return ", ".join([text, f"{statuses['succeeded']} done", *others])
 
 
 def _name(step: Any) -> str:

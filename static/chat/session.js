@@ -149,7 +149,7 @@ function applyEvent(frame) {
 /** Hides the button of a run that is being retried. @param {string} run */
 function hideRetry(run) {
   const node = runElement(run);
-  const button = node && findSlot(node, "run-again");
+  const button = node && findSlot(node, "run-retry");
   if (button) button.hidden = true;
 }
 
@@ -323,6 +323,10 @@ async function post(event, consequence) {
   const form = /** @type {HTMLFormElement} */ (event.target);
   const button = /** @type {HTMLButtonElement} */ (event.submitter);
   const body = new FormData(form, button); // before the button is disabled: it has no value then
+  // It is hidden when its run begins.
+  if (button === document.activeElement && button.dataset.slot === "run-retry") {
+    button.closest(".run")?.querySelector("summary")?.focus();
+  }
   button.disabled = true;
   showAlert("");
   try {

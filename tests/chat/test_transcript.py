@@ -272,6 +272,14 @@ def test_failures_and_cancels_are_told_in_words() -> None:
     assert run_of(told, QUEUED).line == "Cancelled by alice"
     assert run_of(told, STOPPED).text == "I was  about\nto"
     assert [one.state for one in run_of(told, STOPPED).phases] == ["stopped"]
+    assert run_of(told, STOPPED).retryable
+
+
+def test_a_failed_run_is_unfolded_at_its_first_failure() -> None:
+    chain = run_of(whole(), CHAIN)
+    assert chain.first_failure == ""  # the run itself has succeeded
+    chain.status = "failed"
+    assert chain.first_failure == next(step.id for step in chain.steps if step.status == "failed")
 
 
 def test_a_queued_run_says_how_many_are_before_it() -> None:

@@ -1,6 +1,8 @@
-"""The words of estimates."""
+"""The words of estimates and of a run that executes its steps."""
 
 from __future__ import annotations
+
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,3 +20,11 @@ from agent.event_log import texts
 def test_an_estimate_below_a_second_is_not_rounded_up(low: int, high: int, text: str) -> None:
     estimate = {"low_ms": low, "median_ms": low, "high_ms": high}
     assert texts.estimate(estimate) == text
+
+
+def test_a_skipped_step_is_not_counted_as_failed() -> None:
+    steps = [
+        SimpleNamespace(tool=tool, status=status, description="", arguments={})
+        for tool, status in zip("abcd", ("succeeded", "failed", "skipped", "pending"), strict=True)
+    ]
+    assert texts.executing(steps) == "Running 4 steps, 1 done, 1 failed, 1 skipped"

@@ -265,6 +265,10 @@ def test_after_a_decision_by_keyboard_the_focus_is_at_the_head_of_the_run(visit:
         visit.wait_for(*before)
         assert page.evaluate(AT_HEAD, before[-1]), keys
         assert page.evaluate(RING)
+    tab_to(page, "Retry", back=True)
+    page.keyboard.press("Enter")
+    visit.wait_for(*before, "waiting")
+    assert page.evaluate(AT_HEAD, "cancelled")
 
 
 def test_everything_that_is_reached_by_tab_shows_that_it_is(visit: Visit) -> None:

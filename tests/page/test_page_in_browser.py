@@ -240,10 +240,12 @@ def test_a_failed_run_is_tried_again_from_where_it_failed(
     visit.say("Tell me")
     visit.wait_for("failed")
     assert page.get_by_text("Half an", exact=True).is_visible()
-    page.get_by_role("button", name="Retry from the failed step").click()
+    assert page.locator('.run .phases [data-state="failed"]').is_visible()
+    assert "Failed: " in page.locator('[data-slot="run-line"]').inner_text()
+    page.get_by_role("button", name="Retry from where it stopped").click()
     visit.wait_for("failed", "succeeded")
     assert page.get_by_text("A whole answer.").is_visible()
-    assert page.get_by_role("button", name="Retry from the failed step").count() == 0
+    assert page.get_by_role("button", name="Retry from where it stopped").count() == 0
     assert [request.asked for request in scripted_model.requests].count("analysis") == 1
     visit.wait(lambda: visit.shown() == visit.reloaded())
     visit.context.close()

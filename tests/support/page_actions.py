@@ -56,7 +56,7 @@ ACTIONS: dict[str, Control | str] = {
     "reject_run": Control(SESSION, "Reject", _EXCHANGE),
     "edit_plan": Control(SESSION, "Save changes", "templates/chat/_editor.html"),
     "cancel_run": Control(SESSION, "Stop", _EXCHANGE),
-    "retry_run": Control(SESSION, "Retry from the failed step", _EXCHANGE),
+    "retry_run": Control(SESSION, "Retry from where it stopped", _EXCHANGE),
     "regenerate_run": Control(SESSION, "Regenerate", _EXCHANGE),
     "steer_run": Control(SESSION, "Send into this run", "templates/chat/session.html"),
     "create_run_feedback": Control(SESSION, "Yes", "templates/chat/_feedback.html"),

@@ -203,6 +203,7 @@ const readers = {
 
   /** @type {Reader<CancelledFrame>} */
   cancelled(run, frame) {
+    run.retryable = true;
     run.text = frame.partial;
     end(run, "cancelled", "stopped");
   },

@@ -2,7 +2,7 @@
 
 import { showElapsed, showRemaining, showTime } from "../support/clocks.js";
 import {
-  byId, clone, findAll, findSlot, setAttribute, setIcon, setId, setList, setText, setVisible, slot,
+  byId, clone, find, findAll, findSlot, setAttribute, setIcon, setId, setList, setText, setVisible, slot,
 } from "../support/dom.js";
 import { page } from "../support/page.js";
 import { addCopyButtons } from "./copy_buttons.js";
@@ -11,6 +11,7 @@ import { isLeftOpen } from "./open_state.js";
 import {
   colorOf, draftSlot, effectsCount, eta, iconOf, isActive, isPhase, phaseBar, shownDraft, statusLine, stepNote, workSteps,
 } from "./run_labels.js";
+import { isAtEnd, stopFollowing } from "./scroll.js";
 
 const entries = byId("entries");
 
@@ -82,7 +83,8 @@ function newRun(run) {
 }
 
 /**
- * A run is open while it works and one line when it is done, unless a person has opened or closed it.
+ * A run is open while it works and after a failure, and one line when it is done, unless a person has opened
+ * or closed it.
  * @type {(node: HTMLElement, run: Run) => void}
  */
 function setStatus(node, run) {
@@ -90,7 +92,19 @@ function setStatus(node, run) {
   const changed = active !== isActive({ status: node.dataset.status });
   node.dataset.status = run.status;
   node.toggleAttribute("data-over", !active);
-  if (changed) slot(node, "run-details").toggleAttribute("open", isLeftOpen(run.run, active));
+  const isFailed = run.status === "failed";
+  if (changed) slot(node, "run-details").toggleAttribute("open", isLeftOpen(run.run, active || isFailed));
+  if (isFailed) showFailure(node);
+}
+
+/** Unfolds the first step that failed, and has it in view with the head of its run. @param {HTMLElement} node */
+function showFailure(node) {
+  const failure = find(node, '.plan > [data-status="failed"]') ?? find(node, '.phases > [data-state="failed"]');
+  if (failure) find(failure, "details")?.setAttribute("open", "");
+  if (!failure || !isAtEnd()) return;
+  stopFollowing();
+  node.scrollIntoView({ block: "start" });
+  failure.scrollIntoView({ block: "nearest" });
 }
 
 /** @type {(node: HTMLElement, message: UserMessage | null) => void} */
@@ -136,6 +150,7 @@ function fillHead(node, run) {
   setIcon(node, "run-mark", `mark-${markOf(run)}`);
   showElapsed(node, "run-clock", run.status === "running" ? run.started_at : "");
   fillStopButton(node, run);
+  setVisible(node, "run-retry", run.retryable);
   setList(node, "run-bar", phaseBar(run), {
     template: "segment", key: (segment) => segment.key, fill: fillSegment,
   });
@@ -318,7 +333,6 @@ function fillAnswer(node, run) {
   }
   setVisible(node, "run-html", run.html);
   setVisible(node, "run-broken", run.text && !isActive(run));
-  setVisible(node, "run-again", run.status === "failed" && run.retryable);
   setId(slot(node, "answer"), run.answer_id ? `message-${run.answer_id}` : "");
   setAttribute(slot(node, "answer-link"), "href", `#message-${run.answer_id}`);
   setVisible(node, "answer-actions", run.answer_id);

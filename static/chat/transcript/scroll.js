@@ -9,7 +9,7 @@ let isFollowing = true;
 const seen = () => ({ top: log.scrollTop, height: log.scrollHeight });
 let last = seen();
 
-const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight <= TOLERANCE;
+export const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight <= TOLERANCE;
 
 /** @param {boolean} following */
 function setFollowing(following) {
