@@ -101,11 +101,11 @@ def test_steps_are_reordered_by_buttons_and_by_dragging(asked: Visit) -> None:
     asked.page.set_viewport_size({"width": 1280, "height": 1400})  # all of it can be seen
     page = edit(asked)
     page.get_by_role("button", name="Down step 1").click()
-    rows = page.locator('[data-slot="edit-description"]')
+    rows = page.locator('[data-slot="edit-line"]')
     swapped = ["Delete “Invoices”", "Delete “Booking”"]
 
     def shown() -> list[str]:
-        return [rows.nth(at).input_value() for at in (0, 1)]
+        return rows.all_inner_texts()
 
     assert shown() == swapped
     drag(page)
@@ -113,6 +113,38 @@ def test_steps_are_reordered_by_buttons_and_by_dragging(asked: Visit) -> None:
     page.get_by_role("button", name="Up step 2").click()
     save(page)
     asked.wait(lambda: descriptions(page) == swapped)
+
+
+def test_a_long_plan_is_edited_as_one_short_list(visit: Visit) -> None:
+    page = visit.live()
+    numbers = range(1, 20)
+    visit.say("I need: " + " ".join(f"{number}. part{number}" for number in numbers))
+    visit.wait_for("succeeded")
+    visit.say(", ".join(f"delete task #{number}" for number in numbers))
+    visit.wait_for("succeeded", "waiting")
+    edit(visit)
+    assert page.locator(".editor :is(input, select, textarea)").count() < 12
+    save_button = page.get_by_role("button", name="Save changes")
+    for size in ({"width": 1400, "height": 900}, {"width": 390, "height": 844}):
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        assert page.locator(".editor").evaluate("(form) => form.scrollHeight") < 1_600
+        for number in (1, 19):
+            row = page.locator(".editor-step").nth(number - 1)
+            row.get_by_role("button", expanded=False).or_(
+                row.get_by_role("button", expanded=True)
+            ).focus()
+            page.keyboard.press("Enter")
+            if row.locator(".editor-body").count() == 0:  # the first was unfolded already
+                page.keyboard.press("Enter")
+            assert page.locator(".editor-body").count() == 1
+            assert row.get_by_label("Step description").input_value() == f"Delete “Part{number}”"
+            for seen in (save_button, row.locator(".unfold")):
+                place = seen.bounding_box()
+                assert place is not None
+                assert 0 < place["y"] < size["height"]
+    page.get_by_label("Step description").fill("Delete the last one")
+    save_button.click()
+    visit.wait(lambda: descriptions(page)[-1] == "Delete the last one")
 
 
 def test_arguments_are_changed_in_a_form_of_the_tool(asked: Visit) -> None:

@@ -1,12 +1,14 @@
 // Edits a plan that waits: the order of its steps, their arguments and dependencies; adds and removes
-// steps. The server checks it like a model's plan, and its problems are shown at their steps.
+// steps. One step is unfolded, and only it has fields. The server checks the plan like a model's, and its
+// problems are shown at their steps.
 
 import { showAlert } from "../support/alert.js";
-import { clone, closest, find, findAll, setText, slot } from "../support/dom.js";
+import { clone, closest, find, findAll, setAttribute, setText, slot } from "../support/dom.js";
 import { isObject, withSpaces } from "../support/labels.js";
 import { page } from "../support/page.js";
 import { apiPath, request } from "../support/rest.js";
 import { loadStyle } from "../support/style.js";
+import { stopFollowing } from "../transcript/scroll.js";
 import { schemaForm } from "./schema_form.js";
 
 /** @typedef {Omit<PlanStep, "status">} EditedStep */
@@ -20,6 +22,7 @@ import { schemaForm } from "./schema_form.js";
  * @property {HTMLElement} form
  * @property {EditedStep[]} steps
  * @property {EditedStep[] | null} sent
+ * @property {EditedStep | null} open  The step that is unfolded.
  */
 
 /** By name, fetched for the first plan. @type {Map<string, Tool> | null} */
@@ -37,7 +40,7 @@ export async function openEditor(run, box, save) {
   }
   const form = clone("editor");
   const steps = run.steps.map(editedStep);
-  const editor = { run: run.run, revision: run.plan_revision, box, form, steps, sent: null };
+  const editor = { run: run.run, revision: run.plan_revision, box, form, steps, sent: null, open: steps[0] ?? null };
   current = editor;
   slot(box, "run-editor").replaceChildren(form);
   fillTools(form, tools);
@@ -48,7 +51,9 @@ export async function openEditor(run, box, save) {
   });
   form.addEventListener("click", (event) => onClick(editor, closest(event, "[data-move]")));
   setUpDragging(editor);
-  find(stepList(editor), "input")?.focus();
+  stopFollowing();
+  focusOn(editor, 0, "unfold");
+  form.scrollIntoView({ block: "start" });
 }
 
 /**
@@ -148,7 +153,8 @@ function showProblems(editor, error) {
   const others = error.split(/; (?=step |plan:)/).filter((part) => !showProblem(editor, part));
   const text = others.map((part) => withStepNumbers(editor, part)).join("; ");
   showError(editor, others.length ? text : "This plan is not valid.");
-  find(editor.form, '[data-slot="edit-problem"]:not([hidden])')?.scrollIntoView({ block: "nearest" });
+  const index = [...stepList(editor).children].findIndex((row) => !slot(row, "edit-problem").hidden);
+  if (index >= 0) unfold(editor, editor.steps[index]);
 }
 
 /** Returns whether a step was found for the problem. @type {(editor: Editor, part: string) => boolean} */
@@ -175,6 +181,20 @@ const withStepNumbers = ({ steps }, text) =>
 /** @param {Editor} editor */
 function render(editor) {
   stepList(editor).replaceChildren(...editor.steps.map((step, index) => stepRow(editor, step, index)));
+  unfold(editor, editor.open);
+}
+
+/** Shows the fields of one step, or of none. @type {(editor: Editor, step: EditedStep | null) => void} */
+function unfold(editor, step) {
+  editor.open = step;
+  for (const [index, row] of [...stepList(editor).children].entries()) {
+    const isOpen = editor.steps[index] === step;
+    find(row, ".editor-body")?.remove();
+    setAttribute(slot(row, "edit-head"), "aria-expanded", isOpen);
+    if (!isOpen) continue;
+    slot(row, "edit-problem").before(stepBody(editor, editor.steps[index], index));
+    row.scrollIntoView({ block: "nearest" });
+  }
 }
 
 /** What a step without a tool does. @type {Record<string, string>} */
@@ -201,13 +221,23 @@ function composition(step) {
 /** @type {(editor: Editor, step: EditedStep, index: number) => HTMLElement} */
 function stepRow(editor, step, index) {
   const row = clone("editor-step");
-  setText(row, "edit-number", `Step ${index + 1}`);
+  setText(row, "edit-number", index + 1);
+  setText(row, "edit-line", step.description);
   setText(row, "edit-tool", step.tool === null ? KINDS[step.type] : withSpaces(step.tool));
   setUpButtons(editor, row, index);
+  return row;
+}
+
+/** @type {(editor: Editor, step: EditedStep, index: number) => HTMLElement} */
+function stepBody(editor, step, index) {
+  const body = clone("editor-body");
   /** @type {HTMLInputElement} */
-  const description = slot(row, "edit-description");
+  const description = slot(body, "edit-description");
   description.value = step.description;
-  description.addEventListener("input", () => (step.description = description.value));
+  description.addEventListener("input", () => {
+    step.description = description.value;
+    setText(stepList(editor).children[index], "edit-line", description.value);
+  });
   const schema = step.type === "compose" ? composition(step) : tools?.get(step.tool ?? "")?.arguments;
   if (schema) {
     /** @param {JsonObject} values */
@@ -215,10 +245,10 @@ function stepRow(editor, step, index) {
       step.arguments = values;
     };
     const describe = (/** @type {Placeholder} */ placeholder) => placeholderText(editor, placeholder);
-    slot(row, "edit-fields").append(schemaForm(schema, step.arguments, onChange, describe));
+    slot(body, "edit-fields").append(schemaForm(schema, step.arguments, onChange, describe));
   }
-  fillDependencies(editor, slot(row, "edit-needs"), index);
-  return row;
+  fillDependencies(editor, slot(body, "edit-needs"), index);
+  return body;
 }
 
 /** @type {(editor: Editor, row: HTMLElement, index: number) => void} */
@@ -230,6 +260,7 @@ function setUpButtons(editor, row, index) {
   const buttons = findAll(row, "[data-move]");
   for (const button of buttons) {
     button.dataset.at = String(index);
+    if (button.dataset.move === "unfold") continue; // named by its step
     button.setAttribute("aria-label", `${button.textContent} step ${index + 1}`);
     button.disabled = isDisabled[button.dataset.move ?? ""];
   }
@@ -268,9 +299,20 @@ function onClick(editor, button) {
   const index = Number(button.dataset.at);
   const action = button.dataset.move;
   if (action === "leave") closeEditor();
+  else if (!isReadable(editor)) return;
+  else if (action === "unfold") unfold(editor, editor.steps[index] === editor.open ? null : editor.steps[index]);
   else if (action === "add") addStep(editor);
   else if (action === "drop") removeStep(editor, index);
   else moveStep(editor, index, index + (action === "up" ? -1 : 1));
+}
+
+/** What is no value is in its field only, and would be lost with it. @param {Editor} editor */
+function isReadable({ form }) {
+  /** @type {HTMLInputElement[]} */
+  const fields = findAll(form, ":invalid:is(input, textarea)");
+  const wrong = fields.find(({ validity }) => validity.customError);
+  wrong?.reportValidity();
+  return !wrong;
 }
 
 /** @param {Editor} editor */
@@ -280,9 +322,8 @@ function addStep(editor) {
   let number = editor.steps.length + 1;
   while (ids.has(`s${number}`)) number += 1;
   const description = tool[0].toUpperCase() + withSpaces(tool.slice(1));
-  editor.steps.push({
-    id: `s${number}`, type: "tool", tool, description, arguments: {}, depends_on: [],
-  });
+  editor.open = { id: `s${number}`, type: "tool", tool, description, arguments: {}, depends_on: [] };
+  editor.steps.push(editor.open);
   render(editor);
   stepList(editor).lastElementChild?.querySelector("input")?.focus();
 }
@@ -334,7 +375,7 @@ function focusOn(editor, index, action) {
   const row = stepList(editor).children[index];
   /** @type {HTMLButtonElement | null} */
   const button = row.querySelector(`[data-move="${action}"]`);
-  (!button || button.disabled ? slot(row, "edit-description") : button).focus();
+  (!button || button.disabled ? slot(row, "edit-head") : button).focus();
 }
 
 /** @param {Editor} editor */
