@@ -82,10 +82,21 @@ def nginx_path() -> str | None:
     return shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
 
 
+SCREEN_READER = "@guidepup/virtual-screen-reader"
+NPM_PACKAGES = ("axe-core", "@ag-ui/client", SCREEN_READER)
+
+
 @cache
 def axe_path() -> Path | None:
     """Returns axe-core's script."""
     script = _of_npm() / "axe-core" / "axe.min.js"
+    return script if script.exists() else None
+
+
+@cache
+def screen_reader_path() -> Path | None:
+    """Returns the script of Guidepup's virtual screen reader."""
+    script = _of_npm() / SCREEN_READER / "lib" / "esm" / "index.browser.js"
     return script if script.exists() else None
 
 
@@ -101,7 +112,7 @@ def _of_npm() -> Path:
     folder, npm = ROOT / "node_modules", shutil.which("npm")
     with (ROOT / "package-lock.json").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the workers of a test run come here at the same time
-        there = all((folder / name).exists() for name in ("axe-core", "@ag-ui/client"))
+        there = all((folder / name).exists() for name in NPM_PACKAGES)
         if not there and npm is not None:
             command = [npm, "ci", "--no-audit", "--no-fund", "--loglevel", "error"]
             subprocess.run(command, cwd=ROOT, check=False, timeout=120)
@@ -116,6 +127,7 @@ SERVICES: dict[str, tuple[Callable[[], Any], str, str]] = {
     "browser": (chromium_path, "Chromium", "install it, or set CHROMIUM to its program"),
     "firefox": (firefox_path, "Firefox", "install it, or set FIREFOX to its program"),
     "axe": (axe_path, "axe-core", "install npm, which fetches it"),
+    "screen_reader": (screen_reader_path, "a screen reader", "install npm, which fetches it"),
     "curl": (partial(shutil.which, "curl"), "curl", "install it"),
     "nginx": (nginx_path, "nginx", "install it"),
     "node": (ag_ui_path, "AG-UI's client", "install nodejs and npm, which fetches it"),
