@@ -22,7 +22,7 @@ MAX_ADDRESSES, MAX_ADDRESSES_OF_LINE = 1_000, 100
 _TAGS = {
     *("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote"),
     *("pre", "code", "em", "strong", "s", "a", "table", "thead", "tbody", "tr", "th", "td"),
-    *("input", "sup", "section"),
+    *("input", "sup", "section", "div"),
 }
 _ATTRIBUTES = {
     "a": {"href", "title", "target", "id", "class"},
@@ -32,10 +32,11 @@ _ATTRIBUTES = {
     "ol": {"start", "class"},
     **{tag: {"class"} for tag in ("ul", "sup", "section", "hr")},
 }
-# A wide block of code is scrolled by keys, which needs the focus. Nobody can check the box of a task list:
-# the text is the agent's.
+# A wide table or block of code is scrolled by keys, which needs the focus. Nobody can check the box of a
+# task list: the text is the agent's.
 _ALWAYS = {
     "pre": {"tabindex": "0"},
+    "div": {"class": "table", "tabindex": "0", "role": "group", "aria-label": "Table"},
     "input": {"type": "checkbox", "disabled": "", "aria-label": "Done"},
 }
 
@@ -71,6 +72,14 @@ def _open_link(
     if not str(token.attrGet("href")).startswith("#"):
         token.attrSet("target", "_blank")
     return renderer.renderToken(tokens, index, options, env)
+
+
+def _around_table(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
+) -> str:
+    """A wide table scrolls within a box, instead of breaking its words."""
+    tag = renderer.renderToken(tokens, index, options, env)
+    return f"<div>{tag}" if tokens[index].nesting > 0 else f"{tag}</div>\n"
 
 
 _ADDRESS = re.compile(r"(?:(?!\[\^)\S)*")
@@ -115,6 +124,8 @@ def _parser() -> MarkdownIt:
     markdown.enable(["table", "strikethrough", "linkify"])
     markdown.use(footnote_plugin, inline=False).use(tasklists_plugin)
     markdown.add_render_rule("link_open", _open_link)
+    markdown.add_render_rule("table_open", _around_table)
+    markdown.add_render_rule("table_close", _around_table)
     markdown.linkify = _links()
     return markdown
 

@@ -73,6 +73,14 @@ def test_a_block_of_code_takes_the_focus_so_that_keys_scroll_it() -> None:
     assert '<pre tabindex="0"><code>' in render(f"```\n{'wide ' * 100}\n```")
 
 
+def test_a_table_is_in_a_box_that_keys_scroll() -> None:
+    html = render("| a | b |\n|---|---|\n| 1 | 2 |")
+    box, _, rest = html.partition("<table>")
+    assert 'class="table"' in box
+    assert 'tabindex="0"' in box
+    assert rest.endswith("</table>\n</div>\n")
+
+
 def test_lines_of_code_get_no_break() -> None:
     assert "<br>" not in render("```\none\ntwo\n```\n\n    three\n    four")
 
