@@ -341,6 +341,10 @@ def test_at_320_pixels_nothing_goes_sideways_and_a_thumb_reaches_the_drawers(
         assert narrow(page)
         page.locator(drawer).get_by_role("button", name="Close").click()
         page.locator(drawer).wait_for(state="hidden")
+    # A page of 1400 x 900 pixels at 200 % and 400 %.
+    for width, height, room in ((700, 450, 200), (350, 225, 150)):
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.locator("#log").evaluate("(log) => log.clientHeight") >= room
     visit.context.close()
 
 
