@@ -82,9 +82,12 @@ def test_a_session_is_renamed_and_deleted_from_the_list_and_on_its_page(
     page.bring_to_front()
     page.get_by_role("button", name="Rename or delete this session").click()
     page.get_by_role("link", name="Delete session…").click()
-    other.close()
     page.get_by_role("button", name="Delete this session").click()
     told(page, "Session deleted.")
+    other.locator("#gone").wait_for()
+    assert "This session was deleted" in other.locator("#gone").inner_text()
+    assert other.locator("main").get_by_role("textbox").count() == 0
+    other.close()
     assert visit.server.rows("SELECT count(*) FROM agent_chatsession") == [(1,)]
 
 

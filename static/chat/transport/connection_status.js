@@ -23,8 +23,16 @@ export function showConnectionState(state, detail) {
   slot(indicator, "connection-text").textContent = LABELS[shown];
   indicator.title = state === "live" ? `Connected ${detail}` : "";
   slot(indicator, "connection-sign-in").hidden = state !== "signed-out";
+  if (state === "gone") showGone();
   if (state === "waiting") showBanner(Number(detail));
   else if (state !== "connecting") hideBanner(state);
+}
+
+/** Nothing can be done in the session any more: it can only be read. */
+function showGone() {
+  byId("gone").hidden = false;
+  announce(byId("gone").textContent ?? "");
+  byId("panels").inert = true;
 }
 
 /** @param {number} seconds */
