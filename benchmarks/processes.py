@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -72,6 +74,16 @@ def _wait(process: subprocess.Popen[bytes], port: int) -> None:
         except OSError:
             time.sleep(0.01)
     raise AssertionError("the server did not start")
+
+
+def seeded(var: Path) -> dict[str, Any]:
+    """Fills the database in `var` with the fixed cast; returns who they are."""
+    command = [sys.executable, "-m", "tests.support.seed"]
+    made = subprocess.run(
+        command, cwd=ROOT, env=environment(var), check=True, capture_output=True, text=True
+    )
+    seed: dict[str, Any] = json.loads(made.stdout)
+    return seed
 
 
 def on_each_database(script: str) -> Iterator[tuple[str, bytes]]:

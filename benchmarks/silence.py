@@ -8,9 +8,6 @@ run.
 from __future__ import annotations
 
 import json
-import re
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -20,8 +17,9 @@ from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
+from benchmarks import long_wait
 from benchmarks.page import visit
-from benchmarks.processes import server
+from benchmarks.processes import seeded, server
 from benchmarks.results import Bar, Row, add
 from tests.support.model_server import (
     USED,
@@ -31,8 +29,8 @@ from tests.support.model_server import (
     by_schema,
     chunk,
     events,
+    tokens,
 )
-from tests.support.server import ROOT, environment
 from tests.support.services import chromium_path
 
 PART = "Silence of the page while a model writes 40 tokens a second"
@@ -127,11 +125,6 @@ class Writer:
         return answer
 
 
-def tokens(text: str) -> list[str]:
-    """Cuts a text into pieces as long as tokens are."""
-    return re.findall(r"\s?\w{1,6}|\s?[^\w\s]{1,3}|\s", text)
-
-
 def main() -> None:
     if chromium_path() is None:
         print("\nWithout the page: install Chromium, or set CHROMIUM to its program")
@@ -146,6 +139,7 @@ def main() -> None:
             note = f"runs of {max(length for _, length in rounds):.0f} s"
             silences = [silence for silence, _ in rounds]
             add(Row(PART, f"longest silence, {name}", "s", silences, Bar(MOST), note=note))
+        long_wait.measure(browser)
         browser.close()
 
 
@@ -153,19 +147,10 @@ def _round(browser: Browser, writer: Writer) -> tuple[float, float]:
     """Returns the longest silence and the length of the run from the model's first byte, in seconds."""
     with tempfile.TemporaryDirectory() as folder, ModelServer(writer) as model:
         var = Path(folder)
-        seed = _seed(var)
+        seed = seeded(var)
         model_of = {"OPENAI_API_KEY": "key", "OPENAI_BASE_URL": model.base_url}
         with server(var, "samurai_site.asgi", **model_of) as served:
             return _watch(browser, f"http://127.0.0.1:{served.port}", seed, writer)
-
-
-def _seed(var: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tests.support.seed"]
-    made = subprocess.run(
-        command, cwd=ROOT, env=environment(var), check=True, capture_output=True, text=True
-    )
-    seed: dict[str, Any] = json.loads(made.stdout)
-    return seed
 
 
 def _watch(browser: Browser, url: str, seed: dict[str, Any], writer: Writer) -> tuple[float, float]:

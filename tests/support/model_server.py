@@ -189,6 +189,11 @@ def words(text: str) -> Answer:
     return stream(*re.findall(r"\S+\s*", text))
 
 
+def tokens(text: str) -> list[str]:
+    """Cuts a text into pieces as long as tokens are."""
+    return re.findall(r"\s?\w{1,6}|\s?[^\w\s]{1,3}|\s", text)
+
+
 Given = Answer | dict[str, Any] | str | Callable[[Request], Answer | dict[str, Any] | str]
 
 
