@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Container, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Container, Coroutine, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -22,8 +22,8 @@ from agent.engine.concurrency import ConcurrencyLimit
 from agent.engine.sweep import log_database_errors
 from agent.event_log import events, log
 from agent.exceptions import AgentError, Fenced, RunTimeout
-from agent.llm.base import Model
-from agent.llm.factory import open_model
+from agent.llm.base import Model, Usage
+from agent.llm.factory import model_name, open_model
 from agent.models import Run
 from agent.pipeline import phases
 from agent.plans import estimates
@@ -60,6 +60,7 @@ class Runner:
         self._woken: set[UUID] = set()  # sessions woken while their task runs
         self._renewer: asyncio.Task[None] | None = None
         self._is_stopped = False
+        self._is_imported = False  # the client of the model
 
     # -- from any thread ---------------------------------------------------------------------------
 
@@ -75,7 +76,7 @@ class Runner:
 
     def start(self) -> None:
         self._renewer = background_task(self._renew_leases())
-        if self._model is None:  # the first run need not wait until the client is imported
+        if self._model is None:  # so that the first run waits less for the client
             threading.Thread(target=open_model, name="imports-model", daemon=True).start()
 
     async def stop(self) -> None:
@@ -167,7 +168,7 @@ class Runner:
                 begun = await self._claim(session)
                 if begun is None:
                     return
-                await self._execute_apart(session, *begun)
+                await self._execute_apart(session, begun)
             finally:
                 self.limit.release(used=begun is not None)
 
@@ -184,18 +185,19 @@ class Runner:
             await self.limit.acquire(user)
         return pending
 
-    async def _claim(self, session: UUID) -> tuple[Model, Recorder] | None:
-        """Claims and begins a run of the session; returns the model and the recorder for the rest."""
+    async def _claim(self, session: UUID) -> Recorder | None:
+        """Claims and begins a run of the session; returns the recorder for the rest."""
         history = estimates.cached_history()
         if history is None:
             history = await database.call(estimates.history)
-        model = self._model or open_model()
+        name = self._model.name if self._model else model_name()
         recorders: list[Recorder] = []  # the last one: the claim may be repeated
 
         def begin(claimed: Claimed) -> list[events.Event]:
-            model.usage.set(claimed.run.usage)
-            recorders.append(Recorder(claimed, model.usage))
-            return phases.begin(model, recorders[-1], history)
+            usage = Usage()
+            usage.set(claimed.run.usage)
+            recorders.append(Recorder(claimed, usage))
+            return phases.begin(name, recorders[-1], history)
 
         claim = self._loop.create_task(claiming.claim(session, self._owner, begin))
         try:
@@ -205,26 +207,38 @@ class Runner:
             # lease ends.
             await asyncio.wait([claim], timeout=STOP_TIMEOUT)
             raise
-        return (model, recorders[-1]) if claimed else None
+        return recorders[-1] if claimed else None
 
-    async def _execute_apart(self, session: UUID, model: Model, recorder: Recorder) -> None:
+    async def _execute_apart(self, session: UUID, recorder: Recorder) -> None:
         """Executes in a task of its own: cancelling that one does not end the session's task."""
-        task = background_task(_execute(model, recorder))
+        task = background_task(_execute(self._open_model, recorder))
         self._run_tasks[session] = recorder.run.pk, task
         try:
             await asyncio.wait([task])
         finally:
             del self._run_tasks[session]
 
+    async def _open_model(self) -> Model:
+        """The first time, waits for the import of the client, which the event loop must not do."""
+        if self._model is not None:
+            return self._model
+        if not self._is_imported:
+            await asyncio.to_thread(open_model)
+            self._is_imported = True
+        return open_model()
 
-async def _execute(model: Model, recorder: Recorder) -> None:
+
+async def _execute(open_model: Callable[[], Awaitable[Model]], recorder: Recorder) -> None:
     """The one `try` on top of a run: every error ends it, unless it was taken away or parked."""
     try:
+        model = await open_model()
+        model.usage.set(recorder.usage.as_json())
+        recorder.usage = model.usage
         await _within_timeout(phases.execute(model, recorder))
     except (Fenced, Parked):
         pass
     except asyncio.CancelledError:
-        await database.call(ending.keep_usage, recorder.run, model.usage.as_json())
+        await database.call(ending.keep_usage, recorder.run, recorder.usage.as_json())
         await _keep_calls(recorder)
         raise
     except AgentError as error:

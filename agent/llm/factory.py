@@ -6,6 +6,7 @@ from django.conf import settings
 
 from agent.llm.base import Model
 
+OFFLINE_NAME = "offline"
 OFFLINE = "Offline planner: rules, not a language model. Set OPENAI_API_KEY to connect a model."
 
 
@@ -19,6 +20,11 @@ def open_model() -> Model:
     from agent.llm.offline.model import OfflineModel
 
     return OfflineModel()
+
+
+def model_name() -> str:
+    """Returns the name of the model that `open_model` opens."""
+    return settings.SAMURAI_MODEL if has_server() else OFFLINE_NAME
 
 
 def model_notice() -> str:

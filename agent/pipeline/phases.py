@@ -44,10 +44,13 @@ from agent.tools import switches
 _LAST = (Phase.MEMORY, Phase.COMPLETION)  # these run concurrently
 
 
-def begin(model: Model, recorder: Recorder, history: History) -> list[events.Event]:
-    """Begins a run inside the effect that claims it; returns the events of its first phase."""
+def begin(model: str, recorder: Recorder, history: History) -> list[events.Event]:
+    """Begins a run inside the effect that claims it; returns the events of its first phase.
+
+    `model`: its name. The model itself may not be open yet.
+    """
     try:
-        recorder.load(model.name, history)
+        recorder.load(model, history)
     except database.CONNECTION_ERRORS:
         raise
     except Exception as error:  # noqa: BLE001  (fails the run, not the claim: it would be repeated for ever)
@@ -55,7 +58,7 @@ def begin(model: Model, recorder: Recorder, history: History) -> list[events.Eve
         return []
     if recorder.finished(Phase.START):
         return []
-    started = Finished("🧠 Started", f"Model: {model.name}", fields={"model": model.name})
+    started = Finished("🧠 Started", f"Model: {model}", fields={"model": model})
     return recorder.begin_and_end(Phase.START, started, then=[Phase.CONTEXT])
 
 

@@ -287,6 +287,24 @@ async def test_a_run_that_takes_its_driver_down_again_and_again_fails(
     assert (last["type"], last["code"], last["retryable"]) == ("error", "interrupted", True)
 
 
+async def test_a_run_begins_while_the_client_of_its_model_is_still_imported(
+    session: ChatSession, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported, model = threading.Event(), ScriptedModel(plans=[plan(create("s1", "Login"))])
+
+    def open_model() -> ScriptedModel:
+        assert imported.wait(20)
+        return model
+
+    monkeypatch.setattr("agent.engine.runner.open_model", open_model)
+    async with local.executing():
+        run = await runs.start(session.pk, alice, MessageRequest("Do it"))
+        while not await Event.objects.filter(body__contains='"step":"context"').aexists():
+            await asyncio.sleep(0.02)
+        imported.set()
+        assert (await ended(run)).status == "succeeded"
+
+
 async def test_a_run_that_takes_too_long_ends_with_run_timeout(
     session: ChatSession, alice: User, settings: Any
 ) -> None:

@@ -19,7 +19,7 @@ from agent.llm.base import (
     TaskBrief,
     ToolSpec,
 )
-from agent.llm.factory import model_notice, open_model
+from agent.llm.factory import model_name, model_notice, open_model
 from agent.llm.openai import OpenAIModel
 from agent.llm.schemas import BOUNDS, plan_schema, unbounded
 from agent.tools import registry
@@ -242,12 +242,13 @@ def test_a_key_or_an_address_connects_a_model_and_the_page_names_it(settings: Se
         settings.OPENAI_API_KEY, settings.OPENAI_BASE_URL = key, address
         assert isinstance(open_model(), OpenAIModel)
         assert open_model().usage is not open_model().usage
+        assert open_model().name == model_name()
         assert model_notice() == "small-model"
 
 
 def test_without_either_the_offline_model_answers_and_the_page_says_so(settings: Settings) -> None:
     settings.OPENAI_API_KEY = settings.OPENAI_BASE_URL = ""
-    assert open_model().name == "offline"
+    assert open_model().name == model_name() == "offline"
     assert model_notice().startswith("Offline planner: rules, not a language model.")
 
 
