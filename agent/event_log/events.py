@@ -183,12 +183,14 @@ class Progress(OfRun):
         told = self.metadata
         is_started = told.get("phase") == "started" and "step_id" not in told
         recalled, took = told.get("recalled"), told.get("duration_ms")
+        usual = told.get("usual")
         return _filled(
             line=is_started and texts.started_line(self.step, self.message),
             message=texts.without_emoji(self.message),
             # A custom step may put anything there.
             recalled=isinstance(recalled, list) and texts.recalled(recalled),
             took=isinstance(took, int | float) and duration(took),
+            usual=isinstance(usual, dict) and texts.usual(usual),
         )
 
 
@@ -318,6 +320,7 @@ class Change(Event):
     after: Mapping[str, Any] | None
     by: str | None
     undoes: bool = False  # the tool `undo` made it
+    step: str = ""  # the id of the plan's step that made it; empty for others, and in older events
 
     def _own_texts(self) -> dict[str, Any]:
         return {

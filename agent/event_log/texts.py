@@ -274,6 +274,12 @@ def estimate(estimate: Mapping[str, int] | None) -> str:
     )
 
 
+def usual(band: Mapping[str, int]) -> str:
+    """Returns how long something usually takes, e.g. "usually about 2 to 5 seconds"."""
+    text = estimate(band)
+    return f"usually {text[0].lower()}{text[1:]}"
+
+
 def _rounded(ms: int) -> tuple[int, str]:
     """Returns a duration in whole seconds, from a minute on in minutes, from an hour on in hours."""
     seconds = max(1, (ms + 500) // 1000)

@@ -10,6 +10,7 @@ from typing import Any
 from agent.exceptions import BudgetExceeded
 from agent.llm.fitting import Fitted, Prompt, fit
 from agent.llm.options import SMALLEST
+from agent.llm.retries import Retries
 from agent.llm.tokens import estimate
 from agent.llm.windows import Window, room
 from agent.llm.writing import pack
@@ -30,6 +31,7 @@ class Attempts:
     left_out: dict[str, str]
     shown: dict[str, Mapping[str, Any]]
     keeps: bool = False
+    retries: Retries | None = None
     packed: bytes | None = field(default=None, init=False)
     _sent: Fitted | None = field(default=None, init=False)
     _refusal: BudgetExceeded | None = field(default=None, init=False)  # of what was sent last

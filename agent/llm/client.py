@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -30,6 +29,7 @@ from agent.llm.errors import RequestFailed, Server
 from agent.llm.fitting import Prompt, Turn
 from agent.llm.kept_calls import keep, kept
 from agent.llm.options import LIMIT
+from agent.llm.retries import Retries
 from agent.llm.stream_form import StreamForm
 from agent.llm.streams import AnswerStream, BrokenStream, EventStream
 from agent.llm.structured_output import (
@@ -39,34 +39,12 @@ from agent.llm.structured_output import (
     validated,
     without_system,
 )
-from agent.llm.writing import Watch, Writing
+from agent.llm.writing import Patience, Watch, Writing
 
 T = TypeVar("T")
 Record = Callable[[JsonMode, str], None]  # of a mode and the name of a schema
 
 PATH = "/chat/completions"
-RETRIES = 2
-BACKOFF = 0.25  # seconds before the first retry, doubled for the second
-MAX_PAUSE = 10.0  # seconds; when a server asks for a longer pause, the call fails
-
-
-@dataclass(slots=True)
-class Retries:
-    """The retries that one call has left, within its deadline."""
-
-    deadline: float  # of the loop's clock
-    left: int = RETRIES
-
-    async def pause(self, failed: RequestFailed) -> None:
-        """Waits until the next retry. Raises the error when no retry or no time is left."""
-        seconds = failed.pause
-        if seconds is None:
-            seconds = BACKOFF * 2 ** (RETRIES - self.left) * random.uniform(0.5, 1.5)
-        remaining = self.deadline - asyncio.get_running_loop().time()
-        if not failed.retryable or not self.left or seconds > min(MAX_PAUSE, remaining):
-            raise failed.error from failed
-        self.left -= 1
-        await asyncio.sleep(seconds)
 
 
 @dataclass(slots=True)
@@ -158,10 +136,11 @@ class ModelClient:
 
     # -- fitting -----------------------------------------------------------------------------------
 
-    def _attempts(self, prompt: Prompt) -> Attempts:
-        window = capabilities.of(self.server).window
-        model = self.server.model
-        return Attempts(prompt, window, model, self.left_out, self.shown, self.keeps)
+    def _attempts(self, prompt: Prompt, retries: Retries | None = None) -> Attempts:
+        window, model = capabilities.of(self.server).window, self.server.model
+        return Attempts(
+            prompt, window, model, self.left_out, self.shown, self.keeps, retries=retries
+        )
 
     async def _fitting(self, attempts: Attempts, ask: Callable[[list[Turn]], Awaitable[T]]) -> T:
         """Asks with a prompt that fits, and with a shorter one if the server refuses its length."""
@@ -186,6 +165,7 @@ class ModelClient:
             return validated(message, validate)
         except Mismatch as mismatch:
             repaired = question.repaired(message, mismatch.errors)
+            retries.reason = f"The first answer is invalid: {mismatch}."
         message, _ = await self._ask(repaired, retries)
         try:
             value = validated(message, validate)
@@ -206,7 +186,7 @@ class ModelClient:
         records: list[Record] = []
         while True:
             try:
-                message = await self._message(question, mode)
+                message = await self._message(question, mode, retries)
             except RequestFailed as failed:
                 if mode is JsonMode.TEXT and self._give_up_stream(failed):
                     records.clear()  # not the modes were refused
@@ -246,9 +226,11 @@ class ModelClient:
         known.streams_json = False
         return True
 
-    async def _message(self, question: Question, mode: JsonMode) -> Mapping[str, Any]:
+    async def _message(
+        self, question: Question, mode: JsonMode, retries: Retries
+    ) -> Mapping[str, Any]:
         """Asks once; returns the message of the first choice."""
-        attempts = self._attempts(question.prompt_for(mode))
+        attempts = self._attempts(question.prompt_for(mode), retries)
         answer = await self._structured(attempts, question.fields(mode))
         if self._learn_reasoning(responses.is_cut_while_reasoning(answer)):
             answer = await self._structured(attempts, question.fields(mode))
@@ -330,7 +312,12 @@ class ModelClient:
 
     def _writing(self, attempts: Attempts) -> Writing:
         verb, tokens = attempts.prompt.verb, attempts.prompt_tokens
-        return Writing(verb, self.server.model, tokens, self.watch, attempts.packed)
+        asked = attempts.retries
+        patience = asked.patience() if asked else Patience()
+        writing = Writing(verb, self.server.model, tokens, self.watch, attempts.packed, patience)
+        if asked:
+            asked.call = writing
+        return writing
 
     def _counted(self, answer: dict[str, Any], writing: Writing) -> dict[str, Any]:
         self.usage.calls += 1
@@ -351,6 +338,7 @@ class ModelClient:
 
     async def _open(self, attempts: Attempts, retries: Retries) -> AnswerStream | dict[str, Any]:
         known = capabilities.of(self.server)
+        attempts.retries = retries
         form = StreamForm(known.streams, known.usage_in_streams)
         while True:
             try:

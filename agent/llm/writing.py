@@ -6,9 +6,25 @@ import json
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from agent.llm.reasoning import AnswerText, Part
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a request is waited for. Times in seconds since the epoch, None if there is none.
+
+    `attempt` of `attempts`; `reason`: why the request before it has no valid answer; `again_at`: when the
+    next attempt follows a failed one.
+    """
+
+    attempt: int = 1
+    attempts: int = 1
+    reason: str = ""
+    gives_up_at: float | None = None
+    again_at: float | None = None
 
 
 class Writing:
@@ -27,9 +43,10 @@ class Writing:
         prompt_tokens: int,
         watch: Watch | None,
         prompt: bytes | None = None,
+        patience: Patience = Patience(),
     ) -> None:
         self.verb, self.model, self.prompt_tokens = verb, model, prompt_tokens
-        self.prompt = prompt
+        self.prompt, self.patience = prompt, patience
         self.id: UUID = uuid4()
         self.used = (0, 0)
         self.error = ""
@@ -72,6 +89,11 @@ class Writing:
     def written(self) -> tuple[str, str]:
         """Returns the text and the reasoning of a call that is over, streamed or not."""
         return self._whole or (self.text, self.thoughts)
+
+    def pause(self, patience: Patience) -> None:
+        """The request has failed, and another one follows."""
+        self.patience = patience
+        self._report()
 
     def end(self) -> None:
         """Ends the call. An unfinished mark at the end of its text is text."""

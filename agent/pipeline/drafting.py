@@ -43,7 +43,7 @@ class Drafting:
     def __init__(self, model: Model, recorder: Recorder) -> None:
         self._recorder = recorder
         self._answer: Writing | None = None  # the call for it
-        self._told = 0  # how much of that was told
+        self._told: Any = None  # how much of that was told
         self._has_draft = False
         self.composed_step = ""  # the step of the plan whose value is written
         model.watch = self._watch
@@ -77,7 +77,7 @@ class Drafting:
             return self._answer is None or self._answer.wrote_at is not None
         if writing.verb != "answer":
             return True
-        told = 1 + len(writing.thoughts) + (writing.wrote_at is not None)
+        told = (len(writing.thoughts), writing.wrote_at, writing.patience)
         is_news = (self._answer, self._told) != (writing, told)
         self._answer, self._told = writing, told
         return is_news
@@ -93,6 +93,9 @@ def fields(
     value = {} if writing.verb == "answer" else partial_object(text)
     steps = _steps(value) if writing.verb == "plan" else []
     tokens = estimate(text) + estimate(writing.thoughts)
+    patience = writing.patience
+    # The limit of an answer holds for each chunk once it has begun.
+    has_limit = writing.verb != "answer" or not tokens
     return {
         "phase": step,
         "step": of_plan,
@@ -100,6 +103,11 @@ def fields(
         "started_at": _time(writing.started_at),
         "prompt_tokens": writing.prompt_tokens,
         "tokens": tokens,
+        "attempt": patience.attempt,
+        "attempts": patience.attempts,
+        "reason": clean(patience.reason),
+        "gives_up_at": _time(patience.gives_up_at) if has_limit else None,
+        "again_at": _time(patience.again_at),
         "usual_ms": None if usual is None else usual.median_ms,
         "thoughts": _end_of(clean(writing.thoughts)),
         "thought_at": _time(writing.thought_at),
@@ -109,6 +117,7 @@ def fields(
         "text": {
             "message": _message(writing),
             "details": _details(writing, tokens, usual),
+            "usual": "" if usual is None else texts.usual(usual.as_json()),
             "thoughts": _thinking(writing),
             "steps": [{"arguments": given} for given in _arguments(steps)],
         },
@@ -194,18 +203,23 @@ def _message(writing: Writing) -> str:
     """Returns what is being waited for."""
     if writing.wrote_at is not None:
         return f"{writing.model} is {_WRITES[writing.verb]}"
-    is_thinking = writing.thought_at is not None
-    return f"{writing.model} is thinking" if is_thinking else f"Waiting for {writing.model}"
+    if writing.thought_at is not None:
+        return f"{writing.model} is thinking"
+    patience = writing.patience
+    number = f"attempt {patience.attempt} of {patience.attempts}"
+    if patience.again_at is not None:
+        return f"{writing.model} failed, {number} follows"
+    if patience.reason:
+        return f"Asked {writing.model} again" + (f", {number}" if patience.attempt > 1 else "")
+    return f"Waiting for {writing.model}"
 
 
 def _details(writing: Writing, tokens: int, usual: Estimate | None) -> str:
     sent = f"about {writing.prompt_tokens:,} tokens sent"
     written = f"about {tokens:,} tokens written" if tokens else ""
-    often = ""
-    if usual is not None:
-        duration_text = texts.estimate(usual.as_json())
-        often = f"usually {duration_text[0].lower()}{duration_text[1:]}"
-    return " · ".join(filter(None, (written or sent, often)))
+    often = "" if usual is None else texts.usual(usual.as_json())
+    reason = "" if tokens else clean(writing.patience.reason)
+    return " · ".join(filter(None, (reason, written or sent, often)))
 
 
 def _thinking(writing: Writing) -> str:

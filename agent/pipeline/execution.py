@@ -7,6 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from datetime import timedelta
 from functools import cached_property, partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from agent.change import Change
 from agent.event_log import events, texts
 from agent.event_log.log import Done
 from agent.event_log.phases import Phase
+from agent.event_log.times import stamp
 from agent.exceptions import Fenced, PlanInvalid, ToolFailed
 from agent.llm.base import StepOutcome
 from agent.models import PlanRevision, PlanStep, Run
@@ -307,14 +309,16 @@ class Execution:
                 if not left:
                     raise _too_slow(tool) if limit.expired() else error from None
                 logger.info("Retrying the tool %s", tool.name, exc_info=True)
-            await self._pause(step, tool, tool.retries - left + 1)
+                reason = _late(tool) if limit.expired() else f"failed with {type(error).__name__}"
+            await self._pause(step, tool, tool.retries - left + 1, reason)
         raise AssertionError("the last call returns or raises")
 
-    async def _pause(self, step: PlanStep, tool: Tool, failures: int) -> None:
+    async def _pause(self, step: PlanStep, tool: Tool, failures: int, reason: str) -> None:
         """Waits longer each time, with jitter, so that calls that failed together retry apart."""
         seconds = min(PAUSE * 2 ** (failures - 1), MAX_PAUSE) * random.uniform(0.5, 1)
-        details = f"Attempt {failures + 1} of {tool.retries + 1} in {seconds:.1f} s"
-        progress = self._progress(step, f"🔁 Retrying {tool.name}", details, {})
+        details = f"Attempt {failures + 1} of {tool.retries + 1} in {seconds:.1f} s: it {reason}"
+        limit = _limit(seconds + tool.timeout)
+        progress = self._progress(step, f"🔁 Retrying {tool.name}", details, limit)
         await self.recorder.append(*self._reports[step.key].end("failed"), progress)
         await asyncio.sleep(seconds)
 
@@ -322,6 +326,8 @@ class Execution:
 
     def _start(self, step: PlanStep) -> list[events.Event]:
         started = {"phase": "started", **self.recorder.outlook.step_started(step.key)}
+        if (tool := registry.get(step.tool)) is not None:
+            started |= _limit(tool.timeout)
         step.status, step.started_at = Status.RUNNING, timezone.now()
         raw_sql.save(step, "status", "started_at")
         return [
@@ -334,7 +340,7 @@ class Execution:
     ) -> list[events.Event]:
         step.status, step.result = Status.SUCCEEDED, result
         self.recorder.save_usage()
-        changed = [change_event(self.recorder.run, change) for change in changes]
+        changed = [change_event(self.recorder.run, change, step.key) for change in changes]
         ended = [*changed, *self._end(step, step.description, details, "finished")]
         others = [one for one in self.work_steps if one is not step]
         # A step in the same commit does not count yet: if its effect fails, this one is repeated.
@@ -404,8 +410,17 @@ class Execution:
         )
 
 
+def _late(tool: Tool) -> str:
+    return f"took longer than {tool.timeout:g} s"
+
+
 def _too_slow(tool: Tool) -> ToolFailed:
-    return ToolFailed(f"{tool.name} took longer than {tool.timeout:g} s.")
+    return ToolFailed(f"{tool.name} {_late(tool)}.")
+
+
+def _limit(seconds: float) -> dict[str, str]:
+    """Returns the metadata that say when a call of a tool is given up, `seconds` from now."""
+    return {"gives_up_at": stamp(timezone.now() + timedelta(seconds=seconds))}
 
 
 def _arguments(tool: Tool, filled: Mapping[str, Any]) -> Any:
@@ -416,7 +431,7 @@ def _arguments(tool: Tool, filled: Mapping[str, Any]) -> Any:
         raise ToolFailed("; ".join(texts)) from None
 
 
-def change_event(run: Run, change: Any) -> events.Event:
+def change_event(run: Run, change: Any, step: str = "") -> events.Event:
     user = run.created_by
     return events.Change(
         run.pk,
@@ -427,6 +442,7 @@ def change_event(run: Run, change: Any) -> events.Event:
         after=change.after,
         by=user.get_username() if user else None,
         undoes=change.undoes,
+        step=step,
     )
 
 

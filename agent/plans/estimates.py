@@ -3,11 +3,11 @@
 An estimate uses the first of these groups that has `MIN_SAMPLES` samples; without one it is None.
 
 - A phase: runs of the same kind (with tools, or answer only) by this model in this project; such runs
-  by this model; all runs by this model. For phases without a model call also: all runs. Runs of other
-  models say nothing about the duration of a model call.
-- A tool: its calls by this model in this project; by this model; by any model; calls of any tool.
+  by this model; while the kind is not known, all runs by this model. For phases without a model call
+  also: all runs. Runs of other models say nothing about the duration of a model call.
+- A tool: its calls by this model in this project; by this model; by any model. Other tools say nothing.
 
-Time that a run waited for a person is not included.
+Time that a run waited for a person is not included. The remaining time of a run is unknown before its plan.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from agent.plan import WORK, Plan
 from agent.plans.ordering import MAX_PARALLEL_STEPS, needs
 
 # Fewer samples are too random for an estimate.
-MIN_SAMPLES = 5
+MIN_SAMPLES = 6
 # Latest phases that are read, eight per run. Older runs used other models, servers and machines.
 MAX_PHASES = 8 * 250
 # Seconds for which a process caches `MAX_PHASES` phases. Fewer phases are cached for a shorter time;
@@ -127,7 +127,7 @@ class History:
         keys: list[Key] = [("phase", phase, model)]
         if uses_tools is not None:
             kind: Key = ("phase", phase, uses_tools, model)
-            keys = [(*kind, project), kind, *keys]
+            keys = [(*kind, project), kind]
         if phase in _WITHOUT_MODEL:
             keys.append(("phase", phase))
         return self._first(keys)
@@ -150,7 +150,7 @@ def _keys_of_tool(tool: str, model: str, project: UUID) -> list[Key]:
     """
     if not tool:
         return [("compose", model, project), ("compose", model)]
-    return [("tool", tool, model, project), ("tool", tool, model), ("tool", tool), ("tool",)]
+    return [("tool", tool, model, project), ("tool", tool, model), ("tool", tool)]
 
 
 def _estimate(samples: Collection[int]) -> Estimate | None:
@@ -288,11 +288,12 @@ class RemainingTime:
         return 0 if started is None else round((time.monotonic() - started) * 1000)
 
     def _metadata(self, begun: Estimate | None = None) -> dict[str, Any]:
-        metadata = {}
-        if (left := self.left()) is not None:
-            metadata["eta_ms"] = left.median_ms
+        metadata: dict[str, Any] = {}
+        if self._needs is not None and (left := self.left()) is not None:
+            metadata |= {"eta_ms": left.median_ms, "eta": left.as_json()}
         if begun is not None:
             metadata["slow_after_ms"] = max(SLOW_FLOOR, round(SLOW * begun.high_ms))
+            metadata["usual"] = begun.as_json()
         return metadata
 
     def _phase(self, phase: Phase) -> Estimate | None:

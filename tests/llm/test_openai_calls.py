@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from agent import exceptions
 from agent.llm.openai import OpenAIModel
+from agent.llm.writing import Patience
 from tests.support.model_server import (
     Answer,
     Gate,
@@ -129,6 +130,24 @@ async def test_trouble_that_stays_ends_after_three_tries(
     assert len(server.requests) == 3
     assert "html" not in str(caught.value)
     assert caught.value.retryable
+
+
+async def test_a_retry_tells_its_number_and_reason_and_when_all_is_given_up(
+    server: ModelServer,
+) -> None:
+    server.script([error(503, "busy"), said("no JSON"), said(ANALYSIS)])
+    told: list[Patience] = []
+    model = OpenAIModel()
+    model.watch = lambda writing: told.append(writing.patience)
+    assert await model.analyze(CONTEXT) == ANALYZED
+    first, pause, second, repair = told
+    assert (first.attempt, first.attempts, first.reason, first.again_at) == (1, 3, "", None)
+    assert (pause.attempt, pause.reason) == (2, second.reason)
+    assert "503" in second.reason
+    assert repair.reason.startswith("The first answer is invalid: ")
+    assert pause.again_at is not None
+    assert first.gives_up_at is not None
+    assert pause.again_at < first.gives_up_at
 
 
 async def test_a_short_pause_that_the_server_asks_for_is_kept(server: ModelServer) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent.llm.writing import Writing
+from agent.llm.writing import Patience, Writing
 from agent.pipeline.drafting import (
     MAX_COMPOSED,
     MAX_STEPS,
@@ -92,6 +92,21 @@ def test_how_long_it_usually_takes_is_told_only_when_it_is_known() -> None:
     known = draft("", usual=Estimate(4_000, 5_000, 9_000))
     assert known["usual_ms"] == 5_000
     assert known["text"]["details"].endswith(" · usually about 4 to 9 seconds")
+
+
+def test_a_failed_request_is_told_with_its_reason_and_the_next_attempt() -> None:
+    failed = writing("")
+    failed.pause(Patience(2, 3, "It is busy.", gives_up_at=120.0, again_at=2.0))
+    made = fields(failed, "planning", None)
+    assert made["text"]["message"] == "small-model failed, attempt 2 of 3 follows"
+    assert made["text"]["details"].startswith("It is busy. · about")
+    assert (made["attempt"], made["attempts"], made["reason"]) == (2, 3, "It is busy.")
+    assert made["again_at"] == "1970-01-01T00:00:02.000000Z"
+    assert made["gives_up_at"] == "1970-01-01T00:02:00.000000Z"
+    again = Writing("plan", "small-model", 9, None, patience=Patience(2, 3, "It is busy."))
+    assert fields(again, "planning", None)["text"]["message"] == (
+        "Asked small-model again, attempt 2 of 3"
+    )
 
 
 @pytest.mark.parametrize(

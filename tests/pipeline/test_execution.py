@@ -207,11 +207,23 @@ async def test_a_tool_that_may_be_tried_again_is_with_the_same_key(
     assert flaky.keys == [f"{run.pk}:s1"] * 3
     told = [e["progress"] for e in await log_of(session) if e["type"] == "progress"]
     again = [one for one in told if one["message"] == "🔁 Retrying fetch"]
-    assert [one["details"].partition(" in ")[0] for one in again] == [
-        "Attempt 2 of 3",
-        "Attempt 3 of 3",
+    numbers, reasons = zip(*(one["details"].split(" in ") for one in again), strict=True)
+    assert numbers == ("Attempt 2 of 3", "Attempt 3 of 3")
+    assert [one.partition(": ")[2] for one in reasons] == [
+        "it failed with ConnectionError",
+        "it failed with TimeoutError",
     ]
-    assert all(one["metadata"] == {"step_id": "s1"} for one in again)
+    assert all(set(one["metadata"]) == {"step_id", "gives_up_at"} for one in again)
+    started = next(
+        one
+        for one in told
+        if one["metadata"].get("phase") == "started" and "step_id" in one["metadata"]
+    )
+    assert (
+        started["timestamp"]
+        < started["metadata"]["gives_up_at"]
+        < again[0]["metadata"]["gives_up_at"]
+    )
 
 
 async def test_it_is_given_up_after_so_many_times(

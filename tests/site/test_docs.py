@@ -75,6 +75,8 @@ WHOLE = {
     "approval.effects[].changes[].after",
     "approval.effects[].changes[].links",
     "approval.estimate",
+    "progress.metadata.eta",
+    "progress.metadata.usual",
     "snapshot.tasks[]",
     "snapshot.memories[]",
 }

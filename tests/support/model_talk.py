@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 from pytest_django import Settings
 
-from agent.llm import capabilities, client
+from agent.llm import capabilities, retries
 from agent.llm.base import (
     Analysis,
     Context,
@@ -59,7 +59,7 @@ PLAN = {"summary": "One task", "steps": [STEP]}
 def connected(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
     """Runs a model server that the settings name, of which nothing is known yet."""
     capabilities.forget()
-    monkeypatch.setattr(client, "BACKOFF", 0.01)
+    monkeypatch.setattr(retries, "BACKOFF", 0.01)
     with ModelServer() as server:
         settings.OPENAI_API_KEY = KEY
         settings.OPENAI_BASE_URL = server.base_url

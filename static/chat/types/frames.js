@@ -86,6 +86,7 @@
  * @property {any} before  A Task or Memory, or what has a new title, or null.
  * @property {any} after  A Task or Memory, or what has a new title, or null.
  * @property {string | null} by
+ * @property {string} [step]  The step of the plan that made it.
  */
 
 /**
@@ -99,7 +100,10 @@
  * @property {number} [of]
  * @property {string} [unit]
  * @property {number} [eta_ms]
+ * @property {Estimate} [eta]
  * @property {number} [slow_after_ms]
+ * @property {Estimate} [usual]
+ * @property {string} [gives_up_at]
  */
 
 // -- events -----------------------------------------------------------------------------------------
@@ -131,7 +135,7 @@
 /**
  * @typedef {RunEventFields & {type: "progress", progress: {
  *   step: string, message: string, details: string, timestamp: string, metadata: ProgressMetadata,
- * }, text?: LineText & {message: string, recalled?: string, took?: string}}} ProgressFrame
+ * }, text?: LineText & {message: string, recalled?: string, took?: string, usual?: string}}} ProgressFrame
  */
 /**
  * @typedef {RunEventFields & {type: "plan", plan: {
@@ -196,13 +200,18 @@
  * @property {string} started_at
  * @property {number} prompt_tokens
  * @property {number} tokens
+ * @property {number} [attempt]  This and the next four are absent in older drafts.
+ * @property {number} [attempts]
+ * @property {string} [reason]
+ * @property {string | null} [gives_up_at]
+ * @property {string | null} [again_at]
  * @property {number | null} usual_ms
  * @property {string} thoughts
  * @property {string | null} thought_at
  * @property {string | null} wrote_at
  * @property {string} summary
  * @property {{id: string, type: string, tool: string, description: string}[]} steps
- * @property {{message: string, details: string, thoughts: string, steps: {arguments: Fact[]}[]}} text
+ * @property {{message: string, details: string, usual?: string, thoughts: string, steps: {arguments: Fact[]}[]}} text
  */
 /** @typedef {{type: "rejected", code: string, error: string, client_id: string | null}} RejectedFrame */
 /** @typedef {{type: "resync", seq: number, snapshot: JsonObject}} ResyncFrame */
