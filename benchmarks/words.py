@@ -135,10 +135,9 @@ class Watched:
 
     def _silence(self, start: float, end: float) -> float:
         first = self._first_frame(start, end)
-        if first < end:
-            return max(0.0, end - max(first, start) - SILENCE)
         last = max((at for at in self.heard if at <= start), default=self.began)
-        return max(0.0, end - (last + _next_due(start - last) + LATE))
+        due = last + _next_due(start - last) + LATE
+        return max(0.0, first - due) + max(0.0, end - first - SILENCE)
 
 
 def _next_due(passed: float) -> float:
