@@ -217,8 +217,9 @@ def _take_message(run: Exchange, event: Event) -> None:
 
 def _take_progress(run: Exchange, event: events.Progress) -> None:
     told = event.metadata
-    if "eta_ms" in told:
-        run.eta_ms, run.eta_at = told["eta_ms"], event.timestamp
+    if "eta" in told:
+        run.eta_ms = [told["eta"]["low_ms"], told["eta"]["high_ms"]]
+        run.eta_at = event.timestamp
     step = _step(run, told.get("step_id"))
     if "part" in told and (parent := step or _reading(run, told.get("step_id"))) is not None:
         _tell(_part(parent, event), event)
@@ -228,8 +229,11 @@ def _take_progress(run: Exchange, event: events.Progress) -> None:
             run.ended = True  # what was remembered followed the answer
     elif told.get("phase") == "started":
         step.slow_after_ms = told.get("slow_after_ms")
+        step.usual = event.words().get("usual", "")
+        step.gives_up_at = told.get("gives_up_at", "")
     elif "phase" not in told:
-        step.report = event.words()["message"]
+        step.report = " · ".join(filter(None, (event.words()["message"], event.details)))
+        step.gives_up_at = told.get("gives_up_at", step.gives_up_at)
 
 
 def _take_plan(run: Exchange, event: events.Plan) -> None:
@@ -265,7 +269,8 @@ def _take_step(run: Exchange, event: events.Step) -> None:
     if event.status == "running":
         step.parts = []  # its tool begins again
     step.status, step.seq = event.status, step.seq or event.seq
-    step.started_at, step.error = event.started_at, event.error or ""
+    step.started_at, step.finished_at = event.started_at, event.finished_at
+    step.error = event.error or ""
     text = event.words()
     step.took, step.result = text.get("took", ""), text.get("note", "")
     step.returned = text.get("result", [])
@@ -416,6 +421,7 @@ def _tell(phase: Phase, event: events.Progress) -> None:
         phase.state, phase.at = "running", event.timestamp
         phase.duration_ms, phase.took = None, ""
         phase.slow_after_ms = told.get("slow_after_ms")
+        phase.usual = text.get("usual", "")
     elif state in ("finished", "failed"):
         phase.state = state
         spent = milliseconds(event.timestamp) - milliseconds(phase.at)

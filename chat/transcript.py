@@ -32,6 +32,7 @@ class Phase:
     state: str = "noted"
     duration_ms: int | None = None
     slow_after_ms: int | None = None  # so long, and it is slower than usual
+    usual: str = ""  # how long it usually takes
     took: str = ""
     recalled: str = ""  # which memories were
     parts: list[Phase] = field(default_factory=list)  # the sub-steps of a reading
@@ -80,6 +81,9 @@ class Step:
     given: list[list[str]] = field(default_factory=list)  # name and text of each argument
     returned: list[list[str]] = field(default_factory=list)  # the result, likewise
     started_at: str | None = None
+    finished_at: str | None = None
+    gives_up_at: str = ""
+    usual: str = ""  # how long it usually takes
     took: str = ""
     report: str = ""
     result: str = ""
@@ -96,6 +100,12 @@ class Step:
     @property
     def since(self) -> str:
         return self.started_at or "" if self.status == "running" else ""
+
+    @property
+    def call(self) -> str:
+        """What is called with what, while it runs."""
+        first = [value for _, value in self.given[:1]]
+        return ": ".join([self.how, *first]) if self.since else ""
 
     @property
     def slow_after(self) -> int | str:
@@ -263,7 +273,7 @@ class Exchange:
     )  # on the last plan that was rejected with some
     answer_id: str = ""
     retryable: bool = False
-    eta_ms: int | None = None
+    eta_ms: list[int] | None = None  # the shortest and the longest time that is left
     eta_at: str = ""  # when that was said
     interrupted: bool = False  # nobody drives it at the moment
     duration_ms: int | None = None
@@ -354,10 +364,16 @@ class Exchange:
 
     @property
     def eta(self) -> str:
-        """When it will be over, as far as one knows; the page counts down to it."""
+        """From when to when it will be over, as far as one knows; the page counts down to it."""
         if self.status != "running" or self.eta_ms is None or self.interrupted:
             return ""
-        return str(milliseconds(self.eta_at) + self.eta_ms)
+        return " ".join(str(milliseconds(self.eta_at) + ms) for ms in self.eta_ms)
+
+    @property
+    def opens(self) -> bool:
+        """It failed, or works and its answer is not begun, which would move if the run folded later."""
+        is_early = all(phase.step != "completion" for phase in self.phases)
+        return self.status == "failed" or (self.active and is_early)
 
     @property
     def mark(self) -> str:

@@ -22,7 +22,7 @@ import { setUpLazyDetails } from "./transcript/lazy_details.js";
 import { setUpOpenState } from "./transcript/open_state.js";
 import { runElement } from "./transcript/render.js";
 import * as queue from "./transcript/render_queue.js";
-import { statusLine } from "./transcript/run_labels.js";
+import { isEarly, statusLine } from "./transcript/run_labels.js";
 import { scrollToEnd, setUpScroll, stopFollowing } from "./transcript/scroll.js";
 import { registerChanges } from "./transcript/undo_state.js";
 import { Connection } from "./transport/connection.js";
@@ -103,11 +103,17 @@ function onInterrupted(frame) {
   announce(statusLine(run));
 }
 
+/** Shows how long a run waits and for whom. @type {(run: Run, change?: BoardChange) => Promise<void>} */
+async function watch(run, change) {
+  (await import("./transcript/live.js")).heard(run, change);
+}
+
 /** @param {DraftFrame} frame */
 async function onDraft(frame) {
   const run = fold.runs.get(frame.run);
   if (!run) return;
   run.draft = frame;
+  watch(run);
   const { fillDraft } = await import("./transcript/draft.js");
   queue.enqueue(`draft of ${run.run}`, () => {
     const node = runElement(run.run);
@@ -135,6 +141,7 @@ function applyEvent(frame) {
   }
   if (frame.type === "change" && change) onChange(frame.change, change);
   if (run) {
+    watch(run, frame.type === "change" ? frame.change : undefined);
     if (approvals) approvals.handleEvent(frame, run);
     else loadApprovals();
     announceRun(frame, run);
@@ -298,8 +305,7 @@ function clickLatest(command) {
 // The run that works and has not begun its answer. A waiting plan has its own question.
 function steerableRun() {
   const run = fold.active.find(({ status }) => status !== "queued");
-  const isEarly = run?.status === "running" && run.phases.every(({ step }) => step !== "completion");
-  return run && isEarly ? run.run : "";
+  return run?.status === "running" && isEarly(run) ? run.run : "";
 }
 
 // The plan that waits for a decision, as the frames about it name it.
@@ -374,7 +380,10 @@ followLink();
 composer.offerInto(steerableRun());
 composer.setUpComposer({ send, onSent: scrollToEnd, waitingPlan, act: clickLatest });
 byId("try-now").addEventListener("click", () => connection.tryNow());
-for (const run of fold.active) if (run.asks) announce(statusLine(run));
+for (const run of fold.active) {
+  watch(run);
+  if (run.asks) announce(statusLine(run));
+}
 if (fold.active.length) loadApprovals();
 connection.start();
 debug("started after event", page.last_seq);

@@ -29,6 +29,9 @@ NORMALISED = """() => ["entries", "panels"].map((id) => {
   for (const old of copy.querySelectorAll("#entries > :not(:nth-last-child(-n + 10))")) old.remove();
   for (const node of copy.querySelectorAll("[data-since], [data-until]")) node.textContent = "";
   for (const node of copy.querySelectorAll("[data-slow]")) node.removeAttribute("data-slow");
+  for (const node of copy.querySelectorAll("[data-made]")) node.removeAttribute("data-made");
+  for (const node of copy.querySelectorAll(".wait-line")) node.textContent = "";
+  for (const node of copy.querySelectorAll(".lane, .usual")) node.remove();
   for (const node of copy.querySelectorAll("script")) node.remove();
   const texts = document.createTreeWalker(copy, NodeFilter.SHOW_TEXT);
   const blank = [];

@@ -17,6 +17,7 @@ from agent.event_log.phases import progress_step, remove_step
 from agent.event_log.times import stamp
 
 START = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
+ETA = {"low_ms": 900, "median_ms": 2400, "high_ms": 4100}
 GONE = "calling"  # a sub-step whose package is not there any more
 # Milliseconds between two events: odd, so that durations are rounded.
 PACE = 137
@@ -167,7 +168,7 @@ def first_run() -> list[Event]:
         events.Run(run, "running"),
         phase(run, "start", "🧠 Starting to process your request...", phase="started"),
         phase(run, "start", "🧠 Started", "Model: x", phase="finished", duration_ms=49),
-        phase(run, "context", "📚 Gathering...", phase="started", eta_ms=2400, slow_after_ms=900),
+        phase(run, "context", "📚 Gathering...", phase="started", eta=ETA, slow_after_ms=900),
         phase(
             run,
             "context",
@@ -199,7 +200,7 @@ def first_run() -> list[Event]:
         phase(run, "execution", "⚙️ Executing plan...", phase="started"),
         step(run, "a", "running", 1000, line="Step 1 of 2: Create both"),
         phase(
-            run, "execution", "Create both", phase="started", step_id="a", slow_after_ms=2, eta_ms=9
+            run, "execution", "Create both", phase="started", step_id="a", slow_after_ms=2, eta=ETA
         ),
         phase(run, "execution", "⏳ Half of it", step_id="a"),
         change(run, "task", "created", None, booking),

@@ -26,6 +26,9 @@ function clear(node) {
 // How far the server's clock is ahead of this one, in milliseconds.
 let ahead = Date.parse(page.now) - Date.now();
 
+/** The server's time in milliseconds. */
+export const serverNow = () => Date.now() + ahead;
+
 /** Sets the clock by an event that was just received. @param {string} timestamp */
 export function syncClock(timestamp) {
   ahead = Date.parse(timestamp) - Date.now();
@@ -41,32 +44,13 @@ export function showElapsed(root, name, at) {
   } else if (!node.textContent) countUp(node);
 }
 
-/**
- * Counts down to a moment, in milliseconds of the server's clock.
- * @type {(root: ParentNode, name: string, moment: string) => void}
- */
-export function showRemaining(root, name, moment) {
-  const node = slot(root, name);
-  if (node.dataset.until === moment) return;
-  node.dataset.until = moment;
-  countDown(node);
-}
-
 // Whole seconds: tenths that tick make a page restless.
 /** @param {number} seconds */
-const secondsText = (seconds) => duration(seconds * 1000).replace(".0 s", " s");
-
-/** @param {HTMLElement} node */
-function countDown(node) {
-  const left = Number(node.dataset.until) - Date.now() - ahead;
-  const remaining = left > 0 ? `about ${secondsText(Math.ceil(left / 1000))} left` : "longer than expected";
-  const text = node.dataset.until ? remaining : "";
-  if (node.textContent !== text) node.textContent = text;
-}
+export const secondsText = (seconds) => duration(seconds * 1000).replace(".0 s", " s");
 
 /** @param {HTMLElement} node */
 function countUp(node) {
-  const ms = Math.max(0, Date.now() + ahead - Date.parse(node.dataset.since ?? ""));
+  const ms = Math.max(0, serverNow() - Date.parse(node.dataset.since ?? ""));
   /** @type {HTMLElement | null} */
   const row = node.closest("[data-slow-after]");
   const limit = row?.dataset.slowAfter;
@@ -78,9 +62,6 @@ function countUp(node) {
 export function startClocks(active) {
   setInterval(() => {
     if (document.hidden) return;
-    for (const box of active()) {
-      findAll(box, '[data-since]:not([data-since=""])').forEach(countUp);
-      findAll(box, '[data-until]:not([data-until=""])').forEach(countDown);
-    }
+    for (const box of active()) findAll(box, '[data-since]:not([data-since=""])').forEach(countUp);
   }, 1000);
 }

@@ -13,7 +13,7 @@ const formats = Object.fromEntries(
 const fullFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 
 /** @type {(date: Date, format: string | undefined) => string} */
-function timeText(date, format) {
+export function timeText(date, format) {
   if (format === "clock") return formats.clock.format(date);
   if (date.toDateString() === new Date().toDateString()) return formats.minute.format(date);
   const day = formats.day.format(date);

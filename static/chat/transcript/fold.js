@@ -95,7 +95,8 @@ const readers = {
   /** @type {Reader<ProgressFrame>} */
   progress(run, frame) {
     const metadata = frame.progress.metadata ?? {};
-    if (metadata.eta_ms !== undefined) [run.eta_ms, run.eta_at] = [metadata.eta_ms, frame.timestamp];
+    const { eta } = metadata;
+    if (eta) [run.eta_ms, run.eta_at] = [[eta.low_ms, eta.high_ms], frame.timestamp];
     const step = run.steps.find(({ id }) => id === metadata.step_id);
     const parent = step ?? readingOf(run, metadata.step_id);
     // The model is called again: a draft from before a restart is outdated.
@@ -106,8 +107,14 @@ const readers = {
       updatePhase(phaseOf(run, frame), frame);
       // What was remembered followed the answer.
       if (frame.progress.step === "memory" && run.status === "succeeded") run.ended = true;
-    } else if (metadata.phase === "started") step.slow_after_ms = metadata.slow_after_ms ?? null;
-    else if (!("phase" in metadata)) step.report = textOf(frame);
+    } else if (metadata.phase === "started") {
+      step.slow_after_ms = metadata.slow_after_ms ?? null;
+      step.usual = frame.text?.usual ?? "";
+      step.gives_up_at = metadata.gives_up_at ?? "";
+    } else if (!("phase" in metadata)) {
+      step.report = [textOf(frame), frame.progress.details].filter(Boolean).join(" · ");
+      step.gives_up_at = metadata.gives_up_at ?? step.gives_up_at;
+    }
   },
 
   /** @type {Reader<PlanFrame>} */
@@ -132,6 +139,7 @@ const readers = {
     step.seq ||= seq;
     step.returned = text?.result ?? [];
     step.started_at = update.started_at;
+    step.finished_at = update.finished_at;
     step.took = text?.took ?? "";
     step.error = update.error ?? "";
     step.result = text?.note ?? "";
@@ -214,7 +222,7 @@ function addMessage(run, { seq, timestamp, text }) {
   if (!text?.message) return;
   run.phases.push({
     key: `event:${seq}`, step: "custom", at: timestamp, seq, message: text.message, details: "",
-    state: "noted", duration_ms: null, took: "", slow_after_ms: null, recalled: "", parts: [],
+    state: "noted", duration_ms: null, took: "", usual: "", slow_after_ms: null, recalled: "", parts: [],
   });
 }
 
@@ -247,7 +255,8 @@ function newStep(step, index, text) {
     arguments: step.arguments ?? {},
     given: text?.arguments ?? [],
     returned: [],
-    started_at: null, took: "", report: "", result: "", error: "", slow_after_ms: null, parts: [],
+    started_at: null, finished_at: null, gives_up_at: "", usual: "", took: "", report: "", result: "",
+    error: "", slow_after_ms: null, parts: [],
   };
 }
 
@@ -276,7 +285,7 @@ function phaseOf(run, frame) {
 /** @type {(key: string, frame: ProgressFrame) => Phase} */
 const newPhase = (key, { progress, timestamp, seq }) => ({
   key, step: progress.step, at: timestamp, seq, message: "", details: "", state: "noted",
-  duration_ms: null, took: "", slow_after_ms: null, recalled: "", parts: [],
+  duration_ms: null, took: "", usual: "", slow_after_ms: null, recalled: "", parts: [],
 });
 
 /** Returns the line of a reading. @type {(run: Run, id?: string) => Phase | undefined} */
@@ -306,6 +315,7 @@ function updatePhase(phase, frame) {
     phase.duration_ms = null;
     phase.took = "";
     phase.slow_after_ms = metadata.slow_after_ms ?? null;
+    phase.usual = frame.text?.usual ?? "";
   } else if (metadata.phase === "finished" || metadata.phase === "failed") {
     phase.state = metadata.phase;
     phase.duration_ms = metadata.duration_ms ?? Date.parse(frame.timestamp) - Date.parse(phase.at);

@@ -1,6 +1,6 @@
 // Renders runs, changes and plain lines in the transcript. It does not know where they come from.
 
-import { showElapsed, showRemaining, showTime } from "../support/clocks.js";
+import { showElapsed, showTime } from "../support/clocks.js";
 import {
   byId, clone, find, findAll, findSlot, setAttribute, setIcon, setId, setList, setText, setVisible, slot,
 } from "../support/dom.js";
@@ -9,7 +9,8 @@ import { addCopyButtons } from "./copy_buttons.js";
 import { setFacts } from "./facts.js";
 import { isLeftOpen } from "./open_state.js";
 import {
-  colorOf, draftSlot, effectsCount, eta, iconOf, isActive, isPhase, phaseBar, shownDraft, statusLine, stepNote, workSteps,
+  callOf, colorOf, draftSlot, effectsCount, eta, howOf, iconOf, isActive, isEarly, isPhase, phaseBar, shownDraft, statusLine,
+  stepNote, workSteps,
 } from "./run_labels.js";
 import { isAtEnd, stopFollowing } from "./scroll.js";
 
@@ -37,6 +38,9 @@ export function addChangeNote(change) {
 export function renderRun(run) {
   const existing = runElement(run.run);
   const node = existing ?? newRun(run);
+  const { status } = node.dataset;
+  const wasOpen =
+    status === "failed" || (isActive({ status }) && !find(node, '.phases > [data-step="completion"]'));
   fillMessage(node, run.said);
   fillHead(node, run);
   removeDrafts(node, run);
@@ -46,7 +50,7 @@ export function renderRun(run) {
   });
   fillApproval(node, run);
   fillAnswer(node, run);
-  if (node.dataset.status !== run.status) setStatus(node, run);
+  setStatus(node, run, wasOpen);
   // A text that is there when its element comes into the page is laid out in its own direction at once.
   if (!existing) entries.append(node);
   return node;
@@ -83,17 +87,16 @@ function newRun(run) {
 }
 
 /**
- * A run is open while it works and after a failure, and one line when it is done, unless a person has opened
- * or closed it.
- * @type {(node: HTMLElement, run: Run) => void}
+ * A run is open until its answer is begun, which would move if the run folded later, and after a failure, unless
+ * a person has opened or closed it.
+ * @type {(node: HTMLElement, run: Run, wasOpen: boolean) => void}
  */
-function setStatus(node, run) {
-  const active = isActive(run);
-  const changed = active !== isActive({ status: node.dataset.status });
+function setStatus(node, run, wasOpen) {
   node.dataset.status = run.status;
-  node.toggleAttribute("data-over", !active);
+  node.toggleAttribute("data-over", !isActive(run));
   const isFailed = run.status === "failed";
-  if (changed) slot(node, "run-details").toggleAttribute("open", isLeftOpen(run.run, active || isFailed));
+  const open = isFailed || (isActive(run) && isEarly(run));
+  if (open !== wasOpen) slot(node, "run-details").toggleAttribute("open", isLeftOpen(run.run, open));
   if (isFailed) showFailure(node);
 }
 
@@ -144,7 +147,7 @@ function markOf(run) {
 /** @type {(node: HTMLElement, run: Run) => void} */
 function fillHead(node, run) {
   setText(node, "run-line", statusLine(run));
-  showRemaining(node, "run-eta", eta(run));
+  setAttribute(slot(node, "run-eta"), "data-until", eta(run)); // live.js counts down to it
   setVisible(node, "run-resumed", run.phases.some((phase) => phase.step === "resumed"));
   setAttribute(slot(node, "run-mark"), "data-mark", markOf(run));
   setIcon(node, "run-mark", `mark-${markOf(run)}`);
@@ -265,7 +268,8 @@ function fillStep(node, step) {
   setText(node, "step-number", step.number);
   setText(node, "step-description", step.description);
   setText(node, "step-note", stepNote(step));
-  setText(node, "step-tool", step.type === "compose" ? step.type : step.tool);
+  setText(node, "step-tool", howOf(step));
+  setText(node, "step-call", running ? callOf(step) : "");
   setText(node, "step-took", step.took);
   setFacts(node, "step-given", step.given);
   setFacts(node, "step-returned", step.returned);

@@ -20,8 +20,11 @@ export const colorOf = (step) => kindOf(step)?.[1] ?? "";
 /** The place among the sub-steps of a step, as in chat/fold.py. @param {string} step */
 export const orderOf = (step) => kindOf(step)?.[2] ?? 1_000_000;
 
-/** @param {{status: string | undefined}} run */
+/** @param {{status?: string}} run */
 export const isActive = (run) => ["queued", "running", "waiting"].includes(run.status ?? "");
+
+/** Tells whether the answer is not begun. @param {Run} run */
+export const isEarly = (run) => run.phases.every(({ step }) => step !== "completion");
 
 /** @param {Run} run */
 export const workSteps = (run) => run.steps.filter(isWork);
@@ -51,10 +54,10 @@ export function statusLine(run) {
   return run.before ? filled(queuedBehind, String(run.before)) : queued;
 }
 
-/** Returns when the run will be over, in milliseconds of the server's clock, or "". @param {Run} run */
+/** Returns from when to when the run will be over, in milliseconds of the server's clock, or "". @param {Run} run */
 export function eta(run) {
   if (run.status !== "running" || run.eta_ms === null || run.interrupted) return "";
-  return String(Date.parse(run.eta_at) + run.eta_ms);
+  return run.eta_ms.map((ms) => Date.parse(run.eta_at) + ms).join(" ");
 }
 
 /** As `counted_effects` in chat/transcript.py. @param {Run} run */
@@ -63,6 +66,12 @@ export function effectsCount({ effects }) {
   const counts = [[effects.length - calls, "change"], [calls, "call"]];
   return counts.flatMap(([n, noun]) => (n ? `${n} ${noun}${n === 1 ? "" : "s"}` : [])).join(", ");
 }
+
+/** Returns how a step is carried out. @param {Step} step */
+export const howOf = ({ type, tool }) => (type === "compose" ? type : tool);
+
+/** Returns what is called with what. @param {Step} step */
+export const callOf = (step) => [howOf(step), ...step.given.slice(0, 1).map(([, value]) => value)].join(": ");
 
 /** @param {Step} step */
 export function stepNote(step) {

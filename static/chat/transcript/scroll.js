@@ -1,4 +1,5 @@
-// Follows the end of the transcript while the view is at the end, and stays in place otherwise.
+// Follows the end of the transcript, or the running step, while the view is there, and stays in place
+// otherwise.
 
 import { byId } from "../support/dom.js";
 
@@ -9,7 +10,17 @@ let isFollowing = true;
 const seen = () => ({ top: log.scrollTop, height: log.scrollHeight });
 let last = seen();
 
-export const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight <= TOLERANCE;
+/** Returns the position that is followed: the end, or that of a running step above it, below its run's head. */
+function place() {
+  const end = log.scrollHeight - log.clientHeight;
+  const step = log.querySelector('[data-status="running"] .plan > [data-status="running"]');
+  const head = step?.closest("details")?.firstElementChild;
+  if (!step || !head) return end;
+  const above = step.getBoundingClientRect().top - log.getBoundingClientRect().top - head.clientHeight;
+  return Math.min(end, log.scrollTop + above);
+}
+
+export const isAtEnd = () => place() - log.scrollTop <= TOLERANCE;
 
 /** @param {boolean} following */
 function setFollowing(following) {
@@ -38,7 +49,7 @@ function onScroll() {
 
 // What this moves is no person's doing, also when several changes of size come before its event.
 function keepAtEnd() {
-  log.scrollTop = log.scrollHeight;
+  log.scrollTop = place();
   last = seen();
 }
 

@@ -36,6 +36,7 @@
  * @property {"noted" | "running" | "finished" | "failed" | "stopped"} state
  * @property {number | null} duration_ms
  * @property {string} took
+ * @property {string} usual  How long it usually takes.
  * @property {number | null} slow_after_ms
  * @property {string} recalled
  * @property {Phase[]} parts  The sub-steps of a reading.
@@ -56,6 +57,9 @@
  * @property {Fact[]} given
  * @property {Fact[]} returned
  * @property {string | null} started_at
+ * @property {string | null} finished_at
+ * @property {string} gives_up_at
+ * @property {string} usual  How long it usually takes.
  * @property {string} took
  * @property {string} report
  * @property {string} result
@@ -112,7 +116,7 @@
  * @property {string[]} comments  On the last plan that was rejected with some.
  * @property {string} answer_id
  * @property {boolean} retryable
- * @property {number | null} eta_ms
+ * @property {[low: number, high: number] | null} eta_ms
  * @property {string} eta_at
  * @property {boolean} interrupted
  * @property {number | null} duration_ms
