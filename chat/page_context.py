@@ -66,12 +66,12 @@ def sends_form(view: View) -> View:
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.user.is_authenticated:
             return view(request, *args, **kwargs)
-        return redirect_to_login(_page_before(request))
+        return redirect_to_login(page_before(request))
 
     return checked
 
 
-def _page_before(request: HttpRequest) -> str:
+def page_before(request: HttpRequest) -> str:
     """Returns the path of the page of this site that the request came from, or the home page."""
     before = urlsplit(request.headers.get("Referer", ""))
     is_ours = before.netloc == request.get_host() and before.path.startswith("/")

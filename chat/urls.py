@@ -5,13 +5,14 @@ from django.templatetags.static import static
 from django.urls import URLPattern, path
 from django.views.generic import RedirectView
 
-from chat import board_views, model_page, project_views, session_views, token_views, views
+from chat import board_views, model_page, project_views, session_views, theme, token_views, views
 from chat.sign_in import SignInView, sign_in_by_link
 
 urlpatterns: list[URLPattern] = [
     path("", views.home, name="home"),
     # Where browsers look for it when what they show, like JSON, names none.
     path("favicon.ico", RedirectView.as_view(url=static("chat/favicon.svg"))),
+    path("theme/", theme.choose_theme, name="theme"),
     path("projects/", views.new_project, name="new-project"),
     path("projects/<uuid:project_id>/", project_views.project_page, name="project"),
     path("projects/<uuid:project_id>/edit/", project_views.edit_project, name="edit-project"),
