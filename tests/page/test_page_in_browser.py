@@ -240,7 +240,7 @@ def test_a_failed_run_is_tried_again_from_where_it_failed(
     visit.say("Tell me")
     visit.wait_for("failed")
     assert page.get_by_text("Half an", exact=True).is_visible()
-    assert page.locator('.run .phases [data-state="failed"]').is_visible()
+    assert page.locator('.run .phases [data-state="failed"]').first.is_visible()
     assert "Failed: " in page.locator('[data-slot="run-line"]').inner_text()
     page.get_by_role("button", name="Retry from where it stopped").click()
     visit.wait_for("failed", "succeeded")
