@@ -89,17 +89,20 @@ def project_of_session(user_id: int, session_id: UUID) -> UUID | None:
 
     For each connection of a viewer, so it is one statement that is compiled once.
     """
-    found = agent_access.role_in_session(user_id, session_id)
-    return found[0] if found else None
+    found = agent_access.access_to_session(user_id, session_id)
+    return found.project if found else None
 
 
-def check_session(user: User, session_id: UUID, needed: Role) -> None:
-    """As `get_session`, for each frame of a client: one statement that is compiled once, and no row."""
-    found = agent_access.role_in_session(user.pk, session_id) if user.is_active else None
-    if found is None:
+def get_person(user_id: int, session_id: UUID, needed: Role) -> User:
+    """Returns the user, who has the role in the session: for each frame of a client, so it is one statement
+    that is compiled once. Raises like `get_session`.
+    """
+    found = agent_access.access_to_session(user_id, session_id)
+    if found is None or not found.user.is_active:
         raise Http404("Session not found.")
-    if not includes(found[1], needed):
+    if not includes(found.role, needed):
         raise _too_low(needed)
+    return found.user
 
 
 def viewable(pairs: Iterable[tuple[int, UUID]]) -> set[tuple[int, UUID]]:

@@ -14,7 +14,6 @@ from uuid import UUID
 
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
-from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
@@ -25,7 +24,7 @@ from agent.models.projects import Role
 from agent.runs import approvals, ending, runs, steering
 from agent.runs.runs import MessageRequest
 from agent.runs.steering import Steer
-from agent.support import database, raw_sql
+from agent.support import database
 from agent.support.token_bucket import TokenBucket
 from chat import access, feed, frames, page_user, session_hash
 from chat.connection_identity import (
@@ -179,9 +178,8 @@ def _identity(
 
 def _editor_of(identity: ConnectionIdentity) -> User:
     """Returns the user, who may change things in the session now. Raises `Refused`."""
-    person: User = raw_sql.get(get_user_model(), identity.user)
     try:
-        access.check_session(person, identity.session, Role.EDITOR)
+        person = access.get_person(identity.user, identity.session, Role.EDITOR)
     except Http404:
         raise Refused("not_found", "Session not found.") from None
     except PermissionDenied as error:

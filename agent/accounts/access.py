@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from django.contrib.auth import get_user_model
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Q, QuerySet
 
 from agent.models import Approval, ChatSession, Membership, Project, Steering
@@ -53,22 +56,37 @@ def owner_decides(project: Project, user_id: int | None, run_id: UUID | None) ->
 
 
 _ROLE_IN_SESSION = """
-SELECT project.id, CASE WHEN project.owner_id = %s THEN 'owner' ELSE membership.role END
+SELECT project.id, CASE WHEN project.owner_id = person.id THEN 'owner' ELSE membership.role END,
+    person.id, person.username, person.is_active
 FROM agent_chatsession session
 JOIN agent_project project ON project.id = session.project_id
+JOIN auth_user person ON person.id = %s
 LEFT JOIN agent_membership membership
-ON membership.project_id = project.id AND membership.user_id = %s
-WHERE session.id = %s AND (project.owner_id = %s OR membership.id IS NOT NULL)
+ON membership.project_id = project.id AND membership.user_id = person.id
+WHERE session.id = %s AND (project.owner_id = person.id OR membership.id IS NOT NULL)
 """
 
 
-def role_in_session(user_id: int, session_id: UUID) -> tuple[UUID, Role] | None:
-    """Returns the project of a session and the user's role in it; None if the user has none.
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a user may do in a session. `user`: only with the columns that nearly all code needs."""
+
+    project: UUID
+    role: Role
+    user: User
+
+
+def access_to_session(user_id: int, session_id: UUID) -> Access | None:
+    """Returns the user's access to a session; None if there is none. One statement, compiled once.
 
     Applies the rules of `projects_of` and `role_in`. Does not check that the user is active.
     """
-    found = raw_sql.rows(_ROLE_IN_SESSION, user_id, user_id, session_id, user_id)
-    return (UUID(str(found[0][0])), Role(found[0][1])) if found else None
+    found = raw_sql.rows(_ROLE_IN_SESSION, user_id, session_id)
+    if not found:
+        return None
+    project, role, *columns = found[0]
+    user = get_user_model().from_db(DEFAULT_DB_ALIAS, ["id", "username", "is_active"], columns)
+    return Access(UUID(str(project)), Role(role), user)
 
 
 def viewable(pairs: Iterable[tuple[int, UUID]]) -> set[tuple[int, UUID]]:

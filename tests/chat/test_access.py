@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -40,23 +40,29 @@ def test_owners_and_members_of_every_role_view_a_session_and_nobody_else(
 
 
 def _role(user: User, session: ChatSession) -> Role | None:
-    found = agent_access.role_in_session(user.pk, session.pk)
-    return found[1] if found else None
+    found = agent_access.access_to_session(user.pk, session.pk)
+    return found.role if found else None
 
 
 def test_a_client_may_change_a_session_as_its_role_and_account_allow(
     alice: User, session: ChatSession
 ) -> None:
     viewer, stranger = User.objects.create_user("viewer"), User.objects.create_user("stranger")
-    Membership.objects.create(project=session.project, user=viewer, role=Role.VIEWER)
-    for check in (access.check_session, access.get_session):
+    gone = User.objects.create_user("gone", is_active=False)
+    for member, role in ((viewer, Role.VIEWER), (gone, Role.EDITOR)):
+        Membership.objects.create(project=session.project, user=member, role=role)
+
+    def get_person(user: User, key: UUID, needed: Role) -> None:
+        assert access.get_person(user.pk, key, needed) == user
+
+    for check in (get_person, access.get_session):
         check(alice, session.pk, Role.EDITOR)
         with pytest.raises(PermissionDenied):
             check(viewer, session.pk, Role.EDITOR)
         for user, key in (
             (stranger, session.pk),
             (alice, uuid4()),
-            (User(is_active=False), session.pk),
+            (gone, session.pk),
         ):
             with pytest.raises(Http404):
                 check(user, key, Role.EDITOR)
