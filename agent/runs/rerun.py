@@ -13,7 +13,7 @@ from agent.event_log import events, log
 from agent.event_log.log import Done
 from agent.event_log.phases import Phase
 from agent.exceptions import Refused
-from agent.models import Approval, ChatSession, PhaseResult, Run, Steering
+from agent.models import Approval, PhaseResult, Run, Steering
 from agent.plans import store
 from agent.runs import runs
 
@@ -75,10 +75,8 @@ def _regenerate(former: Run, user: User) -> Done[Run]:
 
 
 def _copy(former: Run, user: User) -> tuple[Run, events.Event]:
-    session = ChatSession.objects.get(pk=former.session_id)
-    position = runs.place_in_queue(session, user)
+    position = runs.place_in_queue(former.session_id, user)
     run = runs.create(
-        session,
         former.message,
         user,
         approval=former.approval,

@@ -19,7 +19,7 @@ from django.utils import timezone
 from agent.event_log import events, log
 from agent.event_log.log import Done
 from agent.exceptions import Refused
-from agent.models import ApprovalMode, ChatSession, Message, Run, Task
+from agent.models import ApprovalMode, Message, Run, Task
 from agent.runs import wake
 from agent.shorten import shorten
 from agent.support import raw_sql
@@ -77,16 +77,15 @@ def checked_content(content: str) -> str:
 
 
 def _accept(session_id: UUID, user: User, request: MessageRequest, content: str) -> Done[Run]:
-    if request.client_id is not None and (known := run_of(session_id, request.client_id)):
-        return Done(known)
-    session = raw_sql.get(ChatSession, session_id)
-    position = place_in_queue(session, user, counted=request.counted)
-    _check_task(session, request.task)
-    message = insert_message(session, user, request.client_id, content)
+    place = _Place.of(session_id, user, request.client_id)
+    if place.known is not None:
+        return Done(raw_sql.get(Run, place.known))
+    place.check(counted=request.counted)
+    _check_task(session_id, request.task)
+    message = insert_message(session_id, user, request.client_id, content)
     run, queued = queue(
-        session,
         message,
-        position,
+        place.ahead,
         approval=request.approval,
         task_id=request.task,
         given=dict(request.given),
@@ -111,16 +110,14 @@ def run_of(session: UUID, client_id: UUID) -> Run | None:
     return raw_sql.get(Run, UUID(str(known[0]))) if known else None
 
 
-def _check_task(session: ChatSession, task: UUID | None) -> None:
-    if task and not Task.objects.filter(pk=task, project=session.project_id).exists():
+def _check_task(session: UUID, task: UUID | None) -> None:
+    if task and not Task.objects.filter(pk=task, project__sessions=session).exists():
         raise Refused("not_found", "Task not found.")
 
 
-def insert_message(
-    session: ChatSession, user: User, client_id: UUID | None, content: str
-) -> Message:
+def insert_message(session: UUID, user: User, client_id: UUID | None, content: str) -> Message:
     message = Message(
-        session=session,
+        session_id=session,
         role=Message.Author.USER,
         author=user,
         content=content,
@@ -131,52 +128,76 @@ def insert_message(
 
 
 def queue(
-    session: ChatSession,
-    message: Message,
-    position: int,
-    into: UUID | None = None,
-    **fields: Any,
+    message: Message, position: int, into: UUID | None = None, **fields: Any
 ) -> tuple[Run, list[events.Event]]:
     """Queues a run for a new message, behind `position` others, inside an effect; returns it and its
     events. `into`: the run that the message was sent into and came too late for.
     """
-    run = create(session, message, message.author, **fields)
+    run = create(message, message.author, **fields)
     queued = events.Run(run.pk, run.status, position=position)
     return run, [_message_event(run, message, into), queued]
 
 
-_QUEUE = f"""
+_PLACE = f"""
 SELECT (SELECT count(*) FROM agent_run WHERE {UNFINISHED}), (
     SELECT count(*) FROM agent_run WHERE counted AND created_at > %s AND created_by_id = %s
-)
+), ({_RUN_OF})
 """
 
 
-def place_in_queue(session: ChatSession, user: User, *, counted: bool = True) -> int:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """How many runs are ahead of a user's new one; how many of the user's began in the last minute; and the
+    run of the message, if it is known already.
+    """
+
+    ahead: int
+    in_last_minute: int
+    known: UUID | None
+
+    @classmethod
+    def of(cls, session: UUID, user: User, client_id: UUID | None) -> _Place:
+        since = timezone.now() - timedelta(minutes=1)
+        values = session, since, user.pk, session, client_id
+        ((ahead, in_last_minute, known),) = raw_sql.rows(_PLACE, *values)
+        return cls(int(ahead), in_last_minute, known and UUID(str(known)))
+
+    def check(self, *, counted: bool) -> None:
+        """Raises `Refused` when a limit is reached."""
+        limit = settings.SAMURAI_USER_RUNS_PER_MINUTE
+        if counted and self.in_last_minute >= limit:
+            raise Refused(
+                "rate_limited", f"The limit is {limit} messages per minute. Try again in a moment."
+            )
+        if self.ahead >= MAX_QUEUE:
+            raise Refused(
+                "queue_full",
+                f"{self.ahead} messages are already queued. Try again when some have finished.",
+            )
+
+
+def place_in_queue(session: UUID, user: User) -> int:
     """Returns how many runs are ahead of a new one. Raises `Refused` when a limit is reached."""
-    since = timezone.now() - timedelta(minutes=1)
-    ((ahead, in_last_minute),) = raw_sql.rows(_QUEUE, session.pk, since, user.pk)
-    limit = settings.SAMURAI_USER_RUNS_PER_MINUTE
-    if counted and in_last_minute >= limit:
-        raise Refused(
-            "rate_limited", f"The limit is {limit} messages per minute. Try again in a moment."
-        )
-    if ahead >= MAX_QUEUE:
-        raise Refused(
-            "queue_full", f"{ahead} messages are already queued. Try again when some have finished."
-        )
-    return int(ahead)
+    place = _Place.of(session, user, None)
+    place.check(counted=True)
+    return place.ahead
 
 
-def create(session: ChatSession, message: Message, user: User | None, **fields: Any) -> Run:
-    """Adds a run to the session's queue, inside an effect."""
-    session.run_count += 1
-    session.title = session.title or title_of(message.content)
-    run = Run(session=session, number=session.run_count, message=message, created_by=user, **fields)
+_COUNTED = """
+UPDATE agent_chatsession SET run_count = run_count + 1, updated_at = %s,
+    title = CASE title WHEN '' THEN %s ELSE title END
+WHERE id = %s RETURNING run_count
+"""
+
+
+def create(message: Message, user: User | None, **fields: Any) -> Run:
+    """Adds a run to the queue of the message's session, inside an effect."""
+    session = message.session_id
+    title = title_of(message.content)
+    (number,) = raw_sql.column(_COUNTED, timezone.now(), title, session)
+    run = Run(session_id=session, number=number, message=message, created_by=user, **fields)
     raw_sql.insert(run)
-    session.updated_at = run.created_at
-    raw_sql.save(session, "run_count", "title", "updated_at")
-    wake.wake(session.pk)
+    wake.wake(session)
     return run
 
 

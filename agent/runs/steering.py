@@ -15,7 +15,7 @@ from agent.event_log import events, log
 from agent.event_log.log import Done
 from agent.event_log.phases import Phase
 from agent.exceptions import Refused
-from agent.models import ChatSession, Message, Run, Steering
+from agent.models import Message, Run, Steering
 from agent.runs import approvals, runs
 from agent.support import raw_sql
 from agent.support.counts import count, too_long
@@ -59,15 +59,13 @@ def _accept(
     run = runs.find(session_id, run_id)
     if client_id is not None and (known := runs.run_of(session_id, client_id)):
         return Done(known)
-    session = raw_sql.get(ChatSession, session_id)
     # Refused where a message would be, since it may become one.
-    position = runs.place_in_queue(session, user)
+    position = runs.place_in_queue(session_id, user)
     _check_rate(user)
     if _is_too_late(run):
-        message = runs.insert_message(session, user, client_id, content)
+        message = runs.insert_message(session_id, user, client_id, content)
         return Done(
             *runs.queue(
-                session,
                 message,
                 position,
                 into=run.pk,
@@ -76,7 +74,7 @@ def _accept(
             )
         )
     _check_open(run)
-    message = runs.insert_message(session, user, client_id, content)
+    message = runs.insert_message(session_id, user, client_id, content)
     raw_sql.insert(Steering(message=message, run=run))
     taken = _taken(run, message, user)
     # A waiting plan is made anew with it, as with the reason of a rejection.

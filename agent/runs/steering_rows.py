@@ -13,7 +13,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from agent.event_log import events
-from agent.models import ChatSession, Run, Steering
+from agent.models import Run, Steering
 from agent.runs import runs
 from agent.support import raw_sql
 
@@ -115,14 +115,13 @@ def _end(
 
 
 def _queue(run: Run, row: Steering, reason: str) -> list[events.Event]:
-    message, session = row.message, raw_sql.get(ChatSession, run.session_id)
+    message = row.message
     message.created_at = timezone.now()  # behind the answer of `run`, if it has one
     raw_sql.save(message, "created_at")
     others = f"SELECT count(*) FROM agent_run WHERE {runs.UNFINISHED} AND id <> %s"
-    (ahead,) = raw_sql.column(others, session.pk, run.pk)
+    (ahead,) = raw_sql.column(others, run.session_id, run.pk)
     # `run` is not over for readers: the event of its end follows.
     new, queued = runs.queue(
-        session,
         message,
         ahead + 1,
         approval=run.approval,
