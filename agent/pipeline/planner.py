@@ -20,7 +20,7 @@ from agent.runs import approvals, steering_rows
 from agent.shorten import shorten
 from agent.support import database
 from agent.support.offers import without_offers
-from agent.tools import registry
+from agent.tools import references, registry
 
 # What a model is told besides the words, which are a part of the message.
 _SENT = "the person sent this into the run, after the plan was made: {}"
@@ -155,8 +155,9 @@ class Planner:
 
     def _validated(self, plan: Plan, done: Mapping[str, PlanStep]) -> tuple[Plan, list[str]]:
         project, user = self.run.session.project, self.run.created_by
-        problems = validation.problems(plan, project, user, done, self.seen)
-        return (plan if problems else validation.resolved(plan, project, done)), problems
+        with references.found_once():
+            problems = validation.problems(plan, project, user, done, self.seen)
+            return (plan if problems else validation.resolved(plan, project, done)), problems
 
 
 def tool_specs(off: Collection[str] = ()) -> list[ToolSpec]:

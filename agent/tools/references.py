@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
@@ -128,7 +130,7 @@ def missing_objects(project_id: UUID, tool: Tool, arguments: Mapping[str, Any]) 
     for path, kind, reference in _texts(tool, arguments):
         try:
             if kind != "day":  # the tool has checked it
-                _FIND[kind](project_id, reference)
+                _found(project_id, kind, reference)
         except AmbiguousReference as error:
             errors.append(f"{path}: {error} {_ASK}")
         except ToolFailed as error:
@@ -158,7 +160,7 @@ def _meaning(project_id: UUID, kind: str, text: str, with_titles: bool) -> str:
         person = task_rules.member(project_id, text)
         return person.get_username() if person else ""
     if kind == "task" and as_number(text) is not None:
-        return str(tasks.find_task(project_id, text).pk)
+        return str(_found(project_id, kind, text).pk)
     if with_titles and (row := find(project_id, kind, text)) is not None:
         return str(row.pk)
     return text
@@ -193,9 +195,32 @@ def object_id(project_id: UUID, kind: str, reference: str) -> UUID | None:
 def find(project_id: UUID, kind: str, reference: str) -> Any:
     """Returns the task or memory that `reference` refers to; None for no match, or several."""
     try:
-        return _FIND[kind](project_id, reference)
+        return _found(project_id, kind, reference)
     except ToolFailed:
         return None
+
+
+_known: ContextVar[dict[tuple[UUID, str, str], Any] | None] = ContextVar("_known", default=None)
+
+
+@contextmanager
+def found_once() -> Iterator[None]:
+    """Within it, an object that was found is not looked up again. Not for a block that changes objects."""
+    token = _known.set({})
+    try:
+        yield
+    finally:
+        _known.reset(token)
+
+
+def _found(project_id: UUID, kind: str, reference: str) -> Any:
+    known = _known.get()
+    if known is None:
+        return _FIND[kind](project_id, reference)
+    key = (project_id, kind, reference)
+    if key not in known:
+        known[key] = _FIND[kind](project_id, reference)
+    return known[key]
 
 
 @cache
