@@ -186,10 +186,9 @@ def create_tasks(
 ) -> tuple[list[Task], list[Change]]:
     """Creates the tasks in this order, at `positions` or at the end of the board."""
     lock_board(project_id)
+    first, end = _next_places(project_id, len(items))
     if positions is None:
-        end = _end(project_id)
         positions = [end + index * rules.GAP for index in range(len(items))]
-    first = _first_number(project_id, len(items))
     tasks = [
         _new(project_id, item, first + index, position)
         for index, (item, position) in enumerate(zip(items, positions, strict=True))
@@ -361,21 +360,18 @@ def _set(task: Task, fields: Fields) -> None:
             setattr(task, name, rules.VALUES[name](value))
 
 
-def _first_number(project_id: UUID, count: int) -> int:
-    """Takes the next `count` numbers of the project and returns the first. Locks the project's row."""
-    query = (
-        "UPDATE agent_project SET last_task_number = last_task_number + %s WHERE id = %s"
-        " RETURNING last_task_number"
-    )
-    (last,) = raw_sql.column(query, count, project_id)
-    return int(last) - count + 1
+_NEXT_PLACES = """
+UPDATE agent_project SET last_task_number = last_task_number + %s WHERE id = %s
+RETURNING last_task_number, (SELECT max(position) FROM agent_task WHERE project_id = agent_project.id)
+"""
 
 
-def _end(project_id: UUID) -> int:
-    """Returns the position after the last task, deleted tasks included."""
-    query = "SELECT max(position) FROM agent_task WHERE project_id = %s"
-    (last,) = raw_sql.column(query, project_id)
-    return 0 if last is None else last + rules.GAP
+def _next_places(project_id: UUID, count: int) -> tuple[int, int]:
+    """Takes the next `count` numbers of the project; returns the first, and the position after the last
+    task, deleted tasks included. Locks the project's row.
+    """
+    ((number, position),) = raw_sql.rows(_NEXT_PLACES, count, project_id)
+    return int(number) - count + 1, 0 if position is None else position + rules.GAP
 
 
 def _entry(task: Task) -> SearchEntry:
