@@ -169,6 +169,9 @@ class Runner:
                 if begun is None:
                     return
                 await self._execute_apart(session, begun)
+                is_succeeded = begun.run.status == Run.Status.SUCCEEDED
+                if is_succeeded and session not in self._woken:
+                    return  # its end would have woken the next one
             finally:
                 self.limit.release(used=begun is not None)
 

@@ -18,6 +18,7 @@ from agent.runs.recorder import Recorder
 from agent.support import raw_sql
 
 GATHER = 0.1  # seconds between events; the chunks in between are sent together
+FIRST = 0.005  # seconds before the first event: a quick model has ended by then
 
 
 # Writes the end of an answer inside an effect; returns its events.
@@ -116,6 +117,8 @@ class _Stream:
             self.received.set()
 
     async def _send(self) -> None:
+        await self.received.wait()
+        await self._gather(FIRST)
         while not self.ended.is_set():
             await self.received.wait()
             self.received.clear()
@@ -123,15 +126,15 @@ class _Stream:
                 continue
             self.starts_over, self.sent = False, len(self.text)
             await self.recorder.append(*unsent)
-            await self._gather()
+            await self._gather(GATHER)
 
     def _has_unsent(self) -> bool:
         return self.starts_over or self.sent < len(self.text)
 
-    async def _gather(self) -> None:
+    async def _gather(self, seconds: float) -> None:
         """Waits for more chunks to send together; not when the answer has ended."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.ended.wait(), GATHER)
+            await asyncio.wait_for(self.ended.wait(), seconds)
 
 
 async def followed_by(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
 from agent.board.readiness import is_overdue
-from agent.board.task_rules import members
+from agent.board.task_rules import MEMBERS
 from agent.board.tasks import PLAIN_FIELDS
 from agent.event_log import events
 from agent.llm.base import (
@@ -26,10 +28,12 @@ from agent.llm.base import (
 from agent.llm.tokens import estimate
 from agent.memory import memories
 from agent.models import Message, Run, Task
+from agent.pipeline.remembering import INTERRUPTED
 from agent.runs import steering_rows
 from agent.shorten import cut
 from agent.support import raw_sql
 from agent.text import dates
+from agent.tools import switches
 
 # Estimated tokens of earlier messages. What a model has no room for is left out of its prompts.
 HISTORY_TOKENS = 6_000
@@ -39,96 +43,173 @@ RECENT = 20  # of the session's last changes
 
 
 _PRESENT = "project_id = %s AND deleted_at IS NULL"
+# Each task once for each task that it depends on, in the order of the board, or once if there is none.
 _TASK_ROWS = f"""
-SELECT id, number, (SELECT parent.number FROM agent_task parent WHERE parent.id = agent_task.parent_id),
-    (SELECT username FROM auth_user WHERE auth_user.id = agent_task.assignee_id),
-    {", ".join(PLAIN_FIELDS)}
-FROM agent_task
+SELECT task.id, task.number,
+    (SELECT parent.number FROM agent_task parent WHERE parent.id = task.parent_id),
+    (SELECT username FROM auth_user WHERE auth_user.id = task.assignee_id),
+    {", ".join(f"task.{name}" for name in PLAIN_FIELDS)}, needed.number, needed.status
+FROM agent_task task
+LEFT JOIN agent_task_depends_on edge ON edge.from_task_id = task.id
+LEFT JOIN agent_task needed ON needed.id = edge.to_task_id AND needed.deleted_at IS NULL
 """
-_TASKS = f"{_TASK_ROWS} WHERE {_PRESENT}"
+_NEEDED = "needed.position, needed.created_at, needed.id"
+_TASKS = f"""
+{_TASK_ROWS} WHERE task.project_id = %s AND task.deleted_at IS NULL AND task.id IN ({{}}) ORDER BY {_NEEDED}
+"""
 _OPEN = "status IN ('pending', 'in_progress', 'blocked')"
 # The open tasks in the order of the board, then the completed ones, the latest first.
 _OPEN_AND_COMPLETED_TASKS = f"""
-{_TASK_ROWS} WHERE id IN (
+{_TASK_ROWS} WHERE task.id IN (
     SELECT id FROM (SELECT id FROM agent_task WHERE {_PRESENT} AND {_OPEN}
         ORDER BY position, created_at, id LIMIT {OPEN_TASKS}) opened
     UNION ALL
     SELECT id FROM (SELECT id FROM agent_task WHERE {_PRESENT} AND status = 'completed'
         ORDER BY updated_at DESC LIMIT {COMPLETED_TASKS}) completed
 )
-ORDER BY CASE WHEN {_OPEN} THEN 0 ELSE 1 END, CASE WHEN {_OPEN} THEN position END,
-    CASE WHEN status = 'completed' THEN updated_at END DESC, created_at, id
+ORDER BY CASE WHEN task.{_OPEN} THEN 0 ELSE 1 END, CASE WHEN task.{_OPEN} THEN task.position END,
+    CASE WHEN task.status = 'completed' THEN task.updated_at END DESC, task.created_at, task.id, {_NEEDED}
 """
-_NEEDED = """
-SELECT edge.from_task_id, needed.number, needed.status FROM agent_task_depends_on edge
-JOIN agent_task needed ON needed.id = edge.to_task_id
-WHERE edge.from_task_id IN ({}) AND needed.deleted_at IS NULL
-ORDER BY needed.position, needed.created_at, needed.id
-"""
+# Each run once for each message that was sent into it and its plans were made with, or once if there is
+# none.
 _HISTORY = f"""
-SELECT run.id, run.number, answer.content, answer.created_at, message.content, message.created_at
-FROM agent_run run
+SELECT run.id, run.number, answer.content, answer.created_at, message.content, message.created_at,
+    sent.content
+FROM (
+    SELECT id, number, message_id, answer_id FROM agent_run WHERE session_id = %s AND number < %s
+    ORDER BY number DESC LIMIT {HISTORY_MESSAGES // 2}
+) run
 JOIN agent_message message ON message.id = run.message_id
 LEFT JOIN agent_message answer ON answer.id = run.answer_id
-WHERE run.session_id = %s AND run.number < %s
-ORDER BY run.number DESC LIMIT {HISTORY_MESSAGES // 2}
-"""
-# What was sent into the runs with these ids and their plans were made with.
-_SENT = """
-SELECT steering.run_id, message.content FROM agent_steering steering
-JOIN agent_message message ON message.id = steering.message_id
-WHERE steering.run_id IN ({}) AND steering.status = 'applied' ORDER BY message.created_at, message.id
+LEFT JOIN agent_steering steering ON steering.run_id = run.id AND steering.status = 'applied'
+LEFT JOIN agent_message sent ON sent.id = steering.message_id
+ORDER BY run.number DESC, sent.created_at, sent.id
 """
 _MEMORIES = f"SELECT id, title, content, kind, updated_at FROM agent_memory WHERE {_PRESENT}"
 _LATEST = f"{_MEMORIES} ORDER BY updated_at DESC, id LIMIT {MEMORIES}"
 _COUNTED = f"LIMIT {MAX_COUNTED}) counted"
-_COUNTS = f"""
-SELECT status, count(*) FROM (SELECT status FROM agent_task WHERE {_PRESENT} {_COUNTED} GROUP BY status
-UNION ALL SELECT 'memories', count(*) FROM (SELECT 1 FROM agent_memory WHERE {_PRESENT} {_COUNTED}
+# Rows of a kind, a text and a number. The type of the events is part of the statement, not a parameter: only
+# then SQLite uses the partial index.
+_STATE = f"""
+SELECT 'count', status, count(*)
+    FROM (SELECT status FROM agent_task WHERE {_PRESENT} {_COUNTED} GROUP BY status
+UNION ALL
+SELECT 'count', 'memories', count(*) FROM (SELECT 1 FROM agent_memory WHERE {_PRESENT} {_COUNTED}
+UNION ALL
+SELECT 'change', body, seq FROM (
+    SELECT body, seq FROM agent_event WHERE session_id = %s AND type = 'change'
+    ORDER BY seq DESC LIMIT {RECENT}
+) recent
+"""
+_ABOUT = f"""
+{_STATE}
+UNION ALL SELECT 'off', tool, 0 FROM ({switches.OFF}) switched_off
+UNION ALL SELECT 'person', username, 0 FROM (
+    SELECT username FROM auth_user WHERE {MEMBERS}
+) person
+UNION ALL SELECT 'before', status, 0 FROM agent_run WHERE {INTERRUPTED}
 """
 
 
-def gather(run: Run, history: tuple[HistoryMessage, ...] | None = None) -> Context:
-    """Returns the context of `run`. Values that a library call gave replace the stored ones.
-
-    `history`: as it was gathered before; it does not change while the run is executed.
+@dataclass(frozen=True, slots=True)
+class State:
+    """How many tasks a project has by status, and "memories"; the last `change` events of a session, newest
+    first.
     """
+
+    counts: Mapping[str, int]
+    changes: Sequence[str]
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[str, str, int]]) -> State:
+        """`rows`: as `_STATE` selects them, and perhaps others."""
+        changes = sorted(
+            ((seq, body) for kind, body, seq in rows if kind == "change"), reverse=True
+        )
+        counts = {name: number for kind, name, number in rows if kind == "count"}
+        return cls(counts, [body for _, body in changes])
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """The state of a run's project and session; the people of the project; the tools that are switched off
+    in it. `was_interrupted`: the memory phase of the run before it has not ended.
+    """
+
+    state: State
+    people: tuple[str, ...]
+    off: frozenset[str]
+    was_interrupted: bool
+
+
+def about(run: Run) -> About:
+    project, session = run.session.project_id, run.session_id
+    before = session, run.number - 1
+    rows = raw_sql.rows(_ABOUT, project, project, session, *[project] * 3, *before)
+    texts: dict[str, list[str]] = {}
+    for kind, text, _ in rows:
+        texts.setdefault(kind, []).append(text)
+    people, off = sorted(texts.get("person", ())), frozenset(texts.get("off", ()))
+    return About(State.of(rows), tuple(people), off, "before" in texts)
+
+
+def gather(run: Run, known: About | None = None) -> Context:
+    """Returns the context of `run`. Values that a library call gave replace the stored ones."""
     project = run.session.project
+    known = known or about(run)
     given: Mapping[str, Any] = run.given
-    recent = _recent_changes(run.session_id)
-    if history is None:
-        history = _given_history(given) or _history(run)
-    focus = run.task or run.session.task  # of the message, or else of the session
-    chosen = [*recent["task"], *([str(focus.pk)] if focus else [])]
-    tasks, completed, others = _tasks(project.pk, chosen)
-    known = tasks | completed | others
-    return Context(
+    history = _given_history(given) or _history(run)
+    context = Context(
         message=run.message.content,
         author=run.created_by.get_username() if run.created_by else "",
-        people=tuple(person.get_username() for person in members(project.pk)),
+        people=known.people,
         project_name=project.name,
         project_description="" if project.is_sample else project.description,
         history=history,
-        memories=_memories(run, _query(run.message.content, history)),
+        extra=given.get("project_context", ""),
+        counts=known.state.counts,
+        added=tuple(steering_rows.words_of(run)) if run.retry_of_id else (),
+    )
+    if known.state.counts["memories"]:
+        context = replace(context, memories=_memories(run, _query(context.message, history)))
+    return _with_objects(run, context, known.state.changes)
+
+
+def gather_again(run: Run, before: Context, changed: Collection[str]) -> Context:
+    """Returns the context after steps of the run. `before`: as of before them; `changed`: the kinds of the
+    objects that they changed. Memories are recalled again only if one of them was changed.
+    """
+    project = run.session.project_id
+    state = State.of(raw_sql.rows(_STATE, project, project, run.session_id))
+    context = replace(before, counts=state.counts, after_steps=True)
+    if "memory" in changed:
+        query = _query(context.message, context.history)
+        context = replace(context, memories=_memories(run, query))
+    return _with_objects(run, context, state.changes)
+
+
+def _with_objects(run: Run, context: Context, changes: Sequence[str]) -> Context:
+    """Returns the context with the tasks, and with what the session changed last, as they are now."""
+    project = run.session.project_id
+    recent = _changed(changes)
+    focus = run.task or run.session.task  # of the message, or else of the session
+    chosen = [*recent["task"], *([str(focus.pk)] if focus else [])]
+    tasks, completed, others = _tasks(project, chosen)
+    known = tasks | completed | others
+    return replace(
+        context,
         tasks=tuple(tasks.values()),
         completed=tuple(completed.values()),
         recent_tasks=tuple(known[key] for key in recent["task"] if key in known),
-        recent_memories=_chosen_memories(project.pk, recent["memory"]),
+        recent_memories=_chosen_memories(project, recent["memory"]),
         focus=known.get(str(focus.pk)) if focus else None,
-        extra=given.get("project_context", ""),
         today=f"{dates.now():%A, %Y-%m-%d %H:%M %Z}",
-        counts=_counts(project.pk),
-        added=tuple(steering_rows.words_of(run)) if run.retry_of_id else (),
     )
 
 
 def recall_again(run: Run, context: Context, words: str) -> tuple[MemoryBrief, ...]:
     """Returns the memories recalled for the message and the `words` that it refers to."""
     return _memories(run, _query(f"{context.message}\n{words}", context.history))
-
-
-def _counts(project: UUID) -> dict[str, int]:
-    return {str(name): number for name, number in raw_sql.rows(_COUNTS, project, project)}
 
 
 def _local(moment: Any, form: str) -> str:
@@ -145,9 +226,10 @@ def _history(run: Run) -> tuple[HistoryMessage, ...]:
     messages: list[HistoryMessage] = []
     left = HISTORY_TOKENS
     rows = raw_sql.rows(_HISTORY, run.session_id, run.number)
-    sent = _sent([row[0] for row in rows])
-    for key, number, answer, answered, message, said in rows:
-        words = "\n\n".join([message, *sent.get(key, ())])
+    for _, of_run in groupby(rows, key=itemgetter(0)):
+        (first, *others) = of_run
+        _, number, answer, answered, message, said, _ = first
+        words = "\n\n".join([message, *(row[-1] for row in (first, *others) if row[-1])])
         for role, content, moment in (
             (Message.Author.AGENT, answer, answered),
             (Message.Author.USER, words, said),
@@ -160,15 +242,6 @@ def _history(run: Run) -> tuple[HistoryMessage, ...]:
                 at = _local(moment, "%Y-%m-%d %H:%M")
                 messages.append(HistoryMessage(str(role.value), text, at, number))
     return tuple(reversed(messages))
-
-
-def _sent(runs: Sequence[Any]) -> Mapping[Any, list[str]]:
-    """Returns by run what was sent into it, in order."""
-    sent: dict[Any, list[str]] = {}
-    if runs:
-        for key, content in raw_sql.rows(_SENT.format(_places(runs)), *runs):
-            sent.setdefault(key, []).append(content)
-    return sent
 
 
 def _given_history(given: Mapping[str, Any]) -> tuple[HistoryMessage, ...]:
@@ -184,13 +257,10 @@ def _query(message: str, history: Sequence[HistoryMessage]) -> str:
     return f"{message}\n{before}"
 
 
-def _recent_changes(session: UUID) -> dict[str, list[str]]:
-    """Returns the ids of the tasks and memories that the session changed last, newest first."""
-    # The type is part of the statement, not a parameter: only then SQLite uses the partial index.
-    query = "SELECT body FROM agent_event WHERE session_id = %s AND type = 'change'"
-    bodies = raw_sql.column(f"{query} ORDER BY seq DESC LIMIT {RECENT}", session)
+def _changed(changes: Sequence[str]) -> dict[str, list[str]]:
+    """Returns the ids of the tasks and memories that `change` events name, in this order."""
     recent: dict[str, list[str]] = {"task": [], "memory": []}
-    for change in map(events.read, bodies):
+    for change in map(events.read, changes):
         if not isinstance(change, events.Change) or change.object not in recent:
             continue
         if str(change.id) not in recent[change.object]:
@@ -203,23 +273,35 @@ def _recent_changes(session: UUID) -> dict[str, list[str]]:
 # Raw rows, not model instances: a full board has a hundred tasks, and every run reads them.
 
 
-def _tasks(project: UUID, chosen: Sequence[str]) -> list[dict[str, TaskBrief]]:
+def _tasks(project: UUID, chosen: Sequence[str]) -> tuple[dict[str, TaskBrief], ...]:
     """Returns the open tasks, the latest completed ones, and those of `chosen` that are in neither, all by
     their ids.
     """
-    status = PLAIN_FIELDS.index("status") - len(PLAIN_FIELDS)
-    groups: list[list[tuple[Any, ...]]] = [[], []]
-    for row in raw_sql.rows(_OPEN_AND_COMPLETED_TASKS, project, project):
-        groups[row[status] not in Task.OPEN].append(row)
-    known = {_text(row[0]) for row in chain(*groups)}
-    groups.append(_chosen(_TASKS, project, [key for key in chosen if key not in known]))
-    needed = _needed([row[0] for row in chain(*groups)])
-    return [{_text(row[0]): _task_brief(row, needed) for row in group} for group in groups]
+    groups: tuple[dict[str, TaskBrief], ...] = ({}, {}, {})
+    for key, task in _task_briefs(raw_sql.rows(_OPEN_AND_COMPLETED_TASKS, project, project)):
+        groups[task.status not in Task.OPEN][key] = task
+    others = [key for key in chosen if key not in groups[0] and key not in groups[1]]
+    if others:
+        query = _TASKS.format(_places(others))
+        groups[2].update(_task_briefs(raw_sql.rows(query, project, *map(UUID, others))))
+    return groups
 
 
-def _task_brief(row: Sequence[Any], needed: Mapping[Any, Mapping[str, str]]) -> TaskBrief:
-    key, number, parent, assignee, *values = row
-    statuses = needed.get(key, {})  # of the tasks that it depends on
+def _task_briefs(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[str, TaskBrief]]:
+    """Returns the tasks by their ids, in the order in which they come first."""
+    of_task: dict[Any, list[Sequence[Any]]] = {}
+    for row in rows:
+        of_task.setdefault(row[0], []).append(row)
+    for key, of_one in of_task.items():
+        # The numbers and statuses of the tasks that it depends on.
+        yield (
+            _text(key),
+            _task_brief(of_one[0], {f"#{row[-2]}": row[-1] for row in of_one if row[-2]}),
+        )
+
+
+def _task_brief(row: Sequence[Any], needed: Mapping[str, str]) -> TaskBrief:
+    _, number, parent, assignee, *values = row[:-2]
     plain = dict(zip(PLAIN_FIELDS, values, strict=True))
     return TaskBrief(
         id=f"#{number}",
@@ -231,19 +313,10 @@ def _task_brief(row: Sequence[Any], needed: Mapping[Any, Mapping[str, str]]) -> 
         },
         assignee=assignee,
         parent=f"#{parent}" if parent else None,
-        depends_on=tuple(statuses),
+        depends_on=tuple(needed),
         overdue=is_overdue(plain["status"], plain["due"]),
-        waits_for=tuple(number for number, status in statuses.items() if status in Task.OPEN),
+        waits_for=tuple(number for number, status in needed.items() if status in Task.OPEN),
     )
-
-
-def _needed(tasks: Sequence[Any]) -> Mapping[Any, Mapping[str, str]]:
-    """Returns number and status of each task's dependencies, without deleted ones, in board order."""
-    needed: dict[Any, dict[str, str]] = {}
-    if tasks:
-        for task, number, status in raw_sql.rows(_NEEDED.format(_places(tasks)), *tasks):
-            needed.setdefault(task, {})[f"#{number}"] = status
-    return needed
 
 
 def _memories(run: Run, query: str) -> tuple[MemoryBrief, ...]:
@@ -261,8 +334,11 @@ def _memories(run: Run, query: str) -> tuple[MemoryBrief, ...]:
 
 def _chosen_memories(project: UUID, chosen: Sequence[str]) -> tuple[MemoryBrief, ...]:
     """Returns the memories with the ids `chosen`, in this order."""
+    if not chosen:
+        return ()
     places = {key: place for place, key in enumerate(chosen)}
-    found = _memory_briefs(_chosen(_MEMORIES, project, chosen))
+    query = f"{_MEMORIES} AND id IN ({_places(chosen)})"
+    found = _memory_briefs(raw_sql.rows(query, project, *map(UUID, chosen)))
     return tuple(sorted(found, key=lambda item: places[item.id]))
 
 
@@ -271,13 +347,6 @@ def _memory_briefs(rows: Iterable[Sequence[Any]]) -> tuple[MemoryBrief, ...]:
         MemoryBrief(_text(key), title, content, kind, _local(changed, "%Y-%m-%d %H:%M"))
         for key, title, content, kind, changed in rows
     )
-
-
-def _chosen(query: str, project: UUID, chosen: Sequence[str]) -> list[tuple[Any, ...]]:
-    if not chosen:
-        return []
-    places = _places(chosen)
-    return raw_sql.rows(f"{query} AND id IN ({places})", project, *map(UUID, chosen))
 
 
 def _places(values: Sequence[Any]) -> str:

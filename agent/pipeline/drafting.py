@@ -45,6 +45,8 @@ class Drafting:
         self._answer: Writing | None = None  # the call for it
         self._told: Any = None  # how much of that was told
         self._has_draft = False
+        # Whether a draft of the run may be stored, by this claim or an earlier one.
+        self.may_be_stored = not recorder.is_fresh
         self.composed_step = ""  # the step of the plan whose value is written
         model.watch = self._watch
 
@@ -64,7 +66,7 @@ class Drafting:
             usual = self._recorder.outlook.usual(phase)
         step = REPLANNING if (writing.verb, phase) == ("plan", Phase.EXECUTION) else phase.value
         of_plan = self.composed_step if writing.verb == "compose" else ""
-        self._has_draft = True
+        self._has_draft = self.may_be_stored = True
         drafts.put(self._recorder.fence, lambda: fields(writing, step, usual, of_plan))
 
     def _is_news(self, writing: Writing) -> bool:

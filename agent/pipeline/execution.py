@@ -82,13 +82,18 @@ class Execution:
         self._needs: Mapping[str, list[str]] = {}
         self._limit = asyncio.Semaphore(MAX_PARALLEL_STEPS)
 
-    def begin(self) -> list[events.Event]:
-        """Starts the only step inside an effect; returns its events. Several are put in order first."""
+    def begin(self, *, is_steered: bool) -> list[events.Event]:
+        """Starts the only step inside an effect, before that saves the plan; returns its events. Several are
+        put in order first. `is_steered`: the plan is to be made anew before.
+        """
         waiting = self._waiting()
-        if len(waiting) != 1 or self._unmet_need(waiting[0]) or self._must_wait(waiting[0]):
+        if is_steered or len(waiting) != 1:
             return []
-        self._begun = {waiting[0].key}
-        return self._start(waiting[0])
+        (step,) = waiting
+        if self._unmet_need(step) or self._approval.asks_first(step):
+            return []
+        self._begun = {step.key}
+        return self._start(step)
 
     async def execute(self) -> None:
         """Executes the unfinished steps; the steps that depend on a failed one are skipped.
@@ -126,9 +131,6 @@ class Execution:
     @property
     def failed(self) -> list[PlanStep]:
         return [step for step in self.steps.values() if step.status == Status.FAILED]
-
-    def _must_wait(self, step: PlanStep) -> bool:
-        return self._approval.asks_first(step) or self._is_to_wait(step)
 
     async def _execute_in_order(self, step: PlanStep, ended: Mapping[str, asyncio.Event]) -> None:
         for need in self._needs.get(step.key, ()):
@@ -329,7 +331,8 @@ class Execution:
         if (tool := registry.get(step.tool)) is not None:
             started |= _limit(tool.timeout)
         step.status, step.started_at = Status.RUNNING, timezone.now()
-        raw_sql.save(step, "status", "started_at")
+        if step.pk is not None:
+            raw_sql.save(step, "status", "started_at")
         return [
             step_event(self.recorder.run.pk, step, self.line()),
             self._progress(step, step.description, "", started),

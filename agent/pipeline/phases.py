@@ -5,40 +5,33 @@ The phases report through the run's recorder; they know nothing of sockets, engi
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
-from uuid import uuid4
 
-from agent.change import Change
-from agent.event_log import events, texts
+from agent.event_log import events
 from agent.event_log.log import Done
-from agent.event_log.payloads import Answer
 from agent.event_log.phases import Phase
-from agent.llm.base import Context, MemoryBrief, Model, Outcome, StartOver, ToolSpec
-from agent.models import Message, PlanRevision, PlanStep, Run
+from agent.llm.base import Context, MemoryBrief, Model, Outcome, ToolSpec
+from agent.models import PlanRevision, PlanStep, Run
 from agent.pipeline import context, remembering, replanning, reports
-from agent.pipeline.answer import Rest, followed_by, said, write_answer
 from agent.pipeline.composing import Composer
 from agent.pipeline.drafting import Drafting
-from agent.pipeline.execution import Execution, change_event, outcomes
+from agent.pipeline.execution import Execution, outcomes
+from agent.pipeline.last_phases import LastPhases
 from agent.pipeline.planner import Planner, tool_specs
 from agent.pipeline.reading import Reader
 from agent.pipeline.remembering import Exchange
 from agent.pipeline.reports import with_left_out
-from agent.plan import WORK, StepType
-from agent.plans import open_points, store
+from agent.plan import StepType
+from agent.plans import store
 from agent.plans.estimates import History
-from agent.runs import approvals, ending, steering_rows
+from agent.runs import approvals, steering_rows
 from agent.runs.approvals import Parked
 from agent.runs.recorder import Finished, Recorder
-from agent.support import database, raw_sql
+from agent.support import database
 from agent.support.counts import count
-from agent.support.markdown import render
-from agent.support.task_group import run_together
 from agent.tools import switches
 
 _LAST = (Phase.MEMORY, Phase.COMPLETION)  # these run concurrently
@@ -89,10 +82,8 @@ class _Run:
         self.execution: Execution | None = None  # begun with the end of the validation
         self.executed: PlanRevision | None = None  # by this claim
         self.drafting = Drafting(model, recorder)
-        self._learned = asyncio.Event()  # the model has said what to remember
-        self._settled = asyncio.Event()  # it is known whether the memory phase ends after the run
-        self._is_behind = False  # it does
-        self._completed = asyncio.Event()
+        # What the run before has to remember; known once this claim has gathered the context.
+        self._may_be_lost = True
 
     async def all_phases(self) -> None:
         recorder = self.recorder
@@ -119,19 +110,21 @@ class _Run:
         await recorder.phase(
             Phase.EXECUTION, lambda: self._execute(execution), execution.line(), _LAST
         )
-        steps = await self._set_outcome()
+        last = await self._last_phases()
         if recorder.finished(Phase.COMPLETION):  # by a version that ended the run in another commit
-            await recorder.append(effect=lambda: Done(None, self._end_answered(steps)))
+            await recorder.append(effect=lambda: Done(None, last.end_answered()))
         else:
-            await self._remember_and_answer(steps)
+            await last.remember_and_answer()
 
     # -- phases ------------------------------------------------------------------------------------
 
     async def _gather(self) -> Finished:
-        project = self.run.session.project_id
-        gathered, self._off = await database.call(
-            lambda: (context.gather(self.run), switches.switched_off(project))
-        )
+        def gather() -> tuple[context.About, Context]:
+            about = context.about(self.run)
+            return about, context.gather(self.run, about)
+
+        about, gathered = await database.call(gather)
+        self._off, self._may_be_lost = about.off, about.was_interrupted
         details = ", ".join(
             [
                 count(len(gathered.history), "message"),
@@ -188,7 +181,9 @@ class _Run:
 
         def effect() -> list[events.Event]:
             is_first = self.recorder.is_fresh
-            self.revision, plan_events = store.save(self.run, checked.plan, done, is_first=is_first)
+            self.revision, plan_events = store.prepare(
+                self.run, checked.plan, done, is_first=is_first
+            )
             refused = "No valid plan was found with it." if checked.errors else ""
             return [*plan_events, *replanning.end_steering(self.planner, self.revision, refused)]
 
@@ -198,14 +193,17 @@ class _Run:
         return replace(said, details=details, effect=effect, effect_after=self._begin_execution)
 
     def _begin_execution(self) -> list[events.Event]:
-        """Begins to execute the validated plan, or parks the run, inside the effect that saves it."""
-        approved = approvals.request_if_needed(self.run, self.revision)
+        """Begins to execute the validated plan, or parks the run, and saves the plan, inside an effect."""
+        is_steered = approvals.read_setting(self.run)
+        approved = approvals.request_if_needed(self.run, self.revision, is_steered=is_steered)
         self.parked = not approved.value
-        if self.parked:
-            return list(approved.events)
-        self.execution = self._execution(self.revision)
-        begun = self.recorder.begin(Phase.EXECUTION, self.execution.line())
-        return [begun, *self.execution.begin()]
+        begun = list(approved.events)
+        if not self.parked:
+            self.execution = self._execution(self.revision)
+            begun.append(self.recorder.begin(Phase.EXECUTION, self.execution.line()))
+            begun += self.execution.begin(is_steered=is_steered)
+        store.insert(self.revision)
+        return begun
 
     async def _done_steps(self) -> dict[str, PlanStep]:
         if self.recorder.is_fresh:  # nothing is executed yet
@@ -228,7 +226,8 @@ class _Run:
         def effect() -> Done[bool]:
             if approvals.is_approved(revision):
                 return Done(True)
-            return approvals.request_if_needed(self.run, revision)
+            is_steered = approvals.read_setting(self.run)
+            return approvals.request_if_needed(self.run, revision, is_steered=is_steered)
 
         if self.recorder.finished(Phase.EXECUTION) or await self.recorder.append(effect=effect):
             return revision
@@ -236,8 +235,8 @@ class _Run:
 
     async def _context_now(self) -> Context:
         """Returns the context after the steps so far, with what was read before them."""
-        now = await database.call(context.gather, self.run, self.context.history)
-        return replace(now, readings=self.context.readings, after_steps=True)
+        kinds = {kind for kind, _ in self.recorder.changed}
+        return await database.call(context.gather_again, self.run, self.context, kinds)
 
     async def _execute(self, execution: Execution) -> Finished:
         while True:
@@ -281,147 +280,36 @@ class _Run:
         ended: bool = await self.recorder.append(effect=lambda: self._end(execution))
         return ended
 
-    async def _set_outcome(self) -> list[PlanStep]:
-        """Sets what the answer is about; returns the steps of the plan that was executed."""
+    async def _last_phases(self) -> LastPhases:
+        """Returns the last phases of the run, which know what was done."""
         done = self.executed
         if done is None:
             done = await database.call(self._revision)
         failed = await database.call(store.failed_before, done) if done.revision > 1 else []
         steps = list(done.steps.all())
-        added = tuple(await database.call(steering_rows.words_of, self.run))
+        added: tuple[str, ...] = ()
+        if self.planner.context.added or not self.recorder.is_fresh:
+            added = tuple(await database.call(steering_rows.words_of, self.run))
         self.context = replace(self.context, added=added)
         if reports.work_steps(steps):
             after = replace(await self._context_now(), added=added)
             self.context = replace(self.context, after=after)
-        self.plan = store.as_plan(done)
+        plan = store.as_plan(done)
         asks = any(step.type == StepType.ASK for step in steps)  # no longer, if it was answered
-        self.outcome = Outcome(
+        outcome = Outcome(
             self.analysis.intent,
             self.analysis.question if asks else "",
             outcomes([*failed, *steps]),
-            tuple(one.text for one in self.plan.assumptions),
-            tuple(one.question for one in self.plan.questions),
+            tuple(one.text for one in plan.assumptions),
+            tuple(one.question for one in plan.questions),
         )
-        return steps
-
-    # -- memory and answer, concurrently -----------------------------------------------------------
-
-    async def _remember_and_answer(self, steps: list[PlanStep]) -> None:
-        text_steps = [step for step in steps if step.type not in WORK]
-
-        async def remember() -> None:
-            await self.recorder.phase(Phase.MEMORY, self._remember)
-            self._learned.set()
-            self._settled.set()
-
-        async def answer() -> Finished:
-            text, rest = await write_answer(self.recorder, self._answer(text_steps), text_steps)
-            if not self._settled.is_set():
-                await self.recorder.append(effect=lambda: Done(None, rest()))
-                await self._wait_for_memory()
-                return await self._save_answer(text, steps, list)
-            return await self._save_answer(text, steps, rest)
-
-        async def complete() -> None:
-            await self.recorder.phase(Phase.COMPLETION, answer)
-            self.recorder.pass_end()
-            self._completed.set()
-
-        await run_together(remember(), complete())
-
-    async def _wait_for_memory(self) -> None:
-        """Waits for the changes of the memory, which the summary counts, but not for the model."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._learned.wait(), remembering.GRACE)
-        if self._learned.is_set():
-            await self._settled.wait()
-        else:
-            self._is_behind = True
-
-    def _answer(self, text_steps: Sequence[PlanStep]) -> AsyncIterator[str | StartOver]:
-        """Returns the chunks of the answer. A question to the person stands in the plan already."""
-        asked = [step.description for step in text_steps if step.type == StepType.ASK]
-        if any(asked):
-            return said(self.analysis.question or "\n\n".join(asked))
-        answer = self.model.answer(self.context, self.analysis, self.outcome)
-        return followed_by(answer, open_points.as_markdown(self.plan.questions))
-
-    async def _remember(self) -> Finished:
-        """Waits for the end of the run, if the model takes longer than the answer."""
-        exchange = Exchange(self.run, self.context, self.analysis, self.outcome)
-        learned = [await remembering.learn(self.model, exchange)]
-        self._learned.set()
-        if lost := await database.call(remembering.interrupted, self.run):
-            self._is_behind = True  # after another call of the model
-            self._settled.set()
-            learned.append(await remembering.learn(self.model, lost))
-        if self._is_behind:
-            await self._completed.wait()
-
-        saved: list[list[Change]] = []  # of each exchange
-
-        def effect() -> list[events.Event]:
-            saved[:] = [one.save() for one in learned]  # the effect may be repeated
-            made = [
-                change_event(one.exchange.run, change)
-                for one, changes in zip(learned, saved, strict=True)
-                for change in changes
-            ]
-            return [*made, *map(remembering.finished, learned[1:], saved[1:])]
-
-        left_out = with_left_out(self.model, "", "consolidate")
-
-        def words() -> tuple[str, str]:
-            message, details = learned[0].words(saved[0])
-            return message, ". ".join(filter(None, (details, left_out)))
-
-        return Finished("💾 Memory", effect=effect, words=words)
-
-    async def _save_answer(self, text: str, steps: list[PlanStep], rest: Rest) -> Finished:
-        """`rest`: what is not yet written of the answer."""
-        summary = with_left_out(self.model, reports.summary(steps, self.recorder.changed), "answer")
-        role, key = Message.Author.AGENT, uuid4()
-        answer = Message(pk=key, session=self.run.session, role=role, content=text)
-        html = await asyncio.to_thread(render, text, str(key))  # a commit makes others wait
-
-        def effect() -> list[events.Event]:
-            raw_sql.insert(answer)
-            return rest()
-
-        def last_events() -> list[events.Event]:
-            return [*ending.ended(self.run), self._complete(steps, answer, html)]
-
-        end = ending.fields_of_end(Run.Status.SUCCEEDED, self.recorder.fence.attempt)
-        return Finished(
-            "🎉 Processing complete!",
-            summary,
-            fields={"answer": answer, "left_open": self._left_open(steps), **end},
-            effect=effect,
-            effect_after=last_events,
-        )
-
-    def _left_open(self, steps: Sequence[PlanStep]) -> str:
-        asks = any(step.type == StepType.ASK for step in steps) or self.plan.questions
-        return Run.LeftOpen.QUESTION if asks else ""
-
-    def _end_answered(self, steps: list[PlanStep]) -> list[events.Event]:
-        """Ends the run inside an effect, after its answer was saved; returns the events."""
-        answer = raw_sql.get(Message, self.run.answer_id)
-        ended = ending.end(self.run, Run.Status.SUCCEEDED)
-        return [*ended, self._complete(steps, answer, render(answer.content, str(answer.pk)))]
-
-    def _complete(self, steps: list[PlanStep], answer: Message, html: str) -> events.Event:
-        """Returns the last event, inside the effect that ends the run."""
-        run, was_parked = self.run, self.recorder.fence.attempt > 1
-        duration_ms = ending.duration_ms(run) if was_parked else ending.worked_ms(run)
-        statuses = [step.status for step in reports.work_steps(steps)]
-        objects = [kind for kind, _ in self.recorder.changed]
-        return events.Complete(
-            run.pk,
-            response=answer.content,
-            message=Answer(id=str(answer.pk), role="assistant", content=answer.content, html=html),
-            usage=self.model.usage.as_json(),
-            duration_ms=duration_ms,
-            remembers=self._is_behind,
-            texts={"line": texts.done(duration_ms, statuses, objects, has_plan=not self.problems)},
+        return LastPhases(
+            self.model,
+            self.recorder,
+            self.drafting,
+            Exchange(self.run, self.context, self.analysis, outcome),
+            plan,
+            steps,
+            is_valid=not self.problems,
+            may_be_lost=self._may_be_lost,
         )

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.text import capfirst
 
@@ -21,10 +20,13 @@ from agent.pipeline.execution import outcomes
 from agent.pipeline.reading import read_requests
 from agent.plans import store
 from agent.runs import steering_rows
+from agent.support import raw_sql
 
 # Seconds that the end of a run waits for the model to say what to remember: too short to be noticed,
 # and long enough for a quick model to be in time.
 GRACE = 0.2
+# Seconds that the ends of the memory and of the answer wait for each other, to be committed together.
+MOMENT = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,10 @@ class Learned:
     def save(self) -> list[Change]:
         """Saves the notes, inside an effect, and has the messages around memories indexed."""
         run, message = self.exchange.run, self.exchange.message
+        context = self.exchange.context
         changes = consolidation.consolidate(run, self.notes, message) if self.notes else []
-        neighbours.refresh_session(run.session_id)
+        if changes or (context.after or context).counts.get("memories", 1):
+            neighbours.refresh_session(run.session_id)
         return changes
 
 
@@ -87,17 +91,22 @@ async def learn(model: Model, exchange: Exchange) -> Learned:
 
 # -- after a crash ---------------------------------------------------------------------------------
 
+# SQL that selects the run of a session with a number, if its process ended between its answer and its
+# memories.
+INTERRUPTED = """
+session_id = %s AND number = %s AND status = 'succeeded' AND NOT EXISTS (
+    SELECT 1 FROM agent_phaseresult WHERE run_id = agent_run.id AND phase = 'memory'
+)
+"""
+
 
 def interrupted(run: Run) -> Exchange | None:
     """Returns the exchange before `run` if its process ended between its answer and its memories."""
-    remembered = PhaseResult.objects.filter(run=OuterRef("pk"), phase=Phase.MEMORY)
-    before = Run.objects.filter(
-        ~Exists(remembered),
-        session=run.session_id,
-        number=run.number - 1,
-        status=Run.Status.SUCCEEDED,
+    related = ("session", "session__project", "message", "created_by")
+    found = raw_sql.select_related(
+        Run, related, INTERRUPTED, run.session_id, run.number - 1, order="number"
     )
-    lost = before.select_related("session__project", "message", "created_by").first()
+    lost = found[0] if found else None
     results = {row.phase: row.result for row in lost.phases.all()} if lost else {}
     revision = store.latest(lost) if lost else None
     if lost is None or revision is None:

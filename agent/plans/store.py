@@ -28,9 +28,29 @@ def save(
     is_first: bool = False,
 ) -> tuple[PlanRevision, list[events.Event]]:
     """Saves the valid `plan` as the run's next revision. Returns the revision, with its steps, and its
-    events.
+    events. Must be called inside an effect. Arguments as of `prepare`.
+    """
+    revision, plan_events = prepare(run, plan, kept, is_first=is_first)
+    insert(revision)
+    return revision, plan_events
 
-    Must be called inside an effect. `kept`: finished steps of an earlier revision or run, by id; steps
+
+def insert(revision: PlanRevision) -> None:
+    """Inserts a revision that was prepared, and its steps, inside the effect that prepared it."""
+    raw_sql.insert(revision)
+    raw_sql.insert(*revision.steps.all())
+
+
+def prepare(
+    run: Run,
+    plan: plan.Plan,
+    kept: Mapping[str, PlanStep] | None = None,
+    *,
+    is_first: bool = False,
+) -> tuple[PlanRevision, list[events.Event]]:
+    """As `save`, but inserts no rows.
+
+    `kept`: finished steps of an earlier revision or run, by id; steps
     of `plan` with these ids adopt their results. `is_first`: the run has no revision.
     """
     kept = kept or {}
@@ -47,8 +67,6 @@ def save(
         _row(revision, position, step, kept.get(step.id))
         for position, step in enumerate(plan.steps, start=1)
     ]
-    raw_sql.insert(revision)
-    raw_sql.insert(*steps)
     _set_steps(revision, steps)
     kept_events = [step_event(run.pk, step) for step in steps if step.key in kept]
     return revision, [plan_event(revision, steps), *kept_events]

@@ -53,25 +53,32 @@ class Asking:
     arguments: Mapping[str, Any]
 
 
-def request_if_needed(run: Run, revision: PlanRevision) -> Done[bool]:
+_SETTING = f"SELECT approval, EXISTS ({steering_rows.OPEN}) FROM agent_chatsession WHERE id = %s"
+
+
+def read_setting(run: Run) -> bool:
+    """Reads the approval mode of the session, which may have changed since the claim. Returns whether
+    something was sent into the run that no plan was made with.
+    """
+    ((run.session.approval, is_steered),) = raw_sql.rows(_SETTING, run.pk, run.session_id)
+    return bool(is_steered)
+
+
+def request_if_needed(run: Run, revision: PlanRevision, *, is_steered: bool) -> Done[bool]:
     """Returns whether the plan, which is not approved, may be executed now; if not, parks the run and
     requests approval.
 
     Inside an effect. Unless the plan's tools alone tell, a dry run of the unfinished steps shows what
     they would change, which decides whether approval is needed. A plan that is to be made anew with what
-    was sent into the run is not asked about: until then, no step of it starts.
+    was sent into the run (`is_steered`) is not asked about: until then, no step of it starts.
     """
-    setting = (
-        "SELECT approval FROM agent_chatsession WHERE id = %s"  # may have changed since the claim
-    )
-    (run.session.approval,) = raw_sql.column(setting, run.session_id)
     unfinished = _unfinished(revision)
     steps = [step for step in store.as_plan(revision).steps if step.id in unfinished]
     if approval_policy.is_harmless(run, steps):
         return Done(True)
     effects = _dry_run(run, revision)
     reason = approval_policy.reason_to_ask(run, effects, _said(run), _deleted(revision))
-    if not reason or steering_rows.is_open(run):
+    if not reason or is_steered:
         return Done(True)
     shown = [effect.as_json() for effect in effects]
     requested = _request(Approval(run=run, plan=revision), reason, shown)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -27,11 +27,14 @@ MAX_CLAIMS = 5
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A run that this process executes. `resumed`: another claim began it and did not end it."""
+    """A run that this process executes. `resumed`: another claim began it and did not end it. `unsaved`:
+    the fields of the run that the claim has set. Who saves others beside them clears it.
+    """
 
     run: Run
     fence: Fence
     resumed: bool
+    unsaved: list[str] = field(default_factory=list, compare=False)
 
 
 # Writes the beginning of a run that was claimed, inside the effect that claims it; returns its events.
@@ -70,8 +73,13 @@ def _claim(session: UUID, owner: str, begin: Begin) -> Done[Claimed | None]:
             break
         if run.claims < MAX_CLAIMS:
             claimed = _take(run, owner)
-            started = [] if claimed.resumed else [events.Run(run.pk, Run.Status.RUNNING)]
-            return Done(claimed, [*failures, *started, *begin(claimed)])
+            started: list[events.Event] = []
+            if not claimed.resumed:
+                started.append(events.Run(run.pk, Run.Status.RUNNING))
+            started += begin(claimed)
+            if claimed.unsaved:
+                raw_sql.save(run, *claimed.unsaved)
+            return Done(claimed, [*failures, *started])
         failures += fail_now(run, Interrupted())
     return Done(None, failures)
 
@@ -101,8 +109,8 @@ def _take(run: Run, owner: str) -> Claimed:
     run.claims += 1
     run.lease_owner, run.lease_until = owner, now + LEASE
     run.started_at = run.started_at or now
-    raw_sql.save(run, "status", "attempt", "claims", "lease_owner", "lease_until", "started_at")
-    return Claimed(run, Fence(run.pk, run.attempt), resumed)
+    changed = ["status", "attempt", "claims", "lease_owner", "lease_until", "started_at"]
+    return Claimed(run, Fence(run.pk, run.attempt), resumed, changed)
 
 
 def interrupted(session: UUID | None = None) -> dict[UUID, UUID]:

@@ -51,14 +51,30 @@ def fields_of_end(status: str, attempt: int) -> dict[str, Any]:
     return {"status": status, "finished_at": timezone.now(), **fenced}
 
 
-def ended(run: Run) -> list[events.Event]:
-    """Returns the `run` event of a run that was ended in this transaction; wakes the next run.
+_LEFT = f"""
+SELECT 'sent', message_id FROM ({steering_rows.OPEN}) sent
+UNION ALL
+SELECT 'queued', id FROM (
+    SELECT id FROM agent_run WHERE {runs.UNFINISHED} AND id <> %s ORDER BY number LIMIT 1
+) queued
+"""
 
-    Before it, what was sent into the run and no plan was made with becomes the next message.
+
+def ended(run: Run, *, has_draft: bool = True) -> list[events.Event]:
+    """Returns the `run` event of a run that was ended in this transaction; wakes the next run, if there is
+    one.
+
+    Before it, what was sent into the run and no plan was made with becomes the next message. `has_draft`:
+    whether a draft of the run may be stored.
     """
-    drafts.delete(run.pk)  # after the run is locked, as a draft is written
-    wake.wake(run.session_id)
-    left = steering_rows.make_next(run, _TOO_LATE[run.status])
+    if has_draft:
+        drafts.delete(run.pk)  # after the run is locked, as a draft is written
+    others: dict[str, list[str]] = {"sent": [], "queued": []}
+    for kind, key in raw_sql.rows(_LEFT, run.pk, run.session_id, run.pk):
+        others[kind].append(str(UUID(str(key))))
+    if others["queued"]:
+        wake.wake(run.session_id)
+    left = steering_rows.make_next(run, _TOO_LATE[run.status], others["sent"])
     return [*left, events.Run(run.pk, run.status)]
 
 

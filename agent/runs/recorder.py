@@ -78,6 +78,7 @@ class _Written:
     changed: Sequence[events.Change] = ()
     usage: Mapping[str, int] | None = None
     calls: list[Writing] = field(default_factory=list)
+    late: list[PhaseResult] = field(default_factory=list)  # rows that are not yet inserted
 
 
 def _read_error(future: asyncio.Future[Any]) -> None:
@@ -93,6 +94,7 @@ class Recorder:
         self.run = claimed.run
         self.fence = claimed.fence
         self.resumed = claimed.resumed
+        self._unsaved = claimed.unsaved
         self.usage = usage
         # Whether nothing of the run was done before, by another claim or by the run that it retries.
         self.is_fresh = self.run.attempt == 1 and self.run.retry_of_id is None
@@ -243,10 +245,12 @@ class Recorder:
         return self._results[phase]
 
     def end(
-        self, phase: Phase, finished: Finished, then: Sequence[Phase] = ()
+        self, phase: Phase, finished: Finished, then: Sequence[Phase] = (), *, late: bool = False
     ) -> list[events.Event]:
-        """Ends a phase inside an effect of its work, instead of after it; returns the events."""
-        return self._save(self._ending(phase, finished, then))
+        """Ends a phase inside an effect of its work, instead of after it; returns the events. `late`: its
+        row is written with that of the phase that the effect ends next.
+        """
+        return self._save(self._ending(phase, finished, then), late=late)
 
     def begin(self, phase: Phase, line: str = "") -> events.Event:
         """Begins a phase inside the effect that ends another; returns its `started` event."""
@@ -304,7 +308,7 @@ class Recorder:
         following = {other: self._begin(other) for other in then if other not in self._results}
         return _Ending(row, finished, event, following)
 
-    def _save(self, ending: _Ending) -> list[events.Event]:
+    def _save(self, ending: _Ending, *, late: bool = False) -> list[events.Event]:
         row, finished = ending.row, ending.finished
         self._written.ended[Phase(row.phase)] = row
         self._written.begun |= ending.following
@@ -313,8 +317,11 @@ class Recorder:
         if finished.words:
             message, details = finished.words()
             event = replace(event, message=message, details=details)
-        raw_sql.insert(row)
-        self.save_usage(**finished.fields)
+        self._written.late.append(row)
+        if not late:
+            raw_sql.insert(*self._written.late)
+            self._written.late.clear()
+            self.save_usage(**finished.fields)
         after = finished.effect_after() if finished.effect_after else ()
         started = [begun.event for begun in ending.following.values()]
         return [*before, event, *after, *started]
@@ -328,10 +335,11 @@ class Recorder:
         if used != (self._written.usage or self._saved_usage):
             self._written.usage = used
             fields |= {"usage": used, "claims": 0}
-        if fields:
-            for name, value in fields.items():
-                setattr(self.run, name, value)
-            raw_sql.save(self.run, *fields)
+        for name, value in fields.items():
+            setattr(self.run, name, value)
+        if names := dict.fromkeys((*self._unsaved, *fields)):
+            raw_sql.save(self.run, *names)
+            self._unsaved.clear()
 
     def _save_calls(self) -> None:
         new = [call for call in self.usage.unsaved if call not in self._written.calls]

@@ -18,7 +18,7 @@ from agent.runs import runs
 from agent.support import raw_sql
 
 # As SQL literals, like the status in the index.
-_OPEN = "SELECT message_id FROM agent_steering WHERE run_id = %s AND status = 'taken'"
+OPEN = "SELECT message_id FROM agent_steering WHERE run_id = %s AND status = 'taken'"
 _SAID = """
 SELECT message.id, message.content, author.username, steering.status = 'taken'
 FROM agent_steering steering
@@ -42,7 +42,7 @@ class Said:
 
 def is_open(run: Run) -> bool:
     """Tells whether something was sent into the run that no plan was made with."""
-    return bool(raw_sql.column(f"{_OPEN} LIMIT 1", run.pk))
+    return bool(raw_sql.column(f"{OPEN} LIMIT 1", run.pk))
 
 
 def open_of(run: Run) -> list[Said]:
@@ -87,14 +87,12 @@ def apply(run: Run, messages: Sequence[str], revision: int, reason: str = "") ->
     ]
 
 
-def make_next(run: Run, reason: str, messages: Sequence[str] | None = None) -> list[events.Event]:
-    """Makes open messages, or only those of `messages`, the next ones of the session; returns the events.
+def make_next(run: Run, reason: str, messages: Sequence[str]) -> list[events.Event]:
+    """Makes those of `messages` that are open the next ones of the session; returns the events.
 
     Each is queued like a message that was sent now, with the settings of `run`, and is not refused:
     the limits were checked when it was taken.
     """
-    if messages is None:
-        messages = [str(UUID(str(key))) for key in raw_sql.column(_OPEN, run.pk)]
     ended = _end(run, messages, Steering.Status.NEXT) if messages else ()
     return [event for row in ended for event in _queue(run, row, reason)]
 

@@ -11,12 +11,12 @@ from agent.support import raw_sql
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-_OFF = "SELECT tool FROM agent_switchedofftool WHERE project_id = %s"
+OFF = "SELECT tool FROM agent_switchedofftool WHERE project_id = %s"
 
 
 def switched_off(project_id: UUID) -> frozenset[str]:
     """Returns the names of the tools that are switched off in the project, also of tools that are gone."""
-    return frozenset(raw_sql.column(_OFF, project_id))
+    return frozenset(raw_sql.column(OFF, project_id))
 
 
 def refusal(tool: str) -> str:
