@@ -19,6 +19,7 @@ from agent.accounts.access import includes, projects_of, role_in
 from agent.models import ApiToken, ChatSession, Memory, Message, Project, Run, Task
 from agent.models.projects import Role
 from agent.runs import waiting
+from agent.support import raw_sql
 from agent.tools import registry
 from agent.tools.registry import Tool
 
@@ -77,11 +78,15 @@ def memories(user: AnyUser) -> QuerySet[Memory]:
 
 
 def get_session(user: AnyUser, session_id: UUID, needed: Role = Role.VIEWER) -> ChatSession:
-    session = sessions(user).filter(pk=session_id).first()
-    if session is None:
+    """Returns the session with its project: for most pages, so its statements are compiled once."""
+    if user.pk is None:
         raise Http404("Session not found.")
-    _require(user, session.project, needed)
-    return session
+    get_person(user.pk, session_id, needed)
+    for session in raw_sql.select_related(
+        ChatSession, ("project",), "id = %s", session_id, order="id"
+    ):
+        return session
+    raise Http404("Session not found.")
 
 
 def project_of_session(user_id: int, session_id: UUID) -> UUID | None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.contrib.auth.models import User
 
 from agent.models import Feedback
+from agent.support import raw_sql
 from chat.transcript import Opinion, Transcript
 
 
 def add(transcript: Transcript, user: User) -> None:
     runs = {run.run: run for run in transcript.exchanges}
-    for row in Feedback.objects.filter(user=user, run__in=list(runs)):
+    if not runs:
+        return
+    where = f"user_id = %s AND run_id IN ({','.join(['%s'] * len(runs))})"
+    for row in raw_sql.select(Feedback, where, user.pk, *map(UUID, runs)):
         run, opinion = runs[str(row.run_id)], Opinion(row.value, row.comment)
         run.opinions[row.target] = opinion
         for step in run.steps:

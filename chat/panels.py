@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q
 
 from agent.board import tasks as board
 from agent.memory.memories import memory_json
 from agent.models import Memory, Project, Task
+from agent.support import raw_sql
 from agent.support.words import isolated
 from chat import labels
 from chat.transcript import Change
@@ -106,7 +107,7 @@ def memories_of(project: Project) -> tuple[list[Item], int]:
 def _tasks(project: Project, most: int | None, fresh: Fresh) -> tuple[list[Task], dict[str, int]]:
     """Returns the tasks to show, and the numbers of open and of all tasks."""
     tasks = Task.objects.filter(project=project)
-    rows = _first_tasks(tasks, None if most is None else most + 1)
+    rows = list(tasks) if most is None else _first_tasks(project, most + 1)
     if most is None or len(rows) <= most:
         return rows, {"open": sum(row.status in Task.OPEN for row in rows), "all": len(rows)}
     shown = {row.pk: row for row in rows[:most]}
@@ -119,11 +120,18 @@ def _tasks(project: Project, most: int | None, fresh: Fresh) -> tuple[list[Task]
     return list(shown.values()), counts
 
 
-def _first_tasks(tasks: QuerySet[Task], most: int | None) -> list[Task]:
-    if most is None:
-        return list(tasks)
-    rows = list(tasks.filter(status__in=Task.OPEN)[:most])
-    return [*rows, *tasks.filter(status__in=Task.OVER)[: most - len(rows)]]
+_PRESENT = "project_id = %s AND deleted_at IS NULL"
+_FIRST_TASKS = f"{_PRESENT} AND status IN ({{}}) ORDER BY position, created_at, id LIMIT %s"
+_NEWEST_MEMORIES = f"{_PRESENT} ORDER BY updated_at DESC, id LIMIT %s"
+
+
+def _first_tasks(project: Project, most: int) -> list[Task]:
+    rows: list[Task] = []
+    for statuses in (Task.OPEN, Task.OVER):
+        # As literals, by which SQLite finds the index.
+        where = _FIRST_TASKS.format(", ".join(f"'{status}'" for status in statuses))
+        rows += raw_sql.select(Task, where, project.pk, most - len(rows))
+    return rows
 
 
 def _memories(project: Project, most: int | None, fresh: Fresh) -> tuple[list[Memory], int]:
@@ -132,7 +140,7 @@ def _memories(project: Project, most: int | None, fresh: Fresh) -> tuple[list[Me
     if most is None:
         rows = list(memories)
         return rows, len(rows)
-    rows = list(memories[: most + 1])
+    rows = raw_sql.select(Memory, _NEWEST_MEMORIES, project.pk, most + 1)
     if len(rows) <= most:
         return rows, len(rows)
     shown = {row.pk: row for row in rows[:most]}

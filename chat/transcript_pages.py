@@ -12,6 +12,8 @@ from django.db.models import Q, QuerySet
 from agent.event_log import events
 from agent.event_log.events import EventType
 from agent.models import Event, Run, Steering
+from agent.runs.runs import UNFINISHED
+from agent.support import raw_sql
 from chat import fold
 from chat.transcript import Change, Gap, Transcript
 
@@ -74,10 +76,13 @@ def _run_with(session_id: UUID, message: UUID) -> UUID | None:
 
 def _from_first_unfinished(session_id: UUID) -> int:
     """Returns how many runs the session has from its first one on that is not over; 0 without such."""
-    first = Run.unfinished.filter(session=session_id).order_by("number").first()
-    if first is None:
-        return 0
-    return Run.objects.filter(session=session_id, number__gte=first.number).count()
+    return int(raw_sql.column(_FROM_FIRST_UNFINISHED, session_id, session_id)[0])
+
+
+_FROM_FIRST_UNFINISHED = f"""
+SELECT count(*) FROM agent_run WHERE session_id = %s
+AND number >= (SELECT min(number) FROM agent_run WHERE {UNFINISHED})
+"""
 
 
 Messages = QuerySet[Event, int]
