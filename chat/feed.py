@@ -42,6 +42,7 @@ class Feed:
     def __init__(self) -> None:
         self._of_project: dict[UUID, set[Viewer]] = {}
         self._of_user: Counter[int] = Counter()
+        self._had_interrupted = False  # runs, at the last look
         self._looking: asyncio.Task[None] | None = None
         self._changes = DatabaseChanges()
         self._checked: Turns[Viewer] = Turns(AT_A_TIME, TIMES)
@@ -117,8 +118,10 @@ class Feed:
         for project, version in versions.items():
             for viewer in self._of_project.get(project, ()):
                 viewer.board_changed(project, version, seen=False)
-        for viewer in self.viewers():
-            viewer.interrupted(interrupted.get(viewer.session))
+        if interrupted or self._had_interrupted:
+            for viewer in self.viewers():
+                viewer.interrupted(interrupted.get(viewer.session))
+        self._had_interrupted = bool(interrupted)
         await draft_feed.here().look()
 
     async def _expel_unauthorized(self) -> None:

@@ -75,7 +75,7 @@ class SocketViewer(Viewer):
         sent = 0
         while self.close_code is None:
             while self.notices:
-                await self._send(self.notices.popleft().body)
+                await self._send(self.notices.pop(0).body)
             if self.window.is_full:
                 return
             if (frame := self.take()) is None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from agent.event_log.follower import Follower
-from agent.event_log.times import now as timestamp
 from agent.runs import drafts
 from agent.runs.drafts import Draft
 from agent.support import database
@@ -45,7 +43,7 @@ class Viewer(Follower):
     def __init__(self, identity: ConnectionIdentity, after: int) -> None:
         super().__init__(identity.session, after)
         self.identity = identity
-        self.notices: deque[Notice] = deque(maxlen=MAX_NOTICES)
+        self.notices: list[Notice] = []  # not a deque, which takes 600 bytes while it is empty
         self.sent_at = self.loop.time()  # the last frame
         self.close_code: int | None = None  # set when this viewer may not go on
         self._board_version: int | None = None  # none before `hello`
@@ -69,7 +67,7 @@ class Viewer(Follower):
         if self.cursor > hello["last_seq"]:
             self.cursor, state = await database.call(snapshot.snapshot, self.session)
             body = frames.ephemeral("resync", seq=self.cursor, snapshot=state)
-            self.notices.append(Notice("resync", body, self.cursor))
+            self._queue(Notice("resync", body, self.cursor))
         if hello["active_run"] is not None:
             draft = await database.call(drafts.of_session, self.session)
             if draft is not None:
@@ -80,11 +78,16 @@ class Viewer(Follower):
         self._timer.cancel()
 
     def notify(self, kind: str, **fields: Any) -> None:
-        self.notices.append(Notice(kind, frames.ephemeral(kind, **fields)))
-        self.wake()
+        self._queue(Notice(kind, frames.ephemeral(kind, **fields)))
 
     def heartbeat(self) -> None:
-        self.notify("heartbeat", timestamp=timestamp())
+        self._queue(Notice("heartbeat", frames.heartbeat()))
+
+    def _queue(self, notice: Notice) -> None:
+        self.notices.append(notice)
+        if len(self.notices) > MAX_NOTICES:
+            del self.notices[0]
+        self.wake()
 
     def take_draft(self) -> Notice | None:
         """Returns the newest draft that was not taken yet, after the events that it was written after."""
@@ -125,9 +128,9 @@ class Viewer(Follower):
         if self._board_version is None or run == self._interrupted:
             return
         bodies = frames.interruption(self._interrupted, run)
-        self.notices.extend(Notice("interrupted", body) for body in bodies)
+        for body in bodies:
+            self._queue(Notice("interrupted", body))
         self._interrupted = run
-        self.wake()
 
     def waits(self, number: int) -> None:
         """So many runs wait for the user, in all projects."""

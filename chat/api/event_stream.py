@@ -37,5 +37,5 @@ async def frames(identity: ConnectionIdentity, after: int) -> AsyncGenerator[Fra
 
 async def _next(viewer: Viewer) -> Frame | Notice | None:
     if viewer.notices:
-        return viewer.notices.popleft()
+        return viewer.notices.pop(0)
     return await viewer.next() or viewer.take_draft()
