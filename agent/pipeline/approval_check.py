@@ -16,6 +16,8 @@ from agent.runs import approvals
 from agent.runs.approvals import Asking
 from agent.runs.recorder import Recorder
 from agent.support import database
+from agent.tools import registry
+from agent.tools.registry import Tool
 
 
 class Unapproved(Exception):
@@ -38,6 +40,8 @@ class ApprovalCheck:
         self._approved: ApprovedEffects | None = None
         self._was_asked = False  # a person has approved a plan of the run
         self._altered: dict[str, set[UUID]] = {}  # by step, the existing objects that it changes
+        # By step, how many existing objects it may have changed that nobody was told of.
+        self._unseen: dict[str, int] = {}
 
     @property
     def may_exist(self) -> bool:
@@ -54,6 +58,39 @@ class ApprovalCheck:
         """Reads what was approved."""
         self._approved = await database.call(approvals.approved_effects, self._revision)
         self._was_asked = await database.call(approvals.was_asked, self._recorder.run)
+
+    def check_call(self, step: PlanStep, tool: Tool, arguments: Mapping[str, Any]) -> None:
+        """Raises Unapproved for a call whose changes nobody sees, if nobody approved it and the run may
+        change too many objects with it. `arguments`: without placeholders.
+        """
+        if self._approved is not None or not approval_policy.changes_unseen(tool):
+            return
+        before = set() if self._was_asked else {key for _, key in self._recorder.changed}
+        before = before.union(*self._altered.values()) - self._created
+        unseen = sum(self._unseen_before(but=step).values())
+        if reason := approval_policy.reason_for_call(tool, len(before) + unseen):
+            raise Unapproved(Asking(reason, arguments))
+        self._unseen[step.key] = tool.alters or 0
+
+    def told(self, step: PlanStep, changes: Sequence[Change]) -> None:
+        """The call of the step has told what it changed."""
+        if step.key in self._unseen:
+            seen = sum(change.action != "created" for change in changes)
+            self._unseen[step.key] = max(0, self._unseen[step.key] - seen)
+
+    def _unseen_before(self, but: PlanStep) -> dict[str, int]:
+        """Returns by step what other steps may have changed unseen, also before this claim and replan."""
+        found = dict(self._unseen)
+        for one in () if self._was_asked else self._steps.values():
+            tool = registry.get(one.tool)
+            if tool and one.started_at and approval_policy.changes_unseen(tool):
+                found.setdefault(one.key, tool.alters or 0)
+        found.pop(but.key, None)
+        return found
+
+    @property
+    def _created(self) -> set[UUID]:
+        return {UUID(key) for one in self._steps.values() for key in one.created}
 
     def asks_first(self, step: PlanStep) -> bool:
         """Tells whether a person has to approve the arguments of the step, and has not."""
@@ -86,10 +123,11 @@ class ApprovalCheck:
     def forget(self, step: str) -> None:
         """The changes of the step were rolled back."""
         self._altered.pop(step, None)
+        self._unseen.pop(step, None)
 
     def _reason_for(self, step: PlanStep, changes: Sequence[Change]) -> str:
         """Returns why a step of a plan that nobody approved needs approval, as far as its changes tell."""
-        created = {UUID(key) for one in self._steps.values() for key in one.created}
+        created = self._created
         new = created | {change.id for change in changes if change.action == "created"}
         self._altered[step.key] = {change.id for change in changes} - new
         # What other steps change in the same commit is not yet among the changes of the run.
@@ -99,4 +137,5 @@ class ApprovalCheck:
             before |= {key for _, key in self._recorder.changed}
         if not is_untrusted:  # what it deletes was a question of the plan
             changes = [change for change in changes if change.action != "deleted"]
-        return approval_policy.reason_for_changes(changes, before - created, created)
+        unseen = sum(self._unseen_before(but=step).values())
+        return approval_policy.reason_for_changes(changes, before - created, created, unseen)

@@ -218,6 +218,7 @@ class Execution:
         if self._approval.asks_first(step):
             reason = approval_policy.reason_for_arguments(store.as_step(step))
             raise Unapproved(Asking(reason, filled))
+        self._approval.check_call(step, tool, filled)
         self._given[step.key] = filled
         work = self._call_async if tool.is_async else self._change_rows
         return partial(work, step, tool, _arguments(tool, filled))
@@ -287,6 +288,7 @@ class Execution:
 
     async def _call_async(self, step: PlanStep, tool: Tool, arguments: Any) -> None:
         call, result = await self._call_with_retries(step, tool, arguments)
+        self._approval.told(step, call.changes)
         self.results[step.key] = await self.recorder.append(
             effect=lambda: Done(result, self._succeed(step, result, call.changes))
         )

@@ -23,7 +23,7 @@ from agent.support.counts import count
 from agent.support.words import isolated, terms
 from agent.text import lookup, search_index
 from agent.tools import registry
-from agent.tools.registry import Tool
+from agent.tools.registry import EffectKind, Tool
 
 # Existing objects that a plan may change without approval. More cannot be checked at a glance.
 MAX_CHANGED = 5
@@ -173,9 +173,25 @@ def _changing(effects: Sequence[Effect]) -> str:
     existing = {change.id: change for change in changes if change.id not in created}
     # What is deleted is a reason of its own.
     kept = [change for change in existing.values() if change.action != "deleted"]
-    if len(existing) <= MAX_CHANGED or not kept:
+    unseen = _unseen(tool for _, tool in _calls(effect.step for effect in effects))
+    if unseen is None:
+        return "It is not known how many tasks or memories the plan changes."
+    if len(existing) + unseen <= MAX_CHANGED or not (kept or unseen):
         return ""
+    if unseen:
+        return f"May change {len(kept) + unseen} tasks or memories."
     return f"Changes {_objects(len(kept), kept)}."
+
+
+def _unseen(tools: Iterable[Tool]) -> int | None:
+    """Returns how many existing objects these tools change at most, unseen by a dry run; None: any number."""
+    altered = [tool.alters for tool in tools if changes_unseen(tool)]
+    return None if None in altered else sum(number or 0 for number in altered)
+
+
+def changes_unseen(tool: Tool) -> bool:
+    """Tells whether the tool changes objects, and neither a dry run nor the step's commit shows which."""
+    return tool.is_async and tool.effect is EffectKind.WRITES and tool.alters != 0
 
 
 # -- untrusted data --------------------------------------------------------------------------------
@@ -198,21 +214,37 @@ def reason_for_arguments(step: Step) -> str:
 
 
 def reason_for_changes(
-    changes: Sequence[Change], changed: Collection[UUID], created: Collection[UUID]
+    changes: Sequence[Change],
+    changed: Collection[UUID],
+    created: Collection[UUID],
+    unseen: int = 0,
 ) -> str:
     """Returns why a step of a plan that nobody approved needs approval that makes these changes; "" if it
     needs none. `changed`, `created`: the ids of the existing objects that the run has changed before,
-    and of those that it has created.
+    and of those that it has created; `unseen`: how many more it may have changed.
     """
     if deleted := [change for change in changes if change.action == "deleted"]:
         return f"Deletes {_objects(len(deleted), deleted)}."
     new = {*created, *(change.id for change in changes if change.action == "created")}
     now = {change.id: change for change in changes if change.id not in new}
-    if not now or len({*now, *changed}) <= MAX_CHANGED:
+    others = len({*changed} - now.keys()) + unseen
+    if not now or len(now) + others <= MAX_CHANGED:
         return ""
-    others = len({*changed} - now.keys())
     more = f", after {others} that were changed before" if others else ""
     return f"Changes {_objects(len(now), now.values())}{more}."
+
+
+def reason_for_call(tool: Tool, before: int) -> str:
+    """Returns why a call whose changes nobody sees needs approval; "" if it needs none. `before`: how many
+    existing objects the run may have changed.
+    """
+    if not changes_unseen(tool) or (
+        tool.alters is not None and tool.alters + before <= MAX_CHANGED
+    ):
+        return ""
+    if tool.alters is None:
+        return f"It is not known how many tasks or memories {tool.name} changes."
+    return f"May change {tool.alters} tasks or memories, after {before} that were changed before."
 
 
 def _is_risky(tool: Tool) -> bool:

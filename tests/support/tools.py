@@ -20,7 +20,12 @@ class Said(Result):
 
 @contextlib.contextmanager
 def having(
-    name: str, work: Callable[[ToolCall, Text], Any], effect: str = "writes", **options: Any
+    name: str,
+    work: Callable[[ToolCall, Text], Any],
+    effect: str = "writes",
+    *,
+    alters: int | None = 0,
+    **options: Any,
 ) -> Iterator[None]:
     """Has a tool `name` for as long as the block lasts, which does `work` and returns its text."""
 
@@ -31,7 +36,7 @@ def having(
 
     function.__name__ = name
     function.__annotations__ = {"call": ToolCall, "arguments": Text, "return": Said}
-    registry.add(registry.make(function, effect, **options))
+    registry.add(registry.make(function, effect, alters=alters, **options))
     try:
         yield
     finally:
