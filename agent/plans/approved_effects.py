@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from agent.event_log.payloads import EffectChange, StepEffect
+from agent.plan import Plan
 
 # Places and numbers on the board depend on the other tasks. What the plan says is the task beside it.
 _UNCOMPARED = {"id", "position", "number"}
@@ -60,6 +61,20 @@ class ApprovedEffects:
         if isinstance(value, list):
             return [self._translated(item) for item in value]
         return self._shown_ids.get(value, value) if isinstance(value, str) else value
+
+
+def shows_all(
+    shown: Sequence[StepEffect], former: Plan, effects: Sequence[StepEffect], edited: Plan
+) -> bool:
+    """Tells whether the `shown` effects of the `former` plan contain all `effects` of the `edited` one.
+
+    Where nobody knows what a step does, every step has to be as it was: what it does may come from any.
+    """
+    actions = [step.action for step in former.steps]
+    if any(one["note"] or "arguments" in one for one in (*shown, *effects)):
+        return all(step.action in actions for step in edited.steps)
+    known = ApprovedEffects(shown, {})
+    return not any(any(known.differing(one["step"], one["changes"])) for one in effects)
 
 
 def _covers(shown: EffectChange, change: EffectChange) -> bool:

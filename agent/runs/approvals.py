@@ -24,7 +24,7 @@ from agent.models import Approval, PhaseResult, PlanRevision, PlanStep, Run
 from agent.models.base import literals
 from agent.plan import Plan, Step, placeholders
 from agent.plans import approval_policy, composition, dry_run, estimates, parser, store, validation
-from agent.plans.approved_effects import ApprovedEffects
+from agent.plans.approved_effects import ApprovedEffects, shows_all
 from agent.plans.dry_run import Effect
 from agent.runs import ending, runs, steering_rows, wake
 from agent.support import raw_sql
@@ -272,6 +272,15 @@ async def edit(
     await _decide(session, run, plan_revision, partial(_edit, user, steps))
 
 
+async def approve_edited(
+    session: UUID, run: UUID, plan_revision: int, user: User, steps: Sequence[Any]
+) -> None:
+    """As `edit`, and approves the new plan if it does nothing but what was shown of the former one;
+    otherwise its effects are shown first.
+    """
+    await _decide(session, run, plan_revision, partial(_approve_edited, user, steps))
+
+
 Decision = Callable[[Approval], list[events.Event]]
 
 
@@ -361,6 +370,14 @@ def _edit(user: User, steps: Sequence[Any], approval: Approval) -> list[events.E
     reason = f"{user.get_username()} edited the plan."
     effects = [effect.as_json() for effect in _dry_run(approval.run, approval.plan)]
     return [*plan_events, _request(approval, reason, effects)]
+
+
+def _approve_edited(user: User, steps: Sequence[Any], approval: Approval) -> list[events.Event]:
+    shown, former = approval.effects, store.as_plan(approval.plan)
+    edited = _edit(user, steps, approval)
+    if shows_all(shown, former, approval.effects, store.as_plan(approval.plan)):
+        return [*edited, *_approve(user, approval)]
+    return [*edited, events.Run(approval.run_id, Run.Status.WAITING)]
 
 
 def _still_untrusted(plan: Plan, former: Plan) -> Plan:

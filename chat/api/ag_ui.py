@@ -210,9 +210,9 @@ class AgUi(ApiView):
             on_loop(approvals.reject, *ids, revision, user, **objections.validated_data)
             return
         if isinstance(payload.get("steps"), list):
-            on_loop(approvals.edit, *ids, revision, user, payload["steps"])
-            revision += 1
-        on_loop(approvals.approve, *ids, revision, user)
+            on_loop(approvals.approve_edited, *ids, revision, user, payload["steps"])
+        else:
+            on_loop(approvals.approve, *ids, revision, user)
 
     # -- the stream --------------------------------------------------------------------------------
 

@@ -58,7 +58,10 @@ ANSWER = {
                 "required": ["step", "text"],
             },
         },
-        "steps": {"type": "array", "description": "Other steps, to carry out instead."},
+        "steps": {
+            "type": "array",
+            "description": "Other steps instead; what they do is shown first if it is new.",
+        },
     },
     "required": ["approved"],
 }

@@ -182,6 +182,21 @@ async def test_a_rejection_with_a_reason_interrupts_again_with_another_plan(
     assert refused.status_code == 409
 
 
+async def test_other_steps_interrupt_again_if_they_do_what_was_not_shown(
+    server: ServerProcess, api: httpx2.AsyncClient
+) -> None:
+    waiting = await run(api, asked(forwardedProps={"approval": "required"}))
+    (first,) = waiting[-1]["outcome"]["interrupts"]
+    step = {"id": "s1", "type": "tool", "tool": "create_task", "description": "Create a task"}
+    payload = {"approved": True, "steps": [{**step, "arguments": {"title": "Unseen"}}]}
+    entry = {"interruptId": first["id"], "status": "resolved", "payload": payload}
+    told = await run(api, asked(runId="two", resume=[entry]))
+    (second,) = told[-1]["outcome"]["interrupts"]
+    (effect,) = second["metadata"]["effects"]
+    assert [change["title"] for change in effect["changes"]] == ["Unseen"]
+    assert server.rows("SELECT count(*) FROM agent_task") == [(0,)]
+
+
 async def test_comments_on_steps_have_the_plan_made_anew(
     server: ServerProcess, api: httpx2.AsyncClient
 ) -> None:
