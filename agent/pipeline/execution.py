@@ -220,7 +220,11 @@ class Execution:
             raise Unapproved(Asking(reason, filled))
         self._approval.check_call(step, tool, filled)
         self._given[step.key] = filled
-        work = self._call_async if tool.is_async else self._change_rows
+        work = self._change_rows
+        if tool.is_async:
+            work = self._call_async
+        elif tool.reads:
+            work = self._read
         return partial(work, step, tool, _arguments(tool, filled))
 
     def _filled(self, step: PlanStep) -> dict[str, Any]:
@@ -255,6 +259,20 @@ class Execution:
             effect=lambda: Done(result, self._succeed(step, result, (), result.get(LEFT_OUT, "")))
         )
 
+    async def _read(self, step: PlanStep, tool: Tool, arguments: Any) -> None:
+        """Reads outside of the commit, which others wait for."""
+        call = ToolCall.of(self.recorder.run, step.key)
+        reports = Reports(call.run_id, step.key, self.recorder.report)
+        call.progress = self._reports[step.key] = reports
+        try:
+            result = await calling.read(tool, call, arguments)
+        except asyncio.CancelledError:
+            reports.drop()
+            raise
+        self.results[step.key] = await self.recorder.append(
+            effect=lambda: Done(result, self._succeed(step, result, ()))
+        )
+
     async def _change_rows(self, step: PlanStep, tool: Tool, arguments: Any) -> None:
         """Commits the tool's rows, the step's row and their events in one transaction."""
 
@@ -265,9 +283,8 @@ class Execution:
             call.progress = self._reports[step.key] = Reports(call.run_id, step.key)
             result = calling.call_plain(tool, call, arguments)
             if time.monotonic() - started > tool.timeout:
-                raise _too_slow(
-                    tool
-                )  # too late to stop the function, but its effect is rolled back
+                # Too late to stop the function, but its effect is rolled back.
+                raise calling.too_slow(tool)
             self._approval.check(step, call.changes, self._given[step.key])
             step.created = [str(one.id) for one in call.changes if one.action == "created"]
             return Done(result, self._succeed(step, result, call.changes))
@@ -311,9 +328,11 @@ class Execution:
                 raise
             except Exception as error:  # any error may be temporary
                 if not left:
-                    raise _too_slow(tool) if limit.expired() else error from None
+                    raise calling.too_slow(tool) if limit.expired() else error from None
                 logger.info("Retrying the tool %s", tool.name, exc_info=True)
-                reason = _late(tool) if limit.expired() else f"failed with {type(error).__name__}"
+                reason = (
+                    calling.late(tool) if limit.expired() else f"failed with {type(error).__name__}"
+                )
             await self._pause(step, tool, tool.retries - left + 1, reason)
         raise AssertionError("the last call returns or raises")
 
@@ -413,14 +432,6 @@ class Execution:
             details,
             {**metadata, "step_id": step.key},
         )
-
-
-def _late(tool: Tool) -> str:
-    return f"took longer than {tool.timeout:g} s"
-
-
-def _too_slow(tool: Tool) -> ToolFailed:
-    return ToolFailed(f"{tool.name} {_late(tool)}.")
 
 
 def _limit(seconds: float) -> dict[str, str]:

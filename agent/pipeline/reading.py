@@ -5,6 +5,7 @@ The results are data for the prompts. They are kept with the run, so that nothin
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Iterable, Mapping
@@ -24,7 +25,7 @@ from agent.support import database
 from agent.support.counts import count
 from agent.support.words import isolated
 from agent.tools import registry, switches
-from agent.tools.calling import call_plain
+from agent.tools.calling import call_plain, too_slow
 from agent.tools.references import find, missing_objects
 from agent.tools.registry import Tool, ToolCall
 
@@ -73,7 +74,7 @@ class Reader:
 
         async def work() -> Finished:
             reports = Reports(run.pk, key, self.recorder.report)
-            reading = await database.call(_call, run, request, title, reports)
+            reading = await _called(run, request, title, reports)
             state = "failed" if reading.error else "finished"
             told = reports.end(state)
             return Finished(
@@ -87,6 +88,17 @@ class Reader:
 
         kept = await self.recorder.part(READING, key, f"🔎 {title}", work)
         self.readings.append(Reading(**kept))
+
+
+async def _called(run: Run, request: ReadRequest, title: str, reports: Reports) -> Reading:
+    """Calls the tool until its deadline. Then its function ends by itself; nobody waits for it."""
+    tool = registry.get(request.tool)
+    try:
+        async with asyncio.timeout(tool.timeout if tool else None):
+            return await database.call(_call, run, request, title, reports)
+    except TimeoutError:
+        assert tool is not None, "without it, there is no deadline"
+        return Reading(request.tool, dict(request.arguments), title, error=str(too_slow(tool)))
 
 
 def _call(run: Run, request: ReadRequest, title: str, reports: Reports) -> Reading:

@@ -7,7 +7,7 @@ their results, stay unknown.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -88,7 +88,12 @@ def preview(
     known = dict(results)
     steps = [step for step in in_order(plan.steps) if step.id in left]
     with transaction.atomic():
-        effects = tuple(_try(run, step, known) for step in steps if step.type == StepType.TOOL)
+        idle = _idle(steps)
+        effects = tuple(
+            Effect(step, is_tried=True) if step.id in idle else _try(run, step, known)
+            for step in steps
+            if step.type == StepType.TOOL
+        )
         changes = [change for effect in effects for change in effect.changes]
         created = {str(change.id) for change in changes if change.action == "created"}
         names = _names(changes, created)
@@ -97,6 +102,22 @@ def preview(
     return tuple(
         replace(effect, names=names, created=created, numbers=numbers) for effect in effects
     )
+
+
+def _idle(steps: Sequence[Step]) -> set[str]:
+    """Returns the steps that only read, and of which no function that is tried needs a result: reading
+    takes long, and others wait for the commit. `steps`: in the order of their execution.
+    """
+    idle, needed = set(), set()
+    for step in reversed(steps):
+        tool = registry.get(step.tool) if step.type == StepType.TOOL else None
+        if tool is None or tool.is_async:
+            continue
+        if tool.reads and step.id not in needed:
+            idle.add(step.id)
+        else:
+            needed |= {placeholder.step for _, placeholder in placeholders(step.arguments)}
+    return idle
 
 
 def _names(changes: Iterable[Change], created: Collection[str]) -> dict[str, str]:

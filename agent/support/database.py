@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from contextlib import contextmanager
+from typing import Any, ParamSpec, TypeVar
 
 from django.db import (
     InterfaceError,
@@ -15,6 +16,7 @@ from django.db import (
     OperationalError,
     close_old_connections,
     connection,
+    transaction,
 )
 
 logger = logging.getLogger(__name__)
@@ -59,6 +61,22 @@ def retry_while_unreachable(function: Callable[[], T]) -> T:
             pause = min(pause * 2, 2.0)
         finally:
             close_old_connections()
+
+
+@contextmanager
+def rolled_back() -> Iterator[None]:
+    """Opens a transaction that is rolled back. On SQLite, only what writes in it takes the lock that a
+    transaction otherwise takes at its beginning, so that others commit meanwhile.
+    """
+    this: Any = connection
+    mode = getattr(this, "transaction_mode", None)  # SQLite's only
+    this.transaction_mode = None
+    try:
+        with transaction.atomic():
+            yield
+            transaction.set_rollback(True)
+    finally:
+        this.transaction_mode = mode
 
 
 def _is_programmers_fault(error: Exception) -> bool:

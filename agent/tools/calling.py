@@ -4,13 +4,13 @@ of nothing else.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import transaction
-
 from agent.exceptions import ToolFailed
+from agent.support import database
 from agent.support.words import without_refused
 from agent.tools.registry import Tool, ToolCall
 
@@ -23,11 +23,31 @@ def call_plain(tool: Tool, call: ToolCall, arguments: Any) -> dict[str, Any]:
     with _guarded(tool):
         if not tool.reads:
             return _as_json(tool.function(call, arguments))
-        with transaction.atomic():
+        with database.rolled_back():
             result = _as_json(tool.function(call, arguments))
-            transaction.set_rollback(True)
         call.changes.clear()
         return result
+
+
+async def read(tool: Tool, call: ToolCall, arguments: Any) -> dict[str, Any]:
+    """Calls a plain function that only reads, in a thread and outside of every commit. Raises ToolFailed
+    at its deadline; the function ends by itself, with nobody who waits for it.
+    """
+    try:
+        async with asyncio.timeout(tool.timeout) as limit:
+            return await database.call(call_plain, tool, call, arguments)
+    except TimeoutError:
+        if limit.expired():
+            raise too_slow(tool) from None
+        raise
+
+
+def too_slow(tool: Tool) -> ToolFailed:
+    return ToolFailed(f"{tool.name} {late(tool)}.")
+
+
+def late(tool: Tool) -> str:
+    return f"took longer than {tool.timeout:g} s"
 
 
 async def call_async(tool: Tool, call: ToolCall, arguments: Any) -> dict[str, Any]:
