@@ -28,7 +28,7 @@ from agent.llm.base import (
 from agent.llm.tokens import estimate
 from agent.memory import memories
 from agent.models import Message, Run, Task
-from agent.pipeline.remembering import INTERRUPTED
+from agent.pipeline import remembering
 from agent.runs import steering_rows
 from agent.shorten import cut
 from agent.support import raw_sql
@@ -107,7 +107,7 @@ UNION ALL SELECT 'off', tool, 0 FROM ({switches.OFF}) switched_off
 UNION ALL SELECT 'person', username, 0 FROM (
     SELECT username FROM auth_user WHERE {MEMBERS}
 ) person
-UNION ALL SELECT 'before', status, 0 FROM agent_run WHERE {INTERRUPTED}
+UNION ALL SELECT 'before', status, 0 FROM agent_run WHERE {remembering.INTERRUPTED}
 """
 
 
@@ -133,7 +133,7 @@ class State:
 @dataclass(frozen=True, slots=True)
 class About:
     """The state of a run's project and session; the people of the project; the tools that are switched off
-    in it. `was_interrupted`: the memory phase of the run before it has not ended.
+    in it. `was_interrupted`: the memory phase of a run just before it has not ended.
     """
 
     state: State
@@ -144,8 +144,7 @@ class About:
 
 def about(run: Run) -> About:
     project, session = run.session.project_id, run.session_id
-    before = session, run.number - 1
-    rows = raw_sql.rows(_ABOUT, project, project, session, *[project] * 3, *before)
+    rows = raw_sql.rows(_ABOUT, project, project, session, *[project] * 3, *remembering.before(run))
     texts: dict[str, list[str]] = {}
     for kind, text, _ in rows:
         texts.setdefault(kind, []).append(text)

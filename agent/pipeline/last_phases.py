@@ -45,7 +45,7 @@ class LastPhases:
         may_be_lost: bool,
     ) -> None:
         """`plan`, `steps`: what was executed. `is_valid`: a valid plan was found. `may_be_lost`: what the
-        run before has to remember.
+        runs before have to remember.
         """
         self.model = model
         self.recorder = recorder
@@ -110,9 +110,9 @@ class LastPhases:
         learned = [await remembering.learn(self.model, self.exchange)]
         self._learned.set()
         if self._may_be_lost and (lost := await database.call(remembering.interrupted, self.run)):
-            self._is_behind = True  # after another call of the model
+            self._is_behind = True  # after other calls of the model
             self._settled.set()
-            learned.append(await remembering.learn(self.model, lost))
+            learned += [await remembering.learn(self.model, one) for one in lost]
         finished = self._finished_memory(learned)
         if not self._is_behind and await _is_set_within(remembering.MOMENT, self._answered):
             self._remembered = finished

@@ -82,7 +82,7 @@ class _Run:
         self.execution: Execution | None = None  # begun with the end of the validation
         self.executed: PlanRevision | None = None  # by this claim
         self.drafting = Drafting(model, recorder)
-        # What the run before has to remember; known once this claim has gathered the context.
+        # What runs before have to remember; known once this claim has gathered the context.
         self._may_be_lost = True
 
     async def all_phases(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 from django.utils.text import capfirst
@@ -91,25 +92,33 @@ async def learn(model: Model, exchange: Exchange) -> Learned:
 
 # -- after a crash ---------------------------------------------------------------------------------
 
-# SQL that selects the run of a session with a number, if its process ended between its answer and its
-# memories.
+# Runs before one, of which some may have failed, so that they learned nothing of the one before them.
+_LOOKED_AT = 5
+# SQL that selects the runs of a session, among those with some numbers, whose process ended between their
+# answer and their memories.
 INTERRUPTED = """
-session_id = %s AND number = %s AND status = 'succeeded' AND NOT EXISTS (
+session_id = %s AND number BETWEEN %s AND %s AND status = 'succeeded' AND NOT EXISTS (
     SELECT 1 FROM agent_phaseresult WHERE run_id = agent_run.id AND phase = 'memory'
 )
 """
 
 
-def interrupted(run: Run) -> Exchange | None:
-    """Returns the exchange before `run` if its process ended between its answer and its memories."""
+def before(run: Run) -> tuple[UUID, int, int]:
+    """Returns the values of `INTERRUPTED` for the runs just before `run`."""
+    return run.session_id, run.number - _LOOKED_AT, run.number - 1
+
+
+def interrupted(run: Run) -> list[Exchange]:
+    """Returns the exchanges just before `run` whose process ended between the answer and the memories."""
     related = ("session", "session__project", "message", "created_by")
-    found = raw_sql.select_related(
-        Run, related, INTERRUPTED, run.session_id, run.number - 1, order="number"
-    )
-    lost = found[0] if found else None
-    results = {row.phase: row.result for row in lost.phases.all()} if lost else {}
-    revision = store.latest(lost) if lost else None
-    if lost is None or revision is None:
+    lost = raw_sql.select_related(Run, related, INTERRUPTED, *before(run), order="number")
+    return [exchange for one in lost if (exchange := _exchange(one)) is not None]
+
+
+def _exchange(lost: Run) -> Exchange | None:
+    results = {row.phase: row.result for row in lost.phases.all()}
+    revision = store.latest(lost)
+    if revision is None:
         return None
     try:
         analysis = analysis_of(results[Phase.ANALYZING])

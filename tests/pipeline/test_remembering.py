@@ -145,6 +145,24 @@ async def test_a_stop_between_the_answer_and_the_memories_loses_nothing(
     assert all(one.ended for one in (await sync_to_async(fold.load)(session.pk)).exchanges)
 
 
+async def test_a_run_that_fails_after_the_stop_loses_no_memories_of_the_one_before(
+    session: ChatSession, alice: User
+) -> None:
+    model, _ = slow()
+    engine = local.LocalEngine(serving=False, model=model)
+    await engine.start()
+    lost = await say(session, alice)
+    await ended(lost)
+    await engine.stop()
+    asks = Analysis("question", "Asks", needs_tools=False)
+    later = ScriptedModel(analyses=[ModelUnavailable("It is down."), asks], notes=[[NOTE]])
+    async with local.executing(later):
+        assert (await ended(await say(session, alice, "Which version?"))).status == "failed"
+        await ended(await say(session, alice, "Which version, again?"))
+    made = [frame for frame in await log_of(session) if frame["type"] == "change"]
+    assert [frame["run"] for frame in made] == [str(lost.pk)]
+
+
 async def test_a_library_call_returns_when_its_memories_are_in(
     session: ChatSession, project: Project
 ) -> None:
