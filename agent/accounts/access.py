@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Q, QuerySet
 
-from agent.models import Approval, ChatSession, Membership, Project, Steering
+from agent.models import Approval, ChatSession, Membership, Project, Run, Steering
 from agent.models.projects import Role
 from agent.support import raw_sql
 
@@ -41,18 +41,37 @@ def role_in(user: User | AnonymousUser, project: Project) -> Role | None:
 
 
 def owner_decides(project: Project, user_id: int | None, run_id: UUID | None) -> bool:
-    """Tells whether `user_id` is the owner of `project`, and nobody else has a say in the run, if any.
+    """Tells whether `user_id` is the owner of `project`, and nobody else has a say in the run, if any."""
+    is_owner = user_id == project.owner_id and project.owner.is_active
+    return is_owner and (run_id is None or decides_alone(user_id, run_id))
 
-    Who sends something into a run, or decides on its plan, has a say in what it does.
+
+def decides_alone(user_id: int | None, run_id: UUID) -> bool:
+    """Tells whether nobody but `user_id` has a say in what the run does.
+
+    Who wrote its message, sent something into it or into a run that it retries, or decided on its plan,
+    has a say.
     """
-    people = {user_id}
-    if run_id is not None:
-        decided = (Approval.Status.APPROVED, Approval.Status.REJECTED)
-        approvals = Approval.objects.filter(run=run_id, status__in=decided)
-        sent = Steering.objects.filter(run=run_id).exclude(status=Steering.Status.NEXT)
-        people |= {*approvals.values_list("decided_by_id", flat=True)}
-        people |= {*sent.values_list("message__author_id", flat=True)}
-    return people == {project.owner_id} and project.owner.is_active
+    runs = _with_retried(run_id)
+    decided = (Approval.Status.APPROVED, Approval.Status.REJECTED)
+    approvals = Approval.objects.filter(run__in=runs, status__in=decided)
+    sent = Steering.objects.filter(run__in=runs).exclude(status=Steering.Status.NEXT)
+    people = {
+        *Run.objects.filter(pk__in=runs).values_list("message__author_id", flat=True),
+        *approvals.values_list("decided_by_id", flat=True),
+        *sent.values_list("message__author_id", flat=True),
+    }
+    return people <= {user_id}
+
+
+def _with_retried(run_id: UUID) -> list[UUID]:
+    """Returns the run and those that it retries, directly or indirectly."""
+    chain: list[UUID] = []
+    key: UUID | None = run_id
+    while key is not None:
+        chain.append(key)
+        key = Run.objects.values_list("retry_of_id", flat=True).filter(pk=key).first()
+    return chain
 
 
 _ROLE_IN_SESSION = """

@@ -20,6 +20,10 @@ ONLY_OWNER = (
     "Only the owner of the project may change its name and description, in a run that nobody else "
     "sent a message into or decided on."
 )
+ONLY_ALONE = (
+    "A project is created for the person whose run it is, and only in a run that nobody else sent a "
+    "message into or decided on."
+)
 
 
 def project_json(project: Project) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from django.contrib.auth.models import User
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from agent.accounts.access import owner_decides
+from agent.accounts.access import decides_alone, owner_decides
 from agent.board import projects
 from agent.event_log.times import stamp
 from agent.exceptions import ToolFailed
@@ -96,7 +96,10 @@ def update_project(call: ToolCall, arguments: UpdateProject) -> ProjectMade:
 @tool("outgoing")
 def create_project(call: ToolCall, name: Name, description: Brief = "") -> ProjectMade:
     """Creates another, empty project, which belongs to the person. Only if the message asks for one."""
-    project = Project.objects.create(name=name, description=description.strip(), owner=_user(call))
+    owner = _user(call)
+    if not decides_alone(owner.pk, call.run_id):
+        raise ToolFailed(projects.ONLY_ALONE)
+    project = Project.objects.create(name=name, description=description.strip(), owner=owner)
     return ProjectMade(project_id=str(project.pk), name=project.name)
 
 

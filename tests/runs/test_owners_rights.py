@@ -7,15 +7,16 @@ from django.contrib.auth.models import User
 
 from agent.engine import local
 from agent.models import ChatSession, Membership, PlanStep, Project, Run
-from agent.runs import approvals
+from agent.runs import approvals, rerun
 from agent.runs.steering import Steer
 from agent.testing import ScriptedModel
 from tests.support.scripted_runs import create, ended, outcome, plan, status, use
-from tests.support.steered_runs import ASK_FIRST, FIRST, steered
+from tests.support.steered_runs import ASK_FIRST, DO_IT, FIRST, steered
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 RENAME = use("s3", "update_project", name="Practice")
+MAKE = use("s3", "create_project", name="Another")
 NOBODY_ELSE = "Only the owner of the project may"
 
 
@@ -72,3 +73,27 @@ async def test_the_reason_of_a_rejection(
         await approvals.approve(session.pk, run.pk, 2, alice)
         await ended(run)
     await check_who_renamed(run, person)
+
+
+@pytest.mark.parametrize("person", ["owner", "editor"])
+async def test_no_project_is_created_in_the_owners_name_for_somebody_else(
+    session: ChatSession, alice: User, people: dict[str, User], person: str
+) -> None:
+    model = ScriptedModel(plans=[FIRST, plan(MAKE), plan(MAKE)])
+    sent = Steer("Start another project")
+    run = await steered(session, alice, model, sent, sender=people[person])
+    assert run.status == Run.Status.WAITING
+    async with local.executing(ScriptedModel()):
+        await approvals.approve(session.pk, run.pk, 2, alice)
+        await ended(run)
+    assert await Project.objects.filter(name="Another").aexists() is (person == "owner")
+
+
+@pytest.mark.parametrize("person", ["owner", "editor"])
+async def test_the_owner_answers_a_message_again(
+    session: ChatSession, alice: User, people: dict[str, User], person: str
+) -> None:
+    run = await outcome(session, people[person], DO_IT, create("s1", "First"))
+    async with local.executing(ScriptedModel(plans=[plan(RENAME), plan(RENAME)])):
+        again = await ended(await rerun.regenerate(session.pk, run.pk, alice))
+    await check_who_renamed(again, person)

@@ -16,7 +16,9 @@ Use = Callable[..., dict[str, Any]]
 
 def call_of(session: ChatSession) -> ToolCall:
     """Returns a call of the first run of `session`."""
-    message = Message.objects.create(session=session, role="user", content="On speed: we cache.")
+    message = Message.objects.create(
+        session=session, role="user", author=session.created_by, content="On speed: we cache."
+    )
     run = Run.objects.create(session=session, number=1, message=message)
     return ToolCall(
         project_id=session.project_id,
