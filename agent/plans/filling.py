@@ -10,11 +10,11 @@ from typing import Any
 from uuid import UUID
 
 from agent.exceptions import ToolFailed
-from agent.models import Project
+from agent.models import Project, Task
 from agent.plan import Plan, Step, StepType, fill
 from agent.plans import composition
 from agent.plans.composition import LEFT_OUT
-from agent.plans.rewriting import Rewriting, as_text, seen_parts, seen_texts
+from agent.plans.rewriting import Rewriting, as_text, numbers, seen_parts, seen_texts
 from agent.tools import references, registry
 
 
@@ -72,9 +72,15 @@ def refuse_unread(
     whole = replace(step, arguments=filled)
     known = _known(step, steps, results, seen)
     for row, text in Rewriting(Plan("", (whole,)), project, known, ()).unread(whole):
-        if text not in map(as_text, (left.get(row.pk) or {}).values()):
+        if text not in _texts(left.get(row.pk) or {}):
             name = row.name if isinstance(row, Project) else row.title
             raise ToolFailed(f"The text of “{name}” was not read as it is now. It is not replaced.")
+
+
+def _texts(left: Mapping[str, Any]) -> set[str]:
+    """Returns the texts of an object as a change has it, which names tasks by their ids."""
+    needed = numbers(Task.objects.filter(pk__in=left.get("depends_on", ())))
+    return {as_text(needed), *map(as_text, left.values())}
 
 
 def _known(

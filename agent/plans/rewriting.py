@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
+from django.db.models import QuerySet
 from pydantic import TypeAdapter
 
 from agent.exceptions import ToolFailed
@@ -50,13 +51,19 @@ def _marks(value: Any) -> Iterator[str]:
             yield from _marks(item)
 
 
+# The lists of a task, in words.
+_LISTS = {
+    "criteria": "acceptance criteria",
+    "labels": "labels",
+    "depends_on": "dependencies",
+}
 # The names of ids and texts in a context, and in the results of tools.
 _NAMES = (
     ("id", "description"),
-    ("id", "criteria"),
+    *(("id", name) for name in _LISTS),
     ("id", "content"),
     ("task_id", "description"),
-    ("task_id", "criteria"),
+    *(("task_id", name) for name in _LISTS),
     ("memory_id", "content"),
 )
 _IDS = {key for key, _ in _NAMES}
@@ -64,9 +71,11 @@ _BRIEF = "project_description"
 
 
 def as_text(value: Any) -> str:
-    """Returns a text as it is, and acceptance criteria as one text."""
+    """Returns a text as it is, and acceptance criteria, labels or the numbers of tasks as one text."""
     if isinstance(value, list | tuple):
-        texts = [item.get("text") for item in value if isinstance(item, Mapping)]
+        texts = [item["text"] for item in value if isinstance(item, Mapping) and "text" in item]
+        words = [item.get("number") if isinstance(item, Mapping) else item for item in value]
+        texts = texts or sorted(word for word in words if isinstance(word, str))
         return json.dumps(texts) if texts else ""
     return value if isinstance(value, str) else ""
 
@@ -148,8 +157,8 @@ class Rewriting:
             return ""
         row, text = unread
         name = "the project" if isinstance(row, Project) else f"“{row.title}”"
-        if _is_of_criteria(rewrite):
-            return _UNSEEN_CRITERIA.format(name)
+        if rewrite.path in _LISTS:
+            return _UNSEEN_LIST.format(_LISTS[rewrite.path], name)
         return _UNSEEN.format(name, f"{len(text):,}")
 
     def _unread(self, rewrite: Rewrite) -> tuple[Row, str] | None:
@@ -213,7 +222,7 @@ class Rewriting:
             for step in steps
             for mark in (REPLACES, EDITS)
             for one in _rewrites(step, mark)
-            if not _is_of_criteria(one)
+            if one.path not in _LISTS
         )
         return Counter(_key(row) for rewrite in found if (row := self._row(rewrite)))
 
@@ -241,9 +250,9 @@ _UNSEEN = (
     "replaces the whole text of {}, of which the model has not read all {} characters as they are now."
     " Change only what the message asks for with edits, or read the text first"
 )
-_UNSEEN_CRITERIA = (
-    "replaces the acceptance criteria of {}, which the model has not read as they are now. Read the task"
-    " first, or tick a criterion with tick_criterion"
+_UNSEEN_LIST = (
+    "replaces the {} of {}, which the model has not read as they are now. Read the task first; a criterion"
+    " is ticked with tick_criterion"
 )
 _SAME_TITLE = (
     "replaces the content of the memory “{}” ({}), which has this title and kind and which the model has"
@@ -260,14 +269,17 @@ def _key(row: Row) -> str:
     return _BRIEF if isinstance(row, Project) else str(row.pk)
 
 
-def _is_of_criteria(rewrite: Rewrite) -> bool:
-    return rewrite.path == "criteria"
-
-
 def _text(row: Row, rewrite: Rewrite) -> str:
     """Returns the present text that `rewrite` replaces or edits."""
     if isinstance(row, Project) and row.is_sample:
         return ""
-    if isinstance(row, Task) and _is_of_criteria(rewrite):
-        return as_text(row.criteria)
+    if isinstance(row, Task) and rewrite.path == "depends_on":
+        return as_text(numbers(row.depends_on.filter(deleted_at=None)))
+    if isinstance(row, Task) and rewrite.path in _LISTS:
+        return as_text(getattr(row, rewrite.path))
     return row.content if isinstance(row, Memory) else row.description
+
+
+def numbers(tasks: QuerySet[Task]) -> list[str]:
+    """Returns the numbers of the tasks as a context has them."""
+    return [f"#{number}" for number in tasks.values_list("number", flat=True)]

@@ -65,6 +65,7 @@ NewDescription = Annotated[Description, Field(json_schema_extra={REPLACES: "task
 NewCriteria = Annotated[
     Criteria, Field(json_schema_extra={REPLACES: "task", SHORT: "list of sentences"})
 ]
+NewLabels = Annotated[Labels, Field(json_schema_extra={REPLACES: "task", SHORT: "list of words"})]
 Dependencies = Annotated[
     list[TaskRef], Field(description="Existing tasks that must be completed before.")
 ]

@@ -16,7 +16,7 @@ from agent.change import Change
 from agent.models import Task
 from agent.tools.edits import TaskEdits, edited
 from agent.tools.places import Placed, positions
-from agent.tools.references import TaskRef
+from agent.tools.references import REPLACES, TaskRef
 from agent.tools.registry import Arguments, Result, ToolCall, tool
 from agent.tools.task_arguments import (
     Criterion,
@@ -24,6 +24,7 @@ from agent.tools.task_arguments import (
     Description,
     NewCriteria,
     NewDescription,
+    NewLabels,
     ParentRef,
     Planned,
     Priority,
@@ -147,11 +148,14 @@ class UpdateTask(Specified):
         default=None, description="Replaces all of it; see edits."
     )
     edits: TaskEdits = Field(default=[], description="Edits of the description, made in order.")
+    labels: NewLabels | None = None
     criteria: NewCriteria | None = None
     parent: ParentRef | None = None
-    depends_on: list[TaskRef] | None = Field(
-        default=None,
-        description="Replaces the former list.",
+    depends_on: Annotated[list[TaskRef], Field(json_schema_extra={REPLACES: "task"})] | None = (
+        Field(
+            default=None,
+            description="Replaces the former list.",
+        )
     )
 
     @model_validator(mode="after")

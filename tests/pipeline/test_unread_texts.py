@@ -142,6 +142,32 @@ def test_acceptance_criteria_that_were_not_shown_are_not_replaced(
     assert errors(project, alice, [], step) == ""
 
 
+def test_labels_and_dependencies_that_were_not_shown_are_not_replaced(
+    project: Project, alice: User
+) -> None:
+    first = Task.objects.create(project=project, title="First", number=1)
+    second = Task.objects.create(project=project, title="Second", number=2)
+    task = Task.objects.create(project=project, title="Pay", number=3, labels=["ui", "api"])
+    task.depends_on.set([first, second])
+    links = [{"task_id": str(one.pk), "number": f"#{one.number}"} for one in (second, first)]
+    shown = {"id": "#3", "labels": ("ui", "api"), "depends_on": ("#1", "#2")}
+    read = {"task_id": str(task.pk), "labels": ["ui", "api"], "depends_on": links}
+    earlier = {"id": "#3", "labels": ("ui",), "depends_on": ("#1",)}
+    for name, words, new in (
+        ("labels", "labels", ["later"]),
+        ("labels", "labels", []),
+        ("depends_on", "dependencies", ["#1"]),
+        ("depends_on", "dependencies", []),
+    ):
+        step = use("s1", "update_task", task="Pay", **{name: new})
+        for unseen in ([], seen_texts(earlier)):
+            assert f"replaces the {words} of “Pay”" in errors(project, alice, unseen, step)
+        for seen in (seen_texts(shown), seen_texts({"tasks": [read]}), None):
+            assert errors(project, alice, seen, step) == ""
+        step = use("s1", "update_task", task="First", **{name: ["later"][: name == "labels"]})
+        assert errors(project, alice, [], step) == ""
+
+
 def test_a_memory_of_the_same_title_is_not_replaced_unseen(project: Project, alice: User) -> None:
     memory = Memory.objects.create(
         project=project, title="Database", content="PostgreSQL 15.", kind="decision"

@@ -11,7 +11,7 @@ from agent.board import tasks
 from agent.memory import memories
 from agent.models import ChatSession, Project, Task
 from agent.testing import ScriptedModel
-from tests.support.scripted_runs import create, plan, process, result_of, use
+from tests.support.scripted_runs import create, make_tasks, plan, process, result_of, use
 from tests.support.tools import having
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,6 +53,31 @@ async def test_what_an_earlier_step_of_the_run_wrote_may_be_replaced(
     ]
     await process(ScriptedModel(plans=[plan(*steps)]), project, session)
     assert (await Task.objects.aget()).description == "Paid at once."
+
+
+async def test_lists_that_an_earlier_step_of_the_run_wrote_may_be_replaced_and_others_not(
+    project: Project, session: ChatSession
+) -> None:
+    needed = [create("s1", "One"), create("s2", "Two")]
+    mine, theirs = await make_tasks(project, "Mine", "Theirs")
+
+    async def meanwhile(call: Any, given: Any) -> None:
+        await edit(task=theirs, labels=["urgent"])
+        await edit(task=theirs, depends_on=[mine])
+
+    of_mine = [
+        use("s3", "update_task", "s1", "s2", task="Mine", depends_on=[result_of("s1", "task_id")]),
+        use("s4", "update_task", "s3", task="Mine", depends_on=[result_of("s2", "task_id")]),
+        use("s5", "wait_here", "s4"),
+        use("s6", "update_task", "s5", task="Theirs", labels=["later"]),
+        use("s7", "update_task", "s5", task="Theirs", depends_on=[]),
+    ]
+    with having("wait_here", meanwhile, "reads"):
+        result = await process(ScriptedModel(plans=[plan(*needed, *of_mine)]), project, session)
+    assert [one["id"] for one in result.steps if one["status"] == "failed"] == ["s6", "s7"]
+    assert [task.title async for task in mine.depends_on.all()] == ["Two"]
+    await theirs.arefresh_from_db()
+    assert theirs.labels == ["urgent"]
 
 
 async def test_a_memory_that_a_result_names_is_not_replaced_unread(
