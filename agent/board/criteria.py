@@ -32,6 +32,8 @@ def revised(
     found: list[dict[str, Any]] = []
     for item in items:
         text = _criterion(str(item["text"]))
+        if any(same_text(one["text"]) == same_text(text) for one in found):
+            raise ToolFailed(f"The acceptance criterion “{text}” is there twice.")
         same = left.get(item.get("id", "")) or next(
             (one for one in left.values() if one["text"] == text), None
         )

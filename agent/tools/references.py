@@ -20,7 +20,7 @@ from agent.exceptions import AmbiguousReference, ToolFailed
 from agent.llm.schema_texts import SHORT
 from agent.memory import memories
 from agent.plan import as_placeholder, placeholders
-from agent.support.words import name_of
+from agent.support.words import name_of, same_text
 from agent.text import dates
 from agent.text.references import as_number
 from agent.tools import schemas
@@ -67,6 +67,13 @@ def name(text: str) -> str:
     if not (shown := name_of(text)):
         raise ValueError("the text shows nothing")
     return shown
+
+
+def different(texts: list[str]) -> list[str]:
+    """Returns `texts`. Raises ValueError if two of them are the same but for their case and spaces."""
+    if len({same_text(text) for text in texts}) < len(texts):
+        raise ValueError("two of the texts are the same; give each once")
+    return texts
 
 
 def day(text: str) -> str:

@@ -60,6 +60,7 @@ Labels = Annotated[
 Criteria = Annotated[
     list[Criterion],
     Field(max_length=MAX_CRITERIA, json_schema_extra={SHORT: "list of sentences"}),
+    AfterValidator(references.different),
 ]
 NewDescription = Annotated[Description, Field(json_schema_extra={REPLACES: "task"})]
 NewCriteria = Annotated[

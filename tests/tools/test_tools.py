@@ -38,6 +38,7 @@ REFUSED: list[tuple[str, Any]] = [
     ("split_task", {"task": "Login", "parts": [{"title": "One"}, {"title": "Two", "after": [1]}]}),
     ("update_project", {}),
     ("update_project", {"description": "x", "edits": [{"how": "append", "text": "y"}]}),
+    ("create_task", {"title": "x", "criteria": ["Has a test", "has a test."]}),
     ("create_tasks", {"tasks": []}),
     ("create_tasks", {"tasks": [{"title": "x"}] * 101}),
     ("create_tasks", {"tasks": ["Login"]}),
