@@ -7,7 +7,15 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    create_model,
+    field_validator,
+)
 from pydantic.errors import PydanticUserError
 
 M = TypeVar("M", bound=BaseModel)
@@ -21,6 +29,22 @@ class Arguments(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_enum_values=True)
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _none_for_nothing(
+        cls, value: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> Any:
+        """Takes an empty text, which is a small model's word for none, as None where it is no valid value
+        and None is the default.
+        """
+        try:
+            return check(value)
+        except ValidationError:
+            is_empty = isinstance(value, str) and not value.strip()
+            if is_empty and cls.model_fields[info.field_name or ""].default is None:
+                return None
+            raise
 
 
 class Result(BaseModel):

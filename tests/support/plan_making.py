@@ -116,6 +116,9 @@ WRONG: Mapping[str, Any] = {
 }
 
 
+_NOTHING = {"empty": "", "blank": "  \n"}
+
+
 def spoilt(schema: Schema, value: Any, named: Mapping[str, Schema]) -> Iterator[tuple[str, Any]]:
     """Yields copies of `value`, which fits, each with one thing wrong with it, and what that is."""
     options = list(_options(schema, named))
@@ -129,7 +132,9 @@ def spoilt(schema: Schema, value: Any, named: Mapping[str, Schema]) -> Iterator[
         if "enum" in option:
             yield "no choice", "no such choice"
             yield "other case", str(option["enum"][0]).upper()
-        yield from _beyond_limits(option)
+        beyond = _beyond_limits(option)
+        # Where an argument may be left out, an empty text is taken as none.
+        yield from (one for one in beyond if "null" not in types or one[0] not in _NOTHING)
         if option.get("type") == "object" and isinstance(value, dict):
             yield from _spoilt_object(option, value, named)
         if option.get("type") == "array" and isinstance(value, list):
@@ -140,7 +145,7 @@ def _beyond_limits(schema: Schema) -> Iterator[tuple[str, Any]]:
     if "maxLength" in schema:
         yield "too long", "x" * (schema["maxLength"] + 1)
     if schema.get("minLength"):
-        yield from (("empty", ""), ("blank", "  \n"))
+        yield from _NOTHING.items()
     if "maximum" in schema:
         yield from (("too much", schema["maximum"] + 1), ("far too much", 10**30))
     if "minimum" in schema:

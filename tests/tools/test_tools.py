@@ -78,6 +78,22 @@ def test_arguments_that_break_a_rule_are_refused_in_words(name: str, arguments: 
     assert all(len(error) > 10 for error in errors)
 
 
+def test_an_empty_text_is_no_reference(call: ToolCall, use: Use) -> None:
+    empty = {"parent": "", "after_task": " ", "before_task": "", "estimate": "", "assignee": ""}
+    use("create_task", title="Login", **empty, due="")
+    use("create_tasks", tasks=[{"title": "Pay", "parent": "", "due": ""}], after_task="")
+    use("move_task", task="Pay", before="Login", after="")
+    use("update_task", task="Pay", parent="", priority="", estimate="", title="Pay by card")
+    assert [(task.title, task.parent_id) for task in Task.objects.order_by("position")] == [
+        ("Pay by card", None),
+        ("Login", None),
+    ]
+    assert use("search_tasks", assignee="", label="", due_until="")["total"] == 2
+    assert use("get_history", task="Login", memory="")["title"] == "Login"
+    for nothing in ({"task": ""}, {"task": "Login", "after": ""}):
+        assert tool("move_task").check(nothing)
+
+
 def test_a_placeholder_may_stand_for_any_reference() -> None:
     holder = {"$from": "s1", "path": "task_id"}
     for name, arguments in (
