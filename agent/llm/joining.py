@@ -50,6 +50,10 @@ class Joined:
                 self._arguments.setdefault(call.get("index"), []).append(function["arguments"])
 
     @property
+    def has_text(self) -> bool:
+        return bool(self._texts or self._arguments)
+
+    @property
     def is_ended(self) -> bool:
         """Tells whether the server gave a reason for the end."""
         return bool(self._reason)

@@ -40,6 +40,7 @@ from agent.llm.writing import Writing
 
 # Seconds to wait for the usage after a finished answer. Not every server then ends the stream.
 USAGE_TIMEOUT = 2.0
+_LOST = "The model's answer is incomplete: the connection was lost."
 
 
 class EventStream(AsyncStream[object]):
@@ -75,6 +76,8 @@ async def joined_response(source: EventStream, server: Server, writing: Writing)
             joined.take(event)
         body = joined.body()
     except openai.APIError as error:
+        if joined.has_text and isinstance(error, openai.APIConnectionError):
+            raise RequestFailed(ModelTruncated(_LOST), retryable=True) from error
         raise from_exception(error, server) from error
     except (ValueError, RecursionError):
         text = "The model's server sent a chunk that is not valid JSON."
@@ -220,10 +223,10 @@ class AnswerStream:
         return self._ended_by(failed, isinstance(error, openai.APIConnectionError))
 
     def _ended_by(self, failed: RequestFailed, connection: bool) -> ModelError:
+        if connection and self._pieces:
+            return ModelTruncated(_LOST)
         if not self._has_text:
             return failed.error
-        if connection:
-            return ModelTruncated("The model's answer is incomplete: the connection was lost.")
         return ModelTruncated(f"The model's answer is incomplete. {failed.error}")
 
     def _end(self) -> None:

@@ -19,7 +19,9 @@ from tests.support.model_server import (
     Gate,
     ModelServer,
     as_json,
+    chunk,
     error,
+    events,
     held,
     html,
     said,
@@ -188,6 +190,14 @@ async def test_a_connection_that_is_cut_is_tried_again(server: ModelServer) -> N
     cut = Answer([b'{"choices"'], cut=True)
     server.script([cut, said(ANALYSIS)])
     assert await analyze() == ANALYZED
+
+
+async def test_a_structured_answer_that_breaks_off_is_not_told_as_none(server: ModelServer) -> None:
+    broken = events([chunk('{"intent": "com')], done=False, cut=True)
+    server.handler = lambda request: broken
+    with pytest.raises(exceptions.ModelTruncated, match="incomplete: the connection was lost"):
+        await analyze()
+    assert len(server.requests) > 1  # it was tried again
 
 
 async def test_a_server_that_is_away_is_named(server: ModelServer, settings: Settings) -> None:

@@ -112,6 +112,11 @@ async def test_an_answer_is_cleaned_while_it_streams(
             exceptions.ModelTruncated,
             "connection was lost",
         ),
+        (
+            events([chunk(reasoning_content="Well")], done=False, cut=True),
+            exceptions.ModelTruncated,
+            "connection was lost",
+        ),
         (events([chunk("One ", "error")]), exceptions.ModelTruncated, "server had an error"),
         (events([chunk("One ", "length")]), exceptions.ModelTruncated, "maximum length"),
         (events([chunk("", "content_filter")]), exceptions.ModelRefused, "content filter"),
