@@ -32,6 +32,7 @@ from agent.pipeline import remembering
 from agent.runs import steering_rows
 from agent.shorten import cut
 from agent.support import raw_sql
+from agent.support.counts import count
 from agent.text import dates
 from agent.tools import switches
 
@@ -172,6 +173,16 @@ def gather(run: Run, known: About | None = None) -> Context:
     if known.state.counts["memories"]:
         context = replace(context, memories=_memories(run, _query(context.message, history)))
     return _with_objects(run, context, known.state.changes)
+
+
+def open_tasks_in_words(context: Context) -> str:
+    """Returns how many open tasks the context has; of how many, if the board has more."""
+    shown = len(context.tasks)
+    known = sum(context.counts.get(status, 0) for status in Task.OPEN)
+    is_all = sum(context.counts.values()) - context.counts.get("memories", 0) < MAX_COUNTED
+    if is_all and known <= shown:
+        return count(shown, "open task")
+    return f"the first {shown} of {'' if is_all else 'at least '}{max(shown, known):,} open tasks"
 
 
 def gather_again(run: Run, before: Context, changed: Collection[str]) -> Context:

@@ -129,7 +129,7 @@ class _Run:
             [
                 count(len(gathered.history), "message"),
                 count(len(gathered.memories), "memory", "memories"),
-                count(len(gathered.tasks), "open task"),
+                context.open_tasks_in_words(gathered),
             ]
         )
         titles = [memory.title for memory in gathered.memories]

@@ -15,6 +15,7 @@ from agent.llm.base import Context, TaskBrief
 from agent.llm.fitting import Prompt, fit
 from agent.models import ChatSession, Memory, Project, Task
 from agent.models.projects import SAMPLE_BRIEF
+from agent.pipeline import context
 from agent.tools import registry
 from tests.support.model_server import ModelServer, Request, by_schema
 from tests.support.model_talk import connected
@@ -78,6 +79,18 @@ async def test_messages_and_memories_have_dates_and_lists_have_numbers(
     assert "shown 1 of 1" in block(text, "memories")
     assert "shown 1 of 1 (1 blocked)" in block(text, "open tasks")
     assert "shown 2 of 2" in block(text, "completed tasks")
+
+
+def test_the_number_of_open_tasks_is_told_as_it_is() -> None:
+    shown = tuple(TaskBrief(f"#{n}", "Pay", "pending", "low") for n in range(2))
+    told = {
+        "2 open tasks": {"pending": 1, "blocked": 1, "completed": 40, "memories": 3_000},
+        "the first 2 of 125 open tasks": {"pending": 120, "blocked": 5},
+        "the first 2 of at least 900 open tasks": {"pending": 900, "completed": 100},
+    }
+    for words, counts in told.items():
+        known = Context("Hi", "Clinic", tasks=shown, counts=counts)
+        assert context.open_tasks_in_words(known) == words
 
 
 async def test_the_answer_is_told_the_board_after_the_steps(
