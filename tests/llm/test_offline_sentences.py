@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -147,3 +148,24 @@ async def test_everyday_words_are_understood(message: str, tools: list[str]) -> 
     project = await board()
     assert "Nothing was changed" not in await project.say(message)
     assert project.done == tools
+
+
+async def test_a_task_is_shown_with_all_that_is_planned_with_it() -> None:
+    project = await board()
+    (task,) = [one for one in project.tasks if one.title == LOGIN]
+    planned: dict[str, Any] = {
+        "description": "With a form.",
+        "due": "2099-12-04",
+        "assignee": "anna",
+        "estimate": 1.5,
+        "labels": ("ui", "api"),
+        "criteria": ({"text": "Works on a phone", "done": True}, {"text": "Has a test"}),
+    }
+    project.tasks[project.tasks.index(task)] = replace(task, **planned)
+    answer = await project.say(f"Show {task.id}")
+    assert (
+        "It is due 2099-12-04, assigned to anna, estimated at 1.5 hours, labelled ui, api."
+        in answer
+    )
+    assert "With a form." in answer
+    assert "Acceptance criteria:\n\n- Works on a phone (met)\n- Has a test" in answer

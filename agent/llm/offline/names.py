@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from agent.llm.base import COMPLETED_TASKS, OPEN_TASKS, Context, MemoryBrief
+from agent.llm.base import COMPLETED_TASKS, OPEN_TASKS, Context, MemoryBrief, TaskBrief
 from agent.llm.offline.matching import Tokens
 from agent.llm.offline.vocabulary import EVERY, LISTED, OPEN, ORDINAL, PRIORITY, word_set
 from agent.support.words import same_text, stem
@@ -45,6 +45,9 @@ class Entry:
     depends_on: Sequence[str] = ()
     assignee: str = ""
     due: str = ""
+    estimate: float | None = None  # hours
+    labels: Sequence[str] = ()
+    criteria: Sequence[Mapping[str, Any]] = ()  # each with text and done
     step: str = ""  # that makes it
 
     @property
@@ -52,6 +55,23 @@ class Entry:
         """What an argument of a step says for this task."""
         path = self.key.removeprefix(f"{self.step}.")
         return {"$from": self.step, "path": path} if self.step else self.key
+
+
+def _entry(brief: TaskBrief) -> Entry:
+    return Entry(
+        brief.id,
+        brief.title,
+        brief.status,
+        brief.priority,
+        brief.description,
+        brief.parent,
+        brief.depends_on,
+        brief.assignee or "",
+        brief.due or "",
+        brief.estimate,
+        brief.labels,
+        brief.criteria,
+    )
 
 
 class Unclear(Exception):
@@ -75,7 +95,7 @@ class Board:
         self.chosen = chosen
         focus = [context.focus] if context.focus else []
         briefs = (*context.tasks, *context.completed, *context.recent_tasks, *focus)
-        self.entries = {one.id: Entry(*astuple(one)[:7]) for one in briefs}
+        self.entries = {one.id: _entry(one) for one in briefs}
         self.order = [brief.id for brief in context.tasks]
         self.own: list[Entry] = []  # what this message makes, in order
         self.last: Sequence[Entry] = ()  # what the clauses so far spoke of

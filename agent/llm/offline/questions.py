@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from agent.llm.base import MemoryBrief
 from agent.llm.offline.names import Board, Entry
@@ -34,11 +34,28 @@ def needed_by(board: Board, entry: Entry) -> str:
 
 def about(board: Board, entry: Entry) -> str:
     texts = [f"“{entry.title}” is {STATUS_NAMES[entry.status]}, with {entry.priority} priority."]
+    texts += [f"It is {planned}."] if (planned := ", ".join(_planned(entry))) else []
     texts += [f"It is a part of {quoted([one])}." for one in board.titles([entry.parent or ""])]
     texts += [needs(board, entry)] if entry.depends_on else []
     children = [other for other in board.entries.values() if other.parent == entry.key]
     texts += [f"Its subtasks: {quoted(children)}."] if children else []
-    return f"{' '.join(texts)}\n\n{entry.description}".strip()
+    criteria = "\n".join(
+        f"- {one['text']}{' (met)' if one.get('done') else ''}" for one in entry.criteria
+    )
+    parts = [" ".join(texts), entry.description, criteria and f"Acceptance criteria:\n\n{criteria}"]
+    return "\n\n".join(part for part in parts if part.strip())
+
+
+def _planned(entry: Entry) -> Iterator[str]:
+    """Yields what is planned with the task, e.g. "due 2026-12-04"."""
+    if entry.due:
+        yield f"due {entry.due}"
+    if entry.assignee:
+        yield f"assigned to {entry.assignee}"
+    if entry.estimate:
+        yield f"estimated at {entry.estimate:g} {'hour' if entry.estimate == 1 else 'hours'}"
+    if entry.labels:
+        yield f"labelled {', '.join(entry.labels)}"
 
 
 def ready(board: Board) -> str:
