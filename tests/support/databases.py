@@ -42,7 +42,8 @@ CACHE = "SAMURAI_TEST_CACHE"  # a folder that the next test runs find again
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         os.environ[FOLDER] = tempfile.mkdtemp()
-        os.environ[CACHE] = str(config.cache.mkdir("migrated"))
+        cache = getattr(config, "cache", None)  # none where pytest is told to keep nothing
+        os.environ[CACHE] = str(cache.mkdir("migrated")) if cache else os.environ[FOLDER]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
