@@ -101,7 +101,7 @@ class TaskForm(VersionedForm):
         parent = found[0] if found else None
         if self.task is not None:
             task = self.task
-            _allowed(lambda: rules.check_parent(task, parent))
+            _allowed(lambda: rules.check_parent(parent, [task]))
         return parent
 
     def clean_depends_on(self) -> list[Task]:

@@ -191,16 +191,17 @@ def same_project(task: Task, others: Iterable[Task]) -> None:
             raise ToolFailed(f"The task “{other.title}” is not in this project.")
 
 
-def check_parent(task: Task, parent: Task | None) -> Task | None:
-    if parent is None:
-        return None
-    same_project(task, [parent])
+def check_parent(parent: Task | None, tasks: Sequence[Task]) -> None:
+    """Checks whether all `tasks` may be parts of `parent`, with as many queries as for one of them."""
+    if parent is None or not tasks:
+        return
     ancestors = _ancestors(parent)
-    if task.pk in ancestors:
-        raise ToolFailed(f"“{task.title}” cannot be part of itself or of one of its subtasks.")
-    if len(ancestors) + _height(task) > MAX_DEPTH:
+    for task in tasks:
+        same_project(task, [parent])
+        if task.pk in ancestors:
+            raise ToolFailed(f"“{task.title}” cannot be part of itself or of one of its subtasks.")
+    if len(ancestors) + _height(tasks) > MAX_DEPTH:
         raise ToolFailed(f"Tasks can be nested at most {MAX_DEPTH} levels deep.")
-    return parent
 
 
 # Deleted tasks count, since they may be restored.
@@ -216,9 +217,9 @@ def _ancestors(task: Task) -> list[UUID]:
     return chain
 
 
-def _height(task: Task) -> int:
-    """Returns the number of levels from the task to its deepest subtask; 1 without subtasks."""
-    level, height = {task.pk}, 0
+def _height(tasks: Iterable[Task]) -> int:
+    """Returns the number of levels from the tasks to their deepest subtask; 1 without subtasks."""
+    level, height = {task.pk for task in tasks}, 0
     while level and height < MAX_DEPTH:
         children = Task.all_objects.filter(parent__in=level)
         level, height = set(children.values_list("pk", flat=True)), height + 1

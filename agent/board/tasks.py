@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
+from functools import cache
 from operator import attrgetter
 from typing import Any, Unpack
 from uuid import UUID
@@ -64,14 +65,22 @@ def find_tasks(project_id: UUID, references: Iterable[str]) -> list[Task]:
     """Returns the tasks with these numbers, ids or titles, each once. Raises ToolFailed if one is
     missing.
     """
+    found = tasks_by_reference(project_id, references).values()
+    return list({task.pk: task for task in found}.values())
+
+
+def tasks_by_reference(project_id: UUID, references: Iterable[str]) -> dict[str, Task]:
+    """As `find_tasks`, by what each was referred to with."""
     tasks = Task.objects.filter(project_id=project_id)
-    keys = [_key(project_id, reference, tasks) for reference in dict.fromkeys(references)]
-    found = _by_key(project_id, keys)
-    for key in keys:
+    keys = {
+        reference: _key(project_id, reference, tasks) for reference in dict.fromkeys(references)
+    }
+    found = _by_key(project_id, list(keys.values()))
+    for key in keys.values():
         if key not in found:
             named = f"#{key}" if isinstance(key, int) else f"with the id {key}"
             raise ToolFailed(f"There is no task {named} in this project.")
-    return list({found[key].pk: found[key] for key in keys}.values())
+    return {reference: found[key] for reference, key in keys.items()}
 
 
 def _key(project_id: UUID, reference: str, tasks: Any) -> UUID | int:
@@ -189,10 +198,13 @@ def create_tasks(
     first, end = _next_places(project_id, len(items))
     if positions is None:
         positions = [end + index * rules.GAP for index in range(len(items))]
+    find = cache(rules.member)
     tasks = [
-        _new(project_id, item, first + index, position)
+        _new(project_id, item, first + index, position, find)
         for index, (item, position) in enumerate(zip(items, positions, strict=True))
     ]
+    for parent in {task.parent_id: task.parent for task in tasks}.values():
+        rules.check_parent(parent, [task for task in tasks if task.parent is parent])
     edges = [
         _edges(from_task=tasks[index], to_task=needed)
         for index, item in enumerate(items)
@@ -228,9 +240,10 @@ def update_task(
     before = task_json(task)
     if title is not None:
         task.title = rules.title(title)
-    _set(task, fields)
+    _set(task, fields, rules.member)
     if not isinstance(parent, Keep):
-        task.parent = rules.check_parent(task, parent)
+        rules.check_parent(parent, [task])
+        task.parent = parent
     if depends_on is not None:
         rules.set_dependencies(task, depends_on)
     if position is not None:
@@ -268,11 +281,13 @@ def update_tasks(
 ) -> list[Change]:
     """Sets the same fields of several tasks. Returns a change for each task that differed."""
     rows = _all_locked(tasks)
-    before = tasks_json(rows)
+    before, find = tasks_json(rows), cache(rules.member)
+    if not isinstance(parent, Keep):
+        rules.check_parent(parent, rows)
     for row in rows:
-        _set(row, fields)
+        _set(row, fields, find)
         if not isinstance(parent, Keep):
-            row.parent = rules.check_parent(row, parent)
+            row.parent = parent
         row.updated_at = timezone.now()
     pairs = zip(rows, before, tasks_json(rows), strict=True)
     changed = [(row, was, now) for row, was, now in pairs if was != now]
@@ -338,22 +353,27 @@ def _save(task: Task, before: Mapping[str, Any], after: Mapping[str, Any]) -> Ch
     return Change("task", task.pk, "updated", before, after)
 
 
-def _new(project_id: UUID, item: NewTask, number: int, position: int) -> Task:
+def _new(project_id: UUID, item: NewTask, number: int, position: int, find: FindMember) -> Task:
     task = Task(
         project_id=project_id,
         number=number,
         title=rules.title(item.title),
         position=position,
+        parent=item.parent,
     )
-    _set(task, item.more)
-    task.parent = rules.check_parent(task, item.parent)
+    _set(task, item.more, find)
     return task
 
 
-def _set(task: Task, fields: Fields) -> None:
+FindMember = Callable[
+    [UUID, str | None], User | None
+]  # `rules.member`, or what it has found before
+
+
+def _set(task: Task, fields: Fields, find: FindMember) -> None:
     for name, value in fields.items():
         if name == "assignee":
-            task.assignee = rules.member(task.project_id, fields["assignee"])
+            task.assignee = find(task.project_id, fields["assignee"])
         elif name == "criteria":
             task.criteria = criteria.revised(fields["criteria"], task.criteria)
         else:

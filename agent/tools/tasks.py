@@ -123,11 +123,14 @@ class CreateTasks(Placed):
 def create_tasks(call: ToolCall, arguments: CreateTasks) -> TasksMade:
     """Creates several tasks in the given order, with the dependencies between them, at the end of the
     board or at the given place."""
+    parents = [item.parent for item in arguments.tasks if item.parent]
+    needed = [one for item in arguments.tasks for one in item.depends_on]
+    named = board.tasks_by_reference(call.project_id, [*parents, *needed])
     items = [
         board.NewTask(
             title=item.title,
-            parent=_task(call, item.parent) if item.parent else None,
-            depends_on=tuple(_tasks(call, item.depends_on)),
+            parent=named[item.parent] if item.parent else None,
+            depends_on=tuple(named[one] for one in item.depends_on),
             after=tuple(item.after),
             more=item.fields,
         )

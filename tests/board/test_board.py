@@ -340,6 +340,33 @@ def test_a_list_of_a_hundred_tasks_takes_a_few_queries(
     assert Task.objects.filter(depends_on__project=project).count() == 99
 
 
+def test_the_people_and_parents_of_a_hundred_tasks_are_looked_up_once(
+    make: Make, project: Project, django_assert_max_num_queries: Any
+) -> None:
+    parent = make("Parent")
+    items = [
+        board.NewTask(str(number), parent=parent, more={"assignee": "alice"})
+        for number in range(100)
+    ]
+    with django_assert_max_num_queries(12):
+        made, _ = board.create_tasks(project_id=project.pk, items=items)
+    assert {(task.assignee.username, task.parent) for task in made} == {("alice", parent)}
+    other = make("Another")
+    with django_assert_max_num_queries(16):
+        board.update_tasks(tasks=made, parent=other, assignee="Alice")
+    assert Task.objects.filter(parent=other, assignee__username="alice").count() == 100
+
+
+def test_tasks_are_found_with_as_few_queries_as_one(
+    make: Make, project: Project, django_assert_max_num_queries: Any
+) -> None:
+    made = [make(str(number)) for number in range(20)]
+    references = [f"#{task.number}" for task in made] + [str(task.pk) for task in made]
+    with django_assert_max_num_queries(2):
+        named = board.tasks_by_reference(project.pk, references)
+    assert [named[reference] for reference in references] == [*made, *made]
+
+
 # -- the order -------------------------------------------------------------------------------------
 
 
