@@ -97,9 +97,7 @@ class _Run:
         )
         self.composer = Composer(self.model, self.drafting, self.planner)
         planned = await recorder.phase(Phase.PLANNING, self._plan, then=[Phase.VALIDATION])
-        self.planner.seen = planned.get("seen")
-        self.planner.steered = planned.get("steered", [])
-        self.planner.declined = planned.get("declined", "")
+        self.planner.take_up(planned)
         self.context = replace(self.context, readings=tuple(reader.readings))
         checked = await recorder.phase(Phase.VALIDATION, lambda: self._validate(planned["plan"]))
         self.problems = checked.get("problems", "")
@@ -184,6 +182,7 @@ class _Run:
             self.revision, plan_events = store.prepare(
                 self.run, checked.plan, done, is_first=is_first
             )
+            self.planner.keep_seen()
             refused = "No valid plan was found with it." if checked.errors else ""
             return [*plan_events, *replanning.end_steering(self.planner, self.revision, refused)]
 

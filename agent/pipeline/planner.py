@@ -9,9 +9,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from agent.event_log.phases import Phase
 from agent.exceptions import PlanInvalid
 from agent.llm.base import Analysis, Context, Model, Revise, ToolSpec
-from agent.models import PlanRevision, PlanStep, Run
+from agent.models import PhaseResult, PlanRevision, PlanStep, Run
 from agent.pipeline.reading import Reader, read_requests
 from agent.plan import WORK, Plan, Step, StepType, answer_only
 from agent.plans import open_points, parser, store, validation
@@ -65,6 +66,7 @@ class Planner:
         self.tools = tools  # those that the plan may use
         # The marks of the texts that the prompt of the last plan contained; None if that is unknown.
         self.seen: Sequence[str] | None = []
+        self._is_kept = False  # the planning phase has kept it
         # The messages, sent into the run, that this prompt contained and no plan was made with before,
         # by their ids; and why the plan was made without them, if it was.
         self.steered: Sequence[str] = []
@@ -83,6 +85,21 @@ class Planner:
         if self.run.attempt == 1 and self.run.retry_of_id is None:  # no plan has been rejected yet
             return await self._ask(None)
         return await self._ask(await database.call(approvals.requested_revision, self.run))
+
+    def take_up(self, planned: Mapping[str, Any]) -> None:
+        """Adopts what the planning phase has kept."""
+        self.seen, self._is_kept = planned.get("seen"), True
+        self.steered = planned.get("steered", [])
+        self.declined = planned.get("declined", "")
+
+    def keep_seen(self) -> None:
+        """Keeps `seen` with the run, inside the effect that saves a repaired or new plan."""
+        if self._is_kept:
+            return
+        row = PhaseResult.objects.filter(run=self.run, phase=Phase.PLANNING).first()
+        if row is not None:
+            row.result = {**row.result, "seen": self.seen}
+            row.save(update_fields=["result"])
 
     async def check(self, raw: Any, done: Mapping[str, PlanStep]) -> Checked:
         """Returns the plan in `raw` if it is valid, or one in its place. `done`: the finished steps."""
@@ -142,6 +159,7 @@ class Planner:
         plan = await self.model.plan(context, self.analysis, self.tools, revise)
         shown = self.model.shown.pop("plan", None)
         self.seen = seen_texts(context.as_json() if shown is None else shown)
+        self._is_kept = False
         return dict(plan)
 
     async def _checked(

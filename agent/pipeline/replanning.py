@@ -47,6 +47,7 @@ async def replan(
         revision = execution.revision
         if new.plan:
             revision, plan_events = store.save(run, new.plan, done)
+            planner.keep_seen()
         Run.objects.filter(pk=run.pk).update(replanned=replanned)
         steered = end_steering(planner, revision, new.refused, is_new=new.plan is not None)
         message = "🔁 Plan revised" if new.plan else "🔁 Plan not revised"

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.contrib.auth.models import User
 
 from agent.board import tasks
+from agent.engine import local
 from agent.memory import memories
 from agent.models import ChatSession, Project, Task
+from agent.runs import runs
+from agent.runs.runs import MessageRequest
 from agent.testing import ScriptedModel
 from tests.support.scripted_runs import create, make_tasks, plan, process, result_of, use
 from tests.support.tools import having
+from tests.support.untrusted_runs import continued
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -96,3 +102,34 @@ async def test_a_memory_that_a_result_names_is_not_replaced_unread(
     await process(ScriptedModel(plans=[plan(*steps)]), project, session)
     await memory.arefresh_from_db()
     assert memory.content == "PostgreSQL 15."
+
+
+async def test_what_a_new_plan_has_read_counts_after_a_crash_too(
+    project: Project, session: ChatSession, alice: User
+) -> None:
+    other, task = await make_tasks(project, "Book", "Pay")
+    await edit(task=task, description="By card.")
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def wait(call: Any, given: Any) -> str:
+        reached.set()
+        await go_on.wait()
+        return ""
+
+    failing = use("s1", "move_task", task=str(other.pk), before=str(other.pk))
+    steps = [
+        use("s2", "wait_here"),
+        use("s3", "update_task", "s2", task="Pay", description="Paid by card."),
+    ]
+    model = ScriptedModel(plans=[plan(failing), plan(*steps)])
+    model.shown["plan"] = {}  # the prompt of the first plan had no text of a task
+    with having("wait_here", wait):
+        engine = local.LocalEngine(serving=False, model=model)
+        await engine.start()
+        run = await runs.start(session.pk, alice, MessageRequest("Do it"))
+        await reached.wait()
+        await engine.stop()
+        go_on.set()
+        await continued(session, run, ScriptedModel())
+    await task.arefresh_from_db()
+    assert task.description == "Paid by card."
