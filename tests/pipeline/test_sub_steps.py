@@ -13,9 +13,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from agent.batch.live import _step as batch_line
+from agent.batch.live import Running
 from agent.engine import local
-from agent.event_log import events, log, phases
+from agent.event_log import events, phases
 from agent.event_log.times import milliseconds
 from agent.exceptions import ToolFailed
 from agent.llm.base import Analysis, ReadRequest
@@ -278,7 +278,10 @@ async def test_the_page_the_admin_ag_ui_and_the_batch_show_the_same(
     )
     frames = await log_of(session)
     bodies = [json.dumps(frame, ensure_ascii=False) for frame in frames]
-    lines = [batch_line(log.Frame(n, "", None, body)) for n, body in enumerate(bodies)]
+    line, lines = Running("item"), []
+    for body in bodies:
+        line.take(events.read(body))
+        lines.append(line.step)
     assert "🌐 Reading <b>the site</b>  3 of 12 pages" in lines
     translation = Translation("thread", frames[0]["run"], 0)
     told = [one for frame in frames for one in translation.feed(events.read(json.dumps(frame)))]
