@@ -146,8 +146,9 @@ def test_a_request_of_another_users_page_is_refused_before_anything_else(
     assert refused["X-Page-User"] == "other"
     assert not session.messages.exists()
     entries = reverse("entries", args=[session.pk])
-    for address in (entries, f"/api/sessions/{session.pk}/events/", reverse("home")):
-        own, other = (f"{address}?start=0&end=1&page_user={user.pk}" for user in (alice, bob))
+    events = f"/api/sessions/{session.pk}/events/"
+    for address in (f"{entries}?start=0&end=1", f"{events}?after=0", f"{reverse('home')}?"):
+        own, other = (f"{address}&page_user={user.pk}" for user in (alice, bob))
         assert client.get(own).status_code in (200, 302)
         assert client.get(other).status_code == 403
     check(client.post(f"{reverse('sign-out')}?page_user={bob.pk}"), 403, "Nothing was saved")

@@ -8,7 +8,6 @@ import { isObject, withSpaces } from "../support/labels.js";
 import { page } from "../support/page.js";
 import { apiPath, request } from "../support/rest.js";
 import { loadStyle } from "../support/style.js";
-import { stopFollowing } from "../transcript/scroll.js";
 import { schemaForm } from "./schema_form.js";
 
 /** @typedef {Omit<PlanStep, "status">} EditedStep */
@@ -51,7 +50,6 @@ export async function openEditor(run, box, save) {
   });
   form.addEventListener("click", (event) => onClick(editor, closest(event, "[data-move]")));
   setUpDragging(editor);
-  stopFollowing();
   focusOn(editor, 0, "unfold");
   form.scrollIntoView({ block: "start" });
 }

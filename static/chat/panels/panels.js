@@ -51,7 +51,7 @@ root.addEventListener("click", async (event) => {
 root.addEventListener("toggle", async ({ target }) => {
   if (!(target instanceof HTMLDetailsElement) || !target.matches(".find")) return;
   search = await import("./search.js");
-  search.onToggle(target);
+  search.onToggle(target, onSearch);
 }, { capture: true });
 
 root.addEventListener("click", async (event) => {
@@ -244,7 +244,7 @@ async function loadBoard(next, whole) {
 }
 
 /** What is searched has changed. */
-export function onSearch() {
+function onSearch() {
   if (search?.isFiltered() && board.hidden.tasks) showAll();
   renderPanels();
 }

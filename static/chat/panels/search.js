@@ -6,7 +6,6 @@ import { isReady } from "../support/labels.js";
 import { page } from "../support/page.js";
 import { apiPath, request } from "../support/rest.js";
 import { fresh, hidden, tasks } from "./board.js";
-import { onSearch } from "./panels.js";
 
 const NUMBER = /^#\d+$/; // means exactly this task, also where a title contains it
 const TYPING_PAUSE_MS = 200; // a search begins when nothing was typed for so long
@@ -16,6 +15,8 @@ const searchForm = /** @type {HTMLFormElement} */ (document.querySelector("#memo
 let hits = null;
 /** What is marked in them. @type {RegExp | null} */
 let pattern = null;
+/** Called when what is searched has changed. @type {() => void} */
+let onSearch = () => {};
 
 /** @param {HTMLFormElement} form */
 const detailsOf = (form) => /** @type {HTMLDetailsElement} */ (form.parentElement);
@@ -24,8 +25,12 @@ const detailsOf = (form) => /** @type {HTMLDetailsElement} */ (form.parentElemen
 const valueOf = (form, name) =>
   /** @type {HTMLInputElement} */ (form.elements.namedItem(name)).value.trim().toLowerCase();
 
-/** An opened form gets the focus; closing it shows everything again. @param {HTMLDetailsElement} details */
-export function onToggle(details) {
+/**
+ * An opened form gets the focus; closing it shows everything again.
+ * @type {(details: HTMLDetailsElement, onChange: () => void) => void}
+ */
+export function onToggle(details, onChange) {
+  onSearch = onChange;
   const form = /** @type {HTMLFormElement} */ (find(details, "form"));
   if (details.open) {
     find(form, '[name="text"]')?.focus();

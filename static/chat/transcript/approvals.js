@@ -6,6 +6,7 @@ import { find, findAll, slot } from "../support/dom.js";
 import { page } from "../support/page.js";
 import { lengthOf, tooLong } from "../support/shorten.js";
 import { statusLine } from "./run_labels.js";
+import { stopFollowing } from "./scroll.js";
 
 // The event that tells who decided first may come after the refusal.
 const REFUSAL_DELAY_MS = 500;
@@ -78,6 +79,7 @@ export async function editPlan(run, node, send) {
     return isSent;
   };
   editor = await import("../editor/plan_editor.js");
+  stopFollowing();
   editor.openEditor(run, slot(node, "run-approval"), save);
 }
 
