@@ -242,7 +242,7 @@ async def test_a_change_on_a_sessions_page_is_told_in_its_log_and_taken_back(
         assert (await receive(socket))["change"]["action"] == "restored"
         again = await api.post(undo, json={"seqs": [seen[-1]["seq"]]})
         assert (again.status_code, again.json()["code"]) == (409, "stale_change")
-    assert (await api.get(one)).json()["priority"] == "high"
+    assert (await api.get(f"tasks/{made['id']}/")).json()["priority"] == "high"
 
 
 async def test_all_changes_of_a_run_are_taken_back_at_once(
