@@ -32,5 +32,5 @@ async def test_each_event_says_what_the_run_does_then(session: ChatSession, alic
     told = lines([json.dumps(frame) for frame in frames])
     assert told == lines([json.dumps(story.without_text(frame)) for frame in frames])
     assert told[-1].endswith(" · 1 of 3 steps failed, 1 skipped · 1 task")
-    assert "Running 3 steps, 1 done, 2 failed" in told
+    assert "Running 3 steps, 1 done, 1 failed, 1 skipped" in told
     assert [told[0], told[2]] == ["Queued", "Starting"]

@@ -11,9 +11,9 @@ from playwright.sync_api import Page
 from agent.event_log import events
 from agent.event_log.events import Event
 from agent.event_log.times import stamp
-from tests.page.test_run_in_browser import Live
 from tests.support import story
 from tests.support.browser import Visit
+from tests.support.live_page import Live
 from tests.support.story import FIRST, phase, plan
 
 pytestmark = [pytest.mark.browser, pytest.mark.own_context]
