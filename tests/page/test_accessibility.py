@@ -148,7 +148,6 @@ def test_a_run_while_it_works_and_a_failed_one_break_no_rule(
     assert waiting.get_by_role("heading", name="A run failed").is_visible()
     check(waiting, "waiting")
     waiting.close()
-    page.locator('[data-slot="run-details"] > summary').click()
     page.get_by_role("link", name="Details of this run").click()
     for fold in page.locator("details").all():
         fold.evaluate("(one) => one.open = true")

@@ -78,11 +78,12 @@ def test_the_editor_shows_what_a_composition_is_asked_for(watched: Watched) -> N
     visit.wait_for("waiting")
     page.get_by_role("button", name="Edit…").click()
     row = page.locator(".editor-step").nth(1)
-    row.wait_for()
+    row.locator(".unfold").click()
     assert row.locator("[data-slot=edit-tool]").inner_text() == "compose"
     assert row.get_by_label("instruction").input_value().startswith("Describe the project")
     assert "tasks of step 1" in row.inner_text()
     last = page.locator(".editor-step").nth(2)
+    last.locator(".unfold").click()
     last.get_by_label("description", exact=False).last.fill("In my words")
     page.get_by_role("button", name="Save changes").click()
     visit.wait(lambda: "In my words" in page.locator(".effects:visible").inner_text())
