@@ -17,13 +17,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.batch import PATIENCE, Command, by_id, end, results
+from tests.support.databases import seeded_database
 from tests.support.distributed import Model
 from tests.support.model_server import Answer, Gate, ModelServer, Request, error
 from tests.support.server import (
     ServerProcess,
     WorkerProcess,
     is_last,
-    seeded_database,
     until,
     watching,
 )

@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support.databases import seeded_database
 from tests.support.model_server import ModelServer
 from tests.support.proxy import Proxy
 from tests.support.server import (
     ServerProcess,
     WorkerProcess,
     is_last,
-    seeded_database,
     send,
     until,
     watching,
