@@ -105,7 +105,8 @@ function onInterrupted(frame) {
 
 /** Shows how long a run waits and for whom. @type {(run: Run, change?: BoardChange) => Promise<void>} */
 async function watch(run, change) {
-  (await import("./transcript/live.js")).heard(run, change);
+  const live = await import("./transcript/live.js").catch(() => null); // a lost line: the next event tries again
+  live?.heard(run, change);
 }
 
 /** @param {DraftFrame} frame */
@@ -114,10 +115,11 @@ async function onDraft(frame) {
   if (!run) return;
   run.draft = frame;
   watch(run);
-  const { fillDraft } = await import("./transcript/draft.js");
+  const writing = await import("./transcript/draft.js").catch(() => null);
+  if (!writing) return;
   queue.enqueue(`draft of ${run.run}`, () => {
     const node = runElement(run.run);
-    if (node) fillDraft(node, run);
+    if (node) writing.fillDraft(node, run);
   });
 }
 
@@ -143,7 +145,7 @@ function applyEvent(frame) {
   if (run) {
     watch(run, frame.type === "change" ? frame.change : undefined);
     if (approvals) approvals.handleEvent(frame, run);
-    else loadApprovals();
+    else loadApprovals().catch(() => null); // a lost line: the next event tries again
     announceRun(frame, run);
     tab.handleRunEvent(frame, run);
   }
@@ -384,6 +386,6 @@ for (const run of fold.active) {
   watch(run);
   if (run.asks) announce(statusLine(run));
 }
-if (fold.active.length) loadApprovals();
+if (fold.active.length) loadApprovals().catch(() => null);
 connection.start();
 debug("started after event", page.last_seq);
