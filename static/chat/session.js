@@ -106,7 +106,7 @@ function onInterrupted(frame) {
 /** Shows how long a run waits and for whom. @type {(run: Run, change?: BoardChange) => Promise<void>} */
 async function watch(run, change) {
   const live = await import("./transcript/live.js").catch(() => null); // a lost line: the next event tries again
-  live?.heard(run, change);
+  live?.heard?.(run, change); // nor has a script that broke off half-way a function
 }
 
 /** @param {DraftFrame} frame */
