@@ -16,9 +16,12 @@ import { fetchAsUser } from "./support/rest.js";
 import { setUpSearchButton } from "./support/search_button.js";
 import { shorten } from "./support/shorten.js";
 import * as tab from "./tab_title.js";
+import * as approvals from "./transcript/approvals.js";
 import { setUpCopyButtons } from "./transcript/copy_buttons.js";
+import { fillDraft } from "./transcript/draft.js";
 import { Fold } from "./transcript/fold.js";
 import { setUpLazyDetails } from "./transcript/lazy_details.js";
+import { heard } from "./transcript/live.js";
 import { setUpOpenState } from "./transcript/open_state.js";
 import { runElement } from "./transcript/render.js";
 import * as queue from "./transcript/render_queue.js";
@@ -38,8 +41,6 @@ const send = (/** @type {ActionRequest} */ frame) => connection.send(frame);
 const sidebarEntry = document.querySelector('.side li [aria-current="page"]');
 /** Shows that a run is active. @type {HTMLElement | null | undefined} */
 const sidebarDot = sidebarEntry?.querySelector(".dot");
-/** Loaded with the first run that somebody can decide about. @type {typeof import("./transcript/approvals.js") | null} */
-let approvals = null;
 
 // -- frames -----------------------------------------------------------------------------------------
 
@@ -103,23 +104,15 @@ function onInterrupted(frame) {
   announce(statusLine(run));
 }
 
-/** Shows how long a run waits and for whom. @type {(run: Run, change?: BoardChange) => Promise<void>} */
-async function watch(run, change) {
-  const live = await import("./transcript/live.js").catch(() => null); // a lost line: the next event tries again
-  live?.heard?.(run, change); // nor has a script that broke off half-way a function
-}
-
 /** @param {DraftFrame} frame */
-async function onDraft(frame) {
+function onDraft(frame) {
   const run = fold.runs.get(frame.run);
   if (!run) return;
   run.draft = frame;
-  watch(run);
-  const writing = await import("./transcript/draft.js").catch(() => null);
-  if (!writing) return;
+  heard(run);
   queue.enqueue(`draft of ${run.run}`, () => {
     const node = runElement(run.run);
-    if (node) writing.fillDraft(node, run);
+    if (node) fillDraft(node, run);
   });
 }
 
@@ -143,9 +136,8 @@ function applyEvent(frame) {
   }
   if (frame.type === "change" && change) onChange(frame.change, change);
   if (run) {
-    watch(run, frame.type === "change" ? frame.change : undefined);
-    if (approvals) approvals.handleEvent(frame, run);
-    else loadApprovals().catch(() => null); // a lost line: the next event tries again
+    heard(run, frame.type === "change" ? frame.change : undefined);
+    approvals.handleEvent(frame, run);
     announceRun(frame, run);
     tab.handleRunEvent(frame, run);
   }
@@ -197,7 +189,7 @@ function titleOf(content) {
 
 /** @param {RejectedFrame} frame */
 function onRefusal(frame) {
-  if (!approvals?.handleRefusal(frame)) composer.handleRefusal(frame);
+  if (!approvals.handleRefusal(frame)) composer.handleRefusal(frame);
   enableActions();
 }
 
@@ -249,19 +241,13 @@ addEventListener("unhandledrejection", ({ reason }) => {
   if (/import/i.test(String(reason))) showAlert("The server could not be reached; nothing was done.");
 });
 
-async function loadApprovals() {
-  return (approvals = await import("./transcript/approvals.js"));
-}
-
 /** @param {Event} event */
-async function act(event) {
+function act(event) {
   /** @type {HTMLButtonElement | null} */
   const button = closest(event, "[data-act]");
   /** @type {HTMLElement | null | undefined} */
   const node = button?.closest("[data-run]");
   if (!button || !node) return;
-  approvals ??= await loadApprovals();
-  if (button.disabled) return; // pressed twice meanwhile
   const run = fold.runs.get(node.dataset.run ?? "");
   showAlert("");
   if (button.dataset.act !== "edit") button.disabled = approvals.act(button.dataset.act, node, run, send);
@@ -383,9 +369,8 @@ composer.offerInto(steerableRun());
 composer.setUpComposer({ send, onSent: scrollToEnd, waitingPlan, act: clickLatest });
 byId("try-now").addEventListener("click", () => connection.tryNow());
 for (const run of fold.active) {
-  watch(run);
+  heard(run);
   if (run.asks) announce(statusLine(run));
 }
-if (fold.active.length) loadApprovals().catch(() => null);
 connection.start();
 debug("started after event", page.last_seq);

@@ -5,7 +5,6 @@ import { announce } from "../support/alert.js";
 import { secondsText, serverNow } from "../support/clocks.js";
 import { find, findAll, setAttribute, slot } from "../support/dom.js";
 import { timeText } from "../support/local_times.js";
-import { loadStyle } from "../support/style.js";
 import { runElement } from "./render.js";
 import { enqueue } from "./render_queue.js";
 import { callOf, shownDraft, workSteps } from "./run_labels.js";
@@ -28,7 +27,6 @@ const MARKED = 6_000; // how long the panel shows what a step has made
 /** @type {Map<string, Wait>} */
 const waits = new Map();
 
-loadStyle(new URL("live.css", import.meta.url));
 setInterval(() => {
   if (!document.hidden) for (const { run } of waits.values()) enqueue(`times of ${run.run}`, () => showTimes(run));
 }, 1_000);
