@@ -36,7 +36,7 @@ class ApiView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        method = getattr(self, str(request.method).lower())
+        method = getattr(self, str(request.method).lower(), None)  # none: refused by `dispatch`
         known = getattr(method, "query_fields", request.query_params)
         # A filter with a misspelt name would otherwise return all rows, as if they matched.
         unknown = set(request.query_params) - set(known) - {page_user.PARAMETER}

@@ -342,6 +342,12 @@ async def test_a_field_of_the_query_that_is_not_there_is_refused_by_name(
     assert server.rows("SELECT count(*) FROM agent_task") == [(0,)]
 
 
+async def test_a_method_that_a_resource_does_not_have_is_told(api: httpx2.AsyncClient) -> None:
+    for method in ("PUT", "PATCH", "TRACE", "PURGE"):
+        answer = await api.request(method, "projects/")
+        assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed"), method
+
+
 async def test_a_memory_has_a_history_and_its_last_change_can_be_taken_back(
     server: ServerProcess, api: httpx2.AsyncClient
 ) -> None:
