@@ -203,8 +203,8 @@ def create_tasks(
         _new(project_id, item, first + index, position, find)
         for index, (item, position) in enumerate(zip(items, positions, strict=True))
     ]
-    for parent in {task.parent_id: task.parent for task in tasks}.values():
-        rules.check_parent(parent, [task for task in tasks if task.parent is parent])
+    for key, parent in {task.parent_id: task.parent for task in tasks}.items():
+        rules.check_parent(parent, [task for task in tasks if task.parent_id == key])
     edges = [
         _edges(from_task=tasks[index], to_task=needed)
         for index, item in enumerate(items)
