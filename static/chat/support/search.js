@@ -2,6 +2,7 @@
 
 import { find, findAll } from "./dom.js";
 import { api, errorText, request } from "./rest.js";
+import { loadStyle } from "./style.js";
 
 /** @typedef {{kind: string, id: string, title: string, excerpt: string, project: string, url: string}} Found */
 
@@ -35,25 +36,14 @@ let latest = 0;
 let timer = 0;
 let isCurrent = true; // what is shown was found for the text as it is
 
-/** @param {string} style - the address of the dialog's style */
-export async function openSearch(style) {
+export async function openSearch() {
   if (!dialog.isConnected) {
     document.body.append(dialog);
-    await loadStyle(style);
+    await loadStyle(new URL("../search.css", import.meta.url));
   }
   if (!dialog.open) dialog.showModal();
   input.focus();
   input.select();
-}
-
-/** @param {string} href */
-function loadStyle(href) {
-  const link = element("link", { rel: "stylesheet", href });
-  return new Promise((done) => {
-    link.addEventListener("load", done);
-    link.addEventListener("error", done);
-    document.head.append(link);
-  });
 }
 
 async function search() {

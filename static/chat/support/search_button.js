@@ -6,7 +6,7 @@ export function setUpSearchButton() {
   /** @type {HTMLButtonElement | null} */
   const button = find(document, "[data-search]");
   if (!button) return;
-  const open = async () => (await import("./search.js")).openSearch(button.dataset.style ?? "");
+  const open = async () => (await import("./search.js")).openSearch();
   button.hidden = false;
   button.addEventListener("click", open);
   addEventListener("keydown", (event) => {
