@@ -36,7 +36,7 @@ async def test_a_run_is_carried_on_from_its_ledger_and_repeats_nothing(
 ) -> None:
     """The first driver dies while the plan's second step waits; the second one does the rest."""
     gate = asyncio.Event()
-    registry.add(registry.make(waits_for(gate), "writes"))
+    registry.add(registry.make(waits_for(gate), "writes", alters=0))
     try:
         steps = [create("s1", "Login"), {**create("s2", "x", "s1"), "tool": "wait_here"}]
         steps[1]["arguments"] = {}
@@ -89,7 +89,7 @@ def waits_for(gate: asyncio.Event, reached: asyncio.Event | None = None) -> Any:
 
 async def test_a_step_is_running_while_its_tool_waits(session: ChatSession, alice: User) -> None:
     gate, reached = asyncio.Event(), asyncio.Event()
-    registry.add(registry.make(waits_for(gate, reached), "writes"))
+    registry.add(registry.make(waits_for(gate, reached), "writes", alters=0))
     try:
         step = {**create("s1", "x"), "tool": "wait_here", "arguments": {}}
         async with local.executing(ScriptedModel(plans=[plan(step)])):
@@ -109,7 +109,7 @@ async def test_a_tool_that_is_not_idempotent_is_not_called_again_after_a_crash(
     session: ChatSession, alice: User
 ) -> None:
     gate, reached = asyncio.Event(), asyncio.Event()
-    registry.add(registry.make(waits_for(gate, reached), "writes", idempotent=False))
+    registry.add(registry.make(waits_for(gate, reached), "writes", alters=0, idempotent=False))
     try:
         step = {**create("s1", "x"), "tool": "wait_here", "arguments": {}}
         model = ScriptedModel(plans=[plan(step), plan(step)])
