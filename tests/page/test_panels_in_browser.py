@@ -58,8 +58,8 @@ def test_tasks_are_filtered_by_words_status_and_priority(visit: Visit) -> None:
     visit.wait_for("succeeded", "succeeded")
     page.locator("#task-filter > summary").click()
     words = page.get_by_role("searchbox", name="Search tasks")
-    words.fill("slot free")
-    assert titles(page) == ["Doctors publish free slots"]
+    words.fill("slot free")  # perhaps before the filter is loaded
+    visit.wait(lambda: titles(page) == ["Doctors publish free slots"])
     assert page.locator('[data-slot="tasks-count"]').inner_text() == "1 of 3"
     for number, shown in (("#3", ["Patients book a slot"]), ("#33", [])):
         words.fill(number)
@@ -74,6 +74,20 @@ def test_tasks_are_filtered_by_words_status_and_priority(visit: Visit) -> None:
     assert titles(page) == []
     page.locator("#task-filter > summary").click()
     visit.wait(lambda: len(titles(page)) == 4)
+
+
+def test_what_is_typed_into_a_filter_that_is_still_loading_counts(visit: Visit) -> None:
+    page = with_board(visit)
+    held: list[Route] = []
+    page.route("**/panels/search.js*", lambda route: held.append(route))
+    page.locator("#task-filter > summary").click()
+    page.get_by_role("searchbox", name="Search tasks").fill("slot free")
+    page.get_by_label("Priority", exact=True).focus()
+    assert len(titles(page)) == 3
+    visit.wait(lambda: bool(held))
+    held.pop().continue_()
+    visit.wait(lambda: titles(page) == ["Doctors publish free slots"])
+    assert page.evaluate("document.activeElement.name") == "priority"  # where the person is
 
 
 # -- several people --------------------------------------------------------------------------------
@@ -280,7 +294,7 @@ def test_what_waits_and_what_is_ready_is_shown_and_filtered(visit: Visit) -> Non
     visit.wait(lambda: note.text_content() == f"waits for “{first}”")
     page.locator("#task-filter > summary").click()
     page.get_by_role("combobox", name="Status").select_option("ready")
-    assert page.locator(".task:visible").count() == 2
+    visit.wait(lambda: page.locator(".task:visible").count() == 2)
     visit.say(f"Cancel “{first}”")
     visit.wait_for("succeeded", "succeeded", "succeeded")
     waiting = page.locator(".task", has_text=second).locator('[data-slot="task-note"]')
@@ -348,7 +362,7 @@ def test_memory_is_searched_and_what_was_meant_is_marked(visit: Visit) -> None:
     search.fill("")
     visit.wait(lambda: page.locator(".memory").count() == 2)
     page.locator("#memory-search > summary").click()
-    assert page.locator("mark").count() == 0
+    visit.wait(lambda: page.locator("mark").count() == 0)
     assert visit.shown() == visit.reloaded()
 
 
@@ -371,7 +385,8 @@ def test_tasks_are_moved_by_keys_and_it_is_said(visit: Visit) -> None:
     page.locator(".task [data-open]").first.focus()
     page.keyboard.press("Alt+ArrowDown")
     visit.wait(lambda: titles(page) == [second, first, third])
-    assert page.locator("#status").inner_text() == f"Moved “{first}” to position 2 of 3."
+    told = f"Moved “{first}” to position 2 of 3."
+    visit.wait(lambda: page.locator("#status").inner_text() == told)
     assert page.evaluate("document.activeElement.textContent") == first
     page.keyboard.press("Alt+ArrowRight")
     visit.wait(lambda: levels(page) == ["1", "2", "1"])
@@ -386,6 +401,10 @@ def test_tasks_are_moved_by_keys_and_it_is_said(visit: Visit) -> None:
     assert titles(page) == [second, first, third]
     page.keyboard.press("Alt+ArrowUp")
     visit.wait(lambda: titles(page) == [first, second, third])
+    told = f"Moved “{first}” to position 1 of 3."
+    visit.wait(
+        lambda: page.locator("#status").inner_text() == told
+    )  # the answer comes after the event
     page.keyboard.press("Alt+ArrowUp")
     told = f"“{first}” can't be moved further in that direction."
     visit.wait(lambda: page.locator("#status").inner_text() == told)

@@ -26,17 +26,15 @@ const valueOf = (form, name) =>
   /** @type {HTMLInputElement} */ (form.elements.namedItem(name)).value.trim().toLowerCase();
 
 /**
- * An opened form gets the focus; closing it shows everything again.
+ * An opened form gets the focus, unless a field in it has it already; what was typed or chosen before this
+ * module came counts, too. Closing a form shows everything again.
  * @type {(details: HTMLDetailsElement, onChange: () => void) => void}
  */
 export function onToggle(details, onChange) {
   onSearch = onChange;
   const form = /** @type {HTMLFormElement} */ (find(details, "form"));
-  if (details.open) {
-    find(form, '[name="text"]')?.focus();
-    return;
-  }
-  form.reset();
+  if (!details.open) form.reset();
+  else if (!form.contains(document.activeElement)) find(form, '[name="text"]')?.focus();
   form.dispatchEvent(new Event("input"));
 }
 
