@@ -337,6 +337,28 @@ SHRINK_AND_GROW = """(laterTask) => new Promise((done) => {
 })"""
 
 
+# The event of the scrolling comes after the change of size.
+SCROLL_AND_SHRINK = """() => new Promise((done) => {
+  const log = document.getElementById("log");
+  const filler = document.createElement("div");
+  filler.style.height = "1800px";
+  log.lastElementChild.append(filler);
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    log.scrollTop = 0;
+    filler.style.height = "900px";
+    filler.append("shorter");
+    setTimeout(done, 100);
+  }));
+})"""
+
+
+def test_a_person_who_scrolls_while_the_transcript_shrinks_stays_there(visit: Visit) -> None:
+    page = visit.live()
+    page.evaluate(SCROLL_AND_SHRINK)
+    page.locator("#latest").wait_for()
+    assert page.evaluate("document.getElementById('log').scrollTop") == 0
+
+
 @pytest.mark.parametrize("later_task", [True, False])
 def test_changes_of_size_are_not_taken_for_a_person_who_scrolls(
     visit: Visit, later_task: bool

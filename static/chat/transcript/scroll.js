@@ -7,17 +7,18 @@ const log = byId("log");
 const button = byId("latest");
 const TOLERANCE = 48; // pixels from the end that still count as the end
 let isFollowing = true;
-const seen = () => ({ top: log.scrollTop, height: log.scrollHeight });
-let last = seen();
+let last = log.scrollTop;
+let lastHeight = log.scrollHeight;
+
+const end = () => log.scrollHeight - log.clientHeight;
 
 /** Returns the position that is followed: the end, or that of a running step above it, below its run's head. */
 function place() {
-  const end = log.scrollHeight - log.clientHeight;
   const step = log.querySelector('[data-status="running"] .plan > [data-status="running"]');
   const head = step?.closest("details")?.firstElementChild;
-  if (!step || !head) return end;
+  if (!step || !head) return end();
   const above = step.getBoundingClientRect().top - log.getBoundingClientRect().top - head.clientHeight;
-  return Math.min(end, log.scrollTop + above);
+  return Math.min(end(), log.scrollTop + above);
 }
 
 export const isAtEnd = () => place() - log.scrollTop <= TOLERANCE;
@@ -36,13 +37,13 @@ export function scrollToEnd() {
   keepAtEnd();
 }
 
-// A view that went up in a transcript that has not become shorter was moved by a person. A larger
-// distance to the end shows nothing: more may have come since the scrolling that this event reports.
+// Whether a person moved the view up: a transcript that becomes shorter moves it to its new end at most.
+// A larger distance to the end shows nothing: more may have come since the scrolling that is reported.
+const wentUp = () => log.scrollTop < Math.min(last, end()) - 1;
+
 function onScroll() {
-  const now = seen();
-  const wentUp = now.top < last.top && now.height >= last.height;
-  setFollowing(isAtEnd() || (isFollowing && !wentUp));
-  last = now;
+  setFollowing(isAtEnd() || (isFollowing && !wentUp()));
+  remember();
   if (isFollowing && !isAtEnd()) keepAtEnd();
   button.hidden = isFollowing;
 }
@@ -50,7 +51,17 @@ function onScroll() {
 // What this moves is no person's doing, also when several changes of size come before its event.
 function keepAtEnd() {
   log.scrollTop = place();
-  last = seen();
+  remember();
+}
+
+function remember() {
+  last = log.scrollTop;
+  lastHeight = log.scrollHeight;
+}
+
+// A person who scrolled before this change is told of by the event that comes.
+function onChangedSize() {
+  if (isFollowing && !wentUp()) keepAtEnd();
 }
 
 export function setUpScroll() {
@@ -58,14 +69,14 @@ export function setUpScroll() {
   log.addEventListener("scroll", onScroll, { passive: true });
   button.addEventListener("click", scrollToEnd);
   const sizes = new ResizeObserver(() => {
-    if (isFollowing) keepAtEnd();
-    else button.hidden = isAtEnd();
+    onChangedSize();
+    if (!isFollowing) button.hidden = isAtEnd();
   });
   for (const child of log.children) sizes.observe(child);
   sizes.observe(log);
   // A transcript may shrink and grow again before the frame that `sizes` hears of.
   const changes = new MutationObserver(() => {
-    if (isFollowing && log.scrollHeight < last.height) keepAtEnd();
+    if (isFollowing && log.scrollHeight < lastHeight) onChangedSize();
   });
   changes.observe(log, {
     subtree: true, childList: true, characterData: true, attributeFilter: ["open", "hidden"],
