@@ -38,8 +38,11 @@ from chat.socket_viewer import TRY_LATER, SocketViewer
 logger = logging.getLogger(__name__)
 
 TOO_MANY = 4429
-# A client may send this many frames at once, and this many a second in the long run.
+# A client may send this many frames at once, and this many a second in the long run; and of frames over
+# `FREE_BYTES` this many bytes. A client that goes on after so many refusals is disconnected.
 BURST, RATE = 100, 20.0
+FREE_BYTES, BURST_BYTES, RATE_BYTES = 1_024, 1_048_576, 131_072.0
+BURST_REFUSALS, RATE_REFUSALS = 200, 2.0
 
 
 class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no types
@@ -53,7 +56,10 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
 
     def __init__(self) -> None:
         self.clock = asyncio.get_running_loop().time
-        self.bucket = TokenBucket(burst=BURST, rate=RATE, now=self.clock())
+        now = self.clock()
+        self.bucket = TokenBucket(burst=BURST, rate=RATE, now=now)
+        self.bytes = TokenBucket(burst=BURST_BYTES, rate=RATE_BYTES, now=now)
+        self.refusals = TokenBucket(burst=BURST_REFUSALS, rate=RATE_REFUSALS, now=now)
         self.viewer: SocketViewer | None = None  # while the session is watched
 
     async def dispatch(self, message: dict[str, Any]) -> None:
@@ -63,7 +69,7 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
                 case "websocket.connect":
                     await self._connect()
                 case "websocket.receive":
-                    await self._receive(message.get("text"))
+                    await self._receive(message.get("text") or message.get("bytes") or "")
                 case "websocket.disconnect":
                     self._leave()
                     raise StopConsumer
@@ -110,23 +116,33 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
 
     # -- receiving ---------------------------------------------------------------------------------
 
-    async def _receive(self, text: str | None) -> None:
+    async def _receive(self, content: str | bytes) -> None:
         if self.viewer is None or self.viewer.close_code is not None:
             return  # frames that were on their way when we closed
         frame: dict[str, Any] = {}
         try:
-            if not self.bucket.take(self.clock()):
-                raise Refused("rate_limited", "Too many frames; wait a little.")
-            frame = frames.read(text)
+            size = frames.size_of(content)
+            self._limit(size)
+            if size > frames.MAX_BYTES:  # such a frame is read only for who may send it
+                await database.call(_editor_of, self.viewer.identity)
+            frame = frames.read(content)
             await self._handle(self.viewer, frames.parse(frame))
         except Refused as refused:
             self._reject(refused, frames.client_id_of(frame))
 
+    def _limit(self, size: int) -> None:
+        now = self.clock()
+        if not self.bucket.take(now):
+            raise Refused("rate_limited", "Too many frames; wait a little.")
+        if not self.bytes.take(now, max(0, size - FREE_BYTES)):
+            raise Refused("rate_limited", "Too many large frames; wait a little.")
+
     def _reject(self, refused: Refused, client_id: str | None) -> None:
-        if self.viewer is not None:
-            self.viewer.notify(
-                "rejected", code=refused.code, error=str(refused), client_id=client_id
-            )
+        if self.viewer is None:
+            return
+        self.viewer.notify("rejected", code=refused.code, error=str(refused), client_id=client_id)
+        if not self.refusals.take(self.clock()):
+            self.viewer.expel(TOO_MANY)
 
     async def _handle(self, viewer: SocketViewer, frame: frames.ClientFrame) -> None:
         match frame:

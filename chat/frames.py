@@ -11,11 +11,15 @@ from pydantic import BaseModel, Field, StrictInt, StrictStr, ValidationError
 from agent.event_log.times import now as timestamp
 from agent.exceptions import Refused
 from agent.plan import MAX_STEPS
+from agent.plans.parser import MAX_READ
 from agent.runs.drafts import Draft
 from agent.support.invalid import message
 from chat import strict_json
 
 MAX_REASON = 10_000  # characters
+MAX_BYTES = 65_536  # of a frame
+MAX_LONG_BYTES = 524_288  # of a frame of one of these types
+LONG = ("message", "edit_plan")
 
 Seq = Annotated[StrictInt, Field(ge=0, le=2**63 - 1)]
 Revision = Annotated[StrictInt, Field(ge=1, le=2**31 - 1)]
@@ -56,13 +60,13 @@ class RejectFrame(ClientFrame):
     run: UUID
     plan_revision: Revision
     reason: Annotated[StrictStr, Field(max_length=MAX_REASON)] = ""
-    comments: Annotated[list[Comment], Field(max_length=MAX_STEPS)] = []
+    comments: Annotated[list[Comment], Field(max_length=MAX_STEPS, fail_fast=True)] = []
 
 
 class EditPlanFrame(ClientFrame):
     run: UUID
     plan_revision: Revision
-    steps: list[dict[str, Any]]
+    steps: Annotated[list[dict[str, Any]], Field(max_length=MAX_READ, fail_fast=True)]
 
 
 class AckFrame(ClientFrame):
@@ -85,14 +89,28 @@ FRAMES: dict[str, type[ClientFrame]] = {
 }
 
 
-def read(text: str | None) -> dict[str, Any]:
-    """Returns the JSON object in `text`. Raises `Refused`: `invalid_json`, `invalid_frame`."""
-    if text is None:
+def read(content: str | bytes) -> dict[str, Any]:
+    """Returns the JSON object in a frame. Raises `Refused`: `invalid_json`, `invalid_frame`, `too_large`."""
+    if isinstance(content, bytes):
         raise Refused("invalid_frame", "A frame must be JSON text, not bytes.")
-    frame = strict_json.read(text)
+    size = size_of(content)
+    _check_size(size, MAX_LONG_BYTES)
+    frame = strict_json.read(content)
     if not isinstance(frame, dict):
         raise Refused("invalid_frame", "A frame must be a JSON object.")
+    if frame.get("type") not in LONG:
+        _check_size(size, MAX_BYTES)
     return frame
+
+
+def size_of(content: str | bytes) -> int:
+    """Returns the bytes of a frame."""
+    return len(content.encode() if isinstance(content, str) else content)
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise Refused("too_large", f"A frame of this type may have at most {limit:,} bytes.")
 
 
 def parse(frame: dict[str, Any]) -> ClientFrame:

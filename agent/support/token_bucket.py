@@ -18,12 +18,12 @@ class TokenBucket:
         self.tokens = max(self.tokens, refilled)
         self._refilled_at = now
 
-    def take(self, now: float) -> bool:
-        """Takes a token and returns True, or returns False when there is none."""
+    def take(self, now: float, amount: float = 1) -> bool:
+        """Takes `amount` tokens and returns True, or returns False when there are fewer."""
         self.refill(now)
-        if self.tokens < 1:
+        if self.tokens < amount:
             return False
-        self.tokens -= 1
+        self.tokens -= amount
         return True
 
     def give_back(self) -> None:

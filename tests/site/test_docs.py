@@ -28,7 +28,7 @@ from agent.models import Approval, ApprovalMode, Memory, PlanStep, Run, Steering
 from agent.plan import MAX_STEPS, StepType
 from agent.plans import composition
 from agent.runs import approvals, runs, steering
-from chat import consumers, feed, flow_control, frames, panels, snapshot, viewer
+from chat import consumers, feed, flow_control, frames, panels, snapshot, strict_json, viewer
 from tests.support.documents import (
     DOCS,
     agent_errors,
@@ -302,7 +302,13 @@ def test_the_limits_are_those_of_the_code() -> None:
         composition.MAX_TEXT,
         consumers.BURST,
         round(consumers.RATE),
-        1_048_576,
+        frames.MAX_BYTES,
+        frames.MAX_LONG_BYTES,
+        consumers.BURST_BYTES,
+        round(consumers.RATE_BYTES),
+        strict_json.MAX_VALUES,
+        consumers.BURST_REFUSALS,
+        round(consumers.RATE_REFUSALS),
         flow_control.MAX_EVENTS,
         flow_control.MAX_BYTES,
         round(flow_control.PATIENCE),
