@@ -104,6 +104,12 @@ INTERNAL = Problem(
     "Something went wrong",
     "The error is in the server's log. Your messages are saved: go back and reload.",
 )
+BUSY = Problem(
+    503,
+    "busy",
+    "The server is busy",
+    "Too many requests came at once; nothing was saved by this one. Wait a moment and reload.",
+)
 UNAVAILABLE = Problem(
     503,
     "unavailable",

@@ -1,4 +1,4 @@
-"""Wraps the ASGI application: starts and stops the engine, and limits the size of requests."""
+"""Wraps the ASGI application: starts and stops the engine, and limits the size and number of requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from django.http import HttpRequest
 
 from agent.engine import process_identity
 from agent.engine.local import LocalEngine
-from chat.error_pages import BAD_REQUEST, TOO_LARGE, Problem, respond
+from chat.error_pages import BAD_REQUEST, BUSY, TOO_LARGE, Problem, respond
+from chat.request_slots import RETRY_SECONDS, Slots
 from samurai_site.server_lock import ServerLock
 
 Scope = MutableMapping[str, Any]
@@ -28,6 +29,7 @@ class Server:
 
     def __init__(self, inner: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
         self._inner = inner
+        self._slots = Slots()
         self._engine: LocalEngine | None = None  # None if separate workers execute runs
         self._started = False
         self._starting: asyncio.Task[None] | None = None
@@ -42,11 +44,17 @@ class Server:
             await self._inner(scope, receive, send)
         elif (problem := _problem(scope)) is not None:
             await _refuse(scope, send, problem)
+        elif self._slots.is_full:
+            await _refuse(scope, send, BUSY)
         else:
-            try:
-                await self._inner(scope, _limited(receive), send)
-            except BodyTooLarge:
-                await _refuse(scope, send, TOO_LARGE)
+            async with self._slots.taken():
+                await self._respond(scope, receive, send)
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._inner(scope, _limited(receive), send)
+        except BodyTooLarge:
+            await _refuse(scope, send, TOO_LARGE)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -122,6 +130,8 @@ async def _refuse(scope: Scope, send: Send, problem: Problem) -> None:
     response = respond(request, problem)
     headers = [(b"content-type", response["Content-Type"].encode()), (b"connection", b"close")]
     headers += _SAFE  # as the middleware, which this response does not pass
+    if problem.status == BUSY.status:
+        headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
     await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
     body = b"" if scope["method"] == "HEAD" else response.content
     await send({"type": "http.response.body", "body": body})

@@ -6,6 +6,7 @@ import functools
 import gc
 import itertools
 import os
+import resource
 import socket
 import sys
 from pathlib import Path
@@ -13,15 +14,19 @@ from pathlib import Path
 from django.conf import settings
 
 GC_THRESHOLD = 10_000  # new objects between collections of the youngest generation
+MAX_DESCRIPTORS = 65_536  # open files and sockets, where the system allows as many
 
 
 def tune() -> None:
-    """Sets the interpreter up for many concurrent runs. To be called when all modules are loaded."""
+    """Sets the process up for many runs and viewers. To be called when all modules are loaded."""
     sys.setswitchinterval(settings.SWITCH_INTERVAL)
     # Loaded modules are exempt: collecting through all of them stopped every run for 150 to 500 ms.
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 20, 20)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, allowed), hard))
 
 
 @functools.cache

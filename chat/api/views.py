@@ -8,7 +8,6 @@ from uuid import UUID
 
 from asgiref.sync import async_to_sync
 from django.conf import settings
-from django.db import close_old_connections
 from django.http import HttpResponseBase
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, ValidationError
@@ -19,7 +18,8 @@ from rest_framework.views import APIView
 
 from agent.edits import manual_changes
 from agent.models.projects import Role
-from chat import access, page_user
+from agent.support import database
+from chat import access, page_user, request_slots
 from chat.api.authentication import user_of
 from chat.api.pages import Pages
 
@@ -111,8 +111,9 @@ def on_loop(work: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: A
 
 
 def let_go(response: HttpResponseBase) -> HttpResponseBase:
-    """Returns this thread's database connection to the pool before a long response."""
-    close_old_connections()
+    """Lets go of the database connection and of the request's slot before a long response."""
+    database.let_go()
+    request_slots.leave()
     return response
 
 

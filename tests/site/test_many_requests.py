@@ -1,0 +1,105 @@
+"""Many requests at once to a real server process: what they leave behind, and who is turned away."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from agent.engine.process_identity import MAX_DESCRIPTORS
+from chat.request_slots import EXECUTING, WAITING
+from samurai_site.server import Server
+from tests.support.server import ServerProcess
+
+AT_ONCE = 200
+
+
+def descriptors(server: ServerProcess) -> int:
+    assert server.process is not None
+    return len(os.listdir(f"/proc/{server.process.pid}/fd"))
+
+
+async def ask(
+    server: ServerProcess, path: str, accept: str = "application/json"
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    head = [
+        f"GET {path} HTTP/1.1",
+        f"Host: 127.0.0.1:{server.port}",
+        f"Authorization: Token {server.cast['alice']['token']}",
+        f"Accept: {accept}",
+        "Connection: close",
+    ]
+    writer.write("\r\n".join([*head, "", ""]).encode())
+    return reader, writer
+
+
+async def status(server: ServerProcess) -> int:
+    reader, writer = await ask(server, "/api/projects/")
+    answer = await reader.read()
+    writer.close()
+    return int(answer.split(b" ")[1])
+
+
+async def statuses(server: ServerProcess, requests: int) -> Counter[int]:
+    return Counter(await asyncio.gather(*[status(server) for _ in range(requests)]))
+
+
+async def test_requests_leave_no_descriptors_behind(server: ServerProcess) -> None:
+    await statuses(server, 20)
+    before = descriptors(server)
+    for _ in range(3):
+        assert await statuses(server, AT_ONCE) == {200: AT_ONCE}
+    # SQLite keeps descriptors of closed connections for the next ones, at most as many as were open.
+    assert descriptors(server) <= before + EXECUTING + 4
+
+
+async def test_streams_take_no_place_of_others(server: ServerProcess) -> None:
+    path = f"/api/sessions/{server.session}/events/"
+    streams = [await ask(server, path, "text/event-stream") for _ in range(EXECUTING)]
+    for reader, _ in streams:
+        assert b" 200 " in await reader.readline()
+    assert await statuses(server, 20) == {200: 20}
+    for _, writer in streams:
+        writer.close()
+
+
+async def test_others_wait_for_their_turn_and_too_many_are_told_to_come_back() -> None:
+    gate, executing, sent = asyncio.Event(), 0, []
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal executing
+        executing += 1
+        await gate.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    server = Server(inner)
+    server._started = True
+    request = {"type": "http", "method": "GET", "path": "/api/projects/", "headers": []}
+    every = [
+        asyncio.create_task(server(dict(request), None, send))  # type: ignore[arg-type]
+        for _ in range(EXECUTING + WAITING + 3)
+    ]
+    await asyncio.wait(every, return_when=asyncio.FIRST_COMPLETED)
+    refused = [message for message in sent if message["type"] == "http.response.start"]
+    assert [message["status"] for message in refused] == [503] * 3
+    assert (b"retry-after", b"5") in refused[0]["headers"]
+    assert json.loads(sent[1]["body"])["code"] == "busy"
+    assert executing == EXECUTING
+    gate.set()
+    await asyncio.gather(*every)
+    assert executing == EXECUTING + WAITING
+
+
+def test_a_server_may_open_as_many_descriptors_as_the_system_allows(server: ServerProcess) -> None:
+    assert server.process is not None
+    limits = Path(f"/proc/{server.process.pid}/limits").read_text()
+    soft, hard = re.findall(r"Max open files +(\S+) +(\S+)", limits)[0]
+    assert int(soft) >= min(int(hard), MAX_DESCRIPTORS)
