@@ -98,6 +98,19 @@ TOO_LARGE = Problem(
     "Nothing was saved: a request may have 2.5 MB at most. Go back and send less, for example a "
     "smaller file or a part of the text.",
 )
+HEADERS_TOO_LARGE = Problem(
+    431,
+    "headers_too_large",
+    "The request is too large",
+    "The browser sent more than 16 KB of cookies and other headers. Delete the cookies of this site "
+    "and sign in again.",
+)
+TOO_SLOW = Problem(
+    408,
+    "too_slow",
+    "The request took too long",
+    "Nothing was saved: it did not arrive within 30 seconds. Go back and try again.",
+)
 INTERNAL = Problem(
     500,
     "internal",

@@ -1,4 +1,4 @@
-"""Wraps the ASGI application: starts and stops the engine, and limits the size and number of requests."""
+"""Wraps the ASGI application: starts and stops the engine, and limits requests."""
 
 from __future__ import annotations
 
@@ -12,16 +12,12 @@ from django.http import HttpRequest
 
 from agent.engine import process_identity
 from agent.engine.local import LocalEngine
-from chat.error_pages import BAD_REQUEST, BUSY, TOO_LARGE, Problem, respond
+from chat.error_pages import BUSY, Problem, respond
 from chat.request_slots import RETRY_SECONDS, Slots
+from samurai_site.request_limits import Receive, Refused, Scope, body_read, problem_of
 from samurai_site.server_lock import ServerLock
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-# Bytes of a request's body. Django spools a body to disk before it authenticates the sender.
-MAX_BODY = 2_621_440
 
 
 class Server:
@@ -40,21 +36,25 @@ class Server:
             return
         await self._start()
         _place(scope)
+        problem = problem_of(scope)
         if scope["type"] != "http":
-            await self._inner(scope, receive, send)
-        elif (problem := _problem(scope)) is not None:
+            if problem is None:
+                await self._inner(scope, receive, send)
+            else:
+                await send({"type": "websocket.close"})  # before accepting: HTTP 403
+        elif problem is not None:
             await _refuse(scope, send, problem)
         elif self._slots.is_full:
             await _refuse(scope, send, BUSY)
         else:
-            async with self._slots.taken():
-                await self._respond(scope, receive, send)
+            await self._respond(scope, receive, send)
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await self._inner(scope, _limited(receive), send)
-        except BodyTooLarge:
-            await _refuse(scope, send, TOO_LARGE)
+            async with body_read(receive) as receive_again, self._slots.taken():
+                await self._inner(scope, receive_again, send)
+        except Refused as refused:
+            await _refuse(scope, send, refused.problem)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -110,17 +110,6 @@ _SAFE = [
 ]
 
 
-class BodyTooLarge(Exception):
-    """The body exceeds the limit although its Content-Length does not."""
-
-
-def _problem(scope: Scope) -> Problem | None:
-    length = dict(scope["headers"]).get(b"content-length", b"0")
-    if not length.isdigit():
-        return BAD_REQUEST
-    return TOO_LARGE if int(length) > MAX_BODY else None
-
-
 async def _refuse(scope: Scope, send: Send, problem: Problem) -> None:
     """Responds, and ends the connection: the rest of the body is not read."""
     request = HttpRequest()
@@ -128,25 +117,14 @@ async def _refuse(scope: Scope, send: Send, problem: Problem) -> None:
     if (accept := dict(scope["headers"]).get(b"accept")) is not None:
         request.META["HTTP_ACCEPT"] = accept.decode("latin-1")
     response = respond(request, problem)
-    headers = [(b"content-type", response["Content-Type"].encode()), (b"connection", b"close")]
+    headers = [
+        (b"content-type", response["Content-Type"].encode()),
+        (b"content-length", str(len(response.content)).encode()),
+        (b"connection", b"close"),
+    ]
     headers += _SAFE  # as the middleware, which this response does not pass
     if problem.status == BUSY.status:
         headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
     await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
     body = b"" if scope["method"] == "HEAD" else response.content
     await send({"type": "http.response.body", "body": body})
-
-
-def _limited(receive: Receive) -> Receive:
-    """Raises `BodyTooLarge` while the body is read, which is before the response begins."""
-    remaining = MAX_BODY
-
-    async def limited() -> MutableMapping[str, Any]:
-        nonlocal remaining
-        message = await receive()
-        remaining -= len(message.get("body", b""))
-        if remaining < 0:
-            raise BodyTooLarge
-        return message
-
-    return limited

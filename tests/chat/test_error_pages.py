@@ -16,7 +16,7 @@ from django.urls import path, reverse
 
 from agent.models import ChatSession
 from chat import error_pages
-from samurai_site.server import MAX_BODY
+from samurai_site.request_limits import MAX_BODY
 from samurai_site.urls import handler400, handler403, handler404, handler500, urlpatterns
 from tests.support.server import ServerProcess
 

@@ -21,7 +21,7 @@ from agent.models import ChatSession, Run
 from agent.runs import claiming, runs
 from agent.runs.runs import MessageRequest
 from chat.viewer import HEARTBEAT
-from samurai_site.server import MAX_BODY
+from samurai_site.request_limits import MAX_BODY
 from tests.support.documents import DOCS, examples, makefile_reads, rows, section, settings_read
 from tests.support.server import ROOT
 

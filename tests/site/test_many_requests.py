@@ -77,6 +77,9 @@ async def test_others_wait_for_their_turn_and_too_many_are_told_to_come_back() -
         await gate.wait()
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
     async def send(message: Any) -> None:
         sent.append(message)
 
@@ -84,7 +87,7 @@ async def test_others_wait_for_their_turn_and_too_many_are_told_to_come_back() -
     server._started = True
     request = {"type": "http", "method": "GET", "path": "/api/projects/", "headers": []}
     every = [
-        asyncio.create_task(server(dict(request), None, send))  # type: ignore[arg-type]
+        asyncio.create_task(server(dict(request), receive, send))
         for _ in range(EXECUTING + WAITING + 3)
     ]
     await asyncio.wait(every, return_when=asyncio.FIRST_COMPLETED)
