@@ -9,15 +9,11 @@ class ChatConfig(AppConfig):
 
     def ready(self) -> None:
         from django.conf import settings
-        from django.core.signals import request_finished
 
         from agent.event_log import log
         from agent.runs import drafts
-        from agent.support import database
         from chat import draft_feed, feed, wakeups
 
-        # Each request has a thread of its own, whose connection nobody uses again.
-        request_finished.connect(database.let_go)
         log.listen(feed.on_commit)
         drafts.listen(draft_feed.on_written)
         if settings.REDIS_URL:

@@ -1,15 +1,18 @@
-"""How many HTTP requests are executed at once. Each takes a thread and a connection to the database, so
-others wait for their turn, in order; when too many wait, the server says so.
+"""How many HTTP requests are executed at once. Each takes a thread and a connection to the database, which
+later requests use again; others wait for their turn, in order. When too many wait, the server says so.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
-EXECUTING = 32
+from asgiref.sync import ThreadSensitiveContext
+
+EXECUTING = 16
 WAITING = 1_000
 RETRY_SECONDS = 5  # after which a client that was turned away may try again
 
@@ -20,7 +23,10 @@ class Slots:
     """The slots of one process. All methods are called on its event loop."""
 
     def __init__(self) -> None:
-        self._free = asyncio.Semaphore(EXECUTING)
+        # The thread that was used last comes first, so that a server with few requests has few threads.
+        self._free: asyncio.LifoQueue[Executor] = asyncio.LifoQueue()
+        for _ in range(EXECUTING):
+            self._free.put_nowait(_thread())
         self._waiting = 0
 
     @property
@@ -32,31 +38,47 @@ class Slots:
         """Waits for a slot, which the block has until its end, or until the request calls `leave`."""
         self._waiting += 1
         try:
-            await self._free.acquire()
+            slot = Slot(await self._free.get(), self._free)
         finally:
             self._waiting -= 1
-        slot = Slot(self._free)
         token = _slot.set(slot)
         try:
-            yield
+            async with ThreadSensitiveContext(executor=slot.thread):
+                yield
         finally:
             _slot.reset(token)
-            slot.release()
+            slot.end()
 
 
 class Slot:
-    def __init__(self, free: asyncio.Semaphore) -> None:
+    """The slot of one request. `thread`: an executor with one thread, for all of the request."""
+
+    def __init__(self, thread: Executor, free: asyncio.LifoQueue[Executor]) -> None:
         self.loop = asyncio.get_running_loop()
+        self.thread = thread
         self._free = free
         self._is_taken = True
+        self._keeps_thread = False
 
-    def release(self) -> None:
+    def leave(self, keeps_thread: bool) -> None:
         if self._is_taken:
-            self._is_taken = False
-            self._free.release()
+            self._is_taken, self._keeps_thread = False, keeps_thread
+            self._free.put_nowait(_thread() if keeps_thread else self.thread)
+
+    def end(self) -> None:
+        self.leave(keeps_thread=False)
+        if self._keeps_thread:
+            self.thread.shutdown(wait=False)
 
 
-def leave() -> None:
-    """Gives up the slot of the request that this thread works for: what follows only waits."""
+def leave(*, keeps_thread: bool = False) -> None:
+    """Gives up the slot of the request that this thread works for: what follows only waits.
+
+    `keeps_thread`: the thread waits, too, so the next request in the slot gets another one.
+    """
     if (slot := _slot.get()) is not None:
-        slot.loop.call_soon_threadsafe(slot.release)
+        slot.loop.call_soon_threadsafe(slot.leave, keeps_thread)
+
+
+def _thread() -> Executor:
+    return ThreadPoolExecutor(1, thread_name_prefix="request")

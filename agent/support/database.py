@@ -63,12 +63,6 @@ def retry_while_unreachable(function: Callable[[], T]) -> T:
             close_old_connections()
 
 
-def let_go(**signal: Any) -> None:
-    """Closes the connection of this thread, or gives it back to the pool, outside of a transaction."""
-    if not connection.in_atomic_block:
-        connection.close()
-
-
 @contextmanager
 def rolled_back() -> Iterator[None]:
     """Opens a transaction that is rolled back. On SQLite, only what writes in it takes the lock that a

@@ -149,11 +149,11 @@ class Chat(ChatView):
             status, shown = _answer(run.pk)
             return Response(shown, status, headers={"Location": location("runs", run.pk)})
         identity = sse.identity_of(request, session)
-        return let_go(Waiting(identity, run, positions.start_of(run)))
+        return let_go(Waiting(identity, run, positions.start_of(run)), keeps_thread=True)
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
-        """Waits on the event loop, so that a waiting request holds no thread."""
+        """Waits on the event loop, and holds no slot meanwhile."""
         accept = super().as_view(**initkwargs)
 
         async def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

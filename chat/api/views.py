@@ -8,6 +8,7 @@ from uuid import UUID
 
 from asgiref.sync import async_to_sync
 from django.conf import settings
+from django.db import close_old_connections
 from django.http import HttpResponseBase
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, ValidationError
@@ -18,7 +19,6 @@ from rest_framework.views import APIView
 
 from agent.edits import manual_changes
 from agent.models.projects import Role
-from agent.support import database
 from chat import access, page_user, request_slots
 from chat.api.authentication import user_of
 from chat.api.pages import Pages
@@ -110,10 +110,13 @@ def on_loop(work: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: A
     return async_to_sync(work)(*args, **kwargs)
 
 
-def let_go(response: HttpResponseBase) -> HttpResponseBase:
-    """Lets go of the database connection and of the request's slot before a long response."""
-    database.let_go()
-    request_slots.leave()
+def let_go(response: HttpResponseBase, *, keeps_thread: bool = False) -> HttpResponseBase:
+    """Lets go of the thread's connection to a pool, and of the request's slot, before a long response.
+
+    `keeps_thread`: the synchronous middleware waits for the response.
+    """
+    close_old_connections()
+    request_slots.leave(keeps_thread=keeps_thread)
     return response
 
 

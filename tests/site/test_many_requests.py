@@ -23,6 +23,11 @@ def descriptors(server: ServerProcess) -> int:
     return len(os.listdir(f"/proc/{server.process.pid}/fd"))
 
 
+def threads(server: ServerProcess) -> int:
+    assert server.process is not None
+    return len(os.listdir(f"/proc/{server.process.pid}/task"))
+
+
 async def ask(
     server: ServerProcess, path: str, accept: str = "application/json"
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -54,16 +59,20 @@ async def test_requests_leave_no_descriptors_behind(server: ServerProcess) -> No
     before = descriptors(server)
     for _ in range(3):
         assert await statuses(server, AT_ONCE) == {200: AT_ONCE}
-    # SQLite keeps descriptors of closed connections for the next ones, at most as many as were open.
-    assert descriptors(server) <= before + EXECUTING + 4
+    assert (
+        descriptors(server) <= before + 2 * EXECUTING + 4
+    )  # each place keeps a connection to SQLite
 
 
-async def test_streams_take_no_place_of_others(server: ServerProcess) -> None:
+async def test_streams_take_no_place_and_no_thread(server: ServerProcess) -> None:
+    await statuses(server, 4 * EXECUTING)
+    before = threads(server)
     path = f"/api/sessions/{server.session}/events/"
-    streams = [await ask(server, path, "text/event-stream") for _ in range(EXECUTING)]
+    streams = [await ask(server, path, "text/event-stream") for _ in range(4 * EXECUTING)]
     for reader, _ in streams:
         assert b" 200 " in await reader.readline()
     assert await statuses(server, 20) == {200: 20}
+    assert threads(server) <= max(before, EXECUTING + 16)  # and those of the engine
     for _, writer in streams:
         writer.close()
 
