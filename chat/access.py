@@ -2,6 +2,8 @@
 
 A missing object and one without access raise the same `Http404`. A role that is too low for the action
 raises `PermissionDenied`.
+
+A user is an account, or a guest, who has a shared link: a viewer of one session, of nothing else.
 """
 
 from __future__ import annotations
@@ -15,8 +17,10 @@ from django.db.models import Manager, QuerySet
 from django.http import Http404
 
 from agent.accounts import access as agent_access
+from agent.accounts import shared_links as links
 from agent.accounts.access import includes, projects_of, role_in
-from agent.models import ApiToken, ChatSession, Memory, Message, Project, Run, Task
+from agent.accounts.shared_links import MAY_SHARE, Guest
+from agent.models import ApiToken, ChatSession, Memory, Message, Project, Run, SharedLink, Task
 from agent.models.projects import Role
 from agent.runs import waiting
 from agent.support import raw_sql
@@ -77,11 +81,14 @@ def memories(user: AnyUser) -> QuerySet[Memory]:
     return rows
 
 
-def get_session(user: AnyUser, session_id: UUID, needed: Role = Role.VIEWER) -> ChatSession:
+def get_session(user: AnyUser | Guest, session_id: UUID, needed: Role = Role.VIEWER) -> ChatSession:
     """Returns the session with its project: for most pages, so its statements are compiled once."""
-    if user.pk is None:
+    if isinstance(user, Guest):
+        _require_link(user, session_id, needed)
+    elif user.pk is None:
         raise Http404("Session not found.")
-    get_person(user.pk, session_id, needed)
+    else:
+        get_person(user.pk, session_id, needed)
     for session in raw_sql.select_related(
         ChatSession, ("project",), "id = %s", session_id, order="id"
     ):
@@ -98,16 +105,63 @@ def project_of_session(user_id: int, session_id: UUID) -> UUID | None:
     return found.project if found else None
 
 
-def get_person(user_id: int, session_id: UUID, needed: Role) -> User:
+def get_person(user_id: int | Guest, session_id: UUID, needed: Role) -> User:
     """Returns the user, who has the role in the session: for each frame of a client, so it is one statement
-    that is compiled once. Raises like `get_session`.
+    that is compiled once. Raises like `get_session`, and always for a guest, who is no person.
     """
+    if isinstance(user_id, Guest):
+        _require_link(user_id, session_id, needed)
+        raise _too_low(Role.EDITOR)
     found = agent_access.access_to_session(user_id, session_id)
     if found is None or not found.user.is_active:
         raise Http404("Session not found.")
     if not includes(found.role, needed):
         raise _too_low(needed)
     return found.user
+
+
+def get_guest(link_id: UUID) -> Guest:
+    """Returns who uses a shared link that works: for each request and connection by it."""
+    guest = links.guests([link_id]).get(link_id)
+    if guest is None:
+        raise Http404("Link not found.")
+    return guest
+
+
+def redeem_link(link_id: UUID, secret: str) -> Guest:
+    """Returns who has shown the secret of a shared link that works."""
+    guest = links.redeem(link_id, secret)
+    if guest is None:
+        raise Http404("Link not found.")
+    return guest
+
+
+def still_guests(guests: Iterable[Guest]) -> set[Guest]:
+    """Returns the guests whose links still work and show the same; one query for many."""
+    asked = set(guests)
+    return asked & set(links.guests(guest.link for guest in asked).values()) if asked else set()
+
+
+def _require_link(guest: Guest, session_id: UUID, needed: Role) -> None:
+    if guest.session != session_id or not still_guests([guest]):
+        raise Http404("Session not found.")
+    if not includes(Role.VIEWER, needed):
+        raise _too_low(needed)
+
+
+def shared_links(user: AnyUser, session_id: UUID) -> QuerySet[SharedLink]:
+    """Returns the links to the session, or to runs of it, that work, the newest first."""
+    session = get_session(user, session_id, MAY_SHARE)
+    return links.active().filter(session=session).select_related("created_by", "run")
+
+
+def get_shared_link(user: AnyUser, link_id: UUID) -> SharedLink:
+    """Returns a link that works, to a session that the user may share."""
+    link = links.active().filter(pk=link_id, session__project__in=projects_of(user)).first()
+    if link is None:
+        raise Http404("Link not found.")
+    get_session(user, link.session_id, MAY_SHARE)
+    return link
 
 
 def viewable(pairs: Iterable[tuple[int, UUID]]) -> set[tuple[int, UUID]]:

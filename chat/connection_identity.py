@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
+from agent.accounts.shared_links import Guest
 from agent.models import ApiToken
 from chat import access
 
@@ -36,28 +37,45 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionIdentity:
-    """A login and the session that it watches."""
+    """A login and the session that it watches; of a guest, the shared link in place of a login."""
 
-    login: Login
+    login: Login | Guest
     session: UUID
     project: UUID
 
     @property
-    def user(self) -> int:
-        return self.login.user
+    def guest(self) -> Guest | None:
+        return self.login if isinstance(self.login, Guest) else None
+
+    @property
+    def user(self) -> int | None:
+        """The id of the user; None of a guest."""
+        return None if isinstance(self.login, Guest) else self.login.user
+
+    @property
+    def counted(self) -> int | UUID:
+        """Whose connection it counts as: the user's, or the link's."""
+        return self.login.pk if isinstance(self.login, Guest) else self.login.user
+
+    @classmethod
+    def of_guest(cls, guest: Guest) -> ConnectionIdentity:
+        return cls(guest, guest.session, guest.project)
 
 
 def not_allowed(identities: Iterable[ConnectionIdentity]) -> dict[ConnectionIdentity, int]:
     """Returns the close code of each that may not watch any more; a handful of queries for all."""
     everybody = set(identities)
-    logged_out = _logged_out({identity.login for identity in everybody})
-    viewable = access.viewable((identity.user, identity.session) for identity in everybody)
-    codes = {}
-    for identity in everybody:
-        if identity.login in logged_out:
-            codes[identity] = NOT_LOGGED_IN
-        elif (identity.user, identity.session) not in viewable:
-            codes[identity] = NOT_THERE
+    logins = {one: one.login for one in everybody if isinstance(one.login, Login)}
+    guests = {one: one.login for one in everybody if isinstance(one.login, Guest)}
+    logged_out = _logged_out(set(logins.values()))
+    viewable = access.viewable((login.user, one.session) for one, login in logins.items())
+    still = access.still_guests(guests.values())
+    codes = {one: NOT_THERE for one, guest in guests.items() if guest not in still}
+    for one, login in logins.items():
+        if login in logged_out:
+            codes[one] = NOT_LOGGED_IN
+        elif (login.user, one.session) not in viewable:
+            codes[one] = NOT_THERE
     return codes
 
 

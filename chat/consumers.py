@@ -18,6 +18,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
+from agent.accounts.shared_links import Guest
 from agent.event_log.payloads import StepComment
 from agent.exceptions import Refused
 from agent.models.projects import Role
@@ -26,12 +27,13 @@ from agent.runs.runs import MessageRequest
 from agent.runs.steering import Steer
 from agent.support import database
 from agent.support.token_bucket import TokenBucket
-from chat import access, feed, frames, page_user, session_hash
+from chat import access, feed, frames, guest_cookie, page_user, session_hash
 from chat.connection_identity import (
     NOT_LOGGED_IN,
     NOT_THERE,
     OTHER_USER,
     ConnectionIdentity,
+    Login,
 )
 from chat.socket_viewer import TRY_LATER, SocketViewer
 
@@ -87,15 +89,18 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
             await self.base_send({"type": "websocket.close"})  # before accepting: HTTP 403
             raise StopConsumer
         await self.base_send({"type": "websocket.accept"})
-        page_of = _last(self.scope["query_string"], page_user.PARAMETER)
-        session = self.scope["url_route"]["kwargs"]["session"]
-        identity = await database.call(_identity, headers, page_of, session)
+        identity = await database.call(self._identity, headers)
         if isinstance(identity, int):
             await self._close(identity)
-        elif feed.here().count_of(identity.user) >= feed.MAX_CONNECTIONS:
+        elif feed.here().count_of(identity.counted) >= feed.MAX_CONNECTIONS:
             await self._close(TOO_MANY)
         else:
             await self._watch(identity)
+
+    def _identity(self, headers: session_hash.Headers) -> ConnectionIdentity | int:
+        """Returns who watches which session, or the code with which the connection is closed."""
+        page_of = _last(self.scope["query_string"], page_user.PARAMETER)
+        return _identity(headers, page_of, self.scope["url_route"]["kwargs"]["session"])
 
     async def _watch(self, identity: ConnectionIdentity) -> None:
         after = _after(self.scope["query_string"])
@@ -156,6 +161,18 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
                 await _act(viewer.session, user, frame)
 
 
+class GuestConsumer(SessionConsumer):
+    """One connection of a guest, who has a shared link. Its cookie counts only with an origin."""
+
+    def _identity(self, headers: session_hash.Headers) -> ConnectionIdentity | int:
+        cookies = headers.get("cookie", "") if "origin" in headers else ""
+        try:
+            link = self.scope["url_route"]["kwargs"]["link_id"]
+            return ConnectionIdentity.of_guest(guest_cookie.guest_by_header(cookies, link))
+        except Http404:
+            return NOT_THERE
+
+
 async def _act(session: UUID, user: User, frame: frames.ClientFrame) -> None:
     match frame:
         case frames.MessageFrame():
@@ -195,12 +212,13 @@ def _identity(
 def _editor_of(identity: ConnectionIdentity) -> User:
     """Returns the user, who may change things in the session now. Raises `Refused`."""
     try:
-        person = access.get_person(identity.user, identity.session, Role.EDITOR)
+        who = identity.login if isinstance(identity.login, Guest) else identity.login.user
+        person = access.get_person(who, identity.session, Role.EDITOR)
     except Http404:
         raise Refused("not_found", "Session not found.") from None
     except PermissionDenied as error:
         raise Refused("forbidden", str(error)) from None
-    if not identity.login.may_write:
+    if isinstance(identity.login, Login) and not identity.login.may_write:
         raise Refused("forbidden", "This token is read-only.")
     return person
 

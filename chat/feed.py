@@ -26,7 +26,7 @@ from chat.wakeups import Announcement
 
 logger = logging.getLogger(__name__)
 
-MAX_CONNECTIONS = 200  # of one user in one process
+MAX_CONNECTIONS = 200  # of one user, or by one shared link, in one process
 # Seconds between checks of who may still watch, of which most find that nothing was committed.
 TICK = 0.5
 # Seconds between looks at the database for boards that other processes changed, and interrupted runs.
@@ -41,7 +41,7 @@ class Feed:
 
     def __init__(self) -> None:
         self._of_project: dict[UUID, set[Viewer]] = {}
-        self._of_user: Counter[int] = Counter()
+        self._of_user: Counter[int | UUID] = Counter()  # of each user, and of each shared link
         self._had_interrupted = False  # runs, at the last look
         self._looking: asyncio.Task[None] | None = None
         self._changes = DatabaseChanges()
@@ -51,12 +51,13 @@ class Feed:
     def viewers(self) -> list[Viewer]:
         return [viewer for viewers in self._of_project.values() for viewer in viewers]
 
-    def count_of(self, user: int) -> int:
+    def count_of(self, user: int | UUID) -> int:
+        """Returns the number of connections of a user, or by a shared link."""
         return self._of_user[user]
 
     def join(self, viewer: Viewer) -> None:
         self._of_project.setdefault(viewer.identity.project, set()).add(viewer)
-        self._of_user[viewer.identity.user] += 1
+        self._of_user[viewer.identity.counted] += 1
         draft_feed.here().join(viewer)
         waiting_feed.here().join(viewer)
         self._checked.add(viewer)  # its access was read before it joined
@@ -73,14 +74,14 @@ class Feed:
         viewers = self._of_project.get(project, set())
         if viewer in viewers:
             viewers.remove(viewer)
-            self._count_out(viewer.identity.user)
+            self._count_out(viewer.identity.counted)
         if not viewers:
             self._of_project.pop(project, None)
         if not self._of_project and self._looking is not None:
             self._looking.cancel()
             self._looking = None
 
-    def _count_out(self, user: int) -> None:
+    def _count_out(self, user: int | UUID) -> None:
         self._of_user[user] -= 1
         if not self._of_user[user]:
             del self._of_user[user]

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from agent.accounts.shared_links import Guest
 from agent.event_log import events, texts
 from agent.event_log.events import Event, EventType
 from agent.event_log.phases import LAST
@@ -23,12 +24,14 @@ from agent.models import Run
 from agent.plan import WORK
 from agent.runs import claiming, drafts
 from agent.support.durations import duration
-from chat import labels
+from chat import guest_view, labels
 from chat.transcript import Change, Effect, Exchange, Line, Phase, Said, Steered, Step, Transcript
 
 
-def load(session_id: UUID, start: int = 1, end: int | None = None) -> Transcript:
-    """Folds what begins with the events from `start` to before `end`, to its end.
+def load(
+    session_id: UUID, start: int = 1, end: int | None = None, guest: Guest | None = None
+) -> Transcript:
+    """Folds what begins with the events from `start` to before `end`, to its end, as a `guest` gets it.
 
     Without the tokens of finished runs, whose answer is in their last event.
     """
@@ -36,12 +39,12 @@ def load(session_id: UUID, start: int = 1, end: int | None = None) -> Transcript
     unfinished = Run.unfinished.filter(session=session_id).order_by().values("pk")
     finished = Q(type=EventType.TOKEN) & ~Q(run__in=unfinished)
     rows = EventRow.objects.filter(session_id=session_id, seq__gte=start).exclude(finished)
-    told = fold(rows.order_by("seq").values_list("seq", "body").iterator(), start, end)
+    told = fold(guest_view.bodies(guest, rows.order_by("seq")), start, end)
     # Behind the log: whoever goes on with a run says so by an event that is not in here.
     left = set(map(str, claiming.interrupted(session_id).values()))
     for exchange in told.exchanges:
         exchange.interrupted = exchange.run in left
-    if any(exchange.status == "running" for exchange in told.exchanges):
+    if guest is None and any(exchange.status == "running" for exchange in told.exchanges):
         _add_draft(told, session_id)
     return told
 

@@ -10,11 +10,13 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
+from agent.accounts.shared_links import DAYS, DEFAULT_DAYS
 from agent.board.projects import MAX_DESCRIPTION, MAX_NAME
 from agent.board.tasks import find_task
 from agent.exceptions import ToolFailed
-from agent.models import ApiToken, ApprovalMode, ChatSession, Project, Task
+from agent.models import ApiToken, ApprovalMode, ChatSession, Project, Run, Task
 from agent.models.projects import Role
+from agent.support.counts import count
 from agent.support.name_field import NameField
 from chat.text_limit import TextLimit
 
@@ -151,6 +153,41 @@ class SessionForm(forms.Form):
         self.session.approval = ApprovalMode.REQUIRED if is_required else ApprovalMode.AUTO
         self.session.task = self.cleaned_data["task"]
         self.session.save(update_fields=["approval", "task"])
+
+
+class SharedLinkForm(forms.Form):
+    """A new link to a session. `run`: the id of the run that is offered as the only one."""
+
+    days = forms.TypedChoiceField(
+        label="Expires after",
+        choices=[(days, count(days, "day")) for days in DAYS],
+        initial=DEFAULT_DAYS,
+        coerce=int,
+    )
+    run = forms.CharField(required=False, widget=forms.HiddenInput)
+    shows_tasks = forms.BooleanField(required=False, label="Show the tasks of the project")
+    shows_memories = forms.BooleanField(required=False, label="Show the memories of the project")
+
+    def __init__(self, *args: Any, session: ChatSession, run: str = "", **options: Any):
+        super().__init__(*args, **options)
+        self.session = session
+        self.chosen = self._found(str(self.data.get("run") or run))
+        self.initial = {"run": self.chosen.pk if self.chosen else "", "days": DEFAULT_DAYS}
+
+    @property
+    def run_number(self) -> int | None:
+        return self.chosen.number if self.chosen else None
+
+    def _found(self, key: str) -> Run | None:
+        try:
+            return self.session.runs.filter(pk=UUID(key)).first()
+        except ValueError:
+            return None
+
+    def clean_run(self) -> Run | None:
+        if self.cleaned_data["run"] and self.chosen is None:
+            raise ValidationError("The run is not in this session.")
+        return self.chosen
 
 
 class TokenForm(forms.Form):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import wraps
 from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
@@ -11,17 +11,22 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import dates
 
 from agent.accounts.access import includes, role_in
+from agent.event_log.times import now
 from agent.models import ChatSession, Project
 from agent.models.projects import Role
-from agent.runs import waiting
+from agent.runs import approvals, steering, waiting
+from agent.runs.runs import MAX_CONTENT
 from agent.support import raw_sql
-from chat import access
+from chat import access, labels
+from chat.frames import MAX_REASON
+from chat.transcript import Gap, Transcript
 
 # Sessions in the sidebar: of the open project, and of each other one.
 MAX_SESSIONS, MAX_SESSIONS_OF_OTHERS = 30, 4
@@ -42,6 +47,7 @@ DONE = {
     "memory-deleted": "Memory deleted.",
     "undone": "The last change was undone.",
     "revoked": "Token revoked.",
+    "link-revoked": "Link revoked. Open pages stop within about a second.",
 }
 
 
@@ -97,6 +103,37 @@ def frame(request: HttpRequest, project: Project | None) -> dict[str, Any]:
         "done": DONE.get(request.GET.get("done", ""), ""),
         **sidebar(user, project),
     }
+
+
+def of_transcript(transcript: Transcript) -> dict[str, Any]:
+    """Returns what the script of a page with this transcript starts with."""
+    return {
+        "last_seq": transcript.last_seq,
+        "now": now(),
+        "runs": transcript.unfinished_as_json(),
+        "fresh": [asdict(change) for change in transcript.fresh.values()],
+        "words": labels.tables(),
+        "limits": {
+            "message": MAX_CONTENT,
+            "into": steering.MAX_CONTENT,
+            "reason": MAX_REASON,
+            "comment": approvals.MAX_COMMENT,
+        },
+    }
+
+
+def part_of(request: HttpRequest) -> tuple[Gap, int | None, bool]:
+    """Returns the gap, and the place in it, of which a request wants a part. Raises BadRequest."""
+    gap = Gap(_number(request, "start"), _number(request, "end"))
+    at = _number(request, "at") if "at" in request.GET else None
+    return gap, at, "early" in request.GET
+
+
+def _number(request: HttpRequest, name: str) -> int:
+    text = request.GET.get(name, "")
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise BadRequest(f"{name} must be a number.")
+    return int(text)
 
 
 @dataclass(frozen=True, slots=True)

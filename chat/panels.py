@@ -13,12 +13,13 @@ from uuid import UUID
 
 from django.db.models import Count, Q
 
+from agent.accounts.shared_links import Guest
 from agent.board import tasks as board
 from agent.memory.memories import memory_json
 from agent.models import Memory, Project, Task
 from agent.support import raw_sql
 from agent.support.words import isolated
-from chat import labels
+from chat import guest_view, labels
 from chat.transcript import Change
 
 # Objects that a page shows at first.
@@ -47,7 +48,8 @@ class Item:
 @dataclass(frozen=True, slots=True)
 class Panels:
     """Both panels. `gone_…`: deletions since the last message; `all_…`: the number of all objects, of
-    which `tasks` and `memories` may be a part; `board`: JSON for the page's script.
+    which `tasks` and `memories` may be a part; `board`: JSON for the page's script; `shows_…`: a guest may
+    see them.
     """
 
     tasks: list[Item]
@@ -58,16 +60,35 @@ class Panels:
     all_tasks: int
     all_memories: int
     board: dict[str, Any]
+    shows_tasks: bool = True
+    shows_memories: bool = True
 
 
-def load(project: Project, fresh: Fresh | None = None, *, whole: bool = False) -> Panels:
+def load(
+    project: Project,
+    fresh: Fresh | None = None,
+    *,
+    whole: bool = False,
+    guest: Guest | None = None,
+) -> Panels:
     """Returns the panels: `whole`, or else at least the first `TASKS` tasks, open ones before
-    those that are over, the newest `MEMORIES` memories and whatever is `fresh`.
+    those that are over, the newest `MEMORIES` memories and whatever is `fresh`. For a `guest`, those that the
+    link shows; the other one is empty.
     """
-    fresh = fresh or {}
-    rows, counts = _tasks(project, None if whole else TASKS, fresh)
-    remembered, all_memories = _memories(project, None if whole else MEMORIES, fresh)
-    tasks = _tree(board.tasks_json(rows))
+    shows_tasks = guest is None or guest.shows_tasks
+    shows_memories = guest is None or guest.shows_memories
+    shown = {"task": shows_tasks, "memory": shows_memories}
+    fresh = {key: one for key, one in (fresh or {}).items() if shown.get(one.object)}
+    rows, counts = (
+        _tasks(project, None if whole else TASKS, fresh)
+        if shows_tasks
+        else ([], {"open": 0, "all": 0})
+    )
+    remembered, all_memories = (
+        _memories(project, None if whole else MEMORIES, fresh) if shows_memories else ([], 0)
+    )
+    found = board.tasks_json(rows)
+    tasks = _tree(found if guest is None else list(map(guest_view.task, found)))
     memories = sorted(map(memory_json, remembered), key=_memory_order)
     by_id = {task["id"]: task for task, _ in tasks}
     is_whole = len(tasks) >= counts["all"]
@@ -93,8 +114,10 @@ def load(project: Project, fresh: Fresh | None = None, *, whole: bool = False) -
                 "open": max(counts["open"] - shown_open, 0),
                 "memories": max(all_memories - len(memories), 0),
             },
-            "version": project.board_version,
+            "version": project.board_version if shows_tasks or shows_memories else 0,
         },
+        shows_tasks=shows_tasks,
+        shows_memories=shows_memories,
     )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import path, re_path
 
-from chat.consumers import SessionConsumer
+from chat.consumers import GuestConsumer, SessionConsumer
 
 
 async def nowhere(scope: Any, receive: Any, send: Any) -> None:
@@ -14,5 +14,7 @@ async def nowhere(scope: Any, receive: Any, send: Any) -> None:
 
 websocket_urlpatterns = [
     path("ws/sessions/<str:session>/", SessionConsumer.as_asgi()),
+    # Below the path of the link's cookie.
+    path("shared/<uuid:link_id>/socket/", GuestConsumer.as_asgi()),
     re_path("", nowhere),  # type: ignore[arg-type]  # the stubs know views only
 ]

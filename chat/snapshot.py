@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
+
+from agent.accounts.shared_links import Guest
 from agent.models import ChatSession, Run
 from agent.support import raw_sql
 from chat import panels
@@ -38,27 +41,29 @@ def hello(session: UUID) -> dict[str, Any] | None:
     return None
 
 
-def snapshot(session: UUID) -> tuple[int, dict[str, Any]]:
-    """Returns the log's last position, read before the state, and the state."""
+def snapshot(session: UUID, guest: Guest | None = None) -> tuple[int, dict[str, Any]]:
+    """Returns the log's last position, read before the state, and the state, as far as a `guest` gets it."""
     row = ChatSession.objects.select_related("project").get(pk=session)
-    messages = list(row.messages.select_related("author").order_by("-created_at")[:MESSAGES])
-    board = panels.load(row.project).board
+    messages, runs, title = row.messages.select_related("author"), row.runs.all(), row.title
+    if guest is not None and guest.run is not None:
+        runs, title = runs.filter(pk=guest.run), ""
+        of_run = Q(pk__in=runs.values("message")) | Q(pk__in=runs.values("answer"))
+        messages = messages.filter(of_run)
+    board = panels.load(row.project, guest=guest).board
     return row.last_seq, {
-        "title": row.title,
+        "title": title,
         "messages": [
             {
                 "id": str(message.pk),
                 "role": message.role,
-                "author": message.author.get_username() if message.author else None,
+                "author": message.author.get_username() if message.author and not guest else None,
                 "content": message.content,
             }
-            for message in reversed(messages)
+            for message in reversed(messages.order_by("-created_at")[:MESSAGES])
         ],
         "runs": [
             {"run": str(run), "status": status}
-            for run, status in row.runs.filter(status__in=Run.UNFINISHED).values_list(
-                "pk", "status"
-            )
+            for run, status in runs.filter(status__in=Run.UNFINISHED).values_list("pk", "status")
         ],
         **{name: board[name] for name in ("tasks", "memories", "hidden")},
     }

@@ -9,9 +9,10 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from agent.accounts.shared_links import Guest
 from agent.event_log import events
 from agent.event_log.events import EventType
-from agent.models import Event, Run, Steering
+from agent.models import ChatSession, Event, Run, Steering
 from agent.runs.runs import UNFINISHED
 from agent.support import raw_sql
 from chat import fold
@@ -22,29 +23,58 @@ NEWEST = 10
 PART = 24
 
 
-def newest(session_id: UUID) -> Transcript:
-    """Returns the end of the session: all runs that are not over are in it."""
+def newest(session_id: UUID, guest: Guest | None = None) -> Transcript:
+    """Returns the end of the session: all runs that are not over are in it. For a guest of one run, that."""
+    if guest is not None and guest.run is not None:
+        last = ChatSession.objects.values_list("last_seq", flat=True).get(pk=session_id)
+        place = where(session_id, "run", str(guest.run))
+        told = fold.load(session_id, place[0] if place else 1, guest=guest)
+        told.last_seq = max(told.last_seq, last)
+        return told
     start = _start(_messages(session_id), max(NEWEST, _from_first_unfinished(session_id)))
-    told = fold.load(session_id, start)
+    told = fold.load(session_id, start, guest=guest)
     if start > 1:
         told.entries.insert(0, Gap(1, start))
     return told
 
 
-def part(session_id: UUID, gap: Gap, *, at: int | None = None, early: bool = False) -> Transcript:
+def part(
+    session_id: UUID,
+    gap: Gap,
+    at: int | None = None,
+    early: bool = False,
+    *,
+    guest: Guest | None = None,
+) -> Transcript:
     """Returns a part of `gap`, with what is left of it as gaps around.
 
     The last part, the first with `early`, or the one around the run that begins with the event `at`.
     """
     start, end = _span(_messages(session_id).filter(seq__gte=gap.start, seq__lt=gap.end), at, early)
     start, end = start or gap.start, end or gap.end
-    told = fold.load(session_id, start, end)
+    told = fold.load(session_id, start, end, guest)
     _know_what_came_later(session_id, told, start)
     if start > gap.start:
         told.entries.insert(0, Gap(gap.start, start))
     if end < gap.end:
         told.entries.append(Gap(end, gap.end))
     return told
+
+
+def where_named(session_id: UUID, name: str) -> tuple[int, UUID | None] | None:
+    """As `where`, for the target of a link: `message-…`, `run-…`, `event-…`."""
+    kind, _, key = name.partition("-")
+    if kind == "event" or (kind in ("message", "run") and _is_uuid(key)):
+        return where(session_id, kind, key)
+    return None
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def where(session_id: UUID, kind: str, key: str) -> tuple[int, UUID | None] | None:

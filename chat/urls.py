@@ -5,7 +5,18 @@ from django.templatetags.static import static
 from django.urls import URLPattern, path
 from django.views.generic import RedirectView
 
-from chat import board_views, model_page, project_views, session_views, theme, token_views, views
+from chat import (
+    board_views,
+    guest_pages,
+    link_views,
+    model_page,
+    project_views,
+    session_views,
+    theme,
+    token_views,
+    views,
+)
+from chat.api.events import GuestEvents
 from chat.sign_in import SignInView, sign_in_by_link
 
 urlpatterns: list[URLPattern] = [
@@ -43,12 +54,21 @@ urlpatterns: list[URLPattern] = [
     path("sessions/<uuid:session_id>/settings/", session_views.settings, name="session-settings"),
     path("sessions/<uuid:session_id>/rename/", session_views.rename, name="rename-session"),
     path("sessions/<uuid:session_id>/delete/", session_views.delete, name="delete-session"),
+    path("sessions/<uuid:session_id>/links/", link_views.links, name="shared-links"),
+    path("shared-links/<uuid:link_id>/revoke/", link_views.revoke_link, name="revoke-link"),
+    # By a shared link. All are below its path, which is that of the guest's cookie.
+    path("shared/<uuid:link_id>/", guest_pages.shared, name="shared"),
+    path("shared/<uuid:link_id>/entries/", guest_pages.entries, name="shared-entries"),
+    path("shared/<uuid:link_id>/where/<str:name>/", guest_pages.where, name="shared-where"),
+    path("shared/<uuid:link_id>/board/", guest_pages.board, name="shared-board"),
+    path("shared/<uuid:link_id>/events/", GuestEvents.as_view(), name="shared-events"),
     path("sessions/<uuid:session_id>/entries/", views.entries, name="entries"),
     path("sessions/<uuid:session_id>/where/<str:name>/", views.where, name="where"),
     path("sessions/<uuid:session_id>/undo/", views.undo, name="undo"),
     path("sessions/<uuid:session_id>/retry/", views.retry, name="retry"),
     path("sessions/<uuid:session_id>/regenerate/", views.regenerate, name="regenerate"),
     path("runs/<uuid:run_id>/", views.run_page, name="run"),
+    path("runs/<uuid:run_id>/links/", link_views.run_links, name="run-links"),
     path("model/", model_page.model, name="model"),
     path("tasks/<uuid:task_id>/", board_views.task_page, name="task"),
     path("tasks/<uuid:task_id>/move/", board_views.move_task, name="move-task"),

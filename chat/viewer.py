@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
+
 from agent.event_log.follower import Follower
+from agent.event_log.log import Frame
 from agent.runs import drafts
 from agent.runs.drafts import Draft
 from agent.support import database
-from chat import frames, snapshot
+from chat import frames, guest_view, snapshot
 from chat.connection_identity import NOT_THERE, ConnectionIdentity
 
 HEARTBEAT = 14.0  # seconds without a frame; the protocol promises one at least every 15
 EARLY = 0.5  # seconds by which a tick may come too soon or too late
+TOGETHER = 200  # events that are made ready for a guest at a time
 # Notices that are kept for a client that does not read; the oldest are dropped.
 MAX_NOTICES = 256
 
@@ -37,12 +42,14 @@ class Notice:
 class Viewer(Follower):
     """Follows the log for a client, and queues the notices that go between the events.
 
-    Until `greet` is done nothing but `hello` and `resync` is queued.
+    Until `greet` is done nothing but `hello` and `resync` is queued. A guest gets what `chat.guest_view`
+    lets through, and no drafts.
     """
 
     def __init__(self, identity: ConnectionIdentity, after: int) -> None:
         super().__init__(identity.session, after)
         self.identity = identity
+        self.guest = identity.guest
         self.notices: list[Notice] = []  # not a deque, which takes 600 bytes while it is empty
         self.sent_at = self.loop.time()  # the last frame
         self.close_code: int | None = None  # set when this viewer may not go on
@@ -61,11 +68,13 @@ class Viewer(Follower):
             return
         self._board_version = hello["board"]
         self.reach(hello["last_seq"])
+        if self.guest is not None:
+            hello = guest_view.hello(self.guest, hello)
         self.notify("hello", **hello)
         if self._waiting is not None:
             self.notify("waiting", count=self._waiting)
         if self.cursor > hello["last_seq"]:
-            self.cursor, state = await database.call(snapshot.snapshot, self.session)
+            self.cursor, state = await database.call(snapshot.snapshot, self.session, self.guest)
             body = frames.ephemeral("resync", seq=self.cursor, snapshot=state)
             self._queue(Notice("resync", body, self.cursor))
         if hello["active_run"] is not None:
@@ -76,6 +85,22 @@ class Viewer(Follower):
     def close(self) -> None:
         super().close()
         self._timer.cancel()
+
+    def take(self) -> Frame | None:
+        """Returns the event after the cursor and moves on; a guest's only after `read` has let it through."""
+        return super().take() if self.guest is None or self._read else None
+
+    async def shown(self, frames: deque[Frame]) -> deque[Frame]:
+        if self.guest is None or not frames:
+            return frames
+        following = frames[-1].seq + 1
+        while len(frames) < TOGETHER and (frame := self._recent.frames.get(following)) is not None:
+            frames.append(frame)
+            following += 1
+        if guest_view.are_plain(self.guest, frames):
+            return guest_view.frames(self.guest, frames)
+        # In a thread: events may be large, and steps of plans are looked up.
+        return await database.call(guest_view.frames, self.guest, frames)
 
     def notify(self, kind: str, **fields: Any) -> None:
         self._queue(Notice(kind, frames.ephemeral(kind, **fields)))
@@ -100,6 +125,8 @@ class Viewer(Follower):
 
     def tick(self, now: float) -> float:
         """Does what is due; returns when something may be due again. Both on the event loop's clock."""
+        if self.guest is not None and timezone.now() >= self.guest.expires_at:
+            self.expel(NOT_THERE)
         if self._board_version is None or self.notices:
             return now + HEARTBEAT
         if now - self.sent_at >= HEARTBEAT - EARLY:
@@ -120,11 +147,13 @@ class Viewer(Follower):
         if self._board_version is None or version <= self._board_version:
             return
         self._board_version = version
-        if not seen:
+        if not seen and (self.guest is None or guest_view.shows_board(self.guest)):
             self.notify("board", project=str(project), version=version)
 
     def interrupted(self, run: UUID | None) -> None:
         """`run` is the session's run that was begun and that no process executes now, if there is one."""
+        if self.guest is not None and self.guest.run not in (None, run):
+            run = None
         if self._board_version is None or run == self._interrupted:
             return
         bodies = frames.interruption(self._interrupted, run)
@@ -141,7 +170,7 @@ class Viewer(Follower):
 
     def drafted(self, draft: Draft) -> None:
         """The draft of the session's active run was written. What the client has not got is skipped."""
-        if draft.replaces(self._draft):
+        if self.guest is None and draft.replaces(self._draft):
             self._draft, self._has_news_of_draft = draft, True
             self.wake()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -24,14 +23,12 @@ from agent.accounts.access import includes, role_in
 from agent.edits.undo import change_seqs
 from agent.edits.undo import undo as undo_changes
 from agent.event_log.texts import STATUSES
-from agent.event_log.times import now
 from agent.exceptions import Refused
 from agent.llm.factory import has_server
 from agent.models import ChatSession, Project, Task
 from agent.models.projects import Role
-from agent.runs import approvals, rerun, steering
+from agent.runs import rerun
 from agent.runs import waiting as waiting_runs
-from agent.runs.runs import MAX_CONTENT
 from agent.tools import switches
 from chat import (
     access,
@@ -50,7 +47,7 @@ from chat.frames import MAX_REASON
 from chat.page_context import is_owner, sends_form, user_of
 from chat.slash_commands import COMMANDS
 from chat.static_files import modules
-from chat.transcript import Gap, Transcript
+from chat.transcript import Transcript
 
 EXAMPLES = (
     "I need: 1. patient sign-up with email verification 2. doctors publish free slots "
@@ -170,18 +167,9 @@ def _page(session: ChatSession, transcript: Transcript, user: User) -> dict[str,
         "entries": reverse("entries", args=[session.pk]),
         "where": reverse("where", args=[session.pk, "x"])[: -len("x/")],
         "run_pages": reverse("run", args=[UUID(int=0)])[: -len(f"{UUID(int=0)}/")],
+        "events": f"{settings.SITE_PATH}/api/sessions/{session.pk}/events/",
         "board": reverse("board", args=[session.project_id]),
-        "last_seq": transcript.last_seq,
-        "now": now(),
-        "runs": transcript.unfinished_as_json(),
-        "fresh": [asdict(change) for change in transcript.fresh.values()],
-        "words": labels.tables(),
-        "limits": {
-            "message": MAX_CONTENT,
-            "into": steering.MAX_CONTENT,
-            "reason": MAX_REASON,
-            "comment": approvals.MAX_COMMENT,
-        },
+        **page_context.of_transcript(transcript),
     }
 
 
@@ -192,9 +180,7 @@ def entries(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Renders entries of the gap from `start` to `end`, which the page does not show yet."""
     user = user_of(request)
     session = access.get_session(user, session_id)
-    gap = Gap(_number(request, "start"), _number(request, "end"))
-    at = _number(request, "at") if "at" in request.GET else None
-    transcript = transcript_pages.part(session.pk, gap, at=at, early="early" in request.GET)
+    transcript = transcript_pages.part(session.pk, *page_context.part_of(request))
     feedback.add(transcript, user)
     context = {
         "session": session,
@@ -206,34 +192,16 @@ def entries(request: HttpRequest, session_id: UUID) -> HttpResponse:
     return render(request, "chat/_entries.html" if is_script else "chat/entries.html", context)
 
 
-def _number(request: HttpRequest, name: str) -> int:
-    text = request.GET.get(name, "")
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise BadRequest(f"{name} must be a number.")
-    return int(text)
-
-
 @login_required
 @require_GET
 @never_cache
 def where(request: HttpRequest, session_id: UUID, name: str) -> HttpResponse:
     """Returns the position in the event log of a link's target: `message-…`, `run-…`, `event-…`."""
     session = access.get_session(user_of(request), session_id)
-    kind, _, key = name.partition("-")
-    if kind not in ("message", "run", "event") or (kind != "event" and not _is_uuid(key)):
-        raise Http404("Not found in this session.")
-    place = transcript_pages.where(session.pk, kind, key)
+    place = transcript_pages.where_named(session.pk, name)
     if place is None:
         raise Http404("Not found in this session.")
     return JsonResponse({"seq": place[0], "run": str(place[1]) if place[1] else None})
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 @login_required

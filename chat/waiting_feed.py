@@ -21,14 +21,17 @@ class WaitingFeed:
         self._users: Turns[int] = Turns(AT_A_TIME, TIMES)
 
     def join(self, viewer: Viewer) -> None:
-        self._viewers.setdefault(viewer.identity.user, set()).add(viewer)
-        self._users.add(viewer.identity.user)
+        if (user := viewer.identity.user) is not None:  # nothing waits for a guest
+            self._viewers.setdefault(user, set()).add(viewer)
+            self._users.add(user)
 
     def leave(self, viewer: Viewer) -> None:
-        viewers = self._viewers.get(viewer.identity.user, set())
+        if (user := viewer.identity.user) is None:
+            return
+        viewers = self._viewers.get(user, set())
         viewers.discard(viewer)
         if not viewers:
-            self._viewers.pop(viewer.identity.user, None)
+            self._viewers.pop(user, None)
 
     def renew(self) -> None:
         self._users.renew()

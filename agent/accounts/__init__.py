@@ -1,1 +1,1 @@
-"""Project roles, access tokens and one-time sign-in links."""
+"""Project roles, access tokens, shared links and one-time sign-in links."""

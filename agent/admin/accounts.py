@@ -1,4 +1,4 @@
-"""Users, access tokens and feedback in the admin."""
+"""Users, access tokens, shared links and feedback in the admin."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from agent.accounts.tokens import revoke
 from agent.admin import actions
 from agent.admin.base import CountedDeletion, LargeTableAdmin, ReadOnlyAdmin
-from agent.models import ApiToken, Feedback
+from agent.models import ApiToken, Feedback, SharedLink
 from agent.support.counts import count
 
 if TYPE_CHECKING:
@@ -66,6 +66,28 @@ class ApiTokenAdmin(LargeTableAdmin):
             actions.log_change(request, token, "Revoked.")
         number = revoke(queryset)
         self.message_user(request, f"Revoked {count(number, 'token')}.", messages.SUCCESS)
+
+
+@admin.register(SharedLink)
+class SharedLinkAdmin(ReadOnlyAdmin):
+    """Shared links. Who may share a session creates and revokes them; their secrets are stored nowhere."""
+
+    list_display = (
+        "session",
+        "run",
+        "created_by",
+        "shows_tasks",
+        "shows_memories",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+    )
+    list_select_related = ("session", "run", "created_by")
+    list_filter = ("shows_memories", "created_at", "expires_at")
+    search_fields = ("session__title", "created_by__username")
+    date_hierarchy = "created_at"
+    fields = list_display
+    readonly_fields = fields
 
 
 @admin.register(Feedback)

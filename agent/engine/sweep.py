@@ -15,6 +15,7 @@ import django.db
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from agent.accounts import shared_links
 from agent.engine import process_identity
 from agent.models import Run
 from agent.runs import approvals, model_calls
@@ -61,6 +62,7 @@ async def delete_old() -> None:
     if time.monotonic() >= _next_deletion:
         _next_deletion = time.monotonic() + DELETION_INTERVAL
         await database.call(model_calls.delete_old)
+        await database.call(shared_links.delete_expired)
 
 
 @contextlib.contextmanager

@@ -52,8 +52,12 @@ class Follower:
     async def read(self) -> bool:
         """Reads from the log what `take` does not have; tells whether there is anything."""
         if self.cursor < self._recent.last:
-            self._read = await self._recent.read(self.cursor)
+            self._read = await self.shown(await self._recent.read(self.cursor))
         return bool(self._read)
+
+    async def shown(self, frames: deque[Frame]) -> deque[Frame]:
+        """Returns what was read as this reader gets it, with the same numbers."""
+        return frames
 
     async def next(self) -> Frame | None:
         """Returns the event after the cursor and moves on; None when there is none yet."""

@@ -301,7 +301,7 @@ DOES = {
 }
 
 
-def waiting(steps: Sequence[StepEffect]) -> str:
+def waiting(steps: Sequence[StepEffect], what: str = "Waiting for your approval") -> str:
     """Returns e.g. "Waiting for your approval: deletes 3 tasks, creates 1 memory"."""
     changes = Counter((one["action"], one["object"]) for step in steps for one in step["changes"])
     parts = [
@@ -310,7 +310,7 @@ def waiting(steps: Sequence[StepEffect]) -> str:
     ]
     if parts and any(step["note"] not in ("", ONLY_READS) for step in steps):
         parts.append("and more")
-    return ": ".join(["Waiting for your approval", *([", ".join(parts)] if parts else [])])
+    return ": ".join([what, *([", ".join(parts)] if parts else [])])
 
 
 def _plural(noun: str) -> str:

@@ -16,6 +16,7 @@ from agent.models.runs import (
     Steering,
 )
 from agent.models.sessions import ApprovalMode, ChatSession, Message
+from agent.models.shared_links import SharedLink
 
 __all__ = [
     "ApiToken",
@@ -36,6 +37,7 @@ __all__ = [
     "Project",
     "Run",
     "SearchEntry",
+    "SharedLink",
     "Steering",
     "SwitchedOffTool",
     "Task",

@@ -10,8 +10,10 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
+from agent.accounts.shared_links import Guest
 from agent.accounts.tokens import find_token
 from agent.models import ApiToken
+from chat import guest_cookie
 from chat.connection_identity import Login
 
 
@@ -31,6 +33,14 @@ class TokenAuthentication(BaseAuthentication):
         return "Token"
 
 
+class GuestAuthentication(BaseAuthentication):
+    """The cookie of a shared link, in a view whose path names the link. Others raise Http404."""
+
+    def authenticate(self, request: Request) -> tuple[Guest, None]:
+        link = request.parser_context["kwargs"]["link_id"]
+        return guest_cookie.guest_of(request.COOKIES, link), None
+
+
 class MayWrite(BasePermission):
     """A token with the scope `read` allows only safe methods."""
 
@@ -46,6 +56,11 @@ def may_write(request: Request) -> bool:
 
 def user_of(request: Request) -> User:
     assert isinstance(request.user, User), "signed in"
+    return request.user
+
+
+def guest_of(request: Request) -> Guest:
+    assert isinstance(request.user, Guest), "by a shared link"
     return request.user
 
 

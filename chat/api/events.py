@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseBase
@@ -10,14 +11,17 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agent.accounts.shared_links import Guest
 from agent.event_log import log
+from agent.event_log.log import Frame
 from agent.models import ChatSession
 from agent.runs import drafts
-from chat import access, frames, snapshot
+from chat import access, frames, guest_view, snapshot
 from chat.api import sse
-from chat.api.authentication import user_of
+from chat.api.authentication import GuestAuthentication, guest_of, user_of
 from chat.api.schema import operation, stream_of
 from chat.api.views import ApiView
+from chat.connection_identity import ConnectionIdentity
 
 DEFAULT_LIMIT, MAX_LIMIT = 500, 1000  # events
 
@@ -62,19 +66,39 @@ class SessionEvents(ApiView):
     def get(self, request: Request, session_id: UUID) -> HttpResponseBase:
         """Returns a page of the event log, or with `Accept: text/event-stream` a stream that follows it."""
         session = access.get_session(user_of(request), session_id)
+        return self.respond(request, session, sse.identity_of(request, session))
+
+    def respond(
+        self, request: Request, session: ChatSession, identity: ConnectionIdentity
+    ) -> HttpResponseBase:
         after = sse.cursor_of(request)
         if isinstance(request.accepted_renderer, sse.EventStreamRenderer):
-            sse.require_place(request)
-            blocks = sse.blocks(sse.identity_of(request, session), after)
-            return sse.stream(request, blocks)
+            sse.require_place_for(identity.counted)
+            return sse.stream(request, sse.blocks(identity, after))
         if after > session.last_seq:
-            return _gone(session)
-        return _page(request, session, after, self.query(PageQuery)["limit"])
+            return _gone(session, identity.guest)
+        limit = self.query(PageQuery)["limit"]
+        return _page(request, session, after, limit, identity.guest)
 
 
-def _gone(session: ChatSession) -> Response:
+class GuestEvents(SessionEvents):
+    """The same by a shared link. It is for the link's page, so no document describes it."""
+
+    schema = None
+    authentication_classes = [GuestAuthentication]
+
+    @operation(query=(Cursor, PageQuery))
+    def get(self, request: Request, link_id: UUID) -> HttpResponseBase:
+        guest = guest_of(request)
+        session = access.get_session(guest, guest.session)
+        response = self.respond(request, session, ConnectionIdentity.of_guest(guest))
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
+
+
+def _gone(session: ChatSession, guest: Guest | None) -> Response:
     """Returns the current state, for a client whose cursor is beyond the end of the event log."""
-    seq, state = snapshot.snapshot(session.pk)
+    seq, state = snapshot.snapshot(session.pk, guest)
     return Response(
         {
             "detail": "The cursor is beyond the end of the event log. Continue from this snapshot.",
@@ -87,16 +111,23 @@ def _gone(session: ChatSession) -> Response:
     )
 
 
-def _page(request: Request, session: ChatSession, after: int, limit: int) -> HttpResponse:
-    """Returns a page made of the events' stored JSON."""
-    events = log.read_now(session.pk, after, limit)
+def _page(
+    request: Request, session: ChatSession, after: int, limit: int, guest: Guest | None
+) -> HttpResponse:
+    """Returns a page made of the events' stored JSON, as far as a `guest` gets it."""
+    events: Sequence[Frame] = log.read_now(session.pk, after, limit)
     ends = ChatSession.objects.values_list("last_seq", "project__board_version")
     last, board = ends.get(pk=session.pk)
+    shown_board = str(board)
+    if guest is not None:
+        events = guest_view.frames(guest, events)
+        shown_board = str(board) if guest_view.shows_board(guest) else "null"
     seq = events[-1].seq if events else after
     next_url = f'"{request.build_absolute_uri(request.path)}?after={seq}&limit={limit}"'
+    draft = "null" if guest else _draft(session, seq)
     body = (
         f'{{"results":[{",".join(event.body for event in events)}],"last_seq":{last},'
-        f'"board":{board},"draft":{_draft(session, seq)},"next":{next_url if seq < last else "null"}}}'
+        f'"board":{shown_board},"draft":{draft},"next":{next_url if seq < last else "null"}}}'
     )
     return HttpResponse(body, content_type="application/json")
 

@@ -109,7 +109,7 @@ def page_of(item: Answer) -> Answer:
 
 
 # The section of an operation, where it is not the last one that its path names.
-_TAG_OF = {"me": "account", "tokens": "account", "chat-stream": "chat"}
+_TAG_OF = {"shared-links": "sessions", "me": "account", "tokens": "account", "chat-stream": "chat"}
 # The names of operations that are not made of the method and the path.
 _NAMES = {
     "GET /search/": "search",

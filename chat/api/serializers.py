@@ -23,6 +23,7 @@ from agent.models import (
     PlanStep,
     Project,
     Run,
+    SharedLink,
     Steering,
 )
 from agent.models.projects import Role
@@ -341,6 +342,33 @@ class NewTokenSerializer(TokenSerializer):
 
     class Meta(TokenSerializer.Meta):
         fields = (*TokenSerializer.Meta.fields, "key")  # type: ignore[assignment]
+
+
+class SharedLinkSerializer(Model):
+    created_by = username(source="created_by.username")
+
+    class Meta:
+        model = SharedLink
+        fields = (
+            "id",
+            "session",
+            "run",
+            "shows_tasks",
+            "shows_memories",
+            "created_by",
+            "created_at",
+            "expires_at",
+        )
+
+
+class NewSharedLinkSerializer(SharedLinkSerializer):
+    url = serializers.CharField(
+        allow_null=True,
+        help_text="The link with its secret. Shown only once; null when the request is repeated.",
+    )
+
+    class Meta(SharedLinkSerializer.Meta):
+        fields = (*SharedLinkSerializer.Meta.fields, "url")  # type: ignore[assignment]
 
 
 class MeSerializer(Plain):

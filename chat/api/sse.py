@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from rest_framework.exceptions import Throttled, ValidationError
@@ -50,7 +51,12 @@ def cursor_of(request: Request) -> int:
 
 def require_place(request: Request) -> None:
     """Raises `Throttled` when the user has too many streams. To be called before any change."""
-    if on_loop(_count, user_of(request).pk) >= feed.MAX_CONNECTIONS:
+    require_place_for(user_of(request).pk)
+
+
+def require_place_for(counted: int | UUID) -> None:
+    """As `require_place`, for a user or a shared link."""
+    if on_loop(_count, counted) >= feed.MAX_CONNECTIONS:
         raise Throttled(wait=5, detail="Too many open streams.")
 
 
@@ -58,7 +64,7 @@ def identity_of(request: Request, session: ChatSession) -> ConnectionIdentity:
     return ConnectionIdentity(login_of(request), session.pk, session.project_id)
 
 
-async def _count(user: int) -> int:
+async def _count(user: int | UUID) -> int:
     return feed.here().count_of(user)
 
 

@@ -3,7 +3,19 @@
 from django.urls import URLPattern, path, re_path, register_converter
 from django.urls.converters import StringConverter
 
-from chat.api import accounts, ag_ui, chat, docs, memories, projects, runs, search, sessions, tasks
+from chat.api import (
+    accounts,
+    ag_ui,
+    chat,
+    docs,
+    memories,
+    projects,
+    runs,
+    search,
+    sessions,
+    shared_links,
+    tasks,
+)
 from chat.api.events import SessionEvents
 from chat.api.views import NoSuchPage
 
@@ -45,6 +57,8 @@ urlpatterns: list[URLPattern] = [
     path(f"{SESSION}/runs/", sessions.SessionRuns.as_view()),
     path(f"{SESSION}/events/", SessionEvents.as_view()),
     path(f"{SESSION}/undo/", sessions.SessionUndo.as_view()),
+    path(f"{SESSION}/shared-links/", shared_links.SessionSharedLinks.as_view()),
+    path("shared-links/<uuid:link_id>/", shared_links.SharedLinkDetail.as_view()),
     path(f"{RUN}/", runs.RunDetail.as_view()),
     path(f"{RUN}/steer/", runs.SteerRun.as_view()),
     path(f"{RUN}/cancel/", runs.CancelRun.as_view()),

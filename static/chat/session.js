@@ -46,6 +46,10 @@ const sidebarDot = sidebarEntry?.querySelector(".dot");
 
 /** @param {ServerFrame} frame */
 function onFrame(frame) {
+  if (frame.type === "withheld") {
+    queue.setLastSeq(frame.seq); // an event that a guest does not get
+    return;
+  }
   if ("seq" in frame && frame.type !== "resync") {
     syncClock(frame.timestamp);
     onEvent(frame);
@@ -267,6 +271,13 @@ log.addEventListener("keydown", (event) => {
 log.addEventListener("click", async (event) => {
   const thumb = closest(event, ".thumb");
   if (thumb) (await import("./transcript/feedback.js")).vote(thumb);
+});
+
+addEventListener("click", async (event) => {
+  const link = closest(event, "a[data-share]");
+  if (!(link instanceof HTMLAnchorElement) || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  (await import("./support/share_dialog.js")).openShare(link.href);
 });
 
 log.addEventListener("submit", async (event) => {

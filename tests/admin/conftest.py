@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from agent.accounts.shared_links import create_link
 from agent.accounts.tokens import create_token
 from agent.board import tasks
 from agent.memory import memories
@@ -84,5 +85,6 @@ def rows(session: ChatSession, alice: User, bob: User, boss: User) -> ChatSessio
     )
     tasks.create_task(project_id=project.pk, title="Calendar of slots")
     create_token(alice, "laptop")
+    create_link(session, alice)
     write_log(run)
     return session

@@ -38,6 +38,7 @@ async def make_objects(server: ServerProcess) -> dict[str, Any]:
         frames = await say(socket, "Create a task to write the docs")
         memory = {"title": "Firefox", "content": "Test on it."}
         made = await api.post(f"projects/{server.project}/memories/", json=memory)
+        link = await api.post(f"sessions/{server.session}/shared-links/", json={})
         asked = {
             "threadId": "a",
             "runId": "a",
@@ -52,6 +53,7 @@ async def make_objects(server: ServerProcess) -> dict[str, Any]:
         "run_id": frames[-1]["run"],
         "task_id": change["id"],
         "memory_id": made.json()["id"],
+        "link_id": link.json()["id"],
         "username": "carol",
         "name": "a",
     }

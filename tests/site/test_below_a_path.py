@@ -21,7 +21,7 @@ import pytest
 from playwright.sync_api import Browser
 from websockets.asyncio.client import connect
 
-from tests.support.browser import Visit
+from tests.support.browser import Visit, new_context
 from tests.support.nginx import nginx
 from tests.support.server import PATIENCE, ROOT, ServerProcess, free_port, is_last, receive, say
 
@@ -161,6 +161,17 @@ def test_the_api_names_addresses_below_the_path_that_work(site: Site) -> None:
     schema = site.request("/api/schema/")[2]
     assert schema["servers"] == [{"url": PATH}]
     assert "/api/projects/" in schema["paths"]
+
+
+def test_a_shared_link_opens_and_is_live(site: Site, browser: Browser) -> None:
+    links = f"/api/sessions/{site.server.session}/shared-links/"
+    link = site.request(links, {})[2]
+    assert link["url"].startswith(f"{site.url}/shared/{link['id']}/#")
+    context = new_context(browser)
+    page = context.new_page()
+    page.goto(link["url"])
+    page.locator('#connection[title="Connected over WebSocket"]').wait_for()
+    context.close()
 
 
 def test_a_request_that_waits_for_the_answer_and_a_stream_get_through(site: Site) -> None:

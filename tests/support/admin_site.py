@@ -17,6 +17,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from agent.accounts.shared_links import create_link
 from agent.accounts.tokens import create_token
 from agent.board import tasks
 from agent.event_log import events
@@ -40,6 +41,7 @@ from agent.models import (
     Project,
     Run,
     SearchEntry,
+    SharedLink,
     Steering,
     SwitchedOffTool,
     Task,
@@ -52,7 +54,7 @@ MODELS = sorted(
 )
 # Written in runs, and never by hand.
 FACTS = [Approval, Event, Feedback, MemoryRevision, Message, ModelCall, PhaseResult]
-FACTS += [PlanRevision, PlanStep, Run, SearchEntry, Steering]
+FACTS += [PlanRevision, PlanStep, Run, SearchEntry, SharedLink, Steering]
 # What a person finds a row of each model by.
 WORDS: dict[type[Model], str] = {
     ApiToken: "laptop",
@@ -71,6 +73,7 @@ WORDS: dict[type[Model], str] = {
     Project: "clinic",
     Run: "publish free slots",
     SearchEntry: "calendar",
+    SharedLink: "first talk",
     Steering: "publish free",
     Task: "calendar",
 }
@@ -155,6 +158,7 @@ def add_rows(session: ChatSession) -> None:
         Feedback.objects.create(run=run, user=other, value=-1)
         Membership.objects.create(project=project, user=session.project.owner)
         create_token(other)
+        create_link(again, other)
         parent, _ = tasks.create_task(project_id=project.pk, title="Above")
         tasks.create_task(project_id=project.pk, title="Below", parent=parent)
         memories.remember(

@@ -25,6 +25,7 @@ PROJECT = "/projects/{project}/"
 _EXCHANGE = "templates/chat/_exchange.html"
 
 _DELETE = "templates/chat/delete_project.html"
+_LINKS = "templates/chat/_links.html"
 _MEMORY = "templates/chat/memory.html"
 _PROJECT = "templates/chat/project.html"
 _TASK = "templates/chat/task.html"
@@ -49,6 +50,8 @@ ACTIONS: dict[str, Control | str] = {
     "delete_session": Control(
         SESSION + "delete/", "Delete this session", "templates/chat/delete_session.html"
     ),
+    "create_session_shared_link": Control(SESSION, "Create link", _LINKS),
+    "delete_shared_link": Control(SESSION, "Revoke", _LINKS),
     "send_message": Control(SESSION, "Send", "templates/chat/session.html"),
     "undo_session": Control(SESSION, "Undo", "templates/chat/_change.html"),
     # -- runs

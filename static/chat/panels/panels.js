@@ -103,6 +103,7 @@ function renderPanels() {
 }
 
 function renderTasks() {
+  if (!findSlot(root, "tasks")) return; // a guest's page may be without
   const rows = board.tree();
   const shown = rows.filter(({ task }) => isShown(task)).length;
   setList(root, "tasks", rows, {
@@ -121,6 +122,7 @@ function renderTasks() {
 const isShown = (task) => search?.matchesFilter(task) ?? true;
 
 function renderMemories() {
+  if (!findSlot(root, "memories")) return;
   const memories = board.sortedMemories();
   const rows = search?.searchResults(memories) ?? memories;
   const isSearching = search?.isSearching();

@@ -15,7 +15,7 @@ export const apiPath = (kind, id, action = "") => `${api}${kind}/${id}/${action 
  * @param {{method?: string, headers?: Record<string, string>, body?: BodyInit}} [options]
  */
 export async function fetchAsUser(path, { headers, ...options } = {}) {
-  const own = { ...headers, "X-CSRFToken": csrfToken(), "X-Page-User": pageUser };
+  const own = { ...headers, "X-CSRFToken": csrfToken(), ...(pageUser && { "X-Page-User": pageUser }) };
   // A page that redirects, to the sign-in page, has nothing for a script.
   const response = await fetch(path, { ...options, headers: own, redirect: "error" });
   if (response.headers.has("X-Page-User")) {

@@ -143,7 +143,7 @@ export class Connection {
 
   /**
    * @param {RankedTransport} transport
-   * @param {EventFrame} frame
+   * @param {EventFrame | WithheldFrame} frame
    */
   #onEvent(transport, frame) {
     if (frame.seq <= this.seq) return;

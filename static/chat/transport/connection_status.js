@@ -2,14 +2,14 @@
 // page is disconnected.
 
 import { announce } from "../support/alert.js";
-import { byId, slot } from "../support/dom.js";
+import { byId, setVisible, slot } from "../support/dom.js";
 
 const indicator = byId("connection");
 const banner = byId("lost");
 const BANNER_DELAY_MS = 900; // shorter interruptions are not shown
 const LABELS = {
   connecting: "Connecting", live: "Live", waiting: "Reconnecting", offline: "Offline",
-  "signed-out": "Signed out", gone: "This session is gone",
+  "signed-out": "Signed out", gone: byId("gone").dataset.word ?? "This session is gone",
 };
 let disconnectedAt = 0;
 
@@ -22,7 +22,7 @@ export function showConnectionState(state, detail) {
   indicator.dataset.state = document.body.dataset.line = shown;
   slot(indicator, "connection-text").textContent = LABELS[shown];
   indicator.title = state === "live" ? `Connected ${detail}` : "";
-  slot(indicator, "connection-sign-in").hidden = state !== "signed-out";
+  setVisible(indicator, "connection-sign-in", state === "signed-out");
   if (state === "gone") showGone();
   if (state === "waiting") showBanner(Number(detail));
   else if (state !== "connecting") hideBanner(state);

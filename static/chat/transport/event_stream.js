@@ -3,7 +3,6 @@
 
 import { debug } from "../support/debug.js";
 import { ownAddress, page } from "../support/page.js";
-import { apiPath } from "../support/rest.js";
 import { HttpSender } from "./http_transport.js";
 
 const SILENCE_MS = 20_000; // the server is never silent for more than 15 s
@@ -23,8 +22,7 @@ export class EventStreamTransport {
   constructor(after, listener) {
     this.listener = listener;
     this.#sender = new HttpSender(listener);
-    const path = `${apiPath("sessions", page.session, "events")}?after=${after}`;
-    this.#source = new EventSource(ownAddress(path));
+    this.#source = new EventSource(ownAddress(`${page.events}?after=${after}`));
     this.#source.addEventListener("message", (event) => this.#read(event.data));
     // EventSource would reconnect by itself, but the connection decides when, and over what.
     this.#source.addEventListener("error", () => listener.onClose(1006));

@@ -1,8 +1,7 @@
-// The last resort: asks for new events again and again. Reads pages of the log by
-// GET /api/sessions/<id>/events/, and sends by plain requests.
+// The last resort: asks for new events again and again. Reads pages of the log, and sends by plain requests.
 
 import { page } from "../support/page.js";
-import { apiPath, request } from "../support/rest.js";
+import { request } from "../support/rest.js";
 import { HttpSender } from "./http_transport.js";
 
 const SHORTEST_WAIT_MS = 1_000;
@@ -49,8 +48,7 @@ export class PollingTransport {
   async #poll(isFirst) {
     clearTimeout(this.#timer);
     this.#isPolling = true;
-    const path = `${apiPath("sessions", page.session, "events")}?after=${this.#seq}`;
-    const response = await request("GET", path);
+    const response = await request("GET", `${page.events}?after=${this.#seq}`);
     this.#isPolling = false;
     if (this.#isStopped) return;
     if (response?.status === 410) this.listener.onFrame({ type: "resync", ...response.body });
@@ -64,7 +62,7 @@ export class PollingTransport {
    */
   #read({ results, last_seq: lastSeq, board, draft }, isFirst) {
     if (isFirst) this.listener.onFrame({ type: "hello", last_seq: lastSeq, board });
-    else if (board !== undefined) this.listener.onFrame({ type: "board", version: board });
+    else if (typeof board === "number") this.listener.onFrame({ type: "board", version: board });
     for (const frame of results) {
       if (this.#isStopped) return;
       this.#seq = frame.seq;

@@ -215,9 +215,10 @@
  */
 /** @typedef {{type: "rejected", code: string, error: string, client_id: string | null}} RejectedFrame */
 /** @typedef {{type: "resync", seq: number, snapshot: JsonObject}} ResyncFrame */
+/** @typedef {{type: "withheld", seq: number, run: null}} WithheldFrame  An event that a guest does not get. */
 /**
  * @typedef {HelloFrame | HeartbeatFrame | BoardFrame | WaitingFrame | InterruptedFrame | DraftFrame
- *   | RejectedFrame | ResyncFrame} ControlFrame
+ *   | RejectedFrame | ResyncFrame | WithheldFrame} ControlFrame
  */
 /** @typedef {EventFrame | ControlFrame} ServerFrame */
 

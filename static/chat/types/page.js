@@ -160,6 +160,7 @@
  * @property {string} project
  * @property {string} project_id
  * @property {string} socket
+ * @property {string} events  Where events are read without a socket.
  * @property {string} entries
  * @property {string} where
  * @property {string} run_pages

@@ -1,0 +1,78 @@
+"""The page, and the dialog, of a session's shared links. The secret of a link is in one response only."""
+
+from __future__ import annotations
+
+import logging
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from agent.accounts.shared_links import MAY_SHARE, create_link, revoke
+from agent.models import ChatSession, SharedLink
+from chat import access, guest_cookie
+from chat.forms import SharedLinkForm
+from chat.page_context import frame, sends_form, to, user_of
+
+logger = logging.getLogger(__name__)
+
+# Links that the page lists, the newest first.
+MAX_LINKS = 200
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+@never_cache
+def links(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """Lists the links that work; creates one and shows it."""
+    user = user_of(request)
+    session = access.get_session(user, session_id, MAY_SHARE)
+    form = SharedLinkForm(request.POST or None, session=session)
+    address = ""
+    if request.method == "POST" and form.is_valid():
+        link, secret = create_link(session, user, **form.cleaned_data)
+        logger.info("%s shared the session %s by the link %s", user, session.pk, link.pk)
+        address = guest_cookie.address(request, link.pk, secret)
+    return _show(request, session, form, address)
+
+
+@login_required
+@require_GET
+@never_cache
+def run_links(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """The same, with a form for links to this run alone."""
+    run = access.get_run(user_of(request), run_id, MAY_SHARE)
+    return _show(request, run.session, SharedLinkForm(session=run.session, run=str(run.pk)))
+
+
+def _show(
+    request: HttpRequest, session: ChatSession, form: SharedLinkForm, address: str = ""
+) -> HttpResponse:
+    rows = access.shared_links(user_of(request), session.pk).order_by("-created_at")[:MAX_LINKS]
+    context = {"session": session, "links": rows, "form": form, "address": address}
+    status = 400 if form.errors else 200
+    if "X-Part" in request.headers:
+        return render(
+            request, "chat/_links.html", {**context, "is_dialog": True, "level": 3}, status=status
+        )
+    return render(
+        request,
+        "chat/links.html",
+        {**frame(request, session.project), **context, "level": 2},
+        status=status,
+    )
+
+
+@sends_form
+@require_POST
+def revoke_link(request: HttpRequest, link_id: UUID) -> HttpResponse:
+    link = access.get_shared_link(user_of(request), link_id)
+    revoke(SharedLink.objects.filter(pk=link.pk))
+    logger.info("%s revoked the shared link %s", request.user, link.pk)
+    if "X-Part" in request.headers:
+        session = access.get_session(user_of(request), link.session_id, MAY_SHARE)
+        return _show(request, session, SharedLinkForm(session=session))
+    return to("shared-links", link.session_id, "link-revoked")
