@@ -179,3 +179,9 @@ async def test_the_answer_says_who_changed_what_of_a_task_and_when() -> None:
         "- Wed 25 Nov 09:00 UTC: created",
         "- and 23 older ones",
     ]
+
+
+async def test_a_new_title_may_have_braces() -> None:
+    (step,) = await planned("Rename the reminder to “Fill in {name} and {}”")
+    assert step["arguments"] == {"task": "t4", "title": "Fill in {name} and {}"}
+    assert step["description"] == "Rename “SMS reminder a day before” to “Fill in {name} and {}”"

@@ -146,10 +146,12 @@ class PlanMaker:
             raise Impossible(_TOO_MUCH)
         if len(found) == 1:
             arguments = {"task": found[0].reference, **values}
-            self.plan.add(tool, said.format(questions.quoted(found)), arguments, found, needed)
+            self.plan.add(
+                tool, said.replace("{}", questions.quoted(found), 1), arguments, found, needed
+            )
         else:
             arguments = {"tasks": [entry.reference for entry in found], **values}
-            said = said.format(f"{len(found)} tasks")
+            said = said.replace("{}", f"{len(found)} tasks", 1)
             self.plan.add(tool.replace("task", "tasks"), said, arguments, found, needed)
         for entry, (name, value) in product(found, values.items()):
             setattr(entry, name, value)
