@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from agent.llm.offline import refusals
-from agent.llm.offline.titles import Misread
+from agent.llm.offline.new_tasks import Misread
 from agent.models import ChatSession, Message
 from agent.plans import parser
 from agent.runs.runs import MAX_TITLE, title_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -51,12 +51,11 @@ def _line(step: StepOutcome) -> str:
     if step.status == "failed":
         return f"I could not {what}: {step.error or 'the reason is not known'}"
     if step.status != "succeeded":
-        skipped = step.status == "skipped"
-        why = "an earlier step did not succeed" if skipped else "it was cancelled"
+        why = {"skipped": "an earlier step did not succeed"}.get(step.status, "it was cancelled")
         return f"Not done: {what}, since {why}."
     result = step.result if isinstance(step.result, dict) else {}
-    if step.tool in _LISTS:
-        return _LISTS[step.tool](step.arguments, result)
+    if step.tool in _FOUND:
+        return _FOUND[step.tool](step.arguments, result)
     verb, _, rest = step.description.partition(" ")
     regular = f"{verb}d" if verb.endswith("e") else f"{verb}ed"
     done = f"{_DONE.get(verb, regular)} {rest}"
@@ -69,7 +68,13 @@ def _line(step: StepOutcome) -> str:
     return f"{done}: {quoted}." if quoted else f"{done}."
 
 
-def _listed(arguments: dict[str, Any], result: dict[str, Any]) -> str:
+def _list(head: str, lines: Iterable[str], left: int = 0, rest: str = "and {} more") -> str:
+    """Returns a list below its head. `left`: how many are left out, which `rest` tells."""
+    told = [*lines, rest.format(left)] if left > 0 else lines
+    return f"{head}\n\n" + "\n".join(f"- {line}" for line in told)
+
+
+def _tasks(arguments: dict[str, Any], result: dict[str, Any]) -> str:
     tasks, statuses = result.get("tasks", []), tuple(arguments.get("status", ()))
     kind = f"{STATUS_NAMES[statuses[0]]} " if len(statuses) == 1 else ""
     kind = "open " if statuses == LISTED["open"] else kind
@@ -77,39 +82,39 @@ def _listed(arguments: dict[str, Any], result: dict[str, Any]) -> str:
     if not tasks:
         return f"There are no {kind}tasks{query}."
     total = max(int(result.get("total", 0)), len(tasks))
-    lines = [
-        f"- {one['title']} ({STATUS_NAMES[one['status']]}, {one.get('priority')} priority"
+    lines = (
+        f"{one['title']} ({STATUS_NAMES[one['status']]}, {one.get('priority')} priority"
         f"{', overdue' if one.get('overdue') else ''})"
         for one in tasks
-    ]
-    lines += [f"- … and {total - len(tasks)} more"] if total > len(tasks) else []
+    )
     head = f"There {'is' if total == 1 else 'are'} {count(total, f'{kind}task')}{query}:"
-    return head + "\n\n" + "\n".join(lines)
+    return _list(head, lines, total - len(tasks), "… and {} more")
 
 
 def _memories(arguments: dict[str, Any], result: dict[str, Any]) -> str:
-    lines = "\n".join(f"- {memory['content']}" for memory in result.get("memories", []))
-    return f"In memory:\n\n{lines}" if lines else "I find nothing about that in memory."
+    contents = [memory["content"] for memory in result.get("memories", [])]
+    return _list("In memory:", contents) if contents else "I find nothing about that in memory."
 
 
 def _changes(arguments: dict[str, Any], result: dict[str, Any]) -> str:
     when, changes = _when(arguments["since"]), result.get("changes", [])
     if not changes:
         return f"Nothing changed since {when}."
-    lines = []
-    for one in changes:
-        status = f" ({STATUS_NAMES.get(one['status'], one['status'])})"
-        status = "" if one["action"] == "deleted" else status
-        lines.append(f"- {one['action']}: {one['object']} “{one['title']}”{status}")
-    lines += ["- and older ones"] if result.get("more") else []
-    return f"Since {when}:\n\n" + "\n".join(lines)
+    lines = (
+        f"{one['action']}: {one['object']} “{one['title']}”"
+        + (
+            ""
+            if one["action"] == "deleted"
+            else f" ({STATUS_NAMES.get(one['status'], one['status'])})"
+        )
+        for one in changes
+    )
+    return _list(f"Since {when}:", lines, bool(result.get("more")), "and older ones")
 
 
 def _undone(arguments: dict[str, Any], result: dict[str, Any]) -> str:
-    lines = [f"- {one}" for one in result.get("changes", [])]
-    left = result.get("total", 0) - len(lines)
-    lines += [f"- and {left} more"] if left > 0 else []
-    return "Undone, by these changes:\n\n" + "\n".join(lines)
+    changes = result.get("changes", [])
+    return _list("Undone, by these changes:", changes, result.get("total", 0) - len(changes))
 
 
 def _history(arguments: dict[str, Any], result: dict[str, Any]) -> str:
@@ -120,10 +125,9 @@ def _history(arguments: dict[str, Any], result: dict[str, Any]) -> str:
     for one in changes:
         by = f" by {one['by']}" if one["by"] else ""
         values = f" ({', '.join(map(_value, one['values']))})" if one["values"] else ""
-        lines.append(f"- {_when(one['at'])}: {one['action']}{by}{values}")
+        lines.append(f"{_when(one['at'])}: {one['action']}{by}{values}")
     left = result.get("total", 0) - len(changes)
-    lines += [f"- and {left} older ones"] if left > 0 else []
-    return f"The changes of “{title}”, newest first:\n\n" + "\n".join(lines)
+    return _list(f"The changes of “{title}”, newest first:", lines, left, "and {} older ones")
 
 
 def _value(changed: dict[str, str]) -> str:
@@ -135,8 +139,8 @@ def _when(stamp: str) -> str:
     return f"{datetime.fromisoformat(stamp).astimezone(dates.now().tzinfo):%a %d %b %H:%M %Z}"
 
 
-_LISTS = {
-    "search_tasks": _listed,
+_FOUND = {
+    "search_tasks": _tasks,
     "search_memories": _memories,
     "list_changes": _changes,
     "undo": _undone,

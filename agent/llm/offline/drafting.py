@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from agent.llm.base import MESSAGE_CHARACTERS, Context
 from agent.llm.offline import refusals
 from agent.llm.offline.grammar import QUESTIONS, STATEMENTS
 from agent.llm.offline.names import NotFound, Unclear, fits, words
+from agent.llm.offline.new_tasks import Misread
 from agent.llm.offline.plan import Impossible, Plan
 from agent.llm.offline.planning import PlanMaker
-from agent.llm.offline.reading import Unread, read
-from agent.llm.offline.titles import Misread
+from agent.llm.offline.reading import read
 from agent.llm.offline.tokens import TooLong
 from agent.llm.offline.vocabulary import COUNT, ORDINAL, STATUS_NAMES, word_set
 from agent.support.offers import offer
@@ -34,50 +34,61 @@ class Draft:
     plan: Plan = field(default_factory=Plan)
     unclear: Unclear | None = None
     refusal: str = ""
+    message: str = ""  # that it is of
+    chosen: Mapping[str, str] = field(default_factory=dict)  # by name, what was picked for it
 
     @property
     def question(self) -> str:
-        """The question back, with titles that can be clicked."""
-        return question(self.unclear, offer) if self.unclear else ""
+        """Asks which of the candidates is meant; their titles can be clicked. "" if all is clear."""
+        if not self.unclear:
+            return ""
+        listed = "\n".join(
+            f"{number}. {offer(one.title)} ({STATUS_NAMES[one.task.status]})"
+            for number, one in enumerate(self.unclear.candidates[:_LISTED], 1)
+        )
+        left = len(self.unclear.candidates) - _LISTED
+        more = f"\n\nAnd {left} more." if left > 0 else ""
+        head = f"{_BEGINNING} “{self.unclear.name}”. Which one do you mean?"
+        return f"{head}\n\n{listed}{more}\n\n{_ENDING}"
 
 
-def draft(context: Context) -> Draft:
-    """Returns what becomes of the context's message, or of the one that it completes by an answer."""
-    message, chosen = "", {}
-    last = Draft("unsupported")
-    for one, question_before in rounds(context):
+def draft(context: Context, taken: Collection[str] = (), rounds: int = _ROUNDS) -> Draft:
+    """Returns what becomes of the context's message, or of the one that it completes by an answer.
+
+    `taken`: ids that no step gets; `rounds`: so many messages may belong to one, by answers to questions.
+    """
+    message, chosen = context.message, {}
+    if rounds > 1 and (asked := _asked(context)):
+        *history, about, _ = context.history
+        before = replace(context, message=about.content, history=tuple(history))
+        last = draft(before, rounds=rounds - 1)
         # What a number means is told by the question as it was asked.
-        asked = last.unclear if last.question == question_before else None
-        if asked and (picked := pick(asked, one.message)):
-            chosen[same_text(asked.name)] = picked
-        else:
-            message, chosen = one.message, {}
-        last = _draft(one, message, chosen)
-    return last
+        if last.unclear and last.question == asked and (picked := _pick(last.unclear, message)):
+            message, chosen = last.message, {**last.chosen, same_text(last.unclear.name): picked}
+    made = _draft(context, message, chosen, Plan(taken))
+    made.message, made.chosen = message, chosen
+    return made
 
 
-def _draft(context: Context, message: str, chosen: Mapping[str, str]) -> Draft:
+def _draft(context: Context, message: str, chosen: Mapping[str, str], plan: Plan) -> Draft:
     def works(text: str) -> bool:
         """Tells whether `text` would be carried out; what is offered has to."""
         reading = read(text)
         try:
-            PlanMaker(replace(context, history=()), {}).make(reading.clauses)
+            PlanMaker(replace(context, history=()), {}, Plan()).make(reading.clauses)
         except (Unclear, NotFound, Misread, Impossible):
             return False
-        return bool(reading.clauses) and not reading.unread
+        return not reading.unread
 
     try:
         reading = read(message)
     except TooLong:
         return Draft("unsupported", refusal=refusals.TOO_LONG)
-    if reading.unread or not reading.clauses:
-        unread = reading.unread or (Unread(message),)
-        return Draft(
-            "unsupported", refusal=refusals.of_unread(reading.clauses, unread, context, works)
-        )
-    maker = PlanMaker(context, chosen)
+    if reading.unread:
+        return Draft("unsupported", refusal=refusals.of_unread(reading, context, works))
+    maker = PlanMaker(context, chosen, plan)
     try:
-        plan = maker.make(reading.clauses)
+        maker.make(reading.clauses)
     except Unclear as error:
         return Draft("command", unclear=error)
     except Misread as error:
@@ -92,20 +103,7 @@ def _draft(context: Context, message: str, chosen: Mapping[str, str]) -> Draft:
     return Draft("question" if intents <= QUESTIONS | {"help"} else "command", plan)
 
 
-def question(unclear: Unclear, mark: Callable[[str], str] = str) -> str:
-    """Asks which of the candidates is meant. `mark`: what becomes of a title."""
-    candidates = unclear.candidates[:_LISTED]
-    left = len(unclear.candidates) - len(candidates)
-    more = f"\n\nAnd {left} more." if left else ""
-    listed = "\n".join(
-        f"{number}. {mark(one.title)} ({STATUS_NAMES[one.status]})"
-        for number, one in enumerate(candidates, 1)
-    )
-    head = f"{_BEGINNING} “{unclear.name}”. Which one do you mean?"
-    return f"{head}\n\n{listed}{more}\n\n{_ENDING}"
-
-
-def pick(unclear: Unclear, reply: str) -> str | None:
+def _pick(unclear: Unclear, reply: str) -> str | None:
     """Returns the id of the candidate that `reply` means by its title or number; None for none."""
     titles = {one.key: one.title for one in unclear.candidates[:_LISTED]}
     exact = [key for key, title in titles.items() if same_text(title) == same_text(reply)]
@@ -116,16 +114,6 @@ def pick(unclear: Unclear, reply: str) -> str | None:
         return list(titles)[number - 1 if number > 0 else number]
     found = exact or fits(reply, titles)
     return found[0] if len(found) == 1 else None
-
-
-def rounds(context: Context) -> list[tuple[Context, str]]:
-    """Returns the messages since one that answers no question of ours, each with the question before it."""
-    found = [(context, _asked(context))]
-    while found[-1][1] and len(found) < _ROUNDS:
-        *history, message, _ = found[-1][0].history
-        earlier = replace(context, message=message.content, history=tuple(history))
-        found.append((earlier, _asked(earlier)))
-    return found[::-1]
 
 
 def _asked(context: Context) -> str:

@@ -1,15 +1,17 @@
 """The grammar of the offline model: every form that it understands, with an example.
 
-Above its forms stands an intent, for which `PlanMaker` has a method, with the value that the words
-mean, if any. A form is a pattern (`matching` explains them), an example, and sometimes an answer.
-Forms are tried from the top. In an example `{task}`, `{other}` and `{memory}` stand for a task or a
-memory of the project.
+Above its forms stands an intent; behind a slash what is done for it, if that has another name; and the
+value that the words mean, if any. A form is a pattern (`matching` explains them), an example, and
+sometimes an answer. Forms are tried from the top. In an example `{task}`, `{other}` and `{memory}`
+stand for a task or a memory of the project.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from agent.llm.offline.vocabulary import word_set
 
 # Words with a name, so that they need not be repeated: `<task>` is what stands here under "task".
 _NAMED = {
@@ -42,6 +44,7 @@ _NAMED = {
 @dataclass(frozen=True, slots=True)
 class Form:
     intent: str
+    does: str  # the method of `PlanMaker`
     value: str  # the status, priority, place or kind that the words mean
     pattern: str
     example: str
@@ -51,20 +54,21 @@ class Form:
 def _forms(table: str) -> Iterator[Form]:
     for line in table.replace("\\\n", " ").strip().splitlines():
         if not line.startswith(" "):
-            intent, _, value = line.rstrip(":").partition(" ")
+            head, _, value = line.rstrip(":").partition(" ")
+            intent, _, does = head.partition("/")
             answer = ""
             continue
-        pattern, _, example = line.partition(" -> ")
+        pattern, _, example = " ".join(line.split()).partition(" -> ")
         for name, words in _NAMED.items():
             pattern = pattern.replace(f"<{name}>", words)
         example, _, said = example.partition(" => ")
-        answer = " ".join(said.split()) or answer
-        yield Form(intent, value, pattern.strip(), " ".join(example.split()), answer)
+        answer = said or answer
+        yield Form(intent, does or intent, value, pattern, example, answer)
 
 
 # Memories and dependencies come before tasks, which are deleted in other words.
 _FORMS = """
-help:
+help/talk:
   help [me] -> Help => I am the built-in offline planner: a set of rules, not a language model. I carry a \
       message out when I understand all of it, and say what I don't. Several sentences may follow each \
       other, with “and” or “then” between them; names may be in quotes. You can say:
@@ -75,7 +79,7 @@ talk:
   thanks|thank_you|thx|many_thanks [again|you] [a_lot|so_much|very_much] -> Thank you => You're welcome!
   [that's] ok|okay|great|good|cool|perfect|nice|fine|excellent|well_done|got_it [work] -> Perfect => Good.
   never_mind|nevermind|forget_it|nothing|none|cancel -> Never mind => All right, nothing was changed.
-project:
+project/talk:
   <we_are> building|developing|creating|making|planning {text} -> We're building a booking app \
       => Good to know what you are building. I keep nothing of it by myself; the project's description is \
       changed in the admin. What is to be done? For example “[I need: 1. sign-up 2. login](#say)”.
@@ -84,34 +88,34 @@ create:
   <create> <a_task> [to|called|named|titled|about|:] {title} -> Create a task to test the login flow
   <create> <a_task> for {purpose:title} -> Create a task for the landing page
   new <task> [<board>] [to|called|named|about|:] {title} -> New task: buy a domain
-another:
+another/create:
   one|a|another [new] <task> [to|called|named|:] {title} -> Add a task to paint and a task to draw
   one|a|another [new] [<task>] for {purpose:title} -> Add a task for logos and one for fonts
-create_all:
+create_all/create:
   <create> <these> [{number}] [new] <tasks> [<board>] [for|to] [:] {items} -> Create tasks: paint, draw
   <create> <these> [features|things] : {items} -> Add the following: terms page, cookie banner
   <tasks>|features|requirements|user_stories : {items} -> Tasks: landing page, contact form
   [the|our] users|people|customers should|must|can be_able_to : {items} \
       -> Users should be able to: sign up, log in
-subtask:
+subtask/create:
   <create> [a|an] <subtask> of|for|to|under {parent} called|to|: {title} -> Create a subtask of {task}: draw
   add|create {title} as [a] <subtask> of|to|under {parent} -> Add “check the logs” as a subtask of {task}
-subtasks:
+subtasks/create:
   break|split {parent} [down|up] into [:] {items} -> Break {task} down into: draft, review
 remember:
   remember|note|keep_in_mind|don't_forget|do_not_forget that|:|, {text} -> Remember that we test on Firefox
-switch:
+switch/remember:
   <we_have> switched|moved|migrated|changed from {old} to {new} -> We switched from Bootstrap to Tailwind
   <we_have> replaced {old} with|by {new} -> We replaced Jenkins with GitHub Actions
-decide not:
+decide/remember not:
   <we_have> decided|agreed|opted against|not_to [use|using] {old} -> We decided not to use Redis
   <we> no_longer|don't|do_not use {old} <anymore> -> We no longer use Docker
-decide:
+decide/remember:
   <we_have> decided|agreed|settled to|that|on|for|upon [use|go_with] {what} -> We decided to use PostgreSQL
   <we_have> chose|chosen|picked|selected {what} -> We chose Stripe for payments
   <let_us> use|go_with|stick_with|stick_to {what} -> Let's go with Celery
   [the|our] decision|decided is|: [to|that] [use] {what} -> Our decision is to host it ourselves
-prefer:
+prefer/remember:
   <we> [really|strongly|also] prefer [to] {what} -> I prefer short functions
 forget:
   <delete>|forget [the|my|our] <memory> [about|on|of|called|that|:] {memory} -> Delete the memory {memory}
@@ -130,10 +134,10 @@ status cancelled:
   cancel {tasks} -> Cancel {task}
 status blocked:
   block|pause {tasks} -> Block {task}
-unblock pending:
+unblock/status pending:
   unblock {tasks} -> Block {task}, then unblock it
   {tasks} <is_not> [longer] blocked|stuck|on_hold <anymore> -> {task} isn't blocked anymore
-reopen pending:
+reopen/status pending:
   reopen|re-open {tasks} -> Finish {task}, then reopen it
 priority:
   set|change [the] priority|prio of|for {tasks} to {priority} -> Set the priority of {task} to low
@@ -145,7 +149,7 @@ assign:
   set|change|move [the] due_date of|for {tasks} to {day} -> Set the due date of {task} to 2030-12-04
 rename:
   rename {task} to|as|into {title} -> Rename {task} to “Another name”
-release:
+release/depend:
   {tasks} no_longer depends|depend|waits|wait on|for {on} -> {task} no longer depends on {other}
   {tasks} doesn't|don't|does_not depend_on|wait_for {on} <anymore> -> {task} doesn't depend on {other} now
 depend:
@@ -181,15 +185,15 @@ list open:
   <show>|<what_is> [on] <all> board|list|backlog -> Show me the board
 find:
   find|<show> <all> [any] <tasks>|<task> <about> {topic} -> Find tasks about login
-ready:
+ready/about:
   <what_is>|what_comes [up] next [on_the_board|to_do] -> What is next?
   what should|can|shall|could i|we do|work_on|start_with [next|now|first|today] -> What should I do next?
-needs:
+needs/about:
   what|which [<task>|<tasks>] does {task} depend_on|wait_for|need -> What does {task} depend on?
   what is_blocking|blocks {task} -> What blocks {task}?
   why is {task} [still] blocked|waiting|stuck -> Why is {task} blocked?
   can i|we start|begin|do [with|working_on] {task} [now|already] -> Can I start {task}?
-needed_by:
+needed_by/about:
   what|which_tasks|which_task depends|depend|waits|wait on|for {task} -> What depends on {task}?
 changed:
   what [has|have] [been] changed|happened [lately|recently] -> What changed?
@@ -209,23 +213,18 @@ known decision:
 known:
   what do|did you|we|i know|remember|have <now> [<about> {topic}] -> What do you know about tests?
   what_are|<show> <all> {kind} [<about>] [{topic}] -> List the decisions about hosting
-"""
-
-# What may be said of a new task behind its title.
-_DETAILS = """
-priority:
+detail:
   {title} [,] with [a] {priority} priority|prio -> Create a task to renew the pages with high priority
   {title} , <level> -> Create a task to clean up, low priority
-depend:
   {title} [,] [and] that|which depends_on {on} -> Create a task to tell the press that depends on {task}
 """
 
-DETAILS = tuple(_forms(_DETAILS))
 # A form that begins with a name comes last: the name might take the words of another one.
-FORMS = tuple(sorted(_forms(_FORMS), key=lambda form: form.pattern.startswith("{")))
-QUESTIONS = frozenset(
-    ("needs", "needed_by", "about", "list", "find", "ready", "known", "changed", "history")
-)
-STATEMENTS = frozenset(("remember", "decide", "switch", "prefer", "project"))
-CREATING = frozenset(("create", "another", "subtask"))
-LISTING = frozenset(("create_all", "subtasks"))
+_SORTED = sorted(_forms(_FORMS), key=lambda form: form.pattern.startswith("{"))
+FORMS = tuple(form for form in _SORTED if form.intent != "detail")
+# What may be said of a new task behind its title.
+DETAILS = tuple(form for form in _SORTED if form.intent == "detail")
+QUESTIONS = word_set("needs needed_by about list find ready known changed history")
+STATEMENTS = word_set("remember decide switch prefer project")
+CREATING = word_set("create another subtask")
+LISTING = word_set("create_all subtasks")

@@ -10,7 +10,7 @@ A pattern is words with spaces between them:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
 from agent.llm.offline import vocabulary
@@ -54,7 +54,6 @@ _MEANINGS: Mapping[str, Mapping[str, object]] = {
     "place": vocabulary.PLACE,
     "kind": vocabulary.KIND,
 }
-_OF_ONE_TASK = ("task", "parent", "other")
 _FREE = frozenset(("text", "new", "title", "what", "purpose"))
 
 # Words of which one stands there; what may be missing; the name of a gap.
@@ -63,12 +62,12 @@ _Node = tuple[tuple[str, ...], ...] | list["_Node"] | str
 
 def matches(pattern: str, tokens: Tokens) -> list[Gaps]:
     """Returns each way in which `pattern` is the whole of `tokens`, those with short gaps first."""
-    return [gaps for end, gaps in _from_start(pattern, tokens) if end == len(tokens)]
+    return [gaps for end, gaps in _match(_compiled(pattern), tokens, 0) if end == len(tokens)]
 
 
 def begins(pattern: str, tokens: Tokens) -> int:
     """Returns how many of `tokens` `pattern` takes from their start, at most; 0 when it fits none."""
-    return max((end for end, _ in _from_start(pattern, tokens)), default=0)
+    return max((end for end, _ in _match(_compiled(pattern), tokens, 0)), default=0)
 
 
 def key_of(tokens: Sequence[Token]) -> str:
@@ -77,8 +76,7 @@ def key_of(tokens: Sequence[Token]) -> str:
 
 
 @cache
-def _compiled(pattern: str) -> tuple[list[_Node], frozenset[str] | None]:
-    """Returns the nodes of `pattern`, and the words that it may begin with; None when a gap may."""
+def _compiled(pattern: str) -> list[_Node]:
     stack: list[list[_Node]] = [[]]
     for part in pattern.replace("[", " [ ").replace("]", " ] ").split():
         if part == "[":
@@ -91,25 +89,7 @@ def _compiled(pattern: str) -> tuple[list[_Node], frozenset[str] | None]:
         else:
             ways = (tuple(way.split("_")) for way in part.split("|"))
             stack[-1].append(tuple(sorted(ways, key=len, reverse=True)))
-    return stack[0], _firsts(stack[0])
-
-
-def _firsts(nodes: list[_Node]) -> frozenset[str] | None:
-    found: frozenset[str] = frozenset()
-    for node in nodes:
-        if isinstance(node, tuple):
-            return found | {way[0] for way in node}
-        inner = _firsts(node) if isinstance(node, list) else None
-        if inner is None:
-            return None
-        found |= inner
-    return found
-
-
-def _from_start(pattern: str, tokens: Tokens) -> Iterator[tuple[int, Gaps]]:
-    nodes, firsts = _compiled(pattern)
-    if tokens and (firsts is None or tokens[0].key in firsts):
-        yield from _match(nodes, tokens, 0)
+    return stack[0]
 
 
 def _match(nodes: list[_Node], tokens: Tokens, at: int) -> Iterator[tuple[int, Gaps]]:
@@ -119,8 +99,9 @@ def _match(nodes: list[_Node], tokens: Tokens, at: int) -> Iterator[tuple[int, G
         return
     node, rest = nodes[0], nodes[1:]
     if isinstance(node, tuple):
-        for way in node:
-            if tuple(token.key for token in tokens[at : at + len(way)]) == way:
+        keys = tuple(token.key for token in tokens[at : at + len(node[0])])
+        for way in node:  # the longest one is the first
+            if keys[: len(way)] == way:
                 yield from _match(rest, tokens, at + len(way))
     elif isinstance(node, list):
         yield from _match([*node, *rest], tokens, at)
@@ -132,37 +113,36 @@ def _match(nodes: list[_Node], tokens: Tokens, at: int) -> Iterator[tuple[int, G
                 yield last, {name or kind: tokens[at:end], **gaps}
 
 
-def _ends(gap: str, tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
+def _ends(gap: str, tokens: Tokens, at: int, is_last: bool) -> Iterable[int]:
     """Yields where `gap` may end when it begins `at`."""
     if gap in _MEANINGS:
         sizes = (size for size in (2, 1) if at + size <= len(tokens))
         return (at + size for size in sizes if key_of(tokens[at : at + size]) in _MEANINGS[gap])
     if gap == "since":
-        return iter([len(tokens)] if moments.moment(text_of(tokens[at:]), dates.now()) else [])
+        return [len(tokens)] if moments.moment(text_of(tokens[at:]), dates.now()) else []
     if gap == "items":
-        return iter([len(tokens)] if tokens[at].is_word and is_last else [])
+        return [len(tokens)] if tokens[at].is_word and is_last else []
     return _free(gap, tokens, at, is_last) if gap in _FREE else _name(gap, tokens, at, is_last)
 
 
-def _free(gap: str, tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
+def _free(gap: str, tokens: Tokens, at: int, is_last: bool) -> Sequence[int]:
     """Free words: to the end of the clause, or as few as may be when something follows."""
     first, behind = tokens[at], [token.key for token in tokens[at + 1 : at + 3]]
-    ends = range(at + 1, min(len(tokens), at + _LONGEST) + 1)
-    if gap in ("title", "what", "purpose"):
-        if first.quoted:  # all of the title
-            return iter([at + 1] if not is_last or at + 1 == len(tokens) else [])
-        names_person = gap == "purpose" and "to" in behind and not first.key.endswith("ing")
-        if first.key in _NO_TITLE or names_person:
-            return iter(())
+    is_title = gap in ("title", "what", "purpose")
+    names_person = gap == "purpose" and "to" in behind and not first.key.endswith("ing")
     if first.items or not first.is_word:
-        return iter(())
-    return iter([len(tokens)] if is_last else ends)
+        return []
+    if is_title and first.quoted:  # all of the title
+        return [at + 1] if not is_last or at + 1 == len(tokens) else []
+    if is_title and (first.key in _NO_TITLE or names_person):
+        return []
+    return [len(tokens)] if is_last else range(at + 1, min(len(tokens), at + _LONGEST) + 1)
 
 
 def _name(gap: str, tokens: Tokens, at: int, is_last: bool) -> Iterator[int]:
     if not tokens[at].is_word or tokens[at].key in _NO_NAME or _is_field(tokens, at):
         return
-    never_last = _NO_TASK if gap in _OF_ONE_TASK else ()
+    never_last = _NO_TASK if gap in ("task", "parent", "other") else ()
     for end in range(at + 1, min(len(tokens), at + _LONGEST) + 1):
         last = tokens[end - 1]
         if last.items or last.key in _NEVER_IN_NAME:

@@ -10,7 +10,7 @@ from agent.llm.base import MemoryBrief
 from agent.llm.offline.grammar import FORMS, Form
 from agent.llm.offline.matching import Gaps, matches
 from agent.llm.offline.names import find_memory, fits
-from agent.llm.offline.titles import capitalised, free_text, sentence, without_article
+from agent.llm.offline.new_tasks import capitalised, free_text, sentence, without_article
 from agent.llm.offline.tokens import text_of, words_of
 from agent.llm.offline.vocabulary import word_set
 from agent.shorten import shorten
@@ -53,11 +53,9 @@ def statement(form: Form, gaps: Gaps, said: str) -> Statement:
 def _inner(said: str) -> Statement:
     """Returns what is remembered: a statement of its own, how people work, or else a fact."""
     tokens = words_of(said)
-    for form in FORMS:
-        if form.intent in ("decide", "switch", "prefer") and (
-            ways := matches(form.pattern, tokens)
-        ):
-            return statement(form, ways[0], said)
+    for form in (one for one in FORMS if one.intent in ("decide", "switch", "prefer")):
+        for gaps in matches(form.pattern, tokens)[:1]:
+            return statement(form, gaps, said)
     verb = tokens[1].key if len(tokens) > 2 and tokens[0].key in ("we", "i") else "are"
     if verb not in _NO_PRACTICE and not verb.endswith("ed"):
         return Statement(_title(text_of(tokens[1:])), sentence(said), "preference")
@@ -73,17 +71,19 @@ def _title(text: str) -> str:
     return shorten(capitalised(without_article(_short(text))), _MAX_TITLE)
 
 
-def outdated(stated: Statement, memories: Sequence[MemoryBrief]) -> MemoryBrief | None:
-    """Returns the memory that is no longer true with `stated`. Raises NotFound when several may be."""
-    memories = [memory for memory in memories if memory.kind == stated.kind]
-    texts = {one.id: f"{one.title} {one.content}" for one in memories}
-    return find_memory(stated.old, memories) if stated.old and fits(stated.old, texts) else None
-
-
-def renewed(stated: Statement, memory: MemoryBrief) -> Statement:
-    """Returns what takes the place of `memory`. What it says besides stays as it is."""
+def replacing(
+    stated: Statement, memories: Sequence[MemoryBrief]
+) -> tuple[Statement, MemoryBrief | None]:
+    """Returns what takes the place of the memory that is no longer true with `stated`, and that memory;
+    what it says besides stays as it is. Raises NotFound when several may be meant.
+    """
+    of_kind = [memory for memory in memories if memory.kind == stated.kind]
+    texts = {one.id: f"{one.title} {one.content}" for one in of_kind}
+    if not stated.old or not fits(stated.old, texts):
+        return stated, None
+    memory = find_memory(stated.old, of_kind)
     old = re.compile(rf"(?<!\w){re.escape(stated.old)}(?!\w)", re.I)
-    if not (stated.old and stated.new and old.search(memory.content)):
-        return stated
+    if not stated.new or not old.search(memory.content):
+        return stated, memory
     title, content = (old.sub(lambda _: stated.new, one) for one in (memory.title, memory.content))
-    return Statement(title, content, memory.kind)
+    return Statement(title, content, memory.kind), memory

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import count
 from typing import Any
 
 from agent.exceptions import ModelRefused
@@ -24,7 +23,7 @@ from agent.llm.base import (
     Usage,
 )
 from agent.llm.offline.answers import SAY, answer
-from agent.llm.offline.drafting import Draft, draft, question
+from agent.llm.offline.drafting import Draft, draft
 from agent.llm.writing import Watch
 from agent.shorten import shorten
 
@@ -49,7 +48,8 @@ class OfflineModel:
         self.shown: dict[str, Mapping[str, Any]] = {}
 
     async def analyze(self, context: Context, tools: Sequence[ToolSpec] = ()) -> Analysis:
-        return await asyncio.to_thread(_analysis, context)
+        made, _ = await asyncio.to_thread(_drafted, context)
+        return Analysis(made.intent, _summary(made), bool(made.plan.steps), made.question)
 
     async def plan(
         self,
@@ -99,11 +99,6 @@ def _drafted(context: Context) -> tuple[Draft, str]:
     return whole, ""
 
 
-def _analysis(context: Context) -> Analysis:
-    made, _ = _drafted(context)
-    return Analysis(made.intent, _summary(made), bool(made.plan.steps), made.question)
-
-
 def _plan(context: Context, revise: Revise | None) -> dict[str, Any]:
     """Returns the plan, or the one that a person's reasons ask for in place of the message.
 
@@ -125,31 +120,14 @@ def _plan(context: Context, revise: Revise | None) -> dict[str, Any]:
 
 def _continued(context: Context, last: Mapping[str, Any], added: Sequence[str]) -> dict[str, Any]:
     """Returns the last plan with the steps of what was added behind it; without them, it is declined."""
-    made = draft(replace(context, message="\n".join(added)))
     kept = [step for step in last["steps"] if step["type"] == "tool"]
+    before = [step["id"] for step in kept]
+    made = draft(replace(context, message="\n".join(added)), before)
     if not made.plan.steps:
         return {**last, "declined": _DECLINED}
-    before = [step["id"] for step in kept]
-    unused = (name for number in count(1) if (name := f"s{number}") not in before)
-    names = {step["id"]: next(unused) for step in made.plan.steps}
-    steps = [_renamed(step, names) for step in made.plan.steps]
-    for step in steps:
+    for step in made.plan.steps:
         step["depends_on"] = [*before, *step["depends_on"]]
-    return {"summary": _summary(made), "steps": [*kept, *steps]}
-
-
-def _renamed(value: Any, names: Mapping[str, str]) -> Any:
-    """Returns a step, or a part of it, with other ids of steps."""
-    if isinstance(value, list):
-        return [_renamed(item, names) for item in value]
-    if not isinstance(value, dict):
-        return value
-    renamed = {key: _renamed(item, names) for key, item in value.items()}
-    for key in {"id", "$from"} & renamed.keys():
-        renamed[key] = names.get(value[key], value[key])
-    if "depends_on" in value and "id" in value:
-        renamed["depends_on"] = [names[need] for need in value["depends_on"]]
-    return renamed
+    return {"summary": _summary(made), "steps": [*kept, *made.plan.steps]}
 
 
 def _telling(description: str) -> dict[str, Any]:
@@ -162,6 +140,6 @@ def _summary(made: Draft) -> str:
     if len(steps) > 3:
         return f"{len(steps)} steps, beginning with: {steps[0]}"
     if made.unclear:
-        return shorten(question(made.unclear).partition("\n")[0], 120)
+        return shorten(made.question.partition("\n")[0], 120)
     refused = "Not understood in full, so nothing is changed" if made.refusal else ""
     return "; ".join(steps) or refused or "Nothing to be done"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -34,21 +34,15 @@ _OF_NUMBERS = word_set("the task number no")
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """A task of the board, or one that the plan makes. `key`: its id, or where a result holds that."""
+    """A task of the board, or one that the plan makes, as the plan so far leaves it."""
 
-    key: str
-    title: str
-    status: str = "pending"
-    priority: str = "medium"
-    description: str = ""
-    parent: str | None = None
-    depends_on: Sequence[str] = ()
-    assignee: str = ""
-    due: str = ""
-    estimate: float | None = None  # hours
-    labels: Sequence[str] = ()
-    criteria: Sequence[Mapping[str, Any]] = ()  # each with text and done
+    key: str  # its id, or where the result of a step holds that
+    task: TaskBrief  # refers to other tasks by their keys
     step: str = ""  # that makes it
+
+    @property
+    def title(self) -> str:
+        return self.task.title
 
     @property
     def reference(self) -> Any:
@@ -56,31 +50,16 @@ class Entry:
         path = self.key.removeprefix(f"{self.step}.")
         return {"$from": self.step, "path": path} if self.step else self.key
 
-
-def _entry(brief: TaskBrief) -> Entry:
-    return Entry(
-        brief.id,
-        brief.title,
-        brief.status,
-        brief.priority,
-        brief.description,
-        brief.parent,
-        brief.depends_on,
-        brief.assignee or "",
-        brief.due or "",
-        brief.estimate,
-        brief.labels,
-        brief.criteria,
-    )
+    def change(self, **values: Any) -> None:
+        self.task = replace(self.task, **values)
 
 
+@dataclass(eq=False)
 class Unclear(Exception):
-    """Several tasks, `candidates`, fit a name."""
+    """Several tasks fit a name."""
 
-    def __init__(self, name: str, candidates: Sequence[Entry]) -> None:
-        super().__init__(name)
-        self.name = name
-        self.candidates = candidates
+    name: str
+    candidates: Sequence[Entry]
 
 
 class NotFound(Exception):
@@ -95,7 +74,7 @@ class Board:
         self.chosen = chosen
         focus = [context.focus] if context.focus else []
         briefs = (*context.tasks, *context.completed, *context.recent_tasks, *focus)
-        self.entries = {one.id: _entry(one) for one in briefs}
+        self.entries = {one.id: Entry(one.id, one) for one in briefs}
         self.order = [brief.id for brief in context.tasks]
         self.own: list[Entry] = []  # what this message makes, in order
         self.last: Sequence[Entry] = ()  # what the clauses so far spoke of
@@ -134,31 +113,23 @@ class Board:
         self.named = self.named or found
         return found
 
-    def fitting(
-        self, name: str, but: Collection[Entry] = (), among: Sequence[str] = OPEN
-    ) -> list[Entry]:
+    def _fitting(self, name: str, but: Collection[Entry], among: Sequence[str]) -> list[Entry]:
         """Returns the tasks that fit: of this message, else of `among`, else of all."""
         others = [one for one in self.entries.values() if one not in but]
         exact = [one for one in others if same_text(one.title) == same_text(name)]
-        among_them = [one for one in others if one.status in among]
+        among_them = [one for one in others if one.task.status in among]
         own = [one for one in others if one in self.own]
-        for pool in (own, exact, among_them, others):
-            if found := fits(name, {one.key: one.title for one in pool}):
-                return self.titles(found)
-        return []
+        pools = (own, exact, among_them, others)
+        found = (fits(name, {one.key: one.title for one in pool}) for pool in pools)
+        return self.titles(next(filter(None, found), ()))
 
     def _one(
         self, name: str, but: Collection[Entry], among: Sequence[str], quoted: bool = False
     ) -> Entry:
-        said = " ".join(words(name))
         if (picked := self.chosen.get(same_text(name), "")) in self.entries:
             return self.entries[picked]
-        if said in _IT and not quoted:
-            return self._only(name, self.last or self.own[-1:] or self._before)
-        if not quoted and (match := _NUMBER.fullmatch(name)):
-            return self._only(name, self.titles([match[1]]))
-        number = None if quoted else self._number(said)
-        return number or self._only(name, self.fitting(name, but, among))
+        found = None if quoted else self._pointed(name)
+        return self._only(name, self._fitting(name, but, among) if found is None else found)
 
     def _only(self, name: str, found: Sequence[Entry]) -> Entry:
         if len(found) > 1:
@@ -173,19 +144,25 @@ class Board:
         seen = " as far as I see it" if self.cut else ""
         raise NotFound(f"There is no task “{name}” on the board{seen}.{close}")
 
-    def _number(self, name: str) -> Entry | None:
-        """Returns the task that "task 2" or "the last task" means; None for another name."""
-        said = [word for word in name.split() if word not in _OF_NUMBERS]
-        if len(said) != 1 or said == name.split():
+    def _pointed(self, name: str) -> Sequence[Entry] | None:
+        """Returns what "it", "#12", "task 2" or "the last task" mean; None for another name."""
+        said = words(name)
+        if " ".join(said) in _IT:
+            return self.last or self.own[-1:] or self._before
+        if match := _NUMBER.fullmatch(name):
+            return self.titles([match[1]])
+        place = [word for word in said if word not in _OF_NUMBERS]
+        if len(place) != 1 or place == said:
             return None
-        number = int(said[0]) if said[0].isdecimal() else ORDINAL.get(said[0])
+        number = int(place[0]) if place[0].isdecimal() else ORDINAL.get(place[0])
         open_tasks = self.titles(self.order)
-        if number is None or any(said[0] in words(entry.title) for entry in open_tasks):
+        if number is None or any(place[0] in words(entry.title) for entry in open_tasks):
             return None
         found = open_tasks[-1:] if number < 0 else open_tasks[max(number - 1, 0) : number]
         if not found:
-            raise NotFound(f"There is no {name}: the board has {len(open_tasks)} open tasks.")
-        return found[0]
+            there = f"the board has {len(open_tasks)} open tasks."
+            raise NotFound(f"There is no {' '.join(said)}: {there}")
+        return found
 
     def _listed(
         self, names: Tokens, among: Sequence[str], but: Collection[Entry]
@@ -196,7 +173,7 @@ class Board:
             parts = [f"task {words(text)[-1]}" for text in parts]
         if len(parts) == 1:
             return [self._one(parts[0], but, among, is_quoted(names))]
-        if len(whole := self.fitting(name_text(names), but, among)) == 1:
+        if len(whole := self._fitting(name_text(names), but, among)) == 1:
             return whole
         return list(dict.fromkeys(self._one(part, but, among) for part in parts))
 
@@ -213,8 +190,9 @@ class Board:
         statuses = LISTED[" ".join(kept[:size])] if size else tuple(among)
         levels = {PRIORITY[word] for word in kept[size:] if word in PRIORITY}
         wanted = _stems(" ".join(word for word in kept[size:] if word not in PRIORITY))
-        found = [one for one in self.entries.values() if one.status in statuses]
-        found = [one for one in found if levels <= {one.priority} and wanted <= _stems(one.title)]
+        found = [one for one in self.entries.values() if one.task.status in statuses]
+        found = [one for one in found if levels <= {one.task.priority}]
+        found = [one for one in found if wanted <= _stems(one.title)]
         if not {*self.cut}.isdisjoint(statuses):
             raise NotFound(f"The board has more tasks than I see: name each of “{name}”.")
         if not found:
@@ -264,5 +242,4 @@ def is_quoted(name: Tokens) -> bool:
 def split(tokens: Tokens, signs: Collection[str]) -> list[Tokens]:
     """Returns what stands between `signs`."""
     ends = [at for at, token in enumerate(tokens) if token.key in signs]
-    parts = [tokens[a + 1 : b] for a, b in pairwise((-1, *ends, len(tokens)))]
-    return [part for part in parts if part]
+    return [part for a, b in pairwise((-1, *ends, len(tokens))) if (part := tokens[a + 1 : b])]

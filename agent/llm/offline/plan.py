@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
+from itertools import count
 from typing import Any
 
 from agent.llm.offline.names import Entry
@@ -18,8 +19,10 @@ class Impossible(Exception):
 class Plan:
     """Steps run beside each other, but for those on the same task and those said with "then"."""
 
-    def __init__(self) -> None:
+    def __init__(self, taken: Collection[str] = ()) -> None:
+        """`taken`: ids that no step gets."""
         self.steps: list[dict[str, Any]] = []
+        self._ids = (step for number in count(1) if (step := f"s{number}") not in taken)
         self.said: dict[str, None] = {}  # what the answer tells besides what the steps did
         self._before: list[str] = []  # the steps that this clause comes after
         self._now: list[str] = []  # those that it runs beside
@@ -37,12 +40,11 @@ class Plan:
         tool: str,
         description: str,
         arguments: dict[str, Any],
-        touched: Iterable[Entry] = (),
+        touched: Sequence[Entry] = (),
         needed: Iterable[Entry] = (),
     ) -> str:
         """Adds a step that changes `touched` and refers to `needed`; returns its id."""
-        touched = list(touched)
-        step = f"s{len(self.steps) + 1}"
+        step = next(self._ids)
         behind = dict.fromkeys(self._before)
         for entry in (*touched, *needed):
             behind |= dict.fromkeys((entry.step, self._last_touch.get(entry.key, "")))

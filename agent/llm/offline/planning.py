@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import product
 from typing import Any
 
 from agent.llm.base import Context, MemoryBrief
-from agent.llm.offline import memories, questions, titles
-from agent.llm.offline.creating import NewTasks
-from agent.llm.offline.grammar import CREATING, LISTING
+from agent.llm.offline import memories, new_tasks, questions
 from agent.llm.offline.matching import Gaps, key_of
 from agent.llm.offline.names import Board, Entry, NotFound, Unclear, find_memory, name_text
+from agent.llm.offline.new_tasks import Misread, free_text
 from agent.llm.offline.plan import LONGEST_LIST, MAX_STEPS, Impossible, Plan
 from agent.llm.offline.reading import Clause
-from agent.llm.offline.titles import Misread, free_text
 from agent.llm.offline.tokens import words_of
 from agent.llm.offline.vocabulary import EVERY, KIND, LISTED, OPEN, PLACE, PRIORITY, SIDE, STATUS
 from agent.llm.offline.vocabulary import STATUS_NAMES as NAMES
@@ -32,20 +29,19 @@ _TOO_MUCH = "That is too much for one plan. Please send it in smaller parts."
 class PlanMaker:
     """Turns clauses into steps, one after the other, on the board as the steps so far leave it.
 
-    For each intent of the grammar there is a method `do_…`, which looks up the names in the gaps
-    before it changes anything. `make` raises Unclear, NotFound, Misread or Impossible; then nothing of
-    the message is done.
+    What a form of the grammar does is a method `do_…`, which looks up the names in the gaps before it
+    changes anything. If `make` raises, nothing of the message is done.
     """
 
-    def __init__(self, context: Context, chosen: Mapping[str, str]) -> None:
+    def __init__(self, context: Context, chosen: Mapping[str, str], plan: Plan) -> None:
         self.board = Board(context, chosen)
-        self.plan = Plan()
-        self.new_tasks = NewTasks(self.board, self.plan)
+        self.plan = plan
         briefs = (*context.memories, *context.recent_memories)
         self.memories: list[MemoryBrief] = list({brief.id: brief for brief in briefs}.values())
         self._remembered = {same_text(memory.content) for memory in self.memories}
 
-    def make(self, clauses: Sequence[Clause]) -> Plan:
+    def make(self, clauses: Sequence[Clause]) -> None:
+        """Raises Unclear, NotFound, Misread or Impossible."""
         self.alone = sum(clause.form.intent not in ("talk", "reason") for clause in clauses) == 1
         for clause in clauses:
             self.clause, self.form = clause, clause.form
@@ -54,40 +50,36 @@ class PlanMaker:
             self.board.last = self.board.named or self.board.last
         if len(self.plan.steps) > MAX_STEPS:
             raise Impossible(_TOO_MUCH)
-        return self.plan
 
     def _first_way(self) -> None:
         """Takes the first way to divide the clause into names in which every name is found."""
-        failed: Exception | None = None
+        errors: list[Exception] = []
         for gaps in self.clause.ways:
             self.board.named = ()
             try:
-                if self.form.intent in CREATING | LISTING:
-                    return self.new_tasks.add(self.form, gaps)
-                getattr(self, f"do_{self.form.intent}")(gaps)
-                return None
+                getattr(self, f"do_{self.form.does}")(gaps)
+                return
             except (NotFound, Unclear, Misread) as error:
-                failed = error if failed is None or isinstance(failed, NotFound) else failed
-        assert failed is not None, "a clause has at least one way"
-        raise failed
+                errors.append(error)
+        raise next((one for one in errors if not isinstance(one, NotFound)), errors[-1])
 
     def _value(self, gaps: Gaps, name: str, meanings: Mapping[str, str]) -> str:
         """Returns what the words in a gap mean, or what the form means without them."""
         return meanings[key_of(gaps[name])] if name in gaps else self.form.value
 
+    def do_create(self, gaps: Gaps) -> None:
+        new_tasks.create(self.board, self.plan, gaps)
+
     def do_status(self, gaps: Gaps) -> None:
         status = self._value(gaps, "status", STATUS)
-        among = {"reopen": ("completed",), "unblock": ("blocked",)}.get(
-            self.form.intent, EVERY if status == "pending" else OPEN
-        )
+        usual = EVERY if status == "pending" else OPEN
+        among = {"reopen": ("completed",), "unblock": ("blocked",)}.get(self.form.intent, usual)
         found = self.board.several(gaps.get("tasks", _IT), among)
-        free = [one for one in found if one.status != "blocked"]
+        free = [one for one in found if one.task.status != "blocked"]
         if self.form.intent == "unblock" and free:
             why = " ".join(questions.needs(self.board, one) for one in free)
             return self.plan.say(f"{questions.quoted(free)}: not marked as blocked. {why}")
         return self._change(found, f"Mark {{}} as {NAMES[status]}", status=status)
-
-    do_reopen = do_unblock = do_status
 
     def do_priority(self, gaps: Gaps) -> None:
         priority = self._value(gaps, "priority", PRIORITY)
@@ -99,7 +91,10 @@ class PlanMaker:
         if "who" in gaps:
             values["assignee"] = self._person(name_text(gaps["who"]))
         if "day" in gaps:
-            values["due"] = _day(name_text(gaps["day"]))
+            said = name_text(gaps["day"])
+            if (day := dates.resolve(said, dates.today())) is None:
+                raise NotFound(f"I know no date “{said}”. What works: {dates.EXAMPLES}.")
+            values["due"] = day.isoformat()
         said = " and ".join(f"{name.replace('due', 'due date')} {values[name]}" for name in values)
         self._change(found, f"Set {{}} to {said}", (), **values)
 
@@ -114,8 +109,7 @@ class PlanMaker:
         return people[0]
 
     def do_rename(self, gaps: Gaps) -> None:
-        entry = self.board.one(gaps["task"])
-        title = titles.title(gaps["title"])
+        entry, title = self.board.one(gaps["task"]), new_tasks.title(gaps["title"])
         keys = {token.key for token in gaps["title"]}
         if keys & {"and", "to", "as", "into"}:  # is that of the title, or does it lead to it?
             raise Misread("", title, "Please put the new title into quotes.")
@@ -125,10 +119,9 @@ class PlanMaker:
         tasks, (parent, *more) = self._two_sides(gaps, "parent")
         if more:
             raise Impossible("A task is a part of one other task.")
-        said = f"Put {{}} under {questions.quoted([parent])}"
-        self._change(tasks, said, [parent], parent=parent.reference)
+        self._change(tasks, f"Put {{}} under “{parent.title}”", [parent], parent=parent.reference)
         for entry in tasks:
-            entry.parent = parent.key
+            entry.change(parent=parent.key)
 
     def do_delete(self, gaps: Gaps) -> None:
         found = self.board.several(gaps["tasks"])
@@ -144,36 +137,31 @@ class PlanMaker:
         tool = tool if values else "delete_task"
         if len(found) > LONGEST_LIST:
             raise Impossible(_TOO_MUCH)
-        if len(found) == 1:
-            arguments = {"task": found[0].reference, **values}
-            self.plan.add(
-                tool, said.replace("{}", questions.quoted(found), 1), arguments, found, needed
-            )
-        else:
-            arguments = {"tasks": [entry.reference for entry in found], **values}
-            said = said.replace("{}", f"{len(found)} tasks", 1)
-            self.plan.add(tool.replace("task", "tasks"), said, arguments, found, needed)
-        for entry, (name, value) in product(found, values.items()):
-            setattr(entry, name, value)
+        names, which = questions.quoted(found), {"task": found[0].reference}
+        if len(found) > 1:
+            tool, names = tool.replace("task", "tasks"), f"{len(found)} tasks"
+            which = {"tasks": [entry.reference for entry in found]}
+        self.plan.add(tool, said.replace("{}", names, 1), which | values, found, needed)
+        for entry in found:
+            entry.change(**values)
 
     def do_depend(self, gaps: Gaps) -> None:
         tasks, others = self._two_sides(gaps, "on")
         ends = self.form.intent == "release"
         verb = "no longer depend" if ends else "depend"
         for entry in tasks:
-            known = entry.depends_on
+            known = entry.task.depends_on
             changed = {other.key: other for other in others if (other.key in known) == ends}
             if not changed:
                 self.plan.say(f"“{entry.title}”: nothing depends differently now.")
                 continue
-            entry.depends_on = [*(key for key in known if key not in changed)]
-            entry.depends_on += [] if ends else changed
-            references = [other.reference for other in self.board.titles(entry.depends_on)]
+            kept = [key for key in known if key not in changed]
+            entry.change(depends_on=kept if ends else [*known, *changed])
+            needed = self.board.titles(entry.task.depends_on)
+            references = [other.reference for other in needed]
             arguments = {"task": entry.reference, "depends_on": references}
             said = f"Make “{entry.title}” {verb} on {questions.quoted(changed.values(), ' and ')}"
             self.plan.add("update_task", said, arguments, [entry], changed.values())
-
-    do_release = do_depend
 
     def _two_sides(self, gaps: Gaps, other: str) -> tuple[Sequence[Entry], Sequence[Entry]]:
         """Returns the tasks, and the others. None is on both sides, which tells names apart."""
@@ -204,12 +192,9 @@ class PlanMaker:
     def do_undo(self, gaps: Gaps) -> None:
         if not self.alone:
             raise Impossible(_UNDO_ALONE)
-        if "task" not in gaps:
-            self.plan.add("undo", "Undo the last changes", {})
-            return
-        entry = self.board.one(gaps["task"])
-        said = f"Undo the last change of “{entry.title}”"
-        self.plan.add("undo", said, {"object": entry.reference}, [entry])
+        of = [self.board.one(gaps["task"])] if "task" in gaps else []
+        said = f"Undo the last change of {questions.quoted(of)}" if of else "Undo the last changes"
+        self.plan.add("undo", said, {"object": of[0].reference} if of else {}, of)
 
     def do_reason(self, gaps: Gaps) -> None:
         self.plan.say(f"Why (“{shorten(self.clause.said, 80)}”) is not kept.")
@@ -221,27 +206,22 @@ class PlanMaker:
         if same_text(stated.content) in self._remembered:
             self.plan.say(f"I remember that already: “{stated.content}”")
             return
-        old = memories.outdated(stated, self.memories)
+        new, old = memories.replacing(stated, self.memories)
         self._remembered.add(same_text(stated.content))
-        new = memories.renewed(stated, old) if old else stated
-        arguments = {"title": new.title, "content": new.content}
+        texts = {"title": new.title, "content": new.content}
         if old:
-            arguments["memory"] = old.id
-            self.plan.add("update_memory", f"Replace “{old.title}” in memory", arguments)
+            said = f"Replace “{old.title}” in memory"
+            self.plan.add("update_memory", said, {"memory": old.id, **texts})
         else:
-            arguments["kind"] = new.kind
-            self.plan.add("create_memory", f"Remember “{new.title}”", arguments)
-
-    do_decide = do_switch = do_prefer = do_remember
+            self.plan.add("create_memory", f"Remember “{new.title}”", {"kind": new.kind, **texts})
 
     def do_forget(self, gaps: Gaps) -> None:
         memory = find_memory(free_text(gaps["memory"]), self.memories)
         self.plan.add("delete_memory", f"Forget “{memory.title}”", {"memory": memory.id})
 
     def do_list(self, gaps: Gaps) -> None:
-        said = self.form.value or key_of(gaps["listed"])
-        arguments = {"status": list(LISTED[said]), "limit": _LIMIT}
-        self.plan.add("search_tasks", "List the tasks", arguments)
+        listed = list(LISTED[self.form.value or key_of(gaps["listed"])])
+        self.plan.add("search_tasks", "List the tasks", {"status": listed, "limit": _LIMIT})
 
     def do_find(self, gaps: Gaps) -> None:
         query = free_text(gaps["topic"])
@@ -251,18 +231,15 @@ class PlanMaker:
     def do_known(self, gaps: Gaps) -> None:
         kind = self._value(gaps, "kind", KIND)
         if "topic" in gaps:
-            topic = titles.without_article(free_text(gaps["topic"]))
+            topic = new_tasks.without_article(free_text(gaps["topic"]))
             self.plan.say(questions.remembered(topic, self.memories, kind))
             return
         asked = {"query": "", "limit": _LIMIT, **({"kind": kind} if kind else {})}
         self.plan.add("search_memories", "Look into memory", asked)
 
     def do_about(self, gaps: Gaps) -> None:
-        answer = getattr(questions, self.form.intent)
         about = [self.board.one(gaps["task"])] if "task" in gaps else []
-        self.plan.say(answer(self.board, *about))
-
-    do_needs = do_needed_by = do_ready = do_about
+        self.plan.say(getattr(questions, self.form.intent)(self.board, *about))
 
     def do_changed(self, gaps: Gaps) -> None:
         said = free_text(gaps["since"]) if "since" in gaps else "the last day"
@@ -279,12 +256,3 @@ class PlanMaker:
 
     def do_talk(self, gaps: Gaps) -> None:
         self.plan.say(self.form.answer)
-
-    do_help = do_project = do_talk
-
-
-def _day(said: str) -> str:
-    """Returns the day as an ISO date. Raises NotFound."""
-    if (day := dates.resolve(said, dates.today())) is None:
-        raise NotFound(f"I know no date “{said}”. What works: {dates.EXAMPLES}.")
-    return day.isoformat()

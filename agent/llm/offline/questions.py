@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from agent.llm.base import MemoryBrief
 from agent.llm.offline.names import Board, Entry
@@ -18,53 +18,53 @@ def quoted(entries: Iterable[Entry], sign: str = ", ") -> str:
 
 
 def needs(board: Board, entry: Entry) -> str:
-    needed = board.titles(entry.depends_on)
-    still_open = [other for other in needed if other.status in OPEN]
-    head = f"“{entry.title}” is marked as blocked. " if entry.status == "blocked" else ""
+    needed = board.titles(entry.task.depends_on)
+    still_open = _still_open(board, entry)
+    head = f"“{entry.title}” is marked as blocked. " if entry.task.status == "blocked" else ""
     on = f"{quoted(needed)}, and all of that is done" if needed else "no other task"
     on = f"{quoted(still_open)}, not yet done" if still_open else on
     return f"{head}“{entry.title}” depends on {on}."
 
 
+def _still_open(board: Board, entry: Entry) -> list[Entry]:
+    """Returns the tasks that this one waits for."""
+    return [one for one in board.titles(entry.task.depends_on) if one.task.status in OPEN]
+
+
 def needed_by(board: Board, entry: Entry) -> str:
-    found = [other for other in board.entries.values() if entry.key in other.depends_on]
+    found = [other for other in board.entries.values() if entry.key in other.task.depends_on]
     verb = "depends" if len(found) <= 1 else "depend"
     return f"{quoted(found) or 'Nothing'} {verb} on “{entry.title}”.{_unseen(board)}"
 
 
 def about(board: Board, entry: Entry) -> str:
-    texts = [f"“{entry.title}” is {STATUS_NAMES[entry.status]}, with {entry.priority} priority."]
-    texts += [f"It is {planned}."] if (planned := ", ".join(_planned(entry))) else []
-    texts += [f"It is a part of {quoted([one])}." for one in board.titles([entry.parent or ""])]
-    texts += [needs(board, entry)] if entry.depends_on else []
-    children = [other for other in board.entries.values() if other.parent == entry.key]
+    task = entry.task
+    texts = [f"“{task.title}” is {STATUS_NAMES[task.status]}, with {task.priority} priority."]
+    hours = "hour" if task.estimate == 1 else "hours"
+    planned = [
+        f"due {task.due}" if task.due else "",
+        f"assigned to {task.assignee}" if task.assignee else "",
+        f"estimated at {task.estimate:g} {hours}" if task.estimate else "",
+        f"labelled {', '.join(task.labels)}" if task.labels else "",
+    ]
+    texts += [f"It is {', '.join(filter(None, planned))}."] if any(planned) else []
+    texts += [f"It is a part of {quoted([one])}." for one in board.titles([task.parent or ""])]
+    texts += [needs(board, entry)] if task.depends_on else []
+    children = [other for other in board.entries.values() if other.task.parent == entry.key]
     texts += [f"Its subtasks: {quoted(children)}."] if children else []
     criteria = "\n".join(
-        f"- {one['text']}{' (met)' if one.get('done') else ''}" for one in entry.criteria
+        f"- {one['text']}{' (met)' if one.get('done') else ''}" for one in task.criteria
     )
-    parts = [" ".join(texts), entry.description, criteria and f"Acceptance criteria:\n\n{criteria}"]
+    parts = [" ".join(texts), task.description, criteria and f"Acceptance criteria:\n\n{criteria}"]
     return "\n\n".join(part for part in parts if part.strip())
-
-
-def _planned(entry: Entry) -> Iterator[str]:
-    """Yields what is planned with the task, e.g. "due 2026-12-04"."""
-    if entry.due:
-        yield f"due {entry.due}"
-    if entry.assignee:
-        yield f"assigned to {entry.assignee}"
-    if entry.estimate:
-        yield f"estimated at {entry.estimate:g} {'hour' if entry.estimate == 1 else 'hours'}"
-    if entry.labels:
-        yield f"labelled {', '.join(entry.labels)}"
 
 
 def ready(board: Board) -> str:
     """Says what is under way, then what waits for nothing, the most important first."""
     tasks = board.titles(board.order)
-    begun = [entry for entry in tasks if entry.status == "in_progress"]
-    free = [entry for entry in tasks if entry.status == "pending"]
-    free = [one for one in free if all(e.status not in OPEN for e in board.titles(one.depends_on))]
-    free.sort(key=lambda entry: ("high", "medium", "low").index(entry.priority))
+    begun = [entry for entry in tasks if entry.task.status == "in_progress"]
+    free = [one for one in tasks if one.task.status == "pending" and not _still_open(board, one)]
+    free.sort(key=lambda entry: ("high", "medium", "low").index(entry.task.priority))
     if not tasks:
         return "Nothing is open."
     if not begun and not free:

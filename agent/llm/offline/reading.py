@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from agent.llm.offline.grammar import CREATING, FORMS, LISTING, QUESTIONS, Form
 from agent.llm.offline.matching import Gaps, Tokens, begins, key_of, matches
-from agent.llm.offline.tokens import Sentence, sentences, text_of
+from agent.llm.offline.tokens import sentences, text_of
 
 # So many places of one sentence may begin another clause; a plan has no more than 20 steps.
 _MOST_PLACES = 120
@@ -29,11 +29,7 @@ _JOINS = frozenset((",", ";", "and", "then", "but", "–", "-", "—", "&"))
 _WEAK = frozenset(("list", "find", "talk", "help", "about"))
 # A gap for free words at the end of a form would take anything.
 _VALUES = ("{status}", "{priority}", "{listed}")
-_CLOSED = [
-    form.pattern
-    for form in FORMS
-    if form.pattern.endswith(("]", *_VALUES)) or form.pattern[-1] != "}"
-]
+_CLOSED = [one.pattern for one in FORMS if one.pattern.endswith(_VALUES) or one.pattern[-1] != "}"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +57,23 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    clauses: tuple[Clause, ...] = ()
-    unread: tuple[Unread, ...] = ()
+    """The clauses of a message, and those that fit no form: all of a message in which nothing fits."""
+
+    clauses: tuple[Clause, ...]
+    unread: tuple[Unread, ...]
 
 
 def read(message: str) -> Reading:
     """Raises TooLong."""
-    clauses: list[Clause] = []
-    unread: list[Unread] = []
-    for tokens, after, asks in (part for one in sentences(message) for part in _parts(one)):
-        found = _clause(_bare(tokens), asks, after)
-        before = {clause.form.intent for clause in clauses}
-        if isinstance(found, Unread):
-            unread.append(found)
-        elif _may_follow(found.form.intent, before):
-            clauses.append(found)
-        else:
-            unread.append(Unread(found.said))
-    return Reading(tuple(clauses), tuple(unread))
+    found: list[Clause | Unread] = []
+    for tokens, asks in sentences(message):
+        is_polite = any(key_of(tokens[at : at + 2]) in _POLITE for at in _beginnings(tokens))
+        for part in _parts(tokens):
+            before = {one.form.intent for one in found if isinstance(one, Clause)}
+            found.append(_clause(part, asks and not is_polite, before))
+    clauses = tuple(one for one in found if isinstance(one, Clause))
+    unread = tuple(one for one in found if isinstance(one, Unread))
+    return Reading(clauses, unread if found else (Unread(message),))
 
 
 def _may_follow(intent: str, before: Collection[str]) -> bool:
@@ -88,24 +83,19 @@ def _may_follow(intent: str, before: Collection[str]) -> bool:
     return intent != "reason" or not {*before} <= CREATING | LISTING | QUESTIONS
 
 
-def _parts(sentence: Sentence) -> Iterator[tuple[Tokens, bool, bool]]:
-    """Yields the clauses of a sentence, whether each comes after the one before, and whether it asks.
-
-    The sentence is cut where the words behind a comma, an "and" or a "then" are a form of their own.
+def _parts(tokens: Tokens) -> Iterator[Tokens]:
+    """Yields the clauses of a sentence: it is cut where the words behind a comma, an "and" or a "then" are
+    a form of their own.
     """
-    tokens = sentence.tokens
-    polite = (key_of(tokens[at : at + 2]) in _POLITE for at in _beginnings(tokens))
-    asks = sentence.asks and not any(polite)
     keys = [token.key for token in tokens]
     joins = [at for at in range(1, len(keys)) if keys[at] in _JOINS and keys[at - 1] not in _JOINS]
     places = sorted(joins + [at for at, key in enumerate(keys) if at and key == "because"])
     start = 0
     for index, place in enumerate(places if len(places) <= _MOST_PLACES else ()):
-        ends = [*places[index + 1 : index + 4], len(tokens)]
-        if _is_cut(tokens, start, place, ends):
-            yield tokens[start:place], _said_then(tokens[start:]), asks
+        if _is_cut(tokens, start, place, [*places[index + 1 : index + 4], len(tokens)]):
+            yield tokens[start:place]
             start = place
-    yield tokens[start:], _said_then(tokens[start:]), asks
+    yield tokens[start:]
 
 
 def _is_cut(tokens: Tokens, start: int, place: int, ends: Sequence[int]) -> bool:
@@ -139,17 +129,21 @@ def _bare(tokens: Tokens) -> Tokens:
 
 
 def _said_then(tokens: Tokens) -> bool:
-    joins = (token.key == "then" for token in tokens[:3] if token.key in _JOINS)
     bare = _bare(tokens)
-    return any(joins) or any(key_of(bare[:size]) in _THEN for size in (1, 2))
+    begins_so = any(key_of(bare[:size]) in _THEN for size in (1, 2))
+    return begins_so or any(token.key == "then" for token in tokens[:3])
 
 
-def _clause(tokens: Tokens, asks: bool, after: bool) -> Clause | Unread:
+def _clause(part: Tokens, asks: bool, before: Collection[str]) -> Clause | Unread:
+    """Reads a part of a sentence. `before`: the intents of the clauses before it."""
+    tokens = _bare(part)
     found = _match(tokens)
     if found and asks and found.form.intent not in QUESTIONS | {"talk", "help"}:
         return Unread(text_of(tokens), is_order=True)
+    if found and not _may_follow(found.form.intent, before):
+        return Unread(found.said)
     if found:
-        return replace(found, after=after)
+        return replace(found, after=_said_then(part))
     most = 0  # how far the form gets that takes the most words of it
     for begin in _beginnings(tokens):
         taken = max(begins(pattern, tokens[begin:]) for pattern in _CLOSED)

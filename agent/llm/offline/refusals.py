@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, islice, permutations
+from itertools import islice, permutations
 
 from agent.llm.base import Context
 from agent.llm.offline.grammar import FORMS
 from agent.llm.offline.names import words
-from agent.llm.offline.reading import Clause, Unread
-from agent.llm.offline.titles import Misread
+from agent.llm.offline.new_tasks import Misread
+from agent.llm.offline.reading import Reading
 from agent.shorten import shorten
 from agent.support.offers import offer, plain
 from agent.support.words import STOP
@@ -44,27 +44,22 @@ attach|attachment|upload|file|files|screenshot|export all|export the|import|csv|
 project|projects|session|sessions
   Projects and sessions are opened in the list on the left; they are renamed and deleted in the admin.
 """
-AREAS = tuple(
-    (phrases.split("|"), answer.strip())
-    for phrases, answer in zip(*[iter(_AREAS.strip().split("\n"))] * 2, strict=True)
-)
+_ANSWERS: list[tuple[str, str]] = re.findall(r"^(\S.*)\n  (.+)$", _AREAS, re.M)
 _UNQUOTABLE = re.compile(r"[“”\"\n]")
 _UNLISTED = frozenset(("talk", "reason", "help", "project"))
 _TRIED = 5  # tasks whose titles are tried in an example
 Works = Callable[[str], bool]
 
 
-def of_unread(
-    clauses: Sequence[Clause], unread: Sequence[Unread], context: Context, works: Works
-) -> str:
+def of_unread(reading: Reading, context: Context, works: Works) -> str:
     """Names the parts that fit no form."""
-    first = unread[0]
+    first = reading.unread[0]
     if first.is_order:
         head = f"I take that for a question, and have no answer. {NOTHING}"
         return f"{head} As an order: “{offer(first.said)}”." if works(first.said) else head
-    understood = [clause.said for clause in clauses]
-    understood += [one.understood for one in unread if one.understood]
-    left = _listed([one.rest for one in unread])
+    understood = [clause.said for clause in reading.clauses]
+    understood += [one.understood for one in reading.unread if one.understood]
+    left = _listed([one.rest for one in reading.unread])
     head = f"I understood {_listed(understood)}, but not {left}." if understood else ""
     area = _area(first.rest) or _area(first.said)
     said = [head or "I can't do that.", area or ("" if head else HONEST), NOTHING]
@@ -88,19 +83,17 @@ def of_rest(clause: str, error: Misread) -> str:
 
 
 def _nearest(said: str, context: Context, works: Works) -> Iterator[str]:
-    """Yields examples that work, those of the forms with the most words of `said` first."""
+    """Returns examples that work, those of the forms with the most words of `said` first."""
     there = set(words(said[:_READ])) - STOP
-    listed = (form for form in FORMS if form.intent not in _UNLISTED)
-    for form in sorted(listed, key=lambda one: -len(there & set(words(one.example)))):
-        yield from islice(filter(works, _with_names(form.example, context)), 1)
+    examples = [form.example for form in FORMS if form.intent not in _UNLISTED]
+    examples.sort(key=lambda example: -len(there & set(words(example))))
+    return filter(None, (_working(example, context, works) for example in examples))
 
 
 def _area(text: str) -> str:
     """Returns what is said of the area that `text` is about, or ""."""
     said = f" {' '.join(words(text[:_READ]))} "
-    return next(
-        (answer for phrases, answer in AREAS if any(f" {one} " in said for one in phrases)), ""
-    )
+    return next((text for names, text in _ANSWERS if re.search(f" ({names}) ", said)), "")
 
 
 def _listed(texts: Sequence[str]) -> str:
@@ -111,16 +104,17 @@ def _listed(texts: Sequence[str]) -> str:
 def help_lines(context: Context, works: Works) -> str:
     """Lists the first form of each intent with names of this project, where one works."""
     first = {form.intent: form.example for form in reversed(FORMS) if form.intent not in _UNLISTED}
-    texts = (
-        islice(filter(works, _with_names(one, context)), 1) for one in reversed(first.values())
-    )
-    return "\n".join(f"- {offer(text)}" for text in chain.from_iterable(texts))
+    texts = (_working(example, context, works) for example in reversed(first.values()))
+    return "\n".join(f"- {offer(text)}" for text in texts if text)
 
 
-def _with_names(example: str, context: Context) -> Iterator[str]:
+def _working(example: str, context: Context, works: Works) -> str:
+    """Returns the example with names of this project with which it works; "" if there are none."""
     tasks = [f"“{task.title}”" for task in context.tasks if not _UNQUOTABLE.search(task.title)]
     memories = [f"“{one.title}”" for one in context.memories if not _UNQUOTABLE.search(one.title)]
     for task, other in permutations([*tasks[:_TRIED], "", ""], 2):
         names = {"task": task, "other": other, "memory": (memories or [""])[0]}
-        if all(name for key, name in names.items() if f"{{{key}}}" in example):
-            yield example.format_map(names)
+        text = example.format_map(names)
+        if all(name for key, name in names.items() if f"{{{key}}}" in example) and works(text):
+            return text
+    return ""

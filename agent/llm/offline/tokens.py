@@ -18,7 +18,6 @@ _TOKEN = re.compile(
     r"|(?P<word>(?:[^\s,;:!?()“”\"«»„…`.]|(?<=\d)[,:](?=\d)|\.(?!\s|$))+))"
 )
 _LIST_LINE = re.compile(r"(?P<indent>\s*)(?:[-*•–]|\d{1,3}[.)])\s+(?:\[ \]\s+)?(?P<item>\S.*)")
-# A list within a line: "1. alpha 2. beta".
 _NUMBER = re.compile(r"(?:^|(?<=\s))(?P<number>\d{1,3})[.)]\s+(?=\S)")
 _SENTENCE_END = re.compile(r"[.!?](?:\s+|$)")
 # So many words, signs and lines of lists are read. What is longer is no command, and takes long.
@@ -45,30 +44,24 @@ class TooLong(Exception):
     """The message has more words than are read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    tokens: tuple[Token, ...]
-    asks: bool = False  # ends in a question mark
-
-
-def sentences(message: str) -> list[Sentence]:
-    """Returns the sentences of `message`; a list belongs to the line before it. Raises TooLong."""
-    found: list[Sentence] = []
+def sentences(message: str) -> list[tuple[tuple[Token, ...], bool]]:
+    """Returns the sentences of `message`, and whether each ends in a question mark. Raises TooLong."""
+    found: list[tuple[tuple[Token, ...], bool]] = []
     gathered: list[Token] = []
     ended = ""  # what ended the last sentence
     for token in _tokens(message):
         before = gathered[-1].key if gathered else ""
-        if token.items:
+        if token.items:  # a list belongs to the line before it
             if not gathered and found and ended == "\n":
-                gathered = list(found.pop().tokens)
+                gathered = list(found.pop()[0])
             colon = [] if gathered and gathered[-1].key == ":" else [Token(":", ":", "")]
-            found.append(Sentence((*gathered, *colon, token)))
+            found.append(((*gathered, *colon, token), False))
             gathered, ended = [], "list"
         elif token.key not in _BREAKS or (token.key == "." and before in _ABBREVIATIONS):
             gathered.append(token)
         else:
             if any(one.is_word for one in gathered):
-                found.append(Sentence(tuple(gathered), token.key == "?"))
+                found.append((tuple(gathered), token.key == "?"))
                 ended = token.key
             gathered = []
         if len(found) > _MOST_SENTENCES:
@@ -107,31 +100,20 @@ def _tokens(message: str) -> list[Token]:
     return tokens
 
 
-def _parts(line: str) -> Iterator[str]:
-    """Yields `line`, or a line for each item of the list that it holds, and for what is around it.
+def _parts(line: str) -> list[str]:
+    """Returns `line`; one with a list, "1. alpha 2. beta", as a line for each item and for what is around.
 
     The last item ends with its sentence.
     """
-    marks = [match.start() for match in _numbered(line)]
-    if not marks:
-        yield line
-        return
-    end = _SENTENCE_END.search(line, marks[-1] + 3)
-    cuts = [*marks, end.start() if end else len(line)]
-    if line[: marks[0]].strip():
-        yield line[: marks[0]]
-    yield from (line[at:to].strip() for at, to in pairwise(cuts))
-    if end and line[end.end() :].strip():
-        yield line[end.end() :]
-
-
-def _numbered(line: str) -> list[re.Match[str]]:
-    """Returns the marks "1." and "2." and so on within a line; one alone is none."""
-    marks: list[re.Match[str]] = []
+    marks: list[int] = []
     for match in _NUMBER.finditer(line):
         if int(match["number"]) == len(marks) + 1:
-            marks.append(match)
-    return marks if len(marks) > 1 else []
+            marks.append(match.start())
+    if len(marks) < 2:
+        return [line]
+    end = _SENTENCE_END.search(line, marks[-1] + 3)
+    cuts = [0, *marks, *(end.span() if end else ()), len(line)]
+    return [part for at, to in pairwise(cuts) if (part := line[at:to]).strip()]
 
 
 def _words(text: str) -> Iterator[Token]:

@@ -25,11 +25,8 @@ _PRIORITY = {
 STATUS = {said: status for status, names in _STATUS.items() for said in names}
 PRIORITY = {said: priority for priority, names in _PRIORITY.items() for said in names}
 # What may be said of a task without a verb. "The shop is open" is said of no task.
-STATE = {
-    said: status
-    for said, status in STATUS.items()
-    if status != "pending" and said not in ("started", "closed")
-}
+_UNSAID = (*_STATUS["pending"], "started", "closed")
+STATE = {said: status for said, status in STATUS.items() if said not in _UNSAID}
 # What a list is of: "open" is all that is not done.
 LISTED = {
     **{said: (status,) for said, status in STATUS.items() if status != "pending"},
