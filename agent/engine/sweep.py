@@ -18,7 +18,7 @@ from django.utils import timezone
 from agent.accounts import shared_links
 from agent.engine import process_identity
 from agent.models import Run
-from agent.runs import approvals, model_calls
+from agent.runs import expiry, model_calls
 from agent.support import database
 
 logger = logging.getLogger(__name__)
@@ -52,8 +52,8 @@ def release_dead_leases() -> int:
 
 async def expire_approvals() -> None:
     """Cancels the runs whose approval has expired."""
-    for session, approval in await database.call(approvals.overdue):
-        await approvals.expire(session, approval)
+    for session, approval in await database.call(expiry.overdue):
+        await expiry.expire(session, approval)
 
 
 async def delete_old() -> None:

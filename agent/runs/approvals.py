@@ -1,8 +1,7 @@
-"""Approvals: a run is parked until a user approves, rejects or edits its plan, or the time is up."""
+"""Approvals: a run is parked until a user approves, rejects or edits its plan, or time is up (`expiry`)."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -18,10 +17,9 @@ from agent.event_log.log import Done
 from agent.event_log.payloads import StepComment, StepEffect
 from agent.event_log.phases import Phase
 from agent.event_log.times import stamp
-from agent.exceptions import Fenced, PlanInvalid, Refused
+from agent.exceptions import PlanInvalid, Refused
 from agent.llm.base import Revise
 from agent.models import Approval, PhaseResult, PlanRevision, PlanStep, Run
-from agent.models.base import literals
 from agent.plan import Plan, Step, placeholders
 from agent.plans import approval_policy, composition, dry_run, estimates, parser, store, validation
 from agent.plans.approved_effects import ApprovedEffects, shows_all
@@ -33,7 +31,6 @@ from agent.support.words import is_text
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
-
 
 MAX_COMMENT = 2_000  # characters of a comment on a step
 
@@ -200,9 +197,8 @@ def _request(approval: Approval, reason: str, effects: list[StepEffect]) -> even
     done = store.succeeded_steps(approval.plan)
     estimate = estimates.plan_estimate(approval.run, store.as_plan(approval.plan), done)
     approval.estimate = None if estimate is None else estimate.as_json()
-    approval.expires_at = expires_at = timezone.now() + timedelta(
-        hours=settings.SAMURAI_APPROVAL_HOURS
-    )
+    time_left = timedelta(hours=settings.SAMURAI_APPROVAL_HOURS)
+    approval.expires_at = expires_at = timezone.now() + time_left
     approval.save()
     return events.Approval(
         approval.run_id,
@@ -401,32 +397,3 @@ def _requeue(run: Run) -> None:
     """Queues the run again. It is first in its session's queue, since it has the lowest number."""
     Run.objects.filter(pk=run.pk).update(status=Run.Status.QUEUED)
     wake.wake(run.session_id)
-
-
-# -- expiry ----------------------------------------------------------------------------------------
-
-
-def overdue() -> list[tuple[UUID, UUID]]:
-    """Returns the session and the id of each open approval whose time is up."""
-    (requested,) = literals(Approval.Status.REQUESTED)
-    late = Approval.objects.filter(status=requested, expires_at__lte=timezone.now())
-    return list(late.values_list("run__session", "pk"))
-
-
-async def expire(session: UUID, approval: UUID) -> None:
-    """Cancels the run of an overdue approval. Concurrent calls are safe: one of them cancels."""
-    with contextlib.suppress(Fenced):  # the session was deleted
-        await log.append(session, effect=partial(_expire, approval))
-
-
-def _expire(approval_id: UUID) -> Done[None]:
-    late = Approval.objects.filter(
-        pk=approval_id, status=Approval.Status.REQUESTED, expires_at__lte=timezone.now()
-    )
-    approval = late.select_related("run").first()
-    if approval is None or approval.run.status != Run.Status.WAITING:
-        return Done(None)
-    hours = settings.SAMURAI_APPROVAL_HOURS
-    reason = f"The plan was not approved within {count(hours, 'hour')}."
-    expired = Approval.Status.EXPIRED
-    return Done(None, ending.cancel_now(approval.run, None, reason, approval_status=expired))

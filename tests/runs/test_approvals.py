@@ -16,7 +16,7 @@ from agent.engine import local
 from agent.exceptions import Refused
 from agent.models import Approval, ChatSession, PlanRevision, PlanStep, Run, Task
 from agent.plans import store
-from agent.runs import approvals, runs
+from agent.runs import approvals, expiry, runs
 from agent.runs.runs import MessageRequest
 from agent.support import database
 from agent.testing import ScriptedModel
@@ -128,14 +128,14 @@ async def test_a_question_expires_once_and_not_before_its_time(
 ) -> None:
     run = await outcome(session, alice, ASK_FIRST, create("s1", "Login"))
     asked = await Approval.objects.aget()
-    assert await database.call(approvals.overdue) == []
-    await approvals.expire(session.pk, asked.pk)
+    assert await database.call(expiry.overdue) == []
+    await expiry.expire(session.pk, asked.pk)
     await run.arefresh_from_db()
     assert run.status == "waiting"
     await too_late(run)
-    assert await database.call(approvals.overdue) == [(session.pk, asked.pk)]
-    await asyncio.gather(*(approvals.expire(session.pk, asked.pk) for _ in range(5)))
-    assert await database.call(approvals.overdue) == []
+    assert await database.call(expiry.overdue) == [(session.pk, asked.pk)]
+    await asyncio.gather(*(expiry.expire(session.pk, asked.pk) for _ in range(5)))
+    assert await database.call(expiry.overdue) == []
     told = [e["type"] for e in await log_of(session)]
     assert told.count("cancelled") == 1
     assert told.count("approval") == 2

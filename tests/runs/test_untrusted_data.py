@@ -13,7 +13,7 @@ from django.utils import timezone
 from agent.board import tasks
 from agent.exceptions import Refused
 from agent.models import Approval, ChatSession, PlanStep, Project, Task
-from agent.runs import approvals, ending, rerun
+from agent.runs import approvals, ending, expiry, rerun
 from tests.support.scripted_runs import compose, create, log_of, make_tasks, plan, result_of, use
 from tests.support.untrusted_runs import (
     Outside,
@@ -259,8 +259,8 @@ async def test_nothing_is_sent_when_the_person_does_not_want_it(
     else:
         late = timezone.now() - timedelta(seconds=1)
         await Approval.objects.filter(run=run).aupdate(expires_at=late)
-        for key, approval in await sync_to_async(approvals.overdue)():
-            await approvals.expire(key, approval)
+        for key, approval in await sync_to_async(expiry.overdue)():
+            await expiry.expire(key, approval)
     await settled(run)
     assert run.status == "cancelled"
     assert world.sent == []
