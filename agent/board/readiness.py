@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from agent.models import Task
 from agent.text import dates
+
+MAX_STILL_OPEN = 20  # titles that are told: a person reads no more, and the event has them
 
 _edges: Any = Task.depends_on.through
 
@@ -54,3 +56,19 @@ def waits_for(tasks: Sequence[Task]) -> dict[UUID, list[int]]:
     for key, number in sorted(pairs.values_list("from_task_id", "to_task__number")):
         waiting[key].append(number)
     return waiting
+
+
+def still_open_titles(tasks: Collection[Task]) -> list[str]:
+    """Returns the titles of tasks whose open status contradicts the status of `tasks`: open subtasks
+    of completed tasks, and open dependencies of tasks that are completed or in progress. The first
+    `MAX_STILL_OPEN` on the board.
+
+    Such a status is accepted, because people may know more than the board. The caller reports the
+    contradiction.
+    """
+    keys = [task.pk for task in tasks]
+    subtasks = Q(parent__in=keys, parent__status=Task.Status.COMPLETED)
+    started = (Task.Status.COMPLETED, Task.Status.IN_PROGRESS)
+    dependencies = Q(dependants__in=keys, dependants__status__in=started)
+    rows = Task.objects.filter(subtasks | dependencies, status__in=Task.OPEN).distinct()
+    return [task.title for task in rows[:MAX_STILL_OPEN]]

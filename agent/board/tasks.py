@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
@@ -12,7 +12,6 @@ from typing import Any, Unpack
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Q
 from django.utils import timezone
 
 from agent.board import criteria, places
@@ -25,8 +24,6 @@ from agent.models import SearchEntry, Task
 from agent.support import raw_sql
 from agent.text import search_index
 from agent.text.references import as_id, as_number, by_title
-
-MAX_STILL_OPEN = 20  # titles that are told: a person reads no more, and the event has them
 
 # The fields that are a value of the task alone, which a person edits and a model reads as it is.
 PLAIN_FIELDS = ("title", *rules.VALUES, "criteria")
@@ -102,22 +99,6 @@ def _by_key(project_id: UUID, keys: Sequence[UUID | int]) -> dict[UUID | int, Ta
             for task in raw_sql.select(Task, query, project_id, *of_kind):
                 found[task.pk] = found[task.number] = task
     return found
-
-
-def still_open_titles(tasks: Collection[Task]) -> list[str]:
-    """Returns the titles of tasks whose open status contradicts the status of `tasks`: open subtasks
-    of completed tasks, and open dependencies of tasks that are completed or in progress. The first
-    `MAX_STILL_OPEN` on the board.
-
-    Such a status is accepted, because people may know more than the board. The caller reports the
-    contradiction.
-    """
-    keys = [task.pk for task in tasks]
-    subtasks = Q(parent__in=keys, parent__status=Task.Status.COMPLETED)
-    started = (Task.Status.COMPLETED, Task.Status.IN_PROGRESS)
-    dependencies = Q(dependants__in=keys, dependants__status__in=started)
-    rows = Task.objects.filter(subtasks | dependencies, status__in=Task.OPEN).distinct()
-    return [task.title for task in rows[:MAX_STILL_OPEN]]
 
 
 def task_json(task: Task) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from agent.board import readiness
 from agent.board import tasks as board
 from agent.board.locking import lock_board
 from agent.change import Change
@@ -224,7 +225,7 @@ def change_task_status(
             "number": f"#{row.number}",
             "title": row.title,
             "status": str(row.status),
-            "still_open": board.still_open_titles([row]),
+            "still_open": readiness.still_open_titles([row]),
         }
     )
 
@@ -234,7 +235,7 @@ def change_tasks_status(call: ToolCall, tasks: SeveralTasks, status: Status) -> 
     """Sets several tasks to the same status: pending, in_progress, completed, blocked or cancelled."""
     rows = _tasks(call, tasks)
     changes = board.update_tasks(tasks=rows, status=status)
-    return _changed(call, changes, board.still_open_titles(rows))
+    return _changed(call, changes, readiness.still_open_titles(rows))
 
 
 class UpdateTasks(Planned):

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 
-from agent.board import task_rules
+from agent.board import readiness, task_rules
 from agent.board import tasks as board
 from agent.exceptions import ToolFailed
 from agent.models import Project, Task
@@ -433,10 +433,10 @@ def test_tasks_can_be_moved_into_one_place_again_and_again(make: Make) -> None:
 
 def test_only_so_many_open_tasks_are_told(make: Make) -> None:
     parent = make("Parent", status="completed")
-    for number in range(board.MAX_STILL_OPEN + 5):
+    for number in range(readiness.MAX_STILL_OPEN + 5):
         make(str(number), parent=parent)
-    told = [str(number) for number in range(board.MAX_STILL_OPEN)]
-    assert board.still_open_titles([parent]) == told
+    told = [str(number) for number in range(readiness.MAX_STILL_OPEN)]
+    assert readiness.still_open_titles([parent]) == told
 
 
 # -- several at once, and what does not fit --------------------------------------------------------
@@ -478,10 +478,10 @@ def test_a_status_is_never_refused_and_what_does_not_fit_is_told(make: Make) -> 
     design, deploy = make("Design"), make("Deploy")
     booking = make("Booking", depends_on=[design])
     make("Book a slot", parent=booking)
-    assert board.still_open_titles([booking]) == []
+    assert readiness.still_open_titles([booking]) == []
     board.update_task(task=booking, status="in_progress")
-    assert board.still_open_titles([booking, deploy]) == ["Design"]
+    assert readiness.still_open_titles([booking, deploy]) == ["Design"]
     board.update_task(task=booking, status="completed")
-    assert board.still_open_titles([booking]) == ["Design", "Book a slot"]
+    assert readiness.still_open_titles([booking]) == ["Design", "Book a slot"]
     board.update_task(task=design, status="completed")
-    assert board.still_open_titles([booking]) == ["Book a slot"]
+    assert readiness.still_open_titles([booking]) == ["Book a slot"]

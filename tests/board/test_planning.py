@@ -188,7 +188,7 @@ def test_a_cancelled_task_is_not_named_as_open(project: Project) -> None:
     task = make(project, "Task", depends_on=[needed])
     board.update_task(task=needed, status="cancelled")
     done, _ = board.update_task(task=task, status="completed")
-    assert board.still_open_titles([done]) == []
+    assert readiness.still_open_titles([done]) == []
 
 
 def test_a_coding_agent_gets_what_was_planned(project: Project, anna: User) -> None:
