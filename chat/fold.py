@@ -347,7 +347,7 @@ def _forget_terms(run: Exchange) -> None:
 
 
 def effects_of(numbers: Mapping[str, int], effects: Iterable[Mapping[str, Any]]) -> list[Effect]:
-    """Returns what a plan would change. `numbers`: of its steps, by id; `effects`: as `texts.effects`."""
+    """Returns what a plan would change. `numbers`: of its steps, by id; `effects`: as of `effect_texts`."""
     return [
         Effect(
             key=f"{text['step']}:{at}",

@@ -15,12 +15,13 @@ from typing import Any, TypeVar
 from django.db.models import QuerySet
 
 from agent.accounts.shared_links import Guest
-from agent.event_log import events, phases, texts
+from agent.event_log import effect_texts, events, phases
+from agent.event_log.effect_texts import ONLY_READS
 from agent.event_log.events import Event, EventType
 from agent.event_log.log import Frame
 from agent.event_log.payloads import Answer, EffectChange, PlannedStep, StepEffect
 from agent.event_log.phases import Phase
-from agent.event_log.texts import DOING, ONLY_READS, counted
+from agent.event_log.texts import DOING, counted
 from agent.models import Event as EventRow
 from chat.guest_steps import WORKING, Steps
 
@@ -242,7 +243,7 @@ class _View:
         )
         told: dict[str, Any] = {}
         if asks:  # others
-            told["line"] = texts.waiting(effects or [], "Waiting for approval")
+            told["line"] = effect_texts.waiting(effects or [], "Waiting for approval")
         if named and event.texts and "comments" in event.texts:
             told["comments"] = event.texts["comments"]
         shown = _told(shown, **told)

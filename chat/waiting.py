@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 
 from asgiref.sync import sync_to_async
 
-from agent.event_log import texts
+from agent.event_log import effect_texts
 from agent.event_log.times import stamp
 from agent.exceptions import Refused
 from agent.models import Approval, PlanRevision, PlanStep, Run
@@ -82,7 +82,7 @@ def _plan(asked: Approval, run: Run, keys: Mapping[UUID, Sequence[str]]) -> Item
         revision=asked.plan.revision,
         summary=asked.plan.summary,
         why=asked.reason,
-        effects=effects_of(numbers, texts.effects(asked.effects)),
+        effects=effects_of(numbers, effect_texts.effects(asked.effects)),
         expires_at=stamp(asked.expires_at) if asked.expires_at else "",
     )
 

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from agent.event_log import phases, texts
+from agent.event_log import effect_texts, phases, texts
 from agent.event_log.payloads import (
     Answer,
     PlanAssumption,
@@ -272,9 +272,9 @@ class Approval(OfRun):
     def _own_texts(self) -> dict[str, Any]:
         if self.status == "requested":
             return {
-                "line": texts.waiting(self.effects or []),
+                "line": effect_texts.waiting(self.effects or []),
                 "estimate": texts.estimate(self.estimate),
-                "effects": texts.effects(self.effects or []),
+                "effects": effect_texts.effects(self.effects or []),
             }
         return _filled(
             line=texts.status_line(self.status),

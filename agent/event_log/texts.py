@@ -10,9 +10,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from agent.event_log.payloads import EffectChange, StepEffect
 from agent.event_log.times import milliseconds
-from agent.event_log.value_texts import facts, value_text
+from agent.event_log.value_texts import value_text
 from agent.support.counts import count
 from agent.support.durations import duration
 from agent.support.words import isolated
@@ -46,12 +45,6 @@ ACTIONS = {
     "updated": "Changed",
     "deleted": "Deleted",
     "restored": "Restored",
-}
-WOULD = {
-    "created": "Create",
-    "updated": "Change",
-    "deleted": "Delete",
-    "restored": "Restore",
 }
 FIELDS = {
     "title": "title",
@@ -293,110 +286,11 @@ def _with_unit(number: int, unit: str) -> str:
     return count(number, unit, f"{unit}s")
 
 
-DOES = {
-    "created": "creates",
-    "updated": "changes",
-    "deleted": "deletes",
-    "restored": "restores",
-}
-
-
-def waiting(steps: Sequence[StepEffect], what: str = "Waiting for your approval") -> str:
-    """Returns e.g. "Waiting for your approval: deletes 3 tasks, creates 1 memory"."""
-    changes = Counter((one["action"], one["object"]) for step in steps for one in step["changes"])
-    parts = [
-        f"{DOES[action]} {count(number, noun, _plural(noun))}"
-        for (action, noun), number in changes.items()
-    ]
-    if parts and any(step["note"] not in ("", ONLY_READS) for step in steps):
-        parts.append("and more")
-    return ": ".join([what, *([", ".join(parts)] if parts else [])])
-
-
-def _plural(noun: str) -> str:
-    return "memories" if noun == "memory" else f"{noun}s"
-
-
-DIFFERS = "Differs from what was approved"
-ONLY_READS = "Only reads."  # a note on a step
-# Characters of arguments that stand in one line with the name of their tool.
-MAX_LINE = 100
-
-
-def effects(steps: Sequence[StepEffect]) -> list[dict[str, Any]]:
-    """Returns each change that a plan would make. `action` is "unknown" where `text` says what is called,
-    and why more is not known.
-    """
-    return [one for step in steps for one in _effects_of(step)]
-
-
-def _effects_of(step: StepEffect) -> list[dict[str, Any]]:
-    known = [
-        {
-            "step": step["step"],
-            "action": change["action"],
-            "text": f"{WOULD[change['action']]} {_existing(change)}",
-            "fields": _differences(change),
-            "mark": DIFFERS if change.get("differs") else "",
-        }
-        for change in step["changes"]
-    ]
-    given = facts(step.get("arguments"), step.get("sources", {}))
-    line = ", ".join(f"{name} = {isolated(text)}" for name, text in given)
-    is_line = "tool" in step and len(line) <= MAX_LINE and "\n" not in line
-    text = _call(step, line if is_line else "")
-    fields = [] if is_line else [[name, "", text] for name, text in given]
-    note = {"step": step["step"], "action": "unknown", "text": text, "fields": fields, "mark": ""}
-    return [*known, note] if text else known
-
-
-def _call(step: StepEffect, arguments: str) -> str:
-    """Returns e.g. "Runs check_site with what = p1; only reads"."""
-    why = step["note"]
-    if "tool" not in step:  # an older event has none
-        return why or ("Will be called with:" if step.get("arguments") else "")
-    call = f"Runs {step['tool']}" + (f" with {arguments}" if arguments else "")
-    return f"{call}; {_inner(why)}" if why else call
-
-
-def _existing(change: EffectChange) -> str:
-    """Returns which object it is, also among several with one title: "task #12 “Booking”"."""
-    number = f" #{change['number']}" if "number" in change else ""
-    about = f" ({isolated(change['about'])})" if change.get("about") else ""
-    return f"{change['object']}{number} “{isolated(change['title'])}”{about}"
-
-
-def _differences(change: EffectChange) -> list[list[str]]:
-    """Returns name, old and new text of each field that a step would change."""
-    if change["action"] != "updated":
-        return []
-    before, after = change["before"] or {}, change["after"] or {}
-    links = change.get("links", {})
-    return [
-        [FIELDS[name], *_sides(name, before.get(name), after.get(name), links)]
-        for name in _changed_fields(before, after)
-    ]
-
-
-def _sides(name: str, before: Any, after: Any, links: Mapping[str, str]) -> tuple[str, str]:
-    # A position is a number that is of no use to a person; an older event has no names of tasks.
-    if name == "position" or (name in ("parent", "depends_on") and not links):
-        return "", "changed"
-    if name in ("parent", "depends_on"):
-        return _linked(before, links), _linked(after, links)
-    return _field_text(before), _field_text(after)
-
-
-def _linked(value: Any, links: Mapping[str, str]) -> str:
-    keys = [value] if isinstance(value, str) else value or []
-    return value_text([links.get(key, "another task") for key in keys], {})
-
-
-def _changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     return [name for name in FIELDS if before.get(name) != after.get(name)]
 
 
-def _field_text(value: Any) -> str:
+def field_text(value: Any) -> str:
     if isinstance(value, list) and all(isinstance(item, Mapping) for item in value):
         value = [f"{'☑' if item['done'] else '☐'} {item['text']}" for item in value]
     return STATUSES.get(value, value) if isinstance(value, str) and value else value_text(value, {})
@@ -419,14 +313,14 @@ def steering(status: str, author: str | None, revision: int | None, reason: str)
         case "applied":
             where = reason or f"It is part of the plan since version {revision}."
             return {
-                "message": f"The message was taken up: {_inner(where)}",
+                "message": f"The message was taken up: {inner(where)}",
                 "note": f"Taken up. {where}",
             }
-    note = f"Sent as the next message: {_inner(reason)}"
+    note = f"Sent as the next message: {inner(reason)}"
     return {"message": note, "note": note}
 
 
-def _inner(sentence: str) -> str:
+def inner(sentence: str) -> str:
     """Returns a sentence as it stands behind a colon."""
     return f"{sentence[:1].lower()}{sentence[1:].removesuffix('.')}"
 
@@ -453,7 +347,7 @@ def change_summary(action: str, before: Object, after: Object) -> str:
 def _change_details(action: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     if action != "updated":
         return ""
-    return ", ".join(_changed_field(name, after) for name in _changed_fields(before, after))
+    return ", ".join(_changed_field(name, after) for name in changed_fields(before, after))
 
 
 def _changed_field(name: str, after: Mapping[str, Any]) -> str:

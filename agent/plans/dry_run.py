@@ -14,8 +14,8 @@ from typing import Any
 from django.db import transaction
 
 from agent.change import Change
+from agent.event_log.effect_texts import ONLY_READS
 from agent.event_log.payloads import EffectChange, StepEffect
-from agent.event_log.texts import ONLY_READS
 from agent.exceptions import ToolFailed
 from agent.models import Run, Task
 from agent.plan import Plan, Step, StepType, fill, in_order, placeholders

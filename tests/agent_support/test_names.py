@@ -10,7 +10,7 @@ import pytest
 from django import forms
 
 from agent.board import projects, task_rules
-from agent.event_log import texts
+from agent.event_log import effect_texts, texts
 from agent.exceptions import ToolFailed
 from agent.runs.runs import title_of
 from agent.support.name_field import NameField
@@ -77,7 +77,7 @@ def test_a_stored_name_cannot_turn_the_sentence_around_it() -> None:
     assert isolated("\u202eevil \u200b") == "\u2068evil \u200b\u2069"
     change: Any = {"object": "task", "id": "x", "title": "\u202eevil", "action": "deleted"}
     change |= {"before": {}, "after": None, "number": 11}
-    (effect,) = texts.effects([{"step": "s1", "changes": [change], "note": ""}])
+    (effect,) = effect_texts.effects([{"step": "s1", "changes": [change], "note": ""}])
     assert effect["text"] == "Delete task #11 “\u2068evil\u2069”"
     told = texts.change("deleted", "task", {"title": "שלום"}, None)
     assert told == "Deleted task “\u2068שלום\u2069”"

@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 
 from agent.board import tasks
-from agent.event_log import texts
+from agent.event_log import effect_texts
 from agent.memory import memories
 from agent.models import ChatSession, Memory, Project, Run, Task
 from agent.runs.runs import MessageRequest
@@ -105,7 +105,7 @@ async def test_other_parents_and_dependencies_are_shown_before_and_after(
 def test_an_approval_of_an_older_log_says_that_links_change() -> None:
     change: Any = {"object": "task", "id": "x", "title": "Booking", "action": "updated"}
     change |= {"before": {"parent": None}, "after": {"parent": "y"}}
-    (effect,) = texts.effects([{"step": "s1", "changes": [change], "note": ""}])
+    (effect,) = effect_texts.effects([{"step": "s1", "changes": [change], "note": ""}])
     assert (effect["text"], effect["fields"]) == (
         "Change task “Booking”",
         [["parent task", "", "changed"]],
