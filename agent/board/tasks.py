@@ -66,13 +66,22 @@ def find_tasks(project_id: UUID, references: Iterable[str]) -> list[Task]:
     return list({task.pk: task for task in found}.values())
 
 
-def tasks_by_reference(project_id: UUID, references: Iterable[str]) -> dict[str, Task]:
-    """As `find_tasks`, by what each was referred to with."""
+def find_locked(project_id: UUID, reference: str) -> Task:
+    """As `find_task`, with the board and the task's row locked until the transaction ends."""
+    lock_board(project_id)
+    (task,) = tasks_by_reference(project_id, [reference], lock=True).values()
+    return task
+
+
+def tasks_by_reference(
+    project_id: UUID, references: Iterable[str], *, lock: bool = False
+) -> dict[str, Task]:
+    """As `find_tasks`, by what each was referred to with. `lock`: their rows, until the transaction ends."""
     tasks = Task.objects.filter(project_id=project_id)
     keys = {
         reference: _key(project_id, reference, tasks) for reference in dict.fromkeys(references)
     }
-    found = _by_key(project_id, list(keys.values()))
+    found = _by_key(project_id, list(keys.values()), lock=lock)
     for key in keys.values():
         if key not in found:
             named = f"#{key}" if isinstance(key, int) else f"with the id {key}"
@@ -88,7 +97,9 @@ def _key(project_id: UUID, reference: str, tasks: Any) -> UUID | int:
     return as_id(reference) or by_title("task", reference, project_id, tasks)
 
 
-def _by_key(project_id: UUID, keys: Sequence[UUID | int]) -> dict[UUID | int, Task]:
+def _by_key(
+    project_id: UUID, keys: Sequence[UUID | int], *, lock: bool
+) -> dict[UUID | int, Task]:
     """Returns the tasks with these numbers and ids, by both, in one statement for each kind of key."""
     found: dict[UUID | int, Task] = {}
     for column, kind in (("id", UUID), ("number", int)):
@@ -96,7 +107,7 @@ def _by_key(project_id: UUID, keys: Sequence[UUID | int]) -> dict[UUID | int, Ta
         if of_kind:
             places = ", ".join(["%s"] * len(of_kind))
             query = f"project_id = %s AND deleted_at IS NULL AND {column} IN ({places})"
-            for task in raw_sql.select(Task, query, project_id, *of_kind):
+            for task in raw_sql.select(Task, query, project_id, *of_kind, lock=lock):
                 found[task.pk] = found[task.number] = task
     return found
 
@@ -211,13 +222,15 @@ def update_task(
     parent: Task | Keep | None = Keep.KEEP,
     depends_on: Sequence[Task] | None = None,
     position: int | None = None,
+    is_locked: bool = False,
     **fields: Unpack[Fields],
 ) -> tuple[Task, Change | None]:
     """Sets the given fields. Returns None as the change if all of them have these values already.
 
-    If another task has the given `position`, the task is placed directly before it.
+    If another task has the given `position`, the task is placed directly before it. `is_locked`: the task
+    is from `find_locked` in this transaction, and is not read again.
     """
-    task = _locked(task)
+    task = task if is_locked else _locked(task)
     before = task_json(task)
     if title is not None:
         task.title = rules.title(title)
@@ -235,8 +248,9 @@ def update_task(
 
 def tick(*, task: Task, criterion: str, done: bool) -> tuple[Task, Change | None]:
     """Ticks an acceptance criterion, given by its text or its place from 1, or removes its tick."""
-    items = criteria.ticked(_locked(task).criteria, criterion, done)
-    return update_task(task=task, criteria=items)
+    task = _locked(task)
+    items = criteria.ticked(task.criteria, criterion, done)
+    return update_task(task=task, is_locked=True, criteria=items)
 
 
 def move_task(

@@ -22,7 +22,7 @@ from agent.event_log.phases import Phase
 from agent.event_log.times import stamp
 from agent.exceptions import Fenced, PlanInvalid, ToolFailed
 from agent.llm.base import StepOutcome
-from agent.models import PlanRevision, PlanStep, Run
+from agent.models import PlanRevision, PlanStep, Run, Task
 from agent.pipeline.approval_check import ApprovalCheck, Unapproved
 from agent.pipeline.composing import Composer
 from agent.pipeline.sub_steps import Reports
@@ -277,9 +277,9 @@ class Execution:
         """Commits the tool's rows, the step's row and their events in one transaction."""
 
         def effect() -> Done[Any]:
-            if not self._approval.is_given:  # an approval shows the text that is replaced
-                self._refuse_unread(step)
             call, started = ToolCall.of(self.recorder.run, step.key), time.monotonic()
+            if not self._approval.is_given:  # an approval shows the text that is replaced
+                call.locked = self._refuse_unread(step)
             call.progress = self._reports[step.key] = Reports(call.run_id, step.key)
             result = calling.call_plain(tool, call, arguments)
             if time.monotonic() - started > tool.timeout:
@@ -291,9 +291,9 @@ class Execution:
 
         self.results[step.key] = await self.recorder.append(effect=effect)
 
-    def _refuse_unread(self, step: PlanStep) -> None:
+    def _refuse_unread(self, step: PlanStep) -> dict[str, Task]:
         left = {key: now for (_, key), now in self.recorder.changed.items()}
-        filling.refuse_unread(
+        return filling.refuse_unread(
             store.as_step(step),
             self._given[step.key],
             self._plan_steps,

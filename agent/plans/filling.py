@@ -63,18 +63,22 @@ def refuse_unread(
     project: Project,
     seen: Collection[str],
     left: Mapping[UUID, Mapping[str, Any] | None],
-) -> None:
+) -> dict[str, Task]:
     """Raises ToolFailed if the step would replace a text that the model has not seen as it is now.
+
+    Returns the tasks that it read and locked, by what the step refers to them with.
 
     The first six arguments are as in `problems`; `left`: how the run has left what it changed, by id. Inside
     the effect of the step, so that nobody changes the text in between.
     """
     whole = replace(step, arguments=filled)
     known = _known(step, steps, results, seen)
-    for row, text in Rewriting(Plan("", (whole,)), project, known, ()).unread(whole):
+    rewriting = Rewriting(Plan("", (whole,)), project, known, (), locks=True)
+    for row, text in rewriting.unread(whole):
         if text not in _texts(left.get(row.pk) or {}):
             name = row.name if isinstance(row, Project) else row.title
             raise ToolFailed(f"The text of “{name}” was not read as it is now. It is not replaced.")
+    return rewriting.tasks
 
 
 def _texts(left: Mapping[str, Any]) -> set[str]:

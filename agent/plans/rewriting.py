@@ -104,16 +104,23 @@ class Rewriting:
     """The texts that the unfinished steps of one plan change. Reads each object once.
 
     `seen`: the marks of the texts that the model saw; None if a person wrote the plan, who may replace
-    any text.
+    any text. `locks`: tasks stay locked until the transaction ends.
     """
 
     def __init__(
-        self, plan: Plan, project: Project, seen: Collection[str] | None, done: Collection[str]
+        self,
+        plan: Plan,
+        project: Project,
+        seen: Collection[str] | None,
+        done: Collection[str],
+        *,
+        locks: bool = False,
     ) -> None:
         self.plan = plan
         self.project = project
         self.seen = seen
         self.done = done
+        self.locks = locks
         self._rows: dict[tuple[str, str], Row | None] = {}
 
     def problems(self, step: Step, but: Collection[str] = ()) -> list[str]:
@@ -137,6 +144,11 @@ class Rewriting:
         if step.tool == _REMEMBERS and (memory := self._unread_memory(step.arguments)):
             found.append((memory, memory.content))
         return [one for one in found if one is not None]
+
+    @property
+    def tasks(self) -> dict[str, Task]:
+        """The tasks that were read, by what the plan refers to them with."""
+        return {name: row for (_, name), row in self._rows.items() if isinstance(row, Task)}
 
     def settled(self, step: Step) -> set[str]:
         """Returns the paths of the step's arguments that need no check when its placeholders are filled."""
@@ -237,7 +249,7 @@ class Rewriting:
     def _found(self, kind: str, reference: str) -> Row | None:
         if kind == "project":  # as it is now, and not as it was when the run began
             return Project.objects.filter(pk=self.project.pk).first()
-        row: Row | None = find(self.project.pk, kind, reference)
+        row: Row | None = find(self.project.pk, kind, reference, lock=self.locks)
         return row
 
 

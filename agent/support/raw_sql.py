@@ -54,21 +54,21 @@ def save(row: Model, *names: str) -> None:
         cursor.execute(statement, [*_saved(fields, row, add=False), _key(row.pk)])
 
 
-def select(model: type[M], where: str, *values: Any) -> list[M]:
+def select(model: type[M], where: str, *values: Any, lock: bool = False) -> list[M]:
     """Returns the rows that match `where`: SQL, with ORDER BY and LIMIT if needed. `values` fill its
-    `%s`.
+    `%s`. `lock`: until the transaction ends.
     """
     names, statement, converters = _selection(model, connection.vendor)
+    tail = " FOR UPDATE" if lock and connection.features.has_select_for_update else ""
     with connection.cursor() as cursor:
-        cursor.execute(f"{statement} WHERE {where}", [_key(value) for value in values])
+        cursor.execute(f"{statement} WHERE {where}{tail}", [_key(value) for value in values])
         rows = cursor.fetchall()
     return [model.from_db(connection.alias, names, _read(row, converters)) for row in rows]
 
 
 def get(model: type[M], key: Any, *, lock: bool = False) -> M:
     """Returns the row with this key. It must exist. `lock`: until the transaction ends."""
-    tail = " FOR UPDATE" if lock and connection.features.has_select_for_update else ""
-    (row,) = select(model, f"{model._meta.pk.column} = %s{tail}", key)
+    (row,) = select(model, f"{model._meta.pk.column} = %s", key, lock=lock)
     return row
 
 

@@ -199,9 +199,13 @@ def object_id(project_id: UUID, kind: str, reference: str) -> UUID | None:
     return None if row is None else row.pk
 
 
-def find(project_id: UUID, kind: str, reference: str) -> Any:
-    """Returns the task or memory that `reference` refers to; None for no match, or several."""
+def find(project_id: UUID, kind: str, reference: str, *, lock: bool = False) -> Any:
+    """Returns the task or memory that `reference` refers to; None for no match, or several. `lock`: a task,
+    until the transaction ends.
+    """
     try:
+        if lock and kind == "task":
+            return tasks.find_locked(project_id, reference)
         return _found(project_id, kind, reference)
     except ToolFailed:
         return None

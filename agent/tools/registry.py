@@ -20,7 +20,7 @@ from agent.tools import schemas, signatures
 from agent.tools.signatures import Arguments, Function, Result
 
 if TYPE_CHECKING:
-    from agent.models import Run
+    from agent.models import Run, Task
 
 __all__ = [
     "Arguments",
@@ -69,7 +69,10 @@ def ignore_progress(message: str = "", details: str = "", **counts: Any) -> None
 
 @dataclass(slots=True)
 class ToolCall:
-    """The context of one tool call: project, run and user. `key` is the same in each retry of a step."""
+    """The context of one tool call: project, run and user. `key` is the same in each retry of a step.
+
+    `locked`: tasks that were read and locked for this call, by what its arguments refer to them with.
+    """
 
     project_id: UUID
     session_id: UUID
@@ -78,6 +81,7 @@ class ToolCall:
     message_id: UUID
     key: str
     changes: list[Change] = field(default_factory=list)
+    locked: dict[str, Task] = field(default_factory=dict)
     progress: Progress = ignore_progress
 
     @classmethod

@@ -12,7 +12,6 @@ from pydantic import Field, model_validator
 
 from agent.board import readiness
 from agent.board import tasks as board
-from agent.board.locking import lock_board
 from agent.change import Change
 from agent.models import Task
 from agent.tools.edits import TaskEdits, edited
@@ -176,13 +175,14 @@ def update_task(call: ToolCall, arguments: UpdateTask) -> TaskMade:
 
     To change its status, use change_task_status; to tick a criterion, tick_criterion.
     """
-    lock_board(call.project_id)  # nobody changes the description after it was read for the edits
     parent, needed = arguments.parent, arguments.depends_on
-    task, fields = _task(call, arguments.task), arguments.fields
+    # Locked, so that nobody changes the description after it was read for the edits.
+    task, fields = _locked(call, arguments.task), arguments.fields
     if arguments.edits:
         fields["description"] = edited(task.description, arguments.edits)
     task, change = board.update_task(
         task=task,
+        is_locked=True,
         title=arguments.title,
         parent=board.Keep.KEEP if parent is None else _parent(call, parent),
         depends_on=None if needed is None else _tasks(call, needed),
@@ -216,7 +216,7 @@ def change_task_status(
     ],
 ) -> TaskStatus:
     """Sets the status of a task: pending, in_progress, completed, blocked or cancelled."""
-    row, change = board.update_task(task=_task(call, task), status=status)
+    row, change = board.update_task(task=_locked(call, task), is_locked=True, status=status)
     if change is not None:
         call.changes.append(change)
     return TaskStatus.model_validate(
@@ -315,6 +315,10 @@ def _task(call: ToolCall, reference: str) -> Task:
 
 def _tasks(call: ToolCall, references: list[str]) -> list[Task]:
     return board.find_tasks(call.project_id, references)
+
+
+def _locked(call: ToolCall, reference: str) -> Task:
+    return call.locked.get(reference) or board.find_locked(call.project_id, reference)
 
 
 def _made(task: Task) -> TaskMade:
