@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -31,6 +31,19 @@ def save_rest(run: UUID, calls: Sequence[Writing]) -> None:
     """Saves what no commit of the run has saved, after the run ended early. It may be deleted by now."""
     with contextlib.suppress(IntegrityError), transaction.atomic():
         save(run, calls)
+
+
+_USED = """
+SELECT count(*), COALESCE(sum(input_tokens), 0), COALESCE(sum(output_tokens), 0)
+FROM agent_modelcall WHERE run_id = %s
+"""
+
+
+def used(run: UUID, known: Mapping[str, int]) -> dict[str, int]:
+    """Returns the usage of a run, of which `known` was saved, with the kept calls that are not in it."""
+    ((calls, given, written),) = raw_sql.rows(_USED, run)
+    kept = {"calls": calls, "input_tokens": given, "output_tokens": written}
+    return {name: max(int(number), known.get(name, 0)) for name, number in kept.items()}
 
 
 def delete_old() -> int:

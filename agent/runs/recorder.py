@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.utils import timezone
 
 from agent.event_log import events, log
@@ -125,6 +126,8 @@ class Recorder:
             self._results[row.phase] = row.result
             self._expect(Phase(row.phase), row.result)
         self.finished_before = len(self.durations)
+        if self.finished(Phase.ANALYZING) and not self.finished(Phase.PLANNING):
+            self.usage.set(model_calls.used(self.run.pk, self.usage.as_json()))
         self._count_changes(ending.events_of(self.run, events.Change))
 
     def begin_and_end(
@@ -321,18 +324,20 @@ class Recorder:
         if not late:
             raw_sql.insert(*self._written.late)
             self._written.late.clear()
-            self.save_usage(**finished.fields)
+            self.save_usage(soon=row.phase == Phase.ANALYZING, **finished.fields)
         after = finished.effect_after() if finished.effect_after else ()
         started = [begun.event for begun in ending.following.values()]
         return [*before, event, *after, *started]
 
-    def save_usage(self, **fields: Any) -> None:
+    def save_usage(self, *, soon: bool = False, **fields: Any) -> None:
         """Saves the usage so far and other `fields` of the run, inside an effect, and resets the claims:
-        the run makes progress.
+        the run makes progress. `soon`: the next phase saves it. If it cannot, `load` counts the kept calls.
         """
         self._save_calls()
         used = self.usage.as_json()
-        if used != (self._written.usage or self._saved_usage):
+        is_new = used != (self._written.usage or self._saved_usage)
+        may_wait = soon and self.run.claims == 0 and settings.SAMURAI_KEEP_PROMPTS_DAYS > 0
+        if is_new and not may_wait:
             self._written.usage = used
             fields |= {"usage": used, "claims": 0}
         for name, value in fields.items():

@@ -97,6 +97,24 @@ async def test_a_cancelled_run_keeps_the_call_that_was_cancelled(
     assert [call.error for call in calls] == ["The call was cancelled."]
 
 
+async def test_what_was_used_before_a_stop_counts_afterwards(
+    server: ModelServer, session: ChatSession, alice: User
+) -> None:
+    gate = Gate()
+    server.script([said(WORK), held(said(PLAN), gate), said(PLAN), stream("Made it.")])
+    async with local.executing():
+        run = await runs.start(session.pk, alice, MessageRequest("Make a task"))
+        await gate.arrived()
+    gate.open()
+    async with local.executing() as runner:
+        runner.wake(session.pk)
+        run = await ended(run)
+    calls = [call for call in await kept(run) if not call.error]
+    assert [call.verb for call in calls] == ["analyze", "plan", "answer"]
+    assert sum(call.input_tokens for call in calls) == run.usage["input_tokens"] > 0
+    assert sum(call.output_tokens for call in calls) == run.usage["output_tokens"] > 0
+
+
 async def test_a_repaired_answer_is_two_calls_and_the_second_has_the_errors(
     server: ModelServer, session: ChatSession, alice: User
 ) -> None:
