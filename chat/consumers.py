@@ -6,6 +6,7 @@ A consumer starts runs and awaits none of them, so a closed tab ends none.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -35,7 +36,7 @@ from chat.connection_identity import (
     ConnectionIdentity,
     Login,
 )
-from chat.socket_viewer import TRY_LATER, SocketViewer
+from chat.socket_viewer import TRY_LATER, Send, SocketViewer
 
 logger = logging.getLogger(__name__)
 
@@ -46,14 +47,13 @@ BURST, RATE = 100, 20.0
 FREE_BYTES, BURST_BYTES, RATE_BYTES = 1_024, 1_048_576, 131_072.0
 BURST_REFUSALS, RATE_REFUSALS = 200, 2.0
 
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
 
 class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no types
     """One connection that watches one session."""
 
-    # No layer of its own: an outage of Redis would close every socket.
-    channel_layer_alias = "none"
-
-    base_send: Callable[[dict[str, Any]], Awaitable[None]]
+    base_send: Send
     scope: dict[str, Any]
 
     def __init__(self) -> None:
@@ -63,6 +63,16 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
         self.bytes = TokenBucket(burst=BURST_BYTES, rate=RATE_BYTES, now=now)
         self.refusals = TokenBucket(burst=BURST_REFUSALS, rate=RATE_REFUSALS, now=now)
         self.viewer: SocketViewer | None = None  # while the session is watched
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Unlike Channels' own, makes no task of each wait for a frame, and has no channel layer: an outage
+        of Redis would close every socket.
+        """
+        self.scope, self.base_send = scope, send
+        with contextlib.suppress(StopConsumer):
+            while True:
+                await self.dispatch(await receive())
+                await asyncio.sleep(0)  # so that others get a turn while a client floods
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Unlike Channels' own, uses no database thread: that one is shared by the whole process."""

@@ -12,12 +12,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.contrib.auth import get_user
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 from django.http.request import split_domain_port, validate_host
+from django.utils.crypto import constant_time_compare
 
 from agent.accounts.tokens import find_token
 from agent.models import ApiToken
+from agent.support import raw_sql
 from chat.connection_identity import Login
 
 Headers = Mapping[str, str]
@@ -91,14 +95,30 @@ def _by_cookie(cookies: str) -> Login | None:
         return None
     if morsel is None:
         return None
-    request = HttpRequest()
-    request.session = import_module(settings.SESSION_ENGINE).SessionStore(morsel.value)
-    user = get_user(request)
-    if not user.is_authenticated:
-        return None
+    store = import_module(settings.SESSION_ENGINE).SessionStore(morsel.value)
+    session_hash = store.get(HASH_SESSION_KEY, "")
+    if (user := _signed_in(store, session_hash)) is None:
+        request = HttpRequest()
+        request.session = store
+        found = get_user(request)
+        if not found.is_authenticated:
+            return None
+        user, session_hash = found, found.get_session_auth_hash()
     return Login(
         user=user.pk,
         name=user.get_username(),
         session_key=morsel.value,
-        session_hash=user.get_session_auth_hash(),
+        session_hash=session_hash,
     )
+
+
+def _signed_in(store: SessionBase, session_hash: str) -> User | None:
+    """Returns the user of a session by a statement that is compiled once; None where Django's `get_user` has
+    to decide: it also knows former secret keys.
+    """
+    if store.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
+        return None
+    for user in raw_sql.select(User, "id = %s AND is_active", int(store.get(SESSION_KEY, 0))):
+        if constant_time_compare(session_hash, user.get_session_auth_hash()):
+            return user
+    return None
