@@ -10,14 +10,16 @@ import asyncio
 import fcntl
 import logging
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 from agent.support.task_group import background_task
+
+if TYPE_CHECKING:
+    import psycopg  # otherwise only where it is used: on SQLite, nothing needs its 9 MB
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +46,8 @@ class ServerLock:
 
     async def _keep(self, connection: psycopg.Connection[Any]) -> None:
         """Acquires the lock again whenever its connection was lost."""
+        import psycopg
+
         lost = False
         while True:
             await asyncio.sleep(CHECK_INTERVAL)
@@ -63,6 +67,8 @@ class ServerLock:
 
 def _lock_database() -> psycopg.Connection[Any]:
     """Acquires the lock: shared if servers can wake each other over Redis, otherwise exclusive."""
+    import psycopg
+
     connection = psycopg.connect(**_parameters(), autocommit=True)
     lock = "pg_try_advisory_lock_shared" if settings.REDIS_URL else "pg_try_advisory_lock"
     row = connection.execute(f"SELECT {lock}(%s)", [LOCK_ID]).fetchone()

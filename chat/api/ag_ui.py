@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
-from ag_ui.core import RunAgentInput, TextPart, UserMessage
 from django.db import transaction
 from django.http import Http404, HttpResponseBase
 from pydantic import ValidationError as Invalid
@@ -26,7 +25,6 @@ from agent.support import database
 from agent.support.words import is_text
 from chat import access
 from chat.api import run_filter, sse
-from chat.api.ag_ui_events import Translation
 from chat.api.authentication import user_of
 from chat.api.events import Cursor
 from chat.api.runs import Objections
@@ -35,6 +33,12 @@ from chat.api.sessions import start_in
 from chat.api.views import ApiView, on_loop
 from chat.connection_identity import ConnectionIdentity
 from chat.models import Alias
+
+if TYPE_CHECKING:
+    # Otherwise imported with the first request: the package's models take 3 MB, and few clients need them.
+    from ag_ui.core import RunAgentInput
+
+    from chat.api.ag_ui_events import Translation
 
 MAX_NAME = 255  # characters of a threadId or runId
 NAMES = UUID("0d6b1c0e-3f0e-4a4e-9a3b-8f6f4a0a7c55")
@@ -217,6 +221,8 @@ class AgUi(ApiView):
     # -- the stream --------------------------------------------------------------------------------
 
     def _stream(self, alias: Alias, after: int) -> HttpResponseBase:
+        from chat.api.ag_ui_events import Translation
+
         session = access.get_session(user_of(self.request), alias.session_id)
         assert alias.run is not None, "of a run"
         identity = sse.identity_of(self.request, session)
@@ -249,6 +255,8 @@ def _aliases(request: Request, kind: str) -> Any:
 
 
 def _parsed(data: Any) -> RunAgentInput:
+    from ag_ui.core import RunAgentInput
+
     try:
         asked = RunAgentInput.model_validate(data)
     except Invalid as error:
@@ -268,6 +276,8 @@ def _text(name: str) -> str:
 
 
 def _last_user_message(asked: RunAgentInput) -> str:
+    from ag_ui.core import TextPart, UserMessage
+
     messages = [message for message in asked.messages if isinstance(message, UserMessage)]
     if not messages:
         raise ValidationError({"messages": ["A user message is needed."]})
