@@ -21,7 +21,7 @@ run: $(VENV)/installed ## serve on http://127.0.0.1:8000 (HOST, PORT)
 	  $(BIN)/python manage.py setup && \
 	  exec $(BIN)/uvicorn samurai_site.asgi:application --host "$$HOST" --port "$$PORT" \
 	    --ws websockets-sansio --ws-max-size 1048576 --ws-per-message-deflate false \
-	    --loop uvloop --no-access-log --timeout-graceful-shutdown 2'
+	    --ws-ping-interval 45 --loop uvloop --no-access-log --timeout-graceful-shutdown 2'
 
 # Three workers, each with a server and a browser: with more, two cores take longer.
 test: $(VENV)/installed-dev ## run the tests (ARGS="-k words" for some of them, "-n 0" in one process)

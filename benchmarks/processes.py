@@ -24,12 +24,10 @@ from tests.support.server import ROOT, environment, free_port, new_database
 
 
 @dataclass(frozen=True)
-class Served:
-    """A server that answers."""
+class Running:
+    """A process of the product."""
 
-    port: int
     process: psutil.Process
-    started_in: float  # seconds until its first answer
 
     @property
     def processor(self) -> float:
@@ -43,14 +41,38 @@ class Served:
         return int(self.process.memory_info().rss)
 
 
+@dataclass(frozen=True)
+class Served(Running):
+    """A server that answers."""
+
+    port: int
+    started_in: float  # seconds until its first answer
+
+
 @contextlib.contextmanager
 def server(var: Path, app: str, *, port: int = 0, **env: str) -> Iterator[Served]:
     port = port or free_port()
     began = time.monotonic()
     process = subprocess.Popen(_command(app, port), cwd=ROOT, env=environment(var, **env))
-    try:
+    with _ended(process):
         _wait(process, port)
-        yield Served(port, psutil.Process(process.pid), time.monotonic() - began)
+        yield Served(psutil.Process(process.pid), port, time.monotonic() - began)
+
+
+@contextlib.contextmanager
+def worker(var: Path, **env: str) -> Iterator[Running]:
+    """A worker that executes runs. It may not have started yet."""
+    command = [sys.executable, "manage.py", "procrastinate", "worker", "--queues", "runs"]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(var, **env))
+    with _ended(process):
+        yield Running(psutil.Process(process.pid))
+
+
+@contextlib.contextmanager
+def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Ends the process after the block."""
+    try:
+        yield
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
@@ -60,6 +82,7 @@ def _command(app: str, port: int) -> list[str]:
     command = [sys.executable, "-m", "uvicorn", f"{app}:application", "--port", str(port)]
     command += ["--ws", "websockets-sansio", "--ws-max-size", "1048576"]
     command += ["--ws-per-message-deflate", "false", "--loop", "uvloop", "--no-access-log"]
+    command += ["--ws-ping-interval", "45"]
     return [*command, "--timeout-graceful-shutdown", "2", "--log-level", "warning"]
 
 

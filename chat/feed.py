@@ -16,9 +16,7 @@ from agent.event_log.log import Committed
 from agent.models import Project
 from agent.runs import claiming
 from agent.support import database
-from agent.support.database_changes import DatabaseChanges
 from agent.support.per_loop import PerLoop
-from agent.support.task_group import background_task
 from agent.support.turns import Turns
 from chat import connection_identity, draft_feed, waiting_feed, wakeups
 from chat.viewer import Viewer
@@ -27,9 +25,8 @@ from chat.wakeups import Announcement
 logger = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 200  # of one user, or by one shared link, in one process
-# Seconds between checks of who may still watch, of which most find that nothing was committed.
-TICK = 0.5
-# Seconds between looks at the database for boards that other processes changed, and interrupted runs.
+# Seconds between looks at the database for boards that other processes changed, interrupted runs and drafts,
+# if there may be any: who may still watch is checked at each look of `recent_events`.
 LOOK = 2.0
 # At least so many viewers, or boards, are checked at a time, and all of them within so many times: a viewer
 # that has lost access is expelled within a second.
@@ -37,14 +34,15 @@ AT_A_TIME, TIMES = 200, 2
 
 
 class Feed:
-    """Its tasks run while there is a viewer."""
+    """Looks at the database while there is a viewer and anything was committed."""
 
     def __init__(self) -> None:
         self._of_project: dict[UUID, set[Viewer]] = {}
         self._of_user: Counter[int | UUID] = Counter()  # of each user, and of each shared link
         self._had_interrupted = False  # runs, at the last look
-        self._looking: asyncio.Task[None] | None = None
-        self._changes = DatabaseChanges()
+        self._may_be_interrupted = False  # a run was running then
+        self._look_at = 0.0  # on the event loop's clock
+        recent_events.here().also_look(self._look_around)
         self._checked: Turns[Viewer] = Turns(AT_A_TIME, TIMES)
         self._looked_at: Turns[UUID] = Turns(AT_A_TIME, TIMES)
 
@@ -62,8 +60,6 @@ class Feed:
         waiting_feed.here().join(viewer)
         self._checked.add(viewer)  # its access was read before it joined
         wakeups.start()
-        if self._looking is None:
-            self._looking = background_task(self._keep_looking())
 
     def leave(self, viewer: Viewer) -> None:
         """Closes the viewer. It may be called again."""
@@ -77,9 +73,6 @@ class Feed:
             self._count_out(viewer.identity.counted)
         if not viewers:
             self._of_project.pop(project, None)
-        if not self._of_project and self._looking is not None:
-            self._looking.cancel()
-            self._looking = None
 
     def _count_out(self, user: int | UUID) -> None:
         self._of_user[user] -= 1
@@ -91,22 +84,23 @@ class Feed:
         for viewer in self._of_project.get(project, ()):
             viewer.board_changed(project, version, seen=viewer.session == source)
 
-    async def _keep_looking(self) -> None:
-        look_at = 0.0
-        while True:
-            await asyncio.sleep(TICK)
+    async def _look_around(self, is_changed: bool) -> None:
+        """Called several times a second; `is_changed`: something was committed since the last time."""
+        if is_changed:
+            self._renew()
+        if not self._of_project:
+            return
+        try:
+            await self._expel_unauthorized()
+            await waiting_feed.here().look()
             now = asyncio.get_running_loop().time()
-            try:
-                if await self._changes.since_last():
-                    self._renew()
-                await self._expel_unauthorized()
-                await waiting_feed.here().look()
-                if now >= look_at:
-                    await self._look()
-                    look_at = now + LOOK
-            except django.db.Error:  # without looks, who has lost access would go on watching
-                logger.exception("The feed cannot look at the database")
-                self._renew()
+            # A lease also ends without a commit.
+            if now >= self._look_at and (self._looked_at.is_waiting or self._may_be_interrupted):
+                await self._look()
+                self._look_at = now + LOOK
+        except django.db.Error:  # without looks, who has lost access would go on watching
+            logger.exception("The feed cannot look at the database")
+            self._renew()
 
     def _renew(self) -> None:
         self._checked.renew()
@@ -115,7 +109,8 @@ class Feed:
 
     async def _look(self) -> None:
         projects = self._looked_at.next(lambda: self._of_project)
-        versions, interrupted = await database.call(_look, projects)
+        found = await database.call(_look, projects)
+        versions, interrupted, self._may_be_interrupted = found
         for project, version in versions.items():
             for viewer in self._of_project.get(project, ()):
                 viewer.board_changed(project, version, seen=False)
@@ -135,10 +130,13 @@ class Feed:
                 viewer.expel(code)
 
 
-def _look(projects: list[UUID]) -> tuple[dict[UUID, int], dict[UUID, UUID]]:
-    """Returns the version of each project's board, and the interrupted run of each session with one."""
+def _look(projects: list[UUID]) -> tuple[dict[UUID, int], dict[UUID, UUID], bool]:
+    """Returns the version of each project's board, the interrupted run of each session with one, and whether
+    another one may become interrupted.
+    """
     versions = Project.objects.filter(pk__in=projects).values_list("pk", "board_version")
-    return dict(versions), claiming.interrupted()
+    is_any_running = claiming.is_any_running()  # first: a run may end in between
+    return dict(versions), claiming.interrupted(), is_any_running
 
 
 _feeds = PerLoop(Feed)

@@ -15,7 +15,7 @@ from django.db import transaction
 from agent.engine import sweep
 from agent.engine.runner import Runner
 from agent.llm.base import Model
-from agent.runs import wake
+from agent.runs import claiming, wake
 from agent.support import database
 from agent.support.task_group import background_task
 
@@ -66,13 +66,18 @@ class LocalEngine:
         while True:
             with sweep.log_database_errors("look for work"):
                 if self._serving:
-                    await _take_over()
-                    await sweep.expire_approvals()
                     await sweep.delete_old()
-                for session in await database.call(sweep.pending_sessions):
-                    if not self.runner.is_executing(session):
-                        self.runner.begin(session)
+                if await database.call(claiming.is_any_unfinished):
+                    await self._begin_pending()
             await asyncio.sleep(sweep.INTERVAL)
+
+    async def _begin_pending(self) -> None:
+        if self._serving:
+            await _take_over()
+            await sweep.expire_approvals()
+        for session in await database.call(sweep.pending_sessions):
+            if not self.runner.is_executing(session):
+                self.runner.begin(session)
 
 
 async def _take_over() -> None:

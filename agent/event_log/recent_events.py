@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from uuid import UUID
 
 import django.db
@@ -36,6 +36,8 @@ LOOK = 0.5
 AT_A_TIME, TIMES = 200, 4
 
 Wake = Callable[[], None]
+# Takes whether anything was committed since the last call.
+Look = Callable[[bool], Awaitable[None]]
 
 
 class RecentEvents:
@@ -102,6 +104,13 @@ class FollowedSessions:
         self._looking: asyncio.Task[None] | None = None
         self._changes = DatabaseChanges()
         self._turns: Turns[RecentEvents] = Turns(AT_A_TIME, TIMES)
+        self._looks: list[Look] = []
+
+    def also_look(self, look: Look) -> None:
+        """Has `look` called every `LOOK` seconds while a session is followed: one statement tells all who
+        look at the database whether they have to.
+        """
+        self._looks.append(look)
 
     def join(self, session: UUID, wake: Wake) -> RecentEvents:
         """Has `wake` called, until `leave`, whenever the session may have new events. It must not block.
@@ -142,14 +151,18 @@ class FollowedSessions:
     async def _keep_looking(self) -> None:
         while True:
             await asyncio.sleep(LOOK)
+            is_changed = True
             try:
-                if await self._changes.since_last():
+                if is_changed := await self._changes.since_last():
                     self._turns.renew()
                 if quiet := self._quiet():
                     await self.look(quiet)
             except django.db.Error:  # without looks, events of other processes come late or never
                 logger.exception("The followed sessions cannot be looked up")
                 self._turns.renew()
+                is_changed = True
+            for look in self._looks:
+                await look(is_changed)
 
     def _quiet(self) -> list[UUID]:
         """Returns, of those whose turn it is, the sessions without an event lately.

@@ -127,6 +127,19 @@ AND (lease_until IS NULL OR lease_until <= %s)
 """
 
 
+_ANY_UNFINISHED = "SELECT 1 FROM agent_run WHERE status IN ('queued', 'running', 'waiting')"
+
+
+def is_any_unfinished() -> bool:
+    """Tells whether any session has a run that is not over. Most of the time there is none."""
+    return bool(raw_sql.column(f"{_ANY_UNFINISHED} LIMIT 1"))
+
+
+def is_any_running() -> bool:
+    """Tells whether any run was begun and is not over: it may be interrupted without a commit."""
+    return bool(raw_sql.column(f"{_ANY_UNFINISHED} AND status = 'running' LIMIT 1"))
+
+
 def renew_leases(owner: str, runs: Sequence[UUID]) -> set[UUID]:
     """Renews the leases that `owner` still holds on `runs`; returns the runs that it has lost.
 

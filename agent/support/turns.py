@@ -24,6 +24,11 @@ class Turns(Generic[T]):
         """Has all take a turn again, also those that have just had one."""
         self._is_due = True
 
+    @property
+    def is_waiting(self) -> bool:
+        """Tells whether any item waits for its turn."""
+        return self._is_due or bool(self._left or self._added)
+
     def add(self, item: T) -> None:
         """Has one item take a turn."""
         self._added.append(item)

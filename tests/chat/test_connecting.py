@@ -21,7 +21,6 @@ from pytest_django import Settings
 
 from agent.event_log import recent_events
 from agent.models import ChatSession
-from chat import feed
 from chat.routing import websocket_urlpatterns
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,7 +29,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """What sockets execute, without what is looked up for all of them from time to time."""
-    monkeypatch.setattr(feed, "TICK", 3600)
     monkeypatch.setattr(recent_events, "LOOK", 3600)
     found: list[str] = []
     execute = CursorWrapper.execute
