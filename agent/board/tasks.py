@@ -97,9 +97,7 @@ def _key(project_id: UUID, reference: str, tasks: Any) -> UUID | int:
     return as_id(reference) or by_title("task", reference, project_id, tasks)
 
 
-def _by_key(
-    project_id: UUID, keys: Sequence[UUID | int], *, lock: bool
-) -> dict[UUID | int, Task]:
+def _by_key(project_id: UUID, keys: Sequence[UUID | int], *, lock: bool) -> dict[UUID | int, Task]:
     """Returns the tasks with these numbers and ids, by both, in one statement for each kind of key."""
     found: dict[UUID | int, Task] = {}
     for column, kind in (("id", UUID), ("number", int)):

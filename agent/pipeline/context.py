@@ -313,18 +313,18 @@ def _task_briefs(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[str, TaskBrief
 def _task_brief(row: Sequence[Any], needed: Mapping[str, str]) -> TaskBrief:
     _, number, parent, assignee, *values = row[:-2]
     plain = dict(zip(PLAIN_FIELDS, values, strict=True))
+    overdue = is_overdue(plain["status"], plain["due"])
+    plain["due"] = str(plain["due"]) if plain["due"] else None
+    plain["labels"] = tuple(plain["labels"].split())
+    # Most tasks have none.
+    plain["criteria"] = () if plain["criteria"] == "[]" else tuple(json.loads(plain["criteria"]))
     return TaskBrief(
         id=f"#{number}",
-        **{
-            **plain,
-            "due": str(plain["due"]) if plain["due"] else None,
-            "labels": tuple(plain["labels"].split()),
-            "criteria": tuple(json.loads(plain["criteria"])),
-        },
+        **plain,
         assignee=assignee,
         parent=f"#{parent}" if parent else None,
         depends_on=tuple(needed),
-        overdue=is_overdue(plain["status"], plain["due"]),
+        overdue=overdue,
         waits_for=tuple(number for number, status in needed.items() if status in Task.OPEN),
     )
 
@@ -364,5 +364,7 @@ def _places(values: Sequence[Any]) -> str:
 
 
 def _text(key: Any) -> str:
-    """Returns an id as texts have it. `key`: as the database returns it."""
-    return str(UUID(str(key)))
+    """Returns an id as texts have it. `key`: as the database returns it, on SQLite 32 digits."""
+    if isinstance(key, str) and len(key) == 32:
+        return f"{key[:8]}-{key[8:12]}-{key[12:16]}-{key[16:20]}-{key[20:]}"
+    return str(key)

@@ -32,23 +32,26 @@ _edits = TypeAdapter(list[Edit])
 
 def seen_texts(context: Mapping[str, Any]) -> list[str]:
     """Returns a mark for each text of a task or memory in `context`, as a prompt had it. A cut text
-    has another mark than the whole one.
+    has another mark than the whole one. JSON, whose lists may be tuples: for a full board this is done on
+    the event loop, so it makes nothing of what has no mark.
     """
-    return sorted(set(_marks(context)))
+    marks: set[str] = set()
+    _add_marks(context, marks)
+    return sorted(marks)
 
 
-def _marks(value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for key, name in _NAMES:
-            if isinstance(value.get(key), str) and (text := as_text(value.get(name))):
-                yield _mark(value[key], text)
-        if isinstance(value.get(_BRIEF), str):
-            yield _mark(_BRIEF, value[_BRIEF])
-        for item in value.values():
-            yield from _marks(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _marks(item)
+def _add_marks(value: Any, marks: set[str]) -> None:
+    if isinstance(value, dict):
+        for key, names in _NAMES.items():
+            if isinstance(known := value.get(key), str):
+                texts = (as_text(value[name]) for name in names if value.get(name))
+                marks.update(_mark(known, text) for text in texts if text)
+        if isinstance(brief := value.get(_BRIEF), str):
+            marks.add(_mark(_BRIEF, brief))
+        value = value.values()
+    for item in value:
+        if isinstance(item, dict | list | tuple):
+            _add_marks(item, marks)
 
 
 # The lists of a task, in words.
@@ -57,16 +60,12 @@ _LISTS = {
     "labels": "labels",
     "depends_on": "dependencies",
 }
-# The names of ids and texts in a context, and in the results of tools.
-_NAMES = (
-    ("id", "description"),
-    *(("id", name) for name in _LISTS),
-    ("id", "content"),
-    ("task_id", "description"),
-    *(("task_id", name) for name in _LISTS),
-    ("memory_id", "content"),
-)
-_IDS = {key for key, _ in _NAMES}
+# The names of ids, and of the texts beside each, in a context and in the results of tools.
+_NAMES = {
+    "id": ("description", *_LISTS, "content"),
+    "task_id": ("description", *_LISTS),
+    "memory_id": ("content",),
+}
 _BRIEF = "project_description"
 
 
@@ -89,7 +88,7 @@ def seen_parts(inputs: Mapping[str, Any], results: Mapping[str, Any]) -> list[st
         path, _, name = one.path.rpartition(".")
         holder = follow(results[one.step], path) if path else results[one.step]
         if isinstance(holder, Mapping):
-            parts.append({key: holder.get(key) for key in (*_IDS, name)})
+            parts.append({key: holder.get(key) for key in (*_NAMES, name)})
     return seen_texts({"parts": parts})
 
 
