@@ -170,6 +170,15 @@ def test_nginx_speaks_to_the_port_of_the_one_process(site: Block) -> None:
     )
 
 
+# -- how much it carries ---------------------------------------------------------------------------
+
+
+def test_the_figures_of_the_guide_are_those_of_a_benchmark() -> None:
+    told = section(GUIDE, "How much a core carries")
+    (part,) = re.findall(r"make bench ARGS=(\w+)", told)
+    assert (ROOT / "benchmarks" / f"{part}.py").is_file()
+
+
 # -- what to watch ---------------------------------------------------------------------------------
 
 
