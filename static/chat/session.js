@@ -4,7 +4,7 @@ import * as composer from "./composer/composer.js";
 import { removeUnsent } from "./composer/outbox.js";
 import { applyChange, clearFresh, updateBoard } from "./panels/panels.js";
 import { announce, showAlert } from "./support/alert.js";
-import { startClocks, syncClock } from "./support/clocks.js";
+import { startClocks } from "./support/clocks.js";
 import { debug } from "./support/debug.js";
 import { byId, closest, find, findAll, findSlot, slot } from "./support/dom.js";
 import "./support/forms.js";
@@ -14,8 +14,10 @@ import { localiseAll, renewAtMidnight } from "./support/local_times.js";
 import { page } from "./support/page.js";
 import { fetchAsUser } from "./support/rest.js";
 import { setUpSearchButton } from "./support/search_button.js";
+import { syncClock } from "./support/server_clock.js";
 import { shorten } from "./support/shorten.js";
 import * as tab from "./tab_title.js";
+import { announceRun, applyEvent } from "./transcript/apply_event.js";
 import * as approvals from "./transcript/approvals.js";
 import { setUpCopyButtons } from "./transcript/copy_buttons.js";
 import { fillDraft } from "./transcript/draft.js";
@@ -91,7 +93,7 @@ function onReconnect() {
 /** Shows an event that cannot be read as a plain line, and goes on. @param {EventFrame} frame */
 function onEvent(frame) {
   try {
-    applyEvent(frame);
+    handleEvent(frame);
   } catch (error) {
     debug("cannot show", frame, error);
     queue.enqueueLine(unreadable);
@@ -121,23 +123,16 @@ function onDraft(frame) {
 }
 
 /** @param {EventFrame} frame */
-function applyEvent(frame) {
+function handleEvent(frame) {
   // An event of a run that was over when the page was made: the server folds it.
   if (frame.run && !fold.runs.has(frame.run) && runElement(frame.run)) {
     location.reload();
     return;
   }
-  const activeBefore = fold.active;
-  const { run, change } = fold.apply(frame);
+  const { run, change } = applyEvent(fold, frame);
   if (frame.type === "message") onMessage(frame);
   if (frame.type === "steering") onSteering(frame);
   if (frame.type === "run" && frame.retry_of) hideRetry(frame.retry_of);
-  if (run) queue.enqueueRun(run, frame.type === "token");
-  else if (change) queue.enqueueNote(change);
-  // The end of a run moves up those behind it.
-  for (const other of activeBefore) {
-    if (other !== run && other.status === "queued") queue.enqueueRun(other);
-  }
   if (frame.type === "change" && change) onChange(frame.change, change);
   if (run) {
     heard(run, frame.type === "change" ? frame.change : undefined);
@@ -201,28 +196,6 @@ function enableActions() {
   /** @type {HTMLButtonElement[]} */
   const disabled = findAll(document, "[data-act]:disabled");
   for (const button of disabled) button.disabled = false;
-}
-
-let lastAnnouncement = "";
-
-/**
- * Speaks at the start of phases and at ends only: with tokens and steps, a screen reader never finished.
- * @type {(frame: EventFrame, run: Run) => void}
- */
-function announceRun(frame, run) {
-  const isEnd = ["complete", "error", "cancelled", "approval"].includes(frame.type);
-  if (!isEnd && !isPhaseStart(frame)) return;
-  const text = statusLine(run);
-  if (text === lastAnnouncement) return;
-  lastAnnouncement = text;
-  announce(text);
-}
-
-/** @param {EventFrame} frame */
-function isPhaseStart(frame) {
-  if (frame.type !== "progress") return false;
-  const { phase = "started", step_id: step } = frame.progress.metadata ?? {};
-  return phase === "started" && !step;
 }
 
 // -- buttons ----------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import { findAll, setAttribute, slot } from "./dom.js";
 import { duration } from "./labels.js";
 import { localise } from "./local_times.js";
-import { page } from "./page.js";
+import { serverNow } from "./server_clock.js";
 
 /** @type {(root: ParentNode, name: string, at: string) => void} */
 export function showTime(root, name, at) {
@@ -21,17 +21,6 @@ export function showTime(root, name, at) {
 function clear(node) {
   node.textContent = "";
   node.removeAttribute("title");
-}
-
-// How far the server's clock is ahead of this one, in milliseconds.
-let ahead = Date.parse(page.now) - Date.now();
-
-/** The server's time in milliseconds. */
-export const serverNow = () => Date.now() + ahead;
-
-/** Sets the clock by an event that was just received. @param {string} timestamp */
-export function syncClock(timestamp) {
-  ahead = Date.parse(timestamp) - Date.now();
 }
 
 /** Shows the seconds since `at`. @type {(root: ParentNode, name: string, at: string) => void} */
@@ -58,10 +47,14 @@ function countUp(node) {
   node.textContent = ms < 1000 ? "" : secondsText(Math.floor(ms / 1000));
 }
 
+/** @param {HTMLElement[]} boxes */
+export function tick(boxes) {
+  for (const box of boxes) findAll(box, '[data-since]:not([data-since=""])').forEach(countUp);
+}
+
 /** Ticks in the elements that `active()` returns. @param {() => HTMLElement[]} active */
 export function startClocks(active) {
   setInterval(() => {
-    if (document.hidden) return;
-    for (const box of active()) findAll(box, '[data-since]:not([data-since=""])').forEach(countUp);
+    if (!document.hidden) tick(active());
   }, 1000);
 }

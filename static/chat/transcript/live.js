@@ -2,9 +2,10 @@
 // parallel steps on one time axis, and in the panel what a step has just made.
 
 import { announce } from "../support/alert.js";
-import { secondsText, serverNow } from "../support/clocks.js";
+import { secondsText } from "../support/clocks.js";
 import { find, findAll, setAttribute, slot } from "../support/dom.js";
 import { timeText } from "../support/local_times.js";
+import { serverNow } from "../support/server_clock.js";
 import { runElement } from "./render.js";
 import { enqueue } from "./render_queue.js";
 import { callOf, shownDraft, workSteps } from "./run_labels.js";
@@ -121,8 +122,8 @@ const joined = (...parts) => parts.filter(Boolean).join(" · ");
 
 // -- times ------------------------------------------------------------------------------------------
 
-/** @param {Run} run */
-function showTimes(run) {
+/** Shows the times of a run, at the time that the page goes by. @param {Run} run */
+export function showTimes(run) {
   const node = runElement(run.run);
   if (!node) return;
   if (run.status !== "running") slot(node, "run-wait").textContent = "";

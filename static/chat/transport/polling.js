@@ -1,7 +1,6 @@
-// The last resort: asks for new events again and again. Reads pages of the log, and sends by plain requests.
+// The last resort: asks for new events again and again, and sends by plain requests.
 
-import { page } from "../support/page.js";
-import { request } from "../support/rest.js";
+import { fetchEvents } from "../support/event_pages.js";
 import { HttpSender } from "./http_transport.js";
 
 const SHORTEST_WAIT_MS = 1_000;
@@ -48,7 +47,7 @@ export class PollingTransport {
   async #poll(isFirst) {
     clearTimeout(this.#timer);
     this.#isPolling = true;
-    const response = await request("GET", `${page.events}?after=${this.#seq}`);
+    const response = await fetchEvents(this.#seq);
     this.#isPolling = false;
     if (this.#isStopped) return;
     if (response?.status === 410) this.listener.onFrame({ type: "resync", ...response.body });
