@@ -23,6 +23,7 @@ from websockets.asyncio.client import connect
 
 from tests.support.browser import Visit, new_context
 from tests.support.nginx import nginx
+from tests.support.replay import Replay
 from tests.support.server import PATIENCE, ROOT, ServerProcess, free_port, is_last, receive, say
 
 pytestmark = pytest.mark.nginx
@@ -282,3 +283,13 @@ def test_a_person_signs_in_and_out_below_the_path(visit: Visit) -> None:
     assert page.url.startswith(f"{visit.url}/sessions/")
     page.get_by_role("button", name="Sign out").first.click()
     page.wait_for_url(f"{visit.url}/accounts/sign-in/**")
+
+
+@pytest.mark.browser
+def test_a_replay_has_its_log_and_its_board_below_the_path(visit: Visit) -> None:
+    visit.live()
+    visit.say(CREATE)
+    visit.page.locator(SUCCEEDED).first.wait_for()
+    page = Replay(visit, at=3).page
+    page.keyboard.press("End")
+    page.locator(".task", has_text="Sweep").first.wait_for()

@@ -1,6 +1,7 @@
 // Texts of the page that no event carries. Those of events come with them, in `text`.
 
 import { page } from "./page.js";
+import { serverNow } from "./server_clock.js";
 
 const { notes, waits, ready, due: dueOn, overdue, zone, hours, criteria: met, ticks } = page.words;
 export const { kinds, unreadable } = page.words;
@@ -53,7 +54,7 @@ export const isOpen = ({ status }) => status !== "completed" && status !== "canc
 export function taskNote(task, tasks, isWhole) {
   const { status, priority, due, estimate, assignee, criteria, labels } = task;
   return [
-    notes[status], notes[priority], readiness(task, tasks, isWhole), due && filled(isOpen(task) && due < day.format() ? overdue : dueOn, due),
+    notes[status], notes[priority], readiness(task, tasks, isWhole), due && filled(isOpen(task) && due < day.format(serverNow()) ? overdue : dueOn, due),
     estimate && filled(hours, String(estimate)), assignee,
     criteria?.length && filled(met, `${criteria.filter(({ done }) => done).length}/${criteria.length}`),
     labels?.join(", "),

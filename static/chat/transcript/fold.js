@@ -69,7 +69,7 @@ export class Fold {
  * @param {ChangeFrame} frame
  * @returns {Change}
  */
-function readChange({ seq, timestamp, change, text }) {
+export function readChange({ seq, timestamp, change, text }) {
   return {
     seq, object: change.object, id: change.id, text: text?.change ?? "", by: change.by ?? "",
     at: timestamp, brief: text?.summary ?? "", undoable: true,

@@ -81,6 +81,7 @@ function newRun(run) {
   setAttribute(slot(node, "run-link"), "href", `#run-${run.run}`);
   setAttribute(slot(node, "run-page"), "href", `${page.run_pages}${run.run}/`);
   setAttribute(findSlot(node, "run-share"), "href", `${page.run_pages}${run.run}/links/`);
+  setAttribute(slot(node, "run-replay"), "href", `${page.run_pages}${run.run}/replay/`);
   for (const button of ["run-undo", "run-retry", "run-regenerate"]) {
     setAttribute(findSlot(node, button), "value", run.run);
   }

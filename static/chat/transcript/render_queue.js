@@ -60,6 +60,9 @@ export function setLastSeq(seq) {
   schedule();
 }
 
+/** Forgets what is queued: something else is shown now. */
+export const clear = () => queue.clear();
+
 function render() {
   isScheduled = false;
   const work = [...queue.values()];

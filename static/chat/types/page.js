@@ -154,6 +154,14 @@
  */
 
 /**
+ * @typedef {object} PastData  What is replayed: a part of the log, from `began` on, in milliseconds.
+ * @property {number} first  Its first event.
+ * @property {number} last
+ * @property {number} began
+ * @property {string} board  Where the states of tasks and memories are.
+ */
+
+/**
  * @typedef {object} PageData  What the server gives the page's scripts to start from.
  * @property {string} session
  * @property {string} user
@@ -164,6 +172,7 @@
  * @property {string} entries
  * @property {string} where
  * @property {string} run_pages
+ * @property {PastData} past  Of a replay in which something happened.
  * @property {string} board
  * @property {number} last_seq
  * @property {string} now

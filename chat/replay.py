@@ -1,0 +1,116 @@
+"""The replay of a session, or of one run of it: the page that plays the event log of the past.
+
+The page reads the log by the API. The board at each moment comes from `chat.board_history`.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from agent.event_log.times import milliseconds, stamp
+from agent.models import ChatSession, Event, Run
+from chat import access, board_history, page_context
+from chat.board_history import Span
+from chat.page_context import user_of
+from chat.static_files import modules
+from chat.transcript import Transcript
+
+
+@login_required
+@require_GET
+@never_cache
+def page(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    user = user_of(request)
+    session = access.get_session(user, session_id)
+    run = _run(request, session)
+    span = _span(session, run)
+    of_run = f"?run={run.pk}" if run else ""
+    board = reverse("replay-board", args=[session.pk]) + of_run
+    data = {
+        "session": str(session.pk),
+        "user": user.get_username(),
+        "project": session.project.name,
+        "run_pages": reverse("run", args=[UUID(int=0)])[: -len(f"{UUID(int=0)}/")],
+        "events": f"{settings.SITE_PATH}/api/sessions/{session.pk}/events/",
+        **page_context.of_transcript(Transcript()),
+    }
+    context: dict[str, Any] = {
+        "session": session,
+        "project": session.project,
+        "run": run,
+        "span": span,
+        "began": _stamp(span.began) if span else "",
+        "ended": _stamp(span.ended) if span else "",
+        "past": True,
+        "page": data | {"past": _as_json(span) | {"board": board}} if span else data,
+        "modules": modules("chat/replay.js"),
+        **page_context.sidebar(user, session.project),
+    }
+    return render(request, "chat/replay.html", context)
+
+
+@login_required
+@require_GET
+@never_cache
+def of_run(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """Leads to the replay of a run, for a link that knows the run alone."""
+    run = access.get_run(user_of(request), run_id)
+    return redirect(f"{reverse('replay', args=[run.session_id])}?run={run.pk}")
+
+
+@login_required
+@require_GET
+@never_cache
+def board(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """Returns how the board of the project was at each moment of the session, or of its `run`."""
+    session = access.get_session(user_of(request), session_id)
+    span = _span(session, _run(request, session))
+    known = board_history.load(session, span) if span else {"tasks": [], "memories": []}
+    # One by one: the encoder lets no other thread go on before it is done.
+    parts = (f'"{kind}":[{",".join(map(json.dumps, rows))}]' for kind, rows in known.items())
+    return HttpResponse(f"{{{','.join(parts)}}}", content_type="application/json")
+
+
+def _run(request: HttpRequest, session: ChatSession) -> Run | None:
+    """Returns the run that the query names. Raises `Http404` if it is none of the session."""
+    name = request.GET.get("run")
+    if name is None:
+        return None
+    try:
+        run = session.runs.filter(pk=UUID(name)).first()
+    except ValueError:
+        run = None
+    if run is None:
+        raise Http404("Run not found.")
+    return run
+
+
+def _span(session: ChatSession, run: Run | None) -> Span | None:
+    """Returns the part of the log to replay; None if nothing has happened."""
+    rows = Event.objects.filter(session=session)
+    rows = rows.filter(run=run) if run else rows
+    first, last = (rows.order_by(order).first() for order in ("seq", "-seq"))
+    return Span(first.seq, last.seq, _ms(first), _ms(last)) if first and last else None
+
+
+def _ms(event: Event) -> int:
+    return milliseconds(json.loads(event.body)["timestamp"])
+
+
+def _stamp(ms: int) -> str:
+    return stamp(datetime.fromtimestamp(ms / 1000, UTC))
+
+
+def _as_json(span: Span) -> dict[str, int]:
+    return {"first": span.first, "last": span.last, "began": span.began}

@@ -1,0 +1,190 @@
+"""Who may open a replay, and what is known of the board at an earlier moment."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from agent.board import tasks
+from agent.event_log import events
+from agent.memory import memories
+from agent.models import ChatSession, Event, Membership, Message, Project, Run
+from agent.models.projects import Role
+from chat import board_history
+from chat.board_history import Row, Span, State, Told
+
+pytestmark = pytest.mark.django_db
+A, B, C = ({"title": title, "position": 1} for title in "ABC")
+
+
+def get(client: Client, user: User, name: str, session: ChatSession, query: str = "") -> int:
+    client.force_login(user)
+    return client.get(reverse(name, args=[session.pk]) + query).status_code
+
+
+@pytest.mark.parametrize("name", ["replay", "replay-board"])
+def test_members_open_a_replay_and_for_others_there_is_none(
+    client: Client, alice: User, bob: User, session: ChatSession, name: str
+) -> None:
+    viewer = User.objects.create_user("viewer")
+    Membership.objects.create(project=session.project, user=viewer, role=Role.VIEWER)
+    assert get(client, alice, name, session) == 200
+    assert get(client, viewer, name, session) == 200
+    assert get(client, bob, name, session) == 404
+    client.logout()
+    assert client.get(reverse(name, args=[session.pk])).status_code == 302
+
+
+@pytest.mark.parametrize("name", ["replay", "replay-board"])
+def test_a_run_of_another_session_is_none(
+    client: Client, alice: User, session: ChatSession, name: str
+) -> None:
+    other = ChatSession.objects.create(project=session.project)
+    message = Message.objects.create(session=other, role="user", content="Hi")
+    run = Run.objects.create(session=other, message=message, number=1)
+    for query in (f"?run={run.pk}", f"?run={uuid4()}", "?run=x"):
+        assert get(client, alice, name, session, query) == 404
+    assert get(client, alice, name, other, f"?run={run.pk}") == 200
+
+
+def test_a_link_to_the_replay_of_a_run_leads_members_to_its_session(
+    client: Client, alice: User, bob: User, session: ChatSession
+) -> None:
+    message = Message.objects.create(session=session, role="user", content="Hi")
+    run = Run.objects.create(session=session, message=message, number=1)
+    link = reverse("run-replay", args=[run.pk])
+    client.force_login(alice)
+    page = reverse("replay", args=[session.pk])
+    assert client.get(link).headers["Location"] == f"{page}?run={run.pk}"
+    client.force_login(bob)
+    assert client.get(link).status_code == 404
+
+
+# -- the states of a task --------------------------------------------------------------------------
+
+
+def told(at: int, before: Any, after: Any, *, seq: int = 0, action: str = "updated") -> Told:
+    return Told(at, seq, action, before, after)
+
+
+def row(value: dict[str, Any], *, created: int = 0, changed: int = 0, there: bool = True) -> Row:
+    return Row(created, changed, value, there)
+
+
+def test_a_task_that_the_logs_tell_whole_is_known_at_each_moment() -> None:
+    logged = [told(1, None, A, seq=4, action="created"), told(2, A, B), told(3, B, None, seq=9)]
+    assert board_history.of_task(logged, row(B, created=1, changed=3, there=False)) == [
+        State(1, A, 4),
+        State(2, B),
+        State(3, None, 9),
+    ]
+
+
+def test_a_task_that_nobody_changed_is_known_since_it_was_created() -> None:
+    assert board_history.of_task([], row(A, created=5, changed=6)) == [State(5, A)]
+
+
+def test_what_was_before_a_change_that_no_log_tells_is_not_sure() -> None:
+    untold = row(A, created=5_000, changed=90_000)
+    assert board_history.of_task([], untold) == [State(5_000, A, sure=False), State(90_000, A)]
+    gone = row(A, created=5_000, changed=90_000, there=False)
+    assert board_history.of_task([], gone)[-1] == State(90_000, None)
+    logged = [told(1, None, A, action="created"), told(7, C, B)]
+    assert board_history.of_task(logged, row(A, created=1, changed=9)) == [
+        State(1, A, sure=False),
+        State(7, B, sure=False),
+        State(9, A),
+    ]
+
+
+def test_a_task_whose_creation_no_log_tells_is_not_sure_before_its_first_change() -> None:
+    states = board_history.of_task([told(7, A, B)], row(B, created=2, changed=7))
+    assert states == [State(2, A, sure=False), State(7, B)]
+
+
+def test_older_events_with_fewer_fields_fit_and_another_position_makes_the_order_unsure() -> None:
+    logged = [told(1, None, {"title": "A", "position": 8}, action="created")]
+    (state,) = board_history.of_task(logged, row({**A, "labels": ["x"]}, created=1, changed=1))
+    assert (state.sure, state.placed) == (True, False)
+
+
+def test_only_the_states_of_the_replayed_part_are_sent() -> None:
+    states = [State(1, A), State(2, B, 3), State(4, C, 7), State(5, A), State(9, B)]
+    assert board_history.within(states, Span(4, 6, 3, 8)) == [State(2, B, 3), State(5, A)]
+    assert board_history.within([State(9, A)], Span(1, 6, 3, 8)) == []
+
+
+# -- from the database -----------------------------------------------------------------------------
+
+
+def keep(session: ChatSession, change: Any) -> events.Change:
+    """Writes a change as an event of the session."""
+    event = events.Change(
+        None,
+        object=change.object,
+        id=change.id,
+        action=change.action,
+        before=change.before,
+        after=change.after,
+        by="alice",
+    )
+    session.last_seq += 1
+    session.save()
+    body = event.frame(session.last_seq)
+    Event.objects.create(session=session, seq=session.last_seq, type="change", body=body)
+    return event
+
+
+def states(client: Client, alice: User, session: ChatSession) -> dict[str, Any]:
+    client.force_login(alice)
+    answer: dict[str, Any] = client.get(reverse("replay-board", args=[session.pk])).json()
+    return answer
+
+
+def test_changes_of_the_session_hold_by_their_events_and_those_of_others_by_their_times(
+    client: Client, alice: User, project: Project, session: ChatSession
+) -> None:
+    other = ChatSession.objects.create(project=project)
+    task, created = tasks.create_task(project_id=project.pk, title="Booking")
+    keep(session, created)
+    renamed = tasks.update_task(task=task, title="Reservation")[1]
+    keep(other, renamed)
+    task.refresh_from_db()
+    keep(session, tasks.delete_task(task=task)[1])
+    (known,) = states(client, alice, session)["tasks"]
+    told = [(one["seq"], one["sure"], (one["value"] or {}).get("title")) for one in known["states"]]
+    assert told == [(1, True, "Booking"), (0, True, "Reservation"), (2, True, None)]
+    assert (known["id"], known["number"]) == (str(task.pk), 1)
+    assert "description" not in known["states"][0]["value"]
+
+
+def test_each_change_of_a_memory_is_known_also_those_made_outside_of_sessions(
+    client: Client, alice: User, project: Project, session: ChatSession
+) -> None:
+    memory, created = memories.remember(
+        project_id=project.pk, title="Stack", content="Django", kind="decision"
+    )
+    keep(session, created)
+    memories.revise(memory=memory, content="Django and PostgreSQL")
+    keep(session, memories.forget(memory=memory)[1])
+    (known,) = states(client, alice, session)["memories"]
+    told = [(one["seq"], (one["value"] or {}).get("content")) for one in known["states"]]
+    assert told == [(1, "Django"), (0, "Django and PostgreSQL"), (2, None)]
+    assert all(one["sure"] for one in known["states"])
+
+
+def test_other_projects_are_not_in_the_board(
+    client: Client, alice: User, session: ChatSession
+) -> None:
+    elsewhere = Project.objects.create(name="Other", owner=alice)
+    task, created = tasks.create_task(project_id=elsewhere.pk, title="Not here")
+    keep(ChatSession.objects.create(project=elsewhere), created)
+    keep(session, tasks.create_task(project_id=session.project_id, title="Here")[1])
+    (known,) = states(client, alice, session)["tasks"]
+    assert known["id"] != str(task.pk)
+    assert UUID(known["id"])
