@@ -1,7 +1,8 @@
 """`make bench ARGS=page`: measures the session page in Chromium on this machine.
 
-A session of 2,000 messages and 21,000 events is opened and scrolled to its beginning. Then a run
-reports events, and the time from an event's timestamp to the paint of its row is measured.
+A session of 2,000 messages and 21,000 events is opened, read back to its beginning, and another time a key
+leads there. The nodes of the document are counted, and what a typed letter costs is compared with a short
+session. Then a run reports events; the time from an event's timestamp to the paint of its row is measured.
 """
 
 from __future__ import annotations
@@ -20,20 +21,29 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.processes import server
-from benchmarks.results import Row, add
+from benchmarks.results import Bar, Row, add
 from tests.support.server import ROOT, environment
 from tests.support.services import chromium_path
 
 PART = "The session's page in Chromium"
 EXCHANGES = 1000
+SHORT = 5  # exchanges
 OPENINGS = 7
+LIVE = 1000.0  # ms until the page is live
+TASK = 200.0  # ms of the longest task on the main thread
+MOST_NODES = 30_000
+KEYS = 40
 
-# In the page: records long tasks (over 50 ms) and the time when each event was painted.
-WATCH = """() => {
+# In the page: records long tasks (over 50 ms), also those before.
+TASKS = """() => {
   window.longTasks = [];
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) longTasks.push(entry.duration);
-  }).observe({ type: "longtask" });
+  }).observe({ type: "longtask", buffered: true });
+}"""
+
+# In the page: records the time when each event was painted.
+WATCH = """() => {
   window.painted = [];
   const log = document.getElementById("log");
   const after = new MessageChannel();
@@ -48,18 +58,59 @@ WATCH = """() => {
 # In the page: has the event with this number been applied?
 SHOWN = "(seq) => Number(document.getElementById('log').dataset.seq) >= seq"
 
-# In the page: scrolls up until everything is loaded; returns the time and the number of parts.
-READ = """async () => {
+# In the page: the number of the document's nodes, with texts.
+NODES = """() => {
+  const walker = document.createTreeWalker(document);
+  let count = 1;
+  while (walker.nextNode()) count += 1;
+  return count;
+}"""
+
+# In the page: scrolls up until the first part is there; returns the time, the number of parts and the most
+# nodes.
+READ = f"""async () => {{
+  const nodes = {NODES};
   const [log, entries] = ["log", "entries"].map((id) => document.getElementById(id));
   const began = performance.now();
-  let parts = 0;
-  while (entries.querySelector(":scope > .gap")) {
-    const seen = entries.childElementCount;
+  let [parts, most, counting] = [0, nodes(), 0];
+  for (let first; (first = entries.firstElementChild).matches(".gap"); parts += 1) {{
     log.scrollTop = 0;
-    while (entries.childElementCount === seen) await new Promise((go) => setTimeout(go, 10));
-    parts += 1;
+    while (entries.firstElementChild === first) await new Promise((go) => setTimeout(go, 10));
+    const before = performance.now();
+    most = Math.max(most, nodes());
+    counting += performance.now() - before;
+  }}
+  return [performance.now() - began - counting, parts, most];
+}}"""
+
+# In the page: types a text, and returns the milliseconds until each key is shown, in ascending order.
+TYPE = """async (keys) => {
+  const field = document.getElementById("message");
+  const spent = [];
+  field.focus();
+  for (let key = 0; key < keys; key++) {
+    await new Promise(requestAnimationFrame);
+    const began = performance.now();
+    document.execCommand("insertText", false, "a");
+    field.getBoundingClientRect();
+    await new Promise((go) => {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = go;
+      requestAnimationFrame(() => port2.postMessage(0));
+    });
+    spent.push(performance.now() - began);
   }
-  return [performance.now() - began, parts];
+  return spent.sort((a, b) => a - b);
+}"""
+
+# In the page: the milliseconds that Home takes until the first message is in view.
+JUMP = """async () => {
+  const log = document.getElementById("log");
+  const began = performance.now();
+  log.focus();
+  log.dispatchEvent(new KeyboardEvent("keydown", { key: "Home", bubbles: true }));
+  while (!document.activeElement.matches("[data-linked]")) await new Promise((go) => setTimeout(go, 5));
+  return performance.now() - began;
 }"""
 
 
@@ -91,8 +142,9 @@ def prepare(var: Path) -> dict[str, Any]:
         text=True,
     )
     seed: dict[str, Any] = json.loads(process.stdout)
-    fill = [sys.executable, "-m", "tests.support.long_session", seed["sessions"][0], str(EXCHANGES)]
-    subprocess.run(fill, cwd=ROOT, env=env, check=True)
+    for session, count in zip(seed["sessions"], (EXCHANGES, SHORT), strict=False):
+        fill = [sys.executable, "-m", "tests.support.long_session", session, str(count)]
+        subprocess.run(fill, cwd=ROOT, env=env, check=True)
     return seed
 
 
@@ -115,9 +167,20 @@ def opening(browser: Browser, var: Path, seed: dict[str, Any]) -> None:
         size = f"{answers[0][1]:,} bytes"
         add(Row(PART, f"{name}: the answer", "ms", [ms for ms, _ in answers], note=size))
         openings = [_open(visit(browser, url, seed), address) for _ in range(OPENINGS)][1:]
-        for at, moment in enumerate(("first paint", "complete", "live")):
-            add(Row(PART, f"{name}: {moment}", "ms", [opening[at] for opening in openings]))
-        _read_to_the_beginning(visit(browser, url, seed), address)
+        parts: list[tuple[str, str, float | None]] = [
+            *(("first paint", "ms", None), ("complete", "ms", None), ("live", "ms", LIVE)),
+            *(("longest task", "ms", TASK), ("nodes", "nodes", MOST_NODES)),
+        ]
+        for at, (moment, unit, bar) in enumerate(parts):
+            values = [opening[at] for opening in openings]
+            add(Row(PART, f"{name}: {moment}", unit, values, Bar(bar) if bar else None))
+        short = _typing(visit(browser, url, seed), f"{url}/sessions/{seed['sessions'][1]}/")
+        long = _typing(visit(browser, url, seed), address)
+        note = "compared with a session of five messages"
+        add(Row(PART, f"{name}: a key", "ms", long, peers={"short": short}, note=note))
+        _read_to_the_beginning(visit(browser, url, seed), address, short)
+        jumps = [_jump(visit(browser, url, seed), address) for _ in range(OPENINGS)][1:]
+        add(Row(PART, f"{name}: Home, to the first message", "ms", jumps))
 
 
 def _fetch(address: str, seed: dict[str, Any]) -> tuple[float, int]:
@@ -129,27 +192,52 @@ def _fetch(address: str, seed: dict[str, Any]) -> tuple[float, int]:
     return (time.perf_counter() - began) * 1000, size
 
 
-def _open(page: Page, address: str) -> tuple[float, float, float]:
-    """Returns milliseconds from the start of the navigation."""
+def _live(page: Page, address: str) -> None:
     page.goto(address)
     page.locator('#connection[data-state="live"]').wait_for()
+
+
+def _open(page: Page, address: str) -> tuple[float, float, float, float, float]:
+    """Returns milliseconds from the start of the navigation, those of the longest task, and the nodes."""
+    _live(page, address)
     live = page.evaluate("performance.now()")
+    page.evaluate(TASKS)
+    page.wait_for_timeout(300)
+    longest = max(page.evaluate("longTasks"), default=0.0)
+    nodes = page.evaluate(NODES)
     paint, whole = page.evaluate(
         """() => [performance.getEntriesByName("first-contentful-paint")[0].startTime,
           performance.getEntriesByType("navigation")[0].domComplete]"""
     )
     page.context.close()
-    return paint, whole, live
+    return paint, whole, live, longest, nodes
 
 
-def _read_to_the_beginning(page: Page, address: str) -> None:
-    page.goto(address)
-    page.locator('#connection[data-state="live"]').wait_for()
-    page.evaluate(WATCH)
-    spent, parts = page.evaluate(READ)
+def _typing(page: Page, address: str) -> list[float]:
+    _live(page, address)
+    page.wait_for_timeout(500)
+    keys: list[float] = page.evaluate(TYPE, KEYS)
+    page.context.close()
+    return keys
+
+
+def _jump(page: Page, address: str) -> float:
+    _live(page, address)
+    spent: float = page.evaluate(JUMP)
+    page.context.close()
+    return spent
+
+
+def _read_to_the_beginning(page: Page, address: str, short: list[float]) -> None:
+    _live(page, address)
+    page.evaluate(TASKS)
+    spent, parts, most = page.evaluate(READ)
     count = page.locator(".exchange").count()
-    note = f"{parts} parts, {count} exchanges; {_long(page)}"
-    add(Row(PART, "scrolled to its beginning", "ms", [spent], note=note))
+    note = f"{parts} parts, {count} exchanges are left; {_long(page)}"
+    add(Row(PART, "read back to its beginning", "ms", [spent], note=note))
+    add(Row(PART, "read back to its beginning: most nodes", "nodes", [most], Bar(MOST_NODES)))
+    keys = page.evaluate(TYPE, KEYS)
+    add(Row(PART, "read back to its beginning: a key", "ms", keys, peers={"short": short}))
     page.context.close()
 
 
@@ -178,6 +266,7 @@ def events(browser: Browser, var: Path, seed: dict[str, Any], *, name: str, **pa
         page.goto(f"{url}/sessions/{seed['sessions'][0]}/")
         page.locator('#connection[data-state="live"]').wait_for()
         page.wait_for_timeout(1000)  # the page has come to rest
+        page.evaluate(TASKS)
         page.evaluate(WATCH)
         page.locator("#message").fill("Go")
         page.keyboard.press("Enter")

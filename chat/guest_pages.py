@@ -107,8 +107,9 @@ def entries(request: HttpRequest, session: ChatSession, guest: Guest) -> HttpRes
     """Renders entries of a gap, which the page does not show yet."""
     part = page_context.part_of(request)
     transcript = transcript_pages.part(session.pk, *part, guest=guest)
-    context = {**NOBODY, "guest": guest, "title": _title(session, guest), "transcript": transcript}
     is_script = "X-Part" in request.headers
+    shown = {"title": _title(session, guest), "transcript": transcript, "whole": not is_script}
+    context = {**NOBODY, "guest": guest, **shown}
     return render(request, "chat/_entries.html" if is_script else "chat/entries.html", context)
 
 

@@ -376,6 +376,11 @@ class Exchange:
         return self.status == "failed" or (self.active and is_early)
 
     @property
+    def folded(self) -> bool:
+        """Its body is outside of the document until somebody opens it."""
+        return not (self.active or self.opens)
+
+    @property
     def mark(self) -> str:
         if self.interrupted:
             return "interrupted"

@@ -5,6 +5,7 @@ What is not shown is a gap between two events. How a part is folded: `chat.fold`
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -20,7 +21,7 @@ from chat.transcript import Change, Gap, Transcript
 
 # Messages that a page shows at first, unless an earlier one is unfinished, and that each further part has.
 NEWEST = 10
-PART = 24
+PART = 12
 
 
 def newest(session_id: UUID, guest: Guest | None = None) -> Transcript:
@@ -62,40 +63,54 @@ def part(
 
 
 def where_named(session_id: UUID, name: str) -> tuple[int, UUID | None] | None:
-    """As `where`, for the target of a link: `message-…`, `run-…`, `event-…`."""
+    """As `where`, for the target of a link or a jump: `message-…`, `run-…`, `event-…`, `time-…`."""
     kind, _, key = name.partition("-")
-    if kind == "event" or (kind in ("message", "run") and _is_uuid(key)):
-        return where(session_id, kind, key)
-    return None
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
+    return where(session_id, kind, key)
 
 
 def where(session_id: UUID, kind: str, key: str) -> tuple[int, UUID | None] | None:
-    """Returns the seq by which a part is found that shows the message, run or event, and its run."""
+    """Returns the seq by which a part is found that shows the message, run or event, and its run.
+
+    The `kind` "time" means the first run since then, or the last one; `key` is an ISO 8601 time with an
+    offset. Returns None for what is not in the session, or is no key of its kind.
+    """
     events = Event.objects.filter(session_id=session_id)
-    if kind == "event":
-        if not (key.isascii() and key.isdigit() and len(key) < 19):
-            return None
-        event = events.filter(seq=int(key)).first()
-        if event is None or event.run_id is None:
-            return (event.seq, None) if event else None
-        run = event.run_id
-    else:
-        named = Q(pk=key) if kind == "run" else Q(message=key) | Q(answer=key)
-        found = Run.objects.filter(named, session=session_id).order_by("number").first()
-        holder = found.pk if found else _run_with(session_id, UUID(key))
-        if holder is None:
-            return None
-        run = holder
+    try:
+        match kind:
+            case "event":
+                event = events.filter(seq=_seq(key)).first()
+                if event is None or event.run_id is None:
+                    return (event.seq, None) if event else None
+                run: UUID | None = event.run_id
+            case "time":
+                run = _run_since(session_id, datetime.fromisoformat(key))
+            case "run" | "message":
+                run = _run_named(session_id, kind, UUID(key))
+            case _:
+                return None
+    except (ValueError, OverflowError):
+        return None
     first = events.filter(run=run).order_by("seq").values_list("seq", flat=True).first()
-    return None if first is None else (first, run)
+    return None if run is None or first is None else (first, run)
+
+
+def _seq(key: str) -> int:
+    if not (key.isascii() and key.isdigit() and len(key) < 19):
+        raise ValueError(f"{key!r} is no number of an event")
+    return int(key)
+
+
+def _run_named(session_id: UUID, kind: str, key: UUID) -> UUID | None:
+    named = Q(pk=key) if kind == "run" else Q(message=key) | Q(answer=key)
+    found = Run.objects.filter(named, session=session_id).order_by("number").first()
+    return found.pk if found else _run_with(session_id, key)
+
+
+def _run_since(session_id: UUID, time: datetime) -> UUID | None:
+    if time.tzinfo is None:
+        raise ValueError(f"{time} has no offset")
+    runs = Run.objects.filter(session=session_id).order_by("number").values_list("pk", flat=True)
+    return runs.filter(created_at__gte=time).first() or runs.last()
 
 
 def _run_with(session_id: UUID, message: UUID) -> UUID | None:

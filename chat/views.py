@@ -139,6 +139,7 @@ def session_page(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "session": session,
         "project": session.project,
         "transcript": transcript,
+        "whole": "whole" in request.GET,
         "panels": panels.load(session.project, transcript.fresh),
         "can_write": can_write,
         "is_owner": is_owner(user, session.project),
@@ -182,13 +183,14 @@ def entries(request: HttpRequest, session_id: UUID) -> HttpResponse:
     session = access.get_session(user, session_id)
     transcript = transcript_pages.part(session.pk, *page_context.part_of(request))
     feedback.add(transcript, user)
+    is_script = "X-Part" in request.headers
     context = {
         "session": session,
         "project": session.project,
         "transcript": transcript,
+        "whole": not is_script,
         "can_write": page_context.can_write(user, session.project),
     }
-    is_script = "X-Part" in request.headers
     return render(request, "chat/_entries.html" if is_script else "chat/entries.html", context)
 
 
@@ -196,7 +198,10 @@ def entries(request: HttpRequest, session_id: UUID) -> HttpResponse:
 @require_GET
 @never_cache
 def where(request: HttpRequest, session_id: UUID, name: str) -> HttpResponse:
-    """Returns the position in the event log of a link's target: `message-…`, `run-…`, `event-…`."""
+    """Returns the position in the event log of a link's target: `message-…`, `run-…`, `event-…`.
+
+    `time-…`, with an ISO 8601 time, means the first run since then, or the last one.
+    """
     session = access.get_session(user_of(request), session_id)
     place = transcript_pages.where_named(session.pk, name)
     if place is None:

@@ -343,6 +343,7 @@ startClocks(() => fold.active.flatMap((run) => runElement(run.run) ?? []));
 setUpLazyDetails(log);
 setUpOpenState(log);
 setUpCopyButtons(log);
+document.getElementById("session-menu")?.addEventListener("beforetoggle", () => import("./transcript/jumps.js"));
 registerChanges(log);
 tab.setUpTab(() => fold.active);
 setUpScroll();

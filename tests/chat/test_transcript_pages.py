@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -191,6 +192,46 @@ def test_the_place_of_every_message_run_and_event_is_found(session: ChatSession)
     assert transcript_pages.where(session.pk, "run", str(uuid4())) is None
 
 
+def test_a_time_leads_to_the_first_message_since_then_or_to_the_last_one(
+    session: ChatSession,
+) -> None:
+    assert transcript_pages.where(session.pk, "time", "1970-01-01T00:00:00.000Z") is None
+    runs = fill(session.pk, 50)
+    said = Run.objects.get(pk=runs[9]).created_at
+
+    def led_to(time: datetime) -> UUID | None:
+        place = transcript_pages.where(session.pk, "time", time.isoformat())
+        assert place is not None
+        return place[1]
+
+    assert led_to(said) == runs[9]
+    assert led_to(said + timedelta(seconds=1)) == runs[10]
+    assert led_to(datetime.fromtimestamp(0, UTC)) == runs[0]
+    assert led_to(said + timedelta(days=400)) == runs[-1]
+
+
+def test_a_run_that_is_over_and_closed_has_its_body_in_a_template_for_scripts_only(
+    client: Client, alice: User, session: ChatSession
+) -> None:
+    runs = fill(session.pk, 3)
+    failed = events.Error(runs[0], error="No", code="internal", retryable=True)
+    Event.objects.filter(session=session, seq=EACH).update(type="error", body=failed.frame(EACH))
+    client.force_login(alice)
+    page = reverse("session", args=[session.pk])
+    part = reverse("entries", args=[session.pk]) + f"?start=1&end={3 * EACH + 1}"
+
+    def folded(address: str, **headers: str) -> list[bool]:
+        text = client.get(address, headers=headers).content.decode()
+        articles = text.partition('<template id="')[0].split("<article")[1:]
+        assert all(article.count("</details>") > 0 for article in articles)
+        return ["<template>" in article for article in articles]
+
+    # The failed run is open.
+    assert folded(page) == folded(part, **{"X-Part": "1"}) == [False, True, True]
+    assert folded(f"{page}?whole=1") == folded(part) == [False] * 3
+    assert "?whole=1" in client.get(page).content.decode()
+
+
 def test_a_part_comes_as_a_fragment_for_a_script_and_as_a_page_for_others(
     client: Client, alice: User, session: ChatSession
 ) -> None:
@@ -251,7 +292,13 @@ def test_a_part_needs_numbers(
     assert client.get(reverse("entries", args=[session.pk]) + query).status_code == 400
 
 
-@pytest.mark.parametrize("name", ["event-x", "run-1", "message-", "thing-1", "event-99"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("event-x", "run-1", "message-", "thing-1", "event-99", "time-x"),
+        *("time-2026-01-01", "time-0001-01-01T00:00:00+23:59", "time-2026-01-01T00:00:00Z"),
+    ],
+)
 def test_a_place_that_is_none_is_not_found(
     client: Client, alice: User, session: ChatSession, name: str
 ) -> None:

@@ -20,7 +20,8 @@ def save_elsewhere(visit: Visit, page: Page, description: str) -> None:
     other.goto(f"{visit.server.url}/sessions/{visit.server.other_session}/")
     answer = other.evaluate(
         """async ([path, body]) => {
-          const { request } = await import("/static/chat/support/rest.js");
+          const { src } = document.querySelector('[src$="/session.js"]');
+          const { request } = await import(new URL("support/rest.js", src));
           return (await request("PATCH", path, { body })).status;
         }""",
         [f"/api/tasks/{key}/", {"description": description}],

@@ -76,7 +76,8 @@ def test_the_page_shows_what_is_awaited_thought_and_written_and_then_the_plan_on
     slow.half.open()
     visit.wait_for("succeeded")
     assert page.locator(".draft").count() == 0
-    assert page.locator(".plan > li:visible, .plan > li").count() == 2
+    page.locator('[data-slot="run-details"] > summary').click()
+    assert page.locator(".plan > li").count() == 2
     assert THOUGHT not in (page.locator("#entries").text_content() or "")
     watched.check_reload()
 

@@ -70,6 +70,8 @@ def test_sub_steps_below_a_step_are_the_same_live_and_after_a_reload(
     done = page.locator('.plan .parts li[data-state="finished"]').last
     expect(done.locator('[data-slot="part-details"]')).to_have_text("3 of 3 tasks")
     assert visit.reloaded() == visit.shown()
+    expect(other.locator('.exchange[data-status="succeeded"]')).to_have_count(2)
+    other.locator('[data-slot="run-details"] > summary').last.click()
     expect(other.locator('.parts [data-slot="part-details"]').last).to_have_text("3 of 3 tasks")
 
 

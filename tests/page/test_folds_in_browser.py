@@ -50,7 +50,8 @@ def test_pages_come_back_at_different_moments_and_ever_later(visit: Visit) -> No
     page = visit.live()
     waits = page.evaluate(
         """async () => {
-          const { backoff } = await import("/static/chat/transport/connection.js");
+          const { src } = document.querySelector('[src$="/session.js"]');
+          const { backoff } = await import(new URL("transport/connection.js", src));
           return [0, 1, 2, 3, 4, 5, 6, 50].map((attempt) => [backoff(attempt, 0), backoff(attempt, 1)]);
         }"""
     )

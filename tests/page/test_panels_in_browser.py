@@ -182,7 +182,8 @@ def change_behind(visit: Visit, **fields: str) -> Locator:
     key = page.locator(".task").first.get_attribute("data-key")
     answer = page.evaluate(
         """async ([path, body]) => {
-          const { request } = await import("/static/chat/support/rest.js");
+          const { src } = document.querySelector('[src$="/session.js"]');
+          const { request } = await import(new URL("support/rest.js", src));
           return (await request("PATCH", path, { body })).status;
         }""",
         [f"/api/tasks/{key}/", fields],

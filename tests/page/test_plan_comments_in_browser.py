@@ -48,7 +48,8 @@ def test_comments_are_written_by_key_and_shown_with_the_next_plan(visit: Visit) 
     page.keyboard.press("Enter")
     comments = page.locator('[data-slot="run-comments"] li')
     visit.wait_for("succeeded")  # the offline model makes a plan that changes nothing
-    texts = [text.strip() for text in comments.all_text_contents()]  # of a run that is folded
+    page.locator('[data-slot="run-details"] > summary').click()
+    texts = [text.strip() for text in comments.all_text_contents()]
     assert texts == ["Step 2, Create “Invoices”: Also the receipts"]
     visit.wait(lambda: visit.shown() == visit.reloaded())
 

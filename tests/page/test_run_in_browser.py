@@ -135,7 +135,8 @@ def test_a_burst_of_events_is_drawn_once_before_the_browser_paints(visit: Visit)
     page = visit.live()
     before, after = page.evaluate(
         """async () => {
-          const queue = await import("/static/chat/transcript/render_queue.js");
+          const { src } = document.querySelector('[src$="/session.js"]');
+          const queue = await import(new URL("transcript/render_queue.js", src));
           const count = () => document.querySelectorAll("#entries > .line").length;
           for (let number = 0; number < 5; number++) queue.enqueueLine(`x ${number}`);
           const before = count();

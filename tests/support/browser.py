@@ -22,28 +22,59 @@ from playwright.sync_api import (
 from tests.support.server import PATIENCE, ServerProcess
 from tests.support.services import chromium_path
 
-# Transcript and panels as text, without what ticks and without the template's line breaks.
-NORMALISED = """() => ["entries", "panels"].map((id) => {
-  const copy = document.getElementById(id).cloneNode(true);
-  // A page that is opened now shows the newest ten at first (chat.transcript_pages.NEWEST).
-  for (const old of copy.querySelectorAll("#entries > :not(:nth-last-child(-n + 10))")) old.remove();
-  for (const node of copy.querySelectorAll("[data-since], [data-until]")) node.textContent = "";
-  for (const node of copy.querySelectorAll("[data-slow]")) node.removeAttribute("data-slow");
-  for (const node of copy.querySelectorAll("[data-made]")) node.removeAttribute("data-made");
-  for (const node of copy.querySelectorAll(".wait-line")) node.textContent = "";
-  for (const node of copy.querySelectorAll(".lane, .usual")) node.remove();
-  for (const node of copy.querySelectorAll("script")) node.remove();
-  const texts = document.createTreeWalker(copy, NodeFilter.SHOW_TEXT);
-  const blank = [];
-  while (texts.nextNode()) if (!texts.currentNode.data.trim()) blank.push(texts.currentNode);
-  for (const node of blank) node.remove();
-  for (const node of copy.querySelectorAll("*")) {
-    const attributes = [...node.attributes].map(({ name, value }) => [name, value]).sort();
-    for (const [name] of attributes) node.removeAttribute(name);
-    for (const [name, value] of attributes) node.setAttribute(name, value);
+# Transcript and panels as text, with the bodies of folded runs as they are when somebody opens them, without
+# what ticks and without the template's line breaks.
+NORMALISED = """async () => {
+  const { src } = document.querySelector('[src$="/session.js"]');
+  const { localiseAll } = await import(new URL("support/local_times.js", src));
+  const { foldedBody } = await import(new URL("transcript/lazy_details.js", src));
+  const runs = '[data-slot="run-details"]';
+  const shown = (id) => {
+    const box = document.getElementById(id);
+    const copy = box.cloneNode(true);
+    const copies = copy.querySelectorAll(runs);
+    box.querySelectorAll(runs).forEach((details, at) => {
+      copies[at].querySelector(":scope > template")?.remove();
+      copies[at].append(foldedBody(details)?.cloneNode(true) ?? "");
+    });
+    localiseAll(copy);
+    // A page that is opened now shows the newest ten at first (chat.transcript_pages.NEWEST).
+    for (const old of copy.querySelectorAll("#entries > :not(:nth-last-child(-n + 10))")) old.remove();
+    for (const node of copy.querySelectorAll("[data-since], [data-until]")) node.textContent = "";
+    for (const node of copy.querySelectorAll("[data-slow]")) node.removeAttribute("data-slow");
+    for (const node of copy.querySelectorAll("[data-made]")) node.removeAttribute("data-made");
+    for (const node of copy.querySelectorAll(".wait-line")) node.textContent = "";
+    for (const node of copy.querySelectorAll(".lane, .usual")) node.remove();
+    for (const node of copy.querySelectorAll("script")) node.remove();
+    const texts = document.createTreeWalker(copy, NodeFilter.SHOW_TEXT);
+    const blank = [];
+    while (texts.nextNode()) if (!texts.currentNode.data.trim()) blank.push(texts.currentNode);
+    for (const node of blank) node.remove();
+    for (const node of copy.querySelectorAll("*")) {
+      const attributes = [...node.attributes].map(({ name, value }) => [name, value]).sort();
+      for (const [name] of attributes) node.removeAttribute(name);
+      for (const [name, value] of attributes) node.setAttribute(name, value);
+    }
+    return copy.outerHTML.replaceAll("><", ">\\n<");
+  };
+  return ["entries", "panels"].map(shown).join("\\n\\n");
+}"""
+
+# Scrolls on in the transcript, unless a part is on its way; returns the messages that are there, and whether
+# the end is reached.
+READ_ON = """(direction) => {
+  const [log, entries] = ["log", "entries"].map((id) => document.getElementById(id));
+  const texts = [...entries.querySelectorAll(".said p")].map((node) => node.textContent);
+  if (direction === "up") {
+    log.scrollTop = 0;
+    return [texts, !entries.firstElementChild.matches(".gap")];
   }
-  return copy.outerHTML.replaceAll("><", ">\\n<");
-}).join("\\n\\n")"""
+  const view = log.getBoundingClientRect();
+  const tops = [...entries.querySelectorAll(":scope > .gap")].map((gap) => gap.getBoundingClientRect().top);
+  if (tops.some((top) => top > view.top && top < view.bottom + 600)) return [texts, false];
+  log.scrollTop += view.height / 2;
+  return [texts, log.scrollTop + log.clientHeight >= log.scrollHeight - 1];
+}"""
 
 STATUSES = "() => [...document.querySelectorAll('.exchange')].map((one) => one.dataset.status)"
 
@@ -233,13 +264,20 @@ class Visit:
             self.page.wait_for_timeout(25)
 
     def read_from_the_beginning(self) -> None:
-        """Scrolls up until all earlier parts have come."""
+        """Scrolls up until the first part has come."""
+        self.read("up")
 
-        def is_there() -> bool:
-            self.page.locator("#log").evaluate("(log) => log.scrollTop = 0")
-            return self.page.locator(".gap").count() == 0
+    def read(self, direction: str) -> set[str]:
+        """Scrolls up or down to the end, part by part; returns the messages that it passed."""
+        seen: set[str] = set()
 
-        self.wait(is_there)
+        def is_over() -> bool:
+            texts, over = self.page.evaluate(READ_ON, direction)
+            seen.update(texts)
+            return bool(over)
+
+        self.wait(is_over)
+        return seen
 
     def wait_for(self, *statuses: str) -> None:
         self.wait(lambda: self.page.evaluate(STATUSES) == list(statuses))

@@ -110,10 +110,10 @@ class Firefox:
         self._command("browsingContext.navigate", context=self._tab, url=address, wait="complete")
 
     def ask(self, expression: str) -> Any:
-        """Returns the value of a JavaScript expression."""
+        """Returns the value of a JavaScript expression, or that of its promise."""
         told = self._command(
             "script.evaluate",
-            expression=f"JSON.stringify({expression})",
+            expression=f"Promise.resolve({expression}).then((value) => JSON.stringify(value))",
             target={"context": self._tab},
             awaitPromise=True,
         )

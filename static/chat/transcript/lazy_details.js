@@ -1,44 +1,68 @@
-// Keeps the contents of closed runs in earlier parts outside of the document until they are opened: a
-// session of a thousand runs would have half a million nodes otherwise.
+// Keeps the body of a run that is over and closed outside of the document until somebody opens it: the body of a
+// plain answer has three hundred elements. The server writes such a body as a template.
 
-import { find, findAll } from "../support/dom.js";
+import { closest, find, findAll } from "../support/dom.js";
 import { localiseAll } from "../support/local_times.js";
 
-/** Detached bodies by their details. @type {WeakMap<Element, Element>} */
+const DETAILS = '[data-slot="run-details"]';
+/** Bodies that were in the document before. @type {WeakMap<Element, Element>} */
 const bodies = new WeakMap();
-/** The details of detached bodies. @type {WeakMap<Element, Element>} */
+/** The details of what is outside of the document. @type {WeakMap<Node, Element>} */
 const owners = new WeakMap();
 
-/** @param {ParentNode} root */
-export function detachClosed(root) {
-  for (const details of findAll(root, '[data-slot="run-details"]:not([open])')) {
-    const body = find(details, '[data-slot="run-body"]');
-    if (!body) continue;
-    bodies.set(details, body);
-    owners.set(body, details);
-    body.remove();
-  }
-}
+/** @param {Element} details */
+const templateOf = (details) => /** @type {HTMLTemplateElement | null} */ (find(details, ":scope > template"));
+
+/** Returns the body of a run that is outside of the document. @param {Element} details */
+export const foldedBody = (details) => bodies.get(details) ?? templateOf(details)?.content;
 
 /** @param {Element} details */
-export function attach(details) {
-  const body = bodies.get(details);
-  if (body) {
-    localiseAll(body); // the day may have changed
-    details.append(body);
-  }
+export function unfold(details) {
+  const body = foldedBody(details);
+  if (!body) return;
+  localiseAll(body); // the day may have changed
+  details.append(body);
+  templateOf(details)?.remove();
   bodies.delete(details);
 }
 
-/** Attaches the body that contains `node`. @param {Element} node */
-export function attachAround(node) {
-  const body = node.closest('[data-slot="run-body"]');
-  const details = body && owners.get(body);
-  if (details) attach(details);
+/** @param {Element} details */
+function fold(details) {
+  const body = find(details, ':scope > [data-slot="run-body"]');
+  if (!body) return;
+  bodies.set(details, body);
+  body.remove();
 }
+
+/** Has a body in the document while it can be seen or its run works. @param {HTMLDetailsElement} details */
+export function settle(details) {
+  const isOver = details.closest("[data-run]")?.hasAttribute("data-over");
+  if (isOver && !details.open) fold(details);
+  else unfold(details);
+}
+
+/** As `findAll`, also in bodies that are outside of the document. @type {(root: ParentNode, selector: string) => HTMLElement[]} */
+export function findInRuns(root, selector) {
+  const inside = findAll(root, DETAILS).flatMap((details) => {
+    const body = foldedBody(details);
+    if (!body) return [];
+    owners.set(body, details);
+    return findAll(body, selector);
+  });
+  return [...findAll(root, selector), ...inside];
+}
+
+/** Returns the run that `node` is part of, also where its body is outside of the document. @param {Element} node */
+export const runOf = (node) =>
+  /** @type {HTMLElement | null} */ ((owners.get(node.getRootNode()) ?? node).closest("[data-run]"));
 
 /** @param {HTMLElement} log */
 export function setUpLazyDetails(log) {
-  const onToggle = (/** @type {Event} */ event) => attach(/** @type {Element} */ (event.target));
-  log.addEventListener("toggle", onToggle, { capture: true });
+  log.addEventListener("click", (event) => {
+    const details = closest(event, "summary")?.parentElement;
+    if (details?.matches(DETAILS)) unfold(details); // before the browser opens and paints it
+  });
+  log.addEventListener("toggle", ({ target }) => {
+    if (target instanceof HTMLDetailsElement && target.matches(DETAILS)) settle(target);
+  }, { capture: true });
 }

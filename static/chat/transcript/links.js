@@ -1,16 +1,19 @@
-// Follows links to a message, a run or an event: `#message-…`, `#run-…`, `#event-…`. What the page has
-// not loaded yet is fetched. An event without a row of its own leads to the row before it. Loaded with the
-// first link.
+// Follows links to a message, a run or an event: `#message-…`, `#run-…`, `#event-…`; and jumps to a time. What
+// the page has not loaded yet is fetched. An event without a row of its own leads to the row before it. Loaded
+// with the first use.
 
-import { showAlert } from "../support/alert.js";
+import { announce, showAlert } from "../support/alert.js";
 import { find, findAll } from "../support/dom.js";
 import { page } from "../support/page.js";
 import { fetchAsUser } from "../support/rest.js";
-import { attach } from "./lazy_details.js";
+import { unfold } from "./lazy_details.js";
 import { gaps, loadGap } from "./load_older.js";
 import { stopFollowing } from "./scroll.js";
 
+/** @typedef {{seq: number, run: string | null}} Place */
+
 const ANCHOR = /^(message|run|event)-([\w-]+)$/;
+const CLOSED = "The server could not be reached.";
 
 export async function follow() {
   const anchor = location.hash.slice(1);
@@ -20,19 +23,34 @@ export async function follow() {
   else showAlert("That link points to something in another session.");
 }
 
+/** Leads to the first message since `date`, or to the last one. @param {Date} date */
+export async function jump(date) {
+  const place = await locate(`time-${date.toISOString()}`);
+  if (place) await load(place);
+  const node = document.getElementById(`run-${place?.run}`);
+  if (!node) return showAlert(CLOSED);
+  show(node, "start");
+  announce(find(node, "time")?.title ?? "");
+}
+
 /** @param {string} anchor */
 async function loadAnchor(anchor) {
   const place = await locate(anchor);
   if (!place) return null;
-  const { seq } = place;
-  const gap = gaps().find(({ dataset }) => seq >= Number(dataset.start) && seq < Number(dataset.end));
-  if (gap) await loadGap(gap, seq);
+  await load(place);
   return document.getElementById(anchor) ?? rowBefore(anchor, place.run);
+}
+
+/** @param {Place} place */
+async function load({ seq }) {
+  const isIn = (/** @type {HTMLElement} */ { dataset: { start, end } }) => seq >= Number(start) && seq < Number(end);
+  // Another part of the same gap may be on its way.
+  for (let gap = gaps().find(isIn); gap; gap = gaps().find(isIn)) if (!(await loadGap(gap, seq))) return;
 }
 
 /**
  * @param {string} anchor
- * @returns {Promise<{seq: number, run: string | null} | null>}
+ * @returns {Promise<Place | null>}
  */
 async function locate(anchor) {
   try {
@@ -47,7 +65,7 @@ async function locate(anchor) {
 function rowBefore(anchor, run) {
   const node = document.getElementById(`run-${run}`);
   const details = node && find(node, "details");
-  if (details) attach(details);
+  if (details) unfold(details);
   const row = document.getElementById(anchor);
   if (row || !node) return row;
   const seq = Number(ANCHOR.exec(anchor)?.[2]);
@@ -58,13 +76,19 @@ function rowBefore(anchor, run) {
 
 /** @param {HTMLElement} node */
 function reveal(node) {
-  for (const linked of findAll(document, "[data-linked]")) delete linked.dataset.linked;
-  for (let box = node.closest("details"); box; box = box.parentElement?.closest("details") ?? null) {
-    box.open = true;
+  const own = "run" in node.dataset ? find(node, "details") : node.closest("details");
+  for (let box = own; box; box = box.parentElement?.closest("details") ?? null) {
+    unfold(box); // the browser tells only later that it is open
+    box.setAttribute("open", "");
   }
-  if ("run" in node.dataset) find(node, "details")?.setAttribute("open", "");
+  show(node, "center");
+}
+
+/** @type {(node: HTMLElement, block: ScrollLogicalPosition) => void} */
+function show(node, block) {
+  for (const linked of findAll(document, "[data-linked]")) delete linked.dataset.linked;
   node.dataset.linked = "";
   stopFollowing(); // again: the scrolling to the end, when the page opened, may have been told since
-  node.scrollIntoView({ block: "center" });
+  node.scrollIntoView({ block });
   node.focus({ preventScroll: true });
 }

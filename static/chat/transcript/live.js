@@ -6,6 +6,7 @@ import { secondsText } from "../support/clocks.js";
 import { find, findAll, setAttribute, slot } from "../support/dom.js";
 import { timeText } from "../support/local_times.js";
 import { serverNow } from "../support/server_clock.js";
+import { findInRuns } from "./lazy_details.js";
 import { runElement } from "./render.js";
 import { enqueue } from "./render_queue.js";
 import { callOf, shownDraft, workSteps } from "./run_labels.js";
@@ -126,8 +127,12 @@ const joined = (...parts) => parts.filter(Boolean).join(" · ");
 export function showTimes(run) {
   const node = runElement(run.run);
   if (!node) return;
-  if (run.status !== "running") slot(node, "run-wait").textContent = "";
   countDown(slot(node, "run-eta"));
+  if (run.status !== "running") {
+    slot(node, "run-wait").textContent = "";
+    for (const mark of findInRuns(node, ".lane, .usual")) mark.remove();
+    return;
+  }
   for (const step of workSteps(run)) showUsual(node, step);
   showLanes(node, run);
 }
@@ -175,7 +180,7 @@ function timeLeft(low, high) {
  * @type {(node: HTMLElement, run: Run) => void}
  */
 function showLanes(node, run) {
-  const spans = run.status === "running" ? spansOf(run) : [];
+  const spans = spansOf(run);
   const begin = Math.min(...spans.map(({ from }) => from));
   const length = Math.max(1, ...spans.map(({ to }) => to - begin));
   const isParallel = spans.some((one) =>

@@ -3,6 +3,7 @@
 
 import { closest, findAll, slot } from "../support/dom.js";
 import { ownKey, page } from "../support/page.js";
+import { settle } from "./lazy_details.js";
 
 const STORE = ownKey(`opened.${page.session}`);
 const LIMIT = 200; // remembered runs, the latest touched
@@ -26,6 +27,7 @@ export function restoreOpenState(root) {
     /** @type {HTMLDetailsElement} */
     const details = slot(node, "run-details");
     details.toggleAttribute("open", isLeftOpen(node.dataset.run, details.open));
+    settle(details);
   }
 }
 

@@ -7,6 +7,7 @@ import {
 import { page } from "../support/page.js";
 import { addCopyButtons } from "./copy_buttons.js";
 import { setFacts } from "./facts.js";
+import { settle, unfold } from "./lazy_details.js";
 import { isLeftOpen } from "./open_state.js";
 import {
   callOf, colorOf, draftSlot, effectsCount, eta, howOf, iconOf, isActive, isEarly, isPhase, phaseBar, shownDraft, statusLine,
@@ -38,6 +39,9 @@ export function addChangeNote(change) {
 export function renderRun(run) {
   const existing = runElement(run.run);
   const node = existing ?? newRun(run);
+  /** @type {HTMLDetailsElement} */
+  const details = slot(node, "run-details");
+  unfold(details);
   const { status } = node.dataset;
   const wasOpen =
     status === "failed" || (isActive({ status }) && !find(node, '.phases > [data-step="completion"]'));
@@ -51,6 +55,7 @@ export function renderRun(run) {
   fillApproval(node, run);
   fillAnswer(node, run);
   setStatus(node, run, wasOpen);
+  settle(details);
   // A text that is there when its element comes into the page is laid out in its own direction at once.
   if (!existing) entries.append(node);
   return node;

@@ -1,8 +1,8 @@
 // Shows which changes can be undone: the last change of an object; and a run, as long as all of its
 // changes are the last ones. Updated with each change, so that a long session costs no more than a short one.
 
-import { findAll, setVisible } from "../support/dom.js";
-import { attachAround } from "./lazy_details.js";
+import { setVisible } from "../support/dom.js";
+import { findInRuns, runOf } from "./lazy_details.js";
 import { isActive } from "./run_labels.js";
 
 /** The element of each object's last change. @type {Map<string | undefined, HTMLElement>} */
@@ -17,7 +17,7 @@ const seqOf = (node) => Number(node.dataset.key);
  * @type {(root: ParentNode, isLive?: boolean) => void}
  */
 export function registerChanges(root, isLive = false) {
-  for (const node of findAll(root, ".change")) register(node, isLive);
+  for (const node of findInRuns(root, ".change")) register(node, isLive);
 }
 
 /** @type {(node: HTMLElement, isLive: boolean) => void} */
@@ -29,15 +29,14 @@ function register(node, isLive) {
   lastChanges.set(node.dataset.object, isOlder ? known : node);
   const superseded = isOlder ? node : known;
   if (!superseded) return;
-  attachAround(superseded);
   setVisible(superseded, "change-undo", false);
-  updateRunUndo(superseded.closest("[data-run]"));
+  updateRunUndo(runOf(superseded));
 }
 
 /** @param {HTMLElement | null} run */
 export function updateRunUndo(run) {
   if (!run) return;
-  const changes = findAll(run, ".change");
+  const changes = findInRuns(run, ".change");
   const last = changes.filter((node) => lastChanges.get(node.dataset.object) === node);
   const undoable = new Set(last.map((node) => node.dataset.object));
   const all = changes.length > 0 && changes.every((node) => undoable.has(node.dataset.object));
