@@ -230,6 +230,10 @@ LOGOUT_REDIRECT_URL = "sign-in"
 
 STATIC_URL = f"{SITE_PATH}/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "chat.static_files.VersionedStorage"},
+}
 # Static files are served from their source folders, so that a clone needs no `collectstatic`.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG

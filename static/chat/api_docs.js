@@ -4,9 +4,9 @@
 
 const root = /** @type {HTMLElement} */ (document.getElementById("api"));
 
-// As support/forms.js, for the script of this page, /samurai/static/chat/api_docs.js.
+// As support/forms.js, for the script of this page, /samurai/static/0123456789ab/chat/api_docs.js.
 const { src } = /** @type {HTMLScriptElement} */ (document.currentScript);
-const path = new URL("../../", src).pathname.split("/").filter(Boolean);
+const path = new URL(src).pathname.replace(/static\/(\w+\/)?chat\/api_docs\.js$/, "").split("/").filter(Boolean);
 const cookie = new RegExp(`(?:^|; )${["csrftoken", ...path].join("_")}=([^;]*)`);
 const csrfToken = () => cookie.exec(document.cookie)?.[1] ?? "";
 

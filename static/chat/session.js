@@ -213,9 +213,10 @@ function editMessage(event) {
   if (message) composer.setMessage(slot(message, "said-content").textContent ?? "");
 }
 
-// What is loaded with its first use may not be reached then.
+// What is loaded with its first use may not be reached then, or be of a newer version than the page.
 addEventListener("unhandledrejection", ({ reason }) => {
-  if (/import/i.test(String(reason))) showAlert("The server could not be reached; nothing was done.");
+  if (reason instanceof SyntaxError && /requested module|binding/i.test(reason.message)) location.reload();
+  else if (/import/i.test(String(reason))) showAlert("The server could not be reached; nothing was done.");
 });
 
 /** @param {Event} event */

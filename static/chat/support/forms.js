@@ -1,10 +1,10 @@
 // Lets the forms of a page that was open for long be sent. Signing in again replaces the CSRF token, so
 // the token is read from the cookie when a form is sent, and the form names the user of the page.
 
-import { ownAddress } from "./page.js";
+import { ownAddress, sitePath } from "./page.js";
 
 // A site below the path /samurai/ has the cookie csrftoken_samurai.
-const path = new URL("../../../", import.meta.url).pathname.split("/").filter(Boolean);
+const path = sitePath.split("/").filter(Boolean);
 const cookie = new RegExp(`(?:^|; )${["csrftoken", ...path].join("_")}=([^;]*)`);
 
 export const csrfToken = () => cookie.exec(document.cookie)?.[1] ?? "";

@@ -5,6 +5,9 @@
 /** @type {PageData} */
 export const page = JSON.parse(document.getElementById("page")?.textContent ?? "{}");
 
+// The site may be served below a path, and its files have a version: /samurai/static/0123456789ab/chat/support/page.js.
+export const sitePath = new URL(import.meta.url).pathname.replace(/static\/(\w+\/)?chat\/support\/page\.js$/, "");
+
 /** The id of the user; empty on a page for nobody. */
 export const pageUser = document.body.dataset.user ?? "";
 

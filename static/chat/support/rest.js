@@ -1,10 +1,9 @@
 // Requests to the REST API, with the site's cookie and its CSRF token.
 
 import { csrfToken } from "./forms.js";
-import { pageUser } from "./page.js";
+import { pageUser, sitePath } from "./page.js";
 
-// The site may be served below a path, such as /samurai/static/chat/support/rest.js.
-export const api = new URL("../../../api/", import.meta.url).pathname;
+export const api = `${sitePath}api/`;
 
 /** @type {(kind: string, id: string, action?: string) => string} */
 export const apiPath = (kind, id, action = "") => `${api}${kind}/${id}/${action ? `${action}/` : ""}`;
