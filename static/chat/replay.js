@@ -16,6 +16,7 @@ import { setUpSearchButton } from "./support/search_button.js";
 import { setClock } from "./support/server_clock.js";
 import { statusLine } from "./transcript/run_labels.js";
 import { setUpCopyButtons } from "./transcript/copy_buttons.js";
+import { setUpLazyDetails } from "./transcript/lazy_details.js";
 import { setUpOpenState } from "./transcript/open_state.js";
 import { setUpScroll } from "./transcript/scroll.js";
 
@@ -83,6 +84,7 @@ function start(past) {
   });
   byId("earlier").addEventListener("click", () => showEarlier(state));
   addEventListener("hashchange", followLink);
+  setUpLazyDetails(transcript);
   setUpOpenState(transcript);
   setUpCopyButtons(transcript);
   setUpScroll();

@@ -237,6 +237,8 @@ def test_keys_and_the_slider_go_to_events_and_times(told: Visit) -> None:
 
 def test_a_link_in_the_transcript_leads_to_its_moment(told: Visit) -> None:
     replay = Replay(told, at=35)
+    details = replay.page.locator('[data-slot="run-details"]').first
+    details.evaluate("(one) => (one.open = true)")
     replay.page.locator("#event-6 .at").first.evaluate("(link) => link.click()")
     replay.wait_for(6)
 
@@ -342,7 +344,7 @@ def story_approval() -> int:
 
 def test_it_is_opened_from_the_menu_of_a_session_and_from_a_run(told: Visit, carol: Visit) -> None:
     page = carol.live()
-    page.get_by_role("button", name="Replay this session").click()
+    page.get_by_role("button", name="Session menu").click()
     page.get_by_role("dialog").get_by_role("link", name="Replay").click()
     page.get_by_role("group", name="Player").wait_for()
     page = told.live()

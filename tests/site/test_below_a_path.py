@@ -164,17 +164,6 @@ def test_the_api_names_addresses_below_the_path_that_work(site: Site) -> None:
     assert "/api/projects/" in schema["paths"]
 
 
-def test_a_shared_link_opens_and_is_live(site: Site, browser: Browser) -> None:
-    links = f"/api/sessions/{site.server.session}/shared-links/"
-    link = site.request(links, {})[2]
-    assert link["url"].startswith(f"{site.url}/shared/{link['id']}/#")
-    context = new_context(browser)
-    page = context.new_page()
-    page.goto(link["url"])
-    page.locator('#connection[title="Connected over WebSocket"]').wait_for()
-    context.close()
-
-
 def test_a_request_that_waits_for_the_answer_and_a_stream_get_through(site: Site) -> None:
     chat = f"/api/projects/{site.server.project}/chat"
     status, _, answered = site.request(f"{chat}/", {"message": CREATE})
@@ -229,6 +218,18 @@ def test_the_first_line_of_the_start_names_the_address_with_the_path(site: Site)
 
 
 # -- the page --------------------------------------------------------------------------------------
+
+
+@pytest.mark.browser
+def test_a_shared_link_opens_and_is_live(site: Site, browser: Browser) -> None:
+    links = f"/api/sessions/{site.server.session}/shared-links/"
+    link = site.request(links, {})[2]
+    assert link["url"].startswith(f"{site.url}/shared/{link['id']}/#")
+    context = new_context(browser)
+    page = context.new_page()
+    page.goto(link["url"])
+    page.locator('#connection[title="Connected over WebSocket"]').wait_for()
+    context.close()
 
 
 @pytest.mark.browser

@@ -25,7 +25,7 @@ from tests.support.services import chromium_path
 # Transcript and panels as text, with the bodies of folded runs as they are when somebody opens them, without
 # what ticks and without the template's line breaks.
 NORMALISED = """async () => {
-  const { src } = document.querySelector('[src$="/session.js"]');
+  const { src } = document.querySelector('[src$="/session.js"], [src$="/replay.js"]');
   const { localiseAll } = await import(new URL("support/local_times.js", src));
   const { foldedBody } = await import(new URL("transcript/lazy_details.js", src));
   const runs = '[data-slot="run-details"]';
