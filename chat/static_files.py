@@ -26,7 +26,8 @@ _OWN_SCRIPT = re.compile(r"/chat/[\w/]+\.(?:js|css)$")
 _UNNEEDED = re.compile(
     rb"^[ \t]*(?:/\*(?:(?!\*/).)*\*/|//[^\n]*)[ \t]*\n|^[ \t]+|^\n", re.MULTILINE | re.DOTALL
 )
-_LINE_ENDS = re.compile(rb"(?<=[{};,])\n")  # of a style
+# Of a style: a text, which stays, or the white space around signs and the last sign of a rule.
+_SIGNS = re.compile(rb'("[^"\n]*")|;?\s*(})\s*|\s*([{;,])\s*|(:) +')
 
 
 _DIGITS = 12
@@ -95,7 +96,7 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # has 
         if body and response.status_code == 200 and _OWN_SCRIPT.search(request.path):
             body = _UNNEEDED.sub(b"", body)
             if request.path.endswith(".css"):
-                body = _LINE_ENDS.sub(b"", body)
+                body = _SIGNS.sub(lambda found: b"".join(filter(None, found.groups())), body)
             response["Content-Length"] = str(len(body))
         response.content = body
         return response

@@ -348,7 +348,10 @@ document.getElementById("session-menu")?.addEventListener("beforetoggle", () => 
 registerChanges(log);
 tab.setUpTab(() => fold.active);
 setUpScroll();
-if (find(log, ".gap")) import("./transcript/load_older.js");
+if (find(log, ".gap")) {
+  import("./transcript/load_older.js");
+  import("./transcript/home_key.js");
+}
 addEventListener("hashchange", followLink);
 followLink();
 composer.offerInto(steerableRun());

@@ -212,10 +212,3 @@ entries.addEventListener("click", (event) => {
   event.preventDefault();
   loadGap(gap);
 });
-// Home leads to the beginning of the session, also where that is not in the page.
-log.addEventListener("keydown", async (event) => {
-  const isPlain = !(event.ctrlKey || event.metaKey || event.altKey || event.shiftKey);
-  if (event.key !== "Home" || !isPlain || closest(event, "input, textarea, select")) return;
-  event.preventDefault();
-  (await import("./links.js")).jump(new Date(0));
-});
