@@ -23,6 +23,7 @@ from agent.accounts.shared_links import MAY_SHARE, Guest
 from agent.models import ApiToken, ChatSession, Memory, Message, Project, Run, SharedLink, Task
 from agent.models.projects import Role
 from agent.runs import waiting
+from agent.runs.waiting import WaitingSession
 from agent.support import raw_sql
 from agent.tools import registry
 from agent.tools.registry import Tool
@@ -37,6 +38,16 @@ Row = TypeVar("Row", Task, Memory)
 
 def projects(user: AnyUser) -> QuerySet[Project]:
     return projects_of(user)
+
+
+def projects_of_each(users: Iterable[int]) -> dict[int, list[tuple[UUID, str]]]:
+    """Returns the ids and names of the projects that each user may view, the newest first; one query."""
+    return agent_access.projects_of_each(users)
+
+
+def waiting_sessions(users: Iterable[int]) -> dict[int, tuple[int, list[WaitingSession]]]:
+    """Returns how many runs wait for each user, and the sessions of the longest waiting; one query."""
+    return waiting.sessions(users)
 
 
 def get_project(user: AnyUser, project_id: UUID, needed: Role = Role.VIEWER) -> Project:

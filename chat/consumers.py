@@ -114,7 +114,8 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
 
     async def _watch(self, identity: ConnectionIdentity) -> None:
         after = _after(self.scope["query_string"])
-        self.viewer = SocketViewer(identity, after or 0, self.base_send)
+        sidebar = _last(self.scope["query_string"], "sidebar")
+        self.viewer = SocketViewer(identity, after or 0, self.base_send, sidebar=sidebar)
         feed.here().join(self.viewer)
         await self.viewer.greet()
         if after is None:

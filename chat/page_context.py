@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from functools import wraps
 from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
@@ -15,21 +15,17 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils import dates
 
 from agent.accounts.access import includes, role_in
 from agent.event_log.times import now
-from agent.models import ChatSession, Project
+from agent.models import Project
 from agent.models.projects import Role
-from agent.runs import approvals, steering, waiting
+from agent.runs import approvals, steering
 from agent.runs.runs import MAX_CONTENT
-from agent.support import raw_sql
-from chat import access, labels
+from chat import labels
+from chat import sidebar as sidebars
 from chat.frames import MAX_REASON
 from chat.transcript import Gap, Transcript
-
-# Sessions in the sidebar: of the open project, and of each other one.
-MAX_SESSIONS, MAX_SESSIONS_OF_OTHERS = 30, 4
 
 # What a page tells after a form, by the query's `done`.
 DONE = {
@@ -136,59 +132,8 @@ def _number(request: HttpRequest, name: str) -> int:
     return int(text)
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A session in the sidebar. `at`, `day`: when its latest message came; `is_active`: a run is not over."""
-
-    pk: UUID
-    name: str
-    at: str
-    day: str
-    is_active: bool
-    is_empty: bool
-
-
 def sidebar(user: User, current: Project | None) -> dict[str, Any]:
-    """Returns the projects with their latest sessions, the current project first."""
-    listed = list(access.projects(user).order_by("-created_at"))
-    by_project: dict[UUID, list[Listed]] = {}
-    for project, session in _latest_sessions(listed, current):
-        by_project.setdefault(project, []).append(session)
-    for row in listed:
-        row.latest = by_project.get(row.pk, [])  # type: ignore[attr-defined]  # for the template
-    listed.sort(key=lambda row: current is None or row.pk != current.pk)
-    return {"projects": listed, "waiting": waiting.counts([user.pk])[user.pk]}
-
-
-# For every page, so it is compiled once.
-_LATEST = """
-SELECT project_id, id, title, updated_at, last_seq, EXISTS (
-    SELECT 1 FROM agent_run
-    WHERE session_id = placed.id AND status IN ('queued', 'running', 'waiting')
-) FROM (
-    SELECT project_id, id, title, updated_at, last_seq,
-        row_number() OVER (PARTITION BY project_id ORDER BY updated_at DESC) AS place
-    FROM agent_chatsession WHERE project_id IN ({places})
-) placed WHERE place <= {others} OR (project_id = %s AND place <= {most})
-ORDER BY updated_at DESC
-"""
-
-
-def _latest_sessions(
-    projects: Sequence[Project], current: Project | None
-) -> list[tuple[UUID, Listed]]:
-    """Returns the sessions to list, each with its project, the latest first."""
-    if not projects:
-        return []
-    places = ",".join(["%s"] * len(projects))
-    query = _LATEST.format(places=places, others=MAX_SESSIONS_OF_OTHERS, most=MAX_SESSIONS)
-    found = raw_sql.rows(query, *(project.pk for project in projects), current and current.pk)
-    return [(UUID(str(project)), _listed(*others)) for project, *others in found]
-
-
-def _listed(key: Any, title: str, moment: Any, last_seq: int, is_active: bool) -> Listed:
-    """`moment`: in UTC, a text on SQLite."""
-    at = f"{str(moment)[:19].replace(' ', 'T')}Z"
-    day = f"{int(at[8:10])} {dates.MONTHS_3[int(at[5:7])].title()}"
-    session = ChatSession(pk=UUID(str(key)), title=title)
-    return Listed(session.pk, str(session), at, day, bool(is_active), not last_seq)
+    """Returns what the sidebar shows on a page of the project `current`, or of none."""
+    key = (user.pk, current.pk if current else None)
+    side = sidebars.read([key])[key]
+    return {"side": side, "waiting": side.count}

@@ -28,8 +28,10 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 class SocketViewer(Viewer):
     """Sends from one task, so that frames never overtake each other."""
 
-    def __init__(self, identity: ConnectionIdentity, after: int, send: Send) -> None:
-        super().__init__(identity, after)
+    def __init__(
+        self, identity: ConnectionIdentity, after: int, send: Send, *, sidebar: str | None = None
+    ) -> None:
+        super().__init__(identity, after, sidebar=sidebar)
         self.window = Window()
         self._asgi_send = send
         self._sending_since = 0.0  # 0: no frame is being sent
@@ -81,8 +83,9 @@ class SocketViewer(Viewer):
             if (frame := self.take()) is None:
                 if await self.read():
                     continue
-                if (draft := self.take_draft()) is not None:
-                    await self._send(draft.body)
+                for notice in (self.take_sidebar(), self.take_draft()):
+                    if notice is not None:
+                        await self._send(notice.body)
                 return
             self.window.sent(frame.seq, frame.size, self.loop.time())
             await self._send(frame.body)

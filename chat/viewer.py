@@ -17,6 +17,7 @@ from agent.runs.drafts import Draft
 from agent.support import database
 from chat import frames, guest_view, snapshot
 from chat.connection_identity import NOT_THERE, ConnectionIdentity
+from chat.sidebar import Sidebar
 
 HEARTBEAT = 14.0  # seconds without a frame; the protocol promises one at least every 15
 EARLY = 0.5  # seconds by which a tick may come too soon or too late
@@ -43,19 +44,25 @@ class Viewer(Follower):
     """Follows the log for a client, and queues the notices that go between the events.
 
     Until `greet` is done nothing but `hello` and `resync` is queued. A guest gets what `chat.guest_view`
-    lets through, and no drafts.
+    lets through, and no drafts. `sidebar`: the version of the list of projects and sessions that the client
+    shows; None for one that shows none.
     """
 
-    def __init__(self, identity: ConnectionIdentity, after: int) -> None:
+    def __init__(
+        self, identity: ConnectionIdentity, after: int, *, sidebar: str | None = None
+    ) -> None:
         super().__init__(identity.session, after)
         self.identity = identity
         self.guest = identity.guest
+        self.sidebar_version = None if self.guest else sidebar
         self.notices: list[Notice] = []  # not a deque, which takes 600 bytes while it is empty
         self.sent_at = self.loop.time()  # the last frame
         self.close_code: int | None = None  # set when this viewer may not go on
         self._board_version: int | None = None  # none before `hello`
         self._interrupted: UUID | None = None  # the run that the client knows as interrupted
         self._waiting: int | None = None  # runs that wait for the user, as the client knows
+        self._sidebar: Sidebar | None = None  # the newest one, sent or not
+        self._known_sidebar: Sidebar | None = None  # that the client knows
         self._draft: Draft | None = None  # the newest one, sent or not
         self._has_news_of_draft = False
         self._timer = self._tick_at(self.sent_at + HEARTBEAT)
@@ -121,6 +128,16 @@ class Viewer(Follower):
         self._has_news_of_draft = False
         return Notice("draft", frames.draft(self._draft), run=self._draft.run)
 
+    def take_sidebar(self) -> Notice | None:
+        """Returns what the client does not know of the newest sidebar; None if it knows all."""
+        newest, known = self._sidebar, self._known_sidebar
+        if newest is None or newest == known:
+            return None
+        self._known_sidebar = newest
+        if known is None and newest.version == self.sidebar_version:
+            return None
+        return Notice("sidebar", newest.frame(known))
+
     # -- time --------------------------------------------------------------------------------------
 
     def tick(self, now: float) -> float:
@@ -167,6 +184,12 @@ class Viewer(Follower):
             self._waiting = number
             if self._board_version is not None:
                 self.notify("waiting", count=number)
+
+    def lists(self, sidebar: Sidebar) -> None:
+        """The sidebar of the user has these entries now. What the client has not got is skipped."""
+        if sidebar != self._sidebar:
+            self._sidebar = sidebar
+            self.wake()
 
     def drafted(self, draft: Draft) -> None:
         """The draft of the session's active run was written. What the client has not got is skipped."""

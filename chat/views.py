@@ -40,6 +40,7 @@ from chat import (
     project_tools,
     transcript_pages,
     waiting,
+    waiting_feed,
 )
 from chat import run_page as run_data
 from chat.forms import ProjectForm
@@ -262,14 +263,24 @@ def _show_waiting(
     return render(request, "chat/waiting.html", context, status=status)
 
 
-@login_required
 @require_GET
 @never_cache
-def waiting_count(request: HttpRequest) -> JsonResponse:
-    """Returns how many runs wait for the user: for pages that follow no session."""
-    user = user_of(request)
-    count = waiting_runs.counts([user.pk])[user.pk]
-    return JsonResponse({"count": count, "user": user.pk})
+async def waiting_count(request: HttpRequest) -> HttpResponseBase:
+    """Returns how many runs wait for the user, and the sidebar unless it has the given `version`: for pages
+    of a `project`, or of none, that follow no session.
+    """
+    user = await request.auser()
+    if not user.is_authenticated or user.pk is None:
+        return redirect_to_login(reverse("waiting"))
+    project = request.GET.get("project", "")
+    try:
+        key = UUID(project)
+    except ValueError:
+        key = None
+    sidebar = await waiting_feed.here().of_page(user.pk, key)
+    frame = "null" if request.GET.get("version") == sidebar.version else sidebar.frame(None)
+    body = f'{{"count":{sidebar.count},"user":{user.pk},"sidebar":{frame}}}'
+    return HttpResponse(body, content_type="application/json")
 
 
 @require_POST

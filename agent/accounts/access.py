@@ -30,6 +30,29 @@ def projects_of(user: User | AnonymousUser) -> QuerySet[Project]:
     return Project.objects.filter(Q(owner=user) | Q(pk__in=member))
 
 
+_PROJECTS = """
+SELECT owner_id, id, name, created_at FROM agent_project WHERE owner_id IN ({people})
+UNION
+SELECT membership.user_id, project.id, project.name, project.created_at
+FROM agent_membership membership JOIN agent_project project ON project.id = membership.project_id
+WHERE membership.user_id IN ({people})
+ORDER BY 4 DESC, 2
+"""
+
+
+def projects_of_each(users: Iterable[int]) -> dict[int, list[tuple[UUID, str]]]:
+    """Returns the ids and names of the projects that each of `users` may view, the newest first; one query
+    for all. Applies the rule of `projects_of`. Does not check that users are active.
+    """
+    people = list(users)
+    found: dict[int, list[tuple[UUID, str]]] = {person: [] for person in people}
+    if people:
+        query = _PROJECTS.format(people=", ".join(["%s"] * len(people)))
+        for person, project, name, _ in raw_sql.rows(query, *people, *people):
+            found[person].append((UUID(str(project)), name))
+    return found
+
+
 def role_in(user: User | AnonymousUser, project: Project) -> Role | None:
     """Returns the role of `user` in `project`; None if the user has none."""
     if not user.is_authenticated or not user.is_active:

@@ -11,7 +11,9 @@ from uuid import UUID, uuid5
 from weakref import WeakValueDictionary
 
 from django.conf import settings
+from django.utils import timezone
 
+from agent import models
 from agent.batch import results
 from agent.batch.displays import Display
 from agent.batch.items import Item, Notice, Unread
@@ -37,6 +39,7 @@ class Options:
     fail_fast: bool = False
     timeout: float | None = None
     dry_run: bool = False
+    name: str = ""  # of the input
 
 
 class Batch:
@@ -64,11 +67,19 @@ class Batch:
         """Executes all inputs. Cancelled, it hands over the current runs; without a kept output, no
         other invocation could find them, and it cancels them.
         """
+        await database.call(self._keep)
         try:
             async with self._executing():
                 await run_together(*(self._work() for _ in range(self._options.concurrency)))
         finally:
             self._stopped.set()
+
+    def _keep(self) -> None:
+        """Stores that there is the batch, of which its sessions are."""
+        now = {"name": self._options.name[:200], "updated_at": timezone.now()}
+        models.Batch.objects.update_or_create(
+            pk=self._output.batch, defaults=now, create_defaults={**now, "project": self._project}
+        )
 
     @contextlib.asynccontextmanager
     async def _executing(self) -> AsyncIterator[None]:
@@ -168,7 +179,12 @@ class Batch:
                 raise Refused("not_found", f"Session {session_id} not found in this project.")
         else:
             session, _ = ChatSession.objects.get_or_create(
-                pk=session_id, defaults={"project": self._project, "created_by": self._owner}
+                pk=session_id,
+                defaults={
+                    "project": self._project,
+                    "created_by": self._owner,
+                    "batch_id": self._output.batch,
+                },
             )
         known = Run.objects.filter(
             message__session=session, message__client_id=self._client_id(item)
@@ -184,6 +200,7 @@ class Batch:
             client_id=self._client_id(item),
             approval=self._approval(),
             counted=False,
+            batch=self._output.batch,
         )
         starting = asyncio.create_task(runs.start(session, self._owner, request))
         try:

@@ -15,13 +15,14 @@ from agent.models.runs import (
     Run,
     Steering,
 )
-from agent.models.sessions import ApprovalMode, ChatSession, Message
+from agent.models.sessions import ApprovalMode, Batch, ChatSession, Message
 from agent.models.shared_links import SharedLink
 
 __all__ = [
     "ApiToken",
     "Approval",
     "ApprovalMode",
+    "Batch",
     "ChatSession",
     "Draft",
     "Event",

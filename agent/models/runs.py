@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from agent.models.base import UUIDModel, literals
-from agent.models.sessions import ApprovalMode, ChatSession, Message
+from agent.models.sessions import ApprovalMode, Batch, ChatSession, Message
 from agent.shorten import shorten
 
 
@@ -62,6 +62,16 @@ class Run(UUIDModel):
         default=True,
         editable=False,
         help_text="Counts towards the user's messages per minute. Runs of a batch do not.",
+    )
+    batch = models.ForeignKey(
+        Batch,
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="runs",
+        db_index=False,
+        help_text="The batch that the run counts for.",
     )
     given = models.JSONField(
         default=dict,
@@ -121,6 +131,11 @@ class Run(UUIDModel):
                 fields=["created_by"],
                 condition=Q(left_open__in=["question", "failure"]),
                 name="run_left",
+            ),
+            models.Index(
+                fields=["batch", "status"],
+                condition=Q(batch__isnull=False),
+                name="run_of_batch",
             ),
         ]
 

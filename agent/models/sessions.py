@@ -18,6 +18,24 @@ class ApprovalMode(models.TextChoices):
     REQUIRED = "required"  # always
 
 
+class Batch(UUIDModel):
+    """Messages that one command carries out: see `agent.batch`. Its id is that of the command's output."""
+
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, related_name="batches", db_index=False
+    )
+    name = models.CharField(max_length=200, help_text="The name of the file with the messages.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(help_text="Time of the command's latest start.")
+
+    class Meta:
+        verbose_name_plural = "batches"
+        indexes = [models.Index(fields=["project", "-updated_at"], name="batch_by_age")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class ChatSession(UUIDModel):
     """A conversation of people with the agent, with one append-only event log."""
 
@@ -40,6 +58,16 @@ class ChatSession(UUIDModel):
         related_name="+",
         help_text="The task that the session is about. “It” in a message means this task.",
     )
+    batch = models.ForeignKey(
+        Batch,
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="sessions",
+        db_index=False,
+        help_text="The batch that opened the session.",
+    )
     # Incremented only by `agent.event_log` and `agent.runs`, with the session's row locked.
     last_seq = models.PositiveBigIntegerField(default=0, editable=False)
     run_count = models.PositiveIntegerField(default=0, editable=False)
@@ -51,6 +79,16 @@ class ChatSession(UUIDModel):
         indexes = [
             models.Index(fields=["project", "-updated_at"], name="session_by_activity"),
             models.Index(fields=["-updated_at", "id"], name="session_by_age"),
+            models.Index(
+                fields=["project", "-updated_at"],
+                condition=Q(batch__isnull=True),
+                name="session_listed",
+            ),
+            models.Index(
+                fields=["batch", "-updated_at"],
+                condition=Q(batch__isnull=False),
+                name="session_of_batch",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -83,7 +83,10 @@ def _copy(former: Run, user: User) -> tuple[Run, events.Event]:
         task_id=former.task_id,
         given=former.given,
         retry_of=former,
+        batch_id=former.batch_id,
     )
+    if former.batch_id is not None:  # the new run counts in its place
+        Run.objects.filter(pk=former.pk).update(batch=None)
     return run, events.Run(run.pk, run.status, position=position, retry_of=former.pk)
 
 

@@ -47,6 +47,7 @@ class MessageRequest:
     task: UUID | None = None
     given: Mapping[str, Any] = field(default_factory=dict)  # see `Run.given`
     counted: bool = True  # towards the user's messages per minute
+    batch: UUID | None = None
 
 
 async def start(session: UUID, user: User, request: MessageRequest) -> Run:
@@ -90,6 +91,7 @@ def _accept(session_id: UUID, user: User, request: MessageRequest, content: str)
         task_id=request.task,
         given=dict(request.given),
         counted=request.counted,
+        batch_id=request.batch,
     )
     return Done(run, queued)
 

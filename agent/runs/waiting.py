@@ -7,7 +7,8 @@ person dismisses it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
@@ -27,25 +28,24 @@ MAX_SHOWN = 100  # runs
 LEFT = (Run.LeftOpen.QUESTION, Run.LeftOpen.FAILURE)
 _WRITING = (Role.OWNER.value, Role.EDITOR.value)
 _MAY_WRITE = "membership.role IN ('owner', 'editor')"
+_COLUMNS = """session.id AS session, session.title, session.project_id, project.name,
+    session.batch_id, session.updated_at, run.status, run.left_open, run.created_at"""
 # The runs that wait, with the condition of the index `run_unfinished`, for the owner and for the members;
 # then those that left something open, with that of the index `run_left`.
-_COUNTS = f"""
-SELECT person, sum(number) FROM (
-    SELECT project.owner_id AS person, count(*) AS number FROM agent_run run
+_WAITING = f"""
+    SELECT project.owner_id AS person, {_COLUMNS} FROM agent_run run
     JOIN agent_chatsession session ON session.id = run.session_id
     JOIN agent_project project ON project.id = session.project_id
     WHERE run.status IN ('queued', 'running', 'waiting') AND run.status = 'waiting'
-    GROUP BY project.owner_id
     UNION ALL
-    SELECT membership.user_id, count(*) FROM agent_run run
+    SELECT membership.user_id, {_COLUMNS} FROM agent_run run
     JOIN agent_chatsession session ON session.id = run.session_id
     JOIN agent_project project ON project.id = session.project_id
     JOIN agent_membership membership ON membership.project_id = project.id
     AND membership.user_id <> project.owner_id AND {_MAY_WRITE}
     WHERE run.status IN ('queued', 'running', 'waiting') AND run.status = 'waiting'
-    GROUP BY membership.user_id
     UNION ALL
-    SELECT run.created_by_id, count(*) FROM agent_run run
+    SELECT run.created_by_id, {_COLUMNS} FROM agent_run run
     JOIN agent_chatsession session ON session.id = run.session_id
     JOIN agent_project project ON project.id = session.project_id
     LEFT JOIN agent_membership membership ON membership.project_id = project.id
@@ -53,9 +53,33 @@ SELECT person, sum(number) FROM (
     WHERE run.left_open IN ('question', 'failure') AND run.number = session.run_count
     AND run.created_by_id IN ({{}})
     AND (project.owner_id = run.created_by_id OR membership.id IS NOT NULL)
-    GROUP BY run.created_by_id
-) waiting GROUP BY person
 """
+_COUNTS = f"SELECT person, count(*) FROM ({_WAITING}) waiting GROUP BY person"
+_SESSIONS = f"""
+SELECT person, number, session, title, project_id, name, batch_id, of_batch, updated_at, status, left_open
+FROM (
+    SELECT waiting.*, count(*) OVER (PARTITION BY person) AS number,
+        count(*) OVER (PARTITION BY person, batch_id) AS of_batch,
+        row_number() OVER (PARTITION BY person ORDER BY created_at) AS place
+    FROM ({_WAITING}) waiting WHERE person IN ({{}})
+) placed WHERE place <= {MAX_SHOWN} ORDER BY place
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingSession:
+    """A session with a run that waits. `kind`: plan, question or failure; `of_batch`: how many runs of its
+    batch wait, if it has one; `updated_at`: in UTC, a text on SQLite.
+    """
+
+    id: UUID
+    title: str
+    project: UUID
+    project_name: str
+    batch: UUID | None
+    of_batch: int
+    updated_at: Any
+    kind: str
 
 
 def runs_for(user: User | AnonymousUser) -> QuerySet[Run]:
@@ -79,6 +103,36 @@ def counts(users: Iterable[int]) -> dict[int, int]:
     marks = ", ".join(["%s"] * len(people))
     found = dict(raw_sql.rows(_COUNTS.format(marks), *people))
     return {person: int(found.get(person, 0)) for person in people}
+
+
+def sessions(users: Iterable[int]) -> dict[int, tuple[int, list[WaitingSession]]]:
+    """Returns how many runs wait for each of `users`, and the sessions of at most `MAX_SHOWN` of them, the
+    longest waiting first; one query for all.
+    """
+    people = list(users)
+    if not people:
+        return {}
+    marks = ", ".join(["%s"] * len(people))
+    found: dict[int, tuple[int, list[WaitingSession]]] = {person: (0, []) for person in people}
+    for person, number, *columns in raw_sql.rows(_SESSIONS.format(marks, marks), *people, *people):
+        found[person] = (number, [*found[person][1], _session(*columns)])
+    return found
+
+
+def _session(
+    key: Any, title: str, project: Any, name: str, batch: Any, of_batch: int, at: Any, *state: str
+) -> WaitingSession:
+    status, left_open = state
+    return WaitingSession(
+        UUID(str(key)),
+        title,
+        UUID(str(project)),
+        name,
+        UUID(str(batch)) if batch else None,
+        of_batch,
+        at,
+        "plan" if status == Run.Status.WAITING else left_open,
+    )
 
 
 async def dismiss(session: UUID, run: UUID) -> None:

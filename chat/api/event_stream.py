@@ -14,12 +14,15 @@ from chat.viewer import Notice, Viewer
 logger = logging.getLogger(__name__)
 
 
-async def frames(identity: ConnectionIdentity, after: int) -> AsyncGenerator[Frame | Notice, None]:
+async def frames(
+    identity: ConnectionIdentity, after: int, *, sidebar: str | None = None
+) -> AsyncGenerator[Frame | Notice, None]:
     """Yields `hello`, the events after `after`, and each new one; ends when access does.
 
-    Notices such as heartbeats come in between. A cursor beyond the log's end gets `resync` first.
+    Notices such as heartbeats, and the sidebar for a client that shows one, come in between. A cursor
+    beyond the log's end gets `resync` first.
     """
-    viewer = Viewer(identity, after)
+    viewer = Viewer(identity, after, sidebar=sidebar)
     feed.here().join(viewer)
     try:
         await viewer.greet()
@@ -38,4 +41,4 @@ async def frames(identity: ConnectionIdentity, after: int) -> AsyncGenerator[Fra
 async def _next(viewer: Viewer) -> Frame | Notice | None:
     if viewer.notices:
         return viewer.notices.pop(0)
-    return await viewer.next() or viewer.take_draft()
+    return await viewer.next() or viewer.take_sidebar() or viewer.take_draft()

@@ -32,6 +32,11 @@ class Cursor(serializers.Serializer[None]):
 
 class PageQuery(serializers.Serializer[None]):
     limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT)
+    sidebar = serializers.CharField(
+        max_length=50,
+        required=False,
+        help_text="A stream has the frames `sidebar`, too: the `version` that is known, or 0.",
+    )
 
 
 class EventPage(serializers.Serializer[None]):
@@ -74,7 +79,8 @@ class SessionEvents(ApiView):
         after = sse.cursor_of(request)
         if isinstance(request.accepted_renderer, sse.EventStreamRenderer):
             sse.require_place_for(identity.counted)
-            return sse.stream(request, sse.blocks(identity, after))
+            sidebar = self.query(PageQuery).get("sidebar")
+            return sse.stream(request, sse.blocks(identity, after, sidebar=sidebar))
         if after > session.last_seq:
             return _gone(session, identity.guest)
         limit = self.query(PageQuery)["limit"]

@@ -68,11 +68,13 @@ async def _count(user: int | UUID) -> int:
     return feed.here().count_of(user)
 
 
-async def blocks(identity: ConnectionIdentity, after: int) -> AsyncGenerator[str, None]:
+async def blocks(
+    identity: ConnectionIdentity, after: int, *, sidebar: str | None = None
+) -> AsyncGenerator[str, None]:
     """Yields the session's frames; ends after `MAX_EVENTS`, `MAX_BYTES` or `MAX_SECONDS`."""
     clock = asyncio.get_running_loop().time
     over_at, events, size = clock() + MAX_SECONDS, 0, 0
-    async with aclosing(event_stream.frames(identity, after)) as frames:
+    async with aclosing(event_stream.frames(identity, after, sidebar=sidebar)) as frames:
         async for frame in frames:
             yield block(frame.body, frame.seq)
             events += frame.seq is not None

@@ -32,17 +32,22 @@ import { scrollToEnd, setUpScroll, stopFollowing } from "./transcript/scroll.js"
 import { registerChanges } from "./transcript/undo_state.js";
 import { Connection } from "./transport/connection.js";
 import { showConnectionState } from "./transport/connection_status.js";
-import { showWaiting } from "./support/waiting_count.js";
+import { PollingTransport } from "./transport/polling.js";
+import { followWaiting, showSidebar, showWaiting } from "./support/waiting_count.js";
 
 const TITLE_LIMIT = 60; // characters
 const log = byId("log");
 const title = byId("title");
 const fold = new Fold(page.runs);
-const connection = new Connection(page.last_seq, { onFrame, onState: showConnectionState });
+const connection = new Connection(page.last_seq, { onFrame, onState });
 const send = (/** @type {ActionRequest} */ frame) => connection.send(frame);
-const sidebarEntry = document.querySelector('.side li [aria-current="page"]');
-/** Shows that a run is active. @type {HTMLElement | null | undefined} */
-const sidebarDot = sidebarEntry?.querySelector(".dot");
+let isPolling = false;
+
+/** @type {typeof showConnectionState} */
+function onState(state, detail) {
+  isPolling = state === "live" && detail === PollingTransport.title;
+  showConnectionState(state, detail);
+}
 
 // -- frames -----------------------------------------------------------------------------------------
 
@@ -69,6 +74,9 @@ function onFrame(frame) {
       break;
     case "waiting":
       showWaiting(frame.count);
+      break;
+    case "sidebar":
+      showSidebar(frame);
       break;
     case "interrupted":
       onInterrupted(frame);
@@ -142,7 +150,6 @@ function handleEvent(frame) {
   }
   tab.updateTab(fold.active);
   composer.offerInto(steerableRun());
-  if (sidebarDot) sidebarDot.hidden = fold.active.length === 0;
   document.getElementById("welcome")?.remove();
 }
 
@@ -176,9 +183,7 @@ function onMessage({ message }) {
 /** Shows the session's title. @param {string} text */
 function rename(text) {
   delete title.dataset.untitled;
-  for (const node of [title, sidebarEntry?.querySelector(".name")]) {
-    if (node) node.textContent = text;
-  }
+  title.textContent = text;
 }
 
 /** As `agent.runs.runs.title_of` names a session. @param {string} content */
@@ -361,5 +366,6 @@ for (const run of fold.active) {
   heard(run);
   if (run.asks) announce(statusLine(run));
 }
+followWaiting({ isWanted: () => isPolling }); // the other transports tell of both
 connection.start();
 debug("started after event", page.last_seq);

@@ -10,9 +10,11 @@ import { followWaiting } from "./support/waiting_count.js";
 localiseAll(document);
 renewAtMidnight();
 setUpSearchButton();
-followWaiting(() => {
-  if (isTouched()) /** @type {HTMLElement} */ (find(document, "#changed")).hidden = false;
-  else location.reload();
+followWaiting({
+  onChange() {
+    if (isTouched()) /** @type {HTMLElement} */ (find(document, "#changed")).hidden = false;
+    else location.reload();
+  },
 });
 
 function isTouched() {

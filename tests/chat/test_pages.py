@@ -429,9 +429,10 @@ def test_the_sidebar_is_short_with_many_projects_and_sessions(
     for session in (sessions[-1], sessions[25]):
         page = client.get(f"/sessions/{session.pk}/").content.decode()
         side = page[page.index('id="side"') : page.index("New project…")]
+        side = re.sub(r"</?span[^>]*>", "", side)
         assert "Show all 30 projects" in side
         assert "Show 20 more" in side
-        assert side[: side.index("Show 20 more")].count("<li>") == 10
-        assert side.count("<h2>") == 30
+        assert side[: side.index("Show 20 more")].count("<li ") == 10
+        assert side.count("<h2>") == 30 + 1  # with that of what waits, which is hidden
         fold = side[: side.index("Show 20 more")].rpartition("<details")[2]
         assert (" open" in fold) == (session is sessions[25])

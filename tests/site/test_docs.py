@@ -29,6 +29,7 @@ from agent.plan import MAX_STEPS, StepType
 from agent.plans import composition
 from agent.runs import approvals, runs, steering
 from chat import consumers, feed, flow_control, frames, panels, snapshot, strict_json, viewer
+from chat.sidebar import Listed
 from tests.support.documents import (
     DOCS,
     agent_errors,
@@ -59,7 +60,7 @@ CLIENT = subsections(section(PROTOCOL, "What a client sends"))
 def fields_told(kind: str) -> set[str]:
     """Returns the fields that the section on a frame tells; those of tasks and memories apart."""
     text = (EVENTS | ASIDES)[kind]
-    return set(first_cells(text.partition("\nA **task**")[0]))
+    return set(first_cells(re.split(r"^An? \*\*", text, flags=re.M)[0]))
 
 
 EVERY_EVENT = {"type", "seq", "run", "timestamp"}
@@ -79,6 +80,8 @@ WHOLE = {
     "progress.metadata.usual",
     "snapshot.tasks[]",
     "snapshot.memories[]",
+    "waiting[]",
+    "projects[].entries[]",
 }
 
 
@@ -221,6 +224,16 @@ def test_a_task_and_a_memory_have_the_fields_that_are_told(sent: Frames) -> None
         objects = [c["after"] or c["before"] for c in changes if c["object"] == kind]
         objects += objects_in_examples(kind)
         assert {frozenset(one) for one in objects} == {frozenset(first_cells(text))}
+
+
+def test_an_entry_of_the_sidebar_has_the_fields_that_are_told(sent: Frames) -> None:
+    told = set(first_cells(ASIDES["sidebar"].split("An **entry**")[1]))
+    assert told == {field.name for field in fields(Listed)}
+    frame = of_type(sent, "sidebar")[-1]
+    examples_of = [json.loads(example) for example in examples(ASIDES["sidebar"])]
+    for one in (frame, *examples_of):
+        for entry in [*one["waiting"], *one["projects"][0]["entries"]]:
+            assert set(entry) == told
 
 
 def objects_in_examples(kind: str) -> list[dict[str, Any]]:

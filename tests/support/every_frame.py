@@ -10,7 +10,7 @@ import json
 import urllib.parse
 import urllib.request
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from websockets.asyncio.client import ClientConnection
 
@@ -264,10 +264,21 @@ async def _asides(socket: ClientConnection) -> Frames:
 
 
 async def _waits(server: ServerProcess) -> Frames:
-    async with watching(server) as socket:
-        while (frame := await receive_any(socket))["type"] != "waiting":
-            pass
-    return [frame]
+    """A batch has opened the other session, and a question waits."""
+    batch, now = uuid4().hex, "2026-11-23 00:50:00"
+    server.change(
+        "INSERT INTO agent_batch (id, name, created_at, updated_at, project_id)"
+        f" SELECT '{batch}', 'wishes.txt', '{now}', '{now}', project_id FROM agent_chatsession LIMIT 1"
+    )
+    other = UUID(server.other_session).hex
+    server.change(f"UPDATE agent_chatsession SET batch_id = '{batch}' WHERE id = '{other}'")
+    frames: dict[str, dict[str, Any]] = {}
+    async with watching(server, sidebar=True) as socket:
+        while not {"waiting", "sidebar"} <= set(frames):
+            frame = await receive_any(socket)
+            frames[frame["type"]] = frame
+    assert {one["kind"] for one in frames["sidebar"]["projects"][0]["entries"]} == {"batch"}
+    return [frames["waiting"], frames["sidebar"]]
 
 
 async def _undone(server: ServerProcess, socket: ClientConnection, told: Frames) -> Frames:

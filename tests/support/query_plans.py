@@ -27,7 +27,7 @@ GROWING = (
     *("agent_event", "agent_run", "agent_message", "agent_chatsession", "agent_feedback"),
     *("agent_planrevision", "agent_planstep", "agent_phaseresult", "agent_approval"),
     *("agent_task", "agent_task_depends_on", "agent_memory", "agent_memoryrevision"),
-    "agent_searchentry",
+    *("agent_searchentry", "agent_batch"),
 )
 ADMIN = (
     *("chatsession", "message", "event", "run", "phaseresult", "planrevision", "planstep"),
@@ -69,7 +69,25 @@ def fill() -> dict[str, Any]:
         fill_session(session.pk, 5)
     fill_session(sessions[-1].pk, LONG)
     _fill_plans()
+    _fill_batches(project)
     return {"alice": alice, "project": project, "session": sessions[-1]}
+
+
+def _fill_batches(project: Any) -> None:
+    """`SIZE` batches: the last ones have opened one session each, the very last one many."""
+    from django.utils import timezone
+
+    from agent.models import Batch, ChatSession, Run
+
+    batches = Batch.objects.bulk_create(
+        Batch(project=project, name=f"{n}.txt", updated_at=timezone.now() + timedelta(seconds=n))
+        for n in range(SIZE)
+    )
+    ChatSession.objects.bulk_create(
+        ChatSession(project=project, title=f"Wish {n}", batch=batch)
+        for n, batch in enumerate([*batches[-SIZE // 20 :], *[batches[-1]] * SIZE])
+    )
+    Run.objects.update(batch=batches[-1])
 
 
 WORDS = ("Login", "Invoice", "Calendar", "Reminder", "Export", "Patient", "Report")
@@ -160,6 +178,8 @@ def look(cast: dict[str, Any]) -> None:
     for path in (
         f"/sessions/{session.pk}/",
         f"/projects/{project.pk}/",
+        "/waiting/",
+        "/waiting/count/",
         f"/api/projects/{project.pk}/tasks/",
         f"/api/projects/{project.pk}/memories/",
         f"/api/projects/{project.pk}/sessions/",

@@ -220,10 +220,13 @@ class ServerProcess(Process):
         *,
         session: str | None = None,
         after: int | str | None = None,
+        sidebar: bool = False,
         headers: dict[str, str] | None = None,
     ) -> connect:
         """Connects with the token of `name`, unless `headers` say otherwise."""
         query = "" if after is None else f"?after={after}"
+        if sidebar:
+            query = f"{query}{'&' if query else '?'}sidebar=0"
         address = f"ws://127.0.0.1:{self.port}/ws/sessions/{session or self.session}/{query}"
         if headers is None:
             headers = {"Authorization": f"Token {self.cast[name]['token']}"}

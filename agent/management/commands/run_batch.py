@@ -26,6 +26,7 @@ from agent.batch.lines import Lines, Unreadable
 from agent.batch.runner import Batch, Options
 from agent.models import Project
 from agent.support import database
+from agent.support.words import name_of
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 
@@ -154,6 +155,7 @@ def _options(options: dict[str, Any]) -> Options:
         fail_fast=options["fail_fast"],
         timeout=options["timeout"],
         dry_run=options["dry_run"],
+        name="Standard input" if options["input"] == "-" else name_of(Path(options["input"]).name),
     )
 
 

@@ -3,6 +3,7 @@
 
 import { debug } from "../support/debug.js";
 import { ownAddress, page } from "../support/page.js";
+import { sidebarVersion } from "../support/waiting_count.js";
 import { HttpSender } from "./http_transport.js";
 
 const SILENCE_MS = 20_000; // the server is never silent for more than 15 s
@@ -22,7 +23,8 @@ export class EventStreamTransport {
   constructor(after, listener) {
     this.listener = listener;
     this.#sender = new HttpSender(listener);
-    this.#source = new EventSource(ownAddress(`${page.events}?after=${after}`));
+    const path = `${page.events}?after=${after}&sidebar=${sidebarVersion()}`;
+    this.#source = new EventSource(ownAddress(path));
     this.#source.addEventListener("message", (event) => this.#read(event.data));
     // EventSource would reconnect by itself, but the connection decides when, and over what.
     this.#source.addEventListener("error", () => listener.onClose(1006));

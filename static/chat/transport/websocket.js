@@ -3,6 +3,7 @@
 
 import { debug } from "../support/debug.js";
 import { ownAddress, page } from "../support/page.js";
+import { sidebarVersion } from "../support/waiting_count.js";
 
 const SILENCE_MS = 20_000; // the server is never silent for more than 15 s
 const REPLY_MS = 8_000; // the server replies to a ping sooner than this, or the connection is dead
@@ -25,7 +26,7 @@ export class WebSocketTransport {
   constructor(after, listener) {
     this.listener = listener;
     this.#acknowledged = this.#handled = after;
-    const address = ownAddress(`${page.socket}?after=${after}`);
+    const address = ownAddress(`${page.socket}?after=${after}&sidebar=${sidebarVersion()}`);
     this.#socket = new WebSocket(address.replace(/^http/, "ws"));
     this.#socket.addEventListener("message", (event) => this.#read(event.data));
     this.#socket.addEventListener("close", (event) => listener.onClose(event.code));

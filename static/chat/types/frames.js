@@ -188,6 +188,26 @@
 /** @typedef {{type: "heartbeat", timestamp: string}} HeartbeatFrame */
 /** @typedef {{type: "board", project?: string, version: number}} BoardFrame */
 /** @typedef {{type: "waiting", count: number}} WaitingFrame */
+/**
+ * @typedef {object} SidebarEntry  A session, or a batch with its sessions.
+ * @property {string} id
+ * @property {string} title
+ * @property {string} at  When its latest message came, or "".
+ * @property {"waiting" | "working" | ""} state
+ * @property {string} note
+ * @property {"session" | "batch"} kind
+ * @property {SidebarEntry[]} sessions  Of a batch.
+ * @property {boolean} more  The batch has more sessions.
+ */
+/** @typedef {{id: string, name: string, entries: SidebarEntry[]}} SidebarProject */
+/**
+ * @typedef {object} SidebarFrame
+ * @property {"sidebar"} type
+ * @property {string} version
+ * @property {number} count
+ * @property {SidebarEntry[]} waiting
+ * @property {(SidebarProject | {id: string})[]} projects  Without its entries: as before.
+ */
 /** @typedef {{type: "interrupted", run: string, interrupted: boolean}} InterruptedFrame */
 /**
  * @typedef {object} DraftFrame  What the model writes for a run; texts that nobody has checked.
@@ -217,8 +237,8 @@
 /** @typedef {{type: "resync", seq: number, snapshot: JsonObject}} ResyncFrame */
 /** @typedef {{type: "withheld", seq: number, run: null}} WithheldFrame  An event that a guest does not get. */
 /**
- * @typedef {HelloFrame | HeartbeatFrame | BoardFrame | WaitingFrame | InterruptedFrame | DraftFrame
- *   | RejectedFrame | ResyncFrame | WithheldFrame} ControlFrame
+ * @typedef {HelloFrame | HeartbeatFrame | BoardFrame | WaitingFrame | SidebarFrame | InterruptedFrame
+ *   | DraftFrame | RejectedFrame | ResyncFrame | WithheldFrame} ControlFrame
  */
 /** @typedef {EventFrame | ControlFrame} ServerFrame */
 
