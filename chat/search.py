@@ -8,14 +8,13 @@ from operator import and_
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Case, Q, QuerySet, Value, When
 from django.db.models.functions import Substr
 from django.urls import reverse
 
 from agent.shorten import shorten
-from agent.support import raw_sql
-from agent.support.words import storable
+from agent.support.words import READ, storable
+from agent.text import message_index
 from agent.text.references import as_number
 from chat import access
 
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
 MAX_QUERY = 200  # characters
 MAX_WORDS = 10
 MOST = 5  # results of each kind
-# Messages have no index: the newest of the person's are read, as many as take about 50 ms.
-MAX_MESSAGES = 10_000
-MAX_READ = 3_000  # characters of a text in which the excerpt is looked for
 MAX_EXCERPT = 160  # characters
 
 
@@ -47,8 +43,8 @@ class Found:
 
 def find(user: User, text: str) -> list[Found]:
     """Returns the objects that have every word of `text` in their title or text, also as a part of a
-    word: at most `MOST` of each kind, those first whose title begins with `text`, then by title, then
-    the newest.
+    word, and the messages that have words which begin so: at most `MOST` of each kind, those first whose
+    title begins with `text`, then by title, then the newest.
     """
     words = storable(text)[:MAX_QUERY].split()[:MAX_WORDS]
     if not words or not user.is_active:
@@ -115,8 +111,10 @@ def _memories(user: User, words: list[str]) -> list[Found]:
 
 
 def _messages(user: User, words: list[str]) -> list[Found]:
-    rows = access.messages(user).filter(pk__in=_newest_with(user, words)).defer("content")
-    rows = rows.select_related("session__project").annotate(start=Substr("content", 1, MAX_READ))
+    (projects,) = access.projects_of_each([user.pk]).values()
+    keys = message_index.find([key for key, _ in projects], words, MOST)
+    rows = access.messages(user).filter(pk__in=keys).defer("content", "words")
+    rows = rows.select_related("session__project").annotate(start=Substr("content", 1, READ))
     return [
         Found(
             "message",
@@ -128,19 +126,6 @@ def _messages(user: User, words: list[str]) -> list[Found]:
         )
         for row in rows.order_by("-created_at", "-pk")
     ]
-
-
-def _newest_with(user: User, words: list[str]) -> list[UUID]:
-    """Returns the ids of the newest messages with all words. Nested, so that the database compares no text
-    of an older one.
-    """
-    newest = access.messages(user).order_by("-created_at", "-pk").values("id", "content")
-    sql, parameters = newest[:MAX_MESSAGES].query.sql_with_params()
-    like = "ILIKE" if connection.vendor == "postgresql" else "LIKE"
-    conditions = " AND ".join([f"content {like} %s ESCAPE '\\'"] * len(words))
-    patterns = [f"%{connection.ops.prep_for_like_query(word)}%" for word in words]
-    found = f"SELECT id FROM ({sql}) newest WHERE {conditions} LIMIT {MOST}"
-    return [UUID(str(key)) for key in raw_sql.column(found, *parameters, *patterns)]
 
 
 def _best(rows: QuerySet[Any], words: list[str], title: str, *texts: str) -> QuerySet[Any]:
@@ -163,7 +148,7 @@ def _every(words: list[str], *names: str) -> Q:
 
 
 def _excerpt(text: str, words: list[str]) -> str:
-    text = " ".join(text[:MAX_READ].split())
+    text = " ".join(text[:READ].split())
     lower = text.lower()
     places = [place for word in words if (place := lower.find(word.lower())) >= 0]
     start = max(0, min(places, default=0) - MAX_EXCERPT // 3)

@@ -15,7 +15,7 @@ from agent.models.runs import (
     Run,
     Steering,
 )
-from agent.models.sessions import ApprovalMode, Batch, ChatSession, Message
+from agent.models.sessions import ApprovalMode, Batch, ChatSession, Message, MessageEntry
 from agent.models.shared_links import SharedLink
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Memory",
     "MemoryRevision",
     "Message",
+    "MessageEntry",
     "ModelCall",
     "PhaseResult",
     "PlanRevision",

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from django.db import models
 from django.db.models.expressions import RawSQL
 
-from agent.support.words import text_key
+from agent.support.words import distinct_words, text_key
 
 M = TypeVar("M", bound=models.Model)
 
@@ -69,6 +69,26 @@ class TextKeyField(models.CharField):  # type: ignore[type-arg]  # not generic a
         key = text_key(getattr(row, self.of))
         setattr(row, self.attname, key)
         return key
+
+
+class DistinctWordsField(models.TextField):  # type: ignore[type-arg]  # not generic at run time
+    """The `distinct_words` of another field, set whenever the row is saved, for an index of them.
+
+    With `update_fields`, name this field too.
+    """
+
+    def __init__(self, *args: Any, of: str = "", **options: Any) -> None:
+        self.of = of
+        super().__init__(*args, **{"editable": False, "default": "", **options})
+
+    def deconstruct(self) -> Any:
+        name, path, args, options = super().deconstruct()
+        return name, path, args, {**options, "of": self.of}
+
+    def pre_save(self, row: models.Model, add: bool) -> str:
+        words = distinct_words(getattr(row, self.of))
+        setattr(row, self.attname, words)
+        return words
 
 
 class WordsField(models.TextField):  # type: ignore[type-arg]  # not generic at run time

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from agent.models.base import UUIDModel
+from agent.models.base import DistinctWordsField, UUIDModel
 from agent.models.projects import Project
 from agent.shorten import shorten
 
@@ -108,6 +108,7 @@ class Message(UUIDModel):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     content = models.TextField(help_text="1 to 100,000 characters.")
+    words = DistinctWordsField(of="content")  # which the search index has
     client_id = models.UUIDField(
         null=True,
         blank=True,
@@ -132,3 +133,19 @@ class Message(UUIDModel):
 
     def __str__(self) -> str:
         return shorten(self.content, 60)
+
+
+class MessageEntry(models.Model):
+    """A message in the search index. Triggers of the database write it with each message.
+
+    A migration adds these, and the database's full-text index: FTS5 on SQLite, `tsvector` on PostgreSQL.
+    """
+
+    message_id = models.UUIDField(unique=True)
+    project_id = models.UUIDField()
+
+    class Meta:
+        verbose_name_plural = "message entries"
+
+    def __str__(self) -> str:
+        return str(self.message_id)

@@ -115,6 +115,26 @@ def terms(text: str, limit: int) -> list[str]:
     return list(words)[:limit]
 
 
+def distinct_words(text: str) -> str:
+    """Returns the different words of `text` for an index of the beginnings of words. Unlike `index_text`,
+    it has the stop words: they are also the beginnings of others.
+    """
+    return " ".join(dict.fromkeys(piece for run in _runs(text) for piece in _pieces(run)))
+
+
+def beginnings(word: str) -> list[tuple[str, bool]]:
+    """Returns what of `distinct_words` a text with `word` has, each with whether a longer word that begins
+    so is enough.
+    """
+    found: list[tuple[str, bool]] = []
+    for run in _runs(word):
+        if _UNSPACED_RUN.match(run):
+            found += [(piece, False) for piece in (_pairs(run) if len(run) > 1 else [run])]
+        else:
+            found.append((run[:LONGEST], True))
+    return found
+
+
 def same_text(text: str) -> str:
     """Normalises `text`: texts that differ only in case, spaces, or punctuation around them become
     equal. Other signs count: "C++" is not "C#".

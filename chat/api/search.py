@@ -22,7 +22,7 @@ class Search(ApiView):
     @operation(SearchSerializer, query=SearchQuery)
     def get(self, request: Request) -> Response:
         """Finds projects, sessions, tasks, memories and messages by words. At most five of each kind, best
-        first. Of messages, the newest 10,000 are searched.
+        first. A message is found by the beginnings of its words.
         """
         found = search.find(user_of(request), self.query(SearchQuery)["q"])
         return Response({"results": FoundSerializer(found, many=True).data})

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from agent.models import ChatSession, Membership, Memory, Message, Project, Task
+from agent.models import ChatSession, Membership, Memory, Message, MessageEntry, Project, Task
 from agent.models.projects import Role
 from chat import search
 
@@ -85,6 +85,57 @@ def test_a_result_leads_to_its_exact_place(client: Client, alice: User, project:
     assert found.url == f"/sessions/{message.session_id}/#message-{message.pk}"
     assert found.excerpt.startswith("…")
     assert found.excerpt.endswith("payments")
+
+
+def test_a_message_is_found_by_the_beginnings_of_its_words_as_long_as_it_is_there(
+    alice: User, project: Project, session: ChatSession
+) -> None:
+    texts = [
+        "Über die Zahlungen im Café",
+        "予約システムを作る",
+        "foo-bar is not foobaz",
+        "x " * 9_000 + "end",
+    ]
+    made = [
+        Message.objects.create(session=session, role="assistant", content=text) for text in texts
+    ]
+    for text, number in (
+        ("zahl", 0),
+        ("ÜBER zahlungen", 0),
+        ("cafe", 0),
+        ("システム", 1),
+        ("予", 1),
+        ("foo-bar", 2),
+        ("FOO is", 2),
+        ("end", 3),
+    ):
+        assert [one.id for one in search.find(alice, text)] == [made[number].pk], text
+    for text in ("ahlungen", "システムシ", "bar-foo", "foo-b%r"):
+        assert search.find(alice, text) == [], text
+    made[2].content = "Now something else"
+    made[2].save()
+    assert [one.id for one in search.find(alice, "someth")] == [made[2].pk]
+    assert search.find(alice, "foobaz") == []
+    session.delete()
+    assert search.find(alice, "zahl") == search.find(alice, "someth") == []
+    assert MessageEntry.objects.count() == 0
+
+
+def test_messages_that_are_made_in_bulk_are_found_the_newest_first(
+    alice: User, bob: User, project: Project, session: ChatSession
+) -> None:
+    other = Project.objects.create(name="Of Bob", owner=bob)
+    theirs = ChatSession.objects.create(project=other)
+    Message.objects.bulk_create(
+        Message(session=theirs if number % 2 else session, role="user", content=f"wish {number}")
+        for number in range(100)
+    )
+    assert [one.excerpt for one in search.find(alice, "wish")] == [
+        f"wish {number}" for number in (98, 96, 94, 92, 90)
+    ]
+    assert [one.excerpt for one in search.find(bob, "wish 9")] == [
+        f"wish {number}" for number in (99, 97, 95, 93, 91)
+    ]
 
 
 @pytest.mark.parametrize("sign", ["%", "_", "'", '"', "\\", "<b>", "%s", "*", "&"])

@@ -30,6 +30,11 @@ memories._base_manager.bulk_create(
     memories(project=project, title=f"M{n}", content=f"We use {n}") for n in range(1100)
 )
 tasks._base_manager.bulk_create(tasks(project=project, title=f"T{n}") for n in range(1100))
+session = old.get_model("agent", "ChatSession").objects.create(project=project)
+messages = old.get_model("agent", "Message")
+messages.objects.bulk_create(
+    messages(session=session, role="user", content=f"Wish {n}") for n in range(1100)
+)
 """
 CHECK = """
 import django
@@ -41,7 +46,8 @@ import json
 from agent.board import tasks
 from agent.board.tasks import find_task
 from agent.memory import memories
-from agent.models import Memory, Project, Task
+from agent.models import Memory, Message, Project, Task
+from agent.text import message_index
 
 project = Project.objects.get()
 known, change = memories.remember(
@@ -53,12 +59,14 @@ print(json.dumps([
     known.title, change.action, Memory.objects.count(),
     sorted(Task.objects.values_list("number", flat=True)) == list(range(1, 1101)),
     tasks.create_task(project_id=project.pk, title="New")[0].number,
+    [Message.objects.get(pk=key).content for key in message_index.find([project.pk], ["wish", "1098"], 5)],
+    len(message_index.find([project.pk], ["wis"], 2000)),
 ]))
 """
 
 
 @pytest.mark.long
-def test_tasks_and_memories_of_an_older_version_are_found_by_their_texts_and_numbers(
+def test_what_an_older_version_stored_is_found_by_its_texts_and_numbers(
     tmp_path: Path,
 ) -> None:
     env = {**environment(tmp_path), "DJANGO_SETTINGS_MODULE": "samurai_site.settings"}
@@ -72,4 +80,14 @@ def test_tasks_and_memories_of_an_older_version_are_found_by_their_texts_and_num
             check=False,
         )
         assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == ["T1099", 0, "Another", "updated", 1100, True, 1101]
+    assert json.loads(done.stdout) == [
+        "T1099",
+        0,
+        "Another",
+        "updated",
+        1100,
+        True,
+        1101,
+        ["Wish 1098"],
+        1100,
+    ]

@@ -27,7 +27,7 @@ GROWING = (
     *("agent_event", "agent_run", "agent_message", "agent_chatsession", "agent_feedback"),
     *("agent_planrevision", "agent_planstep", "agent_phaseresult", "agent_approval"),
     *("agent_task", "agent_task_depends_on", "agent_memory", "agent_memoryrevision"),
-    *("agent_searchentry", "agent_batch"),
+    *("agent_searchentry", "agent_batch", "agent_messageentry"),
 )
 ADMIN = (
     *("chatsession", "message", "event", "run", "phaseresult", "planrevision", "planstep"),
@@ -171,6 +171,7 @@ def look(cast: dict[str, Any]) -> None:
     from agent.event_log import positions
     from agent.event_log.events import Change
     from agent.runs import claiming, ending
+    from agent.text import message_index
 
     project, session = cast["project"], cast["session"]
     client = Client(HTTP_HOST="127.0.0.1")
@@ -202,6 +203,8 @@ def look(cast: dict[str, Any]) -> None:
     positions.end_of(first)
     ending.events_of(first, Change)
     undo.change_seqs(session.pk, first.pk)
+    for words in (["c"], ["water", "logi"], ["what", "e-mail"]):  # frequent and rare ones
+        message_index.find([project.pk], words, 5)
 
 
 def findings(statements: list[Statement]) -> list[str]:
