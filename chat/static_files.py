@@ -27,7 +27,7 @@ _UNNEEDED = re.compile(
     rb"^[ \t]*(?:/\*(?:(?!\*/).)*\*/|//[^\n]*)[ \t]*\n|^[ \t]+|^\n", re.MULTILINE | re.DOTALL
 )
 # Of a style: a text, which stays, or the white space around signs and the last sign of a rule.
-_SIGNS = re.compile(rb'("[^"\n]*")|;?\s*(})\s*|\s*([{;,])\s*|(:) +')
+_SIGNS = re.compile(rb'("[^"\n]*")|;?\s*(})\s*|\s*([{;,>])\s*|(:) +')
 
 
 _DIGITS = 12
