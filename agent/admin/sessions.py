@@ -36,7 +36,7 @@ from agent.admin.filters import LatestStatusFilter, PersonFilter, ProjectFilter,
 from agent.event_log import events
 from agent.event_log.events import EventType
 from agent.exceptions import Refused
-from agent.models import ChatSession, Event, Message, Run
+from agent.models import Batch, ChatSession, Event, Message, Run
 from agent.shorten import shorten
 from agent.support.counts import count
 
@@ -216,6 +216,18 @@ class ChatSessionAdmin(CountedDeletion, LargeTableAdmin):
             raise PermissionDenied
         sessions = ChatSession.objects.select_related("project__owner", "created_by")
         return get_object_or_404(sessions, pk=pk)
+
+
+@admin.register(Batch)
+class BatchAdmin(ReadOnlyAdmin):
+    list_display = ("name", "project", "created_at", "updated_at")
+    list_select_related = ("project",)
+    list_filter = ("created_at",)
+    search_fields = ("name", "project__name")
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    fields = ("name", "project", "created_at", "updated_at")
+    readonly_fields = fields
 
 
 @admin.register(Message)

@@ -15,6 +15,7 @@ from agent.board import tasks
 from agent.memory import memories
 from agent.models import (
     Approval,
+    Batch,
     ChatSession,
     Feedback,
     Membership,
@@ -86,5 +87,6 @@ def rows(session: ChatSession, alice: User, bob: User, boss: User) -> ChatSessio
     tasks.create_task(project_id=project.pk, title="Calendar of slots")
     create_token(alice, "laptop")
     create_link(session, alice)
+    Batch.objects.create(project=project, name="wishes.txt", updated_at=now)
     write_log(run)
     return session

@@ -154,7 +154,7 @@ def freeze(page: Page) -> None:
 
 
 def number(page: Page) -> int:
-    return int(page.locator('[data-slot="number"]').inner_text().split()[1])
+    return int(page.locator('#player [data-slot="number"]').inner_text().split()[1])
 
 
 @pytest.mark.own_context

@@ -26,6 +26,7 @@ from agent.memory import memories
 from agent.models import (
     ApiToken,
     Approval,
+    Batch,
     ChatSession,
     Draft,
     Event,
@@ -34,6 +35,7 @@ from agent.models import (
     Memory,
     MemoryRevision,
     Message,
+    MessageEntry,
     ModelCall,
     PhaseResult,
     PlanRevision,
@@ -47,18 +49,20 @@ from agent.models import (
     Task,
 )
 
-# A draft is there for seconds, on the page of its session. Switches of tools are on that of the project.
+# A draft is there for seconds, on the page of its session. Switches of tools are on that of the project. An
+# entry of the index of messages has nothing but ids.
 MODELS = sorted(
-    {*apps.get_app_config("agent").get_models()} - {Draft, SwitchedOffTool},
+    {*apps.get_app_config("agent").get_models()} - {Draft, MessageEntry, SwitchedOffTool},
     key=lambda model: model.__name__,
 )
 # Written in runs, and never by hand.
-FACTS = [Approval, Event, Feedback, MemoryRevision, Message, ModelCall, PhaseResult]
+FACTS = [Approval, Batch, Event, Feedback, MemoryRevision, Message, ModelCall, PhaseResult]
 FACTS += [PlanRevision, PlanStep, Run, SearchEntry, SharedLink, Steering]
 # What a person finds a row of each model by.
 WORDS: dict[type[Model], str] = {
     ApiToken: "laptop",
     Approval: "too risky",
+    Batch: "wishes",
     ChatSession: "first talk",
     Event: "doctors publish",
     Feedback: "spot on",
@@ -157,6 +161,7 @@ def add_rows(session: ChatSession) -> None:
         Steering.objects.create(run=run, message=message)
         Feedback.objects.create(run=run, user=other, value=-1)
         Membership.objects.create(project=project, user=session.project.owner)
+        Batch.objects.create(project=project, name="More", updated_at=timezone.now())
         create_token(other)
         create_link(again, other)
         parent, _ = tasks.create_task(project_id=project.pk, title="Above")
