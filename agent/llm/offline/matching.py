@@ -99,9 +99,9 @@ def _match(nodes: list[_Node], tokens: Tokens, at: int) -> Iterator[tuple[int, G
         return
     node, rest = nodes[0], nodes[1:]
     if isinstance(node, tuple):
-        keys = tuple(token.key for token in tokens[at : at + len(node[0])])
+        first = tokens[at].key if at < len(tokens) else None
         for way in node:  # the longest one is the first
-            if keys[: len(way)] == way:
+            if way[0] == first and key_of(tokens[at : at + len(way)]) == " ".join(way):
                 yield from _match(rest, tokens, at + len(way))
     elif isinstance(node, list):
         yield from _match([*node, *rest], tokens, at)

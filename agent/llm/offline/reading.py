@@ -10,7 +10,7 @@ from agent.llm.offline.matching import Gaps, Tokens, begins, key_of, matches
 from agent.llm.offline.tokens import sentences, text_of
 
 # So many places of one sentence may begin another clause; a plan has no more than 20 steps.
-_MOST_PLACES = 120
+_MOST_PLACES = 40
 _POLITE = ("could you", "can you", "would you", "will you", "can you tell me", "could you tell me")
 _THEN = ("then", "finally", "lastly", "after that", "afterwards", "next")
 # Words that may be passed over before a clause, and behind it.
@@ -23,7 +23,7 @@ _BEHIND = "please,pls,thanks,thank you,for me,for us,too,as well,now,right now,a
 _PASSED_BEFORE = frozenset((*_POLITE, *_BEFORE.split(","), *_THEN))
 _PASSED_BEHIND = frozenset(_BEHIND.split(","))
 _LONGEST_PASSED = 4  # in words
-_MOST_PASSED = 8
+_MOST_PASSED = 5
 _JOINS = frozenset((",", ";", "and", "then", "but", "–", "-", "—", "&"))
 # "Sign up and list tasks" may be one title: only a comma or "then" leads from a command to these.
 _WEAK = frozenset(("list", "find", "talk", "help", "about"))
