@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -23,6 +22,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from recording import recorded
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.support.services import chromium_path  # noqa: E402  (behind the path)
+
 IMAGES = ROOT / "docs" / "images"
 PATIENCE = 30.0  # seconds
 NOWHERE = "http://127.0.0.1:9/v1"  # no model's server listens there
@@ -120,7 +123,8 @@ def take(page: Page, name: str) -> None:
 
 
 def show_last_run(page: Page) -> None:
-    page.locator('[data-slot="run-details"] > summary').last.click()
+    summary = page.locator('[data-slot="run-details"] > summary').last
+    summary.evaluate("(one) => one.parentElement.open || one.click()")  # a failed one is open
     page.evaluate("document.activeElement.blur()")
     page.locator(".exchange").last.evaluate("(one) => one.scrollIntoView()")
 
@@ -201,9 +205,7 @@ def take_failure(browser: Browser, link: str) -> None:
 
 
 def main() -> None:
-    program = (
-        os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    )
+    program = chromium_path()
     if program is None:
         sys.exit("Chromium is missing: install it, or set CHROMIUM to its path.")
     IMAGES.mkdir(parents=True, exist_ok=True)
