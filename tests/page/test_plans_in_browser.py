@@ -283,3 +283,21 @@ def test_who_edits_a_plan_that_somebody_decides_on_is_told(asked: Visit) -> None
     alert.wait_for()
     assert alert.inner_text() == "Approved by alice. Your changes to the plan were not saved."
     assert other.page.locator(".editor").count() == 0
+
+
+def test_nothing_empty_is_below_a_plan_that_waits(visit: Visit) -> None:
+    page = visit.live()
+    visit.say("Remember that we decided to use Django with PostgreSQL and to deploy every Friday.")
+    visit.wait_for("succeeded")
+    visit.say("I need: 1. booking with Django 2. invoices with PostgreSQL")
+    visit.wait_for("succeeded", "succeeded")
+    visit.say("Delete the booking task and delete the invoices task")
+    visit.wait_for("succeeded", "succeeded", "waiting")
+    left = page.evaluate(
+        """() => {
+          const { scrollHeight, scrollTop, firstElementChild } = document.getElementById("log");
+          const { top } = document.getElementById("log").getBoundingClientRect();
+          return scrollHeight - (firstElementChild.getBoundingClientRect().bottom - top + scrollTop);
+        }"""
+    )
+    assert left < 100
