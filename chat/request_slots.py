@@ -5,16 +5,20 @@ later requests use again; others wait for their turn, in order. When too many wa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext
 
 EXECUTING = 16
 WAITING = 1_000
 RETRY_SECONDS = 5  # after which a client that was turned away may try again
+SENDING_SECONDS = 1.0  # for which a response that its reader does not take keeps the slot
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _slot: ContextVar[Slot | None] = ContextVar("slot", default=None)
 
@@ -34,8 +38,8 @@ class Slots:
         return self._waiting >= WAITING
 
     @asynccontextmanager
-    async def taken(self) -> AsyncIterator[None]:
-        """Waits for a slot, which the block has until its end, or until the request calls `leave`."""
+    async def taken(self) -> AsyncIterator[Slot]:
+        """Waits for a slot, which the block has until its end, or until the slot is left."""
         self._waiting += 1
         try:
             slot = Slot(await self._free.get(), self._free)
@@ -44,7 +48,7 @@ class Slots:
         token = _slot.set(slot)
         try:
             async with ThreadSensitiveContext(executor=slot.thread):
-                yield
+                yield slot
         finally:
             _slot.reset(token)
             slot.end()
@@ -59,6 +63,19 @@ class Slot:
         self._free = free
         self._is_taken = True
         self._keeps_thread = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def sending(self, send: Send) -> Send:
+        """Returns a `send` that leaves the slot where a slow reader could hold it."""
+
+        async def sent(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                self._timer = self.loop.call_later(SENDING_SECONDS, self.leave, True)
+            elif message.get("more_body"):
+                self.leave(keeps_thread=True)
+            await send(message)
+
+        return sent
 
     def leave(self, keeps_thread: bool) -> None:
         if self._is_taken:
@@ -66,6 +83,8 @@ class Slot:
             self._free.put_nowait(_thread() if keeps_thread else self.thread)
 
     def end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         self.leave(keeps_thread=False)
         if self._keeps_thread:
             self.thread.shutdown(wait=False)

@@ -51,8 +51,8 @@ class Server:
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            async with body_read(receive) as receive_again, self._slots.taken():
-                await self._inner(scope, receive_again, send)
+            async with body_read(receive) as receive_again, self._slots.taken() as slot:
+                await self._inner(scope, receive_again, slot.sending(send))
         except Refused as refused:
             await _refuse(scope, send, refused.problem)
 

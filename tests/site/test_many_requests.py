@@ -10,7 +10,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from agent.engine.process_identity import MAX_DESCRIPTORS
+from chat import request_slots
 from chat.request_slots import EXECUTING, WAITING
 from samurai_site.server import Server
 from tests.support.server import ServerProcess
@@ -75,6 +78,46 @@ async def test_streams_take_no_place_and_no_thread(server: ServerProcess) -> Non
     assert threads(server) <= max(before, EXECUTING + 16)  # and those of the engine
     for _, writer in streams:
         writer.close()
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+async def test_readers_that_take_nothing_hold_up_nobody(
+    monkeypatch: pytest.MonkeyPatch, parts: int
+) -> None:
+    monkeypatch.setattr(request_slots, "SENDING_SECONDS", 0.0)
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for left in reversed(range(parts)):
+            await send({"type": "http.response.body", "body": b"x", "more_body": left > 0})
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    sent, all_taken = [], asyncio.Event()
+
+    async def stuck(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            sent.append(message)
+            if len(sent) == EXECUTING:
+                all_taken.set()
+            await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        pass
+
+    server = Server(inner)
+    server._started = True
+    request = {"type": "http", "method": "GET", "path": "/api/projects/", "headers": []}
+    slow = [
+        asyncio.create_task(server(dict(request), receive, stuck)) for _ in range(2 * EXECUTING)
+    ]
+    async with asyncio.timeout(20):
+        await all_taken.wait()
+        await server(dict(request), receive, send)
+    for task in slow:
+        assert not task.done()
+        task.cancel()
 
 
 async def test_others_wait_for_their_turn_and_too_many_are_told_to_come_back() -> None:
