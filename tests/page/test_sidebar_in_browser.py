@@ -156,6 +156,7 @@ def test_nothing_moves_under_the_pointer_or_the_focus(visit: Visit) -> None:
 
 def test_a_batch_is_one_entry_that_unfolds_and_stays_so(visit: Visit) -> None:
     page = visit.live()
+    away(page)
     command = Command(visit.server)
     wishes = command.file("wishes.txt", "Create a task to write\nCreate a task to read\n")
     done = command.run(wishes)

@@ -37,9 +37,9 @@ export function scrollToEnd() {
   keepAtEnd();
 }
 
-// Whether a person moved the view up: a transcript that becomes shorter moves it to its new end at most.
-// A larger distance to the end shows nothing: more may have come since the scrolling that is reported.
-const wentUp = () => log.scrollTop < Math.min(last, end()) - 1;
+// Whether a person moved the view up: a transcript that becomes shorter, or gets more room, moves it to its
+// new end at most. A larger distance to the end shows nothing: more may have come since then.
+const wentUp = () => log.scrollTop < Math.min(last, end(), lastHeight - log.clientHeight) - 1;
 
 function onScroll() {
   setFollowing(isAtEnd() || (isFollowing && !wentUp()));
