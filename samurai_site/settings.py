@@ -6,6 +6,7 @@
 import contextlib
 import os
 import secrets
+from decimal import Decimal, InvalidOperation
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,25 @@ def env_time_zone(name: str, default: str) -> str:
             f"{name} must be a time zone such as Europe/Berlin, not {value!r}."
         ) from None
     return value
+
+
+def env_prices(name: str) -> dict[str, tuple[Decimal, Decimal]]:
+    """Reads "model=0.25/2,other=1/4": by model, the prices of a million tokens of input and of output."""
+    prices = {}
+    for item in env_list(name):
+        model, _, amounts = item.rpartition("=")
+        try:
+            of_input, of_output = (Decimal(amount.strip()) for amount in amounts.split("/"))
+        except (ValueError, InvalidOperation):
+            of_input = of_output = Decimal("NaN")
+        if not model or not all(
+            price.is_finite() and price >= 0 for price in (of_input, of_output)
+        ):
+            raise ImproperlyConfigured(
+                f"{name} must have items like gpt-5-mini=0.25/2, not {item!r}."
+            )
+        prices[model.strip()] = of_input, of_output
+    return prices
 
 
 def stored_secret_key() -> str:
@@ -378,6 +398,8 @@ except ValueError as error:
     ) from None
 SAMURAI_MODEL = env_str("SAMURAI_MODEL", "gpt-5-mini")
 SAMURAI_MODEL_CONTEXT = env_int("SAMURAI_MODEL_CONTEXT", 0, minimum=256)  # tokens; 0 when not set
+SAMURAI_MODEL_PRICES = env_prices("SAMURAI_MODEL_PRICES")
+SAMURAI_PRICE_CURRENCY = env_str("SAMURAI_PRICE_CURRENCY", "USD")
 # Timeouts in seconds: of one call to the model, including its answer, and of one whole run.
 SAMURAI_MODEL_TIMEOUT = env_int("SAMURAI_MODEL_TIMEOUT", 120, minimum=1)
 SAMURAI_RUN_TIMEOUT = env_int("SAMURAI_RUN_TIMEOUT", 900, minimum=1)
