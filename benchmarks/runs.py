@@ -112,9 +112,13 @@ async def _statements(served: Served, seat: Seat) -> None:
             after = await _counts(served)
             found.append({key: after[key] - before[key] for key in after})
             before = after
-        statements, commits = ([one[key] for one in found[5:]] for key in ("statements", "commits"))
-        add(Row(PART, f"{name}, SQL statements", "", statements, Bar(60)))
-        add(Row(PART, f"{name}, commits", "", commits))
+        for key, title, bar in (
+            ("statements", "SQL statements", Bar(60)),
+            ("commits", "commits", None),
+        ):
+            # The fewest are the run's own. In others, the server also looks at the database by the clock.
+            fewest = min(one[key] for one in found)
+            add(Row(PART, f"{name}, {title}", "", [fewest], bar))
     person.close()
 
 
