@@ -40,6 +40,7 @@ class ApprovalCheck:
         self._approved: ApprovedEffects | None = None
         self._was_asked = False  # a person has approved a plan of the run
         self._altered: dict[str, set[UUID]] = {}  # by step, the existing objects that it changes
+        self._overwritten: dict[str, set[UUID]] = {}  # those of them whose texts it replaces
         # By step, how many existing objects it may have changed that nobody was told of.
         self._unseen: dict[str, int] = {}
 
@@ -123,6 +124,7 @@ class ApprovalCheck:
     def forget(self, step: str) -> None:
         """The changes of the step were rolled back."""
         self._altered.pop(step, None)
+        self._overwritten.pop(step, None)
         self._unseen.pop(step, None)
 
     def _reason_for(self, step: PlanStep, changes: Sequence[Change]) -> str:
@@ -137,5 +139,16 @@ class ApprovalCheck:
             before |= {key for _, key in self._recorder.changed}
         if not is_untrusted:  # what it deletes was a question of the plan
             changes = [change for change in changes if change.action != "deleted"]
+        self._overwritten[step.key] = (
+            set(filter(None, map(approval_policy.overwritten, changes))) - new
+        )
+        overwritten: set[UUID] = set().union(*self._overwritten.values())
+        if not self._was_asked:
+            overwritten |= self._recorder.overwritten
         unseen = sum(self._unseen_before(but=step).values())
-        return approval_policy.reason_for_changes(changes, before - created, created, unseen)
+        run = self._recorder.run
+        return (
+            approval_policy.reason_for_changes(changes, before - created, created, unseen)
+            or approval_policy.overwriting(run, changes, overwritten - new)
+            or approval_policy.creating(run, changes, created)
+        )

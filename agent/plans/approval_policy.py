@@ -1,7 +1,7 @@
 """Decides whether a plan needs a person's approval, and why. Requests no approval itself.
 
 A plan is executed without approval if its changes can be undone and are few, and if it deletes at most
-one object, which the message names.
+one object, which the message plainly commands to delete.
 
 Data is untrusted if it came out of a step: results of tools contain texts that were stored or fetched, and
 what a model composed of such texts is no better. Untrusted data must not choose, without a person, what is
@@ -11,71 +11,75 @@ step does, the approval of the plan covers it. Otherwise the step asks when its 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from agent.change import Change
+from agent.event_log import events
+from agent.llm.factory import OFFLINE_NAME, has_server
 from agent.models import ApprovalMode, Memory, Run, Task
 from agent.plan import Step, StepType, placeholders
+from agent.plans import deletion_requests
+from agent.plans.deletion_requests import Target
 from agent.plans.dry_run import Effect
 from agent.support.counts import count
 from agent.support.words import isolated, terms
-from agent.text import lookup, search_index
+from agent.text import search_index
 from agent.tools import registry
 from agent.tools.registry import EffectKind, Tool
 
 # Existing objects that a plan may change without approval. More cannot be checked at a glance.
 MAX_CHANGED = 5
+# Of a plan that a language model made: objects that it may create, and existing ones whose texts it may
+# replace, without approval.
+MAX_CREATED, MAX_OVERWRITTEN = 50, 1
+_TEXTS = ("title", "description", "content")
 
-# A message requests a deletion only if it contains one of these words. A word that is missing here,
-# or in another language, costs an unnecessary approval.
-_DELETING = (
-    r"delet|remov|forget|(?:drop|scrap)(?:s|ped|ping)?\b|eras(?:e|ing)|discard|trash|get rid|"
-    r"throw(?:n|ing)? (?:\w+ ){0,4}(?:away|out)|kill\b|"  # English
-    "lösch|entfern|streich|vergiss|verwirf|"  # German
-    "supprim|effac|enlev|oubli|retir|"  # French
-    "elimin|borra|borre|quita|olvid|"  # Spanish
-    "cancell|rimuov|toglie|dimentic|"  # Italian
-    "apag|exclua|exclui|esqueç|esquec|"  # Portuguese
-    "verwijder|vergeet|schrap|"  # Dutch
-    "удал|сотри|убер|забудь"  # Russian
-)
-_UNSPACED_DELETING = "削除|消し|消す|忘れ|删除|刪除|移除|删掉|忘记|삭제|지워"
-_SAYS_DELETE = re.compile(rf"(?<!\w)(?:{_DELETING})|{_UNSPACED_DELETING}", re.I)
-_NOT = (
-    r"(?:(?<!\w)(?:not|never|without|nicht|nie|ohne|kein\w*|ne|sans|no|nunca|jamás|sin|non|senza|"
-    r"não|niet|geen|не)|n['’]t)"
-)
-_SAYS_NOT = re.compile(
-    rf"{_NOT}\W+(?:\w+\W+)?(?:{_DELETING})|(?:不要|别|別|勿)\w{{0,4}}?(?:{_UNSPACED_DELETING})",
-    re.I,
-)
-# Words by which a message says what kind of object it means; without one, it may mean either kind.
-_KINDS = {
-    "task": re.compile(r"\b(?:tasks?|to-?dos?|tickets?|aufgaben?)\b", re.I),
-    "memory": re.compile(r"\b(?:memory|memories|decisions?|preferences?|facts?|notes?)\b", re.I),
-}
 _MAX_COMPARED = 500  # objects of a kind; with more, the plan needs approval
 _MODELS: Mapping[str, type[Task] | type[Memory]] = {"task": Task, "memory": Memory}
 
 
 def is_harmless(run: Run, steps: Iterable[Step]) -> bool:
     """Tells whether `steps` need no approval regardless of their effects, so that no dry run is needed."""
+    steps = list(steps)
     tools = [tool for _, tool in _calls(steps)]
     if all(tool.spec.reads for tool in tools):  # also without any: there is nothing to approve
         return True
     if _always_asks(run) or any(tool.outgoing or tool.destructive for tool in tools):
         return False
     altered = [tool.alters for tool in tools]
-    return None not in altered and sum(number or 0 for number in altered) <= MAX_CHANGED
+    if None in altered or sum(number or 0 for number in altered) > MAX_CHANGED:
+        return False
+    return _is_by_rules(run) or _creates_and_overwrites_little(steps)
 
 
-def reason_to_ask(run: Run, effects: Sequence[Effect], said: str, deleted: int = 0) -> str:
+def _creates_and_overwrites_little(steps: Iterable[Step]) -> bool:
+    """Tells whether the arguments show that the steps create and overwrite few objects. What they do not
+    show is seen when a step is carried out.
+    """
+    calls = list(_calls(steps))
+    created = sum(_longest_list(step.arguments) for step, _ in calls)
+    overwriting = [
+        tool
+        for step, tool in calls
+        if tool.alters and any(step.arguments.get(name) for name in _TEXTS)
+    ]
+    return created <= MAX_CREATED and len(overwriting) <= MAX_OVERWRITTEN
+
+
+def _longest_list(arguments: Mapping[str, Any]) -> int:
+    """Returns the length of the longest list among the arguments; 1 without any."""
+    return max((len(value) for value in arguments.values() if isinstance(value, list)), default=1)
+
+
+def reason_to_ask(
+    run: Run, effects: Sequence[Effect], said: Sequence[str], deleted: int = 0
+) -> str:
     """Returns why a plan with these `effects` needs approval; "" if it needs none.
 
-    `said`: the message, and what was sent into the run. `deleted`: the number of objects that the run has
-    already deleted.
+    `said`: the message, and what was sent into the run, each as a text. `deleted`: the number of objects
+    that the run has already deleted.
     """
     shown = [effect for effect in effects if not _asks_later(effect)]
     reasons = [_always_asks(run), *reasons_of_effects(run, effects, said, deleted)]
@@ -84,11 +88,17 @@ def reason_to_ask(run: Run, effects: Sequence[Effect], said: str, deleted: int =
 
 
 def reasons_of_effects(
-    run: Run, effects: Sequence[Effect], said: str, deleted: int = 0
+    run: Run, effects: Sequence[Effect], said: Sequence[str], deleted: int = 0
 ) -> list[str]:
     """Returns why these effects alone need approval, as far as they can be shown by now."""
     shown = [effect for effect in effects if not _asks_later(effect)]
-    reasons = [_outgoing(shown), _deleting(run, shown, said, deleted), _changing(shown)]
+    changes = [change for effect in shown for change in effect.changes]
+    reasons = [
+        _outgoing(shown),
+        _deleting(run, shown, said, deleted),
+        _changing(shown) or overwriting(run, changes),
+        creating(run, changes),
+    ]
     return [reason for reason in reasons if reason]
 
 
@@ -113,7 +123,7 @@ def _outgoing(effects: Sequence[Effect]) -> str:
     return f"Uses {', '.join(names)}, which acts outside this project." if names else ""
 
 
-def _deleting(run: Run, effects: Sequence[Effect], said: str, deleted: int) -> str:
+def _deleting(run: Run, effects: Sequence[Effect], said: Sequence[str], deleted: int) -> str:
     deletions = [
         change for effect in effects for change in effect.changes if change.action == "deleted"
     ]
@@ -144,27 +154,31 @@ def _is_destructive(step: Step) -> bool:
     return tool is not None and tool.destructive
 
 
-def _is_requested(run: Run, message: str, kind: str, key: UUID) -> bool:
-    """Tells whether the message requests the deletion of exactly this object."""
-    if not _SAYS_DELETE.search(message) or _SAYS_NOT.search(message):
-        return False
-    kinds = {name for name, words in _KINDS.items() if words.search(message)} or set(_KINDS)
-    if kind not in kinds:
-        return False
+def _is_requested(run: Run, said: Sequence[str], kind: str, key: UUID) -> bool:
+    """Tells whether the messages are a plain command to delete exactly this object. What the offline planner
+    has understood is one.
+    """
+    if _is_by_rules(run):
+        return True
     project = run.session.project_id
     row: Task | Memory = _MODELS[kind].all_objects.get(pk=key)
-    if isinstance(row, Task) and lookup.has_number(message, row.number):
-        return True
-    titles = {key: row.title}
+    titles: dict[str, dict[UUID, str]] = {}
     # Only an object that shares a word with the title can be meant instead.
     words = terms(row.title, search_index.MAX_TERMS)
-    for name in kinds:
+    for name, model in _MODELS.items():
         sharing = search_index.with_any_word(project, name, words, _MAX_COMPARED)
         if len(sharing) == _MAX_COMPARED:
             return False
-        rows = _MODELS[name].objects.filter(project=project, pk__in=sharing)
-        titles |= dict(rows.values_list("pk", "title"))
-    return lookup.identifies(message, key, titles)
+        rows = model.objects.filter(project=project, pk__in=sharing)
+        titles[name] = dict(rows.values_list("pk", "title"))
+    titles[kind][key] = row.title
+    number = row.number if isinstance(row, Task) else None
+    return deletion_requests.is_plain(said, Target(key, kind, titles, number))
+
+
+def _is_by_rules(run: Run) -> bool:
+    """Tells whether the offline planner makes the run's plans, and no language model."""
+    return run.model == OFFLINE_NAME and not has_server()
 
 
 def _changing(effects: Sequence[Effect]) -> str:
@@ -181,6 +195,39 @@ def _changing(effects: Sequence[Effect]) -> str:
     if unseen:
         return f"May change {len(kept) + unseen} tasks or memories."
     return f"Changes {_objects(len(kept), kept)}."
+
+
+def overwriting(run: Run, changes: Iterable[Change], before: Collection[UUID] = ()) -> str:
+    """Returns why replacing the texts of existing objects needs approval; "" if it needs none. `before`:
+    the objects whose texts the run has replaced before.
+    """
+    changes = list(changes)
+    created = {change.id for change in changes if change.action == "created"}
+    replaced = {key: change for change in changes if (key := overwritten(change))}
+    found = [change for key, change in replaced.items() if key not in created]
+    others = len({*before} - replaced.keys())
+    if _is_by_rules(run) or not found or len(found) + others <= MAX_OVERWRITTEN:
+        return ""
+    more = f", after {others} that were overwritten before" if others else ""
+    return f"Overwrites the texts of {_objects(len(found), found)}{more}."
+
+
+def overwritten(change: Change | events.Change) -> UUID | None:
+    """Returns the id of the object if the change replaces a text that is not empty."""
+    before, after = change.before or {}, change.after or {}
+    is_replaced = any(before.get(name) and before[name] != after.get(name) for name in _TEXTS)
+    return change.id if change.action == "updated" and is_replaced else None
+
+
+def creating(run: Run, changes: Iterable[Change], before: Collection[UUID] = ()) -> str:
+    """Returns why creating objects needs approval; "" if it needs none. `before`: those that the run has
+    created before.
+    """
+    created = {change.id: change for change in changes if change.action == "created"}
+    number = len({*created, *before})
+    if _is_by_rules(run) or not created or number <= MAX_CREATED:
+        return ""
+    return f"Creates {_objects(number, created.values())}."
 
 
 def _unseen(tools: Iterable[Tool]) -> int | None:

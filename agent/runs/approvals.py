@@ -82,9 +82,9 @@ def request_if_needed(run: Run, revision: PlanRevision, *, is_steered: bool) -> 
     return Done(False, [requested, _park(run)])
 
 
-def _said(run: Run) -> str:
+def _said(run: Run) -> list[str]:
     """Returns the message, and what was sent into the run."""
-    return "\n".join([run.message.content, *steering_rows.words_of(run)])
+    return [run.message.content, *steering_rows.words_of(run)]
 
 
 def is_approved(revision: PlanRevision) -> bool:

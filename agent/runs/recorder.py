@@ -24,6 +24,7 @@ from agent.event_log.texts import DOING
 from agent.llm.base import Usage
 from agent.llm.writing import Writing
 from agent.models import PhaseResult
+from agent.plans import approval_policy
 from agent.plans.estimates import History, RemainingTime
 from agent.runs import ending, model_calls
 from agent.runs.claiming import Claimed
@@ -106,6 +107,7 @@ class Recorder:
         self.durations: dict[str, int] = {}  # milliseconds of each finished phase
         # By kind and id, how the run has left each object that it changed; None: deleted.
         self.changed: dict[tuple[str, UUID], Mapping[str, Any] | None] = {}
+        self.overwritten: set[UUID] = set()  # objects whose texts the run has replaced
         self.outlook: RemainingTime
         self._results: dict[str, Mapping[str, Any]] = {}
         # The results of the parts of phases, by their names.
@@ -188,6 +190,7 @@ class Recorder:
 
     def _count_changes(self, changes: Sequence[events.Change]) -> None:
         self.changed |= {(change.object, change.id): change.after for change in changes}
+        self.overwritten |= set(filter(None, map(approval_policy.overwritten, changes)))
 
     async def progress(
         self,
