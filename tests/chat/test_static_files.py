@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,10 @@ from django.urls import reverse
 
 from agent.models import ChatSession
 from chat.static_files import FOREVER, digest
+from tests.support.server import ROOT
 
 NAME = "chat/session.js"
+STATIC = ROOT / "static/chat"
 
 
 @pytest.fixture
@@ -75,3 +79,22 @@ def test_every_static_address_of_a_page_has_the_digest(
     assert all(address.startswith(f"/static/{digest()}/") for address in addresses)
     for path in ("/api/docs/", "/admin/login/"):
         assert f"/static/{digest()}/" in client.get(path, follow=True).content.decode()
+
+
+@pytest.mark.node
+def test_a_script_is_sent_without_comments_and_says_the_same(client: Client) -> None:
+    scripts = {str(path.relative_to(STATIC)): path.read_text() for path in STATIC.rglob("*.js")}
+    sent = {name: client.get(f"/static/chat/{name}").text for name in scripts}
+    for name, script in scripts.items():
+        assert len(sent[name]) < 0.9 * len(script), name
+    assert differing({name: [script, sent[name]] for name, script in scripts.items()}) == []
+    assert differing({"a": ["f('a  b')", "f('a b')"], "b": ["f( 1 )", "f(1)"]}) == ["a"]
+
+
+def differing(scripts: dict[str, list[str]]) -> Any:
+    """Returns the names of the scripts of which the two forms have not the same syntax tree."""
+    command = ["node", "tests/support/same_syntax.mjs"]
+    told = subprocess.run(
+        command, cwd=ROOT, input=json.dumps(scripts), capture_output=True, text=True, check=True
+    )
+    return json.loads(told.stdout)

@@ -72,15 +72,6 @@ def test_what_is_pressed_while_its_script_is_loaded_is_done_when_it_is_there(vis
     visit.troubles.clear()  # Chromium tells of the script
 
 
-def test_no_text_in_a_script_or_style_goes_over_several_lines() -> None:
-    """Otherwise it would lose its indentation where comments and indentation are not sent."""
-    for path in (ROOT / "static/chat").rglob("*.js"):
-        for line in path.read_text().splitlines():
-            assert re.sub(r"//.*", "", line).count("`") % 2 == 0, f"{path.name}: {line}"
-    for path in (ROOT / "static/chat").rglob("*.css"):
-        assert "\\\n" not in path.read_text(), path.name
-
-
 def test_pages_scripts_and_styles_are_compressed_and_data_is_not(
     client: Client, alice: User, session: ChatSession
 ) -> None:

@@ -83,7 +83,7 @@ def nginx_path() -> str | None:
 
 
 SCREEN_READER = "@guidepup/virtual-screen-reader"
-NPM_PACKAGES = ("axe-core", "@ag-ui/client", SCREEN_READER)
+NPM_PACKAGES = ("acorn", "axe-core", "@ag-ui/client", SCREEN_READER)
 
 
 @cache

@@ -309,5 +309,5 @@ function objectText(node, kind) {
   const text = (name) => slot(node, `${kind}-${name}`).textContent ?? "";
   if (kind === "task") return `${text("number")} ${text("title")}`.trim();
   const content = shorten(text("note"), MAX_CONTENT);
-  return `${text("title")} (${text("kind")}${content && `: ${content}`})`;
+  return `${text("title")} (${text("kind")}${content && ": "}${content})`;
 }

@@ -105,7 +105,8 @@ function ofTool(step, others, { at }, passed) {
 /** @type {(what: string, since: number, passed: number) => string} */
 function waited(what, since, passed) {
   const seconds = Math.round((serverNow() - since) / 1000);
-  return `${what}${passed > SPOKEN ? ` for ${secondsText(seconds)},` : ""} since ${clock(since)}`;
+  const took = passed > SPOKEN ? ` for ${secondsText(seconds)},` : "";
+  return `${what}${took} since ${clock(since)}`;
 }
 
 /** @type {(at: string | null | undefined, passed: number) => string} */
