@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from agent.event_log.payloads import EffectChange, StepEffect
 from agent.event_log.texts import FIELDS, changed_fields, field_text, inner
 from agent.event_log.value_texts import facts, value_text
 from agent.support.counts import count
-from agent.support.words import isolated
+from agent.support.words import isolated, marked
 
 WOULD = {
     "created": "Create",
@@ -50,10 +51,11 @@ def _plural(noun: str) -> str:
 
 
 def effects(steps: Sequence[StepEffect]) -> list[dict[str, Any]]:
-    """Returns each change that a plan would make. `action` is "unknown" where `text` says what is called,
-    and why more is not known.
+    """Returns each change that a plan would make, deletions first. `action` is "unknown" where `text` says
+    what is called, and why more is not known.
     """
-    return [one for step in steps for one in _effects_of(step)]
+    found = [one for step in steps for one in _effects_of(step)]
+    return sorted(found, key=lambda one: one["action"] != "deleted")
 
 
 def _effects_of(step: StepEffect) -> list[dict[str, Any]]:
@@ -68,10 +70,10 @@ def _effects_of(step: StepEffect) -> list[dict[str, Any]]:
         for change in step["changes"]
     ]
     given = facts(step.get("arguments"), step.get("sources", {}))
-    line = ", ".join(f"{name} = {isolated(text)}" for name, text in given)
+    line = ", ".join(f"{name} = {isolated(marked(text))}" for name, text in given)
     is_line = "tool" in step and len(line) <= MAX_LINE and "\n" not in line
     text = _call(step, line if is_line else "")
-    fields = [] if is_line else [[name, "", text] for name, text in given]
+    fields = [] if is_line else [_field(name, "", text) for name, text in given]
     note = {"step": step["step"], "action": "unknown", "text": text, "fields": fields, "mark": ""}
     return [*known, note] if text else known
 
@@ -93,26 +95,59 @@ def _existing(change: EffectChange) -> str:
 
 
 def _differences(change: EffectChange) -> list[list[str]]:
-    """Returns name, old and new text of each field that a step would change."""
-    if change["action"] != "updated":
-        return []
+    """Returns each field that a step would set, change or delete: its name, old and new text, and where
+    they are long, how long. The page then folds them.
+    """
     before, after = change["before"] or {}, change["after"] or {}
     links = change.get("links", {})
+    match change["action"]:
+        case "updated":
+            names = changed_fields(before, after)
+        case "created":
+            names = [name for name in FIELDS if name not in _TOLD and _is_set(name, after, links)]
+        case "deleted":
+            names = [name for name in _CONTENTS if before.get(name) and not _is_told(change, name)]
+        case _:
+            names = []
+    sides = {name: _sides(name, before.get(name), after.get(name), links) for name in names}
     return [
-        [FIELDS[name], *_sides(name, before.get(name), after.get(name), links)]
-        for name in changed_fields(before, after)
+        _field(FIELDS[name], old if change["before"] else "", new if change["after"] else "")
+        for name, (old, new) in sides.items()
     ]
+
+
+# Told by the line of an effect, or by its place in the list.
+_TOLD = ("title", "kind", "position")
+_CONTENTS = ("description", "content")
+_USUAL = {"status": "pending", "priority": "medium"}
+_LONG = 240  # characters
+
+
+def _is_set(name: str, after: Mapping[str, Any], links: Mapping[str, str]) -> bool:
+    value = after.get(name)
+    is_known = bool(links) or name not in ("parent", "depends_on")
+    return value not in (None, "", [], _USUAL.get(name, "")) and is_known
+
+
+def _is_told(change: EffectChange, name: str) -> bool:
+    """Tells whether the line of the effect has all of a memory's content."""
+    return name == "content" and not change.get("about", "…").endswith("…")
+
+
+def _field(name: str, before: str, after: str) -> list[str]:
+    is_long = len(before) + len(after) > _LONG
+    length = [f"{len(after or before):,} characters"] if is_long else []
+    return [name, marked(before), marked(after), *length]
 
 
 def _sides(name: str, before: Any, after: Any, links: Mapping[str, str]) -> tuple[str, str]:
     # A position is a number that is of no use to a person; an older event has no names of tasks.
     if name == "position" or (name in ("parent", "depends_on") and not links):
         return "", "changed"
-    if name in ("parent", "depends_on"):
-        return _linked(before, links), _linked(after, links)
-    return field_text(before), field_text(after)
+    to_text = partial(_linked, links) if name in ("parent", "depends_on") else field_text
+    return to_text(before), to_text(after)
 
 
-def _linked(value: Any, links: Mapping[str, str]) -> str:
+def _linked(links: Mapping[str, str], value: Any) -> str:
     keys = [value] if isinstance(value, str) else value or []
     return value_text([links.get(key, "another task") for key in keys], {})

@@ -43,7 +43,7 @@ class StepComment(TypedDict):
 class EffectChange(TypedDict):
     """`differs`: an earlier approval of the plan did not show the change like this. `number`: of an
     existing task. `about`: of an existing memory, its kind and content. `links`: the names of the tasks
-    that an update links to or unlinks, by id.
+    that a new or changed task links to, or no longer does, by id.
     """
 
     object: str

@@ -136,8 +136,8 @@ def _names(changes: Iterable[Change], created: Collection[str]) -> dict[str, str
 
 
 def _links(change: EffectChange) -> list[str]:
-    """Returns the ids of the tasks that an update links to or unlinks."""
-    if change["action"] != "updated":
+    """Returns the ids of the tasks that a new or changed task links to, or no longer does."""
+    if change["action"] not in ("created", "updated"):
         return []
     values = [(change[side] or {}).get(name) for side in ("before", "after") for name in LINKS]
     return [key for value in values for key in ([value] if isinstance(value, str) else value or ())]

@@ -31,6 +31,7 @@ _INVISIBLE = re.compile(
     rf"{_FLAG}|[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     r"\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]"
 )
+_HIDDEN = re.compile(rf"(?![\t\n\r])(?:{_INVISIBLE.pattern}|[\u115f\u1160\u3164\uffa0\u2800])")
 _BREAK = re.compile(r"\s*[\t-\r\x1c-\x1f\x85\u2028\u2029]\s*")
 # Letters and signs that show nothing: fillers of Hangul, and the empty pattern of Braille.
 _BLANK = re.compile(r"[\u115f\u1160\u3164\uffa0\u2800]")
@@ -77,6 +78,13 @@ def name_of(text: str) -> str:
     return (
         line if any(unicodedata.category(one)[0] in "LNPS" for one in _BLANK.sub("", line)) else ""
     )
+
+
+def marked(text: str) -> str:
+    """Returns `text` with a mark such as [U+202E] in place of each character that nobody sees, or that
+    changes the order of what follows. Line breaks and tabs stay.
+    """
+    return _HIDDEN.sub(lambda found: found[1] or f"[U+{ord(found[0]):04X}]", text)
 
 
 def isolated(name: str) -> str:

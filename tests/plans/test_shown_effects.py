@@ -154,3 +154,45 @@ async def test_a_step_that_only_reads_adds_nothing_to_what_waits(
     frame = next(one for one in await log_of(session) if one["type"] == "approval")
     assert frame["text"]["line"] == "Waiting for your approval: deletes 1 task"
     assert frame["text"]["effects"][1]["text"] == "Runs check_site; only reads"
+
+
+async def test_contents_of_what_is_made_and_of_what_is_lost_are_shown(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    (task,) = await make_tasks(project, "Booking")
+    await set_task(task=task, description="Old text")
+    long = "Every word of it. " * 40
+    criteria = ["It works"]
+    steps = [
+        use(
+            "s1", "create_task", title="Docs", description=long, priority="high", criteria=criteria
+        ),
+        use("s2", "create_memory", title="Stack", content="Django", kind="decision"),
+        use("s3", "create_task", "s1", title="Read", depends_on=[result_of("s1", "task_id")]),
+        use("s4", "delete_task", task="#1"),
+    ]
+    deleted, docs, stack, read = await shown(session, alice, *steps)
+    assert (deleted["text"], deleted["step"]) == ("Delete task #1 “Booking”", "s4")
+    assert deleted["fields"] == [["description", "Old text", ""]]
+    assert docs["fields"] == [
+        ["description", "", long.strip(), "719 characters"],
+        ["priority", "", "high"],
+        ["acceptance criteria", "", "☐ It works"],
+    ]
+    assert stack["fields"] == [["content", "", "Django"]]
+    assert read["fields"] == [["dependencies", "", "“Docs”"]]
+
+
+async def test_characters_that_nobody_sees_are_shown_as_marks(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    await make_tasks(project, "Booking")
+    hidden = "pay\u202eyap\u200b\ntwo\ud83d\ude00".encode("utf-16", "surrogatepass").decode(
+        "utf-16"
+    )
+    steps = [
+        use("s1", "delete_task", task="#1"),
+        use("s2", "create_task", title="Docs", description=hidden),
+    ]
+    _, docs = await shown(session, alice, *steps)
+    assert docs["fields"] == [["description", "", "pay[U+202E]yap[U+200B]\ntwo😀"]]

@@ -257,8 +257,10 @@ function fillEffect(node, effect) {
 }
 
 /** @type {(node: HTMLElement, difference: Difference) => void} */
-function fillDifference(node, [field, before, after]) {
+function fillDifference(node, [field, before, after, length = ""]) {
   setText(node, "field-name", field);
+  setText(node, "field-length", length);
+  setVisible(node, "field-long", length !== "");
   setText(node, "field-old", before);
   setText(node, "field-new", after);
 }

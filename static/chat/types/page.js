@@ -2,7 +2,7 @@
 // and its types are known in all scripts.
 
 /** @typedef {[name: string, value: string]} Fact  A field of a step's arguments or result. */
-/** @typedef {[name: string, before: string, after: string]} Difference */
+/** `length`: of a long text, which is folded. @typedef {[name: string, before: string, after: string, length?: string]} Difference */
 
 /**
  * @typedef {object} UserMessage
