@@ -161,7 +161,9 @@ def _is_requested(run: Run, said: Sequence[str], kind: str, key: UUID) -> bool:
     if _is_by_rules(run):
         return True
     project = run.session.project_id
-    row: Task | Memory = _MODELS[kind].all_objects.get(pk=key)
+    row: Task | Memory | None = _MODELS[kind].all_objects.filter(pk=key).first()
+    if row is None:  # the plan itself would create it
+        return False
     titles: dict[str, dict[UUID, str]] = {}
     # Only an object that shares a word with the title can be meant instead.
     words = terms(row.title, search_index.MAX_TERMS)
