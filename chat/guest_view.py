@@ -21,7 +21,7 @@ from agent.event_log.events import Event, EventType
 from agent.event_log.log import Frame
 from agent.event_log.payloads import Answer, EffectChange, PlannedStep, StepEffect
 from agent.event_log.phases import Phase
-from agent.event_log.texts import DOING, counted
+from agent.event_log.texts import DOING, counted, failed
 from agent.models import Event as EventRow
 from chat.guest_steps import WORKING, Steps
 
@@ -163,6 +163,8 @@ class _View:
             return _label(event.step), counts
         if (key := told.get("step_id")) is not None:
             return self._words_of_step(event, key)
+        if event.step == "error":  # what it says may name servers and settings
+            return f"❌ {failed('')}", event.details
         has_failed = told.get("phase") == "failed"
         if event.step in _COUNTED_STEPS and not has_failed:
             return event.message, event.details

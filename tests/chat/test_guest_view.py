@@ -244,6 +244,23 @@ def test_an_approval_says_what_would_change_and_has_the_tasks_only_with_the_boar
         assert ("All of it" in json.dumps(frame)) == chosen
 
 
+def test_a_guest_is_told_that_a_run_failed_and_not_why(run: Run) -> None:
+    reason = f"The model's server at {SECRET}:8000 cannot be reached."
+    told = [
+        events.Progress(run.pk, "planning", "❌ Planning failed", reason, {"phase": "failed"}),
+        events.Progress(run.pk, "error", f"❌ {reason}", "model_unavailable"),
+        events.Error(run.pk, error=reason, code="model_unavailable", retryable=True),
+    ]
+    assert all(SECRET in event.frame(1) for event in told)
+    for chosen in (False, True):
+        guest = guest_of(run, shows_tasks=chosen, shows_memories=chosen)
+        frames = seen(guest, *told)
+        assert [frame for frame in frames if SECRET in json.dumps(frame)] == []
+        assert frames[1]["progress"]["message"] == "❌ Failed"
+        assert frames[1]["text"]["message"] == "Failed"
+        assert (frames[2]["code"], frames[2]["text"]["line"]) == ("model_unavailable", "Failed")
+
+
 def test_what_is_not_known_is_withheld(run: Run) -> None:
     bodies = ['{"type":"weather","sky":"blue","run":null}', "no json", '{"type":"plan","run":null}']
     frames = [Frame(at, "weather", run.pk, body) for at, body in enumerate(bodies, 1)]
