@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from agent.accounts.shared_links import Guest
-from agent.event_log import events
+from agent.event_log import object_changes
 from agent.event_log.events import EventType
 from agent.models import ChatSession, Event, Run, Steering
 from agent.runs.runs import UNFINISHED
@@ -54,7 +54,7 @@ def part(
     start, end = _span(_messages(session_id).filter(seq__gte=gap.start, seq__lt=gap.end), at, early)
     start, end = start or gap.start, end or gap.end
     told = fold.load(session_id, start, end, guest)
-    _know_what_came_later(session_id, told, start)
+    _know_what_came_later(session_id, told)
     if start > gap.start:
         told.entries.insert(0, Gap(gap.start, start))
     if end < gap.end:
@@ -159,15 +159,13 @@ def _span(messages: Messages, at: int | None, early: bool) -> tuple[int | None, 
     return last[PART - 1] if len(last) > PART else None, None
 
 
-def _know_what_came_later(session_id: UUID, told: Transcript, start: int) -> None:
+def _know_what_came_later(session_id: UUID, told: Transcript) -> None:
     """Later parts say which changes can still be undone, and which run was tried again."""
-    last: dict[str, int] = {}
-    later = Event.objects.filter(session_id=session_id, type=EventType.CHANGE, seq__gte=start)
-    for seq, body in later.order_by("seq").values_list("seq", "body").iterator():
-        if isinstance(told_later := events.read(body), events.Change):
-            last[str(told_later.id)] = seq
     notes = [entry for entry in told.entries if isinstance(entry, Change)]
-    for change in [*notes, *(one for run in told.exchanges for one in run.changes)]:
+    changes = [*notes, *(one for run in told.exchanges for one in run.changes)]
+    ids = list(dict.fromkeys(change.id for change in changes))
+    last = object_changes.last_seqs(session_id, ids)
+    for change in changes:
         change.undoable = last.get(change.id) == change.seq
     ended = [UUID(run.run) for run in told.exchanges if run.retryable]
     again = Run.objects.filter(retry_of__in=ended).values_list("retry_of", flat=True)
