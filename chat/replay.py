@@ -1,28 +1,28 @@
 """The replay of a session, or of one run of it: the page that plays the event log of the past.
 
-The page reads the log by the API. The board at each moment comes from `chat.board_history`.
+The page reads the log by the API, and slices of the history of the board from `chat.past_board`.
 """
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from agent.event_log.times import milliseconds, stamp
+from agent.event_log.times import stamp
 from agent.models import ChatSession, Event, Run
-from chat import access, board_history, page_context
+from chat import access, page_context, past_board
 from chat.board_history import Span
 from chat.page_context import user_of
+from chat.past_board import time_of
 from chat.static_files import modules
 from chat.transcript import Transcript
 
@@ -35,8 +35,7 @@ def page(request: HttpRequest, session_id: UUID) -> HttpResponse:
     session = access.get_session(user, session_id)
     run = _run(request, session)
     span = _span(session, run)
-    of_run = f"?run={run.pk}" if run else ""
-    board = reverse("replay-board", args=[session.pk]) + of_run
+    board = reverse("replay-board", args=[session.pk]) + (f"?run={run.pk}&" if run else "?")
     data = {
         "session": str(session.pk),
         "user": user.get_username(),
@@ -69,17 +68,21 @@ def of_run(request: HttpRequest, run_id: UUID) -> HttpResponse:
     return redirect(f"{reverse('replay', args=[run.session_id])}?run={run.pk}")
 
 
-@login_required
 @require_GET
 @never_cache
 def board(request: HttpRequest, session_id: UUID) -> HttpResponse:
-    """Returns how the board of the project was at each moment of the session, or of its `run`."""
+    """Returns how the board of the project was around the event `at` of the session, or of its `run`."""
+    if not request.user.is_authenticated:
+        return HttpResponse(status=401)  # a script follows no redirect
     session = access.get_session(user_of(request), session_id)
     span = _span(session, _run(request, session))
-    known = board_history.load(session, span) if span else {"tasks": [], "memories": []}
-    # One by one: the encoder lets no other thread go on before it is done.
-    parts = (f'"{kind}":[{",".join(map(json.dumps, rows))}]' for kind, rows in known.items())
-    return HttpResponse(f"{{{','.join(parts)}}}", content_type="application/json")
+    if span is None:
+        raise Http404("Nothing has happened.")
+    try:
+        at = int(request.GET.get("at", span.first))
+    except ValueError:
+        raise Http404("Event not found.") from None
+    return JsonResponse(past_board.load(session, span, at))
 
 
 def _run(request: HttpRequest, session: ChatSession) -> Run | None:
@@ -101,11 +104,9 @@ def _span(session: ChatSession, run: Run | None) -> Span | None:
     rows = Event.objects.filter(session=session)
     rows = rows.filter(run=run) if run else rows
     first, last = (rows.order_by(order).first() for order in ("seq", "-seq"))
-    return Span(first.seq, last.seq, _ms(first), _ms(last)) if first and last else None
-
-
-def _ms(event: Event) -> int:
-    return milliseconds(json.loads(event.body)["timestamp"])
+    if first is None or last is None:
+        return None
+    return Span(first.seq, last.seq, time_of(first), time_of(last))
 
 
 def _stamp(ms: int) -> str:

@@ -1,7 +1,7 @@
 // The replay of a session, or of one run: feeds the log of the past to the fold, the transcript and the panels
 // that the session page has, at the pace of the player.
 
-import { loadBoard, showBoard } from "./replay/board_at.js";
+import { showBoard } from "./replay/board_at.js";
 import { setUpControls, showMoment, showState } from "./replay/controls.js";
 import { EventLog } from "./replay/event_log.js";
 import { showMoments } from "./replay/moments.js";
@@ -39,7 +39,7 @@ function start(past) {
   /** @param {boolean} isJump */
   function onMove(isJump) {
     const { seq, clock, speed, isPlaying } = player;
-    show(state, seq, { isJump, speaks: isPlaying && ["1", "short"].includes(speed) });
+    show(state, seq, { isJump, speaks: isPlaying && ["1", "easy"].includes(speed) });
     showBoard(seq, clock, state.fresh);
     showMoment(player);
     if (isJump || performance.now() - clocksAt > CLOCKS_MS) {
@@ -91,7 +91,6 @@ function start(past) {
   setUpControls(player, say);
   showState(player);
   log.load();
-  loadBoard().then(() => showBoard(player.seq, player.clock, state.fresh));
   if (location.hash) followLink();
   else player.goTo(log.first);
 }

@@ -13,9 +13,9 @@ from django.urls import reverse
 from agent.board import tasks
 from agent.event_log import events
 from agent.memory import memories
-from agent.models import ChatSession, Event, Membership, Message, Project, Run
+from agent.models import ChatSession, Event, Membership, Message, Project, Run, Task
 from agent.models.projects import Role
-from chat import board_history
+from chat import board_history, past_board
 from chat.board_history import Row, Span, State, Told
 
 pytestmark = pytest.mark.django_db
@@ -33,11 +33,13 @@ def test_members_open_a_replay_and_for_others_there_is_none(
 ) -> None:
     viewer = User.objects.create_user("viewer")
     Membership.objects.create(project=session.project, user=viewer, role=Role.VIEWER)
+    keep(session, tasks.create_task(project_id=session.project_id, title="Booking")[1])
     assert get(client, alice, name, session) == 200
     assert get(client, viewer, name, session) == 200
     assert get(client, bob, name, session) == 404
     client.logout()
-    assert client.get(reverse(name, args=[session.pk])).status_code == 302
+    signed_out = client.get(reverse(name, args=[session.pk])).status_code
+    assert signed_out == (401 if name == "replay-board" else 302)
 
 
 @pytest.mark.parametrize("name", ["replay", "replay-board"])
@@ -47,9 +49,24 @@ def test_a_run_of_another_session_is_none(
     other = ChatSession.objects.create(project=session.project)
     message = Message.objects.create(session=other, role="user", content="Hi")
     run = Run.objects.create(session=other, message=message, number=1)
+    for one in (session, other):
+        created = tasks.create_task(project_id=session.project_id, title="Booking")[1]
+        keep(one, created, run=run if one == other else None)
     for query in (f"?run={run.pk}", f"?run={uuid4()}", "?run=x"):
         assert get(client, alice, name, session, query) == 404
     assert get(client, alice, name, other, f"?run={run.pk}") == 200
+
+
+def test_before_anything_has_happened_there_is_a_page_and_no_board(
+    client: Client, alice: User, session: ChatSession
+) -> None:
+    assert get(client, alice, "replay", session) == 200
+    assert get(client, alice, "replay-board", session) == 404
+    keep(session, tasks.create_task(project_id=session.project_id, title="Booking")[1])
+    for wrong in ("x", "9" * 5_000, ""):
+        assert get(client, alice, "replay-board", session, f"?at={wrong}") == 404
+    for beyond in (-1, 0, 7, 10**30):
+        assert get(client, alice, "replay-board", session, f"?at={beyond}") == 200
 
 
 def test_a_link_to_the_replay_of_a_run_leads_members_to_its_session(
@@ -122,10 +139,10 @@ def test_only_the_states_of_the_replayed_part_are_sent() -> None:
 # -- from the database -----------------------------------------------------------------------------
 
 
-def keep(session: ChatSession, change: Any) -> events.Change:
+def keep(session: ChatSession, change: Any, run: Run | None = None) -> events.Change:
     """Writes a change as an event of the session."""
     event = events.Change(
-        None,
+        run and run.pk,
         object=change.object,
         id=change.id,
         action=change.action,
@@ -136,13 +153,14 @@ def keep(session: ChatSession, change: Any) -> events.Change:
     session.last_seq += 1
     session.save()
     body = event.frame(session.last_seq)
-    Event.objects.create(session=session, seq=session.last_seq, type="change", body=body)
+    Event.objects.create(session=session, run=run, seq=session.last_seq, type="change", body=body)
     return event
 
 
-def states(client: Client, alice: User, session: ChatSession) -> dict[str, Any]:
+def states(client: Client, alice: User, session: ChatSession, at: int = 1) -> dict[str, Any]:
     client.force_login(alice)
-    answer: dict[str, Any] = client.get(reverse("replay-board", args=[session.pk])).json()
+    address = reverse("replay-board", args=[session.pk])
+    answer: dict[str, Any] = client.get(address, {"at": at}).json()
     return answer
 
 
@@ -176,6 +194,90 @@ def test_each_change_of_a_memory_is_known_also_those_made_outside_of_sessions(
     told = [(one["seq"], (one["value"] or {}).get("content")) for one in known["states"]]
     assert told == [(1, "Django"), (0, "Django and PostgreSQL"), (2, None)]
     assert all(one["sure"] for one in known["states"])
+
+
+def titles_after(board: dict[str, Any], seq: int) -> dict[str, str]:
+    """Returns the titles of the tasks after an event of the session; all states are told by those."""
+    before = {
+        one["id"]: [state["value"] for state in one["states"] if state["seq"] <= seq]
+        for one in board["tasks"]
+    }
+    return {key: values[-1]["title"] for key, values in before.items() if values}
+
+
+def test_each_slice_of_a_long_history_tells_what_the_whole_one_does(
+    client: Client, alice: User, session: ChatSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = [
+        tasks.create_task(project_id=session.project_id, title=title) for title in ("One", "Two")
+    ]
+    for _, created in both:
+        keep(session, created)
+    for number in range(20):
+        task = both[number % 2][0]
+        task.refresh_from_db()
+        keep(session, tasks.update_task(task=task, title=f"State {number}")[1])
+    whole = states(client, alice, session)
+    assert (whole["first"], whole["last"]) == (1, 22)
+    monkeypatch.setattr(past_board, "_BEFORE", past_board._BEFORE.replace("50", "2"))
+    monkeypatch.setattr(past_board, "_AFTER", past_board._AFTER.replace("50", "3"))
+    for seq in range(1, 23):
+        part = states(client, alice, session, seq)
+        assert part["first"] <= seq <= part["last"]
+        assert part["last"] - part["first"] <= 4
+        assert all(one["sure"] for known in part["tasks"] for one in known["states"])
+        for moment in range(part["first"], part["last"] + 1):
+            assert titles_after(part, moment) == titles_after(whole, moment), (seq, moment)
+
+
+def test_what_happens_after_a_slice_tells_how_a_task_was_in_it(
+    client: Client, alice: User, project: Project, session: ChatSession
+) -> None:
+    task, created = tasks.create_task(project_id=project.pk, title="Booking")
+    keep(session, created)
+    keep(session, tasks.create_task(project_id=project.pk, title="Another")[1])
+    later = ChatSession.objects.create(project=project)
+    task.refresh_from_db()
+    keep(later, tasks.update_task(task=task, title="Reservation")[1])
+    task.refresh_from_db()
+    keep(later, tasks.update_task(task=task, title="Appointment")[1])
+    known = next(one for one in states(client, alice, session)["tasks"] if one["number"] == 1)
+    (state,) = known["states"]
+    assert (state["value"]["title"], state["sure"]) == ("Booking", True)
+
+
+def test_a_large_board_shows_what_the_session_changed_and_counts_the_others(
+    client: Client, alice: User, project: Project, session: ChatSession
+) -> None:
+    rows = tasks.create_tasks(
+        project_id=project.pk, items=[tasks.NewTask(f"Errand {n}") for n in range(203)]
+    )[0]
+    last = Task.objects.get(pk=rows[-1].pk)
+    keep(session, tasks.update_task(task=last, title="The last one")[1])
+    gone = Task.objects.get(pk=rows[1].pk)
+    keep(session, tasks.delete_task(task=gone)[1])
+    board = states(client, alice, session)
+    shown = {one["number"] for one in board["tasks"]}
+    assert len(shown) == 200
+    assert {1, 2, 203} <= shown
+    assert board["more"] == {"tasks": 3, "memories": 0}
+
+
+def test_a_list_gets_neither_criteria_nor_all_of_a_long_memory(
+    client: Client, alice: User, project: Project, session: ChatSession
+) -> None:
+    task = tasks.create_task(project_id=project.pk, title="Booking")[0]
+    Task.objects.update(criteria=[{"id": "1", "text": "SECRET", "done": True}])
+    task.refresh_from_db()
+    keep(session, tasks.update_task(task=task, title="Reservation")[1])
+    memories.remember(project_id=project.pk, title="Long", content="x" * 5_000, kind="fact")
+    keep(session, tasks.create_task(project_id=project.pk, title="Another")[1])
+    board = states(client, alice, session)
+    values = [
+        state["value"] for one in board["tasks"] for state in one["states"] if one["number"] == 1
+    ]
+    assert [one["criteria"] for one in values] == [[{"done": True}]] * len(values)
+    assert len(board["memories"][0]["states"][-1]["value"]["content"]) == board_history.LONG
 
 
 def test_other_projects_are_not_in_the_board(
