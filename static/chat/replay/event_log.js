@@ -1,6 +1,7 @@
 // The part of the session's event log that is replayed, loaded page by page. No DOM.
 
 import { fetchEvents } from "../support/event_pages.js";
+import { lossText } from "./losses.js";
 
 const PAGE = 1_000; // events, the most that the server sends at once
 const AGAIN_MS = 3_000;
@@ -46,8 +47,9 @@ export class EventLog {
         this.onProblem("");
         this.#take(response.body.results);
       } else if (response && response.status < 500) {
-        this.onProblem("The events can't be loaded any more. Reload the page.");
-        return;
+        this.onProblem(`${lossText(response.status)} What is loaded can still be played.`);
+        this.last = this.loaded; // where the replay ends now
+        this.#wake();
       } else {
         this.onProblem("The server could not be reached; loading the events is tried again.");
         await new Promise((done) => setTimeout(done, AGAIN_MS));
@@ -64,6 +66,10 @@ export class EventLog {
       this.#places.push((this.#places.at(-1) ?? 0) + Math.min(time - before, LONG_MS));
       this.times.push(time);
     }
+    this.#wake();
+  }
+
+  #wake() {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const go of waiting) go();

@@ -1,15 +1,20 @@
 // Where a replay is, and how it moves on: its own time runs through the times of the events. No DOM.
 
 const LONGEST_MS = 1_000; // that one frame may pass on: a hidden page stands still
-const LONGEST_WAIT_MS = 2_000; // for the next event, with shortened waits
+// Of the speed "easy": the longest and the shortest wait for an event, and for a piece of an answer.
+const LONGEST_WAIT_MS = 2_000;
+const SHORTEST_WAIT_MS = 150;
+const PIECE_MS = 20;
 
-/** @typedef {"1" | "4" | "16" | "short"} Speed  "short": 1, with shortened waits. */
+/** @typedef {"1" | "4" | "16" | "easy"} Speed  "easy": 1, but no wait is very long or very short. */
 
 export class Player {
   isPlaying = false;
   /** @type {Speed} */
-  speed = "short";
+  speed = "easy";
   #lastFrame = 0;
+  /** How much of the wait for the next event has passed, from 0 to 1. */
+  #passed = 0;
   #seeks = 0;
 
   /**
@@ -47,8 +52,10 @@ export class Player {
 
   /** Goes to an event. A later call takes the place of one that waits for events to be loaded. @param {number} seq */
   async goTo(seq) {
-    const target = Math.min(Math.max(seq, this.log.first), this.log.last);
-    if (await this.#isLoaded(() => this.log.loaded >= target)) this.#moveTo(target, this.log.time(target), true);
+    const { log } = this;
+    const target = () => Math.min(Math.max(seq, log.first), log.last); // the end may come nearer
+    const isNewest = await this.#isLoaded(() => log.loaded >= target());
+    if (isNewest && target() >= log.first) this.#moveTo(target(), log.time(target()), true);
   }
 
   /** Goes to a place of the slider, among the events that are loaded. @param {number} place */
@@ -79,6 +86,8 @@ export class Player {
 
   /** @type {(seq: number, clock: number, isJump: boolean) => void} */
   #moveTo(seq, clock, isJump) {
+    const wait = seq < this.log.loaded ? this.log.time(seq + 1) - this.log.time(seq) : 0;
+    this.#passed = wait ? (clock - this.log.time(seq)) / wait : 0;
     this.seq = seq;
     this.clock = clock;
     this.onMove(isJump);
@@ -89,29 +98,37 @@ export class Player {
     const now = performance.now();
     const passed = Math.min(Math.max(now - this.#lastFrame, 0), LONGEST_MS);
     this.#lastFrame = now;
-    const { seq, clock } = this.#after(passed);
-    this.#setLoading(seq >= this.log.loaded && seq < this.log.last);
-    this.#moveTo(seq, clock, false);
+    this.#goOn(passed);
+    this.#setLoading(this.seq >= this.log.loaded && !this.isAtEnd);
+    this.onMove(false);
     if (this.isAtEnd) this.pause();
     else requestAnimationFrame(this.#onFrame);
   };
 
-  /** Where the replay is after so many milliseconds. @param {number} passed */
-  #after(passed) {
-    let { seq, clock } = this;
-    while (seq < this.log.loaded) {
-      const next = this.log.time(seq + 1);
-      const rate = this.#rate(next - this.log.time(seq));
-      if (next - clock > passed * rate) return { seq, clock: clock + passed * rate };
-      passed -= Math.max(next - clock, 0) / rate;
-      clock = Math.max(next, clock);
-      seq += 1;
+  /** Lets so many milliseconds pass. @param {number} passed */
+  #goOn(passed) {
+    const { log } = this;
+    while (this.seq < log.loaded) {
+      const wait = this.#waitFor(this.seq + 1);
+      const left = wait * (1 - this.#passed);
+      if (left > passed) {
+        this.#passed += passed / wait;
+        break;
+      }
+      passed -= left;
+      this.seq += 1;
+      this.#passed = 0;
     }
-    return { seq, clock };
+    const time = log.time(this.seq);
+    const next = this.seq < log.loaded ? log.time(this.seq + 1) : time;
+    this.clock = time + this.#passed * (next - time);
   }
 
-  /** How fast a wait between two events passes. @param {number} wait */
-  #rate(wait) {
-    return this.speed === "short" ? Math.max(1, wait / LONGEST_WAIT_MS) : Number(this.speed);
+  /** How many milliseconds the event takes to come after the one before it. @param {number} seq */
+  #waitFor(seq) {
+    const wait = this.log.time(seq) - this.log.time(seq - 1);
+    if (this.speed !== "easy") return wait / Number(this.speed);
+    const shortest = this.log.frame(seq).type === "token" ? PIECE_MS : SHORTEST_WAIT_MS;
+    return Math.min(Math.max(wait, shortest), LONGEST_WAIT_MS);
   }
 }
