@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.support.accessibility import check
 from tests.support.browser import PHONE, STATUSES, Visit, new_context
+from tests.support.shared_page import make_link, opened, without_stream
 
 pytestmark = pytest.mark.browser
+OVER = "This page is no longer shared: the link expired or was revoked, or the session was deleted."
 
 
 @pytest.fixture
@@ -20,30 +22,6 @@ def nobody(browser: Browser) -> Iterator[BrowserContext]:
     context = new_context(browser)
     yield context
     context.close()
-
-
-def make_link(visit: Visit, *boxes: str, run: bool = False) -> str:
-    page = visit.page
-    if run:
-        page.locator('[data-slot="run-details"] > summary').last.click()
-        page.get_by_role("link", name="Share this run…").last.click()
-    else:
-        page.get_by_role("button", name="Session menu").click()
-        page.get_by_role("link", name="Share this session…").click()
-    dialog = page.get_by_role("dialog", name="Share read-only")
-    for box in boxes:
-        dialog.get_by_label(box).check()
-    dialog.get_by_role("button", name="Create link").click()
-    address = dialog.locator("#new-link").inner_text()
-    dialog.get_by_role("button", name="Close").click()
-    return address
-
-
-def opened(nobody: BrowserContext, address: str) -> Page:
-    page = nobody.new_page()
-    page.goto(address)
-    page.locator('#connection[data-state="live"]').wait_for()
-    return page
 
 
 def test_whoever_has_the_link_sees_frames_live_and_can_do_nothing(
@@ -106,7 +84,7 @@ def test_an_open_page_stops_at_once_when_its_link_is_revoked(
     dialog.get_by_text("by alice").wait_for()
     dialog.get_by_role("button", name=re.compile("Revoke the link")).click()
     dialog.get_by_text("No links yet.").wait_for()
-    page.locator("#gone", has_text="This link has expired or was revoked.").wait_for()
+    page.locator("#gone", has_text=OVER).wait_for()
     assert page.locator("#connection").inner_text() == "No longer shared"
     page.reload()
     page.get_by_text("Page not found").wait_for()
@@ -171,12 +149,7 @@ def test_a_guest_whose_line_lets_no_socket_pass_follows(
     visit.page.get_by_role("button", name="Session menu").click()
     visit.page.get_by_role("link", name="Share this session…").click()
     visit.page.get_by_role("button", name=re.compile("Revoke the link")).click()
-    page.locator("#gone", has_text="This link has expired or was revoked.").wait_for()
-
-
-def without_stream(route: Route) -> None:
-    is_stream = route.request.headers.get("accept") == "text/event-stream"
-    route.fulfill(status=503) if is_stream else route.continue_()
+    page.locator("#gone", has_text=OVER).wait_for()
 
 
 def test_an_incomplete_link_and_a_browser_without_cookies_say_so(
@@ -220,9 +193,7 @@ def test_the_dialog_and_the_page_work_by_keyboard_and_on_a_phone(
         lambda: dialog.get_by_label("Expires after").evaluate("(one) => one.matches(':focus')")
     )
     page.keyboard.press("ArrowUp")
-    page.keyboard.press("Enter") if False else dialog.get_by_role(
-        "button", name="Create link"
-    ).press("Enter")
+    dialog.get_by_role("button", name="Create link").press("Enter")
     copy = dialog.get_by_role("button", name="Copy the link")
     visit.wait(lambda: copy.evaluate("(one) => one.matches(':focus')"))
     address = dialog.locator("#new-link").inner_text()
