@@ -8,7 +8,7 @@ cost does not grow with the log or with the changes of the project. How an objec
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -131,18 +131,52 @@ def _named(part: _Slice) -> dict[str, list[str]]:
 
 # -- the objects -----------------------------------------------------------------------------------
 
-_OF_PROJECT = "project_id = %s AND created_at <= %s"
-_IN_ORDER = "ORDER BY position, created_at, id LIMIT %s"
-_OPEN, _OVER = (", ".join(f"'{status}'" for status in kind) for kind in (Task.OPEN, Task.OVER))
-_OPEN_TASKS = f"{_OF_PROJECT} AND deleted_at IS NULL AND status IN ({_OPEN}) {_IN_ORDER}"
-_OVER_TASKS = f"{_OF_PROJECT} AND deleted_at IS NULL AND status IN ({_OVER}) {_IN_ORDER}"
-# Those that are over or deleted now, and may not have been then.
-_OVER_SINCE = (
-    f"{_OF_PROJECT} AND updated_at >= %s AND (deleted_at IS NOT NULL OR status IN ({_OVER}))"
-    f" {_IN_ORDER}"
+_WINDOW = 1_000  # rows of an index that are looked through, however many others are newer
+
+
+def _first(table: str, where: str, order: str, condition: str, wanted: str) -> str:
+    """Returns a query for the ids of those of a project's first rows by an index that meet a condition."""
+    rows = (
+        f"SELECT * FROM {table} WHERE project_id = %s AND {where} ORDER BY {order} LIMIT {_WINDOW}"
+    )
+    return f"SELECT id FROM ({rows}) first WHERE {condition} ORDER BY {wanted}"
+
+
+_PLACE = "position, created_at, id"
+_OPEN, _OVER = (
+    "status IN ({})".format(", ".join(f"'{status}'" for status in kind))
+    for kind in (Task.OPEN, Task.OVER)
 )
-_THERE = f"{_OF_PROJECT} AND (deleted_at IS NULL OR deleted_at >= %s)"
-_NEWEST = f"{_THERE} ORDER BY updated_at DESC, id LIMIT %s"
+_THERE = "(deleted_at IS NULL OR deleted_at >= %s)"
+_TASKS = f"{_PLACE} LIMIT {TASKS}"
+_OPEN_TASKS = _first(
+    "agent_task", f"deleted_at IS NULL AND {_OPEN}", _PLACE, "created_at <= %s", _TASKS
+)
+# Those that are over or deleted now, and may not have been then.
+_OVER_SINCE = _first(
+    "agent_task",
+    "updated_at >= %s",
+    "updated_at",
+    f"(deleted_at IS NOT NULL OR {_OVER}) AND created_at <= %s",
+    _TASKS,
+)
+_OVER_BEFORE = _first(
+    "agent_task", "updated_at < %s", "updated_at DESC", f"deleted_at IS NULL AND {_OVER}", _TASKS
+)
+_NEWEST = _first(
+    "agent_memory",
+    "updated_at <= %s",
+    "updated_at DESC",
+    _THERE,
+    f"updated_at DESC, id LIMIT {MEMORIES}",
+)
+_CHANGED_SINCE = _first(
+    "agent_memory",
+    "updated_at > %s",
+    "updated_at",
+    "created_at <= %s",
+    f"updated_at, id LIMIT {MEMORIES}",
+)
 
 
 def _tasks(part: _Slice, named: Sequence[str]) -> tuple[dict[str, Row], int]:
@@ -150,13 +184,18 @@ def _tasks(part: _Slice, named: Sequence[str]) -> tuple[dict[str, Row], int]:
 
     Those that the session changed, then those that are open or were changed since, then others.
     """
-    until = (part.project, part.ended)
-    first = raw_sql.select(Task, _OPEN_TASKS, *until, TASKS)
-    first += raw_sql.select(Task, _OVER_SINCE, *until, part.began, TASKS)
+    first = _by_id(
+        Task,
+        part,
+        [
+            *_ids(_OPEN_TASKS, part.project, part.ended),
+            *_ids(_OVER_SINCE, part.project, part.began, part.ended),
+        ],
+    )
     first.sort(key=lambda task: (task.position, task.created_at, task.pk))
-    found = [*_by_id(Task, part, named), *first]
+    found = [*_by_id(Task, part, map(UUID, named)), *first]
     if len(first) < TASKS:
-        found += raw_sql.select(Task, _OVER_TASKS, *until, TASKS)
+        found += _by_id(Task, part, _ids(_OVER_BEFORE, part.project, part.began))
     shown = list({task.pk: task for task in found}.values())[:TASKS]
     return {
         value["id"]: Row(_ms(row.created_at), _ms(row.updated_at), value, row.deleted_at is None)
@@ -166,9 +205,12 @@ def _tasks(part: _Slice, named: Sequence[str]) -> tuple[dict[str, Row], int]:
 
 def _memories(part: _Slice, named: Sequence[str]) -> tuple[dict[str, list[State]], int]:
     """Returns the states of the `MEMORIES` memories that are shown, by id, and how many more there were."""
-    newest = raw_sql.select(Memory, _NEWEST, part.project, part.ended, part.began, MEMORIES)
-    found = [*_by_id(Memory, part, named), *newest]
-    shown = list({memory.pk: memory for memory in found}.values())[:MEMORIES]
+    ids = [
+        *map(UUID, named),
+        *_ids(_NEWEST, part.project, part.ended, part.began),
+        *_ids(_CHANGED_SINCE, part.project, part.ended, part.ended),
+    ]
+    shown = _by_id(Memory, part, list(dict.fromkeys(ids))[:MEMORIES])
     states: dict[str, list[State]] = {}
     for row in _revisions(part, [memory.pk for memory in shown]):
         names = ("title", "content", "kind")
@@ -179,18 +221,24 @@ def _memories(part: _Slice, named: Sequence[str]) -> tuple[dict[str, list[State]
     return states, _more(part, shown, MEMORIES)
 
 
-def _by_id(model: type[M], part: _Slice, ids: Sequence[str]) -> list[M]:
-    if not ids:
+def _ids(query: str, *values: Any) -> list[UUID]:
+    return [UUID(str(key)) for key in raw_sql.column(query, *values)]
+
+
+def _by_id(model: type[M], part: _Slice, ids: Iterable[UUID]) -> list[M]:
+    keys = list(ids)
+    if not keys:
         return []
-    where = f"project_id = %s AND id IN ({', '.join(['%s'] * len(ids))})"
-    return raw_sql.select(model, where, part.project, *map(UUID, ids))
+    where = f"project_id = %s AND id IN ({', '.join(['%s'] * len(keys))})"
+    return raw_sql.select(model, where, part.project, *keys)
 
 
 def _more(part: _Slice, shown: Sequence[M], most: int) -> int:
     """Returns how many there were beside those that are shown, where these are as many as may be."""
     if len(shown) < most:
         return 0
-    query = f"SELECT count(*) FROM {shown[0]._meta.db_table} WHERE {_THERE}"
+    there = f"project_id = %s AND created_at <= %s AND {_THERE}"
+    query = f"SELECT count(*) FROM {shown[0]._meta.db_table} WHERE {there}"
     (number,) = raw_sql.column(query, part.project, part.ended, part.began)
     counted = [one for one in shown if one.deleted_at is None or one.deleted_at >= part.began]
     return max(number - len(counted), 0)

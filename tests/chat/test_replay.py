@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth.models import User
+from django.db.models import Q
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from agent.board import tasks
 from agent.event_log import events
 from agent.memory import memories
-from agent.models import ChatSession, Event, Membership, Message, Project, Run, Task
+from agent.models import (
+    ChatSession,
+    Event,
+    Membership,
+    Memory,
+    MemoryRevision,
+    Message,
+    Project,
+    Run,
+    Task,
+)
 from agent.models.projects import Role
 from chat import board_history, past_board
 from chat.board_history import Row, Span, State, Told
@@ -261,6 +274,32 @@ def test_a_large_board_shows_what_the_session_changed_and_counts_the_others(
     assert len(shown) == 200
     assert {1, 2, 203} <= shown
     assert board["more"] == {"tasks": 3, "memories": 0}
+
+
+def test_a_memory_that_was_changed_or_deleted_since_is_shown_as_it_was(
+    client: Client, alice: User, project: Project, session: ChatSession
+) -> None:
+    changed, gone = (
+        memories.remember(project_id=project.pk, title=title, content=title, kind="fact")[0]
+        for title in ("Changed", "Gone")
+    )
+    keep(session, tasks.create_task(project_id=project.pk, title="Booking")[1])
+    memories.revise(memory=changed, content="Later")
+    memories.forget(memory=gone)
+    memories.remember(project_id=project.pk, title="New", content="New", kind="fact")
+    MemoryRevision.objects.filter(Q(number=2) | Q(title="New")).update(created_at=later())
+    Memory.all_objects.update(updated_at=later())
+    Memory.all_objects.filter(title="Gone").update(deleted_at=later())
+    Memory.all_objects.filter(title="New").update(created_at=later())
+    known = states(client, alice, session)["memories"]
+    assert [[one["value"]["content"] for one in of["states"]] for of in known] in (
+        [["Changed"], ["Gone"]],
+        [["Gone"], ["Changed"]],
+    )
+
+
+def later() -> datetime:
+    return timezone.now() + timedelta(hours=1)
 
 
 def test_a_list_gets_neither_criteria_nor_all_of_a_long_memory(
