@@ -27,6 +27,7 @@ from chat.guest_steps import WORKING, Steps
 
 # The type of the frame that stands for an event that is not shown.
 WITHHELD = "withheld"
+NO_REASON = "The reason is not shared."
 NOT_SHARED = "This step works with what is not shared."
 # What of the metadata of progress is times and counts.
 _COUNTS = frozenset(
@@ -164,7 +165,7 @@ class _View:
         if (key := told.get("step_id")) is not None:
             return self._words_of_step(event, key)
         if event.step == "error":  # what it says may name servers and settings
-            return f"❌ {failed('')}", event.details
+            return f"❌ {failed('')}", NO_REASON
         has_failed = told.get("phase") == "failed"
         if event.step in _COUNTED_STEPS and not has_failed:
             return event.message, event.details
@@ -226,7 +227,7 @@ class _View:
         shown = replace(
             event,
             result=_without_names(event.result) if opened else None,
-            error=event.error if says_why or event.error is None else "The reason is not shared.",
+            error=event.error if says_why or event.error is None else NO_REASON,
         )
         return _told(shown, **self._line(event))
 

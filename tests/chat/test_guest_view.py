@@ -257,6 +257,7 @@ def test_a_guest_is_told_that_a_run_failed_and_not_why(run: Run) -> None:
         frames = seen(guest, *told)
         assert [frame for frame in frames if SECRET in json.dumps(frame)] == []
         assert frames[1]["progress"]["message"] == "❌ Failed"
+        assert frames[1]["progress"]["details"] == "The reason is not shared."
         assert frames[1]["text"]["message"] == "Failed"
         assert (frames[2]["code"], frames[2]["text"]["line"]) == ("model_unavailable", "Failed")
 

@@ -172,6 +172,9 @@ def test_an_open_page_stops_when_its_link_expires_or_its_session_is_deleted(
     page.locator("#gone", has_text=OVER).wait_for()
     assert page.locator("#connection").inner_text() == "No longer shared"
     assert page.locator("#lost").is_hidden()
+    box = page.locator("#gone").bounding_box()
+    assert box is not None
+    assert box["x"] > 8  # at some distance from the edge
     assert page.locator(".said p").all_text_contents() == SAID[:1]
     page.reload()
     page.get_by_text("Page not found").wait_for()
