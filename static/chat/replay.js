@@ -39,7 +39,7 @@ function start(past) {
   /** @param {boolean} isJump */
   function onMove(isJump) {
     const { seq, clock, speed, isPlaying } = player;
-    show(state, seq, { isJump, speaks: isPlaying && ["1", "easy"].includes(speed) });
+    show(state, seq, { isJump, speaks: isPlaying && ["1", "readable"].includes(speed) });
     showBoard(seq, clock, state.fresh);
     showMoment(player);
     if (isJump || performance.now() - clocksAt > CLOCKS_MS) {

@@ -173,7 +173,7 @@ def test_it_plays_at_the_pace_of_the_events_or_faster(
 
 @pytest.mark.own_context
 def test_a_long_wait_is_shortened_and_its_clocks_go_by_the_time_of_the_replay(visit: Visit) -> None:
-    replay = playing(visit, moved(story.rows(), {14: 600}), "easy")
+    replay = playing(visit, moved(story.rows(), {14: 600}), "readable")
     page = replay.page
     replay.jump(13)
     assert "next event in 10 min" in page.inner_text("#player")

@@ -1,17 +1,17 @@
 // Where a replay is, and how it moves on: its own time runs through the times of the events. No DOM.
 
 const LONGEST_MS = 1_000; // that one frame may pass on: a hidden page stands still
-// Of the speed "easy": the longest and the shortest wait for an event, and for a piece of an answer.
+// Of the speed "readable": the longest and the shortest wait for an event, and for a piece of an answer.
 const LONGEST_WAIT_MS = 2_000;
-const SHORTEST_WAIT_MS = 150;
+const SHORTEST_WAIT_MS = 100;
 const PIECE_MS = 20;
 
-/** @typedef {"1" | "4" | "16" | "easy"} Speed  "easy": 1, but no wait is very long or very short. */
+/** @typedef {"1" | "4" | "16" | "readable"} Speed  "readable": 1, but no wait is very long or very short. */
 
 export class Player {
   isPlaying = false;
   /** @type {Speed} */
-  speed = "easy";
+  speed = "readable";
   #lastFrame = 0;
   /** How much of the wait for the next event has passed, from 0 to 1. */
   #passed = 0;
@@ -127,7 +127,7 @@ export class Player {
   /** How many milliseconds the event takes to come after the one before it. @param {number} seq */
   #waitFor(seq) {
     const wait = this.log.time(seq) - this.log.time(seq - 1);
-    if (this.speed !== "easy") return wait / Number(this.speed);
+    if (this.speed !== "readable") return wait / Number(this.speed);
     const shortest = this.log.frame(seq).type === "token" ? PIECE_MS : SHORTEST_WAIT_MS;
     return Math.min(Math.max(wait, shortest), LONGEST_WAIT_MS);
   }
