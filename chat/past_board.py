@@ -239,7 +239,7 @@ def _more(part: _Slice, shown: Sequence[M], most: int) -> int:
         return 0
     there = f"project_id = %s AND created_at <= %s AND {_THERE}"
     query = f"SELECT count(*) FROM {shown[0]._meta.db_table} WHERE {there}"
-    (number,) = raw_sql.column(query, part.project, part.ended, part.began)
+    number: int = raw_sql.column(query, part.project, part.ended, part.began)[0]
     counted = [one for one in shown if one.deleted_at is None or one.deleted_at >= part.began]
     return max(number - len(counted), 0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -55,6 +56,6 @@ def around(ids: Sequence[str], low: int, high: int, most: int) -> list[tuple[UUI
     return [(UUID(str(session)), body) for session, body in rows]
 
 
-def _rows(query: str, ids: Sequence[str], *values: object) -> list[tuple[object, ...]]:
+def _rows(query: str, ids: Sequence[str], *values: object) -> list[tuple[Any, ...]]:
     keys = ", ".join(["(%s)"] * len(ids))
     return raw_sql.rows(query.format(ids=keys, of=_OBJECT[connection.vendor]), *ids, *values)
