@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Page
 
-SHORTEST = 0.25  # seconds; more frames make a larger file, and nobody sees them
+SHORTEST = 0.4  # seconds; more frames make a larger file, and nobody sees them
 COLOURS = 128
 DITHER = Image.Dither.NONE  # dithering would change pixels that stayed the same
 Frames = list[tuple[float, bytes]]  # when each appeared, in seconds, and its PNG

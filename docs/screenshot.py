@@ -49,7 +49,7 @@ SHORT = (
     "decided to use PostgreSQL.",
     "Delete the sign-up task and the reminders task",
 )
-KEY_DELAY, READING_TIME = 25, 2500  # milliseconds
+READING_TIME = 2000  # milliseconds
 
 
 def free_port() -> int:
@@ -166,20 +166,20 @@ def take_conversation(browser: Browser, link: str, env: dict[str, str]) -> None:
 
 
 def take_run(browser: Browser, link: str) -> None:
-    """Takes the moving picture: a request, a deletion that needs approval, the approval."""
+    """Takes the moving picture: the replay of a request, and of a deletion that needs approval."""
     page = browser.new_context(viewport=SMALL).new_page()  # type: ignore[arg-type]
     page.goto(link)
-    message = page.locator("#message")
-    message.focus()
+    say(page, SHORT[0], "succeeded")
+    say(page, SHORT[1], "waiting")
+    page.wait_for_timeout(READING_TIME / 2)
+    page.get_by_role("button", name="Approve", exact=True).click()
+    wait_for_runs(page, "succeeded", 2)
+    page.goto(f"{page.url.partition('#')[0]}replay/")
+    page.locator("#panels[data-known]").wait_for(state="attached")
     with recorded(page, IMAGES / "run.gif"):
-        message.press_sequentially(SHORT[0] + "\n", delay=KEY_DELAY)
-        wait_for_runs(page, "succeeded", 1)
-        page.wait_for_timeout(READING_TIME)
-        message.press_sequentially(SHORT[1] + "\n", delay=KEY_DELAY)
-        wait_for_runs(page, "waiting", 1)
-        page.wait_for_timeout(READING_TIME)
-        page.get_by_role("button", name="Approve", exact=True).click()
-        wait_for_runs(page, "succeeded", 2)
+        page.wait_for_timeout(READING_TIME / 4)
+        page.get_by_role("button", name="Play", exact=True).click()
+        page.locator("#player").get_by_text("End of the replay").wait_for()
         page.wait_for_timeout(READING_TIME)
 
 
