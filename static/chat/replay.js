@@ -53,6 +53,7 @@ function start(past) {
     showState(player);
     if (player.isPlaying) return;
     showClocks(state);
+    requestAnimationFrame(() => showClocks(state)); // after the rendering
     keepAddress();
     if (player.isAtEnd) announce("End of the replay");
   }

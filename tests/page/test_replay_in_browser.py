@@ -193,6 +193,22 @@ def test_a_long_wait_is_shortened_and_its_clocks_go_by_the_time_of_the_replay(vi
 
 
 @pytest.mark.own_context
+def test_a_run_that_is_over_does_not_say_how_long_it_still_takes(visit: Visit) -> None:
+    replay = playing(visit, story.rows(), "1")
+    page = replay.page
+    freeze(page)
+    replay.press("Space")
+    left: set[str] = set()
+    for _ in range(60):
+        page.clock.run_for(300)
+        left.update(page.locator('.exchange[data-status="running"] .eta').all_inner_texts())
+        over = page.locator('.exchange:not([data-status="running"]) .eta:visible')
+        assert set(over.all_inner_texts()) <= {""}
+    assert number(page) == LAST
+    assert left > {""}
+
+
+@pytest.mark.own_context
 def test_it_stops_at_its_end_and_begins_anew(visit: Visit) -> None:
     replay = playing(visit, story.rows(), "16")
     page = replay.page

@@ -19,6 +19,8 @@ const entries = byId("entries");
 const earlier = byId("earlier");
 /** The place of the first entry that is shown. */
 let start = 0;
+/** The runs whose seconds were shown last. @type {Run[]} */
+let timed = [];
 
 /**
  * Brings the transcript to the event `seq`. Only `speaks` has a screen reader told of phases.
@@ -58,6 +60,7 @@ function showAnew(past) {
   const isAway = log.hasAttribute("data-away");
   queue.clear();
   entries.replaceChildren();
+  timed = []; // they may be of another moment
   start = Math.max(Math.min(past.entries.length - SHOWN, past.firstOpen), 0);
   past.entries.slice(start).forEach(add);
   restoreOpenState(entries);
@@ -97,5 +100,7 @@ export function showEarlier(past) {
 export function showClocks(past) {
   const { active } = past.fold;
   tick(active.flatMap(({ run }) => runElement(run) ?? []));
-  for (const run of active) showTimes(run);
+  // One that is over has none any more.
+  for (const run of new Set([...timed, ...active])) showTimes(run);
+  timed = active;
 }
