@@ -257,7 +257,7 @@ class _View:
     def _effect(self, event: events.Approval, effect: StepEffect) -> StepEffect:
         key = effect["step"]
         changes = [
-            _stripped(change) for change in effect["changes"] if self._shows(change["object"])
+            self._stripped(change) for change in effect["changes"] if self._shows(change["object"])
         ]
         if not self.steps.is_named(event.run, key) or len(changes) < len(effect["changes"]):
             return StepEffect(step=key, changes=[], note=NOT_SHARED)
@@ -269,6 +269,16 @@ class _View:
         if "tool" in effect:
             shown["tool"] = effect["tool"]
         return shown
+
+    def _stripped(self, change: EffectChange) -> EffectChange:
+        sides = {side: _without_names(change[side]) for side in ("before", "after")}
+        if (
+            change["action"] == "deleted"
+            and change["object"] == "task"
+            and not self.guest.shows_tasks
+        ):
+            sides["before"] = None  # what a run deletes, it did not tell
+        return EffectChange(**{**change, **sides})  # type: ignore[typeddict-item]
 
     # -- changes -----------------------------------------------------------------------------------
 
@@ -310,11 +320,6 @@ def _answer(message: Answer) -> Answer:
     return Answer(
         id=message["id"], role=message["role"], content=message["content"], html=message["html"]
     )
-
-
-def _stripped(change: EffectChange) -> EffectChange:
-    sides = {side: _without_names(change[side]) for side in ("before", "after")}
-    return EffectChange(**{**change, **sides})  # type: ignore[typeddict-item]
 
 
 def _without_tasks(effect: StepEffect) -> StepEffect:

@@ -244,6 +244,19 @@ def test_an_approval_says_what_would_change_and_has_the_tasks_only_with_the_boar
         assert ("All of it" in json.dumps(frame)) == chosen
 
 
+def test_what_a_deleted_task_said_is_shown_only_with_the_board(run: Run) -> None:
+    of_plan = effect("t1", "task", {**TASK, "description": "All of it"})
+    of_plan["changes"][0] |= {"action": "deleted", "after": None}
+    asked = events.Approval(
+        run.pk, id=run.pk, status="requested", plan_revision=1,
+        effects=[of_plan | {"arguments": {}}],  # type: ignore[list-item]
+    )  # fmt: skip
+    for chosen in (False, True):
+        (frame,) = seen(guest_of(run, shows_tasks=chosen), asked)
+        assert frame["text"]["effects"][0]["text"] == "Delete task “Booking” (Booking)"
+        assert ("All of it" in json.dumps(frame)) == chosen
+
+
 def test_a_guest_is_told_that_a_run_failed_and_not_why(run: Run) -> None:
     reason = f"The model's server at {SECRET}:8000 cannot be reached."
     told = [

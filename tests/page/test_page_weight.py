@@ -13,7 +13,6 @@ from playwright.sync_api import Route
 
 from agent.models import ChatSession
 from tests.support.browser import Visit
-from tests.support.server import ROOT
 
 MOST = 150_000  # bytes of script and style together, before compression
 
