@@ -20,6 +20,7 @@ from agent.accounts import access as agent_access
 from agent.accounts import shared_links as links
 from agent.accounts.access import includes, projects_of, role_in
 from agent.accounts.shared_links import MAY_SHARE, Guest
+from agent.accounts.tokens import active as active_tokens
 from agent.models import ApiToken, ChatSession, Memory, Message, Project, Run, SharedLink, Task
 from agent.models.projects import Role
 from agent.runs import waiting
@@ -199,7 +200,7 @@ def runs_waiting_for(user: AnyUser) -> QuerySet[Run]:
 
 def tokens(user: AnyUser) -> QuerySet[ApiToken]:
     """Returns the user's active access tokens, nobody else's."""
-    return ApiToken.objects.filter(user=user.pk, revoked_at=None)
+    return active_tokens().filter(user=user.pk)
 
 
 def get_token(user: AnyUser, token_id: UUID) -> ApiToken:

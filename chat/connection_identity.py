@@ -12,7 +12,7 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from agent.accounts.shared_links import Guest
-from agent.models import ApiToken
+from agent.accounts.tokens import active as active_tokens
 from chat import access
 
 NOT_LOGGED_IN = 4401
@@ -93,9 +93,9 @@ def _logged_out(logins: set[Login]) -> set[Login]:
         ).values_list("session_key", flat=True)
     )
     tokens = set(
-        ApiToken.objects.filter(
-            pk__in={login.token for login in logins if login.token}, revoked_at=None
-        ).values_list("pk", flat=True)
+        active_tokens()
+        .filter(pk__in={login.token for login in logins if login.token})
+        .values_list("pk", flat=True)
     )
     return {login for login in logins if not _is_valid(login, people, keys, tokens)}
 

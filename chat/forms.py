@@ -7,10 +7,12 @@ from typing import Any, cast
 from uuid import UUID
 
 from django import forms
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from agent.accounts.shared_links import DAYS, DEFAULT_DAYS
+from agent.accounts.tokens import TOO_MANY_TOKENS, has_too_many
 from agent.board.projects import MAX_DESCRIPTION, MAX_NAME
 from agent.board.tasks import find_task
 from agent.exceptions import ToolFailed
@@ -205,6 +207,22 @@ class TokenForm(forms.Form):
         initial=ApiToken.Scope.READ,
         help_text="With “Read”, the program can change nothing.",
     )
+    days = forms.TypedChoiceField(
+        label="Expires after",
+        choices=[*((days, count(days, "day")) for days in (7, 30, 90, 365)), ("", "Never")],
+        initial=90,
+        required=False,
+        coerce=int,
+        empty_value=None,
+    )
+
+    def __init__(self, *args: Any, user: User, **options: Any):
+        super().__init__(*args, **options)
+        self.user = user
+
+    def clean(self) -> None:
+        if has_too_many(self.user):
+            raise ValidationError(TOO_MANY_TOKENS)
 
 
 def _found(project_id: UUID, reference: str) -> Task:

@@ -17,21 +17,19 @@ from chat import access
 from chat.forms import TokenForm
 from chat.page_context import frame, sends_form, user_of
 
-# Tokens that the page lists, the newest first.
-MAX_TOKENS = 200
-
 
 @login_required
 @require_http_methods(["GET", "POST"])
 @never_cache
 def tokens(request: HttpRequest) -> HttpResponse:
     """Lists the active tokens; creates one and shows its key."""
-    form = TokenForm(request.POST or None)
+    user = user_of(request)
+    form = TokenForm(request.POST or None, user=user)
     key = ""
     if request.method == "POST" and form.is_valid():
-        _, key = create_token(user_of(request), **form.cleaned_data)
-        form = TokenForm()
-    rows = access.tokens(user_of(request)).order_by("-created_at")[:MAX_TOKENS]
+        _, key = create_token(user, **form.cleaned_data)
+        form = TokenForm(user=user)
+    rows = access.tokens(user).order_by("-created_at")
     context = {**frame(request, None), "tokens": rows, "form": form, "key": key}
     return render(request, "chat/tokens.html", context, status=400 if form.errors else 200)
 

@@ -7,6 +7,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from django.db.models import Q
 from django.utils import timezone
 
 from agent.models import ApiToken
@@ -19,28 +20,55 @@ if TYPE_CHECKING:
 PREFIX = "samurai_"
 # `last_used_at` informs people, so that one write per token and minute is enough.
 USE_INTERVAL = timedelta(minutes=1)
+# Active tokens of a user.
+MAX_TOKENS = 50
+TOO_MANY_TOKENS = f"There are {MAX_TOKENS} active tokens already. Revoke one first."
+MAX_DAYS = 3650  # after which a token may expire
+
+
+def active() -> QuerySet[ApiToken]:
+    """Returns the tokens that are neither revoked nor expired."""
+    lasting = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    return ApiToken.objects.filter(lasting, revoked_at=None)
+
+
+def has_too_many(user: User) -> bool:
+    return active().filter(user=user).count() >= MAX_TOKENS
 
 
 def create_token(
-    user: User, name: str = "", scope: str = ApiToken.Scope.WRITE
+    user: User,
+    name: str = "",
+    scope: str = ApiToken.Scope.WRITE,
+    *,
+    days: int | None = None,
+    by: ApiToken | None = None,
 ) -> tuple[ApiToken, str]:
-    """Returns the new token and its key: `samurai_` and 43 URL-safe characters, stored nowhere."""
+    """Returns the new token and its key: `samurai_` and 43 URL-safe characters, stored nowhere.
+
+    It expires after so many `days`, None for never, and not after `by`, the token that asks for it. The
+    caller has looked at `has_too_many`.
+    """
     key = PREFIX + secrets.token_urlsafe(32)
+    ends = [timezone.now() + timedelta(days=days)] if days is not None else []
+    ends += [by.expires_at] if by is not None and by.expires_at is not None else []
     token = ApiToken.objects.create(
-        user=user, name=name, prefix=key[:12], digest=digest(key), scope=scope
+        user=user,
+        name=name,
+        prefix=key[:12],
+        digest=digest(key),
+        scope=scope,
+        expires_at=min(ends, default=None),
     )
     return token, key
 
 
 def find_token(key: str) -> ApiToken | None:
-    """Returns the token with its user; None if it is unknown or revoked, or its user is inactive."""
+    """Returns the token with its user; None if it is unknown, revoked or expired, or its user is inactive."""
     if not key.startswith(PREFIX) or not key.isascii():
         return None
-    token = (
-        ApiToken.objects.select_related("user")
-        .filter(digest=digest(key), revoked_at=None, user__is_active=True)
-        .first()
-    )
+    found = active().select_related("user").filter(digest=digest(key), user__is_active=True)
+    token = found.first()
     if token is not None:
         record_use(token, timezone.now())
     return token

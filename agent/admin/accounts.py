@@ -48,12 +48,30 @@ class ApiTokenAdmin(LargeTableAdmin):
     shows the key.
     """
 
-    list_display = ("__str__", "user", "name", "scope", "created_at", "last_used_at", "revoked_at")
+    list_display = (
+        "__str__",
+        "user",
+        "name",
+        "scope",
+        "created_at",
+        "expires_at",
+        "last_used_at",
+        "revoked_at",
+    )
     list_select_related = ("user",)
     list_filter = (TokenStatusFilter, "scope", "last_used_at")
     search_fields = ("prefix", "name", "user__username")
     date_hierarchy = "created_at"
-    fields = ("prefix", "user", "name", "scope", "created_at", "last_used_at", "revoked_at")
+    fields = (
+        "prefix",
+        "user",
+        "name",
+        "scope",
+        "created_at",
+        "expires_at",
+        "last_used_at",
+        "revoked_at",
+    )
     readonly_fields = tuple(field for field in fields if field != "name")
     actions = ("revoke_selected",)
 

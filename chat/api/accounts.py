@@ -5,10 +5,17 @@ from __future__ import annotations
 from uuid import UUID
 
 from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agent.accounts.tokens import create_token, revoke
+from agent.accounts.tokens import (
+    MAX_DAYS,
+    TOO_MANY_TOKENS,
+    create_token,
+    has_too_many,
+    revoke,
+)
 from agent.models import ApiToken
 from agent.tools import registry
 from chat import access
@@ -45,6 +52,14 @@ class Tools(ApiView):
 class TokenInput(serializers.Serializer[ApiToken]):
     name = TextField(max_length=100, allow_blank=True, default="")
     scope = serializers.ChoiceField(ApiToken.Scope.choices, default=ApiToken.Scope.WRITE)
+    days = serializers.IntegerField(
+        min_value=1,
+        max_value=MAX_DAYS,
+        allow_null=True,
+        default=None,
+        help_text="After so many days it expires; null for never. A token that a token creates expires "
+        "with it at the latest.",
+    )
 
 
 class Tokens(ApiView):
@@ -59,7 +74,11 @@ class Tokens(ApiView):
     @once("key")
     def post(self, request: Request) -> Response:
         """Creates a token. Its key is only in this response: the server keeps a digest."""
-        token, key = create_token(user_of(request), **self.read(TokenInput))
+        user, given = user_of(request), self.read(TokenInput)
+        if has_too_many(user):
+            raise ValidationError(TOO_MANY_TOKENS)
+        by = request.auth if isinstance(request.auth, ApiToken) else None
+        token, key = create_token(user, **given, by=by)
         token.key = key  # type: ignore[attr-defined]  # for this response
         shown = self.show(NewTokenSerializer, token)
         return Response(shown, 201, headers={"Location": location("tokens", token.pk)})

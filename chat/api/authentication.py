@@ -26,7 +26,7 @@ class TokenAuthentication(BaseAuthentication):
             return None
         token = find_token(key.strip().decode("latin-1"))
         if token is None:
-            raise AuthenticationFailed("Unknown or revoked token.")
+            raise AuthenticationFailed("Unknown, revoked or expired token.")
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

@@ -332,7 +332,7 @@ def project_tool(tool: Tool, off: Collection[str]) -> dict[str, Any]:
 class TokenSerializer(Model):
     class Meta:
         model = ApiToken
-        fields = ("id", "name", "prefix", "scope", "created_at", "last_used_at")
+        fields = ("id", "name", "prefix", "scope", "created_at", "expires_at", "last_used_at")
 
 
 class NewTokenSerializer(TokenSerializer):

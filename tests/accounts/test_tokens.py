@@ -11,7 +11,14 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from agent.accounts.tokens import create_token, find_token, revoke
+from agent.accounts.tokens import (
+    MAX_TOKENS,
+    active,
+    create_token,
+    find_token,
+    has_too_many,
+    revoke,
+)
 from agent.models import ApiToken
 
 KEY = re.compile(r"samurai_[A-Za-z0-9_-]{43}")
@@ -131,3 +138,41 @@ def test_the_command_refuses_a_disabled_user(alice: User) -> None:
 def test_the_command_refuses_an_unknown_scope(alice: User) -> None:
     with pytest.raises(CommandError, match="scope"):
         output_of("alice", "--scope", "everything")
+
+
+def test_a_token_is_found_until_it_expires(alice: User) -> None:
+    token, key = create_token(alice, days=30)
+    assert token.expires_at is not None
+    assert timedelta(days=29) < token.expires_at - timezone.now() <= timedelta(days=30)
+    assert find_token(key) == token
+    ApiToken.objects.filter(pk=token.pk).update(expires_at=timezone.now())
+    assert find_token(key) is None
+    assert not active().exists()
+
+
+def test_a_token_that_a_token_creates_does_not_outlive_it(alice: User) -> None:
+    parent, _ = create_token(alice, days=7)
+    for days in (None, 365):
+        child, _ = create_token(alice, days=days, by=parent)
+        assert child.expires_at == parent.expires_at
+    shorter, _ = create_token(alice, days=1, by=parent)
+    assert shorter.expires_at < parent.expires_at
+    lasting, _ = create_token(alice)
+    child, _ = create_token(alice, by=lasting)
+    assert child.expires_at is None
+
+
+def test_a_user_has_a_limited_number_of_active_tokens(alice: User, bob: User) -> None:
+    made = [create_token(alice)[0] for _ in range(MAX_TOKENS)]
+    assert has_too_many(alice)
+    assert not has_too_many(bob)
+    with pytest.raises(CommandError, match="Revoke one first"):
+        call_command("create_token", "alice")
+    revoke(ApiToken.objects.filter(pk=made[0].pk))
+    assert not has_too_many(alice)
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "3651"])
+def test_the_command_refuses_a_span_that_is_none(alice: User, days: str) -> None:
+    with pytest.raises(CommandError, match="from 1 to 3650"):
+        call_command("create_token", "alice", "--days", days)

@@ -8,8 +8,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from agent.accounts.tokens import create_token, find_token
+from agent.accounts.tokens import MAX_TOKENS, create_token, find_token
 from agent.models import ApiToken
 
 
@@ -53,3 +54,43 @@ def test_tokens_of_others_are_neither_shown_nor_revoked(client: Client, bob: Use
     assert client.post(reverse("revoke-token", args=[token.pk])).status_code == 404
     assert find_token(key) is not None
     assert Client().get("/tokens/").status_code == 302
+
+
+def test_a_token_expires_when_that_was_chosen_and_says_so(client: Client) -> None:
+    assert '<option value="90" selected>' in shown(client)
+    client.post("/tokens/", {"name": "Short", "scope": "read", "days": "7"})
+    client.post("/tokens/", {"name": "Lasting", "scope": "read", "days": ""})
+    lasting, short = ApiToken.objects.order_by("-created_at")
+    assert lasting.expires_at is None
+    text = shown(client)
+    assert "Never expires" in text
+    assert f'datetime="{short.expires_at:%Y-%m-%dT%H:%M:%SZ}"' in text
+    ApiToken.objects.filter(pk=short.pk).update(expires_at=timezone.now())
+    assert "Short" not in shown(client)
+    assert client.post(reverse("revoke-token", args=[short.pk])).status_code == 404
+
+
+def test_too_many_tokens_are_refused_by_page_and_api(client: Client, alice: User) -> None:
+    for _ in range(MAX_TOKENS):
+        create_token(alice)
+    response = client.post("/tokens/", {"scope": "read"})
+    assert response.status_code == 400
+    assert "Revoke one first." in response.content.decode()
+    answer = client.post("/api/tokens/", {}, content_type="application/json")
+    assert answer.status_code == 400
+    assert "Revoke one first." in answer.content.decode()
+    assert ApiToken.objects.count() == MAX_TOKENS
+
+
+def test_a_token_makes_by_the_api_none_that_outlives_it(client: Client, alice: User) -> None:
+    parent, key = create_token(alice, days=7)
+    client.logout()
+    headers = {"authorization": f"Token {key}"}
+    for body in ({}, {"days": 30}, {"days": None}):
+        made = client.post("/api/tokens/", body, content_type="application/json", headers=headers)
+        assert made.status_code == 201
+        assert ApiToken.objects.get(pk=made.json()["id"]).expires_at == parent.expires_at
+    wrong = client.post(
+        "/api/tokens/", {"days": 0}, content_type="application/json", headers=headers
+    )
+    assert wrong.status_code == 400

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from agent.accounts.tokens import create_token
+from agent.accounts.tokens import MAX_DAYS, TOO_MANY_TOKENS, create_token, has_too_many
 from agent.models import ApiToken
 
 
@@ -24,11 +24,21 @@ class Command(BaseCommand):
             help="read: read only; write: everything the user may do (default: write)",
         )
 
-    def handle(self, *args: Any, user: str, name: str, scope: str, **options: Any) -> None:
+        parser.add_argument(
+            "--days", type=int, help="days after which the token expires (default: never)"
+        )
+
+    def handle(
+        self, *args: Any, user: str, name: str, scope: str, days: int | None, **options: Any
+    ) -> None:
         owner = User.objects.filter(username=user, is_active=True).first()
         if owner is None:
             raise CommandError(f"There is no active user {user!r}.")
         if len(name) > 100:
             raise CommandError("--name must have at most 100 characters.")
-        _, key = create_token(owner, name, scope)
+        if days is not None and not 1 <= days <= MAX_DAYS:
+            raise CommandError(f"--days must be from 1 to {MAX_DAYS}.")
+        if has_too_many(owner):
+            raise CommandError(TOO_MANY_TOKENS)
+        _, key = create_token(owner, name, scope, days=days)
         self.stdout.write(f"Token of {user} (scope: {scope}), shown only once: {key}")
