@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -12,12 +14,19 @@ from django.http import HttpRequest
 
 from agent.engine import process_identity
 from agent.engine.local import LocalEngine
+from agent.support.task_group import background_task
 from chat.error_pages import BUSY, Problem, respond
 from chat.request_slots import RETRY_SECONDS, Slots
+from samurai_site import health
+from samurai_site.health import Health
 from samurai_site.request_limits import Receive, Refused, Scope, body_read, problem_of
 from samurai_site.server_lock import ServerLock
 
+logger = logging.getLogger(__name__)
+
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+START_AGAIN = 2.0  # seconds after a start that failed
 
 
 class Server:
@@ -29,13 +38,18 @@ class Server:
         self._engine: LocalEngine | None = None  # None if separate workers execute runs
         self._started = False
         self._starting: asyncio.Task[None] | None = None
+        self._health = Health(self._engine_problem)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
             return
-        await self._start()
         _place(scope)
+        if health.is_asked(scope):
+            self._begin_start()
+            await self._health.respond(scope, send)
+            return
+        await self._start()
         problem = problem_of(scope)
         if scope["type"] != "http":
             if problem is None:
@@ -65,6 +79,8 @@ class Server:
                 except ImproperlyConfigured as error:
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                     return
+                except Exception:  # noqa: BLE001  (logged; a database that is away comes back)
+                    self._retrying = background_task(self._keep_starting())
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 if self._engine is not None:
@@ -74,11 +90,21 @@ class Server:
 
     async def _start(self) -> None:
         """Starts the engine once. Concurrent callers wait until it has started."""
-        if self._started:
-            return
-        if self._starting is None:
+        if not self._started:
+            await asyncio.shield(self._begin_start())
+
+    async def _keep_starting(self) -> None:
+        while not self._started:
+            await asyncio.sleep(START_AGAIN)
+            with contextlib.suppress(Exception):
+                await self._start()
+
+    def _begin_start(self) -> asyncio.Task[None]:
+        """Starts the engine, again if that has failed; returns the task."""
+        if self._starting is None or (self._starting.done() and not self._started):
             self._starting = asyncio.create_task(self._start_engine())
-        await asyncio.shield(self._starting)
+            self._starting.add_done_callback(_read_error)
+        return self._starting
 
     async def _start_engine(self) -> None:
         process_identity.tune()
@@ -88,6 +114,18 @@ class Server:
             self._engine = LocalEngine(serving=True)
             await self._engine.start()
         self._started = True
+
+    def _engine_problem(self) -> str:
+        """Returns the code of why this process can take no runs, or ""."""
+        if not self._started:
+            return "starting"
+        return "" if self._engine is None or self._engine.is_alive else "silent"
+
+
+def _read_error(starting: asyncio.Task[None]) -> None:
+    """Logs why a start failed: perhaps nobody waits for it."""
+    if not starting.cancelled() and (error := starting.exception()) is not None:
+        logger.error("The start failed: %s", error)
 
 
 def _place(scope: Scope) -> None:

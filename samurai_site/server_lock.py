@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections
 
+from agent.support import database
 from agent.support.task_group import background_task
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _lock_database() -> psycopg.Connection[Any]:
     """Acquires the lock: shared if servers can wake each other over Redis, otherwise exclusive."""
     import psycopg
 
-    connection = psycopg.connect(**_parameters(), autocommit=True)
+    connection = psycopg.connect(**database.parameters(), autocommit=True)
     lock = "pg_try_advisory_lock_shared" if settings.REDIS_URL else "pg_try_advisory_lock"
     row = connection.execute(f"SELECT {lock}(%s)", [LOCK_ID]).fetchone()
     if row == (True,):
@@ -81,17 +81,10 @@ def _lock_database() -> psycopg.Connection[Any]:
     )
 
 
-def _parameters() -> dict[str, Any]:
-    """Returns Django's connection parameters, for a connection outside its pool."""
-    parameters: dict[str, Any] = connections["default"].get_connection_params()
-    excluded = ("context", "cursor_factory")
-    return {name: value for name, value in parameters.items() if name not in excluded}
-
-
 def _lock_file() -> int:
     """Locks the SQLite file against a second server."""
-    database = settings.DATABASES["default"]
-    descriptor = os.open(f"{database['NAME']}.server", os.O_CREAT | os.O_RDWR, 0o600)
+    name = settings.DATABASES["default"]["NAME"]
+    descriptor = os.open(f"{name}.server", os.O_CREAT | os.O_RDWR, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

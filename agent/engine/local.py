@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Container
 from functools import partial
 from uuid import UUID
@@ -40,6 +41,14 @@ class LocalEngine:
         self._serving = serving
         self._sweeps = serving or sessions is not None
         self._sweeper: asyncio.Task[None] | None = None
+        self._swept_at = time.monotonic()
+
+    @property
+    def is_alive(self) -> bool:
+        """Tells whether a `serving` engine takes runs: its sweep has lately looked for them."""
+        return not self.runner.is_stopped and (
+            time.monotonic() - self._swept_at < settings.STALLED_AFTER
+        )
 
     def wake(self, session: UUID) -> None:
         transaction.on_commit(partial(self.runner.wake, session))
@@ -69,6 +78,7 @@ class LocalEngine:
                     await sweep.delete_old()
                 if await database.call(claiming.is_any_unfinished):
                     await self._begin_pending()
+                self._swept_at = time.monotonic()
             await asyncio.sleep(sweep.INTERVAL)
 
     async def _begin_pending(self) -> None:

@@ -59,7 +59,7 @@ class Runner:
         self._run_tasks: dict[UUID, tuple[UUID, asyncio.Task[None]]] = {}  # by session: run, task
         self._woken: set[UUID] = set()  # sessions woken while their task runs
         self._renewer: asyncio.Task[None] | None = None
-        self._is_stopped = False
+        self.is_stopped = False
         self._is_imported = False  # the client of the model
 
     # -- from any thread ---------------------------------------------------------------------------
@@ -81,7 +81,7 @@ class Runner:
 
     async def stop(self) -> None:
         """Stops all runs where they are and hands them over; another process continues at once."""
-        self._is_stopped = True  # a late wake-up must begin nothing
+        self.is_stopped = True  # a late wake-up must begin nothing
         if self._renewer is not None:
             self._renewer.cancel()
         sessions = list(self._session_tasks)
@@ -107,7 +107,7 @@ class Runner:
 
     def begin(self, session: UUID) -> None:
         """Starts executing the session's runs; returns at once."""
-        if self._is_stopped or (self._sessions is not None and session not in self._sessions):
+        if self.is_stopped or (self._sessions is not None and session not in self._sessions):
             return
         if session in self._session_tasks:
             self._woken.add(session)

@@ -16,6 +16,7 @@ from django.db import (
     OperationalError,
     close_old_connections,
     connection,
+    connections,
     transaction,
 )
 
@@ -77,6 +78,15 @@ def rolled_back() -> Iterator[None]:
             transaction.set_rollback(True)
     finally:
         this.transaction_mode = mode
+
+
+def parameters() -> dict[str, Any]:
+    """Returns psycopg's parameters of the default database, for a connection outside of Django's pool."""
+    found: dict[str, Any] = connections["default"].get_connection_params()
+    return {name: value for name, value in found.items() if name not in _OF_POOL}
+
+
+_OF_POOL = ("context", "cursor_factory")
 
 
 def _is_programmers_fault(error: Exception) -> bool:
