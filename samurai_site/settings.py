@@ -357,6 +357,7 @@ def database() -> dict[str, Any]:
 
 
 DATABASES = {"default": database()}
+SAMURAI_BACKUPS = env_str("SAMURAI_BACKUPS")
 
 # -- several processes -----------------------------------------------------------------------------
 

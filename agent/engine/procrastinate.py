@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from uuid import UUID
 
 import psycopg
@@ -27,6 +28,7 @@ from agent.support import database, raw_sql
 
 logger = logging.getLogger(__name__)
 
+FIRST = 1_000_000  # a priority above that of all sessions
 SWEEP = "sweep"  # a queue of its own, for a small worker: workers at their limit fetch no jobs
 
 # On Django's connection, so that a job joins the current transaction; a worker's app has another one.
@@ -82,6 +84,24 @@ async def execute_session(session: str) -> None:
     """Executes the session's runs until none is left; a shutdown hands over the current one."""
     engine = await worker.engine()
     await engine.runner.execute(UUID(session))
+
+
+@app.task(name="sign_of_life", queue=RUNS)
+async def sign_of_life() -> None:
+    """Does nothing: its end shows that a worker takes jobs."""
+
+
+def is_taken(timeout: float) -> bool:
+    """Tells whether a worker takes a job within `timeout` seconds. A job that none took is deleted."""
+    job = tasks.configure_task(
+        name="sign_of_life", job_manager=_jobs, queue=RUNS, priority=FIRST
+    ).defer()
+    until = time.monotonic() + timeout
+    while time.monotonic() < until:
+        if raw_sql.column("SELECT status FROM procrastinate_jobs WHERE id = %s", job) != ["todo"]:
+            return True
+        time.sleep(0.1)
+    return not _jobs.cancel_job_by_id(job, delete_job=True)
 
 
 @app.periodic(cron="* * * * * */2")  # every two seconds: seconds are the sixth field

@@ -8,7 +8,7 @@ import re
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.support.documents import DOCS, examples
@@ -34,11 +34,19 @@ def site_below_a_path(port: int, upstream: int) -> str:
 
 
 @contextlib.contextmanager
-def nginx(folder: Path, port: int, upstream: int) -> Iterator[None]:
-    """Runs nginx, with all of its files in `folder`, until the block ends."""
+def nginx(
+    folder: Path, port: int, upstream: int, changes: Mapping[str, str] | None = None
+) -> Iterator[None]:
+    """Runs nginx, with all of its files in `folder`, until the block ends. `changes`: what stands in place
+    of texts of the site.
+    """
     program = nginx_path()
     assert program is not None
-    (folder / "site.conf").write_text(site_below_a_path(port, upstream))
+    site = site_below_a_path(port, upstream)
+    for before, after in (changes or {}).items():
+        assert before in site
+        site = site.replace(before, after)
+    (folder / "site.conf").write_text(site)
     paths = "\n".join(f"{name}_temp_path {folder}/{name};" for name in TEMPORARY)
     # The workers of root's nginx would have another user, who may not enter the folder.
     user = "user root;" if os.getuid() == 0 else ""
