@@ -17,7 +17,7 @@ from agent.engine.local import LocalEngine
 from agent.support.task_group import background_task
 from chat.error_pages import BUSY, Problem, respond
 from chat.request_slots import RETRY_SECONDS, Slots
-from samurai_site import health
+from samurai_site import health, request_ids
 from samurai_site.health import Health
 from samurai_site.request_limits import Receive, Refused, Scope, body_read, problem_of
 from samurai_site.server_lock import ServerLock
@@ -50,6 +50,7 @@ class Server:
             await self._health.respond(scope, send)
             return
         await self._start()
+        send = request_ids.identified(scope, send)
         problem = problem_of(scope)
         if scope["type"] != "http":
             if problem is None:

@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import logging
 import os
 import secrets
 from decimal import Decimal, InvalidOperation
@@ -434,13 +435,28 @@ if SAMURAI_ENGINE == "procrastinate":
         "delete_jobs": "successful",
     }
 
-# -- logging ---------------------------------------------------------------------------------------
+# -- logging -------- ---------------------------------------------------------------------------------------
+
+SAMURAI_LOG_FORMAT = env_choice("SAMURAI_LOG_FORMAT", "text", ("text", "json"))
+SAMURAI_LOG_TEXTS = env_bool("SAMURAI_LOG_TEXTS", DEBUG)
+logging.captureWarnings(SAMURAI_LOG_FORMAT == "json")
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"ids": {"()": "agent.support.log_context.IdsFilter"}},
+    "formatters": {
+        "text": {"()": "agent.support.log_lines.TextFormatter", "texts": SAMURAI_LOG_TEXTS},
+        "json": {"()": "agent.support.log_lines.JsonFormatter", "texts": SAMURAI_LOG_TEXTS},
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": SAMURAI_LOG_FORMAT,
+            "filters": ["ids"],
+        }
+    },
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
         name: {"handlers": ["stderr"], "level": level, "propagate": False}
         for name, level in (
@@ -449,6 +465,8 @@ LOGGING = {
             ("samurai_site", "INFO"),
             ("django", "WARNING"),
             ("procrastinate", "WARNING"),
+            ("uvicorn", "INFO"),
+            ("uvicorn.access", "INFO"),
             # It logs a traceback per second while Redis is away; `chat.wakeups` logs that once.
             ("channels_redis", "CRITICAL"),
         )

@@ -31,7 +31,7 @@ from agent.runs import claiming, ending, model_calls, wake
 from agent.runs.approvals import Parked
 from agent.runs.claiming import Claimed
 from agent.runs.recorder import Recorder
-from agent.support import database
+from agent.support import database, log_context
 from agent.support.task_group import background_task
 
 logger = logging.getLogger(__name__)
@@ -233,6 +233,8 @@ class Runner:
 
 async def _execute(open_model: Callable[[], Awaitable[Model]], recorder: Recorder) -> None:
     """The one `try` on top of a run: every error ends it, unless it was taken away or parked."""
+    run = recorder.run
+    log_context.work_for(run.pk, run.session_id, run.request_id)
     try:
         model = await open_model()
         model.usage.set(recorder.usage.as_json())

@@ -6,6 +6,7 @@ Only `agent.event_log.log` calls it, on one thread, and decides when, and whom t
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
@@ -64,13 +65,14 @@ class Frame:
 
 @dataclass(slots=True)
 class Entry:
-    """One call of `append`, and the future of its result."""
+    """One call of `append`, the future of its result, and the context in which its effect is executed."""
 
     session: UUID
     events: Sequence[events.Event]
     fence: Fence | None
     effect: Effect[Any] | None
     future: asyncio.Future[Any]
+    context: contextvars.Context = field(default_factory=contextvars.copy_context)
 
 
 @dataclass(slots=True)
@@ -103,7 +105,7 @@ def _commit_alone(entry: Entry) -> Batch:
     try:
         return database.retry_while_unreachable(_Attempt([entry]))
     except DatabaseError as error:
-        logger.exception("Could not write an entry to the event log")
+        entry.context.run(logger.exception, "Could not write an entry to the event log")
         return Batch(answers=[error])
 
 
@@ -197,7 +199,7 @@ class _Write:
         if entry.effect is not None:
             try:
                 with transaction.atomic() if self.apart else nullcontext():
-                    done = entry.effect()
+                    done = entry.context.run(entry.effect)
             except database.CONNECTION_ERRORS:
                 raise  # the transaction is lost; it is repeated
             except Exception as error:

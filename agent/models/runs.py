@@ -80,6 +80,10 @@ class Run(UUIDModel):
         help_text="project_context and conversation_history, if the caller passed them",
     )
 
+    # The request that the run came with, for the log, and its trace.
+    request_id = models.CharField(max_length=64, blank=True, editable=False)
+    traceparent = models.CharField(max_length=55, blank=True, editable=False)
+
     replanned = models.BooleanField(
         default=False,
         editable=False,

@@ -22,7 +22,7 @@ from agent.exceptions import Refused
 from agent.models import ApprovalMode, Message, Run, Task
 from agent.runs import wake
 from agent.shorten import shorten
-from agent.support import raw_sql
+from agent.support import log_context, raw_sql
 from agent.support.counts import too_long
 from agent.support.words import is_text, name_of
 
@@ -197,7 +197,15 @@ def create(message: Message, user: User | None, **fields: Any) -> Run:
     session = message.session_id
     title = title_of(message.content)
     (number,) = raw_sql.column(_COUNTED, timezone.now(), title, session)
-    run = Run(session_id=session, number=number, message=message, created_by=user, **fields)
+    run = Run(
+        session_id=session,
+        number=number,
+        message=message,
+        created_by=user,
+        request_id=log_context.request_id.get(),
+        traceparent=log_context.traceparent.get(),
+        **fields,
+    )
     raw_sql.insert(run)
     wake.wake(session)
     return run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -41,9 +42,10 @@ async def call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
     """Runs `function` in a thread. It is repeated when the connection is lost, and so must be a read or
     an idempotent write.
     """
-    loop = asyncio.get_running_loop()
+    loop, context = asyncio.get_running_loop(), contextvars.copy_context()
     return await loop.run_in_executor(
-        _threads, lambda: retry_while_unreachable(lambda: function(*args, **kwargs))
+        _threads,
+        lambda: context.run(retry_while_unreachable, lambda: function(*args, **kwargs)),
     )
 
 
