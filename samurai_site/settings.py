@@ -435,11 +435,15 @@ if SAMURAI_ENGINE == "procrastinate":
         "delete_jobs": "successful",
     }
 
-# -- logging -------- ---------------------------------------------------------------------------------------
+# -- logs and traces ---------------------------------------------------------------------------------------
 
 SAMURAI_LOG_FORMAT = env_choice("SAMURAI_LOG_FORMAT", "text", ("text", "json"))
 SAMURAI_LOG_TEXTS = env_bool("SAMURAI_LOG_TEXTS", DEBUG)
 logging.captureWarnings(SAMURAI_LOG_FORMAT == "json")
+
+# Traces are off without an address. OpenTelemetry reads it and its other variables itself.
+OTEL_EXPORTER_OTLP_ENDPOINT = env_str("OTEL_EXPORTER_OTLP_ENDPOINT")
+SAMURAI_TRACE_TEXTS = env_bool("SAMURAI_TRACE_TEXTS", False)
 
 LOGGING = {
     "version": 1,

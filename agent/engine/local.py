@@ -17,7 +17,7 @@ from agent.engine import sweep
 from agent.engine.runner import Runner
 from agent.llm.base import Model
 from agent.runs import claiming, wake
-from agent.support import database
+from agent.support import database, tracing
 from agent.support.task_group import background_task
 
 logger = logging.getLogger(__name__)
@@ -59,6 +59,7 @@ class LocalEngine:
     async def start(self) -> None:
         if settings.MODEL_ADDRESS_NOTICE:
             logger.warning(settings.MODEL_ADDRESS_NOTICE)
+        tracing.start()
         wake.register(self)
         self.runner.start()
         if self._sweeps:

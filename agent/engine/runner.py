@@ -31,7 +31,7 @@ from agent.runs import claiming, ending, model_calls, wake
 from agent.runs.approvals import Parked
 from agent.runs.claiming import Claimed
 from agent.runs.recorder import Recorder
-from agent.support import database, log_context
+from agent.support import database, log_context, tracing
 from agent.support.task_group import background_task
 
 logger = logging.getLogger(__name__)
@@ -232,9 +232,19 @@ class Runner:
 
 
 async def _execute(open_model: Callable[[], Awaitable[Model]], recorder: Recorder) -> None:
-    """The one `try` on top of a run: every error ends it, unless it was taken away or parked."""
+    """Executes a run in this context, which has names of it for the log and the traces."""
     run = recorder.run
     log_context.work_for(run.pk, run.session_id, run.request_id)
+    if tracing.tracer is None:
+        await _execute_to_end(open_model, recorder)
+        return
+    with tracing.run(run.pk, run.session_id, run.traceparent, run.attempt) as span:
+        await _execute_to_end(open_model, recorder)
+        tracing.end_run(span, run.status, run.error_code, run.model, recorder.usage.as_json())
+
+
+async def _execute_to_end(open_model: Callable[[], Awaitable[Model]], recorder: Recorder) -> None:
+    """The one `try` on top of a run: every error ends it, unless it was taken away or parked."""
     try:
         model = await open_model()
         model.usage.set(recorder.usage.as_json())

@@ -86,8 +86,11 @@ class ModelClient:
                 return
             try:
                 with kept(self.usage, answer.writing):
-                    while (chunk := await answer.next()) is not None:
-                        yield chunk
+                    try:
+                        while (chunk := await answer.next()) is not None:
+                            yield chunk
+                    finally:
+                        await answer.close()  # counts the tokens
                 return
             except BudgetExceeded as refusal:  # before the first text
                 attempts.refused(refusal)
@@ -95,7 +98,6 @@ class ModelClient:
                 if not self._learn_reasoning(answer.cut_while_reasoning):
                     raise
             finally:
-                await answer.close()
                 attempts.counted(answer.prompt_tokens)
 
     def _timed_out(self) -> ModelTimeout:

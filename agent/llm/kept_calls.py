@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from django.conf import settings
+
 from agent.exceptions import AgentError
 from agent.llm.base import Usage
 from agent.llm.errors import RequestFailed
-from agent.llm.writing import Writing
+from agent.llm.writing import Writing, unpack
+from agent.support import tracing
 
 
 @contextmanager
@@ -27,8 +30,19 @@ def keep(usage: Usage, call: Writing, failure: BaseException | None = None) -> N
     """Ends the call, and adds it to `usage.unsaved` if its prompt is kept."""
     call.error = _words(failure) if failure else ""
     call.end()
+    if tracing.tracer is not None:
+        _trace(call, failure)
     if call.prompt is not None:
         usage.unsaved.append(call)
+
+
+def _trace(call: Writing, failure: BaseException | None) -> None:
+    turns = None
+    if settings.SAMURAI_TRACE_TEXTS and call.prompt is not None:
+        turns = unpack(call.prompt)
+    times = call.started_at, call.wrote_at, call.ended_at or call.started_at
+    error = getattr(failure, "code", "") or type(failure).__name__ if failure else ""
+    tracing.model_call(call.model, call.verb, times, call.used, error, turns, call.written[0])
 
 
 def _words(error: BaseException) -> str:

@@ -34,7 +34,7 @@ from agent.plans.store import step_event
 from agent.runs import steering_rows
 from agent.runs.approvals import Asking
 from agent.runs.recorder import Recorder
-from agent.support import database, raw_sql
+from agent.support import database, raw_sql, tracing
 from agent.support.invalid import message
 from agent.support.task_group import run_together
 from agent.tools import calling, references, registry, switches
@@ -186,7 +186,7 @@ class Execution:
             is_resumed = was_running and step.key not in self._begun
             if is_resumed and tool is not None and not tool.idempotent:
                 raise ToolFailed(_UNKNOWN.format(tool.name))
-            await work()
+            await (work() if tracing.tracer is None else self._traced(step, work()))
         except ToolFailed as error:
             await self._record_failure(step, str(error))
         except Unapproved as unapproved:
@@ -198,6 +198,12 @@ class Execution:
             await self._record_failure(
                 step, f"{step.tool} failed: unexpected error (see server log)."
             )
+
+    async def _traced(self, step: PlanStep, work: Awaitable[None]) -> None:
+        name, given = step.tool or str(step.type), self._given.get(step.key, {})
+        with tracing.tool(name, step.key, given) as span:
+            await work
+            tracing.tell_result(span, self.results.get(step.key))
 
     async def _prepared(self, step: PlanStep) -> Callable[[], Awaitable[None]]:
         """Returns the work of a step whose turn it is. Raises ToolFailed, and Unapproved for a step

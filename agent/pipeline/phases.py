@@ -30,7 +30,7 @@ from agent.plans.estimates import History
 from agent.runs import approvals, steering_rows
 from agent.runs.approvals import Parked
 from agent.runs.recorder import Finished, Recorder
-from agent.support import database
+from agent.support import database, tracing
 from agent.support.counts import count
 from agent.tools import switches
 
@@ -161,7 +161,7 @@ class _Run:
             self.context = replace(self.context, memories=recalled)
 
     async def _plan(self) -> Finished:
-        plan = await self.planner.make()
+        plan = await tracing.planning(self.planner.make)
         steps = plan.get("steps")
         details = count(len(steps), "step") if isinstance(steps, list) else "No steps"
         result = {
@@ -175,6 +175,8 @@ class _Run:
     async def _validate(self, raw: Any) -> Finished:
         done = await self._done_steps()
         checked = await self.planner.check(raw, done)
+        if tracing.tracer is not None:
+            tracing.tell_plan(checked.plan, repaired=checked.repaired, problems=len(checked.errors))
         self.recorder.outlook.set_plan(checked.plan, done)
 
         def effect() -> list[events.Event]:
@@ -245,9 +247,10 @@ class _Run:
                 self.executed = execution.revision
                 return self._executed(execution)
             context = await self._context_now()
-            if await replanning.replan(
-                self.planner, execution, self.drafting, context, failed=failed
-            ):
+            again = partial(
+                replanning.replan, self.planner, execution, self.drafting, context, failed=failed
+            )
+            if await tracing.planning(again):
                 execution = self._execution(await self._approved_plan())
 
     async def _execute_plan(self, execution: Execution) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ from agent.pipeline.sub_steps import Reports
 from agent.plan import placeholders
 from agent.runs.recorder import Finished, Recorder
 from agent.shorten import shorten
-from agent.support import database
+from agent.support import database, tracing
 from agent.support.counts import count
 from agent.support.words import isolated
 from agent.tools import registry, switches
@@ -74,7 +74,8 @@ class Reader:
 
         async def work() -> Finished:
             reports = Reports(run.pk, key, self.recorder.report)
-            reading = await _called(run, request, title, reports)
+            calling = _called(run, request, title, reports)
+            reading = await (calling if tracing.tracer is None else _traced(calling, request, key))
             state = "failed" if reading.error else "finished"
             told = reports.end(state)
             return Finished(
@@ -88,6 +89,15 @@ class Reader:
 
         kept = await self.recorder.part(READING, key, f"🔎 {title}", work)
         self.readings.append(Reading(**kept))
+
+
+async def _traced(calling: Awaitable[Reading], request: ReadRequest, key: str) -> Reading:
+    with tracing.tool(request.tool, key, request.arguments) as span:
+        reading = await calling
+        if reading.error:
+            tracing.fail(span, "ToolFailed")
+        tracing.tell_result(span, reading.result)
+        return reading
 
 
 async def _called(run: Run, request: ReadRequest, title: str, reports: Reports) -> Reading:

@@ -28,7 +28,7 @@ from agent.plans import approval_policy
 from agent.plans.estimates import History, RemainingTime
 from agent.runs import ending, model_calls
 from agent.runs.claiming import Claimed
-from agent.support import raw_sql
+from agent.support import raw_sql, tracing
 
 # Events of progress that a run may report before the first of them is committed.
 MAX_UNCOMMITTED = 8
@@ -158,6 +158,10 @@ class Recorder:
 
     async def append(self, *new: events.Event, effect: log.Effect[Any] | None = None) -> Any:
         """Returns the effect's value once the events are committed. Waits for earlier progress first."""
+        work = self._append(new, effect)
+        return await (work if tracing.tracer is None else tracing.within(work, "commit"))
+
+    async def _append(self, new: Sequence[events.Event], effect: log.Effect[Any] | None) -> Any:
         while self._uncommitted:
             await self._uncommitted.popleft()
         if effect is None:
@@ -240,6 +244,19 @@ class Recorder:
         """
         if phase in self._results:
             return self._results[phase]
+        doing = self._do(phase, work, line, then)
+        if tracing.tracer is not None:
+            doing = tracing.within(doing, f"phase {phase}", samurai__phase=str(phase))
+        await doing
+        return self._results[phase]
+
+    async def _do(
+        self,
+        phase: Phase,
+        work: Callable[[], Awaitable[Finished]],
+        line: str,
+        then: Sequence[Phase],
+    ) -> None:
         if phase not in self.open:
             begun = self._begin(phase, line)
             await self.append(begun.event)
@@ -248,7 +265,6 @@ class Recorder:
         if phase not in self._results:  # `end` was not called
             ending = self._ending(phase, finished, then)
             await self.append(effect=lambda: Done(None, self._save(ending)))
-        return self._results[phase]
 
     def end(
         self, phase: Phase, finished: Finished, then: Sequence[Phase] = (), *, late: bool = False
