@@ -25,7 +25,7 @@ PARTS = (
     *("start", "stream", "latency", "runs", "connect", "idle", "first_byte"),
     *("recall", "search", "batch", "admin", "page", "offline"),
 )
-LONG = ("growth", "replay", "prompts", "silence", "capacity")  # only when named
+LONG = ("growth", "replay", "prompts", "silence", "capacity", "logs")  # only when named
 
 
 def main() -> None:
