@@ -1,5 +1,5 @@
-"""The Django application of the agent. Loads the tools of other packages, and connects the queue's
-workers when the engine is Procrastinate.
+"""The Django application of the agent. Loads the tools of other packages, has the process measure if that is
+wanted, and connects the queue's workers when the engine is Procrastinate.
 """
 
 from django.apps import AppConfig
@@ -24,3 +24,11 @@ class AgentConfig(AppConfig):
             from agent.engine.procrastinate import Workers
 
             wake.register(Workers(), remote=True)
+        if settings.SAMURAI_METRICS_TOKEN:
+            from agent.runs import drafts, measuring
+            from agent.support import metric_files, metrics
+
+            folder = metric_files.folder()
+            metrics.start(folder, metric_files.Process(folder))
+            log.listen(measuring.on_commit)
+            drafts.listen(measuring.on_drafts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
@@ -26,7 +26,7 @@ from agent.models.projects import Role
 from agent.runs import approvals, ending, runs, steering
 from agent.runs.runs import MessageRequest
 from agent.runs.steering import Steer
-from agent.support import database
+from agent.support import database, metrics
 from agent.support.token_bucket import TokenBucket
 from chat import access, feed, frames, guest_cookie, page_user, session_hash
 from chat.connection_identity import (
@@ -36,7 +36,8 @@ from chat.connection_identity import (
     ConnectionIdentity,
     Login,
 )
-from chat.socket_viewer import TRY_LATER, Send, SocketViewer
+from chat.socket_viewer import TRY_LATER, WEBSOCKET, Send, SocketViewer
+from chat.viewer import AGAIN
 
 logger = logging.getLogger(__name__)
 
@@ -83,11 +84,14 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
                 case "websocket.receive":
                     await self._receive(message.get("text") or message.get("bytes") or "")
                 case "websocket.disconnect":
+                    if self.viewer is not None and _is_broken(message):
+                        metrics.STREAM_ERRORS.add("broken")
                     self._leave()
                     raise StopConsumer
         except database.CONNECTION_ERRORS:
             # Nothing is lost: the client sends what was not confirmed again, with its client_id.
             logger.exception("The database is away; closing a connection")
+            metrics.STREAM_ERRORS.add("database")
             self._leave()
             await self._close(TRY_LATER)
 
@@ -103,6 +107,7 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
         if isinstance(identity, int):
             await self._close(identity)
         elif feed.here().count_of(identity.counted) >= feed.MAX_CONNECTIONS:
+            metrics.STREAM_ERRORS.add("too_many")
             await self._close(TOO_MANY)
         else:
             await self._watch(identity)
@@ -115,6 +120,8 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
     async def _watch(self, identity: ConnectionIdentity) -> None:
         after = _after(self.scope["query_string"])
         sidebar = _last(self.scope["query_string"], "sidebar")
+        if _last(self.scope["query_string"], AGAIN) not in (None, "0"):
+            metrics.RECONNECTS.add(WEBSOCKET)
         self.viewer = SocketViewer(identity, after or 0, self.base_send, sidebar=sidebar)
         feed.here().join(self.viewer)
         await self.viewer.greet()
@@ -158,6 +165,7 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
             return
         self.viewer.notify("rejected", code=refused.code, error=str(refused), client_id=client_id)
         if not self.refusals.take(self.clock()):
+            metrics.STREAM_ERRORS.add("refused_frames")
             self.viewer.expel(TOO_MANY)
 
     async def _handle(self, viewer: SocketViewer, frame: frames.ClientFrame) -> None:
@@ -232,6 +240,13 @@ def _editor_of(identity: ConnectionIdentity) -> User:
     if isinstance(identity.login, Login) and not identity.login.may_write:
         raise Refused("forbidden", "This token is read-only.")
     return person
+
+
+def _is_broken(disconnect: Mapping[str, Any]) -> bool:
+    """Tells whether the line was lost: nothing closed the connection, or a ping had no answer."""
+    code = disconnect.get("code")
+    # uvicorn has 1005 also for a line that was lost, and then gives no reason, not even an empty one.
+    return code in (1006, 1011) or (code == 1005 and "reason" not in disconnect)
 
 
 def _after(query: bytes) -> int | None:

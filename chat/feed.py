@@ -15,7 +15,7 @@ from agent.event_log import recent_events
 from agent.event_log.log import Committed
 from agent.models import Project
 from agent.runs import claiming
-from agent.support import database
+from agent.support import database, metrics
 from agent.support.per_loop import PerLoop
 from agent.support.turns import Turns
 from chat import connection_identity, draft_feed, waiting_feed, wakeups
@@ -56,6 +56,8 @@ class Feed:
     def join(self, viewer: Viewer) -> None:
         self._of_project.setdefault(viewer.identity.project, set()).add(viewer)
         self._of_user[viewer.identity.counted] += 1
+        metrics.CONNECTIONS.add(viewer.transport)
+        metrics.CONNECTIONS_OPENED.add(viewer.transport)
         draft_feed.here().join(viewer)
         waiting_feed.here().join(viewer)
         self._checked.add(viewer)  # its access was read before it joined
@@ -70,6 +72,7 @@ class Feed:
         viewers = self._of_project.get(project, set())
         if viewer in viewers:
             viewers.remove(viewer)
+            metrics.CONNECTIONS.add(viewer.transport, amount=-1)
             self._count_out(viewer.identity.counted)
         if not viewers:
             self._of_project.pop(project, None)
@@ -155,6 +158,6 @@ def on_commit(committed: Committed) -> None:
 
 def on_announcement(announced: Announcement) -> None:
     """Listens to `chat.wakeups`."""
-    recent_events.here().reached(announced.session, announced.seq)
+    recent_events.here().reached(announced.session, announced.seq, announced.at)
     if announced.board is not None and (feed := _feeds.find()) is not None:
         feed.board_changed(announced.session, *announced.board)

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from agent.support import database
+from agent.support import database, metrics
 from agent.support.task_group import background_task
 from chat import feed, flow_control
 from chat.connection_identity import ConnectionIdentity
@@ -17,6 +17,7 @@ from chat.viewer import EARLY, HEARTBEAT, Viewer
 
 logger = logging.getLogger(__name__)
 
+WEBSOCKET = "websocket"
 TOO_SLOW = 4408
 TRY_LATER = 4503
 # Events in a row before others get a turn on the event loop.
@@ -31,7 +32,7 @@ class SocketViewer(Viewer):
     def __init__(
         self, identity: ConnectionIdentity, after: int, send: Send, *, sidebar: str | None = None
     ) -> None:
-        super().__init__(identity, after, sidebar=sidebar)
+        super().__init__(identity, after, WEBSOCKET, sidebar=sidebar)
         self.window = Window()
         self._asgi_send = send
         self._sending_since = 0.0  # 0: no frame is being sent
@@ -56,6 +57,7 @@ class SocketViewer(Viewer):
         is_stuck = self._sending_since and now - self._sending_since > flow_control.PATIENCE
         if is_stuck or self.window.is_too_slow(now):
             self.expel(TOO_SLOW)
+            metrics.STREAM_ERRORS.add("slow_viewer")
             return now + HEARTBEAT
         since = self._sending_since or self.window.full_since or now
         return min(super().tick(now), since + flow_control.PATIENCE + EARLY)
@@ -70,6 +72,7 @@ class SocketViewer(Viewer):
             except database.CONNECTION_ERRORS:
                 logger.exception("The log cannot be read; closing a connection")
                 self.close_code = TRY_LATER
+                metrics.STREAM_ERRORS.add("database")
             feed.here().leave(self)
             await self._asgi_send({"type": "websocket.close", "code": self.close_code})
 
@@ -83,6 +86,8 @@ class SocketViewer(Viewer):
             if (frame := self.take()) is None:
                 if await self.read():
                     continue
+                if sent:
+                    self.delivered()
                 for notice in (self.take_sidebar(), self.take_draft()):
                     if notice is not None:
                         await self._send(notice.body)

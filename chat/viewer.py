@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from agent.event_log.follower import Follower
 from agent.event_log.log import Frame
 from agent.runs import drafts
 from agent.runs.drafts import Draft
-from agent.support import database
+from agent.support import database, metrics
 from chat import frames, guest_view, snapshot
 from chat.connection_identity import NOT_THERE, ConnectionIdentity
 from chat.sidebar import Sidebar
@@ -24,6 +25,8 @@ EARLY = 0.5  # seconds by which a tick may come too soon or too late
 TOGETHER = 200  # events that are made ready for a guest at a time
 # Notices that are kept for a client that does not read; the oldest are dropped.
 MAX_NOTICES = 256
+# In the query of a page: how often it has connected, or tried to, before.
+AGAIN = "again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +48,19 @@ class Viewer(Follower):
 
     Until `greet` is done nothing but `hello` and `resync` is queued. A guest gets what `chat.guest_view`
     lets through, and no drafts. `sidebar`: the version of the list of projects and sessions that the client
-    shows; None for one that shows none.
+    shows; None for one that shows none. `transport`: what the connection is counted as.
     """
 
     def __init__(
-        self, identity: ConnectionIdentity, after: int, *, sidebar: str | None = None
+        self,
+        identity: ConnectionIdentity,
+        after: int,
+        transport: str,
+        *,
+        sidebar: str | None = None,
     ) -> None:
         super().__init__(identity.session, after)
+        self.transport = transport
         self.identity = identity
         self.guest = identity.guest
         self.sidebar_version = None if self.guest else sidebar
@@ -84,6 +93,7 @@ class Viewer(Follower):
             self.cursor, state = await database.call(snapshot.snapshot, self.session, self.guest)
             body = frames.ephemeral("resync", seq=self.cursor, snapshot=state)
             self._queue(Notice("resync", body, self.cursor))
+            metrics.RESYNCS.add()
         if hello["active_run"] is not None:
             draft = await database.call(drafts.of_session, self.session)
             if draft is not None:
@@ -137,6 +147,11 @@ class Viewer(Follower):
         if known is None and newest.version == self.sidebar_version:
             return None
         return Notice("sidebar", newest.frame(known))
+
+    def delivered(self) -> None:
+        """Measures how long the event at the cursor took since its commit."""
+        if metrics.are_measured() and (at := self.committed_at()) is not None:
+            metrics.DELIVERY_SECONDS.observe(max(0.0, time.time() - at), self.transport)
 
     # -- time --------------------------------------------------------------------------------------
 

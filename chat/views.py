@@ -34,6 +34,7 @@ from chat import (
     access,
     feedback,
     labels,
+    measurements,
     model_page,
     page_context,
     panels,
@@ -171,6 +172,7 @@ def _page(session: ChatSession, transcript: Transcript, user: User) -> dict[str,
         "run_pages": reverse("run", args=[UUID(int=0)])[: -len(f"{UUID(int=0)}/")],
         "events": f"{settings.SITE_PATH}/api/sessions/{session.pk}/events/",
         "board": reverse("board", args=[session.project_id]),
+        "measures": measurements.is_wanted(),
         **page_context.of_transcript(transcript),
     }
 

@@ -12,8 +12,9 @@ import asyncio
 import contextlib
 import logging
 import random
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -48,11 +49,14 @@ def _away_errors() -> tuple[type[Exception], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """How far a session's log is; `board`: (project, version) when that changed too."""
+    """How far a session's log is; `board`: (project, version) when that changed too. `at`: when the last
+    event was committed, in seconds since 1970.
+    """
 
     session: UUID
     seq: int
     board: tuple[UUID, int] | None
+    at: float = field(default=0.0, compare=False)
 
 
 Listener = Callable[[Announcement], None]
@@ -109,7 +113,8 @@ class Wakeups:
         session, board = committed.session, committed.board
         if board is None and (earlier := self._announced.get(session)) is not None:
             board = earlier.board
-        self._announced[session] = Announcement(session, committed.frames[-1].seq, board)
+        last = committed.frames[-1].seq
+        self._announced[session] = Announcement(session, last, board, time.time())
         for frame in committed.frames:
             if frame.type == EventType.CANCELLED and frame.run is not None:
                 self._cancelled.add((session, frame.run))
@@ -226,12 +231,13 @@ def _packed_runs(runs: Iterable[tuple[UUID, UUID]]) -> list[list[str]]:
 
 def _packed(announced: Announcement) -> list[Any]:
     project, version = announced.board or (None, 0)
-    return [announced.session.hex, announced.seq, project.hex if project else "", version]
+    changed = [project.hex if project else "", version]
+    return [announced.session.hex, announced.seq, *changed, round(announced.at, 4)]
 
 
 def _unpacked(packed: list[Any]) -> Announcement:
-    session, seq, project, version = packed
-    return Announcement(UUID(session), seq, (UUID(project), version) if project else None)
+    session, seq, project, version, at = packed
+    return Announcement(UUID(session), seq, (UUID(project), version) if project else None, at)
 
 
 def _started() -> Wakeups:

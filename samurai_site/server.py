@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
-from agent.engine import process_identity
+from agent.engine import process_identity, sign_of_life
 from agent.engine.local import LocalEngine
 from agent.support.task_group import background_task
 from chat.error_pages import BUSY, Problem, respond
@@ -114,6 +114,7 @@ class Server:
         if settings.SAMURAI_ENGINE == "local":
             self._engine = LocalEngine(serving=True)
             await self._engine.start()
+        sign_of_life.start("web")
         self._started = True
 
     def _engine_problem(self) -> str:

@@ -22,6 +22,7 @@ from samurai_site import addresses
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(os.environ.get("SAMURAI_VAR_DIR") or BASE_DIR / "var")
 VAR_DIR.mkdir(parents=True, exist_ok=True)
+SHORTEST_SECRET = 16  # characters
 
 
 def env_str(name: str, default: str = "") -> str:
@@ -39,7 +40,7 @@ def env_bool(name: str, default: bool) -> bool:
     return default
 
 
-def env_int(name: str, default: int, *, minimum: int = 0) -> int:
+def env_int(name: str, default: int, *, minimum: int = 0, maximum: int | None = None) -> int:
     text = env_str(name)
     if not text:
         return default
@@ -49,6 +50,16 @@ def env_int(name: str, default: int, *, minimum: int = 0) -> int:
         raise ImproperlyConfigured(f"{name} must be a whole number, not {text!r}.") from None
     if value < minimum:
         raise ImproperlyConfigured(f"{name} must be {minimum} or more, not {value}.")
+    if maximum is not None and value > maximum:
+        raise ImproperlyConfigured(f"{name} must be {maximum} or less, not {value}.")
+    return value
+
+
+def env_secret(name: str) -> str:
+    """Returns a secret that is long enough not to be guessed, or an empty text."""
+    value = env_str(name)
+    if value and len(value) < SHORTEST_SECRET:
+        raise ImproperlyConfigured(f"{name} must have {SHORTEST_SECRET} characters or more.")
     return value
 
 
@@ -444,6 +455,13 @@ logging.captureWarnings(SAMURAI_LOG_FORMAT == "json")
 # Traces are off without an address. OpenTelemetry reads it and its other variables itself.
 OTEL_EXPORTER_OTLP_ENDPOINT = env_str("OTEL_EXPORTER_OTLP_ENDPOINT")
 SAMURAI_TRACE_TEXTS = env_bool("SAMURAI_TRACE_TEXTS", False)
+
+# -- metrics ---------------------------------------------------------------------------------------
+
+SAMURAI_METRICS_TOKEN = env_secret("SAMURAI_METRICS_TOKEN")  # without one, nothing is measured
+SAMURAI_METRICS_PAGES = env_int("SAMURAI_METRICS_PAGES", 10, minimum=0, maximum=100)  # percent
+
+# -- logging ---------------------------------------------------------------------------------------
 
 LOGGING = {
     "version": 1,

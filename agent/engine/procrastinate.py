@@ -20,7 +20,7 @@ from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.manager import JobManager
 
-from agent.engine import worker
+from agent.engine import sign_of_life, worker
 from agent.engine.sweep import delete_old, expire_approvals, pending_sessions
 from agent.engine.worker import RUNS
 from agent.models import Run
@@ -111,6 +111,7 @@ async def sweep(timestamp: int) -> None:
 
     Without a `lock`, which a worker that dies during the sweep would keep.
     """
+    sign_of_life.start("sweep")
     await _fail_stalled_jobs()
     await expire_approvals()
     await delete_old()

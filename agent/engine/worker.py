@@ -18,7 +18,7 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
 
-from agent.engine import process_identity
+from agent.engine import process_identity, sign_of_life
 from agent.engine.local import LocalEngine
 from agent.support.per_loop import PerLoop
 
@@ -43,6 +43,7 @@ async def engine() -> LocalEngine:
     if (engine := _engines.find()) is None:
         engine = _engines.here()
         await engine.start()
+        sign_of_life.start("worker")
     return engine
 
 

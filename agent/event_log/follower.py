@@ -65,6 +65,10 @@ class Follower:
             frame = self.take()
         return frame
 
+    def committed_at(self) -> float | None:
+        """Returns when the event at the cursor was committed, in seconds since 1970, if that is known."""
+        return self._recent.committed_at(self.cursor)
+
     def reach(self, last: int) -> None:
         """Notes that the log has events up to `last`."""
         self._recent.reach(last)

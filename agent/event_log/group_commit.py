@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -65,7 +66,9 @@ class Frame:
 
 @dataclass(slots=True)
 class Entry:
-    """One call of `append`, the future of its result, and the context in which its effect is executed."""
+    """One call of `append`, the future of its result, the context in which its effect is executed, and when
+    it was made.
+    """
 
     session: UUID
     events: Sequence[events.Event]
@@ -73,14 +76,18 @@ class Entry:
     effect: Effect[Any] | None
     future: asyncio.Future[Any]
     context: contextvars.Context = field(default_factory=contextvars.copy_context)
+    at: float = field(default_factory=time.monotonic)
 
 
 @dataclass(slots=True)
 class Batch:
-    """The outcome of one transaction: a result for each entry, the frames, the changed boards."""
+    """The outcome of one transaction: a result for each entry, the frames with the events that they are
+    of, the changed boards.
+    """
 
     answers: list[Any] = field(default_factory=list)  # a value, or the exception to raise
     frames: dict[UUID, list[Frame]] = field(default_factory=dict)
+    events: dict[UUID, list[events.Event]] = field(default_factory=dict)
     boards: dict[UUID, tuple[UUID, int]] = field(default_factory=dict)
 
 
@@ -114,6 +121,7 @@ def _extend(total: Batch, part: Batch) -> None:
     total.boards |= part.boards
     for session, frames in part.frames.items():
         total.frames.setdefault(session, []).extend(frames)
+        total.events.setdefault(session, []).extend(part.events[session])
 
 
 class _Attempt:
@@ -233,6 +241,7 @@ class _Write:
             seq = self.last_seq[session]
             frame = Frame(seq, event.type.value, event.run, event.frame(seq))
             self.batch.frames.setdefault(session, []).append(frame)
+            self.batch.events.setdefault(session, []).append(event)
 
     def _raise_board_version(self, project: UUID) -> None:
         changed = [

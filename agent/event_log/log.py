@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from agent.event_log import events
 from agent.event_log.group_commit import Batch, Done, Effect, Entry, Fence, Frame, commit
 from agent.exceptions import Fenced, Refused
 from agent.models import Event
-from agent.support import database
+from agent.support import database, metrics
 from agent.support.per_loop import PerLoop
 from agent.support.task_group import background_task
 
@@ -43,11 +44,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The events that one commit added to a session. `board`: (project, version) if the board changed."""
+    """The events that one commit added to a session. `board`: (project, version) if the board changed.
+    `events`: what the frames were made of.
+    """
 
     session: UUID
     frames: Sequence[Frame]
     board: tuple[UUID, int] | None = None
+    events: Sequence[events.Event] = ()
 
 
 Listener = Callable[[Committed], None]
@@ -197,13 +201,17 @@ class _Writer:
 
     def _publish(self, entries: Sequence[Entry], batch: Batch) -> None:
         for session, frames in batch.frames.items():
-            committed = Committed(session, frames, batch.boards.get(session))
+            board, new = batch.boards.get(session), batch.events[session]
+            committed = Committed(session, frames, board, new)
             for listener in _listeners:
                 try:
                     listener(committed)
                 except Exception:  # the events are committed; readers find them in the event log
                     logger.exception("A listener of the event log failed")
+        now = time.monotonic()
         for entry, answer in zip(entries, batch.answers, strict=True):
+            if not isinstance(answer, BaseException):
+                metrics.COMMIT_SECONDS.observe(now - entry.at)
             if entry.future.done():  # the caller was cancelled; its entry is committed
                 continue
             if isinstance(answer, BaseException):

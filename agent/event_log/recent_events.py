@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from uuid import UUID
@@ -16,7 +17,7 @@ import django.db
 from agent.event_log import log
 from agent.event_log.log import Committed, Frame
 from agent.models import ChatSession
-from agent.support import database
+from agent.support import database, metrics
 from agent.support.database_changes import DatabaseChanges
 from agent.support.per_loop import PerLoop
 from agent.support.task_group import background_task
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 # What is kept of a session: at least the window of a WebSocket (`chat.flow_control`).
 MAX_FRAMES = 1024
 MAX_BYTES = 1_048_576
+MAX_COMMITS = 64  # whose times are known, of each session
 # A session's followers are woken at most once in this many seconds for each of them; events that come
 # sooner go out together. About what it takes to wake one follower and to send it a frame.
 WAKE_GAP = 0.0001
@@ -52,6 +54,24 @@ class RecentEvents:
         self._bytes = 0
         self._reading = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
+        # The last position of each of the newest commits, and its time; None while nothing is measured.
+        self._commits: deque[tuple[int, float]] | None = None
+
+    def note_commit(self, last: int, at: float) -> None:
+        """Notes when the events up to `last` were committed, in seconds since 1970, if that is measured."""
+        if metrics.are_measured():
+            if self._commits is None:
+                self._commits = deque(maxlen=MAX_COMMITS)
+            self._commits.append((last, at))
+
+    def committed_at(self, seq: int) -> float | None:
+        """Returns when the event was committed; None if that is not known any more, or was never told."""
+        found = None
+        for last, at in reversed(self._commits or ()):
+            if last < seq:
+                return found
+            found = at
+        return None
 
     def add(self, frames: Iterable[Frame]) -> None:
         for frame in frames:
@@ -136,11 +156,14 @@ class FollowedSessions:
     def publish(self, committed: Committed) -> None:
         if (recent := self._recent.get(committed.session)) is not None:
             recent.add(committed.frames)
+            recent.note_commit(committed.frames[-1].seq, time.time())
             recent.wake()
 
-    def reached(self, session: UUID, last: int) -> None:
-        """Notes that another process wrote up to `last`: the followers read the log."""
+    def reached(self, session: UUID, last: int, at: float | None = None) -> None:
+        """Notes that another process wrote up to `last`, `at` a time: the followers read the log."""
         if (recent := self._recent.get(session)) is not None:
+            if at is not None:
+                recent.note_commit(last, at)
             recent.reach(last)
 
     async def look(self, sessions: list[UUID]) -> None:

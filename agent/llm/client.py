@@ -325,7 +325,7 @@ class ModelClient:
         self.usage.calls += 1
         if writing.wrote_at is None:  # it was not streamed
             writing.take_whole(*responses.texts_of(answer))
-        writing.used = responses.count(self.usage, answer.get("usage"))
+        writing.count(*responses.count(self.usage, answer.get("usage")))
         return answer
 
     # -- streamed ----------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from agent.exceptions import AgentError
 from agent.llm.base import Usage
 from agent.llm.errors import RequestFailed
 from agent.llm.writing import Writing, unpack
-from agent.support import tracing
+from agent.support import metrics, tracing
 
 
 @contextmanager
@@ -32,6 +32,7 @@ def keep(usage: Usage, call: Writing, failure: BaseException | None = None) -> N
     call.end()
     if tracing.tracer is not None:
         _trace(call, failure)
+    _measure(call, failure)
     if call.prompt is not None:
         usage.unsaved.append(call)
 
@@ -43,6 +44,22 @@ def _trace(call: Writing, failure: BaseException | None) -> None:
     times = call.started_at, call.wrote_at, call.ended_at or call.started_at
     error = getattr(failure, "code", "") or type(failure).__name__ if failure else ""
     tracing.model_call(call.model, call.verb, times, call.used, error, turns, call.written[0])
+
+
+def _measure(call: Writing, failure: BaseException | None) -> None:
+    metrics.MODEL_CALLS.add(call.model, call.verb, _outcome(failure))
+    if call.ended_at is not None:
+        metrics.MODEL_SECONDS.observe(call.ended_at - call.started_at, call.model, call.verb)
+
+
+def _outcome(error: BaseException | None) -> str:
+    """Returns `succeeded`, `cancelled`, or the code of the error."""
+    if error is None:
+        return "succeeded"
+    if isinstance(error, asyncio.CancelledError | GeneratorExit):
+        return "cancelled"
+    failed = error.error if isinstance(error, RequestFailed) else error
+    return failed.code if isinstance(failed, AgentError) else AgentError.code
 
 
 def _words(error: BaseException) -> str:

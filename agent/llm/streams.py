@@ -185,7 +185,7 @@ class AnswerStream:
             used = {"prompt_tokens": self._prompt, "completion_tokens": self._pieces}
         counted = count(self._usage, used)
         if used is not None:  # `close` may be called again
-            self.writing.used = counted
+            self.writing.count(*counted)
         self.prompt_tokens = prompt_tokens({"usage": self._last_usage})
         self._last_usage = None
         await self._source.close()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from agent.llm.reasoning import AnswerText, Part
+from agent.support import metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,12 @@ class Writing:
     def written(self) -> tuple[str, str]:
         """Returns the text and the reasoning of a call that is over, streamed or not."""
         return self._whole or (self.text, self.thoughts)
+
+    def count(self, prompt: int, answer: int) -> None:
+        """Notes the tokens that the server counted."""
+        self.used = prompt, answer
+        metrics.MODEL_TOKENS.add(self.model, "input", amount=prompt)
+        metrics.MODEL_TOKENS.add(self.model, "output", amount=answer)
 
     def pause(self, patience: Patience) -> None:
         """The request has failed, and another one follows."""

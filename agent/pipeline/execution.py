@@ -34,7 +34,7 @@ from agent.plans.store import step_event
 from agent.runs import steering_rows
 from agent.runs.approvals import Asking
 from agent.runs.recorder import Recorder
-from agent.support import database, raw_sql, tracing
+from agent.support import database, metrics, raw_sql, tracing
 from agent.support.invalid import message
 from agent.support.task_group import run_together
 from agent.tools import calling, references, registry, switches
@@ -145,6 +145,7 @@ class Execution:
             else:
                 async with self._limit:
                     await self._execute(step)
+                _measure(step)
         finally:
             ended[step.key].set()
 
@@ -438,6 +439,14 @@ class Execution:
             details,
             {**metadata, "step_id": step.key},
         )
+
+
+def _measure(step: PlanStep) -> None:
+    """Measures a step whose end is committed, if it called a tool."""
+    is_over = step.status in (Status.SUCCEEDED, Status.FAILED)
+    if is_over and registry.get(step.tool) and step.started_at and step.finished_at:
+        took = (step.finished_at - step.started_at).total_seconds()
+        metrics.TOOL_SECONDS.observe(took, step.tool, step.status)
 
 
 def _limit(seconds: float) -> dict[str, str]:

@@ -299,7 +299,7 @@ async def _blocks(
     disconnected in between gets all of them again.
     """
     start = await database.call(positions.start_of, run)
-    async with aclosing(run_filter.of_run(identity, run, start)) as items:
+    async with aclosing(run_filter.of_run(identity, run, start, "ag_ui")) as items:
         async for item in items:
             if item.frame.type == "draft":
                 for draft in translation.draft(item.frame.body):

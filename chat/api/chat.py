@@ -110,7 +110,8 @@ class Waiting(Response):
 
     async def wait(self) -> None:
         """Waits until the run is over or waits for approval; then fills the response."""
-        async with aclosing(run_filter.of_run(self.identity, self.run, self.after)) as frames:
+        follow = run_filter.of_run(self.identity, self.run, self.after, "request")
+        async with aclosing(follow) as frames:
             async for frame in frames:
                 if frame.blocked:
                     break
@@ -224,7 +225,7 @@ class ChatStream(ChatView):
 async def _blocks(identity: ConnectionIdentity, run: Run, after: int) -> AsyncGenerator[str, None]:
     if await database.call(_is_over, run.pk, after):
         return
-    async with aclosing(run_filter.of_run(identity, run, after)) as items:
+    async with aclosing(run_filter.of_run(identity, run, after, sse.TRANSPORT)) as items:
         async for item in items:
             if item.event is not None or item.frame.seq is None:
                 yield sse.block(item.frame.body, item.frame.seq)

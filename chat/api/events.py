@@ -16,12 +16,14 @@ from agent.event_log import log
 from agent.event_log.log import Frame
 from agent.models import ChatSession
 from agent.runs import drafts
+from agent.support import metrics
 from chat import access, frames, guest_view, snapshot
-from chat.api import sse
+from chat.api import polling, sse
 from chat.api.authentication import GuestAuthentication, guest_of, user_of
 from chat.api.schema import operation, stream_of
-from chat.api.views import ApiView
+from chat.api.views import ApiView, on_loop
 from chat.connection_identity import ConnectionIdentity
+from chat.viewer import AGAIN
 
 DEFAULT_LIMIT, MAX_LIMIT = 500, 1000  # events
 
@@ -80,8 +82,14 @@ class SessionEvents(ApiView):
         if isinstance(request.accepted_renderer, sse.EventStreamRenderer):
             sse.require_place_for(identity.counted)
             sidebar = self.query(PageQuery).get("sidebar")
+            if request.query_params.get(AGAIN, "0") != "0":
+                metrics.RECONNECTS.add(sse.TRANSPORT)
             return sse.stream(request, sse.blocks(identity, after, sidebar=sidebar))
+        if metrics.are_measured():
+            metrics.POLLS.add()
+            on_loop(polling.seen, identity)
         if after > session.last_seq:
+            metrics.RESYNCS.add()
             return _gone(session, identity.guest)
         limit = self.query(PageQuery)["limit"]
         return _page(request, session, after, limit, identity.guest)

@@ -32,12 +32,12 @@ class RunFrame:
 
 
 async def of_run(
-    identity: ConnectionIdentity, run: Run, after: int
+    identity: ConnectionIdentity, run: Run, after: int, transport: str
 ) -> AsyncGenerator[RunFrame, None]:
     """Yields the run's events after `after`, to its last one, with heartbeats, the run's drafts and
     foreign events that block the run in between."""
     size = 0
-    async with aclosing(event_stream.frames(identity, after)) as frames:
+    async with aclosing(event_stream.frames(identity, after, transport)) as frames:
         async for frame in frames:
             if frame.type == "draft":
                 if frame.run == run.pk:

@@ -13,6 +13,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
 from agent.models import ChatSession
+from agent.support import metrics
 from chat import feed
 from chat.api import event_stream
 from chat.api.authentication import login_of, user_of
@@ -25,6 +26,7 @@ from chat.flow_control import MAX_BYTES
 MAX_EVENTS = 1000
 MAX_SECONDS = 600.0
 MAX_POSITION = 2**63 - 1
+TRANSPORT = "sse"
 
 
 class EventStreamRenderer(JSONRenderer):
@@ -57,6 +59,7 @@ def require_place(request: Request) -> None:
 def require_place_for(counted: int | UUID) -> None:
     """As `require_place`, for a user or a shared link."""
     if on_loop(_count, counted) >= feed.MAX_CONNECTIONS:
+        metrics.STREAM_ERRORS.add("too_many")
         raise Throttled(wait=5, detail="Too many open streams.")
 
 
@@ -74,7 +77,8 @@ async def blocks(
     """Yields the session's frames; ends after `MAX_EVENTS`, `MAX_BYTES` or `MAX_SECONDS`."""
     clock = asyncio.get_running_loop().time
     over_at, events, size = clock() + MAX_SECONDS, 0, 0
-    async with aclosing(event_stream.frames(identity, after, sidebar=sidebar)) as frames:
+    following = event_stream.frames(identity, after, TRANSPORT, sidebar=sidebar)
+    async with aclosing(following) as frames:
         async for frame in frames:
             yield block(frame.body, frame.seq)
             events += frame.seq is not None

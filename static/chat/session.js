@@ -63,7 +63,6 @@ function onFrame(frame) {
     queue.setLastSeq(frame.seq);
     return;
   }
-  debug("frame", frame.type);
   switch (frame.type) {
     case "hello":
       onReconnect();
@@ -368,4 +367,4 @@ for (const run of fold.active) {
 }
 followWaiting({ isWanted: () => isPolling }); // the other transports tell of both
 connection.start();
-debug("started after event", page.last_seq);
+if (page.measures) (await import("./support/measuring.js")).measure(connection);

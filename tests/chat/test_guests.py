@@ -146,7 +146,7 @@ async def test_a_connection_ends_when_its_link_expires_although_nobody_changes_a
     for expires, code in ((now, NOT_THERE), (now + timedelta(minutes=1), None)):
         key = uuid.uuid4()
         guest = shared_links.Guest(key, key, key, None, False, False, expires)
-        viewer = Viewer(ConnectionIdentity.of_guest(guest), 0)
+        viewer = Viewer(ConnectionIdentity.of_guest(guest), 0, "websocket")
         viewer.tick(viewer.loop.time())
         assert viewer.close_code == code
         viewer.close()

@@ -117,7 +117,7 @@ class Site:
 
 
 @contextlib.contextmanager
-def running(var: Path) -> Iterator[Site]:
+def running(var: Path, **more: str) -> Iterator[Site]:
     redis = urlsplit(os.environ["TEST_REDIS_URL"])
     model = Model()
     with contextlib.ExitStack() as stack:
@@ -130,6 +130,7 @@ def running(var: Path) -> Iterator[Site]:
             "SAMURAI_ENGINE": "procrastinate",
             "OPENAI_API_KEY": "key",
             "OPENAI_BASE_URL": server.base_url,
+            **more,
         }
         site = Site(var, model, proxy, seed, env)
         stack.callback(site.stop)

@@ -80,6 +80,7 @@ def settings_read() -> dict[str, Any]:
     tree = ast.parse((ROOT / "samurai_site" / "settings.py").read_text())
     readers = (
         "env_str",
+        "env_secret",
         "env_bool",
         "env_int",
         "env_list",

@@ -129,6 +129,7 @@ SERVICES: dict[str, tuple[Callable[[], Any], str, str]] = {
     "axe": (axe_path, "axe-core", "install npm, which fetches it"),
     "screen_reader": (screen_reader_path, "a screen reader", "install npm, which fetches it"),
     "curl": (partial(shutil.which, "curl"), "curl", "install it"),
+    "promtool": (partial(shutil.which, "promtool"), "promtool", "install Prometheus"),
     "nginx": (nginx_path, "nginx", "install it"),
     "node": (ag_ui_path, "AG-UI's client", "install nodejs and npm, which fetches it"),
 }

@@ -11,7 +11,7 @@ export const apiPath = (kind, id, action = "") => `${api}${kind}/${id}/${action 
 /**
  * Fetches for the user of the page. If somebody else has signed in, loads the page anew and throws.
  * @param {string} path
- * @param {{method?: string, headers?: Record<string, string>, body?: BodyInit}} [options]
+ * @param {{method?: string, headers?: Record<string, string>, body?: BodyInit, keepalive?: boolean}} [options]
  */
 export async function fetchAsUser(path, { headers, ...options } = {}) {
   const own = { ...headers, "X-CSRFToken": csrfToken(), ...(pageUser && { "X-Page-User": pageUser }) };

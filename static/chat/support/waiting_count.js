@@ -3,6 +3,7 @@
 
 import { debug } from "./debug.js";
 import { findAll } from "./dom.js";
+import { ownAddress } from "./page.js";
 
 /** Milliseconds between reads on a page without a connection. */
 const PAUSE = 1_000;
@@ -19,7 +20,13 @@ export function showWaiting(count) {
 }
 
 /** The version of the sidebar that the page shows; 0 without one. */
-export const sidebarVersion = () => document.getElementById("side")?.dataset.version || "0";
+const sidebarVersion = () => document.getElementById("side")?.dataset.version || "0";
+
+let tries = 0;
+
+/** Returns the address of what follows an event and the sidebar, for a connection. @type {(path: string, after: number) => string} */
+export const feedUrl = (path, after) =>
+  ownAddress(`${path}?after=${after}&sidebar=${sidebarVersion()}&again=${tries++}`);
 
 /** Shows what has changed in the sidebar. @param {SidebarFrame} frame */
 export async function showSidebar(frame) {

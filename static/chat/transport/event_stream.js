@@ -2,8 +2,8 @@
 // end of a stream gives no reason; the next transport that is tried gets it from the server.
 
 import { debug } from "../support/debug.js";
-import { ownAddress, page } from "../support/page.js";
-import { sidebarVersion } from "../support/waiting_count.js";
+import { page } from "../support/page.js";
+import { feedUrl } from "../support/waiting_count.js";
 import { HttpSender } from "./http_transport.js";
 
 const SILENCE_MS = 20_000; // the server is never silent for more than 15 s
@@ -23,8 +23,7 @@ export class EventStreamTransport {
   constructor(after, listener) {
     this.listener = listener;
     this.#sender = new HttpSender(listener);
-    const path = `${page.events}?after=${after}&sidebar=${sidebarVersion()}`;
-    this.#source = new EventSource(ownAddress(path));
+    this.#source = new EventSource(feedUrl(page.events, after));
     this.#source.addEventListener("message", (event) => this.#read(event.data));
     // EventSource would reconnect by itself, but the connection decides when, and over what.
     this.#source.addEventListener("error", () => listener.onClose(1006));

@@ -2,8 +2,8 @@
 // a dead connection. It does not know what a frame means.
 
 import { debug } from "../support/debug.js";
-import { ownAddress, page } from "../support/page.js";
-import { sidebarVersion } from "../support/waiting_count.js";
+import { page } from "../support/page.js";
+import { feedUrl } from "../support/waiting_count.js";
 
 const SILENCE_MS = 20_000; // the server is never silent for more than 15 s
 const REPLY_MS = 8_000; // the server replies to a ping sooner than this, or the connection is dead
@@ -26,12 +26,12 @@ export class WebSocketTransport {
   constructor(after, listener) {
     this.listener = listener;
     this.#acknowledged = this.#handled = after;
-    const address = ownAddress(`${page.socket}?after=${after}&sidebar=${sidebarVersion()}`);
+    const address = feedUrl(page.socket, after);
     this.#socket = new WebSocket(address.replace(/^http/, "ws"));
     this.#socket.addEventListener("message", (event) => this.#read(event.data));
     this.#socket.addEventListener("close", (event) => listener.onClose(event.code));
     this.#timers.watch = setInterval(() => {
-      if (Date.now() - this.#lastFrameAt > SILENCE_MS) this.#fail("silence");
+      if (Date.now() - this.#lastFrameAt > SILENCE_MS) this.#fail();
     }, 5_000);
   }
 
@@ -45,7 +45,7 @@ export class WebSocketTransport {
   // A dead connection does not report that it is dead, so the page asks.
   check() {
     if (!this.#write({ type: "ping" })) return;
-    this.#timers.reply ||= setTimeout(() => this.#fail("no reply"), REPLY_MS);
+    this.#timers.reply ||= setTimeout(() => this.#fail(), REPLY_MS);
   }
 
   /** @param {number} seq */
@@ -86,9 +86,7 @@ export class WebSocketTransport {
     if (this.#write({ type: "ack", seq: this.#handled })) this.#acknowledged = this.#handled;
   }
 
-  /** @param {string} why */
-  #fail(why) {
-    debug("lost:", why);
+  #fail() {
     this.listener.onClose(1006);
   }
 }

@@ -174,6 +174,7 @@
  * @property {string} run_pages
  * @property {PastData} past  Of a replay in which something happened.
  * @property {string} board
+ * @property {boolean} measures  Whether this page measures what it does.
  * @property {number} last_seq
  * @property {string} now
  * @property {Run[]} runs
