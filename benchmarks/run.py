@@ -25,7 +25,7 @@ PARTS = (
     *("start", "stream", "latency", "runs", "connect", "idle", "first_byte"),
     *("recall", "search", "batch", "admin", "page", "offline"),
 )
-LONG = ("growth", "replay", "prompts", "silence", "capacity", "logs")  # only when named
+LONG = ("growth", "prompts", "silence", "capacity", "replay", "logs", "metrics")  # only when named
 
 
 def main() -> None:

@@ -39,6 +39,12 @@ class PageQuery(serializers.Serializer[None]):
         required=False,
         help_text="A stream has the frames `sidebar`, too: the `version` that is known, or 0.",
     )
+    again = serializers.IntegerField(
+        min_value=0,
+        max_value=sse.MAX_POSITION,
+        default=0,
+        help_text="How often the client has connected before. It is only counted.",
+    )
 
 
 class EventPage(serializers.Serializer[None]):
@@ -81,10 +87,11 @@ class SessionEvents(ApiView):
         after = sse.cursor_of(request)
         if isinstance(request.accepted_renderer, sse.EventStreamRenderer):
             sse.require_place_for(identity.counted)
-            sidebar = self.query(PageQuery).get("sidebar")
-            if request.query_params.get(AGAIN, "0") != "0":
+            query = self.query(PageQuery)
+            if query[AGAIN]:
                 metrics.RECONNECTS.add(sse.TRANSPORT)
-            return sse.stream(request, sse.blocks(identity, after, sidebar=sidebar))
+            blocks = sse.blocks(identity, after, sidebar=query.get("sidebar"))
+            return sse.stream(request, blocks)
         if metrics.are_measured():
             metrics.POLLS.add()
             on_loop(polling.seen, identity)
