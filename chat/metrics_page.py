@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,12 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 
 from agent.engine import stored_metrics
-from agent.support import metric_files
+from agent.support import database, metric_files
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
+
+logger = logging.getLogger(__name__)
 
 
 @csrf_exempt  # for the same response to every method
@@ -43,4 +46,9 @@ class _Machine:
 
     def collect(self) -> Iterator[Metric]:
         yield from metric_files.collect()
-        yield from stored_metrics.read()
+        try:
+            stored = list(stored_metrics.read())
+        except database.CONNECTION_ERRORS:
+            logger.warning("The database is away: only the numbers of the processes are told")
+            return
+        yield from stored

@@ -7,13 +7,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.test import Client
 from pytest_django import Settings
 
+from agent.runs import claiming
 from tests.support.scraping import SETTINGS, TOKEN, by, respond, scrape, text, total
 from tests.support.server import ROOT, ServerProcess, environment, receive, say, watching
 
@@ -57,6 +60,23 @@ def test_staff_reads_it_only_where_something_is_measured(
     response = client.get("/metrics")
     assert response.status_code == (200 if token else 404)
     assert ("samurai_queue_runs 0.0" in response.content.decode()) == bool(token)
+
+
+@pytest.mark.django_db
+def test_without_the_database_the_numbers_of_the_processes_are_told(
+    client: Client, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> None:
+        raise OperationalError("away")
+
+    settings.SAMURAI_METRICS_TOKEN, settings.VAR_DIR = TOKEN, tmp_path
+    (tmp_path / "metrics").mkdir()
+    ask = partial(client.get, "/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert b"samurai_queue_runs" in ask().content
+    monkeypatch.setattr(claiming, "interrupted", away)
+    response = ask()
+    assert response.status_code == 200
+    assert response.content == b""
 
 
 def test_a_short_token_stops_the_start(tmp_path: Path) -> None:
