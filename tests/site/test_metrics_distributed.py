@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.runs import measuring
 from tests.support.distributed import Site, eventually, running
 from tests.support.scraping import SETTINGS, Samples, added, by, scrape, total
 from tests.support.server import Process, ServerProcess, WorkerProcess, say, watching
@@ -70,6 +71,7 @@ async def settled(site: Site) -> None:
     await eventually(lambda: site.rows(done)[0][0] == runs)
     calls = "SELECT count(*) FROM agent_modelcall"
     await eventually(lambda: site.rows(calls)[0][0] == 4 * runs)
+    await asyncio.sleep(2 * measuring.GATHER)
 
 
 async def scraped(servers: Sequence[ServerProcess]) -> list[Samples]:
