@@ -86,16 +86,14 @@ async def execute_session(session: str) -> None:
     await engine.runner.execute(UUID(session))
 
 
-@app.task(name="sign_of_life", queue=RUNS)
-async def sign_of_life() -> None:
+@app.task(name="probe", queue=RUNS)
+async def probe() -> None:
     """Does nothing: its end shows that a worker takes jobs."""
 
 
 def is_taken(timeout: float) -> bool:
     """Tells whether a worker takes a job within `timeout` seconds. A job that none took is deleted."""
-    job = tasks.configure_task(
-        name="sign_of_life", job_manager=_jobs, queue=RUNS, priority=FIRST
-    ).defer()
+    job = tasks.configure_task(name="probe", job_manager=_jobs, queue=RUNS, priority=FIRST).defer()
     until = time.monotonic() + timeout
     while time.monotonic() < until:
         if raw_sql.column("SELECT status FROM procrastinate_jobs WHERE id = %s", job) != ["todo"]:
