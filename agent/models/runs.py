@@ -107,6 +107,14 @@ class Run(UUIDModel):
     error = models.TextField(blank=True)
     error_code = models.CharField(max_length=30, blank=True)
     retryable = models.BooleanField(default=False)
+    updates = models.PositiveIntegerField(
+        null=True, editable=False, help_text="Events that told of its work, before its end."
+    )
+    silence_ms = models.PositiveBigIntegerField(
+        null=True,
+        editable=False,
+        help_text="The longest time between two updates, in milliseconds.",
+    )
     partial = models.TextField(blank=True, help_text="The beginning of an answer that was cut off.")
     left_open = models.CharField(
         max_length=10,
@@ -161,6 +169,9 @@ class PhaseResult(models.Model):
     result = models.JSONField(default=dict)
     started_at = models.DateTimeField()
     duration_ms = models.PositiveIntegerField()
+    # What was estimated when it began, in milliseconds; null without an estimate.
+    low_ms = models.PositiveBigIntegerField(null=True, editable=False)
+    high_ms = models.PositiveBigIntegerField(null=True, editable=False)
     sub_steps = models.JSONField(default=list, blank=True, help_text="What a reading reported.")
 
     class Meta:
@@ -233,6 +244,9 @@ class PlanStep(models.Model):
         default=list, blank=True, help_text="The ids of the objects that it created, in order."
     )
     error = models.TextField(blank=True)
+    # What was estimated when it began, in milliseconds; null without an estimate.
+    low_ms = models.PositiveBigIntegerField(null=True, editable=False)
+    high_ms = models.PositiveBigIntegerField(null=True, editable=False)
     sub_steps = models.JSONField(default=list, blank=True, help_text="What its tool reported.")
 
     class Meta:

@@ -359,8 +359,10 @@ class Execution:
         if (tool := registry.get(step.tool)) is not None:
             started |= _limit(tool.timeout)
         step.status, step.started_at = Status.RUNNING, timezone.now()
+        if (usual := started.get("usual")) is not None:
+            step.low_ms, step.high_ms = usual["low_ms"], usual["high_ms"]
         if step.pk is not None:
-            raw_sql.save(step, "status", "started_at")
+            raw_sql.save(step, "status", "started_at", "low_ms", "high_ms")
         return [
             step_event(self.recorder.run.pk, step, self.line()),
             self._progress(step, step.description, "", started),

@@ -173,7 +173,12 @@ class LastPhases:
         end = ending.fields_of_end(Run.Status.SUCCEEDED, self.recorder.fence.attempt)
         return Finished(
             "🎉",
-            fields={"answer": answer, "left_open": self._left_open(), **end},
+            fields={
+                "answer": answer,
+                "left_open": self._left_open(),
+                **self.recorder.updates.at_end(),
+                **end,
+            },
             effect=effect,
             words=words,
             effect_after=last_events,

@@ -17,7 +17,7 @@ from agent.event_log.payloads import StepComment
 from agent.exceptions import AgentError, Refused
 from agent.models import Approval, PlanStep, Run
 from agent.plans.store import step_event
-from agent.runs import drafts, runs, steering_rows, wake
+from agent.runs import drafts, runs, steering_rows, updates, wake
 from agent.support import raw_sql
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ E = TypeVar("E", bound=events.Event)
 def end(run: Run, status: str, **fields: Any) -> list[events.Event]:
     """Ends `run` inside an effect; returns its `run` event. One of `events.LAST` has to follow."""
     (attempt,) = raw_sql.column("SELECT attempt FROM agent_run WHERE id = %s", run.pk)
-    changes = fields | fields_of_end(status, attempt)
+    told = updates.of_log(run).at_end() if run.started_at else {}
+    changes = fields | told | fields_of_end(status, attempt)
     for name, value in changes.items():
         setattr(run, name, value)
     raw_sql.save(run, *changes)
@@ -183,32 +184,10 @@ def partial_answer(run: Run) -> str:
     return text
 
 
-# So many events from the end of the log are read at first, and four times as many each further time.
-_PART = 100
-_EVENTS = """
-SELECT body FROM agent_event
-WHERE session_id = %s AND seq > %s AND seq <= %s AND run_id = %s AND type IN (%s, 'run')
-ORDER BY seq DESC
-"""
-
-
 def events_of(run: Run, kind: type[E]) -> list[E]:
-    """Returns the run's events of one type, in order.
-
-    Reads from the end of the log back to where the run was queued, however much is before.
-    """
-    (end,) = raw_sql.column("SELECT last_seq FROM agent_chatsession WHERE id = %s", run.session_id)
-    found: list[E] = []
-    part = _PART
-    while end > 0:
-        bodies = raw_sql.column(_EVENTS, run.session_id, end - part, end, run.pk, str(kind.type))
-        for event in map(events.read, bodies):
-            if isinstance(event, events.Run) and event.status == Run.Status.QUEUED:
-                return found[::-1]
-            if isinstance(event, kind):
-                found.append(event)
-        end, part = end - part, part * 4
-    return found[::-1]
+    """Returns the run's events of one type, in order."""
+    read = (events.read(body) for _, body in updates.read_events(run, kind.type))
+    return [event for event in read if isinstance(event, kind)]
 
 
 def duration_ms(run: Run) -> int:

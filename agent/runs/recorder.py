@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -26,8 +26,9 @@ from agent.llm.writing import Writing
 from agent.models import PhaseResult
 from agent.plans import approval_policy
 from agent.plans.estimates import History, RemainingTime
-from agent.runs import ending, model_calls
+from agent.runs import ending, model_calls, updates
 from agent.runs.claiming import Claimed
+from agent.runs.updates import Updates
 from agent.support import raw_sql, tracing
 
 # Events of progress that a run may report before the first of them is committed.
@@ -77,7 +78,7 @@ class _Written:
 
     begun: dict[Phase, _Begun] = field(default_factory=dict)
     ended: dict[Phase, PhaseResult] = field(default_factory=dict)
-    changed: Sequence[events.Change] = ()
+    events: Sequence[events.Event] = ()
     usage: Mapping[str, int] | None = None
     calls: list[Writing] = field(default_factory=list)
     late: list[PhaseResult] = field(default_factory=list)  # rows that are not yet inserted
@@ -109,6 +110,7 @@ class Recorder:
         self.changed: dict[tuple[str, UUID], Mapping[str, Any] | None] = {}
         self.overwritten: set[UUID] = set()  # objects whose texts the run has replaced
         self.outlook: RemainingTime
+        self.updates = Updates()
         self._results: dict[str, Mapping[str, Any]] = {}
         # The results of the parts of phases, by their names.
         self._kept: dict[str, Mapping[str, Any]] = {}
@@ -131,6 +133,7 @@ class Recorder:
         if self.finished(Phase.ANALYZING) and not self.finished(Phase.PLANNING):
             self.usage.set(model_calls.used(self.run.pk, self.usage.as_json()))
         self._count_changes(ending.events_of(self.run, events.Change))
+        self.updates = updates.of_log(self.run)
 
     def begin_and_end(
         self, phase: Phase, finished: Finished, then: Sequence[Phase] = ()
@@ -141,7 +144,8 @@ class Recorder:
         """
         self._written = _Written()
         begun = self.open[phase] = self._begin(phase)
-        return [begun.event, *self.end(phase, finished, then)]
+        self._written.events = [begun.event, *self.end(phase, finished, then)]
+        return self._written.events
 
     def take_over(self) -> None:
         """Counts what the claim has written, after its commit."""
@@ -165,17 +169,20 @@ class Recorder:
         while self._uncommitted:
             await self._uncommitted.popleft()
         if effect is None:
-            return await log.append(self.run.session_id, new, fence=self.fence)
+            value = await log.append(self.run.session_id, new, fence=self.fence)
+            self.updates.count(new)
+            return value
 
         def recorded() -> Done[tuple[Any, _Written]]:
             self._written = written = _Written()
             done = effect()
-            written.changed = [one for one in done.events if isinstance(one, events.Change)]
+            written.events = done.events
             return Done((done.value, written), done.events)
 
         value, written = await log.append(
             self.run.session_id, new, fence=self.fence, effect=recorded
         )
+        self.updates.count(new)
         self._count(written)
         return value
 
@@ -186,13 +193,14 @@ class Recorder:
             self.durations[phase] = row.duration_ms
             self._results[phase] = row.result
         self.open.update(written.begun)
-        self._count_changes(written.changed)
+        self._count_changes(one for one in written.events if isinstance(one, events.Change))
+        self.updates.count(written.events)
         self._saved_usage = written.usage or self._saved_usage
         for call in written.calls:
             with contextlib.suppress(ValueError):  # a commit at the same time had it too
                 self.usage.unsaved.remove(call)
 
-    def _count_changes(self, changes: Sequence[events.Change]) -> None:
+    def _count_changes(self, changes: Iterable[events.Change]) -> None:
         self.changed |= {(change.object, change.id): change.after for change in changes}
         self.overwritten |= set(filter(None, map(approval_policy.overwritten, changes)))
 
@@ -209,6 +217,7 @@ class Recorder:
         event = events.Progress(self.run.pk, step, message, details, dict(metadata or {}))
         future = log.submit(self.run.session_id, [event], fence=self.fence)
         future.add_done_callback(_read_error)
+        self.updates.count([event])
         self._uncommitted.append(future)
         while self._uncommitted and (
             self._uncommitted[0].done() or len(self._uncommitted) > MAX_UNCOMMITTED
@@ -225,6 +234,7 @@ class Recorder:
             return False
         future = log.submit(self.run.session_id, [event], fence=self.fence)
         future.add_done_callback(_read_error)
+        self.updates.count([event])
         self._uncommitted.append(future)
         return True
 
@@ -317,6 +327,8 @@ class Recorder:
     def _begin(self, phase: Phase, line: str = "") -> _Begun:
         row = PhaseResult(run=self.run, phase=phase, started_at=timezone.now())
         started = {"phase": "started", **self.outlook.phase_started(phase)}
+        if (usual := started.get("usual")) is not None:
+            row.low_ms, row.high_ms = usual["low_ms"], usual["high_ms"]
         told = {"line": line} if line else None
         event = events.Progress(self.run.pk, phase, STARTED[phase], "", started, texts=told)
         return _Begun(row, time.monotonic(), event)
