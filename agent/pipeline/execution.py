@@ -417,7 +417,8 @@ class Execution:
         if (reports := self._reports.get(step.key)) is not None:
             told, step.sub_steps = reports.end(phase), reports.as_json()
         raw_sql.save(step, "status", "result", "error", "finished_at", "created", "sub_steps")
-        metadata = {"phase": phase, **self.recorder.outlook.step_ended(step.key)}
+        outlook, succeeded = self.recorder.outlook, phase == "finished"
+        metadata = {"phase": phase, **outlook.step_ended(step.key, succeeded=succeeded)}
         if step.started_at:
             took = step.finished_at - step.started_at
             metadata["duration_ms"] = round(took.total_seconds() * 1000)
