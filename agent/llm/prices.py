@@ -8,6 +8,7 @@ from django.conf import settings
 
 UNKNOWN = "unknown"
 _MILLION = 1_000_000
+SMALLEST = Decimal("0.0001")  # that is shown
 
 
 def cost(model: str, input_tokens: int, output_tokens: int) -> Decimal | None:
@@ -24,8 +25,10 @@ def cost(model: str, input_tokens: int, output_tokens: int) -> Decimal | None:
 
 
 def shown(amount: Decimal | None) -> str:
-    """Returns "12.50 USD", "0.0042 USD" below one, or "unknown"."""
+    """Returns "12.50 USD", "0.0042 USD" below one, "less than 0.0001 USD", or "unknown"."""
     if amount is None:
         return UNKNOWN
+    if 0 < amount < SMALLEST:
+        return f"less than {SMALLEST} {settings.SAMURAI_PRICE_CURRENCY}"
     places = 2 if amount >= 1 or not amount else 4
     return f"{amount:,.{places}f} {settings.SAMURAI_PRICE_CURRENCY}"

@@ -17,7 +17,9 @@ NAME = "SAMURAI_MODEL_PRICES"
 def test_tokens_cost_what_the_setting_says(settings: Any) -> None:
     settings.SAMURAI_MODEL_PRICES = {"gpt-5-mini": (Decimal("0.25"), Decimal(2))}
     assert prices.cost("gpt-5-mini", 2_000_000, 500_000) == Decimal("1.50")
-    assert prices.shown(prices.cost("gpt-5-mini", 1000, 100)) == "0.0005 USD"
+    assert prices.shown(prices.cost("gpt-5-mini", 1000, 125)) == "0.0005 USD"
+    assert prices.shown(prices.cost("gpt-5-mini", 1, 0)) == "less than 0.0001 USD"
+    assert prices.shown(Decimal("1234.5")) == "1,234.50 USD"
 
 
 def test_the_cost_of_a_model_without_a_price_is_unknown_and_not_zero(settings: Any) -> None:
