@@ -25,7 +25,11 @@ PARTS = (
     *("start", "stream", "latency", "runs", "connect", "idle", "first_byte"),
     *("recall", "search", "batch", "admin", "page", "offline"),
 )
-LONG = ("growth", "prompts", "silence", "capacity", "replay", "logs", "metrics")  # only when named
+# Only when named.
+LONG = (
+    *("growth", "prompts", "silence", "capacity", "replay"),
+    *("logs", "metrics", "analytics", "estimates"),
+)
 
 
 def main() -> None:

@@ -176,6 +176,28 @@ def get_shared_link(user: AnyUser, link_id: UUID) -> SharedLink:
     return link
 
 
+def may_analyse_all(user: AnyUser) -> bool:
+    """Tells whether the user sees the analytics of all projects: the staff who may view runs in the admin."""
+    return user.is_active and user.is_staff and user.has_perm("agent.view_run")
+
+
+def require_analyse_all(user: AnyUser) -> None:
+    if not may_analyse_all(user):
+        raise PermissionDenied(
+            "Only the staff who may view all runs see the analytics of all projects."
+        )
+
+
+def project_to_analyse(user: AnyUser, project_id: UUID) -> Project:
+    """Returns a project whose analytics the user may see: as its owner, or as one who sees those of all."""
+    if may_analyse_all(user):
+        project = Project.objects.filter(pk=project_id).first()
+        if project is None:
+            raise Http404("Project not found.")
+        return project
+    return get_project(user, project_id, Role.OWNER)
+
+
 def viewable(pairs: Iterable[tuple[int, UUID]]) -> set[tuple[int, UUID]]:
     """Returns the (user, session) pairs that still have read access; one query for many."""
     return agent_access.viewable(pairs)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
 
-from agent.models import Feedback
+from agent.models import Feedback, Run
 from agent.support import raw_sql
 from chat.transcript import Opinion, Transcript
 
@@ -22,3 +23,14 @@ def add(transcript: Transcript, user: User) -> None:
         for step in run.steps:
             if step.id == row.target:
                 step.opinion = opinion
+
+
+def opinion_on_progress(run: Run, user: User) -> int:
+    """Returns 1 if the user found the display of the run's progress helpful, -1 if not, else 0."""
+    rows = Feedback.objects.filter(run=run, user=user, target="progress")
+    return rows.values_list("value", flat=True).first() or 0
+
+
+def rate(run: Run, user: User, target: str, **fields: Any) -> tuple[Feedback, bool]:
+    """Saves what the user thinks; returns the row, and whether it is new. `fields`: value, comment."""
+    return Feedback.objects.update_or_create(run=run, user=user, target=target, defaults=fields)

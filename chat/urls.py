@@ -6,6 +6,7 @@ from django.urls import URLPattern, path
 from django.views.generic import RedirectView
 
 from chat import (
+    analytics_page,
     board_views,
     guest_pages,
     link_views,
@@ -73,8 +74,19 @@ urlpatterns: list[URLPattern] = [
     path("sessions/<uuid:session_id>/retry/", views.retry, name="retry"),
     path("sessions/<uuid:session_id>/regenerate/", views.regenerate, name="regenerate"),
     path("runs/<uuid:run_id>/", views.run_page, name="run"),
+    path("runs/<uuid:run_id>/progress-opinion/", views.rate_progress, name="rate-progress"),
     path("runs/<uuid:run_id>/links/", link_views.run_links, name="run-links"),
     path("runs/<uuid:run_id>/replay/", replay.of_run, name="run-replay"),
+    path("analytics/", analytics_page.of_all, name="analytics"),
+    path("analytics/csv/", analytics_page.csv_of_all, name="analytics-csv"),
+    path(
+        "projects/<uuid:project_id>/analytics/", analytics_page.of_project, name="project-analytics"
+    ),
+    path(
+        "projects/<uuid:project_id>/analytics/csv/",
+        analytics_page.csv_of_project,
+        name="project-analytics-csv",
+    ),
     path("model/", model_page.model, name="model"),
     path("tasks/<uuid:task_id>/", board_views.task_page, name="task"),
     path("tasks/<uuid:task_id>/move/", board_views.move_task, name="move-task"),

@@ -241,8 +241,20 @@ def run_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
         "calls": run_data.calls(run) if may_read else [],
         "days": settings.SAMURAI_KEEP_PROMPTS_DAYS,
         "waiting": waiting_runs.counts([user.pk])[user.pk],
+        "progress_opinion": feedback.opinion_on_progress(run, user),
     }
     return render(request, "chat/run.html", context)
+
+
+@sends_form
+@require_POST
+def rate_progress(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """Says whether the display of a run's progress was helpful (`value`: 1 or -1)."""
+    run = access.get_run(user_of(request), run_id)
+    if request.POST.get("value") not in ("1", "-1"):
+        raise BadRequest("value must be 1 or -1.")
+    feedback.rate(run, user_of(request), "progress", value=int(request.POST["value"]))
+    return redirect(f"{reverse('run', args=[run_id])}#progress-opinion")
 
 
 @login_required

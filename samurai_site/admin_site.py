@@ -33,7 +33,8 @@ class SamuraiAdminSite(AdminSite):
         apps = super().get_app_list(request, app_label)
         for app in apps:
             if app["app_label"] == "agent" and request.user.has_perm(PERMISSION):
-                app["models"].append(_entry())
+                app["models"].append(_entry("Model settings", "settings", "admin:settings"))
+                app["models"].append(_entry("Analytics", "analytics", "analytics"))
         return apps
 
     def settings_view(self, request: HttpRequest) -> TemplateResponse:
@@ -43,12 +44,12 @@ class SamuraiAdminSite(AdminSite):
         return TemplateResponse(request, "admin/agent/settings.html", context)
 
 
-def _entry() -> dict[str, Any]:
+def _entry(name: str, key: str, page: str) -> dict[str, Any]:
     return {
-        "name": "Model settings",
-        "object_name": "settings",
+        "name": name,
+        "object_name": key,
         "perms": {"add": False, "change": False, "delete": False, "view": True},
-        "admin_url": reverse("admin:settings"),
+        "admin_url": reverse(page),
         "add_url": None,
         "view_only": True,
     }

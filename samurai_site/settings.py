@@ -311,6 +311,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "tasks", "description": "The tasks on a project's board."},
         {"name": "memories", "description": "What the agent remembers of a project."},
         {"name": "search", "description": "One search over everything that you may view."},
+        {"name": "analytics", "description": "Figures of the runs of a period."},
         {"name": "tools", "description": "What plans can do."},
         {"name": "account", "description": "The current user and the access tokens."},
         {"name": "ag-ui", "description": "The agent by the AG-UI protocol, for its clients."},

@@ -16,7 +16,7 @@ from agent.llm.base import Model
 from agent.llm.reading import clean
 from agent.llm.tokens import estimate
 from agent.llm.writing import Writing
-from agent.plans.estimates import Estimate
+from agent.plans.bands import Estimate
 from agent.runs import drafts
 from agent.runs.recorder import Recorder
 from agent.shorten import shorten

@@ -15,7 +15,7 @@ from agent.models.projects import Role
 from agent.plan import MAX_STEPS
 from agent.runs import approvals, ending, rerun, steering
 from agent.runs.steering import Steer
-from chat import access
+from chat import access, feedback
 from chat.api.authentication import user_of
 from chat.api.idempotency import client_id_of, once
 from chat.api.schema import operation
@@ -165,8 +165,8 @@ class RunFeedback(ApiView):
     def get(self, request: Request, run_id: UUID) -> Response:
         """Lists your feedback."""
         run = access.get_run(user_of(request), run_id)
-        feedback = run.feedback.filter(user=user_of(request))
-        return Response(FeedbackSerializer(feedback, many=True).data)
+        given = run.feedback.filter(user=user_of(request))
+        return Response(FeedbackSerializer(given, many=True).data)
 
     @operation({200: FeedbackSerializer, 201: FeedbackSerializer}, body=FeedbackInput, once=True)
     @once()
@@ -179,9 +179,7 @@ class RunFeedback(ApiView):
             raise ValidationError(
                 {"target": ["Has to be answer, progress, or the id of a plan step."]}
             )
-        row, is_new = Feedback.objects.update_or_create(
-            run=run, user=user_of(request), target=target, defaults=fields
-        )
+        row, is_new = feedback.rate(run, user_of(request), target, **fields)
         return Response(self.show(FeedbackSerializer, row), 201 if is_new else 200)
 
 

@@ -55,20 +55,21 @@ def operation(
     match: bool = False,
     once: bool = False,
     conflicts: bool = False,
+    restricted: bool = False,
     **more: Any,
 ) -> Callable[[View], View]:
     """Describes a method of a view.
 
     `many`: the response is a page of a list; `match`: honours `If-Match`; `once`: honours `Idempotency-Key`;
-    `conflicts`: may be refused because of the current state. Fields of the query string that are in no
-    `query` are refused.
+    `conflicts`: may be refused because of the current state; `restricted`: not every viewer may read it.
+    Fields of the query string that are in no `query` are refused.
     """
     queries = list(query) if isinstance(query, Sequence) else [query]
     parameters: list[Any] = [*queries, *([MATCH] if match else ()), *([ONCE] if once else ())]
     more |= {"request": body, "responses": _responses(answers, many), "parameters": parameters}
 
     def describe(method: View) -> View:
-        codes = _error_codes(bool(body), match, once, conflicts)
+        codes = _error_codes(bool(body), match, once, conflicts) | ({403} if restricted else set())
         method.error_codes = codes  # type: ignore[attr-defined]
         method.query_fields = {name for one in queries for name in one().fields}  # type: ignore[attr-defined]
         return extend_schema(**more)(method)
@@ -112,6 +113,8 @@ def page_of(item: Answer) -> Answer:
 _TAG_OF = {"shared-links": "sessions", "me": "account", "tokens": "account", "chat-stream": "chat"}
 # The names of operations that are not made of the method and the path.
 _NAMES = {
+    "GET /analytics/": "get_analytics",
+    "GET /projects/{project_id}/analytics/": "get_project_analytics",
     "GET /search/": "search",
     "POST /ag-ui/": "run_ag_ui",
     "GET /ag-ui/runs/{name}/events/": "follow_ag_ui_run",
