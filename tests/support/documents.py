@@ -87,6 +87,7 @@ def settings_read() -> dict[str, Any]:
         "env_choice",
         "env_apps",
         "env_time_zone",
+        "env_prices",
     )
     found: dict[str, Any] = {}
     for call in (call for reader in readers for call in calls(tree, reader)):
