@@ -106,7 +106,7 @@ def _run(message: Any, index: int, at: datetime, chance: random.Random) -> Any:
         status="failed" if has_failed else "succeeded",
         error_code=chance.choice(CODES) if has_failed else "",
         started_at=at,
-        finished_at=at + timedelta(milliseconds=chance.lognormvariate(9, 0.5)),
+        finished_at=at + timedelta(milliseconds=round(chance.lognormvariate(9, 0.5))),
         updates=EVENTS,
         silence_ms=round(chance.lognormvariate(7, 0.8)),
         usage={"calls": 4, "input_tokens": chance.randrange(9000), "output_tokens": 700}

@@ -125,10 +125,12 @@ UNESTIMATED = "CAST(NULL AS BIGINT) AS low_ms, CAST(NULL AS BIGINT) AS high_ms"
 
 
 def ms_between(start: str, end: str) -> str:
-    """Returns SQL for the milliseconds between two columns with times."""
+    """Returns SQL for the whole milliseconds between two columns with times. SQLite counts days, which
+    are not exact beyond that.
+    """
     if connection.vendor == "postgresql":
-        return f"(EXTRACT(EPOCH FROM {end} - {start}) * 1000)"
-    return f"((JULIANDAY({end}) - JULIANDAY({start})) * 86400000)"
+        return f"ROUND(EXTRACT(EPOCH FROM {end} - {start}) * 1000)"
+    return f"ROUND((JULIANDAY({end}) - JULIANDAY({start})) * 86400000)"
 
 
 def _utc(moment: datetime) -> datetime:
