@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+
 from benchmarks.results import Bar, Row, add
-from tests.support.estimate_replay import FIRST, KINDS, RUNS, replay
 
 SEEDS = (1, 2, 3)
 ERROR = Bar(25)  # percent
@@ -11,12 +13,14 @@ LEAST, MOST = 75, 90  # percent of the cases in which the truth is in the band
 
 
 def main() -> None:
-    import os
-
     import django
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "samurai_site.settings")
-    django.setup()
+    with tempfile.TemporaryDirectory() as folder:  # no database is used
+        os.environ.setdefault("SAMURAI_VAR_DIR", folder)
+        django.setup()
+    from tests.support.estimate_replay import FIRST, KINDS, RUNS, replay
+
     part = f"Estimates: {RUNS} made-up runs of each kind, from the {FIRST + 1}th on"
     for kind in KINDS:
         made = [replay(kind, seed) for seed in SEEDS]
