@@ -98,6 +98,8 @@ def own_token(server: ServerProcess) -> str:
 async def test_no_answer_is_a_fault_or_undocumented(
     server: ServerProcess, tmp_path: Path, caller: str
 ) -> None:
+    # The analytics of all projects are only for the staff.
+    server.change("UPDATE auth_user SET is_staff = 1, is_superuser = 1 WHERE username = 'alice'")
     headers, checks, mode = headers_of(server), (*CHECKS, "ignored_auth"), "all"
     if caller == "cookie":
         csrf = "c" * 32
