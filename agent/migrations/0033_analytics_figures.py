@@ -8,7 +8,7 @@ def estimated():
 
 
 class Migration(migrations.Migration):
-    dependencies = [("agent", "0030_message_index")]
+    dependencies = [("agent", "0032_token_expiry")]
 
     operations = [
         migrations.AddField(model_name="phaseresult", name="high_ms", field=estimated()),
