@@ -8,7 +8,7 @@ def estimated():
 
 
 class Migration(migrations.Migration):
-    dependencies = [("agent", "0032_token_expiry")]
+    dependencies = [("agent", "0033_origin_of_runs")]
 
     operations = [
         migrations.AddField(model_name="phaseresult", name="high_ms", field=estimated()),
