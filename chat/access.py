@@ -206,7 +206,7 @@ def viewable(pairs: Iterable[tuple[int, UUID]]) -> set[tuple[int, UUID]]:
 def get_run(user: AnyUser, run_id: UUID, needed: Role = Role.VIEWER) -> Run:
     run = (
         Run.objects.filter(pk=run_id, session__project__in=projects_of(user))
-        .select_related("session__project")
+        .select_related("session__project", "message", "answer", "retry_of")
         .first()
     )
     if run is None:

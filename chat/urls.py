@@ -21,6 +21,7 @@ from chat import (
     views,
 )
 from chat.api.events import GuestEvents
+from chat.run_page import views as run_views
 from chat.sign_in import SignInView, sign_in_by_link
 
 urlpatterns: list[URLPattern] = [
@@ -73,8 +74,12 @@ urlpatterns: list[URLPattern] = [
     path("sessions/<uuid:session_id>/undo/", views.undo, name="undo"),
     path("sessions/<uuid:session_id>/retry/", views.retry, name="retry"),
     path("sessions/<uuid:session_id>/regenerate/", views.regenerate, name="regenerate"),
-    path("runs/<uuid:run_id>/", views.run_page, name="run"),
-    path("runs/<uuid:run_id>/progress-opinion/", views.rate_progress, name="rate-progress"),
+    path("runs/<uuid:run_id>/", run_views.run_page, name="run"),
+    path("runs/<uuid:run_id>/compare/", run_views.choose, name="compare"),
+    path(
+        "runs/<uuid:run_id>/compare/<uuid:other_id>/", run_views.compare_runs, name="compare-runs"
+    ),
+    path("runs/<uuid:run_id>/progress-opinion/", run_views.rate_progress, name="rate-progress"),
     path("runs/<uuid:run_id>/links/", link_views.run_links, name="run-links"),
     path("runs/<uuid:run_id>/replay/", replay.of_run, name="run-replay"),
     path("analytics/", analytics_page.of_all, name="analytics"),

@@ -28,7 +28,6 @@ from agent.llm.factory import has_server
 from agent.models import ChatSession, Project, Task
 from agent.models.projects import Role
 from agent.runs import rerun
-from agent.runs import waiting as waiting_runs
 from agent.tools import switches
 from chat import (
     access,
@@ -43,7 +42,6 @@ from chat import (
     waiting,
     waiting_feed,
 )
-from chat import run_page as run_data
 from chat.forms import ProjectForm
 from chat.frames import MAX_REASON
 from chat.page_context import is_owner, sends_form, user_of
@@ -222,39 +220,6 @@ def board(request: HttpRequest, project_id: UUID) -> HttpResponse:
     project = access.get_project(user_of(request), project_id)
     whole = request.GET.get("all") == "1"
     return render(request, "chat/_panels.html", {"panels": panels.load(project, whole=whole)})
-
-
-@login_required
-@require_GET
-@never_cache
-def run_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
-    """Shows where the time of a run went, and to who may read them the calls to its model."""
-    user = user_of(request)
-    run = access.get_run(user, run_id)
-    may_read = run_data.may_read_calls(user, run)
-    context = {
-        "run": run,
-        "session": run.session,
-        "line": run_data.line(run),
-        "timeline": run_data.timeline(run),
-        "may_read": may_read,
-        "calls": run_data.calls(run) if may_read else [],
-        "days": settings.SAMURAI_KEEP_PROMPTS_DAYS,
-        "waiting": waiting_runs.counts([user.pk])[user.pk],
-        "progress_opinion": feedback.opinion_on_progress(run, user),
-    }
-    return render(request, "chat/run.html", context)
-
-
-@sends_form
-@require_POST
-def rate_progress(request: HttpRequest, run_id: UUID) -> HttpResponse:
-    """Says whether the display of a run's progress was helpful (`value`: 1 or -1)."""
-    run = access.get_run(user_of(request), run_id)
-    if request.POST.get("value") not in ("1", "-1"):
-        raise BadRequest("value must be 1 or -1.")
-    feedback.rate(run, user_of(request), "progress", value=int(request.POST["value"]))
-    return redirect(f"{reverse('run', args=[run_id])}#progress-opinion")
 
 
 @login_required

@@ -16,7 +16,7 @@ from agent.models.base import literals
 
 MAX_CHANGES = 300  # latest ones of the session's runs, among which is searched
 
-_Key = tuple[str, UUID, str]  # the object and what became of it
+Key = tuple[str, UUID, str]  # the object and what became of it
 
 
 def to_undo(session: UUID, but: UUID) -> list[int]:
@@ -26,14 +26,14 @@ def to_undo(session: UUID, but: UUID) -> list[int]:
     Raises `ToolFailed` if there is none.
     """
     changes = _latest(session, but)
-    undone: Counter[_Key] = Counter()
+    undone: Counter[Key] = Counter()
     run, left_out = None, set()
     for change in changes:
-        if undone[_key(change)]:
-            undone[_key(change)] -= 1
+        if undone[key(change)]:
+            undone[key(change)] -= 1
             left_out.add(change.seq)
         elif change.undoes:
-            undone[_key(change, inverse=True)] += 1
+            undone[key(change, inverse=True)] += 1
             left_out.add(change.seq)
         elif run is None:
             run = change.run
@@ -51,7 +51,8 @@ def _latest(session: UUID, but: UUID) -> list[events.Change]:
     return [one for one in map(events.read, bodies) if isinstance(one, events.Change)]
 
 
-def _key(change: events.Change, *, inverse: bool = False) -> _Key:
+def key(change: events.Change, *, inverse: bool = False) -> Key:
+    """Returns what the change did; with `inverse`, what it took back."""
     before, after = _changed(change)
     values = [after, before] if inverse else [before, after]
     return change.object, change.id, json.dumps(values, sort_keys=True)

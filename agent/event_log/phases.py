@@ -98,6 +98,7 @@ def remove_step(name: str) -> None:
 READING = progress_step("reading", icon="🔎", color="phase-context")
 REPLANNING = progress_step("replanning", icon="🔁", color="phase-planning")  # within the execution
 RESUMED = progress_step("resumed")
+RETRY = progress_step("retry", label="Waiting to retry", icon="🔁", color="accent")
 
 # Between the name of a progress step and the id of a part of it, in the row of its result.
 PART = ":"

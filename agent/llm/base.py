@@ -56,6 +56,7 @@ class MemoryBrief:
     """A memory as a model sees it. `kind`: decision, preference, fact, spec, note.
 
     `changed`: the minute of its latest change, UTC. Of two that contradict each other the newer counts.
+    `score`, `words`, `beside`: why it was recalled, as of `agent.text.search_index.Hit`; no prompt has them.
     """
 
     id: str
@@ -63,6 +64,9 @@ class MemoryBrief:
     content: str
     kind: str
     changed: str = ""  # the minute, e.g. 2026-03-04 09:30
+    score: float | None = None  # None: it did not match, and is one of the latest
+    words: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from agent.support.counts import too_long
 from agent.support.words import index_text, name_of, same_text, stem, storable, terms, text_key
 from agent.text import search_index
 from agent.text.references import as_id, by_title
+from agent.text.search_index import Hit
 
 MAX_TITLE = 200
 MAX_CONTENT = 10_000
@@ -33,9 +34,14 @@ _Action = MemoryRevision.Action
 
 def recall(project_id: UUID, text: str, limit: int) -> list[Memory]:
     """Returns the memories that match `text`, best match first."""
-    ids = search_index.search(project_id, "memory", text, limit)
-    by_id = Memory.objects.in_bulk(ids)
-    return [by_id[key] for key in ids if key in by_id]
+    return [memory for memory, _ in explained(project_id, text, limit)]
+
+
+def explained(project_id: UUID, text: str, limit: int) -> list[tuple[Memory, Hit]]:
+    """As `recall`, with the reason for each."""
+    hits = search_index.explained(project_id, "memory", text, limit)
+    by_id = Memory.objects.in_bulk([hit.object_id for hit in hits])
+    return [(by_id[hit.object_id], hit) for hit in hits if hit.object_id in by_id]
 
 
 def search(project_id: UUID, text: str, limit: int) -> list[Memory]:

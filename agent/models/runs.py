@@ -197,6 +197,9 @@ class PlanRevision(UUIDModel):
         default=list, blank=True, help_text="Open questions: question, choices."
     )
     digest = models.CharField(max_length=64, help_text="SHA-256 of the steps' actions.")
+    # What was estimated from its validation to the end of the run, in milliseconds; null without an estimate.
+    low_ms = models.PositiveBigIntegerField(null=True, editable=False)
+    high_ms = models.PositiveBigIntegerField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

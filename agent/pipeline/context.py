@@ -332,10 +332,13 @@ def _task_brief(row: Sequence[Any], needed: Mapping[str, str]) -> TaskBrief:
 def _memories(run: Run, query: str) -> tuple[MemoryBrief, ...]:
     """Returns the memories recalled for `query`, filled up with the latest ones."""
     project = run.session.project_id
-    recalled = _memory_briefs(
-        (item.pk, item.title, item.content, item.kind, item.updated_at)
-        for item in memories.recall(project, query, MEMORIES)
-    )
+    recalled = [
+        replace(brief, score=hit.score, words=hit.words, beside=hit.beside)
+        for item, hit in memories.explained(project, query, MEMORIES)
+        for brief in _memory_briefs(
+            [(item.pk, item.title, item.content, item.kind, item.updated_at)]
+        )
+    ]
     known = {item.id for item in recalled}
     latest = _memory_briefs(raw_sql.rows(_LATEST, project))
     others = [item for item in latest if item.id not in known]

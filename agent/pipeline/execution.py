@@ -25,7 +25,7 @@ from agent.llm.base import StepOutcome
 from agent.models import PlanRevision, PlanStep, Run, Task
 from agent.pipeline.approval_check import ApprovalCheck, Unapproved
 from agent.pipeline.composing import Composer
-from agent.pipeline.sub_steps import Reports
+from agent.pipeline.sub_steps import Reports, pause
 from agent.plan import WORK, StepType
 from agent.plans import approval_policy, composition, filling, store
 from agent.plans.composition import LEFT_OUT
@@ -79,6 +79,7 @@ class Execution:
         self._off: Collection[str] = ()  # tools that are switched off
         self._begun: set[str] = set()  # started by `begin`
         self._reports: dict[str, Reports] = {}  # of the last call of each step
+        self._pauses: dict[str, list[dict[str, Any]]] = {}  # of each step, between its calls
         self._needs: Mapping[str, list[str]] = {}
         self._limit = asyncio.Semaphore(MAX_PARALLEL_STEPS)
 
@@ -350,6 +351,7 @@ class Execution:
         limit = _limit(seconds + tool.timeout)
         progress = self._progress(step, f"🔁 Retrying {tool.name}", details, limit)
         await self.recorder.append(*self._reports[step.key].end("failed"), progress)
+        self._pauses.setdefault(step.key, []).append(pause(seconds, details))
         await asyncio.sleep(seconds)
 
     # -- recording ---------------------------------------------------------------------------------
@@ -415,7 +417,8 @@ class Execution:
         step.finished_at = timezone.now()
         told: list[events.Event] = []
         if (reports := self._reports.get(step.key)) is not None:
-            told, step.sub_steps = reports.end(phase), reports.as_json()
+            told = reports.end(phase)
+            step.sub_steps = [*reports.as_json(), *self._pauses.get(step.key, ())]
         raw_sql.save(step, "status", "result", "error", "finished_at", "created", "sub_steps")
         outlook, succeeded = self.recorder.outlook, phase == "finished"
         metadata = {"phase": phase, **outlook.step_ended(step.key, succeeded=succeeded)}

@@ -195,6 +195,9 @@ class _Run:
 
     def _begin_execution(self) -> list[events.Event]:
         """Begins to execute the validated plan, or parks the run, and saves the plan, inside an effect."""
+        left = self.recorder.outlook.left()  # the phase of the validation counts as ended
+        if left is not None:
+            self.revision.low_ms, self.revision.high_ms = left.low_ms, left.high_ms
         is_steered = approvals.read_setting(self.run)
         approved = approvals.request_if_needed(self.run, self.revision, is_steered=is_steered)
         self.parked = not approved.value

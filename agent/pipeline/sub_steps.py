@@ -223,6 +223,20 @@ class Reports:
         return [one.as_json() for one in self._sub_steps.values()]
 
 
+def pause(seconds: float, details: str) -> dict[str, Any]:
+    """Returns the pause before another call of a tool, which begins now, as `as_json` has sub-steps."""
+    kind = phases.kind_of(phases.RETRY)
+    assert kind is not None, "it is registered"
+    return {
+        "step": phases.RETRY,
+        "message": kind.label,
+        "details": _line(details, MAX_DETAILS),
+        "state": "finished",
+        "started_at": now(),
+        "duration_ms": round(seconds * 1000),
+    }
+
+
 def _line(text: str, limit: int) -> str:
     return shorten(clean(text), limit)
 

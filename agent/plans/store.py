@@ -88,6 +88,7 @@ def _row(revision: PlanRevision, position: int, step: plan.Step, kept: PlanStep 
         row.status, row.result = kept.status, kept.result
         row.created, row.error, row.sub_steps = kept.created, kept.error, kept.sub_steps
         row.started_at, row.finished_at = kept.started_at, kept.finished_at
+        row.low_ms, row.high_ms = kept.low_ms, kept.high_ms
     return row
 
 

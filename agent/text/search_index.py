@@ -21,6 +21,7 @@ from agent.support.words import index_text, stem, terms
 
 # Query terms. The first 50 different words of a long message describe its subject well enough.
 MAX_TERMS = 50
+MAX_EXPLAINED = 8  # words of a hit's reason
 
 # Hits of a word that are counted. The number of a more frequent word is estimated.
 _COUNTED = 200
@@ -120,22 +121,49 @@ def remove(*object_ids: UUID) -> None:
     SearchEntry.objects.filter(object_id__in=object_ids).delete()
 
 
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An object that was found: its id, its BM25 score, and at most `MAX_EXPLAINED` words of the query that
+    found it, in its own text and only in its `neighbours`.
+    """
+
+    object_id: UUID
+    score: float
+    words: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+
+
 def search(project_id: UUID | None, kind: str, text: str, limit: int) -> list[UUID]:
     """Returns the ids of the objects that contain any word of `text`, best match first.
 
     `text` may be any text. Without a `project_id`, all projects are searched. Only the newest hits
     of the rarest words are ranked, a bounded number: the time depends little on what is stored.
     """
+    ranked, _ = _found(project_id, kind, text, limit)
+    return [UUID(str(candidate.object_id)) for candidate, _ in ranked]
+
+
+def explained(project_id: UUID | None, kind: str, text: str, limit: int) -> list[Hit]:
+    """As `search`, with the reason of each hit."""
+    ranked, words = _found(project_id, kind, text, limit)
+    asked = {stem(word): word for word in words}
+    return [_hit(candidate, score, asked) for candidate, score in ranked]
+
+
+def _found(
+    project_id: UUID | None, kind: str, text: str, limit: int
+) -> tuple[list[tuple[_Candidate, float]], Iterable[str]]:
+    """Returns the best matches with their scores, and the words of `text` that something contains."""
     scope = _Scope(project_id, kind)
     words = terms(text, MAX_TERMS)
     size, hits = _count(scope, words) if words else (0, {})
     if not hits:
-        return []
+        return [], ()
     found = _candidates(scope, hits, max(limit, _RANKED))
     rarity = {}
     for word, number in sorted(hits.items(), key=itemgetter(1), reverse=True):
         rarity[stem(word)] = math.log(1 + (max(size - number, 0) + 0.5) / (number + 0.5))
-    return [UUID(str(candidate.object_id)) for candidate in _ranked(found, rarity)[:limit]]
+    return _ranked(found, rarity)[:limit], hits
 
 
 def with_all_words(project_id: UUID, kind: str, words: list[str], limit: int) -> list[UUID]:
@@ -258,12 +286,26 @@ def _sources(hits: dict[str, int], limit: int) -> list[tuple[list[str], int]]:
     return sources
 
 
-def _ranked(candidates: list[_Candidate], rarity: Mapping[str, float]) -> list[_Candidate]:
-    """Returns the candidates by BM25, the newer one first where it is equal."""
+def _hit(candidate: _Candidate, score: float, asked: Mapping[str, str]) -> Hit:
+    """`asked`: the words of the query by their stems."""
+    own, near = ({stem(word) for word in text} for text in (candidate.body, candidate.neighbours))
+    beside = {key for key in asked if key in near and key not in own}
+    own = {key for key in asked if key in own or (key in candidate.found_by and key not in beside)}
+    words, others = (
+        tuple(word for key, word in asked.items() if key in keys)[:MAX_EXPLAINED]
+        for keys in (own, beside)
+    )
+    return Hit(UUID(str(candidate.object_id)), round(score, 2), words, others)
+
+
+def _ranked(
+    candidates: list[_Candidate], rarity: Mapping[str, float]
+) -> list[tuple[_Candidate, float]]:
+    """Returns the candidates with their scores by BM25, the newer one first where it is equal."""
     wanted = _wanted(candidates, rarity)
     sizes = [len(each.body) + len(each.neighbours) for each in candidates]
     mean = sum(sizes) / max(len(candidates), 1) or 1
-    ranks = {}
+    scores = {}
     for candidate, size in zip(candidates, sizes, strict=True):
         often = dict.fromkeys(candidate.found_by, 0.0)
         for text, weight in ((candidate.body, 1.0), (candidate.neighbours, _NEIGHBOURS)):
@@ -275,8 +317,9 @@ def _ranked(candidates: list[_Candidate], rarity: Mapping[str, float]) -> list[_
         for key, number in often.items():
             number = number or 1.0  # the database has another stem for it
             score += rarity[key] * number / (number + pivot)
-        ranks[candidate.id] = (-round(score, 9), -candidate.id)
-    return sorted(candidates, key=lambda candidate: ranks[candidate.id])
+        scores[candidate.id] = score
+    ordered = sorted(candidates, key=lambda each: (-round(scores[each.id], 9), -each.id))
+    return [(each, scores[each.id]) for each in ordered]
 
 
 def _wanted(candidates: list[_Candidate], rarity: Mapping[str, float]) -> dict[str, str]:
