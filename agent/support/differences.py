@@ -44,8 +44,16 @@ def _by_words(old: str, new: str) -> Iterator[Part]:
     if len(before) * len(after) > MAX_PAIRS:
         yield Part(removed=old, added=new)
         return
+    changed: Part | None = None
     for removed, added, is_same in _compared(before, after, autojunk=False):
-        yield Part(same=added) if is_same else Part(removed=removed, added=added)
+        if is_same and (changed is None or not added.isspace()):
+            yield from filter(None, [changed])
+            yield Part(same=added)
+            changed = None
+        else:  # a space between two changes is a part of both
+            known = changed or Part()
+            changed = Part(removed=known.removed + removed, added=known.added + added)
+    yield from filter(None, [changed])
 
 
 def _compared(

@@ -25,6 +25,7 @@ from chat.run_page.spans import CALLS
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+ON_PAGE = 10  # calls, each with its whole prompt
 # The blocks of a prompt. What stands between them are instructions.
 _BLOCK = re.compile(
     r'<data name="(?P<name>[^"\n]*)">\n(?P<data>.*?)\n?</data>'
@@ -60,6 +61,23 @@ class Call:
         return sum(block.tokens for block in self.blocks)
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A page of calls. `first`: the number of its first call, `total`: of all; `before`, `after`: the
+    numbers of the pages around it, 0 if there is none.
+    """
+
+    calls: list[Call]
+    first: int
+    total: int
+    before: int
+    after: int
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.calls) - 1
+
+
 def may_read(user: User, run: Run) -> bool:
     """Prompts contain what is told to the model about the whole project: only its owner, and the staff
     among its members, may read them. `SAMURAI_SHOW_PROMPTS` can switch that off.
@@ -69,9 +87,15 @@ def may_read(user: User, run: Run) -> bool:
     return user.is_staff or includes(role_in(user, run.session.project), Role.OWNER)
 
 
-def of_run(rows: Rows) -> list[Call]:
-    """Returns the calls of the run that are kept, in order. `rows` have their texts."""
-    return [_call(row) for row in rows.calls]
+def of_run(rows: Rows, page: int) -> Shown:
+    """Returns the calls of the run on a page, the first one if there is no such page."""
+    pages = max(-(-len(rows.calls) // ON_PAGE), 1)
+    page = page if 1 <= page <= pages else 1
+    first = (page - 1) * ON_PAGE
+    keys = [row.pk for row in rows.calls[first : first + ON_PAGE]]
+    texts = rows.run.model_calls.in_bulk(keys) if keys else {}
+    calls = [_call(texts[key]) for key in keys if key in texts]
+    return Shown(calls, first + 1, len(rows.calls), page - 1, page + 1 if page < pages else 0)
 
 
 def note(rows: Rows, *, may_read: bool) -> str:

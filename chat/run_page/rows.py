@@ -20,7 +20,8 @@ _TEXTS = ("prompt", "text", "thoughts")  # of a call
 @dataclass(frozen=True, slots=True)
 class Rows:
     """What a run wrote. `phases`: without its readings; `steps`: of all its plans, in order, with those that
-    a later plan kept; `calls`: in order, `more_calls`: there are earlier ones. `now`: when this was read.
+    a later plan kept; `calls`: in order and without their texts, `more_calls`: there are earlier ones.
+    `now`: when this was read.
     """
 
     run: Run
@@ -55,13 +56,11 @@ class Rows:
         return self.run.retry_of_id is None or at is None or at >= self.run.created_at
 
 
-def load(run: Run, *, texts: bool = False, calls: bool = True) -> Rows:
-    """Reads the rows of `run`. `calls`: with its calls to the model; `texts`: with their prompts and
-    answers.
-    """
+def load(run: Run, *, calls: bool = True) -> Rows:
+    """Reads the rows of `run`, also its `calls` to the model."""
     phases = list(run.phases.all())
     steps = PlanStep.objects.filter(plan__run=run).select_related("plan").defer("result")
-    kept = _calls(run, texts) if calls else []
+    kept = _calls(run) if calls else []
     return Rows(
         run,
         [row for row in phases if not is_part(row.phase)],
@@ -73,9 +72,9 @@ def load(run: Run, *, texts: bool = False, calls: bool = True) -> Rows:
     )
 
 
-def _calls(run: Run, texts: bool) -> list[ModelCall]:
-    calls = run.model_calls.order_by("-started_at", "-id")
-    return list((calls if texts else calls.defer(*_TEXTS))[: MAX_CALLS + 1])
+def _calls(run: Run) -> list[ModelCall]:
+    calls = run.model_calls.order_by("-started_at", "-id").defer(*_TEXTS)
+    return list(calls[: MAX_CALLS + 1])
 
 
 def _asked(approvals: Iterable[Approval]) -> Iterable[Approval]:

@@ -48,12 +48,14 @@ def run_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
     if "X-Part" in request.headers:
         found = rows.load(run)
         return render(request, "chat/_run_now.html", _now(found, None))
-    return render(request, "chat/run.html", _context(user, run))
+    page = request.GET.get("calls", "1")
+    number = int(page) if page.isascii() and page.isdigit() and len(page) < 4 else 1
+    return render(request, "chat/run.html", _context(user, run, number))
 
 
-def _context(user: User, run: Run) -> dict[str, Any]:
+def _context(user: User, run: Run, page: int) -> dict[str, Any]:
     may_read = calls.may_read(user, run)
-    found = rows.load(run, texts=may_read)
+    found = rows.load(run)
     related = _related(found)
     following = related.get(run.number + 1)
     made = changes.of_run(run)
@@ -69,7 +71,7 @@ def _context(user: User, run: Run) -> dict[str, Any]:
         "held": recalled.of_run(found, user, related),
         "changes": made,
         "planned": _planned(found),
-        "calls": calls.of_run(found) if may_read else [],
+        "shown": calls.of_run(found, page) if may_read else None,
         "calls_note": calls.note(found, may_read=may_read),
         "days": settings.SAMURAI_KEEP_PROMPTS_DAYS,
         "waiting": waiting_runs.counts([user.pk])[user.pk],
