@@ -152,7 +152,8 @@ def _message(one: Mapping[str, Any], place: int, earlier: Mapping[int, Run]) -> 
     name = f"{who}: {shorten(one['content'], MAX_TEXT)}"
     if one.get("number") is None:
         return Item(name, "Given by the caller")
-    why = "The latest message" if place == 1 else f"{count(place, 'message')} before"
+    before = "the latest one" if place == 1 else f"{count(place, 'message')} before"
+    why = f"Of this session, {before}"
     run = earlier.get(one["number"])
     link = f"{reverse('session', args=[run.session_id])}#run-{run.pk}" if run else ""
     return Item(name, why, link, "" if run else GONE)

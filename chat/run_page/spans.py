@@ -37,6 +37,21 @@ class Kind(StrEnum):
     STEP = "Steps of the plan"
     SUB_STEP = "Sub-steps"
 
+    @property
+    def noun(self) -> str:
+        """What one of them is."""
+        return _NOUNS[self]
+
+
+_NOUNS = {
+    Kind.WAIT: "wait",
+    Kind.PHASE: "phase",
+    Kind.CALL: "call to the model",
+    Kind.READING: "reading",
+    Kind.STEP: "step",
+    Kind.SUB_STEP: "sub-step",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
