@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agent.event_log.phases import Phase
 from agent.event_log.texts import DOING
+from agent.models import PhaseResult, PlanRevision, PlanStep
 from agent.support.durations import duration
 from chat.run_page.rows import Rows
 from chat.run_page.spans import name_of
 
-Band = Mapping[str, int]  # low_ms, median_ms, high_ms
+Band = tuple[int, int]  # milliseconds: of ten such works, one is faster, one slower
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def of_run(rows: Rows) -> list[Compared]:
     """
     found = [*_whole(rows)]
     steps = [
-        _compared(name_of(step), step.estimate, step.started_at, step.finished_at, rows, 1)
+        _compared(name_of(step), _band(step), step.started_at, step.finished_at, rows, 1)
         for step in rows.begun
         if step.started_at
     ]
@@ -44,7 +44,7 @@ def of_run(rows: Rows) -> list[Compared]:
         over = row.started_at + timedelta(milliseconds=row.duration_ms)
         if row.phase != Phase.START:
             name = DOING.get(row.phase, row.phase)
-            found.append(_compared(name, row.estimate, row.started_at, over, rows))
+            found.append(_compared(name, _band(row), row.started_at, over, rows))
         if row.phase == Phase.EXECUTION:
             found += steps
             steps = []
@@ -58,12 +58,12 @@ def is_any(compared: list[Compared]) -> bool:
 def _whole(rows: Rows) -> list[Compared]:
     """Returns the run from its first estimated plan to its end, without waits for approval."""
     plans = {step.plan.revision: step.plan for step in rows.steps}
-    first = next((plan for plan in plans.values() if plan.estimate), None)
-    asked = next((one for one in rows.approvals if one.estimate), None)
+    first = next((plan for plan in plans.values() if _band(plan)), None)
+    asked = ((one.requested_at, one.estimate) for one in rows.approvals if one.estimate)
     if first is not None:
-        start, band = first.created_at, first.estimate
-    elif asked is not None:
-        start, band = asked.requested_at, asked.estimate
+        start, band = first.created_at, _band(first)
+    elif (found := next(asked, None)) is not None:
+        start, band = found[0], (found[1]["low_ms"], found[1]["high_ms"])
     else:
         return []
     waited = [
@@ -90,13 +90,16 @@ def _compared(
     took = duration(ms) if over else f"{duration(ms)} so far"
     if band is None:
         return Compared(name, "", took, "", level)
-    low, middle, high = (duration(band[key]) for key in ("low_ms", "median_ms", "high_ms"))
-    return Compared(
-        name, f"{middle} ({low} to {high})", took, _verdict(ms, band) if over else "", level
-    )
+    text = f"{duration(band[0])} to {duration(band[1])}"
+    return Compared(name, text, took, _verdict(ms, band) if over else "", level)
+
+
+def _band(row: PhaseResult | PlanStep | PlanRevision) -> Band | None:
+    return None if row.low_ms is None or row.high_ms is None else (row.low_ms, row.high_ms)
 
 
 def _verdict(ms: float, band: Band) -> str:
-    if ms > band["high_ms"]:
-        return f"slower by {duration(ms - band['high_ms'])}"
-    return "faster" if ms < band["low_ms"] else "within the range"
+    low, high = band
+    if ms > high:
+        return f"slower by {duration(ms - high)}"
+    return "faster" if ms < low else "within the range"
