@@ -250,6 +250,7 @@ class PlanStep(models.Model):
     # What was estimated when it began, in milliseconds; null without an estimate.
     low_ms = models.PositiveBigIntegerField(null=True, editable=False)
     high_ms = models.PositiveBigIntegerField(null=True, editable=False)
+    # With the pauses before further calls of the tool, as sub-steps of the kind `retry`.
     sub_steps = models.JSONField(default=list, blank=True, help_text="What its tool reported.")
 
     class Meta:

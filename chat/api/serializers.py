@@ -121,7 +121,8 @@ class StepSerializer(Model):
     )
     sub_steps = serializers.ListField(
         child=serializers.DictField(),
-        help_text="What its tool reported: step, message, details, times.",
+        help_text="What its tool reported, and the pauses before it was called again: step, message, "
+        "details, times.",
     )
 
     class Meta:

@@ -58,6 +58,8 @@ def _context(user: User, run: Run, page: int) -> dict[str, Any]:
     found = rows.load(run)
     related = _related(found)
     following = related.get(run.number + 1)
+    if following is not None and following.retry_of_id is not None:
+        following = None  # it answers no question
     made = changes.of_run(run)
     compared = estimates.of_run(found)
     return {
