@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from agent import agent
+from agent.batch import DRY_RUN
 from agent.batch.items import Item
 from agent.event_log import events
 from agent.event_log.events import EventType
@@ -14,9 +15,6 @@ from agent.exceptions import Refused
 from agent.models import Event, Run
 
 Result = Mapping[str, Any]
-
-# The reason with which dry runs are cancelled. They count as succeeded.
-DRY_RUN = "Dry run: planned only, nothing executed."
 
 
 def of_run(item: Item, run_id: UUID, after: int, dry_run: bool) -> Result:

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from agent import models
-from agent.batch import results
+from agent.batch import DRY_RUN, results
 from agent.batch.displays import Display
 from agent.batch.items import Item, Notice, Unread
 from agent.batch.outputs import Output
@@ -250,7 +250,7 @@ class Batch:
         if not isinstance(approval, events.Approval) or approval.status != "requested":
             return
         if self._options.dry_run:
-            await self._cancel(run, results.DRY_RUN)
+            await self._cancel(run, DRY_RUN)
         elif self._options.approve:
             with contextlib.suppress(Refused):  # a user decided first
                 await approvals.approve(run.session_id, run.pk, approval.plan_revision, self._owner)

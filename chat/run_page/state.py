@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
-from agent.batch.results import DRY_RUN
+from agent.batch import DRY_RUN
 from agent.event_log.texts import DOING
 from agent.llm import prices
 from agent.models import PlanStep, Run

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from agent.batch.results import DRY_RUN
+from agent.batch import DRY_RUN
 from agent.board import tasks
 from agent.edits.undo import change_seqs
 from agent.event_log import events
