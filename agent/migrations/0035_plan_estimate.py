@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('agent', '0032_analytics_figures'),
+        ("agent", "0034_analytics_figures"),
     ]
 
     operations = [
