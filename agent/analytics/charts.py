@@ -21,13 +21,23 @@ NOTHING = "No figures in this period."
 class Point:
     """One figure. `value`: 0 or more, None when it is unknown; `text`: the figure as people read it.
 
-    `color`: one of `agent.event_log.phases.COLORS`, or "" for the usual one.
+    `color`: one of `agent.event_log.phases.COLORS`, or "" for the usual one. `address`: where the figure
+    leads to in the table.
     """
 
     label: str
     value: float | None
     text: str
     color: str = ""
+    address: str = ""
+
+    @property
+    def linked(self) -> SafeString | str:
+        return link(self.address, self.text) if self.address else self.text
+
+
+def link(address: str, text: str) -> SafeString:
+    return format_html('<a href="{}">{}</a>', address, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +108,7 @@ def shares(title: str, points: Sequence[Point]) -> SafeString:
                 point.label,
                 _number(_height(point.value or 0, top) * WIDTH / HEIGHT),
                 point.color,
-                point.text,
+                point.linked,
             )
             for point in points
         ),
@@ -193,7 +203,9 @@ def _table(axis: Sequence[Point], drawn: Sequence[Line]) -> SafeString:
             (
                 label.label,
                 format_html_join(
-                    "", '<td class="number">{}</td>', ((line.points[index].text,) for line in drawn)
+                    "",
+                    '<td class="number">{}</td>',
+                    ((line.points[index].linked,) for line in drawn),
                 ),
             )
             for index, label in enumerate(axis)
