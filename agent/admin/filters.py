@@ -13,6 +13,8 @@ from django.http import HttpRequest
 
 from agent.admin.base import ChoiceFilter
 from agent.models import Memory, Project, Run
+from agent.models.base import literals
+from agent.runs import waiting
 
 MAX_CHOICES = 30  # people find further rows by search
 MAX_READ = 1000  # latest memories whose categories are offered
@@ -67,6 +69,48 @@ class PersonFilter(LimitedChoicesFilter):
 class AssigneeFilter(PersonFilter):
     title = "assignee"
     parameter_name = "assignee__id__exact"
+
+
+class StatusFilter(ChoiceFilter):
+    title = "status"
+    parameter_name = "status"
+    options: Sequence[tuple[str, str]] = [
+        (str(value), str(label)) for value, label in Run.Status.choices
+    ]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        found = super().queryset(request, queryset)
+        if self.value() in Run.UNFINISHED:  # by the index of those
+            return found.filter(status__in=literals(*Run.UNFINISHED))
+        return found
+
+
+class WaitsForFilter(PersonFilter):
+    title = "waits for"
+    parameter_name = "waits_for"
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        value = self.value()
+        if value is None:
+            return queryset
+        user = self._with_key(value).first()
+        if user is None:
+            return queryset.none()
+        return queryset.filter(pk__in=waiting.runs_for(user).order_by().values("pk"))
+
+
+class OutcomeFilter(ChoiceFilter):
+    title = "outcome"
+    parameter_name = "outcome"
+    options = [("answered", "Answered"), ("failed", "Failed")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        match self.value():
+            case "answered":
+                return queryset.filter(error="")
+            case "failed":
+                return queryset.exclude(error="")
+        return queryset
 
 
 def latest_status() -> Subquery:

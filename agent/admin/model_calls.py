@@ -7,6 +7,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from agent.admin.base import ReadOnlyAdmin
+from agent.admin.filters import OutcomeFilter
 from agent.llm.writing import unpack
 from agent.models import ModelCall
 from agent.support.durations import duration
@@ -27,7 +28,7 @@ class ModelCallAdmin(ReadOnlyAdmin):
         "started_at",
     )
     list_select_related = ("run__session",)
-    list_filter = ("started_at",)
+    list_filter = (OutcomeFilter, "started_at")
     search_fields = ("verb", "model", "error", "run__session__title")
     ordering = ("-started_at",)
     fields = (

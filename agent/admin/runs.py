@@ -21,6 +21,7 @@ from agent.admin.base import (
     elapsed,
     link_to_list,
 )
+from agent.admin.filters import StatusFilter, WaitsForFilter
 from agent.event_log.phases import Phase
 from agent.exceptions import codes
 from agent.models import (
@@ -86,7 +87,7 @@ class RunAdmin(ReadOnlyAdmin):
         "created_at",
     )
     list_select_related = ("message", "session", "created_by")
-    list_filter = ("status", "approval", ErrorFilter, "created_at")
+    list_filter = (StatusFilter, WaitsForFilter, "approval", ErrorFilter, "created_at")
     search_fields = (
         "message__content",
         "session__title",

@@ -29,6 +29,7 @@ class ApiToken(UUIDModel):
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = "access token"
         ordering = ["-created_at"]
 
     def __str__(self) -> str:
@@ -56,6 +57,7 @@ class Feedback(UUIDModel):
     class Meta:
         ordering = ["-created_at"]
         verbose_name_plural = "feedback"
+        indexes = [models.Index(fields=["created_at"], name="feedback_by_time")]
         constraints = [
             models.UniqueConstraint(
                 fields=["run", "user", "target"], name="one_feedback_per_target"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -31,7 +32,8 @@ _MAY_WRITE = "membership.role IN ('owner', 'editor')"
 _COLUMNS = """session.id AS session, session.title, session.project_id, project.name,
     session.batch_id, session.updated_at, run.status, run.left_open, run.created_at"""
 # The runs that wait, with the condition of the index `run_unfinished`, for the owner and for the members;
-# then those that left something open, with that of the index `run_left`.
+# then those that left something open, with that of the index `run_left`. To be filled with a condition on the
+# person of the latter.
 _WAITING = f"""
     SELECT project.owner_id AS person, {_COLUMNS} FROM agent_run run
     JOIN agent_chatsession session ON session.id = run.session_id
@@ -51,9 +53,10 @@ _WAITING = f"""
     LEFT JOIN agent_membership membership ON membership.project_id = project.id
     AND membership.user_id = run.created_by_id AND {_MAY_WRITE}
     WHERE run.left_open IN ('question', 'failure') AND run.number = session.run_count
-    AND run.created_by_id IN ({{}})
+    {{}}
     AND (project.owner_id = run.created_by_id OR membership.id IS NOT NULL)
 """
+_OF_PEOPLE = "AND run.created_by_id IN ({})"
 _COUNTS = f"SELECT person, count(*) FROM ({_WAITING}) waiting GROUP BY person"
 _SESSIONS = f"""
 SELECT person, number, session, title, project_id, name, batch_id, of_batch, updated_at, status, left_open
@@ -64,6 +67,29 @@ FROM (
     FROM ({_WAITING}) waiting WHERE person IN ({{}})
 ) placed WHERE place <= {MAX_SHOWN} ORDER BY place
 """
+
+
+_PEOPLE = f"""
+SELECT person, username, count(CASE WHEN status = 'waiting' THEN 1 END),
+    count(CASE WHEN status <> 'waiting' AND left_open = 'question' THEN 1 END),
+    count(CASE WHEN status <> 'waiting' AND left_open = 'failure' THEN 1 END), min(created_at)
+FROM ({_WAITING.format("")}) waiting JOIN auth_user ON auth_user.id = person
+GROUP BY person, username ORDER BY count(*) DESC, username LIMIT %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingPerson:
+    """How many runs wait for one person: plans to be decided on, questions, failures. `since`: the creation
+    of the oldest one.
+    """
+
+    id: int
+    name: str
+    plans: int
+    questions: int
+    failures: int
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +126,8 @@ def counts(users: Iterable[int]) -> dict[int, int]:
     people = list(users)
     if not people:
         return {}
-    marks = ", ".join(["%s"] * len(people))
-    found = dict(raw_sql.rows(_COUNTS.format(marks), *people))
+    of_people = _OF_PEOPLE.format(", ".join(["%s"] * len(people)))
+    found = dict(raw_sql.rows(_COUNTS.format(of_people), *people))
     return {person: int(found.get(person, 0)) for person in people}
 
 
@@ -114,9 +140,25 @@ def sessions(users: Iterable[int]) -> dict[int, tuple[int, list[WaitingSession]]
         return {}
     marks = ", ".join(["%s"] * len(people))
     found: dict[int, tuple[int, list[WaitingSession]]] = {person: (0, []) for person in people}
-    for person, number, *columns in raw_sql.rows(_SESSIONS.format(marks, marks), *people, *people):
+    query = _SESSIONS.format(_OF_PEOPLE.format(marks), marks)
+    for person, number, *columns in raw_sql.rows(query, *people, *people):
         found[person] = (number, [*found[person][1], _session(*columns)])
     return found
+
+
+def people(limit: int) -> list[WaitingPerson]:
+    """Returns the people for whom runs wait, those with the most first."""
+    return [
+        WaitingPerson(key, name, plans, questions, failures, _time(since))
+        for key, name, plans, questions, failures, since in raw_sql.rows(_PEOPLE, limit)
+    ]
+
+
+def _time(value: datetime | str) -> datetime:
+    """Returns a time that was read without conversion: SQLite has it as a text, in UTC."""
+    if isinstance(value, datetime):
+        return value
+    return datetime.fromisoformat(value).replace(tzinfo=UTC)
 
 
 def _session(
