@@ -1,6 +1,6 @@
-"""The admin site: Django's, with a page of the model settings.
+"""The admin site: Django's, with a first page of figures, a menu of groups and the model settings.
 
-The models' pages are in `agent.admin`.
+The models' pages, and what the first page shows, are in `agent.admin`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
 from agent.llm.factory import has_server, model_notice
+from samurai_site import admin_menu
 
 # The permission to see runs includes the settings with which they are executed.
 PERMISSION = "agent.view_run"
@@ -23,19 +25,30 @@ PERMISSION = "agent.view_run"
 
 class SamuraiAdminSite(AdminSite):
     site_header = site_title = "Samurai Agent"
-    index_title = "Administration"
+    index_title = "Overview"
+    enable_nav_sidebar = False  # `templates/admin/menu.html` instead, which needs no script
 
     def get_urls(self) -> list[Any]:
         page = path("settings/", self.admin_view(self.settings_view), name="settings")
         return [page, *super().get_urls()]
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        apps = super().get_app_list(request, app_label)
-        for app in apps:
-            if app["app_label"] == "agent" and request.user.has_perm(PERMISSION):
-                app["models"].append(_entry("Model settings", "settings", "admin:settings"))
-                app["models"].append(_entry("Analytics", "analytics", "analytics"))
-        return apps
+        groups = admin_menu.grouped(super().get_app_list(request, app_label), request.path)
+        if request.user.has_perm(PERMISSION):
+            site = {"name": "Site", "app_label": "", "app_url": "", "has_module_perms": True}
+            pages = [
+                _entry("Analytics", "analytics", "analytics"),
+                _entry("Model settings", "settings", "admin:settings"),
+            ]
+            groups.append({**site, "models": pages})
+        # What is folded stays last.
+        return sorted(groups, key=lambda group: "is_folded" in group)
+
+    def app_index(  # type: ignore[override]  # no page of its own
+        self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Leads to the first page: the menu has the models of all applications."""
+        return redirect("admin:index")
 
     def settings_view(self, request: HttpRequest) -> TemplateResponse:
         if not request.user.has_perm(PERMISSION):

@@ -236,6 +236,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "chat.theme.theme",
             ],
+            "libraries": {"admin_cells": "agent.admin.cells"},
         },
     },
 ]
@@ -244,6 +245,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"  # of what is stored and sent
 SAMURAI_TIME_ZONE = env_time_zone("SAMURAI_TIME_ZONE", "UTC")
 USE_I18N = False
+DATETIME_FORMAT, TIME_FORMAT = "M j, Y, H:i", "H:i"  # of the admin
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -109,6 +109,7 @@ class LatestFormSet(FormSet):
 class ReadOnlyInline(TabularInline):
     """Read-only rows on the page of the object to which they belong."""
 
+    template = "admin/agent/read_only_inline.html"
     extra = 0
     can_delete = False
     show_change_link = True
