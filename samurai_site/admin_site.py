@@ -44,6 +44,14 @@ class SamuraiAdminSite(AdminSite):
         # What is folded stays last.
         return sorted(groups, key=lambda group: "is_folded" in group)
 
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        from agent.admin import home  # not earlier: its package registers models with this site
+
+        sections = home.sections(request.user)
+        return super().index(request, {"sections": sections, **(extra_context or {})})
+
     def app_index(  # type: ignore[override]  # no page of its own
         self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:

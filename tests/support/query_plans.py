@@ -31,7 +31,7 @@ GROWING = (
 )
 ADMIN = (
     *("chatsession", "message", "event", "run", "phaseresult", "planrevision", "planstep"),
-    *("approval", "task", "memory", "memoryrevision"),
+    *("approval", "task", "memory", "memoryrevision", "feedback", "modelcall", "project"),
 )
 Statement = tuple[str, Any]
 
@@ -41,6 +41,7 @@ def fill() -> dict[str, Any]:
     returned, the others in sessions of five.
     """
     from django.contrib.auth.models import User
+    from django.utils import timezone
 
     from agent.models import ChatSession, Memory, MemoryRevision, Project, Task
     from agent.text import search_index
@@ -61,6 +62,7 @@ def fill() -> dict[str, Any]:
         MemoryRevision(memory=memory, number=1, action="created", title=memory.title)
         for memory in Memory.objects.all()
     )
+    MemoryRevision.objects.update(created_at=timezone.now() - timedelta(days=30))
     sessions = ChatSession.objects.bulk_create(
         ChatSession(project=project, title=f"Session {n}", created_by=alice)
         for n in range((SIZE - LONG) // 5 + 1)
@@ -68,7 +70,7 @@ def fill() -> dict[str, Any]:
     for session in sessions[:-1]:
         fill_session(session.pk, 5)
     fill_session(sessions[-1].pk, LONG)
-    _fill_plans()
+    _fill_plans(alice)
     _fill_batches(project)
     return {"alice": alice, "project": project, "session": sessions[-1]}
 
@@ -99,10 +101,10 @@ def _of_row(number: int, more: dict[str, Any]) -> dict[str, Any]:
     return {"content": f"{more['content']} {number}"} if more else of_task
 
 
-def _fill_plans() -> None:
+def _fill_plans(boss: Any) -> None:
     from django.utils import timezone
 
-    from agent.models import Approval, PhaseResult, PlanRevision, PlanStep, Run
+    from agent.models import Approval, Feedback, PhaseResult, PlanRevision, PlanStep, Run
 
     now = timezone.now()
     runs = list(Run.objects.all())
@@ -115,6 +117,8 @@ def _fill_plans() -> None:
         for run in runs
         for phase in ("start", "context", "analyzing", "planning", "validation", "execution")
     )
+    Feedback.objects.bulk_create(Feedback(run=run, user=boss, value=1) for run in runs)
+    Feedback.objects.update(created_at=now - timedelta(days=30))
     Approval.objects.bulk_create(
         Approval(run=plan.run, plan=plan, status="approved", expires_at=now - timedelta(hours=1))
         for plan in plans
@@ -184,6 +188,9 @@ def look(cast: dict[str, Any]) -> None:
         f"/projects/{project.pk}/",
         "/waiting/",
         "/waiting/count/",
+        "/admin/",
+        f"/admin/agent/run/?waits_for={cast['alice'].pk}",
+        "/admin/agent/run/?status=running",
         f"/api/projects/{project.pk}/tasks/",
         f"/api/projects/{project.pk}/memories/",
         f"/api/projects/{project.pk}/sessions/",
@@ -258,8 +265,9 @@ def _of_sqlite(sql: str, params: Any) -> list[str]:
     sorts = any(re.match("USE TEMP B-TREE FOR (?!LAST|RIGHT)", line) for line in lines)
     if re.search(r" LIMIT (\d+|%s)(\) subquery)?$", sql) and not sorts:
         return []
-    # The indexes of unfinished runs and of open approvals are short.
-    scans = [line for line in lines if not re.search("run_unfinished|approval_by_expiry", line)]
+    # The indexes of unfinished runs, of what runs left open and of open approvals are short.
+    short = "run_unfinished|run_left|approval_by_expiry"
+    scans = [line for line in lines if not re.search(short, line)]
     return [line for line in scans if _scanned(line, sql) in GROWING]
 
 
@@ -283,8 +291,7 @@ def _of_postgresql(sql: str, params: Any) -> list[str]:
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params)
         (plan,) = cursor.fetchone()[0]
         transaction.set_rollback(True)
-    limit = re.search(r" LIMIT (\d+)$", sql)
-    bound = max(BOUND, int(limit[1]) if limit else 0)
+    bound = max(BOUND, *map(int, re.findall(r" LIMIT (\d+)", sql)), 0)
     return [
         f"{node['Relation Name']} {rows}"
         for node in _nodes(plan["Plan"])
