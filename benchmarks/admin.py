@@ -1,6 +1,7 @@
-"""Measures the admin's pages with 100,000 events, in-process: a part of `make bench`.
+"""Measures all pages of the admin on a full database: `make bench ARGS=admin`, which takes minutes.
 
-In a process of its own, since Django uses one database in each. DATABASE_URL names another database.
+On SQLite, and on PostgreSQL with TEST_DATABASE_URL. In a process of its own for each, since Django uses one
+database in each.
 """
 
 from __future__ import annotations
@@ -11,32 +12,47 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import timedelta
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.admin_data import EVENTS, MEMORIES, RUNS, SESSIONS, fill  # noqa: E402
 from benchmarks.results import Bar, Row, add  # noqa: E402  (the path first)
-from tests.support.server import environment  # noqa: E402
+from benchmarks.sides import have_postgresql  # noqa: E402
+from tests.support.server import environment, new_database  # noqa: E402
 
-SESSIONS, RUNS, EVENTS = 500, 5, 40  # sessions, runs of each, events of each of those
 VISITS = 3
-BAR = Bar(300)  # milliseconds
-PART = f"Pages of the admin with {SESSIONS * RUNS * EVENTS:,} events"
+TIME, QUERIES = Bar(2000), Bar(25)  # milliseconds of a page, and its queries
+PART = (
+    f"Pages of the admin with {SESSIONS * RUNS * EVENTS:,} events, {SESSIONS * RUNS:,} runs and "
+    f"{MEMORIES:,} memories"
+)
 
 
 def main() -> None:
+    measure_on("SQLite", "")
+    if have_postgresql():
+        with new_database() as url:
+            measure_on("PostgreSQL", url)
+
+
+def measure_on(name: str, url: str) -> None:
     command = [sys.executable, __file__]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
-    for name, took in json.loads(done.stdout).items():
-        add(Row(PART, name, "ms", took, BAR))
+    env = {**os.environ, "DATABASE_URL": url}
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=env)
+    for page, figures in json.loads(done.stdout).items():
+        add(Row(f"{PART}, on {name}", page, "ms", figures["times"], TIME))
+        queries = figures["queries"]
+        if queries > QUERIES.value / 2:
+            add(Row(f"{PART}, on {name}", f"{page}: queries", "", [queries], QUERIES))
 
 
 def in_process() -> None:
-    """Prints the milliseconds of each visit as JSON, by page."""
-    with tempfile.TemporaryDirectory() as folder:
+    """Prints the milliseconds of each visit and the number of queries as JSON, by page."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         url = os.environ.get("DATABASE_URL", "")
         os.environ.update(environment(Path(folder), DATABASE_URL=url))
         os.environ["DJANGO_SETTINGS_MODULE"] = "samurai_site.settings"
@@ -46,160 +62,73 @@ def in_process() -> None:
         from django.core.management import call_command
         from django.db import connections
 
+        stack.callback(connections.close_all)
         call_command("migrate", verbosity=0)
         fill()
-        measure()
-        connections.close_all()
+        print(json.dumps(measured()))
 
 
-def fill() -> None:
-    """Creates the rows of 2,500 runs."""
-    from django.contrib.auth.models import User
-
-    from agent.models import Project
-
-    boss = User.objects.create_superuser("boss")
-    projects = Project.objects.bulk_create(Project(name=f"P{n}", owner=boss) for n in range(50))
-    _fill_board(projects)
-    runs = _make_runs(projects, boss)
-    _fill_runs(runs)
-    _fill_events(runs)
-
-
-def _fill_board(projects: list[Any]) -> None:
-    from agent.models import Memory, Task
-
-    Task.objects.bulk_create(
-        Task(project=projects[n % 50], number=n, title=f"T{n}") for n in range(5000)
-    )
-    Memory.objects.bulk_create(
-        Memory(project=projects[n % 50], title=f"M{n}", content="We use it") for n in range(2000)
-    )
-
-
-def _make_sessions(projects: list[Any], boss: Any) -> list[Any]:
-    from agent.models import ChatSession
-
-    return ChatSession.objects.bulk_create(
-        ChatSession(
-            project=projects[n % 50],
-            title=f"Session {n}",
-            created_by=boss,
-            last_seq=RUNS * EVENTS,
-            run_count=RUNS,
-        )
-        for n in range(SESSIONS)
-    )
-
-
-def _make_runs(projects: list[Any], boss: Any) -> list[Any]:
-    from django.utils import timezone
-
-    from agent.models import Message, Run
-
-    now = timezone.now()
-    sessions = _make_sessions(projects, boss)
-    messages = Message.objects.bulk_create(
-        Message(session=session, role="user", author=boss, content=f"Please do the thing {n} " * 10)
-        for session in sessions
-        for n in range(RUNS)
-    )
-    return Run.objects.bulk_create(
-        Run(
-            session=message.session,
-            number=index % RUNS + 1,
-            message=message,
-            created_by=boss,
-            status="succeeded",
-            started_at=now,
-            finished_at=now + timedelta(seconds=2),
-        )
-        for index, message in enumerate(messages)
-    )
-
-
-def _fill_runs(runs: list[Any]) -> None:
-    from agent.models import PhaseResult, PlanRevision, PlanStep
-
-    PhaseResult.objects.bulk_create(
-        PhaseResult(run=run, phase=phase, started_at=run.started_at, duration_ms=20)
-        for run in runs
-        for phase in ("start", "context", "analyzing", "planning", "validation", "execution")
-    )
-    plans = PlanRevision.objects.bulk_create(PlanRevision(run=run, revision=1) for run in runs)
-    PlanStep.objects.bulk_create(
-        PlanStep(plan=plan, key=f"s{n}", position=n, type="tool", tool="create_task")
-        for plan in plans
-        for n in range(2)
-    )
-
-
-def _fill_events(runs: list[Any]) -> None:
-    from agent.models import Event
-
-    body = '{"type":"run","status":"running","timestamp":"2026-11-23T00:57:08.130791Z"}'
-    Event.objects.bulk_create(
-        (
-            Event(
-                session=run.session,
-                run=run,
-                seq=(run.number - 1) * EVENTS + n,
-                type="run",
-                body=body,
-            )
-            for run in runs
-            for n in range(1, EVENTS + 1)
-        ),
-        batch_size=2000,
-    )
-
-
-def measure() -> None:
+def measured() -> dict[str, Any]:
     from django.contrib.auth.models import User
     from django.test import Client
 
     client = Client(SERVER_NAME="localhost")
     client.force_login(User.objects.get(username="boss"))
-    pages = _pages()
-    for address in pages.values():
-        client.get(address)
-    took = {
-        name: [_timed(client, address) for _ in range(VISITS)] for name, address in pages.items()
-    }
-    print(json.dumps(took))
+    found = {}
+    for name, address in _pages().items():
+        queries = _queries(client, address)  # the first visit loads modules and templates
+        found[name] = {
+            "times": [_timed(client, address) for _ in range(VISITS)],
+            "queries": queries,
+        }
+    return found
 
 
 def _pages() -> dict[str, str]:
-    """Returns the addresses, by name."""
-    from django.apps import apps
+    """Returns the addresses, by name: the first page, each list, each change page, and some others."""
+    from django.contrib import admin
+    from django.urls import reverse
+
+    lists, forms = {}, {}
+    for model in admin.site._registry:
+        meta = model._meta
+        place = f"admin:{meta.app_label}_{meta.model_name}"
+        lists[f"list of {meta.verbose_name_plural}"] = reverse(f"{place}_changelist")
+        row = model._base_manager.order_by("pk")[0]
+        forms[f"a page of {meta.verbose_name_plural}"] = reverse(f"{place}_change", args=[row.pk])
+    return {"first page": reverse("admin:index")} | lists | forms | _more_pages()
+
+
+def _more_pages() -> dict[str, str]:
     from django.urls import reverse
 
     from agent.models import ChatSession
 
-    session = ChatSession.objects.first()
-    assert session is not None
-    lists = {
-        f"list of {model._meta.verbose_name_plural}": reverse(
-            f"admin:agent_{model._meta.model_name}_changelist"
-        )
-        for model in apps.get_app_config("agent").get_models()
-    }
-    return lists | _more_pages(lists, session.pk)
-
-
-def _more_pages(lists: dict[str, str], session: Any) -> dict[str, str]:
-    from django.urls import reverse
-
-    events, sessions = lists["list of events"], lists["list of chat sessions"]
+    session = ChatSession.objects.all()[0].pk
+    events, runs, sessions, memories = (
+        reverse(f"admin:agent_{name}_changelist")
+        for name in ("event", "run", "chatsession", "memory")
+    )
     return {
         "events, the last page to be had": f"{events}?p=200",
         "events of one session": f"{events}?session__id__exact={session}",
+        "runs that work now": f"{runs}?status=running",
+        "runs that wait for one person": f"{runs}?waits_for=1",
+        "failures with one code": f"{runs}?error_code=tool_failed",
         "sessions, search in messages": f"{sessions}?q=the+thing+3",
         "sessions whose latest run failed": f"{sessions}?latest=failed",
-        "memories, by words": lists["list of memories"] + "?q=used",
-        "a session": reverse("admin:agent_chatsession_change", args=[session]),
+        "memories, by words": f"{memories}?q=used",
         "a transcript": reverse("admin:agent_chatsession_transcript", args=[session]),
     }
+
+
+def _queries(client: Any, address: str) -> int:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    with CaptureQueriesContext(connection) as queries:
+        _timed(client, address)
+    return len(queries)
 
 
 def _timed(client: Any, address: str) -> float:

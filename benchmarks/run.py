@@ -23,11 +23,11 @@ from benchmarks.sides import have_postgresql  # noqa: E402
 
 PARTS = (
     *("start", "stream", "latency", "runs", "connect", "idle", "first_byte"),
-    *("recall", "search", "batch", "admin", "page", "offline"),
+    *("recall", "search", "batch", "page", "offline"),
 )
 # Only when named.
 LONG = (
-    *("growth", "prompts", "silence", "capacity", "replay"),
+    *("admin", "growth", "prompts", "silence", "capacity", "replay"),
     *("logs", "metrics", "analytics", "estimates"),
 )
 
