@@ -114,6 +114,6 @@ class FeedbackAdmin(ReadOnlyAdmin):
     list_select_related = ("user", "run")
     list_filter = ("value", "created_at")
     search_fields = ("comment", "target", "user__username")
-    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
     fields = ("run", "user", "target", "value", "comment", "created_at")
     readonly_fields = fields
