@@ -245,7 +245,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"  # of what is stored and sent
 SAMURAI_TIME_ZONE = env_time_zone("SAMURAI_TIME_ZONE", "UTC")
 USE_I18N = False
-DATETIME_FORMAT, TIME_FORMAT = "M j, Y, H:i", "H:i"  # of the admin
+FORMAT_MODULE_PATH = "samurai_site.formats"
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

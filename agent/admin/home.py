@@ -126,7 +126,7 @@ def _run_section(now: overview.Unfinished, counted: list[overview.RunCount]) -> 
     for status, label in _ENDED.items():
         if number := _sum(row for row in of_today if row.status == status):
             figures.append((_number(number, Run, status=status, **today), f"{label} today"))
-    figures.append((_number(_sum(counted), Run, **week), "since seven days ago"))
+    figures.append((_number(_sum(counted), Run, **week), "in the past 7 days"))
     points = [_point_of_day(day, counted) for day in overview.days()]
     drawn = [charts.bars("Runs a day", points)] if counted else []
     return Section("runs", "Runs", figures=figures, charts=drawn)

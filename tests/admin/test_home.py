@@ -93,7 +93,7 @@ def test_runs_are_counted_by_what_became_of_them(
     assert "succeeded today 2" in text
     assert "cancelled today 1" in text
     assert "failed today" not in text
-    assert "since seven days ago 7" in text
+    assert "in the past 7 days 7" in text
 
 
 def test_failures_are_counted_by_their_code(

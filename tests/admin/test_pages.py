@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from django.db import connection
@@ -121,6 +123,19 @@ def test_a_run_tells_how_long_it_and_its_phases_took_and_what_it_used(
     assert "1234" in text_of(client, page(Run, "changelist"))
     assert "1.5 s" in text_of(client, page(Run, "change", run.pk))
     assert "2 min 5 s" in text_of(client, page(PlanStep, "changelist"))
+
+
+def test_times_are_told_on_24_hours(rows: ChatSession, client: Client) -> None:
+    Run.objects.update(created_at=datetime(2026, 11, 27, 17, 5, tzinfo=UTC))
+    for address in (page(Run, "changelist"), page(Run, "change", Run.objects.get().pk)):
+        assert "Nov 27, 2026, 17:05" in text_of(client, address)
+
+
+def test_every_cell_of_a_list_names_its_column(rows: ChatSession, client: Client) -> None:
+    text = text_of(client, page(Run, "changelist"))
+    for name in ("Message", "Status", "Created at"):
+        assert re.search(rf'<t[dh] data-label="{name}" class="field-', text), name
+    assert '<td class="action-checkbox">' in text
 
 
 def test_a_session_shows_its_runs_and_leads_to_its_log(rows: ChatSession, client: Client) -> None:
