@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 
@@ -20,13 +19,23 @@ from agent.admin.base import (
 from agent.edits.manual_changes import remove_member
 from agent.models import ChatSession, Membership, Memory, Project, SwitchedOffTool, Task
 
+MAX_COUNT = 1000  # rows of one project that the list counts
 
-def _count(rows: QuerySet[Any]) -> Coalesce:
-    """Counts in a subquery, because joins to several tables multiply each other's rows."""
-    counts = (
-        rows.filter(project=OuterRef("pk")).order_by().values("project").annotate(n=Count("pk"))
-    )
-    return Coalesce(Subquery(counts.values("n"), output_field=IntegerField()), 0)
+
+class BoundedCount(Subquery):
+    """The number of rows of a subquery. Not by joins, which multiply each other's rows."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) counted)"
+    output_field = IntegerField()
+
+
+def _count(rows: QuerySet[Any]) -> BoundedCount:
+    of_project = rows.filter(project=OuterRef("pk")).order_by().values("pk")
+    return BoundedCount(of_project[: MAX_COUNT + 1])
+
+
+def _told(number: int) -> str:
+    return f"{number:,}" if number <= MAX_COUNT else f"over {MAX_COUNT:,}"
 
 
 class MembershipInline(TabularInline):
@@ -67,16 +76,16 @@ class ProjectAdmin(CountedDeletion, LargeTableAdmin):
         )
 
     @admin.display(description="sessions", ordering="session_count")
-    def session_count(self, project: Any) -> int:
-        return int(project.session_count)
+    def session_count(self, project: Any) -> str:
+        return _told(project.session_count)
 
     @admin.display(description="open tasks", ordering="open_tasks")
-    def open_tasks(self, project: Any) -> int:
-        return int(project.open_tasks)
+    def open_tasks(self, project: Any) -> str:
+        return _told(project.open_tasks)
 
     @admin.display(description="memories", ordering="memory_count")
-    def memory_count(self, project: Any) -> int:
-        return int(project.memory_count)
+    def memory_count(self, project: Any) -> str:
+        return _told(project.memory_count)
 
     @admin.display(description="contents")
     def contents(self, project: Project) -> str:

@@ -16,9 +16,11 @@ from django.utils import timezone
 from agent.models import (
     ChatSession,
     Event,
+    Memory,
     Message,
     ModelCall,
     PlanStep,
+    Project,
     Run,
 )
 from tests.support.admin_site import (
@@ -123,6 +125,17 @@ def test_a_run_tells_how_long_it_and_its_phases_took_and_what_it_used(
     assert "1234" in text_of(client, page(Run, "changelist"))
     assert "1.5 s" in text_of(client, page(Run, "change", run.pk))
     assert "2 min 5 s" in text_of(client, page(PlanStep, "changelist"))
+
+
+def test_a_project_tells_how_much_it_has_up_to_a_thousand(
+    rows: ChatSession, client: Client
+) -> None:
+    cells = 'field-session_count">1</td>', 'field-open_tasks">1</td>', 'field-memory_count">1</td>'
+    assert all(cell in text_of(client, page(Project, "changelist")) for cell in cells)
+    Memory.objects.bulk_create(Memory(project=rows.project, title="M") for _ in range(999))
+    assert 'field-memory_count">1,000</td>' in text_of(client, page(Project, "changelist"))
+    Memory.objects.create(project=rows.project, title="M")
+    assert 'field-memory_count">over 1,000</td>' in text_of(client, page(Project, "changelist"))
 
 
 def test_times_are_told_on_24_hours(rows: ChatSession, client: Client) -> None:
