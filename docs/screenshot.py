@@ -162,7 +162,15 @@ def take_conversation(browser: Browser, link: str, env: dict[str, str]) -> None:
     editing.locator(".editor-step").first.wait_for()
     editing.locator(".approval:visible").evaluate("(one) => one.scrollIntoView()")
     take(editing, "editor")
+    take_admin(browser, page)
     take_long(page, env)
+
+
+def take_admin(browser: Browser, like: Page) -> None:
+    """The first page of the admin, after the conversation."""
+    page = visit(browser, like, DESKTOP, "light")
+    page.goto(f"{page.url.partition('/sessions/')[0]}/admin/")
+    take(page, "admin")
 
 
 def take_run(browser: Browser, link: str) -> None:
