@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("agent", "0033_origin_of_runs")]
+    dependencies = [("agent", "0035_plan_estimate")]
 
     operations = [
         migrations.AlterModelOptions(
