@@ -202,7 +202,7 @@ def create_tasks(
     ]
     raw_sql.insert(*tasks)
     raw_sql.insert(*edges)
-    search_index.put(map(_entry, tasks))
+    search_index.put(map(entry_of, tasks))
     needed: dict[UUID, list[str]] = {task.pk: [] for task in tasks}
     for edge in edges:
         needed[edge.from_task_id].append(str(edge.to_task_id))
@@ -320,7 +320,7 @@ def restore_task(*, task: Task) -> tuple[Task, Change]:
         raise ToolFailed(f"The task “{task.title}” is not deleted.")
     task.deleted_at = None
     task.save(update_fields=["deleted_at", "updated_at"])
-    search_index.put([_entry(task)])
+    search_index.put([entry_of(task)])
     return task, Change("task", task.pk, "restored", None, task_json(task))
 
 
@@ -342,7 +342,7 @@ def _save(task: Task, before: Mapping[str, Any], after: Mapping[str, Any]) -> Ch
         return None
     raw_sql.save(task, *PLAIN_FIELDS, "title_key", "assignee", "parent", "position", "updated_at")
     if task.deleted_at is None:
-        search_index.put([_entry(task)])
+        search_index.put([entry_of(task)])
     return Change("task", task.pk, "updated", before, after)
 
 
@@ -387,7 +387,8 @@ def _next_places(project_id: UUID, count: int) -> tuple[int, int]:
     return int(number) - count + 1, 0 if position is None else position + rules.GAP
 
 
-def _entry(task: Task) -> SearchEntry:
+def entry_of(task: Task) -> SearchEntry:
+    """Returns the task's entry in the search index, without saving it."""
     return search_index.entry(
         project_id=task.project_id,
         kind="task",

@@ -16,6 +16,7 @@ from django.db import transaction
 from agent.engine import sweep
 from agent.engine.runner import Runner
 from agent.llm.base import Model
+from agent.pipeline.outside import Outside
 from agent.runs import claiming, wake
 from agent.support import database, tracing
 from agent.support.task_group import background_task
@@ -36,8 +37,9 @@ class LocalEngine:
         serving: bool,
         model: Model | None = None,
         sessions: Container[UUID] | None = None,
+        outside: Outside | None = None,
     ) -> None:
-        self.runner = Runner(model, sessions)
+        self.runner = Runner(model, sessions, outside)
         self._serving = serving
         self._sweeps = serving or sessions is not None
         self._sweeper: asyncio.Task[None] | None = None
@@ -98,13 +100,15 @@ async def _take_over() -> None:
 
 @contextlib.asynccontextmanager
 async def executing(
-    model: Model | None = None, sessions: Container[UUID] | None = None
+    model: Model | None = None,
+    sessions: Container[UUID] | None = None,
+    outside: Outside | None = None,
 ) -> AsyncIterator[Runner]:
     """Executes this process's runs within the block; with `sessions`, all runs of these and no others.
 
     At the end of the block, waits for what runs that have succeeded still remember.
     """
-    engine = LocalEngine(serving=False, model=model, sessions=sessions)
+    engine = LocalEngine(serving=False, model=model, sessions=sessions, outside=outside)
     await engine.start()
     try:
         yield engine.runner

@@ -26,6 +26,7 @@ from agent.llm.base import Model, Usage
 from agent.llm.factory import model_name, open_model
 from agent.models import Run
 from agent.pipeline import phases
+from agent.pipeline.outside import Outside
 from agent.plans import estimates
 from agent.runs import claiming, ending, model_calls, wake
 from agent.runs.approvals import Parked
@@ -48,8 +49,14 @@ class Runner:
     With `sessions` it ignores all other sessions.
     """
 
-    def __init__(self, model: Model | None = None, sessions: Container[UUID] | None = None) -> None:
+    def __init__(
+        self,
+        model: Model | None = None,
+        sessions: Container[UUID] | None = None,
+        outside: Outside | None = None,
+    ) -> None:
         self._model = model
+        self._outside = outside or Outside()
         self._sessions = sessions
         # Not the process's: two runners of a process must not claim each other's runs.
         self._owner = process_identity.new_owner()
@@ -214,7 +221,7 @@ class Runner:
 
     async def _execute_apart(self, session: UUID, recorder: Recorder) -> None:
         """Executes in a task of its own: cancelling that one does not end the session's task."""
-        task = background_task(_execute(self._open_model, recorder))
+        task = background_task(_execute(self._open_model, recorder, self._outside))
         self._run_tasks[session] = recorder.run.pk, task
         try:
             await asyncio.wait([task])
@@ -231,25 +238,29 @@ class Runner:
         return open_model()
 
 
-async def _execute(open_model: Callable[[], Awaitable[Model]], recorder: Recorder) -> None:
+async def _execute(
+    open_model: Callable[[], Awaitable[Model]], recorder: Recorder, outside: Outside
+) -> None:
     """Executes a run in this context, which has names of it for the log and the traces."""
     run = recorder.run
     log_context.work_for(run.pk, run.session_id, run.request_id)
     if tracing.tracer is None:
-        await _execute_to_end(open_model, recorder)
+        await _execute_to_end(open_model, recorder, outside)
         return
     with tracing.run(run.pk, run.session_id, run.traceparent, run.attempt) as span:
-        await _execute_to_end(open_model, recorder)
+        await _execute_to_end(open_model, recorder, outside)
         tracing.end_run(span, run.status, run.error_code, run.model, recorder.usage.as_json())
 
 
-async def _execute_to_end(open_model: Callable[[], Awaitable[Model]], recorder: Recorder) -> None:
+async def _execute_to_end(
+    open_model: Callable[[], Awaitable[Model]], recorder: Recorder, outside: Outside
+) -> None:
     """The one `try` on top of a run: every error ends it, unless it was taken away or parked."""
     try:
         model = await open_model()
         model.usage.set(recorder.usage.as_json())
         recorder.usage = model.usage
-        await _within_timeout(phases.execute(model, recorder))
+        await _within_timeout(phases.execute(model, recorder, outside))
     except (Fenced, Parked):
         pass
     except asyncio.CancelledError:

@@ -67,11 +67,13 @@ class ModelClient:
 
     async def structured(self, question: Question, validate: Validator[T]) -> T:
         """Returns the answer as `validate` converts it. All retries together take at most `timeout`."""
+        deadline = asyncio.get_running_loop().time() + self.timeout
+        retries = Retries(deadline)
         try:
-            async with asyncio.timeout(self.timeout) as limit:
-                return await self._validated(question, validate, Retries(limit.when() or 0))
+            async with asyncio.timeout_at(deadline):
+                return await self._validated(question, validate, retries)
         except TimeoutError:
-            raise self._timed_out() from None
+            raise self._timed_out(retries) from None
 
     async def stream(self, prompt: Prompt) -> AsyncIterator[str | StartOver]:
         """Yields an answer, in chunks if the server streams. `timeout` limits the wait for each chunk."""
@@ -100,8 +102,10 @@ class ModelClient:
             finally:
                 attempts.counted(answer.prompt_tokens)
 
-    def _timed_out(self) -> ModelTimeout:
-        return ModelTimeout(f"The model did not answer within {self.timeout:g} seconds.")
+    def _timed_out(self, retries: Retries) -> ModelTimeout:
+        error = ModelTimeout(f"The model did not answer within {self.timeout:g} seconds.")
+        retries.failed(error)
+        return error
 
     async def _post(self, body: dict[str, Any], **options: Any) -> Any:
         """Sends a request, and sends it again without the role `system` if the server refuses that."""
@@ -237,7 +241,11 @@ class ModelClient:
         if self._learn_reasoning(responses.is_cut_while_reasoning(answer)):
             answer = await self._structured(attempts, question.fields(mode))
         self._learn_reasoning(responses.reasons(answer))
-        return responses.message_of(answer, self.server)
+        try:
+            return responses.message_of(answer, self.server)
+        except RequestFailed as failed:
+            retries.failed(failed.error)
+            raise
 
     async def _structured(self, attempts: Attempts, fields: dict[str, Any]) -> dict[str, Any]:
         known = capabilities.of(self.server)
@@ -332,11 +340,13 @@ class ModelClient:
 
     async def _opened(self, attempts: Attempts) -> AnswerStream | dict[str, Any]:
         """Returns a stream, or the complete response of a server that does not stream."""
+        deadline = asyncio.get_running_loop().time() + self.timeout
+        retries = Retries(deadline)
         try:
-            async with asyncio.timeout(self.timeout) as limit:
-                return await self._open(attempts, Retries(limit.when() or 0))
+            async with asyncio.timeout_at(deadline):
+                return await self._open(attempts, retries)
         except TimeoutError:
-            raise self._timed_out() from None
+            raise self._timed_out(retries) from None
 
     async def _open(self, attempts: Attempts, retries: Retries) -> AnswerStream | dict[str, Any]:
         known = capabilities.of(self.server)

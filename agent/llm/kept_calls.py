@@ -14,6 +14,8 @@ from agent.llm.errors import RequestFailed
 from agent.llm.writing import Writing, unpack
 from agent.support import metrics, tracing
 
+CANCELLED = "The call was cancelled."
+
 
 @contextmanager
 def kept(usage: Usage, call: Writing) -> Iterator[None]:
@@ -69,5 +71,5 @@ def _words(error: BaseException) -> str:
     if isinstance(error, AgentError):
         return str(error)
     if isinstance(error, asyncio.CancelledError | GeneratorExit):
-        return "The call was cancelled."
+        return CANCELLED
     return f"The call failed with {type(error).__name__}."

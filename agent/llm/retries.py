@@ -42,5 +42,10 @@ class Retries:
             self.call.pause(replace(self.patience(), again_at=time.time() + seconds))
         await asyncio.sleep(seconds)
 
+    def failed(self, error: Exception) -> None:
+        """Notes why the last request has no valid answer, although its response came or was cut short."""
+        if self.call is not None:
+            self.call.error = str(error)
+
     def _remaining(self) -> float:
         return self.deadline - asyncio.get_running_loop().time()

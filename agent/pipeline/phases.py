@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
-from functools import partial
 from typing import Any
 
 from agent.event_log import events
@@ -20,6 +19,7 @@ from agent.pipeline.composing import Composer
 from agent.pipeline.drafting import Drafting
 from agent.pipeline.execution import Execution, outcomes
 from agent.pipeline.last_phases import LastPhases
+from agent.pipeline.outside import Outside
 from agent.pipeline.planner import Planner, tool_specs
 from agent.pipeline.reading import Reader
 from agent.pipeline.remembering import Exchange
@@ -55,7 +55,7 @@ def begin(model: str, recorder: Recorder, history: History) -> list[events.Event
     return recorder.begin_and_end(Phase.START, started, then=[Phase.CONTEXT])
 
 
-async def execute(model: Model, recorder: Recorder) -> None:
+async def execute(model: Model, recorder: Recorder, outside: Outside) -> None:
     """Executes the remaining phases of a run that was claimed and begun, up to its `complete` event.
 
     Raises `Fenced` when the run was taken away, `Parked` when it waits for approval, and an
@@ -66,14 +66,15 @@ async def execute(model: Model, recorder: Recorder) -> None:
     recorder.take_over()
     if recorder.finished_before and (recorder.resumed or recorder.run.retry_of_id):
         await reports.resumption(recorder)
-    await _Run(model, recorder.run, recorder).all_phases()
+    await _Run(model, recorder.run, recorder, outside).all_phases()
 
 
 class _Run:
     """The phases of one run. A phase that an earlier claim finished returns its stored result."""
 
-    def __init__(self, model: Model, run: Run, recorder: Recorder) -> None:
+    def __init__(self, model: Model, run: Run, recorder: Recorder, outside: Outside) -> None:
         self.model = model
+        self.outside = outside
         self.run = run
         self.recorder = recorder
         self.parked = False
@@ -91,7 +92,7 @@ class _Run:
         self.context = Context.from_json(gathered)
         analyzed = await recorder.phase(Phase.ANALYZING, self._analyze, then=[Phase.PLANNING])
         self._take_analysis(analyzed)
-        reader = Reader(recorder)
+        reader = Reader(recorder, self.outside)
         self.planner = Planner(
             self.model, self.run, self.context, self.analysis, reader, await self._tools()
         )
@@ -117,11 +118,7 @@ class _Run:
     # -- phases ------------------------------------------------------------------------------------
 
     async def _gather(self) -> Finished:
-        def gather() -> tuple[context.About, Context]:
-            about = context.about(self.run)
-            return about, context.gather(self.run, about)
-
-        about, gathered = await database.call(gather)
+        about, gathered = await self.outside.gather(self.run)
         self._off, self._may_be_lost = about.off, about.was_interrupted
         details = ", ".join(
             [
@@ -149,8 +146,8 @@ class _Run:
         result = asdict(analysis)
         if not analysis.search:
             return Finished("🧠 Analysis complete", details, result)
-        recall = partial(context.recall_again, self.run, self.context, analysis.search)
-        result["memories"] = [asdict(brief) for brief in await database.call(recall)]
+        recalled = await self.outside.recall_again(self.run, self.context, analysis.search)
+        result["memories"] = [asdict(brief) for brief in recalled]
         return Finished("🧠 Analysis complete", details, result)
 
     def _take_analysis(self, result: Mapping[str, Any]) -> None:
@@ -240,7 +237,7 @@ class _Run:
     async def _context_now(self) -> Context:
         """Returns the context after the steps so far, with what was read before them."""
         kinds = {kind for kind, _ in self.recorder.changed}
-        return await database.call(context.gather_again, self.run, self.context, kinds)
+        return await self.outside.gather_again(self.run, self.context, kinds)
 
     async def _execute(self, execution: Execution) -> Finished:
         while True:

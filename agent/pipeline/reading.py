@@ -10,7 +10,7 @@ import logging
 import re
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import asdict, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from agent.event_log.phases import READING
@@ -28,6 +28,9 @@ from agent.tools import registry, switches
 from agent.tools.calling import call_plain, too_slow
 from agent.tools.references import find, missing_objects
 from agent.tools.registry import Tool, ToolCall
+
+if TYPE_CHECKING:
+    from agent.pipeline.outside import Outside
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +54,9 @@ def read_requests(values: Any) -> list[ReadRequest]:
 class Reader:
     """The readings of one run, in order."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, outside: Outside) -> None:
         self.recorder = recorder
+        self.outside = outside
         self.readings = [Reading(**kept) for kept in recorder.kept(READING).values()]
 
     @property
@@ -70,11 +74,11 @@ class Reader:
 
     async def _read(self, request: ReadRequest) -> None:
         run, key = self.recorder.run, f"r{len(self.readings) + 1}"
-        title = await database.call(_title, run.session.project_id, request)
+        title = await self.outside.title(run, request)
 
         async def work() -> Finished:
             reports = Reports(run.pk, key, self.recorder.report)
-            calling = _called(run, request, title, reports)
+            calling = self.outside.read(run, key, request, title, reports)
             reading = await (calling if tracing.tracer is None else _traced(calling, request, key))
             state = "failed" if reading.error else "finished"
             told = reports.end(state)
@@ -100,7 +104,7 @@ async def _traced(calling: Awaitable[Reading], request: ReadRequest, key: str) -
         return reading
 
 
-async def _called(run: Run, request: ReadRequest, title: str, reports: Reports) -> Reading:
+async def called(run: Run, request: ReadRequest, title: str, reports: Reports) -> Reading:
     """Calls the tool until its deadline. Then its function ends by itself; nobody waits for it."""
     tool = registry.get(request.tool)
     try:
@@ -147,7 +151,7 @@ def _errors(run: Run, tool: Tool, arguments: Mapping[str, Any]) -> list[str]:
 # -- in words --------------------------------------------------------------------------------------
 
 
-def _title(project: UUID, request: ReadRequest) -> str:
+def title_of(project: UUID, request: ReadRequest) -> str:
     """Returns what is read, as a person is told it."""
     given = request.arguments
     query = shorten(str(given.get("query") or ""), MAX_TITLE)

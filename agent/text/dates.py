@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -25,9 +27,23 @@ _WEEKDAY = re.compile(rf"(?:(this|coming|next) )?({'|'.join(WEEKDAYS)})")
 _DAYS = {"today": 0, "tomorrow": 1, "day after tomorrow": 2}
 
 
+_behind = timedelta()  # how long ago the present moment is, during a replay
+
+
+@contextmanager
+def taking_place(moment: datetime) -> Iterator[None]:
+    """Within the block, the present moment begins with `moment`: "tomorrow" is the day after it."""
+    global _behind
+    before, _behind = _behind, timezone.now() - moment
+    try:
+        yield
+    finally:
+        _behind = before
+
+
 def now() -> datetime:
     """Returns the present moment in the time zone of the people, `SAMURAI_TIME_ZONE`."""
-    return timezone.localtime(timezone=ZoneInfo(settings.SAMURAI_TIME_ZONE))
+    return timezone.localtime(timezone.now() - _behind, ZoneInfo(settings.SAMURAI_TIME_ZONE))
 
 
 def today() -> date:

@@ -1,0 +1,1 @@
+"""A run as one file, and how it is carried out again from that file."""

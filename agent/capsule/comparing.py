@@ -1,0 +1,122 @@
+"""Compares the events of a replay with the recorded ones, but for times and ids."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agent.capsule.pace import Frame
+
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_DURATION = re.compile(r"\d[\d,.]* ?(?:ms|s|min|h|seconds?|minutes?|hours?)\b(?: \d+ (?:s|min))?")
+# Fields that tell a time, or what earlier runs took. `position` and `seq`: places among other runs.
+_TIMES = frozenset(
+    {
+        "seq", "timestamp", "duration_ms", "eta_ms", "eta", "slow_after_ms", "usual", "gives_up_at", "took",
+        "estimate", "expires_at", "html",
+    }
+)  # fmt: skip
+_MOMENTS = frozenset({"started_at", "finished_at"})  # whether there is one counts
+SHOWN = 120  # characters of a value in a difference
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first difference: at which event (from 1), in which field, and what is there."""
+
+    number: int
+    place: str
+    recorded: Any
+    now: Any
+
+    def __str__(self) -> str:
+        recorded, now = _shown(self.recorded), _shown(self.now)
+        return f"event {self.number}, {self.place or 'the event'}: recorded {recorded}, now {now}"
+
+
+_ABSENT = object()
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is _ABSENT else f"{value!r:.{SHOWN}}"
+
+
+def first_difference(
+    recorded: Sequence[Frame], replayed: Sequence[Frame], *, redacted: bool = False
+) -> Difference | None:
+    """Returns where the logs differ first. `redacted`: of texts, only the shape is compared."""
+    one, other = _Plain(redacted), _Plain(redacted)
+    for number in range(max(len(recorded), len(replayed))):
+        left = one.of(recorded[number]) if number < len(recorded) else _ABSENT
+        right = other.of(replayed[number]) if number < len(replayed) else _ABSENT
+        if left != right:
+            return Difference(number + 1, *_place("", left, right))
+    return None
+
+
+def _place(path: str, left: Any, right: Any) -> tuple[str, Any, Any]:
+    """Returns where two different values differ first."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        for name in dict.fromkeys([*left, *right]):
+            one, other = left.get(name, _ABSENT), right.get(name, _ABSENT)
+            if one != other:
+                return _place(f"{path}.{name}".lstrip("."), one, other)
+    if isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
+        for number, (one, other) in enumerate(zip(left, right, strict=True)):
+            if one != other:
+                return _place(f"{path}[{number}]", one, other)
+    return path, left, right
+
+
+class _Plain:
+    """Makes the events of one log comparable: ids are numbered in the order in which they come."""
+
+    def __init__(self, redacted: bool) -> None:
+        self._ids: dict[str, str] = {}
+        self._redacted = redacted
+
+    def of(self, frame: Frame) -> dict[str, Any]:
+        plain = self._value(dict(frame))
+        if frame["type"] == "run" and frame["status"] == "queued":
+            plain.pop("position", None)
+            plain.pop("text", None)
+        if self._redacted and frame["type"] != "token":
+            plain.pop("text", None)
+        return dict(plain)
+
+    def _value(self, value: Any, name: str = "") -> Any:
+        match value:
+            case str():
+                return self._text(value, name)
+            case dict():
+                return self._object(value)
+            case list():
+                return [self._value(item, name) for item in value]
+        return value
+
+    def _object(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        plain: dict[str, Any] = {}
+        for key, item in value.items():
+            if key in _TIMES:
+                continue
+            plain[key] = item is not None if key in _MOMENTS else self._value(item, key)
+        return plain
+
+    def _text(self, text: str, name: str) -> str:
+        text = _ID.sub(lambda found: self._ids.setdefault(found[0], f"id {len(self._ids)}"), text)
+        if name in ("line", "details"):
+            text = _DURATION.sub("T", text)
+        if self._redacted and name not in KEPT:
+            text = re.sub(r"[^\W\d_]", "x", text)
+        return text
+
+
+# Fields with words of the product, which a redaction keeps.
+KEPT = frozenset(
+    {
+        "type", "status", "step", "step_id", "phase", "part", "tool", "object", "action", "kind",
+        "priority", "role", "code", "id", "unit", "depends_on", "verb", "$from", "path", "state",
+    }
+)  # fmt: skip
