@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 from chat import (
     analytics_page,
     board_views,
+    capsules,
     guest_pages,
     link_views,
     measurements,
@@ -80,6 +81,7 @@ urlpatterns: list[URLPattern] = [
         "runs/<uuid:run_id>/compare/<uuid:other_id>/", run_views.compare_runs, name="compare-runs"
     ),
     path("runs/<uuid:run_id>/progress-opinion/", run_views.rate_progress, name="rate-progress"),
+    path("runs/<uuid:run_id>/capsule/", capsules.of_run, name="run-capsule"),
     path("runs/<uuid:run_id>/links/", link_views.run_links, name="run-links"),
     path("runs/<uuid:run_id>/replay/", replay.of_run, name="run-replay"),
     path("analytics/", analytics_page.of_all, name="analytics"),

@@ -17,7 +17,7 @@ from agent.runs import approvals, ending, expiry, steering
 from agent.runs.steering import Steer
 from agent.support import database
 
-_EDITED = " edited the plan."
+EDITED = " edited the plan."
 
 # Takes the session and the run.
 Decision = Callable[[UUID, UUID], Coroutine[Any, Any, Any]]
@@ -71,7 +71,7 @@ def _edit(recorded: Sequence[Frame], place: int, people: Mapping[str, User]) -> 
     plan = recorded[place]["plan"]
     steps = [{name: one[name] for name in one if name != "status"} for one in plan["steps"]]
     asked = next(n for n in range(place, len(recorded)) if recorded[n]["type"] == "approval")
-    person = people[recorded[asked]["approval"]["reason"].removesuffix(_EDITED)]
+    person = people[recorded[asked]["approval"]["reason"].removesuffix(EDITED)]
     after = recorded[asked + 1] if asked + 1 < len(recorded) else {"type": ""}
     shows_again = after["type"] == "run" and after["status"] == "waiting"
     edit = approvals.approve_edited if shows_again else approvals.edit

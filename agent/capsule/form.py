@@ -1,6 +1,6 @@
 """The form of a capsule: one run as JSON. Reads and writes files, and says what is wrong with one.
 
-`docs/capsules.md` describes the fields. A file is another person's text: it is bounded and validated before
+`docs/agent.md` describes the fields. A file is another person's text: it is bounded and validated before
 anything is done with it.
 """
 
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 FORMAT, VERSION = "samurai-capsule", 1
 
 MAX_BYTES = 64 * 1024 * 1024  # of a file, and of what it is compressed from
-MAX_EVENTS, MAX_CALLS, MAX_STEPS = 20_000, 500, 200
+MAX_EVENTS, MAX_CALLS, MAX_STEPS, MAX_TOOLS = 20_000, 500, 200, 1_000
 MAX_TASKS, MAX_MEMORIES, MAX_MESSAGES, MAX_CHANGES, MAX_PEOPLE = 1_000, 500, 40, 300, 500
 MAX_TEXT = 400_000  # characters of one text
 MAX_ERRORS = 3  # that a message about a file names
@@ -45,10 +45,20 @@ class Settings(_Part):
     approval_hours: Annotated[int, Field(ge=1)]
 
 
+class ToolSpecForm(_Part):
+    """What a model is told of a tool of another package."""
+
+    description: Text
+    parameters: Json
+    result: Json
+
+
 class ToolForm(_Part):
     """A tool as it was: what its schemas were, and how it was called."""
 
     digest: Annotated[str, Field(max_length=64)]
+    package: Name
+    spec: ToolSpecForm | None
     effect: Literal["reads", "writes", "deletes", "outgoing"]
     is_async: bool
     alters: int | None
@@ -177,7 +187,7 @@ class Capsule(_Part):
     product: Name
     made_at: Moment
     settings: Settings
-    tools: dict[str, ToolForm]
+    tools: Annotated[dict[str, ToolForm], Field(max_length=MAX_TOOLS)]
     run: RunForm
     state: State | None
     events: Annotated[list[Json], Field(max_length=MAX_EVENTS, min_length=1)]

@@ -28,6 +28,12 @@ class _Anything(Arguments):
     model_config = ConfigDict(extra="allow")
 
 
+def _with_schema(base: type[BaseModel], schema: dict[str, Any]) -> Any:
+    """Returns a class whose JSON Schema is `schema`, and which accepts everything."""
+    told = classmethod(lambda cls, **options: schema)
+    return type(base.__name__, (base,), {"model_json_schema": told})
+
+
 class _Result(BaseModel):
     model_config = ConfigDict(extra="allow")
 
@@ -181,50 +187,45 @@ def replaced(capsule: Capsule, pace: Pace) -> Iterator[None]:
     Raises `NoCapsule` for a tool that is missing here, and whose work cannot be recorded.
     """
     recorded = RecordedTools(pace)
-    before = {name: registry.get(name) for name in capsule.tools}
-    stand_ins = {
-        name: stand_in
-        for name, form in capsule.tools.items()
-        if (stand_in := _stand_in(name, form, before[name], recorded))
+    used = {
+        step["tool"]
+        for frame in capsule.events
+        if frame["type"] == "plan"
+        for step in frame["plan"]["steps"]
     }
-    try:
-        for name, tool in stand_ins.items():
-            _put(name, tool)
+    tools = [
+        _tool(name, form, recorded, is_used=name in used) for name, form in capsule.tools.items()
+    ]
+    with registry.only(tools):
         yield
-    finally:
-        for name in stand_ins:
-            _put(name, before[name])
 
 
-def _put(name: str, tool: Tool | None) -> None:
-    if registry.get(name) is not None:
-        registry.remove(name)
-    if tool is not None:
-        registry.add(tool)
-
-
-def _stand_in(name: str, form: ToolForm, tool: Tool | None, recorded: RecordedTools) -> Tool | None:
-    """Returns what takes the place of a tool; None if it does its own work."""
+def _tool(name: str, form: ToolForm, recorded: RecordedTools, *, is_used: bool) -> Tool:
+    """Returns the tool that does its own work in a replay, or what takes its place."""
+    tool = registry.get(name)
     if not form.is_async and form.effect != EffectKind.READS:
-        if tool is None:
+        if tool is not None:
+            return tool
+        if is_used:
             raise NoCapsule(
                 f"The tool {name} is not installed here. It changes the database, which a capsule does "
                 "not record: install its package to carry the run out again."
             )
-        return None
     function = recorded.call if form.is_async else recorded.read
     if tool is not None:
         return replace(tool, function=function)
+    if form.spec is None:
+        raise NoCapsule(f"The tool {name} does not exist in this version.")
     return Tool(
         name=name,
-        description=name,
+        description=form.spec.description,
         function=function,
-        arguments=_Anything,
-        result=_Result,
+        arguments=_with_schema(_Anything, form.spec.parameters),
+        result=_with_schema(_Result, form.spec.result),
         effect=EffectKind(form.effect),
         alters=form.alters,
         retries=form.retries,
         timeout=form.timeout,
         idempotent=form.idempotent,
-        package="",
+        package=form.package,
     )

@@ -21,6 +21,7 @@ from agent.capsule.form import (
     RunForm,
     Settings,
     ToolForm,
+    ToolSpecForm,
 )
 from agent.capsule.state import state_of
 from agent.event_log.phases import READING, Phase, is_part
@@ -34,6 +35,7 @@ from agent.tools import registry
 _RELATED = (
     "session__project__owner", "session__task", "message__author", "created_by", "retry_of",
 )  # fmt: skip
+OUR_PACKAGE = "agent"  # whose tools are in every installation
 _NOT_OVER = "The run is not over yet: a capsule is made of a run that has ended."
 _PRUNED = "The events of the run were deleted."
 _NO_CONTEXT = "The run ended before it had gathered its context."
@@ -72,7 +74,7 @@ def capsule_of(run: Run) -> Capsule:
             model_context=settings.SAMURAI_MODEL_CONTEXT,
             approval_hours=settings.SAMURAI_APPROVAL_HOURS,
         ),
-        tools=_tools(own),
+        tools=_tools(),
         run=_run(run, own),
         state=state_of(run, own, results) if has_context else None,
         events=own,
@@ -156,19 +158,13 @@ def _readings(run: Run) -> list[dict[str, Any]]:
     return [dict(row.result) for row in rows if is_part(row.phase)]
 
 
-def _tools(own: Sequence[Mapping[str, Any]]) -> dict[str, ToolForm]:
-    """Returns the tools of the run's plans, as far as they are still there."""
-    names = {
-        step["tool"]
-        for event in own
-        if event["type"] == "plan"
-        for step in event["plan"]["steps"]
-        if step["tool"]
-    }
-    tools = {name: registry.get(name) for name in sorted(names)}
+def _tools() -> dict[str, ToolForm]:
+    """Returns all tools in the order in which a model is told them."""
     return {
-        name: ToolForm(
+        tool.name: ToolForm(
             digest=digest(tool),
+            package=tool.package,
+            spec=None if tool.package == OUR_PACKAGE else _spec(tool),
             effect=str(tool.effect),  # type: ignore[arg-type]
             is_async=tool.is_async,
             alters=tool.alters,
@@ -176,9 +172,15 @@ def _tools(own: Sequence[Mapping[str, Any]]) -> dict[str, ToolForm]:
             timeout=float(tool.timeout),
             idempotent=tool.idempotent,
         )
-        for name, tool in tools.items()
-        if tool is not None
+        for tool in registry.all_tools()
     }
+
+
+def _spec(tool: registry.Tool) -> ToolSpecForm:
+    spec = tool.spec
+    return ToolSpecForm(
+        description=spec.description, parameters=spec.parameters, result=spec.result
+    )
 
 
 def digest(tool: registry.Tool) -> str:

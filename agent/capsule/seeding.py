@@ -253,7 +253,7 @@ class _Seeding:
     def _plan(self, run: Run, former: Former) -> None:
         plan = PlanRevision.objects.create(run=run, revision=1, **(former.plan or {}))
         for values in former.steps:
-            PlanStep.objects.create(plan=plan, started_at=timezone.now(), **values)
+            PlanStep.objects.create(plan=plan, **values)
         for values in former.approvals:
             by = self.people.get(values["by"]) if values["by"] else None
             told = {name: value for name, value in values.items() if name != "by"}

@@ -12,6 +12,7 @@ from django.utils import timezone
 from agent.capsule.form import MAX_CHANGES, Former, MemoryRow, Person, Said, State, TaskRow
 from agent.event_log import events
 from agent.event_log.phases import Phase
+from agent.event_log.times import stamp
 from agent.llm.base import Context, MemoryBrief, TaskBrief
 from agent.models import Approval, Event, Membership, Memory, PlanStep, Run, Task
 from agent.pipeline.context import RECENT
@@ -343,4 +344,7 @@ _OF_STEP = (
 
 
 def _step(step: PlanStep) -> dict[str, Any]:
-    return {name: getattr(step, name) for name in _OF_STEP}
+    times = {"started_at": step.started_at, "finished_at": step.finished_at}
+    return {name: getattr(step, name) for name in _OF_STEP} | {
+        name: time and stamp(time) for name, time in times.items()
+    }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -255,6 +256,19 @@ def add(tool: Tool) -> None:
 
 def remove(name: str) -> None:
     del _tools[name]
+
+
+@contextmanager
+def only(tools: Iterable[Tool]) -> Iterator[None]:
+    """Within the block, there are these tools, in this order, and no others."""
+    before = dict(_tools)
+    _tools.clear()
+    _tools.update((tool.name, tool) for tool in tools)
+    try:
+        yield
+    finally:
+        _tools.clear()
+        _tools.update(before)
 
 
 def get(name: str) -> Tool | None:

@@ -76,6 +76,7 @@ def _context(user: User, run: Run, page: int) -> dict[str, Any]:
         "shown": calls.of_run(found, page) if may_read else None,
         "calls_note": calls.note(found, may_read=may_read),
         "days": settings.SAMURAI_KEEP_PROMPTS_DAYS,
+        "has_capsule": may_read and settings.SAMURAI_CAPSULES and run.status not in Run.UNFINISHED,
         "waiting": waiting_runs.counts([user.pk])[user.pk],
         "progress_opinion": feedback.opinion_on_progress(run, user),
     }

@@ -22,8 +22,12 @@ async def replayed(run: Run) -> Replayed:
 
 async def assert_identical(run: Run) -> Capsule:
     made = await capsule(run)
+    await assert_replays(made)
+    return made
+
+
+async def assert_replays(made: Capsule) -> None:
     assert made.cannot_be_replayed == ""
     again = await replaying.replay(made)
-    assert again.differences == []
+    assert again.differences == [], "\n".join(again.differences)
     assert again.events == len(made.events) > 2
-    return made

@@ -1,0 +1,41 @@
+"""The download of a run as a capsule: for the owner of its project, and for the staff among its members."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from chat import access
+from chat.error_pages import Problem, respond
+from chat.page_context import user_of
+
+
+@login_required
+@require_GET
+@never_cache
+def of_run(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """Sends the capsule, with `?redacted=1` without texts of people and models."""
+    if not settings.SAMURAI_CAPSULES:
+        raise Http404("Capsules are switched off.")
+    # Imported here: few servers are asked for a capsule.
+    from agent.capsule import form
+    from agent.capsule.form import NoCapsule
+    from agent.capsule.recording import capsule_of
+    from agent.capsule.redaction import redacted
+
+    run = access.get_run_with_calls(user_of(request), run_id)
+    try:
+        capsule = capsule_of(run)
+    except NoCapsule as error:
+        return respond(request, Problem(409, "no_capsule", "No capsule", str(error)))
+    if request.GET.get("redacted") == "1":
+        capsule = redacted(capsule)
+    headers = {"Content-Disposition": f'attachment; filename="run-{run.pk}.json.gz"'}
+    return HttpResponse(
+        form.to_bytes(capsule, compressed=True), content_type="application/gzip", headers=headers
+    )

@@ -1,0 +1,384 @@
+"""The file of a run: what is in it, who gets it, what is refused, and what a redacted one still says."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.test import Client
+from pytest_django import Settings
+
+from agent.capsule import form, recording, replaying
+from agent.capsule.form import NoCapsule
+from agent.capsule.redaction import redacted
+from agent.engine import local
+from agent.llm.base import MemoryNote
+from agent.llm.openai import OpenAIModel
+from agent.models import ChatSession, Membership, ModelCall, Project, Run
+from agent.runs import approvals, runs, steering
+from agent.runs.runs import MessageRequest
+from tests.support.capsules import assert_replays, capsule
+from tests.support.model_server import ModelServer
+from tests.support.model_talk import connected
+from tests.support.scripted_runs import create, ended, make_tasks, plan, status, use
+from tests.support.served import served
+from tests.support.server import ROOT
+from tests.support.steered_runs import MORE, over_or_waiting
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MESSAGE = "Our neighbours’ Bakery sells 4711234 croissants; mark the sign-up task as in progress"
+TITLE = "Bakery croissants"
+ANSWER = "The croissants of the Bakery are planned."
+NOTE = "The Bakery opens at dawn"
+
+
+@pytest.fixture
+def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
+    with connected(settings, monkeypatch) as server:
+        yield server
+
+
+async def a_run(server: ModelServer, session: ChatSession, user: User) -> Run:
+    """Returns a run that a person decided on and sent a message into."""
+    words = {"type": "answer", "description": "Say it", "tool": None, "arguments": {}}
+    first = plan(
+        create("s1", TITLE), use("s2", "change_task_status", task="Sign-up", status="in_progress")
+    )
+    server.handler = served(
+        plans=[first, plan(*first["steps"], {"id": "a1", "depends_on": [], **words})],
+        answers=[[ANSWER]],
+        notes=[[MemoryNote("Hours", NOTE, "fact")]],
+    )
+    async with local.executing(OpenAIModel()):
+        run = await runs.start(session.pk, user, MessageRequest(MESSAGE, approval="required"))
+        await over_or_waiting(run)
+        await steering.send(session.pk, run.pk, user, MORE)
+        await run.arefresh_from_db()
+        await status(run, "waiting")
+        edited = [create("s1", TITLE), first["steps"][1]]
+        await approvals.edit(session.pk, run.pk, 2, user, edited)
+        await approvals.approve(session.pk, run.pk, 3, user)
+        await ended(run)
+    return run
+
+
+@pytest.fixture
+async def run(server: ModelServer, session: ChatSession, project: Project, alice: User) -> Run:
+    await make_tasks(project, "Sign-up", "Pay the bill of the Bakery")
+    return await a_run(server, session, alice)
+
+
+# -- what is in it ---------------------------------------------------------------------------------
+
+
+async def test_a_capsule_has_the_run_and_what_it_used(run: Run) -> None:
+    made = await capsule(run)
+    assert made.run.content == MESSAGE
+    assert made.run.model == "small-model"
+    assert made.state is not None
+    assert {task.title for task in made.state.tasks} == {"Sign-up", "Pay the bill of the Bakery"}
+    assert [call.verb for call in made.calls].count("plan") == 2
+    assert all(call.turns for call in made.calls)
+    assert re.fullmatch(r"[0-9a-f]{64}", made.tools["create_task"].digest)
+    assert (made.product, made.redacted, made.cannot_be_replayed) == ("0.1.0", False, "")
+    assert [event["seq"] for event in made.events] == sorted(event["seq"] for event in made.events)
+    await assert_replays(made)
+
+
+async def test_later_changes_are_not_in_the_state(run: Run, session: ChatSession) -> None:
+    made = await capsule(run)
+    assert made.state is not None
+    (task,) = [one for one in made.state.tasks if one.title == "Sign-up"]
+    assert task.status == "pending"  # the run changed it
+    assert made.state.last_task_number == 2
+
+
+async def test_a_run_whose_calls_are_gone_says_that_it_cannot_be_replayed(run: Run) -> None:
+    await ModelCall.objects.all().adelete()
+    made = await capsule(run)
+    assert "SAMURAI_KEEP_PROMPTS_DAYS" in made.cannot_be_replayed
+    with pytest.raises(NoCapsule, match=r"cannot be carried out again.*no longer kept"):
+        await replaying.replay(made)
+
+
+async def test_a_run_that_is_not_over_has_no_capsule(session: ChatSession, alice: User) -> None:
+    run = await runs.start(session.pk, alice, MessageRequest("Wait"))
+    with pytest.raises(NoCapsule, match="not over"):
+        await sync_to_async(recording.capsule_of)(run)
+
+
+# -- differences -----------------------------------------------------------------------------------
+
+
+async def test_another_answer_of_the_model_is_the_first_difference(run: Run) -> None:
+    made = await capsule(run)
+    for call in made.calls:
+        call.text = call.text.replace(TITLE, "Bakery pretzels")
+    again = await replaying.replay(made)
+    assert (
+        "plan.steps[0].arguments.title: recorded 'Bakery croissants', now 'Bakery pretzels'"
+        in (again.differences[0])
+    )
+
+
+async def test_another_prompt_is_told_and_the_recorded_answer_is_used(run: Run) -> None:
+    made = await capsule(run)
+    turns = made.calls[0].turns
+    assert turns is not None
+    turns[0]["content"] = "Other instructions"
+    (difference,) = (await replaying.replay(made)).differences
+    assert difference.startswith("The prompt of “analyze” differs: recorded 'Other instructions'")
+
+
+async def test_an_event_that_was_altered_is_found(run: Run) -> None:
+    made = await capsule(run)
+    (last,) = [event for event in made.events if event["type"] == "complete"]
+    last["usage"]["calls"] += 1
+    (difference,) = (await replaying.replay(made)).differences
+    assert "usage.calls: recorded 6, now 5" in difference
+
+
+async def test_another_schema_of_a_tool_is_noted(run: Run) -> None:
+    made = await capsule(run)
+    made.tools["create_task"].digest = "0" * 64
+    again = await replaying.replay(made)
+    assert again.notes == ["The tool create_task has another description or schema than recorded."]
+
+
+# -- redacted --------------------------------------------------------------------------------------
+
+
+async def test_a_redacted_capsule_has_no_text_and_still_replays(run: Run) -> None:
+    made = redacted(await capsule(run))
+    content = form.to_bytes(made, compressed=False)
+    texts = [MESSAGE, TITLE, ANSWER, NOTE, MORE.content, "Sign-up", "Pay the bill of the Bakery"]
+    words = {word for text in texts for word in re.findall(r"\w{4,}", text)}
+    words -= {"task", "mark", "sign", "Sign", "progress", "instead", "Make"}  # the product's too
+    found = [word for word in words if re.search(rf"\b{word}\b".encode(), content, re.IGNORECASE)]
+    assert found == []
+    assert not any(text.encode() in content for text in texts)
+    assert b"alice" not in content
+    assert len(made.run.content) == len(MESSAGE)
+    again = await replaying.replay(form.from_bytes(content))
+    assert again.differences == []
+    assert again.events == len(made.events)
+
+
+async def test_the_same_text_has_the_same_placeholder(run: Run) -> None:
+    made = redacted(await capsule(run))
+    titles = {
+        step["arguments"]["title"]
+        for event in made.events
+        if event["type"] == "plan"
+        for step in event["plan"]["steps"]
+        if step["tool"] == "create_task"
+    }
+    (title,) = titles
+    created = [e["change"]["after"]["title"] for e in made.events if e["type"] == "change"]
+    assert title in created
+    assert title != TITLE
+    assert len(title) == len(TITLE)
+
+
+async def test_a_redacted_run_of_the_offline_model_says_that_it_cannot_be_replayed(
+    session: ChatSession, alice: User
+) -> None:
+    async with local.executing():
+        run = await runs.start(session.pk, alice, MessageRequest("Create a task to write docs"))
+        await ended(run)
+    assert "the words themselves" in redacted(await capsule(run)).cannot_be_replayed
+
+
+# -- hostile files ---------------------------------------------------------------------------------
+
+
+def written(**values: Any) -> bytes:
+    return json.dumps({"format": "samurai-capsule", "version": 1, **values}).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (b"[" * 200_000, "not JSON"),
+        (b'{"format": NaN}', "not JSON"),
+        (b'{"a": ' + b"9" * 5_000 + b"}", "not JSON"),
+        (b"[]", "no capsule"),
+        (b'{"format": "samurai-agent-project"}', "no capsule"),
+        (written(version=2), "has the version 2, not 1"),
+        (written(), "not valid"),
+        (written(more=1), "not valid"),
+        (gzip.compress(b"{}")[:-4], "ends too early"),
+        (b"\x1f\x8bnonsense", "damaged"),
+        (gzip.compress(b" " * (form.MAX_BYTES + 1)), "larger than 64 MiB"),
+        (b" " * (form.MAX_BYTES + 1), "larger than 64 MiB"),
+    ],
+)
+def test_a_file_that_is_no_capsule_is_refused(content: bytes, reason: str) -> None:
+    with pytest.raises(NoCapsule, match=reason):
+        form.from_bytes(content)
+
+
+async def test_fields_of_other_types_are_refused(run: Run) -> None:
+    values = json.loads(form.to_bytes(await capsule(run), compressed=False))
+    for path, wrong in (
+        (("run", "number"), "1"),
+        (("state", "tasks"), {}),
+        (("calls", 0, "verb"), "delete"),
+        (("settings", "approval_hours"), 0),
+        (("events",), []),
+        (("tools", "create_task", "timeout"), -1),
+    ):
+        altered = json.loads(json.dumps(values))
+        place = altered
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = wrong
+        with pytest.raises(NoCapsule, match=f"not valid: {'.'.join(map(str, path))}"):
+            form.from_bytes(json.dumps(altered).encode())
+
+
+# -- the download ----------------------------------------------------------------------------------
+
+
+def downloaded(client: Client, user: User, run: Run, query: str = "") -> Any:
+    client.force_login(user)
+    return client.get(f"/runs/{run.pk}/capsule/{query}")
+
+
+async def test_the_owner_downloads_a_capsule(run: Run, alice: User) -> None:
+    response = await sync_to_async(downloaded)(Client(), alice, run)
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "application/gzip"
+    assert f'filename="run-{run.pk}.json.gz"' in response.headers["Content-Disposition"]
+    assert form.from_bytes(response.content).run.content == MESSAGE
+    response = await sync_to_async(downloaded)(Client(), alice, run, "?redacted=1")
+    assert form.from_bytes(response.content).redacted
+
+
+async def test_others_do_not_download_it(run: Run, project: Project, bob: User) -> None:
+    get = sync_to_async(downloaded)
+    assert (await get(Client(), bob, run)).status_code == 404
+    nobody = await sync_to_async(Client().get)(f"/runs/{run.pk}/capsule/")
+    assert nobody.status_code == 302
+    member = await Membership.objects.acreate(project=project, user=bob, role="editor")
+    assert (await get(Client(), bob, run)).status_code == 403
+    bob.is_staff = True
+    await bob.asave()
+    assert (await get(Client(), bob, run)).status_code == 200
+    await member.adelete()
+    assert (await get(Client(), bob, run)).status_code == 404
+    unknown = Run(pk=uuid4())
+    assert (await get(Client(), bob, unknown)).status_code == 404
+
+
+async def test_the_page_of_the_run_leads_to_it_unless_it_is_switched_off(
+    run: Run, alice: User, settings: Settings
+) -> None:
+    def page() -> str:
+        client = Client()
+        client.force_login(alice)
+        return client.get(f"/runs/{run.pk}/").content.decode()
+
+    assert f'href="/runs/{run.pk}/capsule/"' in await sync_to_async(page)()
+    settings.SAMURAI_CAPSULES = False
+    assert "capsule" not in await sync_to_async(page)()
+    assert (await sync_to_async(downloaded)(Client(), alice, run)).status_code == 404
+
+
+async def test_a_run_that_is_not_over_is_answered_with_the_reason(
+    session: ChatSession, alice: User
+) -> None:
+    run = await runs.start(session.pk, alice, MessageRequest("Wait"))
+    response = await sync_to_async(downloaded)(Client(), alice, run)
+    assert response.status_code == 409
+    assert "not over yet" in response.content.decode()
+
+
+# -- the commands ----------------------------------------------------------------------------------
+
+
+def replay_command(path: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "manage.py"), "replay", str(path), *more]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+async def test_the_commands_write_a_file_and_replay_it(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "run.json.gz"
+    await sync_to_async(call_command)("capsule", str(run.pk), str(path))
+    done = await sync_to_async(replay_command)(path)
+    assert (done.stdout, done.returncode) == ("identical\n", 0), done.stderr
+    made = form.read(path)
+    (last,) = [event for event in made.events if event["type"] == "complete"]
+    last["response"] = "Something else"
+    form.write(made, path)
+    done = await sync_to_async(replay_command)(path)
+    assert done.returncode == 1
+    assert done.stdout.startswith("different\nevent ")
+    assert "response: recorded 'Something else', now '" in done.stdout
+
+
+async def test_the_command_redacts(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    await sync_to_async(call_command)("capsule", str(run.pk), str(path), "--redact")
+    assert form.read(path).redacted
+    assert TITLE not in path.read_text()
+
+
+def test_errors_of_the_commands_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="There is no run nonsense"):
+        call_command("capsule", "nonsense", str(tmp_path / "x"))
+    done = replay_command(tmp_path / "missing")
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith("cannot be read: No such file or directory.")
+    (tmp_path / "bad").write_text("{}")
+    done = replay_command(tmp_path / "bad")
+    assert done.stderr.count("\n") == 1
+    assert "no capsule" in done.stderr
+
+
+async def test_a_replay_leaves_the_database_of_the_product_alone(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    form.write(await capsule(run), path)
+    done = await sync_to_async(replay_command)(path, "--inside")
+    assert done.returncode == 1
+    assert "a database of its own" in done.stderr
+
+
+async def test_the_plan_of_another_model_stands_beside_the_recorded_one(
+    run: Run, server: ModelServer, settings: Settings, tmp_path: Path, capsys: Any
+) -> None:
+    path = tmp_path / "run.json"
+    form.write(await capsule(run), path)
+    before = await Run.objects.acount()
+    server.handler = served(plans=[plan(create("s1", "A bread"))])
+    await sync_to_async(call_command)("replay", str(path), "--model", "other-model")
+    lines = [re.split(r"  +", line) for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == ["small-model", "other-model"]
+    assert lines[1] == [f"s1 create_task: Create “{TITLE}”", "s1 create_task: Create “A bread”"]
+    assert lines[2][0].startswith("s2 change_task_status")
+    assert server.requests[-1].body["model"] == "other-model"
+    assert await Run.objects.acount() == before
+
+
+async def test_without_a_model_the_command_says_so(
+    run: Run, settings: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "run.json"
+    form.write(await capsule(run), path)
+    settings.OPENAI_API_KEY = settings.OPENAI_BASE_URL = ""
+    with pytest.raises(CommandError, match="No model is connected"):
+        await sync_to_async(call_command)("replay", str(path), "--model", "x")
