@@ -15,7 +15,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-FORMAT, VERSION = "samurai-capsule", 1
+FORMAT: Literal["samurai-capsule"] = "samurai-capsule"
+VERSION: Literal[1] = 1
 
 MAX_BYTES = 64 * 1024 * 1024  # of a file, and of what it is compressed from
 MAX_EVENTS, MAX_CALLS, MAX_STEPS, MAX_TOOLS = 20_000, 500, 200, 1_000

@@ -202,12 +202,12 @@ def _is_complete(frame: Frame) -> bool:
 
 def _ends_words(frame: Frame) -> bool:
     """Tells whether the event ends a step that is words: the `step` event comes just before it."""
-    return frame["type"] == "step" and frame["step"]["status"] == "succeeded"
+    return bool(frame["type"] == "step" and frame["step"]["status"] == "succeeded")
 
 
 def _is_of_answer(frame: Frame) -> bool:
-    return frame["type"] == "token" or _ends_words(frame)
+    return bool(frame["type"] == "token" or _ends_words(frame))
 
 
 def _is_remembered(frame: Frame) -> bool:
-    return frame["type"] == "change" and not frame["change"].get("step")
+    return bool(frame["type"] == "change" and not frame["change"].get("step"))

@@ -203,7 +203,7 @@ def replaced(capsule: Capsule, pace: Pace) -> Iterator[None]:
 def _tool(name: str, form: ToolForm, recorded: RecordedTools, *, is_used: bool) -> Tool:
     """Returns the tool that does its own work in a replay, or what takes its place."""
     tool = registry.get(name)
-    if not form.is_async and form.effect != EffectKind.READS:
+    if not form.is_async and EffectKind(form.effect) is not EffectKind.READS:
         if tool is not None:
             return tool
         if is_used:

@@ -323,11 +323,7 @@ def _former(run: Run) -> Former | None:
             {"phase": row.phase, "result": row.result, "duration_ms": row.duration_ms}
             for row in former.phases.all()
         ],
-        plan=revision
-        and {
-            name: getattr(revision, name)
-            for name in ("summary", "assumptions", "questions", "digest")
-        },
+        plan=None if revision is None else {name: getattr(revision, name) for name in _OF_PLAN},
         steps=[_step(step) for step in steps],
         approvals=[
             {name: getattr(one, name) for name in ("status", "reason", "effects", "comments")}
@@ -337,6 +333,7 @@ def _former(run: Run) -> Former | None:
     )
 
 
+_OF_PLAN = ("summary", "assumptions", "questions", "digest")
 _OF_STEP = (
     "key", "position", "type", "tool", "description", "arguments", "depends_on", "untrusted", "status",
     "result", "created", "error",

@@ -92,7 +92,7 @@ class _Run:
         self.context = Context.from_json(gathered)
         analyzed = await recorder.phase(Phase.ANALYZING, self._analyze, then=[Phase.PLANNING])
         self._take_analysis(analyzed)
-        reader = Reader(recorder, self.outside)
+        reader = Reader(recorder, self.outside.title, self.outside.read)
         self.planner = Planner(
             self.model, self.run, self.context, self.analysis, reader, await self._tools()
         )

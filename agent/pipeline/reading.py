@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from agent.event_log.phases import READING
@@ -28,9 +28,6 @@ from agent.tools import registry, switches
 from agent.tools.calling import call_plain, too_slow
 from agent.tools.references import find, missing_objects
 from agent.tools.registry import Tool, ToolCall
-
-if TYPE_CHECKING:
-    from agent.pipeline.outside import Outside
 
 logger = logging.getLogger(__name__)
 
@@ -51,12 +48,18 @@ def read_requests(values: Any) -> list[ReadRequest]:
     ]
 
 
+# Of `agent.pipeline.outside`: what a reading reads, in words; carries it out.
+Title = Callable[[Run, ReadRequest], Awaitable[str]]
+Read = Callable[[Run, str, ReadRequest, str, Reports], Awaitable[Reading]]
+
+
 class Reader:
     """The readings of one run, in order."""
 
-    def __init__(self, recorder: Recorder, outside: Outside) -> None:
+    def __init__(self, recorder: Recorder, title: Title, read: Read) -> None:
         self.recorder = recorder
-        self.outside = outside
+        self._title = title
+        self._called = read
         self.readings = [Reading(**kept) for kept in recorder.kept(READING).values()]
 
     @property
@@ -74,11 +77,11 @@ class Reader:
 
     async def _read(self, request: ReadRequest) -> None:
         run, key = self.recorder.run, f"r{len(self.readings) + 1}"
-        title = await self.outside.title(run, request)
+        title = await self._title(run, request)
 
         async def work() -> Finished:
             reports = Reports(run.pk, key, self.recorder.report)
-            calling = self.outside.read(run, key, request, title, reports)
+            calling = self._called(run, key, request, title, reports)
             reading = await (calling if tracing.tracer is None else _traced(calling, request, key))
             state = "failed" if reading.error else "finished"
             told = reports.end(state)

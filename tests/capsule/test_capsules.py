@@ -127,9 +127,9 @@ async def test_another_answer_of_the_model_is_the_first_difference(run: Run) -> 
     for call in made.calls:
         call.text = call.text.replace(TITLE, "Bakery pretzels")
     again = await replaying.replay(made)
-    assert (
-        "plan.steps[0].arguments.title: recorded 'Bakery croissants', now 'Bakery pretzels'"
-        in (again.differences[0])
+    assert again.differences[0] == (
+        "event 13, plan.steps[0].description: recorded 'Create “Bakery croissants”', "
+        "now 'Create “Bakery pretzels”'"
     )
 
 
@@ -139,7 +139,7 @@ async def test_another_prompt_is_told_and_the_recorded_answer_is_used(run: Run) 
     assert turns is not None
     turns[0]["content"] = "Other instructions"
     (difference,) = (await replaying.replay(made)).differences
-    assert difference.startswith("The prompt of “analyze” differs: recorded 'Other instructions'")
+    assert difference.startswith("The prompt of “analyze” differs: recorded 'Other instr")
 
 
 async def test_an_event_that_was_altered_is_found(run: Run) -> None:
