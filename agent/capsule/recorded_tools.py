@@ -130,7 +130,7 @@ def is_report(frame: Frame, key: str) -> bool:
     is_own = "part" in about or (
         "phase" not in about and not frame["progress"]["message"].startswith("🔁 Retrying ")
     )
-    return is_own and about.get("step_id") == key
+    return bool(is_own and about.get("step_id") == key)
 
 
 def _retried(frame: Frame, key: str) -> bool:
