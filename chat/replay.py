@@ -18,6 +18,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from agent.event_log.times import stamp
+from agent.event_log import positions
+from agent.event_log.times import milliseconds, stamp
 from agent.models import ChatSession, Event, Run
 from chat import access, page_context, past_board
 from chat.board_history import Span
@@ -52,6 +54,7 @@ def page(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "began": _stamp(span.began) if span else "",
         "ended": _stamp(span.ended) if span else "",
         "past": True,
+        "pruned": run is not None and positions.is_pruned(run),
         "page": data | {"past": _as_json(span) | {"board": board}} if span else data,
         "modules": modules("chat/replay.js"),
         **page_context.sidebar(user, session.project),
@@ -101,7 +104,7 @@ def _run(request: HttpRequest, session: ChatSession) -> Run | None:
 
 def _span(session: ChatSession, run: Run | None) -> Span | None:
     """Returns the part of the log to replay; None if nothing has happened."""
-    rows = Event.objects.filter(session=session)
+    rows = Event.objects.filter(session=session, seq__gte=session.first_seq)
     rows = rows.filter(run=run) if run else rows
     first, last = (rows.order_by(order).first() for order in ("seq", "-seq"))
     if first is None or last is None:

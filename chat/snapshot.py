@@ -1,4 +1,4 @@
-"""The state of a session: its `hello`, and more of it for a client whose cursor is beyond the end."""
+"""The state of a session: its `hello`, and more of it for a client whose cursor is outside of the log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MESSAGES = 200  # the latest ones
 
 # All three statuses are named, so that the short index of unfinished runs is used.
 _HELLO = """
-SELECT agent_chatsession.last_seq, agent_project.board_version, (
+SELECT agent_chatsession.first_seq, agent_chatsession.last_seq, agent_project.board_version, (
     SELECT id FROM agent_run
     WHERE session_id = agent_chatsession.id
         AND status IN ('queued', 'running', 'waiting') AND status <> 'queued'
@@ -30,9 +30,10 @@ WHERE agent_chatsession.id = %s
 
 def hello(session: UUID) -> dict[str, Any] | None:
     """Returns the fields of the first frame of a connection; None when the session was deleted."""
-    for last_seq, board, active in raw_sql.rows(_HELLO, session):
+    for first_seq, last_seq, board, active in raw_sql.rows(_HELLO, session):
         return {
             "session": str(session),
+            "first_seq": first_seq,
             "last_seq": last_seq,
             "active_run": str(UUID(str(active))) if active else None,
             "protocol": 1,

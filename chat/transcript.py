@@ -280,6 +280,7 @@ class Exchange:
     before: int = 0  # unfinished runs before it
     draft: dict[str, Any] | None = None  # the fields of its frame
     ended: bool = False  # no event of it follows
+    pruned: bool = False  # its events were deleted: what is here is from its rows
     opinions: dict[str, Opinion] = field(default_factory=dict)  # by what they are about
     kind: str = "exchange"
 

@@ -16,7 +16,8 @@ from agent.event_log.events import EventType
 from agent.models import ChatSession, Event, Run, Steering
 from agent.runs.runs import UNFINISHED
 from agent.support import raw_sql
-from chat import fold
+from chat import fold, pruned_runs
+from chat.pruned_runs import first_place
 from chat.transcript import Change, Gap, Transcript
 
 # Messages that a page shows at first, unless an earlier one is unfinished, and that each further part has.
@@ -28,15 +29,32 @@ def newest(session_id: UUID, guest: Guest | None = None) -> Transcript:
     """Returns the end of the session: all runs that are not over are in it. For a guest of one run, that."""
     if guest is not None and guest.run is not None:
         last = ChatSession.objects.values_list("last_seq", flat=True).get(pk=session_id)
+        if (pruned := pruned_runs.place_of(session_id, guest.run)) is not None:
+            return Transcript(
+                list(pruned_runs.exchanges(session_id, [pruned], guest)), last_seq=last
+            )
         place = where(session_id, "run", str(guest.run))
         told = fold.load(session_id, place[0] if place else 1, guest=guest)
         told.last_seq = max(told.last_seq, last)
         return told
-    start = _start(_messages(session_id), max(NEWEST, _from_first_unfinished(session_id)))
+    count, first = max(NEWEST, _from_first_unfinished(session_id)), first_place(session_id)
+    start = max(_start(_messages(session_id), count), first)
     told = fold.load(session_id, start, guest=guest)
-    if start > 1:
+    told.last_seq = max(told.last_seq, first - 1)  # all events may be gone
+    if start == first > 1:
+        _add_pruned(session_id, told, count - len(told.exchanges), guest)
+    elif start > 1:
         told.entries.insert(0, Gap(1, start))
     return told
+
+
+def _add_pruned(session_id: UUID, told: Transcript, count: int, guest: Guest | None) -> None:
+    """Adds the last `count` pruned runs at the beginning, and a gap for those before them."""
+    places = pruned_runs.numbers(session_id, 1, first_place(session_id))
+    shown = places[-count:] if count > 0 else []
+    told.entries[:0] = pruned_runs.exchanges(session_id, shown, guest)
+    if len(shown) < len(places):
+        told.entries.insert(0, Gap(1, shown[0] if shown else first_place(session_id)))
 
 
 def part(
@@ -51,13 +69,37 @@ def part(
 
     The last part, the first with `early`, or the one around the run that begins with the event `at`.
     """
+    first = first_place(session_id)
+    if gap.start < first and (early or gap.end <= first or (at is not None and at < first)):
+        return _pruned_part(session_id, gap, at, early, guest)
     start, end = _span(_messages(session_id).filter(seq__gte=gap.start, seq__lt=gap.end), at, early)
-    start, end = start or gap.start, end or gap.end
+    start, end = start or max(gap.start, first), end or gap.end
     told = fold.load(session_id, start, end, guest)
     _know_what_came_later(session_id, told)
     if start > gap.start:
         told.entries.insert(0, Gap(gap.start, start))
     if end < gap.end:
+        told.entries.append(Gap(end, gap.end))
+    return told
+
+
+def _pruned_part(
+    session_id: UUID, gap: Gap, at: int | None, early: bool, guest: Guest | None
+) -> Transcript:
+    """As `part`, of runs whose events were pruned."""
+    places = pruned_runs.numbers(session_id, gap.start, gap.end)
+    if at is not None:
+        index = sum(place < at for place in places)
+        shown = places[max(0, index - PART // 2) : index + PART // 2]
+    else:
+        shown = places[:PART] if early else places[-PART:]
+    told = Transcript(list(pruned_runs.exchanges(session_id, shown, guest)))
+    if shown and shown[0] > places[0]:
+        told.entries.insert(0, Gap(gap.start, shown[0]))
+    end = places[places.index(shown[-1]) + 1] if shown and shown[-1] < places[-1] else None
+    if end is None and gap.end > (first := first_place(session_id)):
+        end = first
+    if end is not None:
         told.entries.append(Gap(end, gap.end))
     return told
 
@@ -90,8 +132,12 @@ def where(session_id: UUID, kind: str, key: str) -> tuple[int, UUID | None] | No
                 return None
     except (ValueError, OverflowError):
         return None
+    if run is None:
+        return None
+    if (place := pruned_runs.place_of(session_id, run)) is not None:
+        return place, run
     first = events.filter(run=run).order_by("seq").values_list("seq", flat=True).first()
-    return None if run is None or first is None else (first, run)
+    return None if first is None else (first, run)
 
 
 def _seq(key: str) -> int:

@@ -77,7 +77,7 @@ class Viewer(Follower):
         self._timer = self._tick_at(self.sent_at + HEARTBEAT)
 
     async def greet(self) -> None:
-        """Queues `hello`, and `resync` when the cursor is beyond the log's end."""
+        """Queues `hello`, and `resync` when the cursor is outside of what the log has."""
         hello = await database.call(snapshot.hello, self.session)
         if hello is None:
             self.expel(NOT_THERE)
@@ -89,15 +89,27 @@ class Viewer(Follower):
         self.notify("hello", **hello)
         if self._waiting is not None:
             self.notify("waiting", count=self._waiting)
-        if self.cursor > hello["last_seq"]:
-            self.cursor, state = await database.call(snapshot.snapshot, self.session, self.guest)
-            body = frames.ephemeral("resync", seq=self.cursor, snapshot=state)
-            self._queue(Notice("resync", body, self.cursor))
-            metrics.RESYNCS.add()
+        if not hello["first_seq"] - 1 <= self.cursor <= hello["last_seq"]:
+            await self._resync()
         if hello["active_run"] is not None:
             draft = await database.call(drafts.of_session, self.session)
             if draft is not None:
                 self.drafted(draft)
+
+    async def _resync(self) -> None:
+        """Gives the client the current state, from which it goes on."""
+        self.cursor, state = await database.call(snapshot.snapshot, self.session, self.guest)
+        body = frames.ephemeral("resync", seq=self.cursor, snapshot=state)
+        self._queue(Notice("resync", body, self.cursor))
+        metrics.RESYNCS.add()
+
+    async def read(self) -> bool:
+        if not await super().read():
+            return False
+        if self._read[0].seq > self.cursor + 1:  # what comes next was pruned meanwhile
+            self._read = deque()
+            await self._resync()
+        return True
 
     def close(self) -> None:
         super().close()

@@ -422,6 +422,11 @@ SAMURAI_RUN_TIMEOUT = env_int("SAMURAI_RUN_TIMEOUT", 900, minimum=1)
 SAMURAI_KEEP_PROMPTS_DAYS = env_int("SAMURAI_KEEP_PROMPTS_DAYS", 30, minimum=0)  # 0: none is kept
 # Whether the owners of projects, and the staff among their members, read the kept prompts on the pages.
 SAMURAI_SHOW_PROMPTS = env_bool("SAMURAI_SHOW_PROMPTS", default=True)
+# Days for which these are kept; 0: for ever.
+SAMURAI_KEEP_EVENTS_DAYS = env_int("SAMURAI_KEEP_EVENTS_DAYS", 0, minimum=0)
+SAMURAI_KEEP_DELETED_DAYS = env_int("SAMURAI_KEEP_DELETED_DAYS", 0, minimum=0)
+SAMURAI_KEEP_EXPIRED_DAYS = env_int("SAMURAI_KEEP_EXPIRED_DAYS", 0, minimum=0)
+SAMURAI_KEEP_BATCHES_DAYS = env_int("SAMURAI_KEEP_BATCHES_DAYS", 0, minimum=0)
 SAMURAI_CAPSULES = env_bool("SAMURAI_CAPSULES", True)
 SAMURAI_APPROVAL_HOURS = env_int("SAMURAI_APPROVAL_HOURS", 24, minimum=1)
 SAMURAI_MAX_ACTIVE_RUNS = env_int("SAMURAI_MAX_ACTIVE_RUNS", 200, minimum=1)

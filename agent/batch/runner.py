@@ -156,7 +156,8 @@ class Batch:
             return results.of_refusal(item, session, refused, self._options.dry_run)
         try:
             async with self._time_limit(run):
-                await self._watch(item, run, after)
+                if not await database.call(positions.is_pruned, run):
+                    await self._watch(item, run, after)
             return await self._result(item, run, after)
         except asyncio.CancelledError:
             await self._leave(item, run, after)

@@ -134,11 +134,9 @@ def is_report(frame: Frame, key: str) -> bool:
 
 
 def _retried(frame: Frame, key: str) -> bool:
-    return (
-        frame["type"] == "progress"
-        and frame["progress"]["message"].startswith("🔁 Retrying ")
-        and frame["progress"]["metadata"].get("step_id") == key
-    )
+    if frame["type"] != "progress" or "🔁 Retrying " not in frame["progress"]["message"]:
+        return False
+    return bool(frame["progress"]["metadata"].get("step_id") == key)
 
 
 def _executions(recorded: Sequence[Frame]) -> dict[str, list[_Execution]]:

@@ -24,6 +24,7 @@ from agent.capsule.form import (
     ToolSpecForm,
 )
 from agent.capsule.state import state_of
+from agent.event_log import positions
 from agent.event_log.phases import READING, Phase, is_part
 from agent.event_log.times import stamp
 from agent.llm.factory import OFFLINE_NAME
@@ -54,7 +55,7 @@ def capsule_of(run: Run) -> Capsule:
     run = Run.objects.select_related(*_RELATED).get(pk=run.pk)
     if run.status in Run.UNFINISHED:
         raise NoCapsule(_NOT_OVER)
-    own = _events_of(run)
+    own = [] if positions.is_pruned(run) else _events_of(run)
     if not own:
         raise NoCapsule(_PRUNED)
     if len(own) > MAX_EVENTS:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import F
 
 from agent.accounts.access import owner_decides
 from agent.board import projects, tasks
@@ -19,7 +20,7 @@ from agent.edits import manual_changes
 from agent.event_log import events
 from agent.exceptions import Refused, ToolFailed
 from agent.memory import memories
-from agent.models import ChatSession, Event, Memory, MemoryRevision, Project, Task
+from agent.models import ChatSession, Event, Memory, MemoryRevision, Project, Run, Task
 from agent.models.base import literals
 
 
@@ -33,7 +34,9 @@ async def undo(session: UUID, user: User, seqs: Sequence[int]) -> None:
 
 
 def change_seqs(session: UUID, run: UUID) -> list[int]:
-    """Returns the `seq` of each change that the run made."""
+    """Returns the `seq` of each change that the run made. Raises `Refused`: `pruned`."""
+    if Run.objects.filter(pk=run, session=session, number__lt=F("session__first_run")).exists():
+        raise _pruned()
     is_change = {"type__in": literals(events.EventType.CHANGE)}  # by the index of changes
     changes = Event.objects.filter(session=session, run=run, **is_change)
     return list(changes.order_by("seq").values_list("seq", flat=True))
@@ -48,11 +51,21 @@ def _undo_events(
 
 def changes_at(session: UUID, seqs: Sequence[int]) -> list[Change]:
     """Returns the changes in the events `seqs` of the session's log, oldest first. Raises `Refused`."""
+    first = ChatSession.objects.values_list("first_seq", flat=True).get(pk=session)
+    if any(seq < first for seq in seqs):
+        raise _pruned()
     bodies = Event.objects.filter(session=session, type=events.EventType.CHANGE, seq__in=seqs)
     changes = [_as_change(body) for body in bodies.order_by("seq").values_list("body", flat=True)]
     if not changes or len(changes) != len(set(seqs)):
         raise Refused("not_found", "There is no such change.")
     return changes
+
+
+def _pruned() -> Refused:
+    return Refused(
+        "pruned",
+        "The events of this run were deleted, so that its changes can't be undone any more.",
+    )
 
 
 def _as_change(body: str) -> Change:

@@ -71,6 +71,19 @@ class ChatSession(UUIDModel):
     # Incremented only by `agent.event_log` and `agent.runs`, with the session's row locked.
     last_seq = models.PositiveBigIntegerField(default=0, editable=False)
     run_count = models.PositiveIntegerField(default=0, editable=False)
+    # Raised only by `agent.engine.pruning`.
+    first_seq = models.PositiveBigIntegerField(
+        default=1,
+        db_default=1,
+        editable=False,
+        help_text="The first event that was not pruned, or the next one.",
+    )
+    first_run = models.PositiveIntegerField(
+        default=1,
+        db_default=1,
+        editable=False,
+        help_text="The number of the first run whose events were not pruned, or of the next one.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now_add=True, help_text="Time of the latest message.")
 

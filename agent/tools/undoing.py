@@ -85,7 +85,11 @@ def _seqs(call: ToolCall, arguments: Undo) -> Sequence[int]:
     if arguments.message is None:
         return _of_last_message(call)
     run = _earlier_run(call, arguments.message)
-    if not (seqs := edits.change_seqs(call.session_id, run)):
+    try:
+        seqs = edits.change_seqs(call.session_id, run)
+    except Refused as refused:
+        raise ToolFailed(str(refused)) from None
+    if not seqs:
         raise ToolFailed("There is nothing to undo: no change was made.")
     return seqs
 

@@ -149,6 +149,9 @@ class Chat(ChatView):
         if session.runs.filter(status=Run.Status.WAITING, number__lte=run.number).exists():
             status, shown = _answer(run.pk)
             return Response(shown, status, headers={"Location": location("runs", run.pk)})
+        if run.number < session.first_run:  # it is over, and nothing tells of it any more
+            status, shown = _answer(run.pk)
+            return Response(shown, status)
         identity = sse.identity_of(request, session)
         return let_go(Waiting(identity, run, positions.start_of(run)), keeps_thread=True)
 
@@ -217,6 +220,7 @@ class ChatStream(ChatView):
         """
         cursor = sse.cursor_of(request)
         session, run = self.accept(project_id)
+        sse.require_events(session, run)
         after = max(positions.start_of(run), min(cursor, session.last_seq))
         identity = sse.identity_of(request, session)
         return sse.stream(request, _blocks(identity, run, after))

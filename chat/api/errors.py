@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 STATUS = {
     "forbidden": status.HTTP_403_FORBIDDEN,
     "not_found": status.HTTP_404_NOT_FOUND,
+    "pruned": status.HTTP_410_GONE,
     "not_active": status.HTTP_409_CONFLICT,
     "stale_plan": status.HTTP_409_CONFLICT,
     "stale_change": status.HTTP_409_CONFLICT,

@@ -95,7 +95,7 @@ class SessionEvents(ApiView):
         if metrics.are_measured():
             metrics.POLLS.add()
             on_loop(polling.seen, identity)
-        if after > session.last_seq:
+        if not session.first_seq - 1 <= after <= session.last_seq:
             metrics.RESYNCS.add()
             return _gone(session, identity.guest)
         limit = self.query(PageQuery)["limit"]
@@ -118,11 +118,12 @@ class GuestEvents(SessionEvents):
 
 
 def _gone(session: ChatSession, guest: Guest | None) -> Response:
-    """Returns the current state, for a client whose cursor is beyond the end of the event log."""
+    """Returns the current state, for a client whose cursor is outside of the event log."""
     seq, state = snapshot.snapshot(session.pk, guest)
     return Response(
         {
-            "detail": "The cursor is beyond the end of the event log. Continue from this snapshot.",
+            "detail": "The event log does not go on at this cursor: it was pruned, or restored from an older "
+            "backup. Continue from this snapshot.",
             "code": "resync",
             "type": "resync",
             "seq": seq,

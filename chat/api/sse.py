@@ -12,7 +12,8 @@ from rest_framework.exceptions import Throttled, ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
-from agent.models import ChatSession
+from agent.exceptions import Refused
+from agent.models import ChatSession, Run
 from agent.support import metrics
 from chat import feed
 from chat.api import event_stream
@@ -40,6 +41,12 @@ def block(text: str, seq: int | None) -> str:
     """Returns the block of a frame, whose JSON is one line. `seq` is the cursor after it."""
     cursor = "" if seq is None else f"id: {seq}\n"
     return f"{cursor}data: {text}\n\n"
+
+
+def require_events(session: ChatSession, run: Run) -> None:
+    """Raises `Refused`, `pruned`, for a run whose events were deleted: nothing of it can be streamed."""
+    if run.number < session.first_run:
+        raise Refused("pruned", "The events of this run were deleted. Its result is still there.")
 
 
 def cursor_of(request: Request) -> int:

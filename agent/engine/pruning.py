@@ -1,0 +1,266 @@
+"""Deletes what has been kept as long as the settings say. Off by default: all is kept for ever.
+
+Everything goes in small slices, each in a transaction of its own, so that no writer waits for long. What
+is told of a run after its events are gone, its message, plan, results and answer, is in its rows, which stay.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from agent.event_log.times import stamp
+from agent.models import ApiToken, Batch, ChatSession, Event, Memory, Run, SharedLink, Task
+from agent.models.base import literals
+from agent.support import raw_sql
+
+logger = logging.getLogger(__name__)
+
+SLICE = 500  # events that one transaction deletes
+ROWS = 100  # other rows, which others may refer to
+SESSIONS = 200  # that are looked at for events, at a time
+# Slices of each kind that the sweep deletes in a row, and seconds between two of them.
+SLICES, PAUSE = 10, 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Something that is kept for a limited time. `days`: for how long; 0 for ever.
+
+    `count`: how much is older than a time; `delete`: deletes a slice of it and returns how much that was.
+    """
+
+    name: str
+    setting: str
+    count: Callable[[datetime], int]
+    delete: Callable[[datetime], int]
+
+    @property
+    def days(self) -> int:
+        return int(getattr(settings, self.setting))
+
+    @property
+    def before(self) -> datetime:
+        return timezone.now() - timedelta(days=self.days)
+
+
+OFF = "Everything is kept for ever: no SAMURAI_KEEP_..._DAYS is set."
+
+
+def is_on() -> bool:
+    """Tells whether anything is kept for a limited time."""
+    return any(kind.days for kind in _KINDS)
+
+
+def due() -> dict[str, int]:
+    """Returns how much of each kind would be deleted now, of those that are switched on."""
+    return {kind.name: kind.count(kind.before) for kind in _KINDS if kind.days}
+
+
+def prune(slices: int | None = None, pause: float = PAUSE) -> Mapping[str, int]:
+    """Deletes what is due, at most so many `slices` of each kind; returns how much of each it was."""
+    deleted: Counter[str] = Counter()
+    for kind in _KINDS:
+        left = slices
+        while kind.days and (left is None or left > 0):
+            number = kind.delete(kind.before)
+            if not number:
+                break
+            deleted[kind.name] += number
+            left = None if left is None else left - 1
+            time.sleep(pause)
+    if deleted:
+        told = ", ".join(f"{number:,} {name}" for name, number in deleted.items())
+        logger.info("Pruned %s", told)
+    return deleted
+
+
+# -- events ----------------------------------------------------------------------------------------
+
+_next_session = UUID(int=0)  # where the sweep goes on: it looks at some sessions at a time
+
+
+def _count_events(before: datetime) -> int:
+    return sum(
+        Event.objects.filter(session=session, seq__lt=bound).count()
+        for session in _sessions_with_events(before).values_list("pk", flat=True)
+        if (bound := _bound(session, before)[0]) > 1
+    )
+
+
+def _delete_events(before: datetime) -> int:
+    """Deletes a slice of the events of finished runs: always from the beginning of a session's log."""
+    global _next_session
+    for _ in range(2):  # the second time from the first session on
+        rows = _sessions_with_events(before).filter(pk__gt=_next_session).order_by("pk")
+        for session in rows.values_list("pk", flat=True)[:SESSIONS]:
+            if deleted := _delete_events_of(session, before):
+                return deleted
+            _next_session = session
+        if not rows.filter(pk__gt=_next_session).exists():
+            _next_session = UUID(int=0)
+    return 0
+
+
+def _sessions_with_events(before: datetime) -> QuerySet[ChatSession]:
+    return ChatSession.objects.filter(created_at__lt=before, last_seq__gt=0)
+
+
+def _delete_events_of(session: UUID, before: datetime) -> int:
+    """Moves the beginning of the log first: nobody reads what is then deleted."""
+    bound, run = _bound(session, before)
+    with transaction.atomic():
+        row = ChatSession.objects.select_for_update().get(pk=session)
+        if bound > row.first_seq:
+            ChatSession.objects.filter(pk=session).update(first_seq=bound, first_run=run)
+        first = max(bound, row.first_seq)
+        old = Event.objects.filter(session=session, seq__lt=first).order_by("seq")
+        keys = list(old.values_list("pk", flat=True)[:SLICE])
+        return Event.objects.filter(pk__in=keys).delete()[0] if keys else 0
+
+
+def _bound(session: UUID, before: datetime) -> tuple[int, int]:
+    """Returns the first event that stays, and the number of the first run that has events then.
+
+    No run keeps a part of its events. What a person did since `before` stays, and all that follows it.
+    """
+    last, first, first_run, count = ChatSession.objects.values_list(
+        "last_seq", "first_seq", "first_run", "run_count"
+    ).get(pk=session)
+    kept = Run.objects.filter(session=session, number__gte=first_run).exclude(
+        finished_at__lt=before
+    )
+    number = kept.order_by("number").values_list("number", flat=True).first()
+    bound = (_first_of(session, number, first) if number else None) or last + 1
+    bound = _first_edit_since(session, before, first, bound) or bound
+    while True:
+        number = _first_run_after(session, bound)
+        own = _first_of(session, number, first) if number else None
+        if own is None or own >= bound:
+            return bound, number or count + 1
+        bound = own
+
+
+_FIRST_RUN = """
+SELECT min(run.number) FROM agent_event event JOIN agent_run run ON run.id = event.run_id
+WHERE event.session_id = %s AND event.seq >= %s AND event.seq < %s
+"""
+NEAR = 5_000  # events behind the bound among which a run that began before it has its last ones
+
+
+def _first_run_after(session: UUID, bound: int) -> int | None:
+    """Returns the lowest number of a run with events from `bound` on."""
+    (number,) = raw_sql.column(_FIRST_RUN, session, bound, bound + NEAR)
+    return None if number is None else int(number)
+
+
+def _first_of(session: UUID, number: int, first: int) -> int | None:
+    run = Run.objects.filter(session=session, number=number).values("pk")
+    rows = Event.objects.filter(session=session, seq__gte=first, run__in=run)
+    return rows.order_by("seq").values_list("seq", flat=True).first()
+
+
+def _first_edit_since(session: UUID, before: datetime, first: int, bound: int) -> int | None:
+    """Returns the first change that a person made since `before`, among the events before `bound`."""
+    is_change = {"type__in": literals("change")}  # by the index of changes
+    rows = Event.objects.filter(
+        session=session, run=None, seq__gte=first, seq__lt=bound, **is_change
+    )
+    since = stamp(before)
+    for seq, body in rows.order_by("seq").values_list("seq", "body").iterator():
+        if json.loads(body)["timestamp"] >= since:
+            return int(seq)
+    return None
+
+
+# -- the rest --------------------------------------------------------------------------------------
+
+
+def _of_rows(rows: Callable[[datetime], Any]) -> dict[str, Callable[[datetime], int]]:
+    """Returns how rows are counted and deleted. `rows`: those that are older than a time."""
+
+    def delete(before: datetime) -> int:
+        old = rows(before)
+        keys = list(old.order_by("pk").values_list("pk", flat=True)[:ROWS])
+        if keys:
+            with transaction.atomic():
+                old.model._base_manager.filter(pk__in=keys).delete()
+        return len(keys)
+
+    return {"count": lambda before: int(rows(before).count()), "delete": delete}
+
+
+def _deleted_tasks(before: datetime) -> Any:
+    return Task.all_objects.filter(deleted_at__lt=before)
+
+
+def _deleted_memories(before: datetime) -> Any:
+    return Memory.all_objects.filter(deleted_at__lt=before)
+
+
+def _ended_tokens(before: datetime) -> Any:
+    return ApiToken.objects.filter(revoked_at__lt=before)
+
+
+def _ended_links(before: datetime) -> Any:
+    return SharedLink.objects.filter(Q(expires_at__lt=before) | Q(revoked_at__lt=before))
+
+
+def _ended_logins(before: datetime) -> Any:
+    return Session.objects.filter(expire_date__lt=before)
+
+
+def _old_batches(before: datetime) -> QuerySet[Batch]:
+    """Returns the batches that were not started lately, and whose runs are over."""
+    unfinished = Run.unfinished.filter(session__batch=OuterRef("pk"))
+    return Batch.objects.filter(~Exists(unfinished), updated_at__lt=before)
+
+
+def _delete_batches(before: datetime) -> int:
+    """Deletes a slice of an old batch: the events of its sessions, then these, then its own row."""
+    batch = _old_batches(before).order_by("updated_at", "pk").first()
+    if batch is None:
+        return 0
+    sessions = list(ChatSession.objects.filter(batch=batch).order_by("pk")[:1])
+    if not sessions:
+        batch.delete()
+        return 1
+    with transaction.atomic():
+        keys = list(
+            Event.objects.filter(session=sessions[0])
+            .order_by("seq")
+            .values_list("pk", flat=True)[:SLICE]
+        )
+        if len(keys) == SLICE:
+            return int(Event.objects.filter(pk__in=keys).delete()[0])
+        sessions[0].delete()
+    return 1
+
+
+_KINDS = (
+    Kind("events", "SAMURAI_KEEP_EVENTS_DAYS", _count_events, _delete_events),
+    Kind("deleted tasks", "SAMURAI_KEEP_DELETED_DAYS", **_of_rows(_deleted_tasks)),
+    Kind("deleted memories", "SAMURAI_KEEP_DELETED_DAYS", **_of_rows(_deleted_memories)),
+    Kind("revoked access tokens", "SAMURAI_KEEP_EXPIRED_DAYS", **_of_rows(_ended_tokens)),
+    Kind("shared links", "SAMURAI_KEEP_EXPIRED_DAYS", **_of_rows(_ended_links)),
+    Kind("expired sign-ins", "SAMURAI_KEEP_EXPIRED_DAYS", **_of_rows(_ended_logins)),
+    Kind(
+        "rows of batches",
+        "SAMURAI_KEEP_BATCHES_DAYS",
+        lambda before: sum(1 + batch.sessions.count() for batch in _old_batches(before)),
+        _delete_batches,
+    ),
+)

@@ -1,0 +1,113 @@
+"""The runs of a session whose events were pruned, as its page shows them: from their rows.
+
+In the part of the log that is gone, the place of a run is its number. It is below the number of every event
+that is left, since each run had several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from uuid import UUID
+
+from agent.accounts.shared_links import Guest
+from agent.event_log import events
+from agent.event_log.events import Event
+from agent.event_log.log import Frame
+from agent.event_log.payloads import Answer
+from agent.event_log.times import stamp
+from agent.models import ChatSession, Run
+from agent.plans import store
+from agent.runs import ending
+from agent.support.markdown import render
+from chat import fold, guest_view
+from chat.transcript import Exchange
+
+_RELATED = ("message__author", "answer", "session")
+
+
+def first_place(session_id: UUID) -> int:
+    """Returns the number of the first event of the session that was not pruned."""
+    return int(ChatSession.objects.values_list("first_seq", flat=True).get(pk=session_id))
+
+
+def place_of(session_id: UUID, run: UUID) -> int | None:
+    """Returns the place of a run whose events were pruned; None for any other."""
+    row = Run.objects.filter(pk=run, session=session_id).select_related("session").first()
+    return row.number if row is not None and row.number < row.session.first_run else None
+
+
+def numbers(session_id: UUID, start: int, end: int) -> list[int]:
+    """Returns the places of the pruned runs from `start` to before `end`, in order."""
+    session = ChatSession.objects.only("first_run").get(pk=session_id)
+    runs = Run.objects.filter(session=session_id, number__gte=start)
+    runs = runs.filter(number__lt=min(end, session.first_run))
+    return list(runs.order_by("number").values_list("number", flat=True))
+
+
+def exchanges(session_id: UUID, places: Sequence[int], guest: Guest | None) -> list[Exchange]:
+    """Returns the runs at these places, in order, as a `guest` gets them."""
+    rows = Run.objects.filter(session=session_id, number__in=places).select_related(*_RELATED)
+    if guest is not None and guest.run is not None:
+        rows = rows.filter(pk=guest.run)
+    found = []
+    for run in rows.order_by("number"):
+        told = [
+            Frame(run.number, event.type, run.pk, event.frame(run.number)) for event in _told(run)
+        ]
+        shown = guest_view.frames(guest, told) if guest is not None else told
+        transcript = fold.fold([(frame.seq, frame.body) for frame in shown])
+        for exchange in transcript.exchanges:
+            exchange.pruned = exchange.ended = True
+            found.append(exchange)
+    return found
+
+
+def _told(run: Run) -> Iterator[Event]:
+    """Yields the events that a page needs of a run that is over, made of its rows."""
+    message = run.message
+    author = message.author.get_username() if message.author else None
+    if run.retry_of_id is None:
+        yield events.Message(
+            run.pk,
+            id=message.pk,
+            role=str(message.role),
+            author=author,
+            content=message.content,
+            timestamp=stamp(message.created_at),
+        )
+    revision = store.latest(run)
+    if revision is not None:
+        steps = list(revision.steps.all())
+        yield store.plan_event(revision, steps)
+        yield from (store.step_event(run.pk, step) for step in steps)
+    yield _last(run)
+
+
+def _last(run: Run) -> Event:
+    at = stamp(run.finished_at or run.created_at)
+    if run.status == Run.Status.FAILED:
+        return events.Error(
+            run.pk,
+            error=run.error,
+            code=run.error_code,
+            retryable=run.retryable,
+            partial=run.partial,
+            timestamp=at,
+        )
+    if run.status == Run.Status.CANCELLED:
+        return events.Cancelled(run.pk, by=None, partial=run.partial, timestamp=at)
+    return events.Complete(
+        run.pk,
+        response=run.answer.content if run.answer else "",
+        message=_answer(run),
+        usage=run.usage,
+        duration_ms=ending.duration_ms(run) if run.started_at else 0,
+        timestamp=at,
+    )
+
+
+def _answer(run: Run) -> Answer:
+    if run.answer is None:  # somebody deleted the message
+        return Answer(id="", role="assistant", content="", html="")
+    key, content = str(run.answer.pk), run.answer.content
+    return Answer(id=key, role="assistant", content=content, html=render(content, key))
