@@ -202,10 +202,10 @@ class ServerProcess(Process):
         return contextlib.closing(sqlite3.connect(self.var / "db.sqlite3", timeout=20))
 
     def change(self, statement: str) -> None:
-        """Changes the server's database, SQLite, beside it."""
-        with contextlib.closing(sqlite3.connect(self.var / "db.sqlite3", timeout=20)) as sqlite:
-            sqlite.execute(statement)
-            sqlite.commit()
+        """Changes the server's database beside it."""
+        with self.database() as database:
+            database.execute(statement)
+            database.commit()
 
     def fill(self, module: str, *arguments: Any) -> Any:
         """Fills the database by `fill` of a module of `tests.support`; returns what it returns."""

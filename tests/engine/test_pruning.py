@@ -1,0 +1,443 @@
+"""What is older than the settings say is deleted, in small parts; what is left goes on as before."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.utils import timezone
+from pytest_django import Settings
+
+from agent.board import tasks
+from agent.capsule.form import NoCapsule
+from agent.capsule.recording import capsule_of
+from agent.edits import undo
+from agent.engine import local, pruning, sweep
+from agent.exceptions import Refused
+from agent.memory import memories
+from agent.models import (
+    ApiToken,
+    Batch,
+    ChatSession,
+    Event,
+    Memory,
+    MemoryRevision,
+    Project,
+    Run,
+    SharedLink,
+    Task,
+)
+from agent.runs import rerun, runs
+from agent.runs.runs import MessageRequest
+from tests.support.api_client import client, page_client, streaming
+from tests.support.guests import Guest, share
+from tests.support.scripted_runs import ended
+from tests.support.server import ROOT, ServerProcess, receive, say, watching
+
+DAY = timedelta(days=1)
+# -- in this process -------------------------------------------------------------------------------
+
+in_process = pytest.mark.django_db(transaction=True)
+
+
+async def carried_out(session: ChatSession, user: User, *messages: str) -> list[Run]:
+    done = []
+    async with local.executing():
+        for message in messages:
+            run = await runs.start(session.pk, user, MessageRequest(message))
+            done.append(await ended(run))
+    return done
+
+
+@sync_to_async
+def end_before(days: float, *old: Run) -> None:
+    then = timezone.now() - DAY * days
+    Run.objects.filter(pk__in=[run.pk for run in old]).update(finished_at=then, created_at=then)
+    ChatSession.objects.update(created_at=then)
+
+
+@sync_to_async
+def pruned(**days: int) -> dict[str, int]:
+    return dict(pruning.prune(pause=0))
+
+
+@sync_to_async
+def events_of(run: Run) -> int:
+    return Event.objects.filter(run=run).count()
+
+
+@pytest.fixture(autouse=True)
+def first_session_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pruning, "_next_session", pruning.UUID(int=0))
+
+
+@in_process
+async def test_by_default_everything_is_kept(session: ChatSession, alice: User) -> None:
+    (run,) = await carried_out(session, alice, "Create a task to sweep")
+    await end_before(1000, run)
+    before = await events_of(run)
+    assert await pruned() == {}
+    assert await events_of(run) == before > 10
+
+
+@in_process
+async def test_the_events_of_old_runs_go_and_their_numbers_are_not_used_again(
+    session: ChatSession, alice: User, settings: Settings
+) -> None:
+    settings.SAMURAI_KEEP_EVENTS_DAYS = 30
+    old, late = await carried_out(session, alice, "Create a task to sweep", "Create a task to mop")
+    await end_before(31, old)
+    await session.arefresh_from_db()
+    last, number, left = session.last_seq, await events_of(old), await events_of(late)
+    assert await pruned() == {"events": number}
+    assert (await events_of(old), await events_of(late)) == (0, left)
+    await session.arefresh_from_db()
+    assert (session.first_seq, session.first_run) == (number + 1, 2)
+    (third,) = await carried_out(session, alice, "Create a task to dust")
+    first = await Event.objects.filter(run=third).order_by("seq").afirst()
+    assert first is not None
+    assert first.seq == last + 1
+    assert await pruned() == {}
+
+
+@in_process
+async def test_all_events_may_go(session: ChatSession, alice: User, settings: Settings) -> None:
+    settings.SAMURAI_KEEP_EVENTS_DAYS = 30
+    done = await carried_out(session, alice, "Create a task to sweep", "What is open?")
+    await end_before(31, *done)
+    await pruned()
+    await session.arefresh_from_db()
+    assert (session.first_seq, session.first_run) == (session.last_seq + 1, 3)
+    assert not await Event.objects.filter(session=session).aexists()
+
+
+@in_process
+async def test_what_a_person_did_lately_stays_with_all_that_follows(
+    session: ChatSession, project: Project, alice: User, settings: Settings
+) -> None:
+    settings.SAMURAI_KEEP_EVENTS_DAYS = 30
+    first, second = await carried_out(session, alice, "Create a task to sweep", "Add a task to mop")
+    (change,) = await sync_to_async(undo.change_seqs)(session.pk, second.pk)
+    await undo.undo(session.pk, alice, [change])  # a change without a run, now
+    await end_before(31, first, second)
+    await pruned()
+    left = [event.run_id async for event in Event.objects.filter(session=session)]
+    assert left == [None]
+    await session.arefresh_from_db()
+    assert session.first_run == 3
+
+
+@in_process
+async def test_a_run_keeps_all_of_its_events_or_none(
+    session: ChatSession, alice: User, settings: Settings
+) -> None:
+    """The second one was queued while the first one worked."""
+    settings.SAMURAI_KEEP_EVENTS_DAYS = 30
+    first = await runs.start(session.pk, alice, MessageRequest("Create a task to sweep"))
+    second = await runs.start(session.pk, alice, MessageRequest("Create a task to mop"))
+    async with local.executing(sessions={session.pk}):
+        await ended(first)
+        await ended(second)
+    await end_before(31, first)
+    assert await pruned() == {}  # the second one's message is among the events of the first
+    await end_before(31, first, second)
+    assert (await pruned())["events"] > 20
+
+
+@in_process
+async def test_it_goes_in_slices_and_nobody_reads_the_rest(
+    session: ChatSession, alice: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SAMURAI_KEEP_EVENTS_DAYS = 30
+    monkeypatch.setattr(pruning, "SLICE", 4)
+    (run,) = await carried_out(session, alice, "Create a task to sweep")
+    await end_before(31, run)
+    before = await events_of(run)
+    assert await sync_to_async(pruning.prune)(2, 0) == {"events": 8}
+    assert await events_of(run) == before - 8
+    with pytest.raises(Refused) as refused:
+        await sync_to_async(undo.change_seqs)(session.pk, run.pk)
+    assert refused.value.code == "pruned"
+    assert await pruned() == {"events": before - 8}
+
+
+@in_process
+async def test_the_changes_of_a_pruned_run_cannot_be_undone(
+    session: ChatSession, alice: User, settings: Settings
+) -> None:
+    settings.SAMURAI_KEEP_EVENTS_DAYS = 30
+    (run,) = await carried_out(session, alice, "Create a task to sweep")
+    (seq,) = await sync_to_async(undo.change_seqs)(session.pk, run.pk)
+    await end_before(31, run)
+    await pruned()
+    with pytest.raises(Refused, match="were deleted") as refused:
+        await undo.undo(session.pk, alice, [seq])
+    assert refused.value.code == "pruned"
+    (asked,) = await carried_out(session, alice, "Undo message 1")
+    assert asked.status in ("succeeded", "failed")
+    assert await Task.objects.filter(title__icontains="sweep").aexists()
+    with pytest.raises(NoCapsule, match="deleted"):
+        await sync_to_async(capsule_of)(run)
+
+
+@in_process
+async def test_a_pruned_run_that_failed_can_be_retried(
+    session: ChatSession, alice: User, settings: Settings
+) -> None:
+    settings.SAMURAI_KEEP_EVENTS_DAYS = 30
+    (run,) = await carried_out(session, alice, "Create a task to sweep")
+    await Run.objects.filter(pk=run.pk).aupdate(status="failed")
+    await run.phases.filter(phase__in=["memory", "completion"]).adelete()
+    await end_before(31, run)
+    await pruned()
+    again = await rerun.retry(session.pk, run.pk, alice)
+    async with local.executing(sessions={session.pk}):
+        assert (await ended(again)).status == "succeeded"
+
+
+@pytest.mark.django_db
+def test_deleted_tasks_and_memories_go_with_their_history(
+    project: Project, settings: Settings
+) -> None:
+    settings.SAMURAI_KEEP_DELETED_DAYS = 7
+    kept, old, late = tasks.create_tasks(
+        project_id=project.pk, items=[tasks.NewTask(name) for name in ("Kept", "Old", "Late")]
+    )[0]
+    kept.depends_on.add(old)
+    memory, _ = memories.remember(project_id=project.pk, title="M", content="Old", kind="fact")
+    tasks.delete_tasks(tasks=[old, late])
+    memories.forget(memory=memory)
+    then = timezone.now() - DAY * 8
+    Task.all_objects.filter(pk=old.pk).update(deleted_at=then)
+    Memory.all_objects.filter(pk=memory.pk).update(deleted_at=then)
+    assert pruning.due() == {"deleted tasks": 1, "deleted memories": 1}
+    assert pruning.prune(pause=0) == {"deleted tasks": 1, "deleted memories": 1}
+    assert set(Task.all_objects.values_list("title", flat=True)) == {"Kept", "Late"}
+    assert not kept.depends_on.exists()
+    assert not MemoryRevision.objects.exists()
+
+
+@pytest.mark.django_db
+def test_ended_tokens_and_links_go(session: ChatSession, alice: User, settings: Settings) -> None:
+    settings.SAMURAI_KEEP_EXPIRED_DAYS = 7
+    then, now = timezone.now() - DAY * 8, timezone.now()
+    for name, revoked in (("old", then), ("late", now), ("used", None)):
+        ApiToken.objects.create(user=alice, name=name, digest=name, revoked_at=revoked)
+        SharedLink.objects.create(
+            session=session,
+            created_by=alice,
+            digest=name,
+            expires_at=now + DAY,
+            revoked_at=revoked,
+        )
+    assert pruning.prune(pause=0) == {"revoked access tokens": 1, "shared links": 1}
+    assert set(ApiToken.objects.values_list("name", flat=True)) == {"late", "used"}
+    assert set(SharedLink.objects.values_list("digest", flat=True)) == {"late", "used"}
+
+
+@in_process
+async def test_old_batches_go_with_the_sessions_that_they_opened(
+    session: ChatSession, project: Project, alice: User, settings: Settings
+) -> None:
+    settings.SAMURAI_KEEP_BATCHES_DAYS = 7
+    then = timezone.now() - DAY * 8
+    old = await Batch.objects.acreate(project=project, name="old", updated_at=then)
+    busy = await Batch.objects.acreate(project=project, name="busy", updated_at=then)
+    opened = await ChatSession.objects.acreate(project=project, batch=old)
+    waiting = await ChatSession.objects.acreate(project=project, batch=busy)
+    await carried_out(opened, alice, "Create a task to sweep")
+    await runs.start(waiting.pk, alice, MessageRequest("Create a task to mop"))
+    assert await pruned() == {"rows of batches": 2}
+    assert {one.pk async for one in ChatSession.objects.all()} == {session.pk, waiting.pk}
+    assert [one.name async for one in Batch.objects.all()] == ["busy"]
+    assert await Task.objects.acount() == 1
+
+
+@in_process
+async def test_the_sweep_prunes_and_says_so(
+    session: ChatSession,
+    alice: User,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings.SAMURAI_KEEP_EVENTS_DAYS = 30
+    monkeypatch.setattr(sweep, "_next_deletion", 0.0)
+    monkeypatch.setattr(pruning.logger, "propagate", True)
+    monkeypatch.setattr(pruning.logger.parent, "propagate", True)
+    (run,) = await carried_out(session, alice, "Create a task to sweep")
+    await end_before(31, run)
+    number = await events_of(run)
+    with caplog.at_level("INFO"):
+        await sweep.delete_old()
+    assert await events_of(run) == 0
+    assert f"Pruned {number} events" in caplog.text
+
+
+@in_process
+async def test_the_command_counts_and_deletes(
+    session: ChatSession, alice: User, settings: Settings, capsys: Any
+) -> None:
+    (run,) = await carried_out(session, alice, "Create a task to sweep")
+    await end_before(31, run)
+    number = await events_of(run)
+
+    async def said(*options: str) -> str:
+        await sync_to_async(call_command)("prune", *options)
+        return str(capsys.readouterr().out)
+
+    assert await said() == f"{pruning.OFF}\n"
+    settings.SAMURAI_KEEP_EVENTS_DAYS = 30
+    assert await said("--dry-run") == f"{number} events would be deleted\n"
+    assert await events_of(run) == number
+    assert await said() == f"{number} events deleted\n"
+    assert await said() == "Nothing to prune.\n"
+
+
+# -- a pruned session of a real server -------------------------------------------------------------
+
+MESSAGES = [f"Create a task to clean window {number}" for number in range(1, 15)]
+KEPT = "Create a task to lock the door"
+
+
+async def prune(server: ServerProcess) -> str:
+    """Runs the command beside the server; returns what it says."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(ROOT / "manage.py"),
+        "prune",
+        env={**server.env, "SAMURAI_KEEP_EVENTS_DAYS": "30"},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0
+    return said.decode()
+
+
+async def prune_all_but_the_last(server: ServerProcess) -> int:
+    """Says all messages and deletes the events of all but the last; returns the first event that is left."""
+    async with watching(server) as socket:
+        for message in [*MESSAGES, KEPT]:
+            await say(socket, message)
+    server.change(
+        "UPDATE agent_run SET finished_at = '2020-01-01 00:00:00+00:00' WHERE number < 15"
+    )
+    server.change("UPDATE agent_chatsession SET created_at = '2020-01-01 00:00:00+00:00'")
+    assert (await prune(server)).endswith(" events deleted\n")
+    ((first,),) = server.rows("SELECT min(seq) FROM agent_event")
+    return int(first)
+
+
+async def check_a_pruned_session(server: ServerProcess) -> None:
+    first = await prune_all_but_the_last(server)
+    run_of = dict(server.rows("SELECT number, id FROM agent_run"))
+    async with client(server) as api, page_client(server) as page:
+        # The page shows the last ten messages, and the others on request.
+        path = f"{server.url}/sessions/{server.session}/"
+        shown = (await page.get(path)).text
+        assert said_in(shown) == [*MESSAGES[-9:], KEPT]
+        assert shown.count("The details of this run were deleted.") == 9
+        assert shown.count("lean window 14") > 3  # its message, plan and answer
+        assert 'data-start="1" data-end="6"' in shown
+        older = (await page.get(f"{path}entries/?start=1&end=6")).text
+        assert said_in(older) == MESSAGES[:5]
+        assert "data-start" not in older
+        named = await page.get(f"{path}where/run-{_id(run_of[2])}/")
+        assert named.json()["seq"] == 2
+
+        # Readers with a cursor before what is left get the state, and go on from there.
+        for after in (0, first - 2):
+            gone = await api.get(f"sessions/{server.session}/events/?after={after}")
+            assert (gone.status_code, gone.json()["code"]) == (410, "resync")
+            said = [one["content"] for one in gone.json()["snapshot"]["messages"]]
+            assert said[0] == MESSAGES[0]
+            assert len(said) == 30
+        kept = await api.get(f"sessions/{server.session}/events/?after={first - 1}")
+        assert kept.json()["results"][0]["seq"] == first
+        last = kept.json()["last_seq"]
+        async with watching(server, after=5) as socket:
+            resync = await receive(socket)
+            while resync["type"] != "resync":
+                resync = await receive(socket)
+            assert resync["seq"] == last
+        async with watching(server, after=last) as socket:
+            frames = await say(socket, "Create a task to close the gate")
+            assert frames[0]["seq"] == last + 1
+        async with streaming(api, "GET", f"sessions/{server.session}/events/?after=1") as stream:
+            (_, hello), (cursor, resync) = await anext(stream), await anext(stream)
+            assert (hello["type"], hello["first_seq"]) == ("hello", first)
+            while resync["type"] != "resync":
+                cursor, resync = await anext(stream)
+            assert cursor == resync["seq"] > last
+
+        # What is gone has a code; what is in rows is there.
+        undone = await api.post(f"sessions/{server.session}/undo/", json={"run": _id(run_of[1])})
+        assert (undone.status_code, undone.json()["code"]) == (410, "pruned")
+        run = await api.get(f"runs/{_id(run_of[1])}/")
+        assert run.status_code == 200
+        replay = await page.get(
+            f"{server.url}/runs/{_id(run_of[1])}/replay/", follow_redirects=True
+        )
+        assert "The details of this run were deleted, so that it can" in replay.text
+        export = await page.get(f"{server.url}/projects/{server.project}/export/")
+        assert MESSAGES[0] in export.text
+
+
+def said_in(page: str) -> list[str]:
+    """Returns the messages of the transcript in order."""
+    return re.findall(r'data-slot="said-content" dir="auto">([^<]+)<', page)
+
+
+def _id(key: Any) -> str:
+    return str(pruning.UUID(str(key)))
+
+
+@pytest.mark.long
+async def test_a_pruned_session_goes_on(server: ServerProcess) -> None:
+    await check_a_pruned_session(server)
+
+
+@pytest.mark.long
+@pytest.mark.postgresql
+async def test_a_pruned_session_goes_on_on_postgresql(postgresql_server: ServerProcess) -> None:
+    await check_a_pruned_session(postgresql_server)
+
+
+@pytest.mark.long
+async def test_a_guest_sees_a_pruned_session_without_names(server: ServerProcess) -> None:
+    await prune_all_but_the_last(server)
+    guest = Guest(server, await share(server))
+    await guest.open()
+    page = (await guest.get()).text
+    assert said_in(page) == [*MESSAGES[-9:], KEPT]
+    assert "alice" not in page
+    await guest.leave()
+
+
+@pytest.mark.long
+async def test_ag_ui_and_a_repeated_request_say_what_is_gone(server: ServerProcess) -> None:
+    asked = {
+        "threadId": "t",
+        "runId": "r",
+        "messages": [{"id": "1", "role": "user", "content": "Create a task to sweep"}],
+    }
+    body = {"message": "Create a task to mop", "client_id": str(pruning.UUID(int=7))}
+    async with client(server) as api:
+        async with streaming(api, "POST", "ag-ui/", json=asked) as stream:
+            assert [one async for one in stream]
+        path = f"projects/{server.project}/chat/"
+        first = await api.post(path, json=body)
+        server.change("UPDATE agent_run SET finished_at = '2020-01-01 00:00:00+00:00'")
+        server.change("UPDATE agent_chatsession SET created_at = '2020-01-01 00:00:00+00:00'")
+        await prune(server)
+        gone = await api.get("ag-ui/runs/r/events/", headers={"Accept": "text/event-stream"})
+        assert (gone.status_code, gone.json()["code"]) == (410, "pruned")
+        again = await api.post(path, json=body)
+        assert (again.status_code, again.json()["run"]) == (200, first.json()["run"])
