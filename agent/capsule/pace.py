@@ -164,7 +164,7 @@ class Pace:
             return False
         return self.index(_is_of_answer, memory) is None
 
-    async def memory(self, *, has_answer: bool) -> None:
+    async def memory(self) -> None:
         """Waits until the model may say what to remember."""
         await self.people()
         memory, last = self.index(_ends_memory), self.index(_is_complete)
@@ -176,7 +176,7 @@ class Pace:
             while memory and _is_remembered(self.recorded[memory - 1]):
                 memory -= 1
             await self.until(memory)
-        elif has_answer:
+        else:
             await self.answered.wait()
             await asyncio.sleep(0.01)  # the answer is taken over
 

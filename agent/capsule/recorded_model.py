@@ -33,7 +33,6 @@ from agent.llm.openai import OpenAIModel
 from agent.llm.retries import Retries
 from agent.llm.structured_output import Question
 from agent.llm.writing import Watch
-from agent.plan import StepType
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TIME = re.compile(r"(?:\w+day, )?\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?: ?\w+)?")
@@ -56,7 +55,6 @@ class _Paced:
         self.name = model.name
         self.left_out, self.shown = model.left_out, model.shown
         self.watch: Watch | None = None
-        self._has_answer = not _asks(pace.recorded)
 
     @property
     def usage(self) -> Usage:
@@ -104,15 +102,8 @@ class _Paced:
             raise failure
 
     async def consolidate(self, context: Context, outcome: Outcome) -> list[MemoryNote]:
-        await self._pace.memory(has_answer=self._has_answer)
+        await self._pace.memory()
         return await self._model.consolidate(context, outcome)
-
-
-def _asks(recorded: Sequence[Mapping[str, Any]]) -> bool:
-    plans = [one["plan"]["steps"] for one in recorded if one["type"] == "plan"]
-    return bool(plans) and any(
-        step["type"] == StepType.ASK and step["description"] for step in plans[-1]
-    )
 
 
 class _Cancelled(Exception):

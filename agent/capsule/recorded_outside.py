@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from agent.capsule.form import Capsule, State
 from agent.capsule.pace import Pace
 from agent.capsule.recorded_tools import is_report, report
-from agent.llm.base import MAX_COUNTED, Context, MemoryBrief, Reading, ReadRequest
+from agent.llm.base import MAX_COUNTED, Context, MemoryBrief, Reading, ReadRequest, StartOver
 from agent.models import Run
 from agent.pipeline import context
 from agent.pipeline.context import About
@@ -51,6 +51,9 @@ class RecordedOutside(Outside):
         }
         counts = {name: number for name, number in counts.items() if number or name == "memories"}
         return replace(after, counts=counts)
+
+    def said(self, text: str) -> AsyncIterator[str | StartOver]:
+        return self._pace.answer(text)
 
     async def title(self, run: Run, request: ReadRequest) -> str:
         known = self._find(request)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from uuid import UUID, uuid4
 
 from agent.change import Change
@@ -15,7 +15,7 @@ from agent.event_log.phases import Phase
 from agent.llm.base import Model, StartOver
 from agent.models import Message, PlanStep, Run
 from agent.pipeline import remembering, reports
-from agent.pipeline.answer import Rest, followed_by, said, write_answer
+from agent.pipeline.answer import Rest, followed_by, write_answer
 from agent.pipeline.drafting import Drafting
 from agent.pipeline.execution import change_event
 from agent.pipeline.remembering import Exchange, Learned
@@ -40,12 +40,13 @@ class LastPhases:
         exchange: Exchange,
         plan: Plan,
         steps: Sequence[PlanStep],
+        said: Callable[[str], AsyncIterator[str | StartOver]],
         *,
         is_valid: bool,
         may_be_lost: bool,
     ) -> None:
-        """`plan`, `steps`: what was executed. `is_valid`: a valid plan was found. `may_be_lost`: what the
-        runs before have to remember.
+        """`plan`, `steps`: what was executed. `said`: yields a text as an answer. `is_valid`: a valid plan was
+        found. `may_be_lost`: what the runs before have to remember.
         """
         self.model = model
         self.recorder = recorder
@@ -54,6 +55,7 @@ class LastPhases:
         self.exchange = exchange
         self.plan = plan
         self.steps = steps
+        self._said = said
         self._is_valid = is_valid
         self._may_be_lost = may_be_lost
         self._answered = asyncio.Event()  # the model has written the answer
@@ -99,7 +101,7 @@ class LastPhases:
         exchange = self.exchange
         asked = [step.description for step in text_steps if step.type == StepType.ASK]
         if any(asked):
-            return said(exchange.analysis.question or "\n\n".join(asked))
+            return self._said(exchange.analysis.question or "\n\n".join(asked))
         answer = self.model.answer(exchange.context, exchange.analysis, exchange.outcome)
         return followed_by(answer, open_points.as_markdown(self.plan.questions))
 

@@ -1,15 +1,16 @@
-"""What a run learns from outside of its model and of the steps of its plan: its context, and readings.
+"""What a run has from outside of its model and of the steps of its plan: its context, readings, and an
+answer that no model writes.
 
 A replay has another `Outside`, with what was recorded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 
-from agent.llm.base import Context, MemoryBrief, Reading, ReadRequest
+from agent.llm.base import Context, MemoryBrief, Reading, ReadRequest, StartOver
 from agent.models import Run
-from agent.pipeline import context, reading
+from agent.pipeline import answer, context, reading
 from agent.pipeline.sub_steps import Reports
 from agent.support import database
 
@@ -33,6 +34,10 @@ class Outside:
     async def title(self, run: Run, request: ReadRequest) -> str:
         """Returns what a reading reads, as a person is told it."""
         return await database.call(reading.title_of, run.session.project_id, request)
+
+    def said(self, text: str) -> AsyncIterator[str | StartOver]:
+        """Yields an answer that no model writes."""
+        return answer.said(text)
 
     async def read(
         self, run: Run, key: str, request: ReadRequest, title: str, reports: Reports

@@ -312,6 +312,7 @@ class _Run:
             Exchange(self.run, self.context, self.analysis, outcome),
             plan,
             steps,
+            self.outside.said,
             is_valid=not self.problems,
             may_be_lost=self._may_be_lost,
         )
