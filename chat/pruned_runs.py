@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from agent.accounts.shared_links import Guest
-from agent.event_log import events
+from agent.event_log import events, texts
 from agent.event_log.events import Event
 from agent.event_log.log import Frame
 from agent.event_log.payloads import Answer
 from agent.event_log.times import stamp
 from agent.models import ChatSession, Run
+from agent.plan import WORK
 from agent.plans import store
 from agent.runs import ending
 from agent.support.markdown import render
@@ -76,14 +77,14 @@ def _told(run: Run) -> Iterator[Event]:
             timestamp=stamp(message.created_at),
         )
     revision = store.latest(run)
+    steps = list(revision.steps.all()) if revision else []
     if revision is not None:
-        steps = list(revision.steps.all())
         yield store.plan_event(revision, steps)
         yield from (store.step_event(run.pk, step) for step in steps)
-    yield _last(run)
+    yield _last(run, [str(step.status) for step in steps if step.type in WORK])
 
 
-def _last(run: Run) -> Event:
+def _last(run: Run, statuses: Sequence[str]) -> Event:
     at = stamp(run.finished_at or run.created_at)
     if run.status == Run.Status.FAILED:
         return events.Error(
@@ -96,13 +97,15 @@ def _last(run: Run) -> Event:
         )
     if run.status == Run.Status.CANCELLED:
         return events.Cancelled(run.pk, by=None, partial=run.partial, timestamp=at)
+    took = ending.duration_ms(run) if run.started_at else 0
     return events.Complete(
         run.pk,
         response=run.answer.content if run.answer else "",
         message=_answer(run),
         usage=run.usage,
-        duration_ms=ending.duration_ms(run) if run.started_at else 0,
+        duration_ms=took,
         timestamp=at,
+        texts={"line": texts.done(took, statuses)},
     )
 
 

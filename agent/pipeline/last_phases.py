@@ -45,8 +45,8 @@ class LastPhases:
         is_valid: bool,
         may_be_lost: bool,
     ) -> None:
-        """`plan`, `steps`: what was executed. `said`: yields a text as an answer. `is_valid`: a valid plan was
-        found. `may_be_lost`: what the runs before have to remember.
+        """`plan`, `steps`: what was executed. `said`: yields a text as an answer. `is_valid`: a plan was
+        valid. `may_be_lost`: what the runs before have to remember.
         """
         self.model = model
         self.recorder = recorder

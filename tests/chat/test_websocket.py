@@ -32,6 +32,7 @@ async def test_hello_comes_first_then_the_run_in_gapless_numbers(server: ServerP
         assert hello == {
             "type": "hello",
             "session": server.session,
+            "first_seq": 1,
             "last_seq": 0,
             "active_run": None,
             "protocol": 1,
