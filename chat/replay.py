@@ -17,9 +17,8 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from agent.event_log.times import stamp
 from agent.event_log import positions
-from agent.event_log.times import milliseconds, stamp
+from agent.event_log.times import stamp
 from agent.models import ChatSession, Event, Run
 from chat import access, page_context, past_board
 from chat.board_history import Span

@@ -212,7 +212,7 @@ def _deleted_memories(before: datetime) -> Any:
 
 
 def _ended_tokens(before: datetime) -> Any:
-    return ApiToken.objects.filter(revoked_at__lt=before)
+    return ApiToken.objects.filter(Q(expires_at__lt=before) | Q(revoked_at__lt=before))
 
 
 def _ended_links(before: datetime) -> Any:
@@ -254,7 +254,7 @@ _KINDS = (
     Kind("events", "SAMURAI_KEEP_EVENTS_DAYS", _count_events, _delete_events),
     Kind("deleted tasks", "SAMURAI_KEEP_DELETED_DAYS", **_of_rows(_deleted_tasks)),
     Kind("deleted memories", "SAMURAI_KEEP_DELETED_DAYS", **_of_rows(_deleted_memories)),
-    Kind("revoked access tokens", "SAMURAI_KEEP_EXPIRED_DAYS", **_of_rows(_ended_tokens)),
+    Kind("ended access tokens", "SAMURAI_KEEP_EXPIRED_DAYS", **_of_rows(_ended_tokens)),
     Kind("shared links", "SAMURAI_KEEP_EXPIRED_DAYS", **_of_rows(_ended_links)),
     Kind("expired sign-ins", "SAMURAI_KEEP_EXPIRED_DAYS", **_of_rows(_ended_logins)),
     Kind(

@@ -237,7 +237,7 @@ def test_ended_tokens_and_links_go(session: ChatSession, alice: User, settings: 
             expires_at=now + DAY,
             revoked_at=revoked,
         )
-    assert pruning.prune(pause=0) == {"revoked access tokens": 1, "shared links": 1}
+    assert pruning.prune(pause=0) == {"ended access tokens": 1, "shared links": 1}
     assert set(ApiToken.objects.values_list("name", flat=True)) == {"late", "used"}
     assert set(SharedLink.objects.values_list("digest", flat=True)) == {"late", "used"}
 
