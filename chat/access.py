@@ -215,18 +215,6 @@ def get_run(user: AnyUser, run_id: UUID, needed: Role = Role.VIEWER) -> Run:
     return run
 
 
-def get_run_with_calls(user: AnyUser, run_id: UUID) -> Run:
-    """Returns a run whose calls to its model, and whose capsule, the user may read.
-
-    They contain what the model is told about the whole project: only its owner, and the staff among its
-    members, may.
-    """
-    run = get_run(user, run_id)
-    if not getattr(user, "is_staff", False):
-        _require(user, run.session.project, Role.OWNER)
-    return run
-
-
 def runs_waiting_for(user: AnyUser) -> QuerySet[Run]:
     """Returns the runs on which `user` is to act, the longest waiting first: see `agent.runs.waiting`."""
     return waiting.runs_for(user)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_GET
 from chat import access
 from chat.error_pages import Problem, respond
 from chat.page_context import user_of
+from chat.run_page.calls import may_read
 
 
 @login_required
@@ -28,7 +30,12 @@ def of_run(request: HttpRequest, run_id: UUID) -> HttpResponse:
     from agent.capsule.recording import capsule_of
     from agent.capsule.redaction import redacted
 
-    run = access.get_run_with_calls(user_of(request), run_id)
+    user = user_of(request)
+    run = access.get_run(user, run_id)
+    if not may_read(user, run):  # a capsule has the calls to the model
+        raise PermissionDenied(
+            "Only who may read the run's calls to its model may download its capsule."
+        )
     try:
         capsule = capsule_of(run)
     except NoCapsule as error:

@@ -10,7 +10,7 @@ DROP = "ALTER TABLE agent_chatsession DROP COLUMN {0}"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("agent", "0032_token_expiry")]
+    dependencies = [("agent", "0036_feedback_by_time")]
 
     operations = [
         migrations.RunSQL(
