@@ -65,8 +65,8 @@ class MemoryBrief:
     kind: str
     changed: str = ""  # the minute, e.g. 2026-03-04 09:30
     score: float | None = None  # None: it did not match, and is one of the latest
-    words: tuple[str, ...] = ()
-    beside: tuple[str, ...] = ()
+    words: Sequence[str] = ()
+    beside: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
