@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx2
@@ -15,7 +15,6 @@ from tests.support.api_client import client, streaming
 from tests.support.model_server import ModelServer
 from tests.support.server import ServerProcess, is_last, send, until, watching
 from tests.support.slow_composition import VALUE, SlowComposition
-from tests.support.slow_plan import settings_of
 
 Frame = dict[str, Any]
 
@@ -27,11 +26,11 @@ def slow() -> SlowComposition:
 
 @pytest.fixture
 def composer(
-    make_server: Callable[..., ServerProcess], slow: SlowComposition
+    scripted_model: ModelServer, scripted_server: ServerProcess, slow: SlowComposition
 ) -> Iterator[ServerProcess]:
-    with ModelServer(slow) as model:
-        yield make_server(**settings_of(model))
-        slow.half.open()
+    scripted_model.handler = slow
+    yield scripted_server
+    slow.half.open()
 
 
 @pytest.fixture

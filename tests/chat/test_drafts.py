@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection
 from tests.support.api_client import client, streaming
 from tests.support.model_server import ModelServer
 from tests.support.server import ServerProcess, is_last, send, until, watching
-from tests.support.slow_plan import STEPS, THOUGHT, SlowPlan, settings_of
+from tests.support.slow_plan import STEPS, THOUGHT, SlowPlan
 
 Frame = dict[str, Any]
 Frames = list[Frame]
@@ -25,14 +25,11 @@ def slow() -> SlowPlan:
 
 
 @pytest.fixture
-def model(slow: SlowPlan) -> Iterator[ModelServer]:
-    with ModelServer(slow) as model:
-        yield model
-
-
-@pytest.fixture
-def planner(make_server: Callable[..., ServerProcess], model: ModelServer) -> ServerProcess:
-    return make_server(**settings_of(model))
+def planner(
+    scripted_model: ModelServer, scripted_server: ServerProcess, slow: SlowPlan
+) -> ServerProcess:
+    scripted_model.handler = slow
+    return scripted_server
 
 
 def is_draft(frame: Frame, **fields: Any) -> bool:
@@ -207,6 +204,7 @@ async def test_ag_ui_has_drafts_as_custom_events(planner: ServerProcess, slow: S
     assert written[-1]["steps"][0]["tool"] == "create_task"
 
 
+@pytest.mark.own_server
 async def test_a_killed_server_leaves_no_draft_of_its_attempt(
     planner: ServerProcess, slow: SlowPlan
 ) -> None:
@@ -226,9 +224,9 @@ async def test_a_killed_server_leaves_no_draft_of_its_attempt(
     assert rows_left(planner) == []
 
 
-@pytest.mark.parametrize("end", ["cancel", "fail"])
+@pytest.mark.parametrize("end", ["cancel", pytest.param("fail", marks=pytest.mark.own_server)])
 async def test_a_run_that_ends_while_the_plan_is_written_leaves_no_draft(
-    planner: ServerProcess, slow: SlowPlan, model: ModelServer, end: str
+    planner: ServerProcess, slow: SlowPlan, end: str
 ) -> None:
     async with watching(planner) as socket:
         frames = await half_written(socket, slow)

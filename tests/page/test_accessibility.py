@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable
-
 import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.support.accessibility import PHONE, check, violations
 from tests.support.browser import Visit
-from tests.support.model_server import ModelServer, by_schema, chunk, events, said
+from tests.support.model_server import Gate, ModelServer, by_schema, chunk, events, held, said
 from tests.support.server import ServerProcess
-from tests.support.slow_plan import SlowPlan, settings_of
+from tests.support.slow_plan import SlowPlan
 
 pytestmark = pytest.mark.browser
 axe = pytest.mark.axe
@@ -69,20 +66,19 @@ def test_a_session_at_work_breaks_no_rule(visit: Visit) -> None:
 
 @axe
 def test_a_draft_breaks_no_rule(
-    browser: Browser, make_server: Callable[..., ServerProcess]
+    browser: Browser, scripted_model: ModelServer, scripted_server: ServerProcess
 ) -> None:
-    slow = SlowPlan()
-    with ModelServer(slow) as model:
-        slow.asked.open()
-        slow.thought.open()
-        visit = Visit(browser, make_server(**settings_of(model)))
-        page = visit.live()
-        visit.say("Make two tasks")
-        page.locator(".draft dd").wait_for()
-        page.locator(".thoughts summary").click()
-        check(page, "draft")
-        slow.open()
-        visit.context.close()
+    slow = scripted_model.handler = SlowPlan()
+    slow.asked.open()
+    slow.thought.open()
+    visit = Visit(browser, scripted_server)
+    page = visit.live()
+    visit.say("Make two tasks")
+    page.locator(".draft dd").wait_for()
+    page.locator(".thoughts summary").click()
+    check(page, "draft")
+    slow.open()
+    visit.context.close()
 
 
 @axe
@@ -118,37 +114,30 @@ def test_the_panels_break_no_rule(visit: Visit) -> None:
 
 @axe
 def test_a_run_while_it_works_and_a_failed_one_break_no_rule(
-    browser: Browser,
-    make_server: Callable[..., ServerProcess],
-    scripted_model: ModelServer,
-    scripted_server: ServerProcess,
+    browser: Browser, scripted_model: ModelServer, scripted_server: ServerProcess
 ) -> None:
-    with socket.socket() as silent:  # takes connections and never answers
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        model = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
-        visit = Visit(browser, make_server(OPENAI_BASE_URL=model, OPENAI_API_KEY="none"))
-        page = visit.live()
-        visit.say("Plan my app")
-        line = page.locator('[data-slot="run-line"]')
-        visit.wait(lambda: line.inner_text() == "Analyzing the request")
-        check(page, "running")
-    visit.context.close()
+    scripted_model.handler = by_schema(analysis=held(said({}), Gate()))
+    visit = Visit(browser, scripted_server)
+    page = visit.live()
+    visit.say("Plan my app")
+    line = page.locator('[data-slot="run-line"]')
+    visit.wait(lambda: line.inner_text() == "Analyzing the request")
+    check(page, "running")
+    page.get_by_role("button", name="Stop").click()
+    visit.wait_for("cancelled")
     analysis = {"intent": "question", "summary": "Asks", "needs_tools": False, "question": ""}
     cut_off = events([chunk("Half an ")], done=False, cut=True)
     handler = by_schema(analysis=said(analysis), memory=said({"notes": []}), answer=cut_off)
     scripted_model.handler = handler
-    visit = Visit(browser, scripted_server)
-    page = visit.live()
     visit.say("Tell me")
-    visit.wait_for("failed")
+    visit.wait_for("cancelled", "failed")
     check(page, "failed")
     waiting = visit.open()
     waiting.goto(f"{visit.url}/waiting/")
     assert waiting.get_by_role("heading", name="A run failed").is_visible()
     check(waiting, "waiting")
     waiting.close()
-    page.get_by_role("link", name="Details of this run").click()
+    page.get_by_role("link", name="Details of this run").last.click()
     for fold in page.locator("details").all():
         fold.evaluate("(one) => one.open = true")
     assert "connection was lost" in page.locator(".call .bad").inner_text()
@@ -353,20 +342,18 @@ def narrow(page: Page) -> bool:
 
 
 def test_who_wants_no_motion_sees_none(
-    browser: Browser, make_server: Callable[..., ServerProcess]
+    browser: Browser, scripted_model: ModelServer, scripted_server: ServerProcess
 ) -> None:
-    with socket.socket() as silent:  # takes connections and never answers
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        model = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
-        server = make_server(OPENAI_BASE_URL=model, OPENAI_API_KEY="none")
-        moving = {}
-        for wish in ("no-preference", "reduce"):
-            visit = Visit(browser, server, reduced_motion=wish)
-            page = visit.live()
-            visit.say("Plan my app")
-            visit.wait(lambda page=page: page.locator('[data-state="running"]').count() > 0)  # type: ignore[misc]
-            moving[wish] = page.evaluate("document.getAnimations().length")
-            visit.context.close()
+    gate = Gate()
+    scripted_model.handler = by_schema(analysis=held(said({}), gate))
+    moving = {}
+    for wish in ("no-preference", "reduce"):
+        visit = Visit(browser, scripted_server, reduced_motion=wish)
+        page = visit.live()
+        visit.say("Plan my app")
+        visit.wait(lambda page=page: page.locator('[data-state="running"]').count() > 0)  # type: ignore[misc]
+        moving[wish] = page.evaluate("document.getAnimations().length")
+        visit.context.close()
+    gate.open()
     assert moving["no-preference"] > 0
     assert moving["reduce"] == 0

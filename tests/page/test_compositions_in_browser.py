@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser
 
 from tests.support.browser import Visit
 from tests.support.model_server import ModelServer
 from tests.support.server import ServerProcess
 from tests.support.slow_composition import VALUE, SlowComposition
-from tests.support.slow_plan import settings_of
 
 pytestmark = pytest.mark.browser
 
@@ -27,14 +25,15 @@ class Watched:
 
 
 @pytest.fixture
-def watched(browser: Browser, make_server: Callable[..., ServerProcess]) -> Iterator[Watched]:
-    slow = SlowComposition()
-    with ModelServer(slow) as model:
-        visit = Visit(browser, make_server(**settings_of(model)))
-        yield Watched(visit, slow)
-        slow.half.open()
-        visit.context.close()
-    assert visit.troubles == []
+def server(scripted_server: ServerProcess) -> ServerProcess:
+    return scripted_server
+
+
+@pytest.fixture
+def watched(visit: Visit, scripted_model: ModelServer) -> Iterator[Watched]:
+    slow = scripted_model.handler = SlowComposition()
+    yield Watched(visit, slow)
+    slow.half.open()
 
 
 def test_a_composed_value_is_seen_while_it_is_written_and_again_before_it_leaves_the_project(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser
 
 from tests.support.browser import Visit
 from tests.support.model_server import ModelServer
 from tests.support.server import ServerProcess
-from tests.support.slow_plan import STEPS, THOUGHT, SlowPlan, settings_of
+from tests.support.slow_plan import STEPS, THOUGHT, SlowPlan
 
 pytestmark = pytest.mark.browser
 
@@ -32,14 +31,15 @@ class Watched:
 
 
 @pytest.fixture
-def watched(browser: Browser, make_server: Callable[..., ServerProcess]) -> Iterator[Watched]:
-    slow = SlowPlan()
-    with ModelServer(slow) as model:
-        visit = Visit(browser, make_server(**settings_of(model)))
-        yield Watched(visit, slow)
-        slow.open()
-        visit.context.close()
-    assert visit.troubles == []
+def server(scripted_server: ServerProcess) -> ServerProcess:
+    return scripted_server
+
+
+@pytest.fixture
+def watched(visit: Visit, scripted_model: ModelServer) -> Iterator[Watched]:
+    slow = scripted_model.handler = SlowPlan()
+    yield Watched(visit, slow)
+    slow.open()
 
 
 def test_the_page_shows_what_is_awaited_thought_and_written_and_then_the_plan_only(

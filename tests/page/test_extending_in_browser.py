@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from tests.support.accessibility import check
 from tests.support.browser import Visit
 from tests.support.example_app import AS_APP, Board, opened_board, planning, step
 from tests.support.model_server import ModelServer
 from tests.support.server import ServerProcess
+from tests.support.shared_server import SharedServer, begun
+from tests.support.slow_plan import settings_of
 
 pytestmark = pytest.mark.browser
 
@@ -26,20 +28,24 @@ class Publishing:
 
 
 @pytest.fixture
-def publishing(browser: Browser, make_server: Callable[..., ServerProcess]) -> Iterator[Publishing]:
-    with opened_board() as board, ModelServer() as model:
+def server(
+    scripted_model: ModelServer, share_server: Callable[..., SharedServer]
+) -> Iterator[ServerProcess]:
+    with begun(share_server(**settings_of(scripted_model), **AS_APP)) as server:
+        yield server
+
+
+@pytest.fixture
+def publishing(visit: Visit, scripted_model: ModelServer) -> Iterator[Publishing]:
+    with opened_board() as board:
         tasks = [{"title": title} for title in ("Login", "Slots", "Booking <b>")]
-        model.handler = planning(
+        scripted_model.handler = planning(
             {
                 "Create": [step("s1", "create_tasks", tasks=tasks)],
                 "Publish": [step("s1", "publish_tasks", url=board.url)],
             }
         )
-        server = make_server(OPENAI_API_KEY="key", OPENAI_BASE_URL=model.base_url, **AS_APP)
-        visit = Visit(browser, server)
         yield Publishing(visit, board)
-        visit.context.close()
-        assert visit.troubles == []
 
 
 def test_sub_steps_below_a_step_are_the_same_live_and_after_a_reload(

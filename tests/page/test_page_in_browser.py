@@ -59,7 +59,6 @@ def test_every_phase_is_one_line_with_time_and_duration(visit: Visit) -> None:
         assert all(text.strip() for text in texts)
 
 
-@pytest.mark.own_server
 def test_the_message_is_there_at_once_and_never_twice(visit: Visit) -> None:
     page = visit.live()
     visit.server.process.send_signal(signal.SIGSTOP)  # type: ignore[union-attr]  # it was started

@@ -5,6 +5,10 @@ under somebody's hand.
 from __future__ import annotations
 
 import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -177,15 +181,30 @@ def test_a_batch_is_one_entry_that_unfolds_and_stays_so(visit: Visit) -> None:
     assert len(titles(page)) < 8
 
 
-@pytest.mark.own_server  # where a run works without an end
+@pytest.fixture(scope="module")
+def crowded(
+    tmp_path_factory: pytest.TempPathFactory, seeded_var: tuple[Path, dict[str, Any]]
+) -> Iterator[tuple[ServerProcess, dict[str, Any]]]:
+    """A server with many projects and sessions, where a run works without an end; and what was made."""
+    source, seed = seeded_var
+    server = ServerProcess(
+        Path(shutil.copytree(source, tmp_path_factory.mktemp("crowded") / "var")), seed
+    )
+    try:
+        server.start()
+        yield server, server.fill("many_sessions", server.project)
+    finally:
+        server.stop(signal.SIGKILL)
+
+
 @pytest.mark.parametrize(
     ("size", "theme"),
     [("desktop", "light"), ("desktop", "dark"), ("phone", "light"), ("phone", "dark")],
 )
 def test_it_stays_short_with_many_projects_and_sessions(
-    browser: Browser, server: ServerProcess, size: str, theme: str
+    browser: Browser, crowded: tuple[ServerProcess, dict[str, Any]], size: str, theme: str
 ) -> None:
-    made = server.fill("many_sessions", server.project)
+    server, made = crowded
     person = Visit(browser, server, **(PHONE if size == "phone" else {}), color_scheme=theme)
     page = person.live()
     if size == "phone":

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser
 
 from tests.support.browser import Visit
 from tests.support.model_server import ModelServer
 from tests.support.server import ServerProcess
-from tests.support.slow_plan import SlowPlan, settings_of
+from tests.support.slow_plan import SlowPlan
 
 pytestmark = pytest.mark.browser
 
@@ -29,18 +28,19 @@ class Steered:
 
 
 @pytest.fixture
-def steered(browser: Browser, make_server: Callable[..., ServerProcess]) -> Iterator[Steered]:
+def server(scripted_server: ServerProcess) -> ServerProcess:
+    return scripted_server
+
+
+@pytest.fixture
+def steered(visit: Visit, scripted_model: ModelServer) -> Iterator[Steered]:
     """A run whose plan is being written."""
-    slow = SlowPlan()
-    with ModelServer(slow) as model:
-        visit = Visit(browser, make_server(**settings_of(model)))
-        visit.live()
-        visit.say("Make two tasks")
-        visit.page.locator(".draft").wait_for()
-        yield Steered(visit, slow)
-        slow.open()
-        visit.context.close()
-    assert visit.troubles == []
+    slow = scripted_model.handler = SlowPlan()
+    visit.live()
+    visit.say("Make two tasks")
+    visit.page.locator(".draft").wait_for()
+    yield Steered(visit, slow)
+    slow.open()
 
 
 def test_a_message_is_sent_into_the_run_and_shown_there_with_what_becomes_of_it(

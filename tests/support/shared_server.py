@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.model_server import ModelServer
 from tests.support.server import Seeder, ServerProcess, free_port
+from tests.support.slow_plan import settings_of
 
 
 class SharedServer:
@@ -88,9 +89,12 @@ def scripted_model(model_port: int) -> Iterator[ModelServer]:
 
 @pytest.fixture
 def scripted_server(
-    scripted_model: ModelServer, share_server: Callable[..., SharedServer]
+    request: pytest.FixtureRequest, scripted_model: ModelServer
 ) -> Iterator[ServerProcess]:
-    """A shared server with `scripted_model`."""
-    env = {"OPENAI_API_KEY": "key", "OPENAI_BASE_URL": scripted_model.base_url}
-    with begun(share_server(**env)) as server:
+    """The same as `server`, with `scripted_model`, which is called slow-model."""
+    settings = settings_of(scripted_model)
+    if request.node.get_closest_marker("own_server"):
+        yield request.getfixturevalue("make_server")(**settings)
+        return
+    with begun(request.getfixturevalue("share_server")(**settings)) as server:
         yield server
