@@ -12,6 +12,7 @@ import time
 from samurai_site.asgi import application as product  # first: it sets Django up
 
 from agent.pipeline import phases  # isort: skip
+from agent.pipeline.outside import Outside  # isort: skip
 from agent.runs.recorder import Recorder  # isort: skip
 from agent.llm.base import Model  # isort: skip
 from agent.event_log.log import Done  # isort: skip
@@ -27,7 +28,7 @@ control.values |= {
 }
 
 
-async def paced(model: Model, recorder: Recorder) -> None:
+async def paced(model: Model, recorder: Recorder, outside: Outside) -> None:
     """Stands where the phases of a run stand; its callback is the run's own recorder."""
     pace = Pace.of(control.values)
     async for number in pace.steps():

@@ -17,15 +17,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core.management.color import no_style
-from django.db import connections
-from django.test import TransactionTestCase
 
 from tests.support.server import (
     ROOT,
@@ -41,8 +37,6 @@ from tests.support.server import (
 # Environment variables, which the workers of a test run inherit.
 FOLDER = "SAMURAI_TEST_RUN"
 CACHE = "SAMURAI_TEST_CACHE"  # a folder that the next test runs find again
-# Tables whose rows the migrations made.
-MIGRATED = ("django_content_type", "auth_permission")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -135,31 +129,6 @@ def django_db_modify_db_settings(django_db_keepdb: bool) -> None:
         path = Path(os.environ[FOLDER]) / f"test-{os.getpid()}.sqlite3"
         shutil.copy(_migrated() / "db.sqlite3", path)
         settings.DATABASES["default"]["TEST"]["NAME"] = str(path)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def quick_flush() -> Iterator[None]:
-    """After a test whose transactions are real, Django deletes the rows of the migrations too, and makes
-    them anew. Here they stay.
-    """
-
-    def flush(case: TransactionTestCase) -> None:
-        for name in case._databases_names(include_mirrors=False):  # type: ignore[attr-defined]
-            connections[name].ops.execute_sql_flush(_flushing(name))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", flush)
-        yield
-
-
-@cache
-def _flushing(name: str) -> list[str]:
-    """Returns the statements that delete all rows but those that the migrations made."""
-    connection = connections[name]
-    tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
-    emptied = [table for table in tables if table not in MIGRATED]
-    statements: list[str] = connection.ops.sql_flush(no_style(), emptied)
-    return statements
 
 
 # -- PostgreSQL --------------------------------------------------------------------------------------
