@@ -18,7 +18,7 @@ from agent.support.token_bucket import TokenBucket
 from chat import strict_json
 
 MAX_BYTES = 2_048
-MAX_VALUES = 20  # of a kind, as in static/chat/support/measuring.js
+MAX_VALUES = 20  # of a kind, as in static/chat/transport/measuring.js
 # Reports of one user at once and a second, and likewise of all users of this process.
 BURST, RATE = 5, 1 / 20
 BURST_OF_ALL, RATE_OF_ALL = 100, 5.0

@@ -37,7 +37,8 @@ def newest(session_id: UUID, guest: Guest | None = None) -> Transcript:
         told = fold.load(session_id, place[0] if place else 1, guest=guest)
         told.last_seq = max(told.last_seq, last)
         return told
-    count, first = max(NEWEST, _from_first_unfinished(session_id)), first_place(session_id)
+    unfinished, first = _unfinished_and_first(session_id)
+    count = max(NEWEST, unfinished)
     start = max(_start(_messages(session_id), count), first)
     told = fold.load(session_id, start, guest=guest)
     told.last_seq = max(told.last_seq, first - 1)  # all events may be gone
@@ -165,14 +166,19 @@ def _run_with(session_id: UUID, message: UUID) -> UUID | None:
     return rows.values_list("run", flat=True).first()
 
 
-def _from_first_unfinished(session_id: UUID) -> int:
-    """Returns how many runs the session has from its first one on that is not over; 0 without such."""
-    return int(raw_sql.column(_FROM_FIRST_UNFINISHED, session_id, session_id)[0])
+def _unfinished_and_first(session_id: UUID) -> tuple[int, int]:
+    """Returns how many runs the session has from its first one on that is not over, 0 without such, and the
+    place of its first event that was not pruned.
+    """
+    ((unfinished, first),) = raw_sql.rows(_UNFINISHED_AND_FIRST, *[session_id] * 3)
+    return int(unfinished), int(first)
 
 
-_FROM_FIRST_UNFINISHED = f"""
-SELECT count(*) FROM agent_run WHERE session_id = %s
-AND number >= (SELECT min(number) FROM agent_run WHERE {UNFINISHED})
+_UNFINISHED_AND_FIRST = f"""
+SELECT (
+    SELECT count(*) FROM agent_run WHERE session_id = %s
+    AND number >= (SELECT min(number) FROM agent_run WHERE {UNFINISHED})
+), first_seq FROM agent_chatsession WHERE id = %s
 """
 
 

@@ -367,4 +367,4 @@ for (const run of fold.active) {
 }
 followWaiting({ isWanted: () => isPolling }); // the other transports tell of both
 connection.start();
-if (page.measures) (await import("./support/measuring.js")).measure(connection);
+if (page.measures) (await import("./transport/measuring.js")).measure(connection);

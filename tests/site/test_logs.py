@@ -40,17 +40,21 @@ JSON = {"SAMURAI_LOG_FORMAT": "json"}
 Line = dict[str, Any]
 
 
-# What `runserver` prints on standard output, which the tests have in the same file.
-PRINTED = re.compile(
-    r"Performing system|System check|Django version|Starting ASGI|Quit the|\w+ \d+, 2|$"
-)
+# What commands print for the one who starts them, which the tests have in the same file.
+PRINTED = {
+    "daphne": re.compile(
+        r"Performing system|System check|Django version|Starting ASGI|Quit the|\w+ \d+, 2|$"
+    ),
+    "worker": re.compile(r"Launching a worker on"),
+}
 
 
 def lines(process: Process) -> list[Line]:
     """Returns the whole log, each line of which is an object."""
     every = process.log.read_text().splitlines()
-    if getattr(process, "program", "") == "daphne":
-        every = [line for line in every if not PRINTED.match(line)]
+    kind = "worker" if isinstance(process, WorkerProcess) else getattr(process, "program", "")
+    if printed := PRINTED.get(kind):
+        every = [line for line in every if not printed.match(line)]
     return [json.loads(line) for line in every]
 
 

@@ -1,10 +1,10 @@
 // Measures what a page does: how long an event takes to be painted, long tasks, the longest silence of a
 // run at work, and worse transports. The server says which pages do so. Reports numbers and no contents.
 
-import { EventStreamTransport } from "../transport/event_stream.js";
-import { PollingTransport } from "../transport/polling.js";
-import { sitePath } from "./page.js";
-import { fetchAsUser } from "./rest.js";
+import { EventStreamTransport } from "./event_stream.js";
+import { PollingTransport } from "./polling.js";
+import { sitePath } from "../support/page.js";
+import { fetchAsUser } from "../support/rest.js";
 
 const MOST = 20; // values of a kind in a report, as in chat/measurements.py
 const EVERY_MS = 300_000;
