@@ -210,7 +210,7 @@ def overwriting(run: Run, changes: Iterable[Change], before: Collection[UUID] = 
     others = len({*before} - replaced.keys())
     if _is_by_rules(run) or not found or len(found) + others <= MAX_OVERWRITTEN:
         return ""
-    more = f", after {others} that were overwritten before" if others else ""
+    more = f", after {count(others, 'other')} of this run" if others else ""
     return f"Overwrites the texts of {_objects(len(found), found)}{more}."
 
 

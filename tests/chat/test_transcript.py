@@ -211,7 +211,7 @@ def test_what_a_plan_would_change_is_shown_before_it_is_done() -> None:
             "Change task “Booking <b>”",
             [["status", "pending", "completed"], ["dependencies", "", "changed"]],
         ),
-        (1, "Create memory “Stack”", []),
+        (1, "Create memory “Stack”", [["content", "", "Django"]]),
         (1, "And more.", []),
     ]
     assert waiting.estimate == "About 1 to 4 seconds"

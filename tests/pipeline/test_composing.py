@@ -27,6 +27,7 @@ from tests.support.scripted_runs import (
     use,
 )
 from tests.support.tools import having
+from tests.support.untrusted_runs import approved, asked, begun
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -109,9 +110,11 @@ async def test_the_titles_of_all_open_tasks_are_translated(
         {"task": f"#{made[0].number}", "title": "Anmeldung"},
         {"task": "Slots", "title": "Termine"},
     ]
-    run = await carried_out(
-        session, alice, ScriptedModel(plans=[plan(*steps)], compositions=[value])
-    )
+    model = ScriptedModel(plans=[plan(*steps)], compositions=[value])
+    run = await begun(session, alice, model)
+    request, _ = await asked(session, run)
+    assert request["reason"] == "Overwrites the texts of 2 tasks."
+    await approved(session, alice, run, model)
     assert run.status == "succeeded"
     titles = [task.title async for task in Task.objects.order_by("number")]
     assert titles == ["Anmeldung", "Termine"]

@@ -14,6 +14,7 @@ from agent.board import tasks
 from agent.exceptions import Refused
 from agent.models import Approval, ChatSession, PlanStep, Project, Task
 from agent.runs import approvals, ending, expiry, rerun
+from agent.support.words import marked
 from tests.support.scripted_runs import compose, create, log_of, make_tasks, plan, result_of, use
 from tests.support.untrusted_runs import (
     Outside,
@@ -62,7 +63,8 @@ async def test_a_composed_letter_is_shown_before_it_is_sent_and_sent_as_it_was_s
     assert effect["arguments"] == {"text": LETTER}
     (told,) = (await log_of(session))[-2]["text"]["effects"]
     assert told["text"] == "Runs send_mail; effects can't be previewed"
-    assert told["fields"] == [["text", "", LETTER]]
+    assert told["fields"] == [["text", "", marked(LETTER)]]
+    assert "[U+202E]" in told["fields"][0][2]
     await approved(session, alice, run, model)
     assert run.status == "succeeded"
     assert world.sent == [LETTER]
