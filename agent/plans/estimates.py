@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from heapq import heappop, heappush
 from math import log
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -189,9 +190,11 @@ def _load() -> History:
     for run, phase, model, project, duration_ms in phases:
         history.add_phase(run, phase, model, project, run in with_tools, duration_ms)
     succeeded = steps.filter(status=PlanStep.Status.SUCCEEDED, started_at__lte=F("finished_at"))
-    columns = ("plan__run", "tool", "plan__run__model", "plan__run__session__project")
-    for run, tool, model, project, started, finished in succeeded.order_by("-pk").values_list(
-        *columns, "started_at", "finished_at"
+    columns = ("pk", "plan__run", "tool", "plan__run__model", "plan__run__session__project")
+    calls = succeeded.order_by().values_list(*columns, "started_at", "finished_at")
+    # Sorted here: for the order, a database may read the whole table.
+    for _, run, tool, model, project, started, finished in sorted(
+        calls, key=itemgetter(0), reverse=True
     ):
         assert started is not None, "the filter excludes null"
         assert finished is not None, "the filter excludes null"

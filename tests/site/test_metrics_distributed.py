@@ -127,7 +127,7 @@ async def test_the_sum_of_two_machines_is_the_event_log_and_their_queue_is_the_s
             assert total(samples, "samurai_queue_runs") == 0
             roles = by(samples, "samurai_processes", "role")
             assert (roles["web"], roles["worker"]) == (1, 1)
-            assert by(samples, "samurai_connections", "transport")["websocket"] >= 1
+        assert by(held[0], "samurai_connections", "transport")["websocket"] >= 1
         gate.open()
         await talking
         await settled(site)
