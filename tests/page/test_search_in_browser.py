@@ -81,3 +81,23 @@ def test_every_head_has_the_button(visit: Visit) -> None:
     for path in (project, f"{project}tools/", "/waiting/", "/tokens/", "/model/"):
         visit.page.goto(f"{visit.url}{path}")
         visit.page.get_by_role("button", name="Search", exact=True).wait_for()
+
+
+@pytest.mark.own_context  # with an empty cache
+def test_what_is_typed_while_the_search_is_loaded_is_searched(visit: Visit) -> None:
+    page = visit.live()
+    held: list[Route] = []
+    page.route("**/support/search.js", lambda route: held.append(route))
+    page.locator("#message").focus()
+    page.keyboard.press("Control+k")
+    visit.wait(lambda: len(held) == 1)
+    page.keyboard.type("Clinic")
+    assert page.locator("#message").input_value() == ""
+    held[0].continue_()
+    field = page.get_by_role("combobox", name="Search")
+    field.wait_for()
+    visit.wait(lambda: field.input_value() == "Clinic")
+    page.get_by_role("option", name="Clinic booking").first.wait_for()
+    page.keyboard.press("Escape")
+    page.keyboard.type("x")
+    assert page.locator("#message").input_value() == "x"

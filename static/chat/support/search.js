@@ -36,7 +36,8 @@ let latest = 0;
 let timer = 0;
 let isCurrent = true; // what is shown was found for the text as it is
 
-export async function openSearch() {
+/** @param {() => string} typed what was typed meanwhile */
+export async function openSearch(typed) {
   if (!dialog.isConnected) {
     document.body.append(dialog);
     await loadStyle(new URL("../search.css", import.meta.url));
@@ -44,6 +45,10 @@ export async function openSearch() {
   if (!dialog.open) dialog.showModal();
   input.focus();
   input.select();
+  if (typed()) {
+    input.value = typed();
+    input.dispatchEvent(new Event("input"));
+  }
 }
 
 async function search() {

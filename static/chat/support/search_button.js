@@ -6,7 +6,23 @@ export function setUpSearchButton() {
   /** @type {HTMLButtonElement | null} */
   const button = find(document, "[data-search]");
   if (!button) return;
-  const open = async () => (await import("./search.js")).openSearch();
+  let typed = "";
+  /** Keeps what is typed before the dialog is there. @param {KeyboardEvent} event */
+  const keep = (event) => {
+    if (event.key.length > 1 || event.ctrlKey || event.metaKey || event.altKey) return;
+    typed += event.key;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  const open = async () => {
+    addEventListener("keydown", keep, true);
+    try {
+      await (await import("./search.js")).openSearch(() => typed);
+    } finally {
+      removeEventListener("keydown", keep, true);
+      typed = "";
+    }
+  };
   button.hidden = false;
   button.addEventListener("click", open);
   addEventListener("keydown", (event) => {
