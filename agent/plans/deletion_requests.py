@@ -1,15 +1,15 @@
 """Tells whether a message is a plain command to delete one object. No queries.
 
 A deleting word and a name somewhere in a message are no request: "What is the status of Remove legacy
-login?", "Remove the label from Login". So the whole first clause has to be understood: a deleting word at
-its beginning or end, and beside it only the name, the kind of the object, and words that change nothing.
+login?", "Remove the label from Login". So every word has to be understood: one deleting phrase at the
+beginning or the end, the whole title, number or id, the kind of the object, and words that change nothing.
 What is not understood costs an unnecessary approval.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -18,15 +18,16 @@ from agent.support.words import same_text, stems
 from agent.text import lookup
 
 _MAX_LENGTH = 2_000  # characters of a message that is looked at; a plain command is short
-
+# Marks of the title, of the id or number, and of other quotations.
+_NAME, _ID, _QUOTATION = "\x01", "\x03", "\x02"
+_MARKS = re.compile(r"[\x01-\x03]")
 _QUOTED = re.compile(
     r"“[^”\n]*”|„[^“”\n]*[“”]|«[^»\n]*»|»[^«\n]*«|\"[^\"\n]*\"|‘[^’\n]*’|`[^`\n]*`|「[^」\n]*」"
 )
-_WORD = re.compile(r"[\x01\x03]|[\w'’#+-]+")
-# Marks of the title, of the id or number, and of other quotations.
-_NAME, _ID, _QUOTATION = "\x01", "\x03", " \x02 "
-_MARKS = re.compile(r"[\x01-\x03]")
-_MAX_OTHERS = 2  # words of a sentence that tells a memory in full
+_WORD = re.compile(r"[\x01\x03]|[\w'’#+-]*\w[\w'’#+-]*")
+_ELIDED = re.compile(r"\b(l)['’](?=\w)")
+_BETWEEN = re.compile(r"[\s.,!:。！、，]*")
+_MAX_OTHERS = 1  # words of a sentence that tells a memory in full
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,37 +46,16 @@ class Target:
         return self.titles[self.kind][self.id]
 
 
-def is_plain(messages: Collection[str], target: Target) -> bool:
-    """Tells whether one of `messages` is a plain command to delete `target`, and none takes it back."""
-    texts = [message.strip() for message in messages]
-    if any(len(text) > _MAX_LENGTH or known.QUESTION.search(text) for text in texts):
+def is_plain(messages: Sequence[str], target: Target) -> bool:
+    """Tells whether the last of `messages` is a plain command to delete `target`."""
+    message = messages[-1].strip() if messages else ""
+    if len(message) > _MAX_LENGTH:
         return False
-    return any(
-        _commands(text, target)
-        and not any(known.BUT.search(other.casefold()) for other in texts[place + 1 :])
-        for place, text in enumerate(texts)
-    )
-
-
-def _commands(message: str, target: Target) -> bool:
-    clause, rest = _first_clause(_with_marks(message, target))
-    if _means_another(clause, target):
+    text = _with_marks(message, target)
+    if _BETWEEN.fullmatch(_WORD.sub("", text)) is None or _means_another(text, target):
         return False
-    if known.BUT.search(clause) or known.BUT.search(rest) or _QUOTATION.strip() in clause:
-        return False
-    return any(_names(left, clause, target) for left in _without_command(clause))
-
-
-def _means_another(clause: str, target: Target) -> bool:
-    """Tells whether the clause has the title of another object in full, and not as a part of its own."""
-    return any(
-        re.search(
-            rf"(?<!\w){re.escape(title)}(?!\w)", clause.replace(_NAME, same_text(target.title))
-        )
-        for titles in target.titles.values()
-        for title in map(same_text, titles.values())
-        if title and title not in same_text(target.title)
-    )
+    words = " ".join(_WORD.findall(known.WISH.sub("", text, count=1)))
+    return any(_names(phrase, left, target) for phrase, left in _commands(words))
 
 
 def _with_marks(message: str, target: Target) -> str:
@@ -92,68 +72,68 @@ def _with_marks(message: str, target: Target) -> str:
     text = text.replace(str(target.id), f" {_ID} ")
     if target.number is not None:
         text = re.sub(rf"(?<![\w#&])#{target.number}(?!\w)", f" {_ID} ", text)
-    return re.sub(rf"(?<!\w){re.escape(title)}(?!\w)", f" {_NAME} ", text)
+    text = re.sub(rf"(?<!\w){re.escape(title)}(?!\w)", f" {_NAME} ", text)
+    return _ELIDED.sub(r"\1 ", text).strip()
 
 
-def _first_clause(text: str) -> tuple[str, str]:
-    """Returns the first clause, without what may come before its command, and what follows it."""
-    text = known.WISH.sub("", text.strip(), count=1)
-    found = known.SENTENCE_END.search(text)
-    return (text[: found.start()], text[found.end() :]) if found else (text, "")
+def _means_another(text: str, target: Target) -> bool:
+    """Tells whether the message has the title of another object in full, and not as a part of its own."""
+    own = same_text(target.title)
+    text = text.replace(_NAME, own)
+    return any(
+        re.search(rf"(?<!\w){re.escape(title)}(?!\w)", text)
+        for titles in target.titles.values()
+        for title in map(same_text, titles.values())
+        if title and title not in own
+    )
 
 
-def _without_command(clause: str) -> Iterator[str]:
-    """Yields what is left of the clause without its deleting word, for each way to read it."""
-    clause = known.FROM_THE_BOARD.sub("", clause.strip()).strip()
-    first = [(phrase, "") for phrase in known.FIRST]
-    last = [("", phrase) for phrase in known.LAST]
-    for before, after in (*first, *last, *known.AROUND):
-        start, end = f"{before} " if before else "", f" {after}" if after else ""
-        if clause.startswith(start) and clause.endswith(end):
-            yield clause.removeprefix(start).removesuffix(end)
+def _commands(words: str) -> Iterator[tuple[str, str]]:
+    """Yields each deleting phrase that the message may begin or end with, and the words beside it."""
+    shorter = known.POLITE_END.sub("", words)
+    for phrase in known.FIRST:
+        if words.startswith(f"{phrase} "):
+            yield phrase, words[len(phrase) + 1 :]
+    for phrase in known.LAST:
+        if shorter.endswith(f" {phrase}"):
+            yield phrase, shorter[: -len(phrase) - 1]
+    for first, last in known.AROUND:
+        if shorter.startswith(f"{first} ") and shorter.endswith(f" {last}"):
+            yield first, shorter[len(first) + 1 : -len(last) - 1]
     for pattern in (known.UNSPACED_FIRST, known.UNSPACED_LAST):
-        if found := pattern.match(clause):
-            yield known.UNSPACED_KIND.sub(" ", found[1])
+        if found := pattern.match(shorter):
+            yield found[0], known.UNSPACED_KIND.sub(" ", found[1])
 
 
-def _names(left: str, clause: str, target: Target) -> bool:
-    """Tells whether what is left of a command says only what `target` is, and not which else it may be."""
-    said = [known.ELIDED.sub("", word) for word in _WORD.findall(left)]
-    kinds = {kind for kind, names in known.KINDS.items() if not set(said).isdisjoint(names)}
-    kinds = kinds or set(target.titles)
-    if target.kind not in kinds:
+def _names(phrase: str, left: str, target: Target) -> bool:
+    """Tells whether what is beside a deleting phrase says what `target` is, and nothing else."""
+    if phrase in known.FORGETTING and target.kind != "memory":
+        return False
+    said = known.FROM_THE_BOARD.sub("", left).split()
+    kinds = [kind for word in said for kind, names in known.KINDS.items() if word in names]
+    if len(kinds) > 1 or (kinds and kinds != [target.kind]):
         return False
     is_exact = _ID in said or _NAME in said
-    if not is_exact and _is_a_command(
-        target.title
-    ):  # what seems to be the command may be of the title
+    if same_text(target.title) in known.FIELDS and not (kinds or _ID in said):
         return False
     specific = [word for word in said if word not in (_NAME, _ID, *known.PASSED_OVER)]
-    others = [word for word in specific if not _is_of_title(word, target.title)]
-    if others and not _is_told_in_full(clause, others, specific, target):
+    if is_exact:
+        return not specific and (_ID in said or _is_alone(kinds, target))
+    if _is_a_command(target.title):  # what seems to be the command may be of the title
         return False
-    if _ID in said:
-        return True
-    titles = {key: title for kind in kinds for key, title in target.titles[kind].items()}
-    return lookup.identifies(left.replace(_NAME, target.title), target.id, titles)
+    title = stems(target.title)
+    others = [word for word in specific if not stems(word) or not stems(word) <= title]
+    most = _MAX_OTHERS if phrase in known.FORGETTING_THAT else 0
+    return len(others) <= most and title <= stems(" ".join(specific)) and _is_alone(kinds, target)
 
 
 def _is_a_command(title: str) -> bool:
-    return any(_without_command(same_text(title)))
+    words = " ".join(_WORD.findall(same_text(title)))
+    return any(_commands(words))
 
 
-def _is_of_title(word: str, title: str) -> bool:
-    found = stems(word)  # none of a stop word
-    return found <= stems(title) if found else word in _WORD.findall(title.casefold())
-
-
-def _is_told_in_full(
-    clause: str, others: Collection[str], specific: Collection[str], target: Target
-) -> bool:
-    """Tells whether a memory is told in full, in a sentence: "Forget that Firefox comes first"."""
-    return (
-        target.kind == "memory"
-        and clause.startswith(known.FORGET_THAT)
-        and len(others) <= _MAX_OTHERS
-        and stems(target.title) <= stems(" ".join(specific))
-    )
+def _is_alone(kinds: Sequence[str], target: Target) -> bool:
+    """Tells whether no other object of these kinds, of any kind without one, may be meant by the title."""
+    among = kinds or target.titles
+    titles = {key: title for kind in among for key, title in target.titles[kind].items()}
+    return lookup.identifies(target.title, target.id, titles)

@@ -8,25 +8,27 @@ from uuid import UUID, uuid4
 import pytest
 
 from agent.plans.deletion_requests import Target, is_plain
-from tests.support.deletion_wordings import HARMLESS, PLAIN, TASKS
+from tests.support import more_deletion_wordings as more
+from tests.support.deletion_wordings import COSTLY, HARMLESS, PLAIN, TASKS
 
 NUMBER = 7
 
 
 def target(title: str, kind: str = "task") -> Target:
-    titles: dict[UUID, str] = {uuid4(): other for other in TASKS if other != title}
+    board = more.TASKS if title not in TASKS and kind == "task" else TASKS
+    titles: dict[UUID, str] = {uuid4(): other for other in board if other != title}
     key = uuid4()
     listed = {"task": titles, "memory": {}} if kind == "task" else {"task": {}, "memory": titles}
     listed[kind][key] = title
     return Target(key, kind, listed, NUMBER if kind == "task" else None)
 
 
-@pytest.mark.parametrize(("message", "title"), HARMLESS)
+@pytest.mark.parametrize(("message", "title"), [*HARMLESS, *COSTLY, *more.HARMLESS])
 def test_a_deleting_word_and_a_name_are_no_command(message: str, title: str) -> None:
     assert not is_plain([message], target(title))
 
 
-@pytest.mark.parametrize(("message", "title"), PLAIN)
+@pytest.mark.parametrize(("message", "title"), [*PLAIN, *more.PLAIN])
 def test_a_plain_command_is_understood(message: str, title: str) -> None:
     assert is_plain([message], target(title))
 
@@ -35,7 +37,8 @@ def test_a_number_and_an_id_name_exactly() -> None:
     wanted = target("Invoices")
     assert is_plain([f"Delete #{NUMBER}"], wanted)
     assert is_plain([f"Delete {wanted.id}"], wanted)
-    assert is_plain([f"Delete task #{NUMBER}, it is a double"], wanted)
+    assert is_plain([f"Delete task #{NUMBER}, please"], wanted)
+    assert not is_plain([f"Delete task #{NUMBER}, it is a double"], wanted)
     assert not is_plain([f"Delete #{NUMBER + 1}"], wanted)
     assert not is_plain([f"Delete the label of #{NUMBER}"], wanted)
     assert not is_plain([f"Mark #{NUMBER} as done and delete the label"], wanted)
@@ -58,8 +61,15 @@ def test_a_memory_can_be_told_in_a_sentence(message: str) -> None:
 def test_what_is_sent_later_may_command_and_take_back() -> None:
     wanted = target("Invoices")
     assert is_plain(["Clean up the board", "Delete Invoices"], wanted)
-    assert not is_plain(["Delete Invoices", "No, not that one"], wanted)
-    assert not is_plain(["Delete Invoices", "Is that what I meant?"], wanted)
+    for later in ("No, not that one", "nvm", "stop", "Is that what I meant?", "архивируй"):
+        assert not is_plain(["Delete Invoices", later], wanted)
+
+
+@pytest.mark.parametrize("message", ["Delete the comments", "Remove the due date"])
+def test_a_title_that_is_the_name_of_a_field_needs_its_kind(message: str) -> None:
+    title = message.split("the ")[1].capitalize()
+    assert not is_plain([message], target(title))
+    assert is_plain([f"Delete the task {title}"], target(title))
 
 
 @pytest.mark.parametrize(

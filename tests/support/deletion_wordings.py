@@ -189,17 +189,12 @@ PLAIN: tuple[tuple[str, str], ...] = (
     ('Delete "Invoices" please', "Invoices"),
     ("Remove Invoices", "Invoices"),
     ("Remove the Invoices task from the board", "Invoices"),
-    ("Remove Invoices from our list", "Invoices"),
     ("Get rid of the invoices", "Invoices"),
     ("Throw the invoices task away", "Invoices"),
     ("Throw away Invoices", "Invoices"),
     ("Drop Booking", "Booking"),
     ("Scrap the Booking task", "Booking"),
-    ("Discard Booking for good", "Booking"),
     ("Trash Booking", "Booking"),
-    ("Erase the SMS reminder task", "SMS reminder a day before"),
-    ("Delete the SMS reminder", "SMS reminder a day before"),
-    ("Delete the SMS reminder task, the clinic dropped it.", "SMS reminder a day before"),
     ("Delete SMS reminder a day before", "SMS reminder a day before"),
     ("I want to delete Invoices", "Invoices"),
     ("I want you to delete Invoices", "Invoices"),
@@ -212,8 +207,6 @@ PLAIN: tuple[tuple[str, str], ...] = (
     ("Delete Remove legacy login", "Remove legacy login"),
     ("Remove “Delete button on the profile page”", "Delete button on the profile page"),
     ("Delete the task Delete button on the profile page", "Delete button on the profile page"),
-    ("Delete Invoices and create a task to write the docs", "Invoices"),
-    ("Delete Invoices, then start with Booking", "Invoices"),
     ("Delete Invoices. Thanks!", "Invoices"),
     ("You can delete Invoices", "Invoices"),
     ("Go ahead and delete Invoices", "Invoices"),
@@ -247,4 +240,15 @@ PLAIN: tuple[tuple[str, str], ...] = (
     ("Rimuovi «Fatture»", "Fatture"),
     ("Togli Fatture dalla bacheca", "Fatture"),
     ("Cancella il compito Fatture", "Fatture"),
+)
+
+# Commands with more than a command in them: a person is asked.
+COSTLY: tuple[tuple[str, str], ...] = (
+    ("Remove Invoices from our list", "Invoices"),
+    ("Discard Booking for good", "Booking"),
+    ("Erase the SMS reminder task", "SMS reminder a day before"),
+    ("Delete the SMS reminder", "SMS reminder a day before"),
+    ("Delete the SMS reminder task, the clinic dropped it.", "SMS reminder a day before"),
+    ("Delete Invoices and create a task to write the docs", "Invoices"),
+    ("Delete Invoices, then start with Booking", "Invoices"),
 )
