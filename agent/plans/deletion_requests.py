@@ -2,8 +2,9 @@
 
 A deleting word and a name somewhere in a message are no request: "What is the status of Remove legacy
 login?", "Remove the label from Login". So every word has to be understood: one deleting phrase at the
-beginning or the end, the whole title, number or id, the kind of the object, and words that change nothing.
-What is not understood costs an unnecessary approval.
+beginning or the end, the title, number or id, the kind of the object, and words that change nothing. Some
+words of the title are enough where the kind is said: "Delete the SMS reminder task". What is not understood
+costs an unnecessary approval.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def is_plain(messages: Sequence[str], target: Target) -> bool:
     message = messages[-1].strip() if messages else ""
     if len(message) > _MAX_LENGTH:
         return False
-    text = _with_marks(message, target)
+    text = known.REASON.sub("", _with_marks(message, target))
     if _BETWEEN.fullmatch(_WORD.sub("", text)) is None or _means_another(text, target):
         return False
     words = " ".join(_WORD.findall(known.WISH.sub("", text, count=1)))
@@ -123,8 +124,11 @@ def _names(phrase: str, left: str, target: Target) -> bool:
         return False
     title = stems(target.title)
     others = [word for word in specific if not stems(word) or not stems(word) <= title]
-    most = _MAX_OTHERS if phrase in known.FORGETTING_THAT else 0
-    return len(others) <= most and title <= stems(" ".join(specific)) and _is_alone(kinds, target)
+    if others and not (phrase in known.FORGETTING_THAT and len(others) <= _MAX_OTHERS):
+        return False
+    if title <= stems(" ".join(specific)):
+        return _is_alone(kinds, target)
+    return not others and bool(kinds and specific) and _is_alone(kinds, target, " ".join(specific))
 
 
 def _is_a_command(title: str) -> bool:
@@ -132,8 +136,10 @@ def _is_a_command(title: str) -> bool:
     return any(_commands(words))
 
 
-def _is_alone(kinds: Sequence[str], target: Target) -> bool:
-    """Tells whether no other object of these kinds, of any kind without one, may be meant by the title."""
+def _is_alone(kinds: Sequence[str], target: Target, words: str = "") -> bool:
+    """Tells whether no other object of these kinds, of any kind without one, may be meant by the words: the
+    title, or a part of it.
+    """
     among = kinds or target.titles
     titles = {key: title for kind in among for key, title in target.titles[kind].items()}
-    return lookup.identifies(target.title, target.id, titles)
+    return lookup.identifies(words or target.title, target.id, titles)

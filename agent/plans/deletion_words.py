@@ -83,7 +83,7 @@ PASSED_OVER = (
     POLITE
     | _words(
         """
-        just now then so the a an this that these our my your item entry named called
+        just now then so the a an this these our my your item entry named called
         mal jetzt sofort die das den diese diesen dieses unsere unseren meine meinen eintrag
         s'il te vous plaît plait la le les l cette ce cet notre mon ma maintenant
         por favor el los las esta este nuestra nuestro mi ahora llamada llamado
@@ -107,4 +107,16 @@ WISH = re.compile(
     r"(?:(?:i want (?:you )?to|i(?: would|['’]d) like (?:you )?to|"
     r"go ahead and|let['’]?s|you (?:can|may)|ich (?:will|möchte)|du kannst|je (?:veux|voudrais)|"
     r"tu peux|quiero|puedes|voglio|vorrei|puoi|quero|podes|você pode)\b )?(?:(?:please|now|just)\b )*"
+)
+# What may follow the command: why the object is not needed. Not who said so, nor anything else.
+_NOT_NEEDED = (
+    r"(?:obsolete|outdated|a (?:double|duplicate)|(?:not|no longer) needed(?: any ?more)?)"
+)
+REASON = re.compile(
+    r"\s*[,.]\s*(?:because |since )?(?:"
+    r"(?:the|our) [\w-]+ (?:dropped|cancell?ed|withdrew) (?:it|that)"
+    r"|(?:we|they) (?:dropped|cancell?ed|withdrew) (?:it|that)"
+    r"|(?:we|they) (?:no longer need|do(?:n['’]t| not) need) (?:it|that)(?: any ?more)?"
+    rf"|(?:it['’]s|it is) {_NOT_NEEDED}|(?:a|the) (?:double|duplicate)"
+    r")[\s.!]*$"
 )

@@ -40,7 +40,7 @@ async def reason_of(run: Run) -> str:
 BOARD = ("Login", "SMS reminder a day before", "Email reminder", "Invoices", "Book", "Cancel")
 
 DONE_AT_ONCE = [
-    ("Delete the task SMS reminder a day before.", "SMS reminder a day before"),
+    ("Delete the SMS reminder task, the clinic dropped it.", "SMS reminder a day before"),
     ("delete LOGIN", "Login"),
     ("Please get rid of the invoices.", "Invoices"),
     ("Throw the invoices task away", "Invoices"),
@@ -69,7 +69,7 @@ async def test_an_id_names_exactly_and_memories_are_like_tasks(
 ) -> None:
     one, two = await make_tasks(project, "Login", "Login")
     step = use("s1", "delete_task", task=str(one.pk))
-    run = await outcome(session, alice, MessageRequest(f"Delete {one.pk}"), step)
+    run = await outcome(session, alice, MessageRequest(f"Delete {one.pk}, the double"), step)
     assert run.status == "succeeded"
     await make_memory(project, "Firefox first")
     step = use("s1", "delete_memory", memory="Firefox first")
@@ -80,7 +80,6 @@ async def test_an_id_names_exactly_and_memories_are_like_tasks(
 
 
 NOT_EXACT = [
-    ("Delete the SMS reminder task, the clinic dropped it.", "SMS reminder a day before"),
     ("Delete it.", "Login"),
     ("Delete that task", "Login"),
     ("Delete all done tasks", "Login"),
@@ -126,8 +125,8 @@ async def test_a_task_and_a_memory_of_one_name_are_told_apart_by_what_the_messag
     step = use("s1", "delete_memory", memory="Firefox first")
     for message, waits in (
         ("Delete Firefox first", True),
-        ("Delete the Firefox first task", True),
-        ("Delete the Firefox first note", False),
+        ("Delete the Firefox task", True),
+        ("Delete the Firefox note", False),
     ):
         run = await outcome(session, alice, MessageRequest(message), step)
         assert (run.status == "waiting") is waits

@@ -180,6 +180,8 @@ HARMLESS: tuple[tuple[str, str], ...] = (
 )
 
 PLAIN: tuple[tuple[str, str], ...] = (
+    ("Erase the SMS reminder task", "SMS reminder a day before"),
+    ("Delete the SMS reminder task, the clinic dropped it.", "SMS reminder a day before"),
     ("Delete Invoices", "Invoices"),
     ("delete invoices", "Invoices"),
     ("Delete the task Invoices.", "Invoices"),
@@ -246,9 +248,7 @@ PLAIN: tuple[tuple[str, str], ...] = (
 COSTLY: tuple[tuple[str, str], ...] = (
     ("Remove Invoices from our list", "Invoices"),
     ("Discard Booking for good", "Booking"),
-    ("Erase the SMS reminder task", "SMS reminder a day before"),
     ("Delete the SMS reminder", "SMS reminder a day before"),
-    ("Delete the SMS reminder task, the clinic dropped it.", "SMS reminder a day before"),
     ("Delete Invoices and create a task to write the docs", "Invoices"),
     ("Delete Invoices, then start with Booking", "Invoices"),
 )

@@ -432,6 +432,8 @@ HARMLESS: tuple[tuple[str, str], ...] = (
     ("Zaun streichen, Rasen mähen", "Zaun"),
     ("Kill zombie processes, reboot server", "Zombie processes"),
     ("Remove cookies\nUpdate docs\nCall Tom", "Cookies banner"),
+    ("Erase that, Payroll", "Payroll"),
+    ("Scrap that, Payroll", "Payroll"),
 )
 PLAIN: tuple[tuple[str, str], ...] = (
     ("Delete Website relaunch", "Website relaunch"),
