@@ -142,8 +142,10 @@ def _deleting(run: Run, effects: Sequence[Effect], said: Sequence[str], deleted:
 
 
 def _objects(number: int, changes: Iterable[Change]) -> str:
-    """Returns "3 tasks" if all `changes` are of tasks, else "3 tasks or memories"."""
+    """Returns "3 tasks" if all `changes` are of tasks, else "3 tasks or memories", or "3 objects"."""
     kinds = {change.object for change in changes}
+    if not kinds <= {"task", "memory"}:
+        return count(number, "object")
     if kinds == {"memory"}:
         return count(number, "memory", "memories")
     return count(number, "task") if kinds == {"task"} else f"{number} tasks or memories"
@@ -215,10 +217,14 @@ def overwriting(run: Run, changes: Iterable[Change], before: Collection[UUID] = 
 
 
 def overwritten(change: Change | events.Change) -> UUID | None:
-    """Returns the id of the object if the change replaces a text that is not empty."""
+    """Returns the id of the task, memory or project if the change replaces a text of it that is not empty.
+    What an undo brings back was there before.
+    """
+    if change.action != "updated" or change.object == "session" or change.undoes:
+        return None
     before, after = change.before or {}, change.after or {}
     is_replaced = any(before.get(name) and before[name] != after.get(name) for name in _TEXTS)
-    return change.id if change.action == "updated" and is_replaced else None
+    return change.id if is_replaced else None
 
 
 def creating(run: Run, changes: Iterable[Change], before: Collection[UUID] = ()) -> str:

@@ -187,7 +187,7 @@ async def test_deletions_before_and_after_count_together(
     await make_tasks(project, "Old page", "Old button")
     first = plan(use("s1", "delete_task", task="Old page"), use("s2", "fail"))
     second = plan(use("s3", "delete_task", task="Old button"))
-    order = MessageRequest("Delete the old page and the old button")
+    order = MessageRequest("Delete the task Old page")
     run, _ = await carried_out(session, alice, first, second, order=order)
     assert (await run.approvals.aget()).reason == "Deletes 2 tasks."
 

@@ -208,7 +208,7 @@ async def test_a_composed_title_gives_no_other_task_the_name_of_a_target(
         use("s5", "delete_task", "s4", task="Login"),
     ]
     model = model_of(*steps, compositions=["Login", "Slots"])
-    run = await begun(session, alice, model, "Delete Login, and translate all titles")
+    run = await begun(session, alice, model, "Delete the task Login")
     request, _ = await asked(session, run)
     assert request["reason"] == (
         "Deletes #1 “Slots”, which your message does not clearly ask for. "
