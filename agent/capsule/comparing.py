@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.capsule.pace import Frame
+from agent.event_log.phases import Phase
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _DURATION = re.compile(r"\d[\d,.]* ?(?:ms|s|min|h|seconds?|minutes?|hours?)\b(?: \d+ (?:s|min))?")
@@ -47,6 +48,7 @@ def first_difference(
     recorded: Sequence[Frame], replayed: Sequence[Frame], *, redacted: bool = False
 ) -> Difference | None:
     """Returns where the logs differ first. `redacted`: of texts, only the shape is compared."""
+    recorded, replayed = _in_order(recorded), _in_order(replayed)
     one, other = _Plain(redacted), _Plain(redacted)
     for number in range(max(len(recorded), len(replayed))):
         left = one.of(recorded[number]) if number < len(recorded) else _ABSENT
@@ -54,6 +56,21 @@ def first_difference(
         if left != right:
             return Difference(number + 1, *_place("", left, right))
     return None
+
+
+def _in_order(frames: Sequence[Frame]) -> list[Frame]:
+    """Returns the events with the starts of the last two phases in one order: they begin at the same time."""
+    found = list(frames)
+    for place in range(1, len(found)):
+        before, after = found[place - 1], found[place]
+        if _starts(before, Phase.COMPLETION) and _starts(after, Phase.MEMORY):
+            found[place - 1], found[place] = after, before
+    return found
+
+
+def _starts(frame: Frame, phase: Phase) -> bool:
+    told = frame["progress"] if frame["type"] == "progress" else {}
+    return told.get("step") == phase and told["metadata"].get("phase") == "started"
 
 
 def _place(path: str, left: Any, right: Any) -> tuple[str, Any, Any]:

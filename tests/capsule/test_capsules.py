@@ -20,6 +20,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from agent.capsule import form, recording, replaying
+from agent.capsule.comparing import first_difference
 from agent.capsule.form import NoCapsule
 from agent.capsule.redaction import redacted
 from agent.engine import local
@@ -42,6 +43,7 @@ MESSAGE = "Our neighbours’ Bakery sells 4711234 croissants; mark the sign-up t
 TITLE = "Bakery croissants"
 ANSWER = "The croissants of the Bakery are planned."
 NOTE = "The Bakery opens at dawn"
+BOTH = ("completion", "memory")
 
 
 @pytest.fixture
@@ -382,3 +384,14 @@ async def test_without_a_model_the_command_says_so(
     settings.OPENAI_API_KEY = settings.OPENAI_BASE_URL = ""
     with pytest.raises(CommandError, match="No model is connected"):
         await sync_to_async(call_command)("replay", str(path), "--model", "x")
+
+
+def test_the_last_two_phases_may_begin_in_any_order() -> None:
+    def started(step: str) -> dict[str, Any]:
+        return {"type": "progress", "progress": {"step": step, "metadata": {"phase": "started"}}}
+
+    one, other = ([started(step) for step in steps] for steps in (BOTH, BOTH[::-1]))
+    assert first_difference(one, other) is None
+    assert first_difference(other, one) is None
+    assert first_difference(one, [started("memory"), started("planning")]) is not None
+    assert first_difference([*one, started("planning")], other) is not None

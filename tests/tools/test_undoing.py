@@ -114,8 +114,11 @@ async def test_a_message_with_more_changes_than_are_searched_is_undone_whole(
     for number, title in enumerate("ABC", 1):
         await Task.objects.acreate(project=project, number=number, title=title)
     monkeypatch.setattr(latest_changes, "MAX_CHANGES", 2)
-    await play(project, session, [rename(one, one * 2, f"s{one}") for one in "ABC"], UNDO)
-    assert sorted(await titles()) == ["A", "B", "C"]
+    urgent = [use(f"s{one}", "update_task", task=one, priority="high") for one in "ABC"]
+    await play(project, session, urgent)
+    assert await Task.objects.filter(priority="high").acount() == 3
+    await play(project, session, UNDO)
+    assert not await Task.objects.filter(priority="high").aexists()
 
 
 async def test_an_undo_of_many_changes_tells_the_first_of_them_and_how_many(
