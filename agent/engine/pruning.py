@@ -96,7 +96,7 @@ _next_session = UUID(int=0)  # where the sweep goes on: it looks at some session
 def _count_events(before: datetime) -> int:
     return sum(
         Event.objects.filter(session=session, seq__lt=bound).count()
-        for session in _sessions_with_events(before).values_list("pk", flat=True)
+        for session in _sessions_with_events(before).iterator()
         if (bound := _bound(session, before)[0]) > 1
     )
 
@@ -121,36 +121,38 @@ def _sessions_with_events(before: datetime) -> QuerySet[ChatSession]:
 
 def _delete_events_of(session: UUID, before: datetime) -> int:
     """Moves the beginning of the log first: nobody reads what is then deleted."""
-    bound, run = _bound(session, before)
+    sessions = ChatSession.objects.filter(pk=session)
+    if (row := sessions.first()) is None:  # it was deleted meanwhile
+        return 0
+    bound, run = _bound(row, before)
     with transaction.atomic():
-        row = ChatSession.objects.select_for_update().get(pk=session)
+        if (row := sessions.select_for_update().first()) is None:
+            return 0
         if bound > row.first_seq:
-            ChatSession.objects.filter(pk=session).update(first_seq=bound, first_run=run)
+            sessions.update(first_seq=bound, first_run=run)
         first = max(bound, row.first_seq)
         old = Event.objects.filter(session=session, seq__lt=first).order_by("seq")
         keys = list(old.values_list("pk", flat=True)[:SLICE])
         return Event.objects.filter(pk__in=keys).delete()[0] if keys else 0
 
 
-def _bound(session: UUID, before: datetime) -> tuple[int, int]:
+def _bound(session: ChatSession, before: datetime) -> tuple[int, int]:
     """Returns the first event that stays, and the number of the first run that has events then.
 
     No run keeps a part of its events. What a person did since `before` stays, and all that follows it.
     """
-    last, first, first_run, count = ChatSession.objects.values_list(
-        "last_seq", "first_seq", "first_run", "run_count"
-    ).get(pk=session)
-    kept = Run.objects.filter(session=session, number__gte=first_run).exclude(
+    key, first = session.pk, session.first_seq
+    kept = Run.objects.filter(session=key, number__gte=session.first_run).exclude(
         finished_at__lt=before
     )
     number = kept.order_by("number").values_list("number", flat=True).first()
-    bound = (_first_of(session, number, first) if number else None) or last + 1
-    bound = _first_edit_since(session, before, first, bound) or bound
+    bound = (_first_of(key, number, first) if number else None) or session.last_seq + 1
+    bound = _first_edit_since(key, before, first, bound) or bound
     while True:
-        number = _first_run_after(session, bound)
-        own = _first_of(session, number, first) if number else None
+        number = _first_run_after(key, bound)
+        own = _first_of(key, number, first) if number else None
         if own is None or own >= bound:
-            return bound, number or count + 1
+            return bound, number or session.run_count + 1
         bound = own
 
 
@@ -195,10 +197,12 @@ def _of_rows(rows: Callable[[datetime], Any]) -> dict[str, Callable[[datetime], 
     def delete(before: datetime) -> int:
         old = rows(before)
         keys = list(old.order_by("pk").values_list("pk", flat=True)[:ROWS])
-        if keys:
-            with transaction.atomic():
-                old.model._base_manager.filter(pk__in=keys).delete()
-        return len(keys)
+        with transaction.atomic():
+            # Looked at again, and locked: one that somebody restored meanwhile stays.
+            still = list(old.filter(pk__in=keys).select_for_update().values_list("pk", flat=True))
+            if still:
+                old.model._base_manager.filter(pk__in=still).delete()
+        return len(still)
 
     return {"count": lambda before: int(rows(before).count()), "delete": delete}
 
@@ -224,29 +228,33 @@ def _ended_logins(before: datetime) -> Any:
 
 
 def _old_batches(before: datetime) -> QuerySet[Batch]:
-    """Returns the batches that were not started lately, and whose runs are over."""
+    """Returns the batches that were not started lately, whose runs are over, and in whose sessions nobody
+    has written lately.
+    """
     unfinished = Run.unfinished.filter(session__batch=OuterRef("pk"))
-    return Batch.objects.filter(~Exists(unfinished), updated_at__lt=before)
+    in_use = ChatSession.objects.filter(batch=OuterRef("pk"), updated_at__gte=before)
+    return Batch.objects.filter(~Exists(unfinished), ~Exists(in_use), updated_at__lt=before)
 
 
 def _delete_batches(before: datetime) -> int:
     """Deletes a slice of an old batch: the events of its sessions, then these, then its own row."""
-    batch = _old_batches(before).order_by("updated_at", "pk").first()
-    if batch is None:
+    found = _old_batches(before).order_by("updated_at", "pk").first()
+    if found is None:
         return 0
-    sessions = list(ChatSession.objects.filter(batch=batch).order_by("pk")[:1])
-    if not sessions:
-        batch.delete()
-        return 1
     with transaction.atomic():
-        keys = list(
-            Event.objects.filter(session=sessions[0])
-            .order_by("seq")
-            .values_list("pk", flat=True)[:SLICE]
-        )
+        # Looked at again, and locked: one that somebody started meanwhile stays.
+        batch = _old_batches(before).filter(pk=found.pk).select_for_update(of=("self",)).first()
+        if batch is None:
+            return 0
+        session = ChatSession.objects.filter(batch=batch).order_by("pk").first()
+        if session is None:
+            batch.delete()
+            return 1
+        events = Event.objects.filter(session=session).order_by("seq")
+        keys = list(events.values_list("pk", flat=True)[:SLICE])
         if len(keys) == SLICE:
             return int(Event.objects.filter(pk__in=keys).delete()[0])
-        sessions[0].delete()
+        session.delete()
     return 1
 
 

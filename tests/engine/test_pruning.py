@@ -12,6 +12,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.db import transaction
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -242,6 +243,33 @@ def test_ended_tokens_and_links_go(session: ChatSession, alice: User, settings: 
     assert set(SharedLink.objects.values_list("digest", flat=True)) == {"late", "used"}
 
 
+@pytest.mark.django_db
+def test_what_is_restored_while_it_is_about_to_go_stays(
+    project: Project, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SAMURAI_KEEP_DELETED_DAYS = 7
+    then = timezone.now() - DAY * 8
+    for number, title in enumerate(("Kept", "Gone"), 1):
+        Task.objects.create(project=project, number=number, title=title, deleted_at=then)
+    atomic = transaction.atomic
+
+    def restoring(*args: Any, **options: Any) -> Any:
+        Task.all_objects.filter(title="Kept").update(deleted_at=None)
+        return atomic(*args, **options)
+
+    monkeypatch.setattr(pruning.transaction, "atomic", restoring)
+    assert pruning.prune(pause=0) == {"deleted tasks": 1}
+    monkeypatch.undo()
+    assert [task.title for task in Task.all_objects.all()] == ["Kept"]
+
+
+@pytest.mark.django_db
+def test_a_session_that_is_deleted_meanwhile_is_passed_over(session: ChatSession) -> None:
+    key = session.pk
+    session.delete()
+    assert pruning._delete_events_of(key, timezone.now()) == 0
+
+
 @in_process
 async def test_old_batches_go_with_the_sessions_that_they_opened(
     session: ChatSession, project: Project, alice: User, settings: Settings
@@ -252,11 +280,15 @@ async def test_old_batches_go_with_the_sessions_that_they_opened(
     busy = await Batch.objects.acreate(project=project, name="busy", updated_at=then)
     opened = await ChatSession.objects.acreate(project=project, batch=old)
     waiting = await ChatSession.objects.acreate(project=project, batch=busy)
+    used = await Batch.objects.acreate(project=project, name="used", updated_at=then)
+    talked = await ChatSession.objects.acreate(project=project, batch=used)  # just now
     await carried_out(opened, alice, "Create a task to sweep")
     await runs.start(waiting.pk, alice, MessageRequest("Create a task to mop"))
+    await ChatSession.objects.filter(pk__in=[opened.pk, waiting.pk]).aupdate(updated_at=then)
     assert await pruned() == {"rows of batches": 2}
-    assert {one.pk async for one in ChatSession.objects.all()} == {session.pk, waiting.pk}
-    assert [one.name async for one in Batch.objects.all()] == ["busy"]
+    kept = {session.pk, waiting.pk, talked.pk}
+    assert {one.pk async for one in ChatSession.objects.all()} == kept
+    assert {one.name async for one in Batch.objects.all()} == {"busy", "used"}
     assert await Task.objects.acount() == 1
 
 
