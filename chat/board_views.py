@@ -9,7 +9,6 @@ from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from agent.board import task_rules, task_spec, tasks
@@ -36,7 +35,6 @@ page = require_http_methods(["GET", "POST"])
 
 @login_required
 @page
-@never_cache
 def new_task(request: HttpRequest, project_id: UUID) -> HttpResponse:
     project = access.get_project(user_of(request), project_id, Role.EDITOR)
     form = TaskForm(request.POST or None, project_id=project.pk)
@@ -74,7 +72,6 @@ def _show_task(
 
 @login_required
 @page
-@never_cache
 def task_page(request: HttpRequest, task_id: UUID) -> HttpResponse:
     needed = Role.EDITOR if request.method == "POST" else Role.VIEWER
     task = access.get_task(user_of(request), task_id, needed)
@@ -142,7 +139,6 @@ def move_task(request: HttpRequest, task_id: UUID) -> HttpResponse:
 
 @login_required
 @page
-@never_cache
 def new_memory(request: HttpRequest, project_id: UUID) -> HttpResponse:
     user = user_of(request)
     project = access.get_project(user, project_id, Role.EDITOR)
@@ -160,7 +156,6 @@ def new_memory(request: HttpRequest, project_id: UUID) -> HttpResponse:
 
 @login_required
 @page
-@never_cache
 def memory_page(request: HttpRequest, memory_id: UUID) -> HttpResponse:
     """Shows a memory, also a deleted one, and its revisions; changes it."""
     user = user_of(request)

@@ -8,7 +8,6 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from chat import access
@@ -19,7 +18,6 @@ from chat.run_page.calls import may_read
 
 @login_required
 @require_GET
-@never_cache
 def of_run(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """Sends the capsule, with `?redacted=1` without texts of people and models."""
     if not settings.SAMURAI_CAPSULES:

@@ -14,7 +14,6 @@ from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agent.accounts.members import add_member
@@ -37,7 +36,6 @@ MAX_SESSIONS, MAX_MEMBERS = 100, 200
 
 @login_required
 @require_GET
-@never_cache
 def project_page(request: HttpRequest, project_id: UUID) -> HttpResponse:
     return show(request, access.get_project(user_of(request), project_id))
 
@@ -92,7 +90,6 @@ def edit_project(request: HttpRequest, project_id: UUID) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "POST"])
-@never_cache
 def delete_project(request: HttpRequest, project_id: UUID) -> HttpResponse:
     """Tells what would be deleted; deletes it when the name of the project was typed."""
     project = access.get_project(user_of(request), project_id, Role.OWNER)
@@ -124,7 +121,7 @@ async def export(request: HttpRequest, project_id: UUID) -> HttpResponseBase:
         return redirect_to_login(request.path)
     project = await sync_to_async(access.get_project)(user, project_id)
     name = file_name(project)
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingHttpResponse(
         parts(user, project), content_type="application/json", headers=headers
     )

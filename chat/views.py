@@ -16,7 +16,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Js
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agent.accounts.access import includes, role_in
@@ -59,7 +58,6 @@ EXAMPLES = (
 
 @login_required
 @require_GET
-@never_cache
 def home(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
     latest = access.sessions(user).order_by("-updated_at").first()
@@ -86,7 +84,6 @@ def new_project(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_GET
-@never_cache
 def tools_page(request: HttpRequest, project_id: UUID) -> HttpResponse:
     """Lists the tools with what they may do; the owner can switch each on and off."""
     user = user_of(request)
@@ -127,7 +124,6 @@ def _open_session(project: Project, user: User) -> HttpResponse:
 
 @login_required
 @require_GET
-@never_cache
 def session_page(request: HttpRequest, session_id: UUID) -> HttpResponse:
     user = user_of(request)
     session = access.get_session(user, session_id)
@@ -177,7 +173,6 @@ def _page(session: ChatSession, transcript: Transcript, user: User) -> dict[str,
 
 @login_required
 @require_GET
-@never_cache
 def entries(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Renders entries of the gap from `start` to `end`, which the page does not show yet."""
     user = user_of(request)
@@ -197,7 +192,6 @@ def entries(request: HttpRequest, session_id: UUID) -> HttpResponse:
 
 @login_required
 @require_GET
-@never_cache
 def where(request: HttpRequest, session_id: UUID, name: str) -> HttpResponse:
     """Returns the position in the event log of a link's target: `message-…`, `run-…`, `event-…`.
 
@@ -212,7 +206,6 @@ def where(request: HttpRequest, session_id: UUID, name: str) -> HttpResponse:
 
 @login_required
 @require_GET
-@never_cache
 def board(request: HttpRequest, project_id: UUID) -> HttpResponse:
     """Renders the panels, with `?all=1` the whole board: for an open page whose board was changed by
     another session, or which showed a part of it.
@@ -224,7 +217,6 @@ def board(request: HttpRequest, project_id: UUID) -> HttpResponse:
 
 @login_required
 @require_GET
-@never_cache
 def waiting_page(request: HttpRequest) -> HttpResponse:
     return _show_waiting(request, user_of(request))
 
@@ -243,7 +235,6 @@ def _show_waiting(
 
 
 @require_GET
-@never_cache
 async def waiting_count(request: HttpRequest) -> HttpResponseBase:
     """Returns how many runs wait for the user, and the sidebar unless it has the given `version`: for pages
     of a `project`, or of none, that follow no session.

@@ -35,7 +35,7 @@ RUN = "runs/<uuid:run_id>"
 MEMORY = "memories/<uuid:memory_id>"
 
 urlpatterns: list[URLPattern] = [
-    path("schema/", docs.schema, name="api-schema"),
+    path("schema/", docs.Schema.as_view(), name="api-schema"),
     path("docs/", docs.page, name="api-docs"),
     path("me/", accounts.Me.as_view()),
     path("search/", search.Search.as_view()),

@@ -13,7 +13,6 @@ from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from agent.event_log import effect_texts
@@ -40,7 +39,6 @@ NO_SUCH_RUN = "There is no such run, or you don't have access to it."
 
 @login_required
 @require_GET
-@never_cache
 def run_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """Shows why a run went as it did. A script asks with `X-Part` for what changes while it works."""
     user = user_of(request)
@@ -108,7 +106,6 @@ def _planned(found: Rows) -> list[str]:
 
 @login_required
 @require_GET
-@never_cache
 def choose(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """Shows the runs that a run can be compared with; a link to another one is in the query's `with`."""
     user = user_of(request)
@@ -134,7 +131,6 @@ def choose(request: HttpRequest, run_id: UUID) -> HttpResponse:
 
 @login_required
 @require_GET
-@never_cache
 def compare_runs(request: HttpRequest, run_id: UUID, other_id: UUID) -> HttpResponse:
     user = user_of(request)
     pair = [access.get_run(user, key) for key in (run_id, other_id)]
