@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import traceback
 from datetime import UTC, datetime
@@ -22,6 +23,29 @@ _QUERY = re.compile(r"\?\S*")
 # These loggers have the addresses of requests among the arguments.
 _OF_REQUESTS = ("django.", "uvicorn.", "daphne.")
 _IDS = {"run": "run", "session": "session", "request_id": "request"}
+
+
+class RefusalFilter(logging.Filter):
+    """Takes the traceback from the lines of requests that were refused: it is no fault of the program."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if getattr(record, "status_code", 500) < 500:
+            record.exc_info = record.exc_text = None
+        return True
+
+
+class SocketFilter(logging.Filter):
+    """Drops Uvicorn's lines of single WebSockets, which it writes into the log of errors."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        folder = os.path.basename(os.path.dirname(record.pathname))
+        return record.levelno > logging.INFO or folder != "websockets"
+
+
+def has_access_log() -> bool:
+    """Tells whether Uvicorn, if it runs, was started without `--no-access-log`, which takes its handlers."""
+    log = logging.getLogger("uvicorn.access")
+    return log.propagate or bool(log.handlers)
 
 
 class _Formatter(logging.Formatter):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from configparser import ConfigParser
 from datetime import timedelta
@@ -53,6 +57,27 @@ def requirements() -> set[str]:
         for line in (ROOT / "requirements.txt").read_text().splitlines()
         if line and not line.startswith("#")
     }
+
+
+def deploy_check(**env: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+    env = {"PATH": os.environ["PATH"], "SITE_URL": "https://samurai.example.com", **env}
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+
+
+def test_the_documented_settings_pass_the_check_and_open_data_does_not(tmp_path: Path) -> None:
+    var = tmp_path / "new" / "data"
+    done = deploy_check(SAMURAI_VAR_DIR=str(var))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in (var, *var.iterdir())} == {
+        "data": 0o700,
+        "secret_key": 0o600,
+        "db.sqlite3": 0o600,
+    }
+    var.chmod(0o750)
+    done = deploy_check(SAMURAI_VAR_DIR=str(var))
+    assert done.returncode == 1
+    assert "samurai.W001" in done.stderr
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
