@@ -9,10 +9,6 @@ class SamuraiAdminConfig(AdminConfig):
 
     default_site = "samurai_site.admin_site.SamuraiAdminSite"
 
-    def ready(self) -> None:
-        super().ready()
-        from samurai_site import checks  # noqa: F401  (registers them)
-
 
 class DaphneCommandConfig(AppConfig):
     """Adds Daphne's `runserver`, and imports Daphne's server only when that command runs.
