@@ -9,7 +9,6 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from configparser import ConfigParser
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,27 +27,13 @@ from chat.viewer import HEARTBEAT
 from samurai_site.request_limits import MAX_BODY
 from tests.support.documents import DOCS, examples, makefile_reads, rows, section, settings_read
 from tests.support.server import ROOT
+from tests.support.units import FOLDER, UNITS, but_for_the_address, commands, read_unit
 
-FOLDER = ROOT / "docs" / "deploy"
 GUIDE = DOCS["docs/deploy.md"]
-UNITS = sorted(FOLDER.glob("*.service"))
 HOME = "/srv/samurai-agent/"
 
 
 # -- units -----------------------------------------------------------------------------------------
-
-
-def read_unit(path: Path) -> ConfigParser:
-    """Reads a unit as systemd does: long lines are continued by a backslash. A key stands once."""
-    unit = ConfigParser(interpolation=None, delimiters="=", comment_prefixes="#")
-    unit.optionxform = str  # type: ignore[assignment, method-assign]
-    unit.read_string(path.read_text().replace("\\\n", " "))
-    return unit
-
-
-def commands(path: Path) -> list[list[str]]:
-    service = read_unit(path)["Service"]
-    return [shlex.split(service[key]) for key in service if key.startswith("Exec")]
 
 
 def requirements() -> set[str]:
@@ -106,9 +91,6 @@ def test_a_server_is_started_as_make_run_starts_it(name: str) -> None:
     found = re.search(r"/uvicorn (\S+ --host .*?)'", makefile)
     assert found
     here = commands(FOLDER / name)[-1][1:]
-
-    def but_for_the_address(words: list[str]) -> list[str]:
-        return [word for word in words if not re.fullmatch(r"127.0.0.1|\d{4}|%i|\$\$\w+", word)]
 
     assert but_for_the_address(here) == but_for_the_address(shlex.split(found[1]))
 
