@@ -176,7 +176,7 @@ def lease_holders() -> list[Worker]:
 
 def _process(owner: str) -> str:
     """Returns "process 123 on host"."""
-    host, pid, *_ = owner.split(":")
+    host, pid, *_ = [*owner.split(":"), "unknown"]
     return f"process {pid} on {host}"
 
 

@@ -147,6 +147,7 @@ async def test_what_a_dead_process_of_this_host_held_is_free_at_once(
     host, _, _ = process_identity.owner().rsplit(":", 2)
     await runs.start(session.pk, alice, MessageRequest("Do it"))
     await claiming.claim(session.pk, f"{host}:999999999:1")
+    assert not process_identity.is_dead("a name of something else")
     assert await sync_to_async(sweep.pending_sessions)() == []
     assert await sync_to_async(sweep.release_dead_leases)() == 1
     assert await sync_to_async(sweep.pending_sessions)() == [session.pk]
@@ -202,8 +203,10 @@ async def test_a_serving_engine_takes_over_from_a_process_of_its_host_that_dies_
         await runner.stop()
 
 
-@pytest.mark.parametrize("error", [OperationalError("away"), ProgrammingError("no such column")])
-async def test_an_engine_whose_look_at_the_database_fails_looks_again(
+@pytest.mark.parametrize(
+    "error", [OperationalError("away"), ProgrammingError("no such column"), ValueError("a fault")]
+)
+async def test_an_engine_whose_look_for_work_fails_looks_again(
     session: ChatSession, alice: User, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     failures: list[Exception] = []
