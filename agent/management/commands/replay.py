@@ -104,6 +104,7 @@ def _in_own_database(capsule: Capsule, path: Path) -> int:
             "REDIS_URL": "",
             "OPENAI_API_KEY": "",
             "OPENAI_BASE_URL": "",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "",
             "SAMURAI_TIME_ZONE": capsule.settings.time_zone,
             "SAMURAI_MODEL_CONTEXT": str(capsule.settings.model_context or ""),
             "SAMURAI_APPROVAL_HOURS": str(capsule.settings.approval_hours),
