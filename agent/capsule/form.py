@@ -12,8 +12,9 @@ import zlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 FORMAT: Literal["samurai-capsule"] = "samurai-capsule"
 VERSION: Literal[1] = 1
@@ -39,12 +40,20 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Settings(_Part):
-    """The settings that a run depends on."""
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise ValueError("there is no such time zone") from None
+    return name
 
-    time_zone: Name
-    model_context: Annotated[int, Field(ge=0)]
-    approval_hours: Annotated[int, Field(ge=1)]
+
+class Settings(_Part):
+    """The settings that a run depends on, in their bounds."""
+
+    time_zone: Annotated[Name, AfterValidator(_zone)]
+    model_context: Literal[0] | Annotated[int, Field(ge=256)]
+    approval_hours: Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class ToolSpecForm(_Part):

@@ -187,6 +187,10 @@ async def test_fields_of_other_types_are_refused(run: Run) -> None:
         (("state", "tasks"), {}),
         (("calls", 0, "verb"), "delete"),
         (("settings", "approval_hours"), 0),
+        (("settings", "approval_hours"), 10**12),
+        (("settings", "time_zone"), "Nowhere/At_all"),
+        (("settings", "time_zone"), "../../etc/passwd"),
+        (("settings", "model_context"), 5),
         (("events",), []),
         (("tools", "create_task", "timeout"), -1),
     ):
@@ -308,6 +312,20 @@ def test_errors_of_the_commands_are_one_line(tmp_path: Path) -> None:
     done = replay_command(tmp_path / "bad")
     assert done.stderr.count("\n") == 1
     assert "no capsule" in done.stderr
+
+
+async def test_a_capsule_whose_values_do_not_fit_together_is_told_in_one_line(
+    run: Run, tmp_path: Path
+) -> None:
+    made = await capsule(run)
+    for event in made.events:
+        event.pop("plan", None)
+    path = tmp_path / "run.json"
+    form.write(made, path)
+    done = await sync_to_async(replay_command)(path)
+    assert done.returncode == 1
+    assert "does not fit together (KeyError)" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 async def test_a_replay_leaves_the_database_of_the_product_alone(run: Run, tmp_path: Path) -> None:
