@@ -15,8 +15,9 @@ from typing import Any
 
 from agent.capsule.comparing import DATE, KEPT, LONG_NUMBER
 from agent.capsule.decisions import EDITED
-from agent.capsule.form import Capsule
+from agent.capsule.form import Capsule, ToolSpecForm
 from agent.capsule.recording import OUR_PACKAGE
+from agent.llm.base import ToolSpec
 from agent.llm.factory import OFFLINE_NAME
 from agent.llm.kept_calls import CANCELLED
 from agent.llm.reading import objects
@@ -71,7 +72,7 @@ class _Redaction:
         forms = capsule.tools
         self._of_others = {name for name, form in forms.items() if form.package != OUR_PACKAGE}
         self._retries = {_RETRYING + name for name in forms}
-        specs = [form.spec for form in forms.values() if form.spec]
+        specs: list[ToolSpecForm | ToolSpec] = [form.spec for form in forms.values() if form.spec]
         specs += [tool.spec for tool in registry.all_tools()]
         schemas = [schema for spec in specs for schema in (spec.parameters, spec.result)]
         self._choices = {"text", *_all_choices(schemas)}
