@@ -21,6 +21,7 @@ from agent.llm.base import ToolSpec
 from agent.llm.factory import OFFLINE_NAME
 from agent.llm.kept_calls import CANCELLED
 from agent.llm.reading import objects
+from agent.llm.schemas import ANALYSIS
 from agent.tools import registry
 
 _OFFLINE = "It is redacted, and the offline model plans by the words themselves."
@@ -34,7 +35,7 @@ _PARTS = re.compile(
 _OWN = frozenset(
     {
         "format", "version", "product", "cannot_be_replayed", "made_at", "model", "at", "changed", "off",
-        "started_at", "finished_at", "timestamp", "today", "intent", "approval", "error_code", "returns",
+        "started_at", "finished_at", "timestamp", "today", "approval", "error_code", "returns",
         "session_approval", "undoes", "digest", "plan_revision", "expires_at",
     }
 )  # fmt: skip
@@ -75,7 +76,7 @@ class _Redaction:
         specs: list[ToolSpecForm | ToolSpec] = [form.spec for form in forms.values() if form.spec]
         specs += [tool.spec for tool in registry.all_tools()]
         schemas = [schema for spec in specs for schema in (spec.parameters, spec.result)]
-        self._choices = {"text", *_all_choices(schemas)}
+        self._choices = {"text", *_all_choices([*schemas, ANALYSIS])}
         self._names = {"value", *_all_names(schemas)}
         plans = [event["plan"] for event in capsule.events if event["type"] == "plan"]
         steps = [step for plan in plans for step in plan["steps"]]
@@ -115,14 +116,13 @@ class _Redaction:
         return ("result", "inputs") if is_free else ("inputs",)
 
     def _value(self, value: Any, key: str, inside: Mapping[str, Any], free: bool) -> Any:
-        is_kept = not free and key in KEPT
         match value:
-            case str() if not is_kept and (free or key not in _OWN):
+            case str() if free or not _is_name(key, value):
                 is_json = key == "text" and inside.get("verb") not in (None, "answer")
                 return self._json(value, inside["verb"]) if is_json else self._text(value)
             case dict():
                 return value if not free and key == "usage" else self._object(value, free=free)
-            case list() if not is_kept:
+            case list():
                 return [self._value(item, key, inside, free) for item in value]
             case int() if free and abs(value) >= 10_000:
                 return int(self._text(str(value)))
@@ -169,6 +169,11 @@ class _Redaction:
         self._taken.add(other)
         self._words[key] = other
         return other
+
+
+def _is_name(key: str, value: str) -> bool:
+    """Tells whether it is the product's. A model may write a sentence where a name belongs."""
+    return key in _OWN or (key in KEPT and " " not in value)
 
 
 def _redact_tokens(tokens: Iterable[dict[str, Any]], redact: Callable[[str], str]) -> None:

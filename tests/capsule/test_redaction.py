@@ -14,6 +14,7 @@ from django.contrib.auth.models import User
 from agent.capsule import form, replaying
 from agent.capsule.redaction import redacted
 from agent.engine import local
+from agent.llm.base import Analysis
 from agent.llm.openai import OpenAIModel
 from agent.models import ChatSession, Project, Run, SwitchedOffTool
 from agent.runs import runs
@@ -118,6 +119,22 @@ async def test_no_text_of_a_person_stays(
     made = await capsule(run)
     assert left.encode() in form.to_bytes(made, compressed=False).lower()
     assert left.encode() not in form.to_bytes(redacted(made), compressed=False).lower()
+
+
+async def test_no_sentence_that_a_model_writes_where_a_name_belongs_stays(
+    server: ModelServer, session: ChatSession, alice: User
+) -> None:
+    asked = Analysis("Gatekeeper asks", "Do it", needs_tools=True)
+    wrong = use("s1", "change_task_status", task="x", status="until the Gatekeeper comes")
+    server.handler = served(analyses=[asked], plans=[plan(wrong), plan(create("s1", TITLE))])
+    async with local.executing(OpenAIModel()):
+        run = await runs.start(session.pk, alice, MessageRequest(MESSAGE))
+        await ended(run)
+    made = await capsule(run)
+    content = form.to_bytes(redacted(made), compressed=False)
+    assert b"Gatekeeper asks" in form.to_bytes(made, compressed=False)
+    assert b"gatekeeper" not in content.lower()
+    assert (await replaying.replay(form.from_bytes(content))).differences == []
 
 
 async def test_dates_and_switched_off_tools_stay(
