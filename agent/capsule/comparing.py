@@ -10,7 +10,7 @@ from typing import Any
 from agent.capsule.pace import Frame
 from agent.event_log.phases import Phase
 
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _DURATION = re.compile(r"\d[\d,.]* ?(?:ms|s|min|h|seconds?|minutes?|hours?)\b(?: \d+ (?:s|min))?")
 # Fields that tell a time, or what earlier runs took. `position` and `seq`: places among other runs.
 _TIMES = frozenset(
@@ -126,7 +126,7 @@ class _Plain:
         return plain
 
     def _text(self, text: str, name: str) -> str:
-        text = _ID.sub(lambda found: self._ids.setdefault(found[0], f"id {len(self._ids)}"), text)
+        text = ID.sub(lambda found: self._ids.setdefault(found[0], f"id {len(self._ids)}"), text)
         if name in ("line", "details"):
             text = _DURATION.sub("T", text)
         if self._redacted and name not in KEPT:

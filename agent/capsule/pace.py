@@ -148,9 +148,7 @@ class Pace:
             if token["offset"] == 0 and sent:
                 sent = 0
                 yield StartOver()
-            piece = token["text"] if token["offset"] + len(token["text"]) <= shared else None
-            piece = token["text"][: max(0, shared - token["offset"])] if piece is None else piece
-            if piece:
+            if piece := token["text"][: max(0, shared - token["offset"])]:
                 sent = token["offset"] + len(piece)
                 yield piece
         if rest := text[shared:]:

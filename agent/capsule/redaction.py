@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from agent.capsule.comparing import DATE, KEPT, LONG_NUMBER
+from agent.capsule.comparing import DATE, ID, KEPT, LONG_NUMBER
 from agent.capsule.decisions import EDITED
 from agent.capsule.form import Capsule, ToolSpecForm
 from agent.capsule.recording import OUR_PACKAGE
@@ -28,7 +28,7 @@ _OFFLINE = "It is redacted, and the offline model plans by the words themselves.
 _LETTERS = "bcdfghjklmnpqrstvwxz"  # no vowels: no word of a language comes out
 _DIGITS = "0123456789"
 _PARTS = re.compile(
-    r"(?P<id>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
+    rf"(?P<id>{ID.pattern})"
     r"|(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*(?:Z|[+-]\d\d:\d\d))"
     rf"|(?P<date>{DATE})|(?P<number>{LONG_NUMBER})|(?P<word>[^\W\d_]+)"
 )
