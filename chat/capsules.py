@@ -36,11 +36,10 @@ def of_run(request: HttpRequest, run_id: UUID) -> HttpResponse:
         )
     try:
         capsule = capsule_of(run)
+        if request.GET.get("redacted") == "1":
+            capsule = redacted(capsule)
+        content = form.to_bytes(capsule, compressed=True)
     except NoCapsule as error:
         return respond(request, Problem(409, "no_capsule", "No capsule", str(error)))
-    if request.GET.get("redacted") == "1":
-        capsule = redacted(capsule)
     headers = {"Content-Disposition": f'attachment; filename="run-{run.pk}.json.gz"'}
-    return HttpResponse(
-        form.to_bytes(capsule, compressed=True), content_type="application/gzip", headers=headers
-    )
+    return HttpResponse(content, content_type="application/gzip", headers=headers)

@@ -289,7 +289,8 @@ async def _fail(recorder: Recorder, error: AgentError) -> None:
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
-        task.cancel()
+        if not task.cancelling():  # otherwise it saves what it has used, which this would end
+            task.cancel()
     if tasks:
         await asyncio.wait(tasks, timeout=STOP_TIMEOUT)
 

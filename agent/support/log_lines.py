@@ -56,8 +56,9 @@ class _Formatter(logging.Formatter):
     def _message(self, record: logging.LogRecord) -> str:
         if self._texts:
             return record.getMessage()
-        if record.name == "asyncio":  # further lines describe tasks, with the texts of their errors
-            return record.getMessage().partition("\n")[0]
+        if record.name == "asyncio":
+            # Further lines describe tasks, with the texts of their errors, and parentheses have arguments.
+            return record.getMessage().partition("\n")[0].partition("(")[0]
         is_of_request = record.name.startswith(_OF_REQUESTS)
         args: Any = record.args
         if isinstance(args, tuple):

@@ -224,6 +224,7 @@ def test_errors_show_no_text_but_those_of_the_system(formatter: logging.Formatte
         record("It failed: %s", ValueError(MARK)),
         record("It failed", error=raised(group)),
         record(f"Task exception\nfuture: <Task exception=ValueError('{MARK}')>", name="asyncio"),
+        record(f"Exception in callback show('{MARK}') at x.py:1\nhandle: x", name="asyncio"),
         record("%s - %s", "127.0.0.1", f"/search/?q={MARK}", name="uvicorn.access"),
         record("Not Found: %s", f"/sign-in/{MARK}/", name="django.request"),
     ):
