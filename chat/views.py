@@ -48,6 +48,8 @@ from chat.slash_commands import COMMANDS
 from chat.static_files import modules
 from chat.transcript import Transcript
 
+MAX_LISTED = 50  # projects, invitations
+
 EXAMPLES = (
     "I need: 1. patient sign-up with email verification 2. doctors publish free slots "
     "3. patients book and cancel a slot. Booking depends on slots.",
@@ -60,15 +62,20 @@ EXAMPLES = (
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
-    latest = access.sessions(user).order_by("-updated_at").first()
+    own = access.own_projects(user)
+    latest = access.sessions(user).filter(project__in=own).order_by("-updated_at").first()
     if latest is not None:
         return redirect("session", latest.pk)
-    newest = access.projects(user).order_by("-created_at").first()
+    newest = own.order_by("-created_at").first()
     if newest is not None:
         return redirect("project", newest.pk)
-    return render(
-        request, "chat/home.html", {"form": ProjectForm(), **page_context.sidebar(user, None)}
-    )
+    context = {
+        "form": ProjectForm(),
+        "others": access.projects(user).order_by("-created_at")[:MAX_LISTED],
+        "invitations": access.invitations(user)[:MAX_LISTED],
+        **page_context.sidebar(user, None),
+    }
+    return render(request, "chat/home.html", context)
 
 
 @sends_form
@@ -227,6 +234,7 @@ def _show_waiting(
     items = waiting.items(user)
     context = {
         "items": items,
+        "invitations": access.invitations(user)[:MAX_LISTED],
         "alert": alert,
         "reason_limit": MAX_REASON,
         **page_context.sidebar(user, None),

@@ -3,7 +3,7 @@
 from agent.models.accounts import ApiToken, Feedback
 from agent.models.board import Task
 from agent.models.memories import Memory, MemoryRevision, SearchEntry
-from agent.models.projects import Membership, Project, SwitchedOffTool
+from agent.models.projects import Invitation, Membership, Project, SwitchedOffTool
 from agent.models.runs import (
     Approval,
     Draft,
@@ -27,6 +27,7 @@ __all__ = [
     "Draft",
     "Event",
     "Feedback",
+    "Invitation",
     "Membership",
     "Memory",
     "MemoryRevision",
