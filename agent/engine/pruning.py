@@ -31,7 +31,8 @@ logger = logging.getLogger(__name__)
 
 SLICE = 500  # events that one transaction deletes
 ROWS = 100  # other rows, which others may refer to
-SESSIONS = 40  # that are looked at for events, at a time
+# Sessions among which some with old events are looked for at a time, and those of them that are looked at.
+WINDOW, SESSIONS = 200, 40
 # Slices of each kind that the sweep deletes in a row, and seconds between two of them.
 SLICES, PAUSE = 10, 0.02
 
@@ -104,20 +105,21 @@ def _count_events(before: datetime) -> int:
 
 
 def _delete_events(before: datetime) -> int | None:
-    """Deletes a slice of the events of finished runs: always from the beginning of a session's log. Looks
-    at `SESSIONS` sessions at most.
-    """
+    """Deletes a slice of the events of finished runs: always from the beginning of a session's log."""
     global _next_session
-    rows = _sessions_with_events(before).filter(pk__gt=_next_session).order_by("pk")
-    keys = list(rows.values_list("pk", flat=True)[:SESSIONS])
+    rows = ChatSession.objects.filter(pk__gt=_next_session).order_by("pk")
+    window = list(rows.values_list("pk", flat=True)[:WINDOW])
+    old = _sessions_with_events(before).filter(pk__in=window).order_by("pk")
+    keys = list(old.values_list("pk", flat=True)[:SESSIONS])
     for session in keys:
         if deleted := _delete_events_of(session, before):
             return deleted
         _next_session = session
     if len(keys) == SESSIONS:
         return 0
-    _next_session = UUID(int=0)
-    return None
+    is_end = len(window) < WINDOW
+    _next_session = UUID(int=0) if is_end else window[-1]
+    return None if is_end else 0
 
 
 def _sessions_with_events(before: datetime) -> QuerySet[ChatSession]:
@@ -204,7 +206,7 @@ def _of_rows(rows: Callable[[datetime], Any]) -> dict[str, Callable[[datetime], 
 
     def delete(before: datetime) -> int | None:
         old = rows(before)
-        keys = list(old.order_by("pk").values_list("pk", flat=True)[:ROWS])
+        keys = list(old.values_list("pk", flat=True)[:ROWS])
         if not keys:
             return None
         with transaction.atomic():
@@ -218,23 +220,27 @@ def _of_rows(rows: Callable[[datetime], Any]) -> dict[str, Callable[[datetime], 
 
 
 def _deleted_tasks(before: datetime) -> Any:
-    return Task.all_objects.filter(deleted_at__lt=before)
+    return Task.all_objects.filter(deleted_at__lt=before).order_by("deleted_at")
 
 
 def _deleted_memories(before: datetime) -> Any:
-    return Memory.all_objects.filter(deleted_at__lt=before)
+    return Memory.all_objects.filter(deleted_at__lt=before).order_by("deleted_at")
 
 
 def _ended_tokens(before: datetime) -> Any:
-    return ApiToken.objects.filter(Q(expires_at__lt=before) | Q(revoked_at__lt=before))
+    return ApiToken.objects.filter(Q(expires_at__lt=before) | Q(revoked_at__lt=before)).order_by(
+        "pk"
+    )
 
 
 def _ended_links(before: datetime) -> Any:
-    return SharedLink.objects.filter(Q(expires_at__lt=before) | Q(revoked_at__lt=before))
+    return SharedLink.objects.filter(Q(expires_at__lt=before) | Q(revoked_at__lt=before)).order_by(
+        "pk"
+    )
 
 
 def _ended_logins(before: datetime) -> Any:
-    return Session.objects.filter(expire_date__lt=before)
+    return Session.objects.filter(expire_date__lt=before).order_by("expire_date")
 
 
 def _old_batches(before: datetime) -> QuerySet[Batch]:

@@ -90,6 +90,9 @@ class Task(SoftDeleteModel):
             models.Index(fields=["project", "title_key"], name="task_by_title"),
             models.Index(fields=["project", "-updated_at"], name="task_by_change"),
             models.Index(fields=["-updated_at"], name="task_by_age"),
+            models.Index(
+                fields=["deleted_at"], condition=Q(deleted_at__isnull=False), name="task_deleted"
+            ),
         ]
 
     def __str__(self) -> str:

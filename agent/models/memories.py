@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 from agent.models.base import SoftDeleteModel, TextKeyField, UUIDModel
 from agent.models.projects import Project
@@ -43,6 +44,9 @@ class Memory(SoftDeleteModel):
             models.Index(fields=["-updated_at"], name="memory_by_change"),
             models.Index(fields=["project", "title_key"], name="memory_by_title"),
             models.Index(fields=["project", "content_key"], name="memory_by_content"),
+            models.Index(
+                fields=["deleted_at"], condition=Q(deleted_at__isnull=False), name="memory_deleted"
+            ),
         ]
 
     def __str__(self) -> str:

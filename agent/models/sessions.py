@@ -30,7 +30,10 @@ class Batch(UUIDModel):
 
     class Meta:
         verbose_name_plural = "batches"
-        indexes = [models.Index(fields=["project", "-updated_at"], name="batch_by_age")]
+        indexes = [
+            models.Index(fields=["project", "-updated_at"], name="batch_by_age"),
+            models.Index(fields=["updated_at", "id"], name="batch_by_use"),
+        ]
 
     def __str__(self) -> str:
         return self.name

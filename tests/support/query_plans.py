@@ -177,10 +177,10 @@ async def work(cast: dict[str, Any]) -> None:
 def look(cast: dict[str, Any]) -> None:
     """What pages, programs and the loops of an engine ask."""
     from asgiref.sync import async_to_sync
-    from django.test import Client
+    from django.test import Client, override_settings
 
     from agent.edits import undo
-    from agent.engine import sweep
+    from agent.engine import pruning, sweep
     from agent.event_log import positions
     from agent.event_log.events import Change
     from agent.runs import claiming, ending
@@ -212,6 +212,11 @@ def look(cast: dict[str, Any]) -> None:
         assert answer.status_code == 200, (path, answer.status_code)
     sweep.pending_sessions()
     sweep.release_dead_leases()
+    kept = {
+        f"SAMURAI_KEEP_{what}_DAYS": 3650 for what in ("EVENTS", "DELETED", "EXPIRED", "BATCHES")
+    }
+    with override_settings(**kept):
+        pruning.prune(pause=0)
     async_to_sync(sweep.expire_approvals)()
     claiming.interrupted(session.pk)
     claiming.interrupted()
