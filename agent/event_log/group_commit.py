@@ -277,10 +277,12 @@ def _lock(sessions: set[UUID], runs: set[UUID]) -> list[tuple[Any, ...]]:
         if not runs:
             return _select(_SESSIONS, sessions)
         return _select(f"{_SESSIONS} UNION ALL {_ATTEMPTS}", sessions, runs)
-    # In the order of the ids, against deadlocks. The attempts in a statement of their own: it sees
-    # what others committed while this one waited for its locks.
-    locked = _select(f"{_SESSIONS} ORDER BY id FOR UPDATE", sessions)
-    return locked + (_select(_ATTEMPTS, runs) if runs else [])
+    locking = f"{_SESSIONS} ORDER BY id FOR UPDATE"  # in this order, against deadlocks
+    if not runs:
+        return _select(locking, sessions)
+    # The attempts in a statement of their own, sent with the first: it sees what others committed while
+    # that one waited for its locks.
+    return _select(f"{locking}; {_ATTEMPTS}", sessions, runs)
 
 
 _SESSIONS = "SELECT id, project_id, last_seq FROM agent_chatsession WHERE id IN {}"
@@ -295,13 +297,18 @@ def _attempts_of(runs: set[UUID]) -> dict[UUID, int]:
 
 
 def _select(query: str, *ids: set[UUID]) -> list[tuple[Any, ...]]:
-    """Returns the rows of `query`, which has a list for each of `ids`. Its first column is an id."""
+    """Returns the rows of all statements of `query`, which has a list for each of `ids`. The first column is
+    an id.
+    """
     to_key = _key_function()
     of_key = {to_key(value): value for value in chain(*ids)}
     places = [f"({','.join(['%s'] * len(of_list))})" for of_list in ids]
     with connection.cursor() as cursor:
         cursor.execute(query.format(*places), list(of_key))
-        return [(of_key[key], *others) for key, *others in cursor.fetchall()]
+        rows = cursor.fetchall()
+        if ";" in query and cursor.nextset():
+            rows += cursor.fetchall()
+        return [(of_key[key], *others) for key, *others in rows]
 
 
 def _key_function() -> Callable[[UUID], UUID | str]:
@@ -327,19 +334,32 @@ def _insert(batch: Mapping[UUID, Sequence[Frame]]) -> None:
             (place, frame.seq, frame.run and key(frame.run), frame.type, frame.body)
             for frame in frames
         ]
-    with connection.cursor() as cursor:
-        for start, number in _parts(len(rows)):
-            # One statement for many rows: each statement releases and retakes the interpreter lock.
-            cursor.execute(
-                f"INSERT INTO agent_event (session_id, seq, run_id, type, body) VALUES {_rows(number, 5)}",
-                list(chain.from_iterable(rows[start : start + number])),
-            )
-        # A join: with a CASE, the cost of a session would grow with the number of sessions.
-        cursor.execute(
-            f"WITH new(id, seq) AS (VALUES {_rows(len(last), 2)}) UPDATE agent_chatsession "
-            "SET last_seq = new.seq FROM new WHERE agent_chatsession.id = new.id",
-            list(chain.from_iterable(sorted(last.items()))),
+    statements = [
+        # Many rows each: a statement releases and retakes the interpreter lock.
+        (
+            f"INSERT INTO agent_event (session_id, seq, run_id, type, body) VALUES {_rows(number, 5)}",
+            list(chain.from_iterable(rows[start : start + number])),
         )
+        for start, number in _parts(len(rows))
+    ]
+    # A join: with a CASE, the cost of a session would grow with the number of sessions.
+    raised = (
+        f"WITH new(id, seq) AS (VALUES {_rows(len(last), 2)}) UPDATE agent_chatsession "
+        "SET last_seq = new.seq FROM new WHERE agent_chatsession.id = new.id",
+        list(chain.from_iterable(sorted(last.items()))),
+    )
+    _execute([*statements, raised])
+
+
+def _execute(statements: Sequence[tuple[str, list[Any]]]) -> None:
+    """Executes statements with their parameters; on PostgreSQL, in one exchange with the server."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            queries, parameters = zip(*statements, strict=True)
+            cursor.execute("; ".join(queries), list(chain.from_iterable(parameters)))
+            return
+        for query, values in statements:
+            cursor.execute(query, values)
 
 
 def _parts(number: int) -> Iterator[tuple[int, int]]:
