@@ -20,7 +20,7 @@ run: $(VENV)/installed ## serve on http://127.0.0.1:8000 (HOST, PORT)
 	  export HOST="$${HOST:-127.0.0.1}" PORT="$${PORT:-8000}"; \
 	  $(BIN)/python manage.py setup && \
 	  exec $(BIN)/uvicorn samurai_site.asgi:application --host "$$HOST" --port "$$PORT" \
-	    --ws websockets-sansio --ws-max-size 1048576 --ws-per-message-deflate false \
+	    --ws chat.socket_protocol:SocketProtocol --ws-max-size 1048576 --ws-per-message-deflate false \
 	    --ws-ping-interval 45 --loop uvloop --no-access-log --timeout-graceful-shutdown 2'
 
 # Three workers, each with a server and a browser: with more, two cores take longer.

@@ -16,8 +16,10 @@ from agent.pipeline.outside import Outside  # isort: skip
 from agent.runs.recorder import Recorder  # isort: skip
 from agent.llm.base import Model  # isort: skip
 from agent.event_log.log import Done  # isort: skip
+from agent.event_log.events import Event  # isort: skip
 from agent.models import Run  # isort: skip
-from agent.runs.ending import end  # isort: skip
+from agent.runs import ending  # isort: skip
+from agent.support import raw_sql  # isort: skip
 from benchmarks import control  # isort: skip
 from benchmarks.peers.pace import Pace  # isort: skip
 
@@ -38,7 +40,18 @@ async def paced(model: Model, recorder: Recorder, outside: Outside) -> None:
             "Measured from callback to client",
             {"called": time.time()},
         )
-    await recorder.append(effect=lambda: Done(None, end(recorder.run, Run.Status.SUCCEEDED)))
+    await recorder.append(effect=lambda: Done(None, _end(recorder)))
+
+
+def _end(recorder: Recorder) -> list[Event]:
+    """Ends the run as its last phase does, which has counted the updates and reads none of them back."""
+    run = recorder.run
+    end = ending.fields_of_end(Run.Status.SUCCEEDED, recorder.fence.attempt)
+    fields = recorder.updates.at_end() | end
+    for name, value in fields.items():
+        setattr(run, name, value)
+    raw_sql.save(run, *fields)
+    return ending.ended(run)
 
 
 phases.execute = paced

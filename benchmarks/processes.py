@@ -80,7 +80,9 @@ def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
 
 def _command(app: str, port: int) -> list[str]:
     command = [sys.executable, "-m", "uvicorn", f"{app}:application", "--port", str(port)]
-    command += ["--ws", "websockets-sansio", "--ws-max-size", "1048576"]
+    is_peer = app.startswith("benchmarks.peers.")
+    protocol = "websockets-sansio" if is_peer else "chat.socket_protocol:SocketProtocol"
+    command += ["--ws", protocol, "--ws-max-size", "1048576"]
     command += ["--ws-per-message-deflate", "false", "--loop", "uvloop", "--no-access-log"]
     command += ["--ws-ping-interval", "45"]
     return [*command, "--timeout-graceful-shutdown", "2", "--log-level", "warning"]

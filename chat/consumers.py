@@ -36,6 +36,7 @@ from chat.connection_identity import (
     ConnectionIdentity,
     Login,
 )
+from chat.socket_protocol import EXTENSION
 from chat.socket_viewer import TRY_LATER, WEBSOCKET, Send, SocketViewer
 from chat.viewer import AGAIN
 
@@ -122,7 +123,13 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
         sidebar = _last(self.scope["query_string"], "sidebar")
         if _last(self.scope["query_string"], AGAIN) not in (None, "0"):
             metrics.RECONNECTS.add(WEBSOCKET)
-        self.viewer = SocketViewer(identity, after or 0, self.base_send, sidebar=sidebar)
+        self.viewer = SocketViewer(
+            identity,
+            after or 0,
+            self.base_send,
+            sidebar=sidebar,
+            together=EXTENSION in self.scope.get("extensions", ()),
+        )
         feed.here().join(self.viewer)
         await self.viewer.greet()
         if after is None:

@@ -22,17 +22,27 @@ TOO_SLOW = 4408
 TRY_LATER = 4503
 # Events in a row before others get a turn on the event loop.
 TURN = 64
+MAX_WRITE = 65_536  # bytes of events after which a write has no more: what a server buffers anyway
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class SocketViewer(Viewer):
-    """Sends from one task, so that frames never overtake each other."""
+    """Sends from one task, so that frames never overtake each other. `together`: `send` takes `texts`, as
+    `chat.socket_protocol` describes.
+    """
 
     def __init__(
-        self, identity: ConnectionIdentity, after: int, send: Send, *, sidebar: str | None = None
+        self,
+        identity: ConnectionIdentity,
+        after: int,
+        send: Send,
+        *,
+        sidebar: str | None = None,
+        together: bool = False,
     ) -> None:
         super().__init__(identity, after, WEBSOCKET, sidebar=sidebar)
+        self._together = together
         self.window = Window()
         self._asgi_send = send
         self._sending_since = 0.0  # 0: no frame is being sent
@@ -80,25 +90,39 @@ class SocketViewer(Viewer):
         sent = 0
         while self.close_code is None:
             while self.notices:
-                await self._send(self.notices.pop(0).body)
+                await self._send([self.notices.pop(0).body])
             if self.window.is_full:
                 return
-            if (frame := self.take()) is None:
-                if await self.read():
-                    continue
+            if texts := self._take_events():
+                await self._send(texts)
+                sent += len(texts)
+                if len(texts) == TURN:
+                    await asyncio.sleep(0)
+            elif not await self.read():
                 if sent:
                     self.delivered()
                 for notice in (self.take_sidebar(), self.take_draft()):
                     if notice is not None:
-                        await self._send(notice.body)
+                        await self._send([notice.body])
                 return
-            self.window.sent(frame.seq, frame.size, self.loop.time())
-            await self._send(frame.body)
-            sent += 1
-            if sent % TURN == 0:
-                await asyncio.sleep(0)
 
-    async def _send(self, text: str) -> None:
+    def _take_events(self) -> list[str]:
+        """Returns the next events that are in memory: as many as the window and one write have room for."""
+        texts: list[str] = []
+        now, size = self.loop.time(), 0
+        while len(texts) < TURN and size < MAX_WRITE and not self.window.is_full:
+            if (frame := self.take()) is None:
+                break
+            self.window.sent(frame.seq, frame.size, now)
+            size += frame.size
+            texts.append(frame.body)
+        return texts
+
+    async def _send(self, texts: list[str]) -> None:
         self.sent_at = self._sending_since = self.loop.time()
-        await self._asgi_send({"type": "websocket.send", "text": text})
+        if self._together:
+            await self._asgi_send({"type": "websocket.send", "texts": texts})
+        else:
+            for text in texts:
+                await self._asgi_send({"type": "websocket.send", "text": text})
         self._sending_since = 0.0

@@ -111,6 +111,9 @@ class Event:
         return own if own is None or not self.texts else own | self.texts
 
 
+_NUMBER = int | float
+
+
 def _filled(**texts: Any) -> dict[str, Any]:
     return {name: text for name, text in texts.items() if text}
 
@@ -177,7 +180,14 @@ class Progress(OfRun):
             raise ValueError(f"unknown progress step {self.step!r}; register it with progress_step")
 
     def told(self) -> dict[str, Any]:
-        return {**OfRun.told(self), "timestamp": self.timestamp}
+        # The fields by name: most events of a run are of this type.
+        return {
+            "step": self.step,
+            "message": self.message,
+            "details": self.details,
+            "metadata": self.metadata,
+            "timestamp": self.timestamp,
+        }
 
     def _own_texts(self) -> dict[str, Any]:
         told = self.metadata
@@ -189,7 +199,7 @@ class Progress(OfRun):
             message=texts.without_emoji(self.message),
             # A custom step may put anything there.
             recalled=isinstance(recalled, list) and texts.recalled(recalled),
-            took=isinstance(took, int | float) and duration(took),
+            took=isinstance(took, _NUMBER) and duration(took),
             usual=isinstance(usual, dict) and texts.usual(usual),
         )
 

@@ -9,10 +9,10 @@ import asyncio
 import contextvars
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from itertools import chain, groupby
+from itertools import chain
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -49,9 +49,9 @@ class Done(Generic[T]):
 Effect = Callable[[], Done[T]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that takes three times as long to make
 class Frame:
-    """A committed event as readers get it. `size`: bytes of its body."""
+    """A committed event as readers get it; never changed. `size`: bytes of its body."""
 
     seq: int
     type: str
@@ -61,7 +61,7 @@ class Frame:
 
     def __post_init__(self) -> None:
         # Once, and not for each viewer.
-        object.__setattr__(self, "size", len(self.body.encode()))
+        self.size = len(self.body.encode())
 
 
 @dataclass(slots=True)
@@ -159,6 +159,28 @@ def _is_committed(batch: Batch) -> bool:
     return False
 
 
+@dataclass(slots=True)
+class _Additions:
+    """What a transaction adds to the log of one session. `project`: the key, as the database has it."""
+
+    project: Any
+    last_seq: int
+    frames: list[Frame] = field(default_factory=list)
+    new: list[events.Event] = field(default_factory=list)
+    is_change: bool = False  # of the project's board
+
+    def add(self, new: Sequence[events.Event]) -> None:
+        """Numbers the events."""
+        self.new += new
+        for event in new:
+            self.last_seq += 1
+            kind = event.type
+            self.frames.append(
+                Frame(self.last_seq, kind.value, event.run, event.frame(self.last_seq))
+            )
+            self.is_change |= kind is events.EventType.CHANGE
+
+
 class _Write:
     """The inside of the transaction.
 
@@ -169,35 +191,41 @@ class _Write:
     def __init__(self, entries: Sequence[Entry], *, apart: bool) -> None:
         self.entries = entries
         self.apart = apart
-        self.batch = Batch()
-        self.projects: dict[UUID, UUID] = {}
-        self.last_seq: dict[UUID, int] = {}
+        self.additions: dict[UUID, _Additions] = {}  # by session
         self.attempts: dict[UUID, int] = {}
         runs = {entry.fence.run for entry in entries if entry.fence}
         for key, project, number in _lock({entry.session for entry in entries}, runs):
             if project is None:
                 self.attempts[key] = number
             else:
-                self.projects[key], self.last_seq[key] = UUID(str(project)), number
+                self.additions[key] = _Additions(project, number)
 
     def all(self) -> Batch:
+        batch = Batch([None] * len(self.entries))
         # Project by project: a new task and a changed board lock the project's row. All processes lock
         # them in the same order, so that none waits for another in a circle.
-        answers: dict[int, Any] = {}
-        for project, places in groupby(
-            sorted(range(len(self.entries)), key=self._project), key=self._project
-        ):
-            answers |= {place: self._write(self.entries[place]) for place in places}
-            self._raise_board_version(project)
-        self.batch.answers = [answers[place] for place in range(len(self.entries))]
-        if self.batch.frames:
-            _insert(self.batch.frames)
-            _raise_last_seq({session: self.last_seq[session] for session in self.batch.frames})
-        return self.batch
+        for project, places in sorted(self._by_project(batch).items()):
+            for place in places:
+                batch.answers[place] = self._write(self.entries[place])
+            self._raise_board_version(project, places, batch)
+        for session, added in self.additions.items():
+            if added.frames:
+                batch.frames[session], batch.events[session] = added.frames, added.new
+        if batch.frames:
+            _insert(batch.frames)
+        return batch
 
-    def _project(self, place: int) -> UUID:
-        """Returns the project of the entry at `place`; a fixed id if its session was deleted."""
-        return self.projects.get(self.entries[place].session, UUID(int=0))
+    def _by_project(self, batch: Batch) -> dict[Any, list[int]]:
+        """Returns the places of the entries, by the key of the project. Answers those whose session was
+        deleted.
+        """
+        found: dict[Any, list[int]] = {}
+        for place, entry in enumerate(self.entries):
+            if (added := self.additions.get(entry.session)) is None:
+                batch.answers[place] = Fenced()
+            else:
+                found.setdefault(added.project, []).append(place)
+        return found
 
     def _write(self, entry: Entry) -> Any:
         if not self._may_write(entry):
@@ -216,7 +244,7 @@ class _Write:
                 return error  # raised at the caller
             self._forget_attempts(entry.session)
             value, new = done.value, [*new, *done.events]
-        self._number(entry.session, new)
+        self.additions[entry.session].add(new)
         return value
 
     def _forget_attempts(self, session: UUID) -> None:
@@ -226,8 +254,6 @@ class _Write:
                 self.attempts.pop(entry.fence.run, None)
 
     def _may_write(self, entry: Entry) -> bool:
-        if entry.session not in self.last_seq:
-            return False
         if entry.fence is None:
             return True
         run = entry.fence.run
@@ -235,24 +261,11 @@ class _Write:
             self.attempts.update(_attempts_of({run}))
         return self.attempts.get(run) == entry.fence.attempt
 
-    def _number(self, session: UUID, new: Iterable[events.Event]) -> None:
-        for event in new:
-            self.last_seq[session] += 1
-            seq = self.last_seq[session]
-            frame = Frame(seq, event.type.value, event.run, event.frame(seq))
-            self.batch.frames.setdefault(session, []).append(frame)
-            self.batch.events.setdefault(session, []).append(event)
-
-    def _raise_board_version(self, project: UUID) -> None:
-        changed = [
-            session
-            for session, frames in self.batch.frames.items()
-            if self.projects[session] == project
-            and any(frame.type == events.EventType.CHANGE for frame in frames)
-        ]
-        if changed:
+    def _raise_board_version(self, project: Any, places: Sequence[int], batch: Batch) -> None:
+        sessions = {self.entries[place].session for place in places}
+        if changed := [session for session in sessions if self.additions[session].is_change]:
             version = _raise_board_version(project)
-            self.batch.boards |= dict.fromkeys(changed, (project, version))
+            batch.boards |= dict.fromkeys(changed, (UUID(str(project)), version))
 
 
 def _lock(sessions: set[UUID], runs: set[UUID]) -> list[tuple[Any, ...]]:
@@ -264,10 +277,12 @@ def _lock(sessions: set[UUID], runs: set[UUID]) -> list[tuple[Any, ...]]:
         if not runs:
             return _select(_SESSIONS, sessions)
         return _select(f"{_SESSIONS} UNION ALL {_ATTEMPTS}", sessions, runs)
-    # In the order of the ids, against deadlocks. The attempts in a statement of their own: it sees
-    # what others committed while this one waited for its locks.
-    locked = _select(f"{_SESSIONS} ORDER BY id FOR UPDATE", sessions)
-    return locked + (_select(_ATTEMPTS, runs) if runs else [])
+    locking = f"{_SESSIONS} ORDER BY id FOR UPDATE"  # in this order, against deadlocks
+    if not runs:
+        return _select(locking, sessions)
+    # The attempts in a statement of their own, sent with the first: it sees what others committed while
+    # that one waited for its locks.
+    return _select(f"{locking}; {_ATTEMPTS}", sessions, runs)
 
 
 _SESSIONS = "SELECT id, project_id, last_seq FROM agent_chatsession WHERE id IN {}"
@@ -282,13 +297,18 @@ def _attempts_of(runs: set[UUID]) -> dict[UUID, int]:
 
 
 def _select(query: str, *ids: set[UUID]) -> list[tuple[Any, ...]]:
-    """Returns the rows of `query`, which has a list for each of `ids`. Its first column is an id."""
+    """Returns the rows of all statements of `query`, which has a list for each of `ids`. The first column is
+    an id.
+    """
     to_key = _key_function()
     of_key = {to_key(value): value for value in chain(*ids)}
     places = [f"({','.join(['%s'] * len(of_list))})" for of_list in ids]
     with connection.cursor() as cursor:
         cursor.execute(query.format(*places), list(of_key))
-        return [(of_key[key], *others) for key, *others in cursor.fetchall()]
+        rows = cursor.fetchall()
+        if ";" in query and cursor.nextset():
+            rows += cursor.fetchall()
+        return [(of_key[key], *others) for key, *others in rows]
 
 
 def _key_function() -> Callable[[UUID], UUID | str]:
@@ -298,44 +318,71 @@ def _key_function() -> Callable[[UUID], UUID | str]:
     return lambda value: value.hex
 
 
-_ROWS = 1000  # per INSERT: with 5 parameters each, far below every database's limit
+# Rows per INSERT: with 5 parameters each, far below every database's limit.
+_ROWS = 256
 
 
-def _insert(frames: dict[UUID, list[Frame]]) -> None:
+def _insert(batch: Mapping[UUID, Sequence[Frame]]) -> None:
+    """Inserts the frames of each session, and raises the last numbers of the sessions."""
     key = _key_function()
-    rows = [
-        (key(session), frame.seq, frame.run and key(frame.run), frame.type, frame.body)
-        for session, of_session in frames.items()
-        for frame in of_session
-    ]
-    with connection.cursor() as cursor:
-        for start in range(0, len(rows), _ROWS):
-            part = rows[start : start + _ROWS]
-            # One statement for many rows: each statement releases and retakes the interpreter lock.
-            cursor.execute(
-                "INSERT INTO agent_event (session_id, seq, run_id, type, body) VALUES "
-                + ",".join(["(%s,%s,%s,%s,%s)"] * len(part)),
-                list(chain.from_iterable(part)),
-            )
-
-
-def _raise_last_seq(last: dict[UUID, int]) -> None:
-    key = _key_function()
-    of_key = {key(session): seq for session, seq in sorted(last.items())}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE agent_chatsession SET last_seq = CASE id {'WHEN %s THEN %s ' * len(of_key)}END "
-            f"WHERE id IN ({','.join(['%s'] * len(of_key))})",
-            [*chain.from_iterable(of_key.items()), *of_key],
+    rows: list[tuple[Any, ...]] = []
+    last: dict[Any, int] = {}
+    for session, frames in batch.items():
+        place = key(session)
+        last[place] = frames[-1].seq
+        rows += [
+            (place, frame.seq, frame.run and key(frame.run), frame.type, frame.body)
+            for frame in frames
+        ]
+    statements = [
+        # Many rows each: a statement releases and retakes the interpreter lock.
+        (
+            f"INSERT INTO agent_event (session_id, seq, run_id, type, body) VALUES {_rows(number, 5)}",
+            list(chain.from_iterable(rows[start : start + number])),
         )
+        for start, number in _parts(len(rows))
+    ]
+    # A join: with a CASE, the cost of a session would grow with the number of sessions.
+    raised = (
+        f"WITH new(id, seq) AS (VALUES {_rows(len(last), 2)}) UPDATE agent_chatsession "
+        "SET last_seq = new.seq FROM new WHERE agent_chatsession.id = new.id",
+        list(chain.from_iterable(sorted(last.items()))),
+    )
+    _execute([*statements, raised])
 
 
-def _raise_board_version(project: UUID) -> int:
+def _execute(statements: Sequence[tuple[str, list[Any]]]) -> None:
+    """Executes statements with their parameters; on PostgreSQL, in one exchange with the server."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            queries, parameters = zip(*statements, strict=True)
+            cursor.execute("; ".join(queries), list(chain.from_iterable(parameters)))
+            return
+        for query, values in statements:
+            cursor.execute(query, values)
+
+
+def _parts(number: int) -> Iterator[tuple[int, int]]:
+    """Yields start and length of the parts of `number` rows. The lengths are powers of two: so there are few
+    different statements, which SQLite prepares once.
+    """
+    start = 0
+    while left := number - start:
+        size = min(_ROWS, 1 << (left.bit_length() - 1))
+        yield start, size
+        start += size
+
+
+def _rows(number: int, columns: int) -> str:
+    return ",".join([f"({','.join(['%s'] * columns)})"] * number)
+
+
+def _raise_board_version(project: Any) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE agent_project SET board_version = board_version + 1 WHERE id = %s "
             "RETURNING board_version",
-            [_key_function()(project)],
+            [project],
         )
         row = cursor.fetchone()
     return int(row[0])

@@ -90,7 +90,7 @@ def submit(
     fence: Fence | None = None,
     effect: Effect[Any] | None = None,
 ) -> asyncio.Future[Any]:
-    """As `append`, but returns at once, with the future of the value.
+    """As `append`, but returns at once, with the future of the value. Nobody has to await it.
 
     Entries of a session commit in the order of the calls.
     """
@@ -216,6 +216,7 @@ class _Writer:
                 continue
             if isinstance(answer, BaseException):
                 entry.future.set_exception(answer)
+                entry.future.exception()  # seen: a caller of `submit` may end before it waits
             else:
                 entry.future.set_result(answer)
 

@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 # What is kept of a session: at least the window of a WebSocket (`chat.flow_control`).
 MAX_FRAMES = 1024
+# Frames above that before the oldest are forgotten, many at a time: a dictionary finds its oldest item slowly
+# after others were removed.
+SPARE_FRAMES = 64
 MAX_BYTES = 1_048_576
 MAX_COMMITS = 64  # whose times are known, of each session
 # A session's followers are woken at most once in this many seconds for each of them; events that come
@@ -80,8 +83,14 @@ class RecentEvents:
             self.frames[frame.seq] = frame
             self._bytes += frame.size
             self.last = max(self.last, frame.seq)
-        while len(self.frames) > 1 and (len(self.frames) > MAX_FRAMES or self._bytes > MAX_BYTES):
-            self._bytes -= self.frames.pop(next(iter(self.frames))).size
+        if len(self.frames) >= MAX_FRAMES + SPARE_FRAMES or self._bytes > MAX_BYTES:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        for seq in list(self.frames)[:-1]:
+            if len(self.frames) <= MAX_FRAMES and self._bytes <= MAX_BYTES:
+                break
+            self._bytes -= self.frames.pop(seq).size
 
     def reach(self, last: int) -> None:
         """Notes that the log has events up to `last`."""

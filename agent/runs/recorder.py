@@ -84,12 +84,6 @@ class _Written:
     late: list[PhaseResult] = field(default_factory=list)  # rows that are not yet inserted
 
 
-def _read_error(future: asyncio.Future[Any]) -> None:
-    """Marks the error as seen: the run may end before it waits for this future."""
-    if not future.cancelled():
-        future.exception()
-
-
 class Recorder:
     """Writes for one claimed run. `load` comes first."""
 
@@ -216,7 +210,6 @@ class Recorder:
         """
         event = events.Progress(self.run.pk, step, message, details, dict(metadata or {}))
         future = log.submit(self.run.session_id, [event], fence=self.fence)
-        future.add_done_callback(_read_error)
         self.updates.count([event])
         self._uncommitted.append(future)
         while self._uncommitted and (
@@ -233,7 +226,6 @@ class Recorder:
         if len(self._uncommitted) > MAX_UNCOMMITTED:
             return False
         future = log.submit(self.run.session_id, [event], fence=self.fence)
-        future.add_done_callback(_read_error)
         self.updates.count([event])
         self._uncommitted.append(future)
         return True

@@ -17,7 +17,7 @@ from django.db import OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
-from agent.event_log import events, log
+from agent.event_log import events, group_commit, log
 from agent.event_log.log import Committed, Done, Fence
 from agent.exceptions import Fenced, ToolFailed
 from agent.models import ChatSession, Event, Message, Project, Run, Task
@@ -43,6 +43,16 @@ def bodies(session: ChatSession) -> list[dict[str, Any]]:
     rows = Event.objects.filter(session=session).order_by("seq")
     assert [row.seq for row in rows] == list(range(1, len(rows) + 1))
     return [json.loads(row.body) for row in rows]
+
+
+async def test_more_events_than_one_statement_takes_are_written_in_order(
+    session: ChatSession, run: Run
+) -> None:
+    texts = [str(number) for number in range(group_commit._ROWS * 2 + 7)]
+    await log.append(session.pk, [said(run, text) for text in texts])
+    assert [body["progress"]["message"] for body in await bodies(session)] == texts
+    await session.arefresh_from_db()
+    assert session.last_seq == len(texts)
 
 
 async def test_what_many_write_at_once_is_numbered_without_a_gap_and_each_in_its_order(

@@ -173,7 +173,7 @@ class ServerProcess(Process):
             arguments = ["manage.py", "runserver", "--noreload", f"127.0.0.1:{self.port}"]
             return [sys.executable, *arguments]
         arguments = ["-m", "uvicorn", f"{self.app}:application", "--port", str(self.port)]
-        more = ["--ws", "websockets-sansio", "--ws-per-message-deflate", "false"]
+        more = ["--ws", "chat.socket_protocol:SocketProtocol", "--ws-per-message-deflate", "false"]
         more += ["--ws-ping-interval", "45"]
         limits = ["--ws-max-size", "1048576", "--timeout-graceful-shutdown", "3"]
         return [sys.executable, *arguments, *more, *limits, "--no-access-log"]
