@@ -21,7 +21,10 @@ pages = get_asgi_application()
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  (needs the apps)
 
 from chat.routing import websocket_urlpatterns  # noqa: E402
+from samurai_site import slow_clients  # noqa: E402
 from samurai_site.server import Server  # noqa: E402
+
+slow_clients.watch_daphne()
 
 application = Server(
     ProtocolTypeRouter({"http": pages, "websocket": URLRouter(websocket_urlpatterns)})
