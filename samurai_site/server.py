@@ -11,9 +11,11 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
+from django.urls import reverse
 
 from agent.engine import process_identity, sign_of_life
 from agent.engine.local import LocalEngine
+from agent.support import loop_watch
 from agent.support.task_group import background_task
 from chat.error_pages import BUSY, Problem, respond
 from chat.request_slots import RETRY_SECONDS, Slots
@@ -109,6 +111,8 @@ class Server:
         return self._starting
 
     async def _start_engine(self) -> None:
+        # On the first request, the imports would hold the loop for tenths of a second.
+        await asyncio.to_thread(reverse, "home")
         process_identity.tune()
         self._lock = ServerLock()
         await self._lock.acquire()
@@ -116,6 +120,7 @@ class Server:
             self._engine = LocalEngine(serving=True)
             await self._engine.start()
         sign_of_life.start("web")
+        loop_watch.start()
         self._started = True
 
     def _engine_problem(self) -> str:

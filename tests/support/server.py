@@ -24,6 +24,8 @@ import psycopg
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.support.held_loop import check_log
+
 ROOT = Path(__file__).resolve().parents[2]
 SITE = "samurai_site.asgi"
 SEED = [sys.executable, str(ROOT / "tests" / "support" / "seed.py")]
@@ -349,3 +351,5 @@ def make_server(
     yield make
     for server in started:
         server.stop(signal.SIGKILL)
+    for server in started:
+        check_log(server.log)
