@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminTextareaWidget
+from django.core.validators import MaxLengthValidator
 from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.html import format_html_join
@@ -16,8 +19,14 @@ from agent.admin.base import (
     TabularInline,
     link_to_list,
 )
+from agent.board.projects import MAX_DESCRIPTION
 from agent.edits.manual_changes import remove_member
 from agent.models import ChatSession, Membership, Memory, Project, SwitchedOffTool, Task
+
+if TYPE_CHECKING:
+    Form = forms.ModelForm[Project]
+else:
+    Form = forms.ModelForm
 
 MAX_COUNT = 1000  # rows of one project that the list counts
 
@@ -38,6 +47,15 @@ def _told(number: int) -> str:
     return f"{number:,}" if number <= MAX_COUNT else f"over {MAX_COUNT:,}"
 
 
+class ProjectForm(Form):
+    description = forms.CharField(
+        required=False,
+        validators=[MaxLengthValidator(MAX_DESCRIPTION)],
+        widget=AdminTextareaWidget,
+        help_text=Project._meta.get_field("description").help_text,
+    )
+
+
 class MembershipInline(TabularInline):
     model = Membership
     extra = 0
@@ -52,6 +70,7 @@ class SwitchedOffToolInline(ReadOnlyInline):
 
 @admin.register(Project)
 class ProjectAdmin(CountedDeletion, LargeTableAdmin):
+    form = ProjectForm
     list_display = ("name", "owner", "session_count", "open_tasks", "memory_count", "created_at")
     list_select_related = ("owner",)
     list_filter = ("created_at",)
