@@ -6,6 +6,7 @@ starts the engine.
 
 import gc
 import os
+import sys
 from pathlib import Path
 
 from dotenv import load_dotenv
@@ -21,10 +22,12 @@ pages = get_asgi_application()
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  (needs the apps)
 
 from chat.routing import websocket_urlpatterns  # noqa: E402
-from samurai_site import slow_clients  # noqa: E402
 from samurai_site.server import Server  # noqa: E402
 
-slow_clients.watch_daphne()
+if "daphne.http_protocol" in sys.modules:  # Daphne tells nobody when it starts
+    from samurai_site.daphne_channel import watch_daphne
+
+    watch_daphne()
 
 application = Server(
     ProtocolTypeRouter({"http": pages, "websocket": URLRouter(websocket_urlpatterns)})

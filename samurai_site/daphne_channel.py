@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from daphne.http_protocol import HTTPFactory
 from twisted.web.http import HTTPChannel
 
 from samurai_site import request_limits, slow_clients
@@ -63,3 +64,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # has no types
         self._stop()
         self.transport.write(answer)
         self.loseConnection()
+
+
+def watch_daphne() -> None:
+    """Adds the clock to Daphne."""
+    HTTPFactory.protocol = Channel

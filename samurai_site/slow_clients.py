@@ -24,14 +24,6 @@ MOST_HEADERS, MOST_BODY = 4 * MAX_HEADERS, 2 * MAX_BODY
 _UVICORN = {"httptools_impl": "HttpToolsProtocol", "h11_impl": "H11Protocol"}
 
 
-def watch_daphne() -> None:
-    """Adds the clock to Daphne, if it imports the application. It tells nobody when it starts."""
-    if (daphne := sys.modules.get("daphne.http_protocol")) is not None:
-        from samurai_site.daphne_channel import Channel
-
-        daphne.HTTPFactory.protocol = Channel
-
-
 def watch_uvicorn() -> None:
     """Adds the clock to uvicorn. To be called once, when it starts: it has chosen its protocol then."""
     for module, protocol in _UVICORN.items():
