@@ -99,6 +99,10 @@ class AmbiguousReference(ToolFailed):
     """A reference matches several objects; only a person can say which one is meant."""
 
 
+class EffectTooSlow(ToolFailed):
+    """The database needed too long for this, so nothing was changed. Try again, with less at once."""
+
+
 # -- limits ----------------------------------------------------------------------------------------
 
 

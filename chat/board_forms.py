@@ -24,6 +24,8 @@ from chat.text_limit import TextLimit
 
 T = TypeVar("T")
 
+MAX_WORDS = 2000  # characters of labels, or of numbers of tasks
+
 
 class TaskForm(VersionedForm):
     """A new task, or with `task` an existing one."""
@@ -45,20 +47,35 @@ class TaskForm(VersionedForm):
         label="Estimate in hours",
         widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
     )
-    assignee = forms.CharField(required=False, widget=text_input(list="members"))
+    assignee = forms.CharField(
+        required=False, validators=[TextLimit(150)], widget=text_input(list="members")
+    )
     labels = forms.CharField(
-        required=False, widget=text_input(), help_text="Words with spaces between them."
+        required=False,
+        validators=[TextLimit(MAX_WORDS)],
+        widget=text_input(),
+        help_text="Words with spaces between them.",
     )
     description = LongText(rows=6, required=False, validators=[TextLimit(rules.MAX_DESCRIPTION)])
-    criteria = LongText(rows=4, required=False, label="Acceptance criteria, one a line")
+    criteria = LongText(
+        rows=4,
+        required=False,
+        validators=[TextLimit(criteria.MAX_CRITERIA * (criteria.MAX_CRITERION + 1))],
+        label="Acceptance criteria, one a line",
+    )
     met = forms.MultipleChoiceField(
         required=False, label="Criteria that are met", widget=forms.CheckboxSelectMultiple
     )
     parent = forms.CharField(
-        required=False, label="Subtask of", widget=text_input(), help_text="A number, such as #12."
+        required=False,
+        validators=[TextLimit(MAX_WORDS)],
+        label="Subtask of",
+        widget=text_input(),
+        help_text="A number, such as #12.",
     )
     depends_on = forms.CharField(
         required=False,
+        validators=[TextLimit(MAX_WORDS)],
         label="Depends on",
         widget=text_input(),
         help_text="Numbers with spaces between them, such as #3 #5.",

@@ -132,6 +132,7 @@ class SessionForm(forms.Form):
     ask_first = forms.BooleanField(required=False, label="Ask before changing anything")
     task = forms.CharField(
         required=False,
+        validators=[TextLimit(MAX_NAME)],
         label="About the task",
         help_text="Its number, such as #12. “It” in a message then means this task.",
         widget=text_input(),

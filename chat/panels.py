@@ -1,14 +1,14 @@
 """The panels beside a transcript: the project's tasks and memories, as values for the templates.
 
 `static/chat/panels/board.js` and `panels.js` keep the same lists from `change` events, in the same order.
-A large board is shown in part at first: see `load`.
+A large board is shown in part at first, and long texts always: see `load`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db.models import Count, Q
@@ -17,13 +17,21 @@ from agent.accounts.shared_links import Guest
 from agent.board import tasks as board
 from agent.memory.memories import memory_json
 from agent.models import Memory, Project, Task
+from agent.shorten import shorten
 from agent.support import raw_sql
 from agent.support.words import isolated
 from chat import guest_view, labels
 from chat.transcript import Change
 
-# Objects that a page shows at first.
+M = TypeVar("M", Task, Memory)
+
+# Objects that a page shows at first, and each of them when somebody asks for all.
 TASKS, MEMORIES = 200, 100
+WHOLE = 1000
+FRESH = 200  # fresh objects that are shown besides those
+# Characters of a description, a memory, or all criteria of a task. The rest is read when one is opened.
+MAX_TEXT = 1000
+_CUT = MAX_TEXT + 1  # tells that there is more
 
 # By id: the last change of each object that has changed since the last message.
 Fresh = Mapping[str, Change]
@@ -71,25 +79,27 @@ def load(
     whole: bool = False,
     guest: Guest | None = None,
 ) -> Panels:
-    """Returns the panels: `whole`, or else at least the first `TASKS` tasks, open ones before
-    those that are over, the newest `MEMORIES` memories and whatever is `fresh`. For a `guest`, those that the
-    link shows; the other one is empty.
+    """Returns the panels: the first `TASKS` tasks, open ones before those that are over, with the tasks
+    that contain them, the newest `MEMORIES` memories, and `FRESH` of what is `fresh`. `whole`: the first
+    `WHOLE` of both. For a `guest`, those that the link shows; the other one is empty.
+
+    An object whose texts are cut has `cut`.
     """
     shows_tasks = guest is None or guest.shows_tasks
     shows_memories = guest is None or guest.shows_memories
     shown = {"task": shows_tasks, "memory": shows_memories}
     fresh = {key: one for key, one in (fresh or {}).items() if shown.get(one.object)}
     rows, counts = (
-        _tasks(project, None if whole else TASKS, fresh)
+        _tasks(project, WHOLE if whole else TASKS, fresh)
         if shows_tasks
         else ([], {"open": 0, "all": 0})
     )
     remembered, all_memories = (
-        _memories(project, None if whole else MEMORIES, fresh) if shows_memories else ([], 0)
+        _memories(project, WHOLE if whole else MEMORIES, fresh) if shows_memories else ([], 0)
     )
-    found = board.tasks_json(rows)
+    found = list(map(_cut_task, board.tasks_json(rows)))
     tasks = _tree(found if guest is None else list(map(guest_view.task, found)))
-    memories = sorted(map(memory_json, remembered), key=_memory_order)
+    memories = sorted(map(_cut_memory, remembered), key=_memory_order)
     by_id = {task["id"]: task for task, _ in tasks}
     is_whole = len(tasks) >= counts["all"]
     present = {*by_id, *(item["id"] for item in memories)}
@@ -114,6 +124,7 @@ def load(
                 "open": max(counts["open"] - shown_open, 0),
                 "memories": max(all_memories - len(memories), 0),
             },
+            "whole": whole,
             "version": project.board_version if shows_tasks or shows_memories else 0,
         },
         shows_tasks=shows_tasks,
@@ -124,21 +135,21 @@ def load(
 def memories_of(project: Project) -> tuple[list[Item], int]:
     """Returns the newest `MEMORIES` memories in the order of the panel, and the number of all."""
     rows, number = _memories(project, MEMORIES, {})
-    return [_memory(item, {}) for item in sorted(map(memory_json, rows), key=_memory_order)], number
+    return [_memory(item, {}) for item in sorted(map(_cut_memory, rows), key=_memory_order)], number
 
 
-def _tasks(project: Project, most: int | None, fresh: Fresh) -> tuple[list[Task], dict[str, int]]:
+def _tasks(project: Project, most: int, fresh: Fresh) -> tuple[list[Task], dict[str, int]]:
     """Returns the tasks to show, and the numbers of open and of all tasks."""
-    tasks = Task.objects.filter(project=project)
-    rows = list(tasks) if most is None else _first_tasks(project, most + 1)
-    if most is None or len(rows) <= most:
+    rows = _first_tasks(project, most + 1)
+    if len(rows) <= most:
         return rows, {"open": sum(row.status in Task.OPEN for row in rows), "all": len(rows)}
     shown = {row.pk: row for row in rows[:most]}
-    missing: set[Any] = {*map(UUID, fresh)} - shown.keys()
+    missing: set[Any] = _keys(fresh) - shown.keys()
     while missing:  # what is fresh, and the tasks that contain what is shown
-        shown |= {row.pk: row for row in tasks.filter(pk__in=missing)}
+        shown |= {row.pk: row for row in _by_key(Task, project, missing, _TASK_TEXT)}
         parents = {row.parent_id for row in shown.values()} - {None}
         missing = parents - shown.keys() - missing
+    tasks = Task.objects.filter(project=project)
     counts = tasks.aggregate(open=Count("pk", filter=Q(status__in=Task.OPEN)), all=Count("pk"))
     return list(shown.values()), counts
 
@@ -146,6 +157,17 @@ def _tasks(project: Project, most: int | None, fresh: Fresh) -> tuple[list[Task]
 _PRESENT = "project_id = %s AND deleted_at IS NULL"
 _FIRST_TASKS = f"{_PRESENT} AND status IN ({{}}) ORDER BY position, created_at, id LIMIT %s"
 _NEWEST_MEMORIES = f"{_PRESENT} ORDER BY updated_at DESC, id LIMIT %s"
+_TASK_TEXT, _MEMORY_TEXT = (("description", _CUT),), (("content", _CUT),)
+
+
+def _keys(fresh: Fresh) -> set[UUID]:
+    """Returns the ids of the latest `FRESH` objects."""
+    return set(map(UUID, list(fresh)[-FRESH:]))
+
+
+def _by_key(model: type[M], project: Project, keys: set[UUID], cut: Any) -> list[M]:
+    where = f"{_PRESENT} AND id IN ({', '.join(['%s'] * len(keys))})"
+    return raw_sql.select(model, where, project.pk, *keys, cut=cut)
 
 
 def _first_tasks(project: Project, most: int) -> list[Task]:
@@ -153,23 +175,43 @@ def _first_tasks(project: Project, most: int) -> list[Task]:
     for statuses in (Task.OPEN, Task.OVER):
         # As literals, by which SQLite finds the index.
         where = _FIRST_TASKS.format(", ".join(f"'{status}'" for status in statuses))
-        rows += raw_sql.select(Task, where, project.pk, most - len(rows))
+        rows += raw_sql.select(Task, where, project.pk, most - len(rows), cut=_TASK_TEXT)
     return rows
 
 
-def _memories(project: Project, most: int | None, fresh: Fresh) -> tuple[list[Memory], int]:
+def _memories(project: Project, most: int, fresh: Fresh) -> tuple[list[Memory], int]:
     """Returns the memories to show, and the number of all."""
-    memories = Memory.objects.filter(project=project)
-    if most is None:
-        rows = list(memories)
-        return rows, len(rows)
-    rows = raw_sql.select(Memory, _NEWEST_MEMORIES, project.pk, most + 1)
+    rows = raw_sql.select(Memory, _NEWEST_MEMORIES, project.pk, most + 1, cut=_MEMORY_TEXT)
     if len(rows) <= most:
         return rows, len(rows)
     shown = {row.pk: row for row in rows[:most]}
-    missing = {*map(UUID, fresh)} - shown.keys()
-    shown |= {row.pk: row for row in memories.filter(pk__in=missing)} if missing else {}
-    return list(shown.values()), memories.count()
+    missing = _keys(fresh) - shown.keys()
+    if missing:
+        shown |= {row.pk: row for row in _by_key(Memory, project, missing, _MEMORY_TEXT)}
+    return list(shown.values()), Memory.objects.filter(project=project).count()
+
+
+def _cut_task(task: dict[str, Any]) -> dict[str, Any]:
+    """Returns the task with `cut`, and a part of its texts, if they are long."""
+    criteria = task["criteria"]
+    is_long = sum(len(item["text"]) for item in criteria) > MAX_TEXT
+    if not is_long and len(task["description"]) <= MAX_TEXT:
+        return task
+    limit = MAX_TEXT // len(criteria) if is_long else MAX_TEXT
+    return {
+        **task,
+        "description": shorten(task["description"], MAX_TEXT),
+        "criteria": [{**item, "text": shorten(item["text"], limit)} for item in criteria],
+        "cut": True,
+    }
+
+
+def _cut_memory(memory: Memory) -> dict[str, Any]:
+    """As `_cut_task`, for a memory."""
+    fields = memory_json(memory)
+    if len(fields["content"]) <= MAX_TEXT:
+        return fields
+    return {**fields, "content": shorten(fields["content"], MAX_TEXT), "cut": True}
 
 
 def _tree(tasks: list[dict[str, Any]]) -> list[tuple[dict[str, Any], int]]:

@@ -110,6 +110,7 @@ def columns(project: Project, wanted: Filter) -> list[Column]:
     rows = {
         name: list(
             tasks.filter(status=name)
+            .defer("description")
             .select_related("assignee")
             .order_by(*order)[: wanted.limits[name]]
         )
@@ -139,11 +140,12 @@ def _filtered(tasks: QuerySet[Task], wanted: Filter) -> QuerySet[Task]:
 
 def _notes(rows: list[Task]) -> dict[Any, str]:
     """Returns the small text of each card, as the panels show it, without the status."""
-    shown = {row["id"]: row for row in board.tasks_json(rows)}
+    fields = [name for name in board.PLAIN_FIELDS if name != "description"]
+    shown = {row["id"]: row for row in board.tasks_json(rows, fields)}
     needed = {key for row in shown.values() for key in row["depends_on"]} - shown.keys()
     others = {
         str(task.pk): {"title": task.title, "status": task.status}
-        for task in Task.objects.filter(pk__in=needed)
+        for task in Task.objects.filter(pk__in=needed).only("title", "status")
     }
     known = {**others, **shown}
     return {

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
 
 from agent.accounts.shared_links import Guest
-from agent.models import ChatSession, Run
+from agent.models import ChatSession, Message, Run
 from agent.support import raw_sql
 from chat import panels
 
 MESSAGES = 200  # the latest ones
-
+MAX_TEXT = 500_000  # characters of all of them, or one message
 
 # All three statuses are named, so that the short index of unfinished runs is used.
 _HELLO = """
@@ -50,6 +51,7 @@ def snapshot(session: UUID, guest: Guest | None = None) -> tuple[int, dict[str, 
         runs, title = runs.filter(pk=guest.run), ""
         of_run = Q(pk__in=runs.values("message")) | Q(pk__in=runs.values("answer"))
         messages = messages.filter(of_run)
+    latest = _latest(messages.order_by("-created_at")[:MESSAGES].iterator(20))
     board = panels.load(row.project, guest=guest).board
     return row.last_seq, {
         "title": title,
@@ -60,7 +62,7 @@ def snapshot(session: UUID, guest: Guest | None = None) -> tuple[int, dict[str, 
                 "author": message.author.get_username() if message.author and not guest else None,
                 "content": message.content,
             }
-            for message in reversed(messages.order_by("-created_at")[:MESSAGES])
+            for message in reversed(latest)
         ],
         "runs": [
             {"run": str(run), "status": status}
@@ -68,3 +70,15 @@ def snapshot(session: UUID, guest: Guest | None = None) -> tuple[int, dict[str, 
         ],
         **{name: board[name] for name in ("tasks", "memories", "hidden")},
     }
+
+
+def _latest(newest_first: Iterable[Message]) -> list[Message]:
+    """Returns the messages that have at most `MAX_TEXT` characters together."""
+    left = MAX_TEXT
+    found: list[Message] = []
+    for message in newest_first:
+        left -= len(message.content)
+        if left < 0 and found:
+            break
+        found.append(message)
+    return found

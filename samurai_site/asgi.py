@@ -6,6 +6,7 @@ starts the engine.
 
 import gc
 import os
+import sys
 from pathlib import Path
 
 from dotenv import load_dotenv
@@ -22,6 +23,11 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  (needs
 
 from chat.routing import websocket_urlpatterns  # noqa: E402
 from samurai_site.server import Server  # noqa: E402
+
+if "daphne.http_protocol" in sys.modules:  # Daphne tells nobody when it starts
+    from samurai_site.daphne_channel import watch_daphne
+
+    watch_daphne()
 
 application = Server(
     ProtocolTypeRouter({"http": pages, "websocket": URLRouter(websocket_urlpatterns)})

@@ -11,13 +11,15 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
+from django.urls import reverse
 
 from agent.engine import process_identity, sign_of_life
 from agent.engine.local import LocalEngine
+from agent.support import loop_watch
 from agent.support.task_group import background_task
 from chat.error_pages import BUSY, Problem, respond
 from chat.request_slots import RETRY_SECONDS, Slots
-from samurai_site import health, request_ids
+from samurai_site import health, request_ids, slow_clients
 from samurai_site.health import Health
 from samurai_site.request_limits import Receive, Refused, Scope, body_read, problem_of
 from samurai_site.server_lock import ServerLock
@@ -75,6 +77,7 @@ class Server:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                slow_clients.watch_uvicorn()
                 try:
                     await self._start()
                 except ImproperlyConfigured as error:
@@ -108,6 +111,8 @@ class Server:
         return self._starting
 
     async def _start_engine(self) -> None:
+        # On the first request, the imports would hold the loop for tenths of a second.
+        await asyncio.to_thread(reverse, "home")
         process_identity.tune()
         self._lock = ServerLock()
         await self._lock.acquire()
@@ -115,6 +120,7 @@ class Server:
             self._engine = LocalEngine(serving=True)
             await self._engine.start()
         sign_of_life.start("web")
+        loop_watch.start()
         self._started = True
 
     def _engine_problem(self) -> str:

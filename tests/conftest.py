@@ -16,6 +16,7 @@ from agent.models import ChatSession, Project
 from agent.plans import estimates
 
 pytest_plugins = [
+    "tests.support.held_loop",
     "tests.support.services",
     "tests.support.server",
     "tests.support.databases",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminTextareaWidget
+from django.core.validators import MaxLengthValidator
 from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.html import format_html_join
@@ -16,6 +19,7 @@ from agent.admin.base import (
     TabularInline,
     link_to_list,
 )
+from agent.board.projects import MAX_DESCRIPTION
 from agent.edits.manual_changes import remove_member
 from agent.models import (
     ChatSession,
@@ -26,6 +30,11 @@ from agent.models import (
     SwitchedOffTool,
     Task,
 )
+
+if TYPE_CHECKING:
+    Form = forms.ModelForm[Project]
+else:
+    Form = forms.ModelForm
 
 MAX_COUNT = 1000  # rows of one project that the list counts
 
@@ -46,6 +55,15 @@ def _told(number: int) -> str:
     return f"{number:,}" if number <= MAX_COUNT else f"over {MAX_COUNT:,}"
 
 
+class ProjectForm(Form):
+    description = forms.CharField(
+        required=False,
+        validators=[MaxLengthValidator(MAX_DESCRIPTION)],
+        widget=AdminTextareaWidget,
+        help_text=Project._meta.get_field("description").help_text,
+    )
+
+
 class MembershipInline(TabularInline):
     model = Membership
     extra = 0
@@ -60,6 +78,7 @@ class SwitchedOffToolInline(ReadOnlyInline):
 
 @admin.register(Project)
 class ProjectAdmin(CountedDeletion, LargeTableAdmin):
+    form = ProjectForm
     list_display = ("name", "owner", "session_count", "open_tasks", "memory_count", "created_at")
     list_select_related = ("owner",)
     list_filter = ("created_at",)

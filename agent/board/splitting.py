@@ -10,7 +10,10 @@ from agent.board.locking import lock_board
 from agent.board.places import places
 from agent.board.tasks import NewTask
 from agent.change import Change
+from agent.exceptions import ToolFailed
 from agent.models import Task
+
+MAX_DEPENDANTS = 100  # each of them is changed
 
 
 def split_task(*, task: Task, parts: Sequence[NewTask]) -> tuple[list[Task], list[Change]]:
@@ -22,7 +25,11 @@ def split_task(*, task: Task, parts: Sequence[NewTask]) -> tuple[list[Task], lis
     """
     lock_board(task.project_id)
     needed = list(task.depends_on.filter(deleted_at=None))
-    dependants = list(task.dependants.filter(deleted_at=None))
+    dependants = list(task.dependants.filter(deleted_at=None)[: MAX_DEPENDANTS + 1])
+    if len(dependants) > MAX_DEPENDANTS:
+        raise ToolFailed(
+            f"More than {MAX_DEPENDANTS} tasks depend on “{task.title}”, so that it cannot be split."
+        )
     first, *others = parts
     task, renamed = tasks.update_task(task=task, title=first.title, **first.more)
     items = [_item(part, task, needed) for part in others]

@@ -36,6 +36,7 @@ MAX_MEMBERS = 100  # of a list of members
 _MAX_NAMED = 20  # members that an error names
 # Levels of nested tasks. People do not read deeper boards.
 MAX_DEPTH = 4
+MAX_DEPENDENCIES = 100  # of one task
 # Distance between the positions of neighbours. It leaves room for 24 moves into the same place before the
 # tasks around it are spread out, and for half a billion tasks before positions exceed JavaScript's integers.
 GAP = 2**24
@@ -204,6 +205,13 @@ def check_parent(parent: Task | None, tasks: Sequence[Task]) -> None:
         raise ToolFailed(f"Tasks can be nested at most {MAX_DEPTH} levels deep.")
 
 
+def check_number(task: Task, needed: int) -> None:
+    if needed > MAX_DEPENDENCIES:
+        raise ToolFailed(
+            f"“{task.title}” cannot depend on {needed} tasks; {MAX_DEPENDENCIES} at most."
+        )
+
+
 # Deleted tasks count, since they may be restored.
 
 
@@ -217,16 +225,28 @@ def _ancestors(task: Task) -> list[UUID]:
     return chain
 
 
-def _height(tasks: Iterable[Task]) -> int:
-    """Returns the number of levels from the tasks to their deepest subtask; 1 without subtasks."""
-    level, height = {task.pk for task in tasks}, 0
-    while level and height < MAX_DEPTH:
-        children = Task.all_objects.filter(parent__in=level)
-        level, height = set(children.values_list("pk", flat=True)), height + 1
-    return height
+# One statement, however many subtasks there are.
+_HEIGHT = """
+WITH RECURSIVE part(id, level) AS (
+    SELECT id, 1 FROM agent_task WHERE id IN ({})
+    UNION ALL SELECT task.id, part.level + 1 FROM part
+    JOIN agent_task task ON task.parent_id = part.id WHERE part.level < %s
+)
+SELECT max(level) FROM part
+"""
+
+
+def _height(tasks: Collection[Task]) -> int:
+    """Returns the number of levels from the tasks to their deepest subtask, as far as `MAX_DEPTH`; 1
+    without subtasks.
+    """
+    keys = [task.pk for task in tasks]
+    (height,) = raw_sql.column(_HEIGHT.format(",".join(["%s"] * len(keys))), *keys, MAX_DEPTH)
+    return int(height or 1)  # none: the tasks are new
 
 
 def set_dependencies(task: Task, needed: Sequence[Task]) -> None:
+    check_number(task, len(needed))
     same_project(task, needed)
     tasks = {other.pk: other for other in needed}
     circular = _with_dependants(task.pk, tasks)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+
+from django.db.models import QuerySet
 
 from agent.board import readiness
 from agent.memory import memories
@@ -12,6 +14,7 @@ from agent.models import Memory, Task
 _BINDING = (Memory.Kind.DECISION, Memory.Kind.PREFERENCE, Memory.Kind.SPEC, Memory.Kind.FACT)
 # Memories in a specification. More of them hide the important ones.
 MAX_MEMORIES = 8
+MAX_LINKED = 100  # subtasks, and tasks that depend on it
 _NO_DESCRIPTION = "No description yet. Ask for the requirements before you start."
 
 
@@ -55,8 +58,10 @@ def _planned(task: Task) -> str:
     return ". ".join(filter(None, parts))
 
 
-def _listed(heading: str, tasks: Iterable[Task], *, described: bool = False) -> Iterator[str]:
-    lines = [_item(task, described=described) for task in tasks]
+def _listed(heading: str, tasks: QuerySet[Task], *, described: bool = False) -> Iterator[str]:
+    lines = [_item(task, described=described) for task in tasks[:MAX_LINKED]]
+    if len(lines) == MAX_LINKED and (left := tasks.count() - MAX_LINKED):
+        lines.append(f"- and {left} more")
     if lines:
         yield f"## {heading}"
         yield "\n".join(lines)

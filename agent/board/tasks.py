@@ -114,12 +114,12 @@ def task_json(task: Task) -> dict[str, Any]:
     return tasks_json([task])[0]
 
 
-def tasks_json(tasks: Sequence[Task]) -> list[dict[str, Any]]:
-    """Returns the tasks as JSON for `change` events. Dependencies on deleted tasks are included:
-    deleting a task changes no other task.
+def tasks_json(tasks: Sequence[Task], fields: Iterable[str] = PLAIN_FIELDS) -> list[dict[str, Any]]:
+    """Returns the tasks as JSON for `change` events, or with some of the plain fields only. Dependencies on
+    deleted tasks are included: deleting a task changes no other task.
     """
     needed, names = _needed(tasks), user_names(tasks)
-    return [_json(task, needed[task.pk], names) for task in tasks]
+    return [_json(task, needed[task.pk], names, fields) for task in tasks]
 
 
 def _needed(tasks: Sequence[Task]) -> dict[UUID, list[str]]:
@@ -140,9 +140,9 @@ def user_names(tasks: Iterable[Task]) -> dict[int | None, str]:
     return dict(people)
 
 
-def plain_json(task: Task) -> dict[str, Any]:
+def plain_json(task: Task, fields: Iterable[str] = PLAIN_FIELDS) -> dict[str, Any]:
     """Returns the plain fields as JSON."""
-    return {name: _value(getattr(task, name)) for name in PLAIN_FIELDS}
+    return {name: _value(getattr(task, name)) for name in fields}
 
 
 def _value(value: Any) -> Any:
@@ -151,11 +151,16 @@ def _value(value: Any) -> Any:
     return str(value) if isinstance(value, str) else value  # a choice may still be an enum
 
 
-def _json(task: Task, depends_on: list[str], names: Mapping[int | None, str]) -> dict[str, Any]:
+def _json(
+    task: Task,
+    depends_on: list[str],
+    names: Mapping[int | None, str],
+    fields: Iterable[str] = PLAIN_FIELDS,
+) -> dict[str, Any]:
     return {
         "id": str(task.pk),
         "number": task.number,
-        **plain_json(task),
+        **plain_json(task, fields),
         "assignee": names.get(task.assignee_id),
         "parent": None if task.parent_id is None else str(task.parent_id),
         "depends_on": depends_on,
@@ -288,10 +293,11 @@ def update_tasks(
     return [Change("task", row.pk, "updated", was, now) for row, was, now in changed]
 
 
-def unassign(*, project_id: UUID, user_id: int) -> list[Change]:
-    """Takes the tasks of a project from a person, who leaves it."""
+def unassign(*, project_id: UUID, user_id: int) -> int:
+    """Takes the tasks of a project from a person, who leaves it, by one statement. Returns their number."""
+    lock_board(project_id)
     rows = Task.objects.filter(project=project_id, assignee=user_id)
-    return update_tasks(tasks=list(rows), assignee=None)
+    return int(rows.update(assignee=None, updated_at=timezone.now()))
 
 
 def delete_task(*, task: Task) -> tuple[Task, Change]:
@@ -403,6 +409,7 @@ def _dependencies(item: NewTask, index: int, tasks: Sequence[Task]) -> Iterable[
     for other in item.after:
         if not 0 <= other < index:
             raise ToolFailed(f"“{item.title}” is item {index} and cannot come after item {other}.")
+    rules.check_number(tasks[index], len(item.depends_on) + len(item.after))
     rules.same_project(tasks[index], item.depends_on)
     earlier = [tasks[other] for other in item.after]
     return {task.pk: task for task in [*item.depends_on, *earlier]}.values()

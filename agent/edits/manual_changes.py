@@ -51,7 +51,8 @@ def remove_member(member: Membership) -> None:
     project, user = member.project_id, member.user_id
     with transaction.atomic():
         member.delete()
-        apply_to_project(project, lambda: (None, tasks.unassign(project_id=project, user_id=user)))
+        if tasks.unassign(project_id=project, user_id=user):
+            increment_board_version(project)
 
 
 def increment_board_version(project: UUID) -> None:

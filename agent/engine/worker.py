@@ -20,6 +20,7 @@ from procrastinate.manager import JobManager
 
 from agent.engine import process_identity, sign_of_life
 from agent.engine.local import LocalEngine
+from agent.support import loop_watch
 from agent.support.per_loop import PerLoop
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ async def engine() -> LocalEngine:
         engine = _engines.here()
         await engine.start()
         sign_of_life.start("worker")
+        loop_watch.start()
     return engine
 
 

@@ -19,6 +19,7 @@ from uuid import UUID
 from django.db import DatabaseError, connection, transaction
 
 from agent.event_log import events
+from agent.event_log.deadline import Deadline
 from agent.exceptions import Fenced
 from agent.models import Event
 from agent.support import database
@@ -66,8 +67,8 @@ class Frame:
 
 @dataclass(slots=True)
 class Entry:
-    """One call of `append`, the future of its result, the context in which its effect is executed, and when
-    it was made.
+    """One call of `append`, the future of its result, the context in which its effect is executed, the
+    deadline of the effect, and when it was made.
     """
 
     session: UUID
@@ -76,6 +77,7 @@ class Entry:
     effect: Effect[Any] | None
     future: asyncio.Future[Any]
     context: contextvars.Context = field(default_factory=contextvars.copy_context)
+    deadline: Deadline = field(default_factory=Deadline)
     at: float = field(default_factory=time.monotonic)
 
 
@@ -135,10 +137,20 @@ class _Attempt:
         if self.unconfirmed is not None and _is_committed(self.unconfirmed):
             return self.unconfirmed
         self.unconfirmed = None
-        try:
-            return self._write(apart=False)
-        except _EffectRaised:
-            return self._write(apart=True)
+        apart = False
+        while True:
+            slow = self._slow()
+            try:
+                return self._write(apart=apart)
+            except _EffectRaised:
+                apart = True
+            except database.CONNECTION_ERRORS:
+                if self._slow() == slow or self.unconfirmed is not None:
+                    raise
+                apart = True  # a deadline has ended a statement
+
+    def _slow(self) -> int:
+        return sum(entry.deadline.is_over for entry in self.entries)
 
     def _write(self, *, apart: bool) -> Batch:
         with transaction.atomic():
@@ -148,7 +160,9 @@ class _Attempt:
 
 
 class _EffectRaised(Exception):
-    """An effect failed: the transaction is rolled back and repeated with savepoints."""
+    """An effect failed: the transaction is rolled back and repeated with savepoints, and without effects
+    that are too slow.
+    """
 
 
 def _is_committed(batch: Batch) -> bool:
@@ -235,7 +249,7 @@ class _Write:
         if entry.effect is not None:
             try:
                 with transaction.atomic() if self.apart else nullcontext():
-                    done = entry.context.run(entry.effect)
+                    done = entry.context.run(entry.deadline.execute, entry.effect)
             except database.CONNECTION_ERRORS:
                 raise  # the transaction is lost; it is repeated
             except Exception as error:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from agent.event_log import events
+from agent.event_log import deadline, events
 from agent.event_log.group_commit import Batch, Done, Effect, Entry, Fence, Frame, commit
-from agent.exceptions import Fenced, Refused
+from agent.exceptions import EffectTooSlow, Fenced, Refused
 from agent.models import Event
 from agent.support import database, metrics
 from agent.support.per_loop import PerLoop
@@ -99,13 +99,15 @@ def submit(
 
 
 async def append_for_user(session: UUID, effect: Effect[Any], *, missing: str = "Run") -> Any:
-    """Appends what a user's request does. Raises `Refused`, naming what is `missing`, when the session
-    was deleted.
+    """Appends what a user's request does. Raises `Refused`: `not_found`, naming what is `missing`, when the
+    session was deleted; `too_slow` when the effect exceeded its deadline.
     """
     try:
         return await append(session, effect=effect)
     except Fenced:
         raise Refused("not_found", f"{missing} not found.") from None
+    except EffectTooSlow as error:
+        raise Refused("too_slow", str(error)) from None
 
 
 def has_backlog() -> bool:
@@ -140,6 +142,24 @@ MAX_OUTSIDE_EFFECTS = 12
 BACKLOG = 24  # waiting effects
 
 
+class _SlowEffects:
+    """Ends slow effects during one commit, until it is cancelled."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._wait()
+
+    def _wait(self) -> None:
+        self._timer = self._loop.call_later(deadline.CHECK, self._ring)
+
+    def _ring(self) -> None:
+        self._loop.run_in_executor(None, deadline.end_slow_effect)
+        self._wait()
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+
+
 class _Writer:
     """The group commit of one event loop."""
 
@@ -161,11 +181,14 @@ class _Writer:
         try:
             while self._waiting:
                 entries = self._next_batch()
+                slow_effects = _SlowEffects(loop)
                 try:
                     batch = await loop.run_in_executor(_thread, commit, entries)
                 except Exception as error:  # any error: the callers wait for it
                     logger.exception("Could not write %d entries to the event log", len(entries))
                     batch = Batch(answers=[error] * len(entries))
+                finally:
+                    slow_effects.cancel()
                 self._publish(entries, batch)
                 await self._gather(len(entries))
         finally:

@@ -54,11 +54,18 @@ def save(row: Model, *names: str) -> None:
         cursor.execute(statement, [*_saved(fields, row, add=False), _key(row.pk)])
 
 
-def select(model: type[M], where: str, *values: Any, lock: bool = False) -> list[M]:
+def select(
+    model: type[M],
+    where: str,
+    *values: Any,
+    lock: bool = False,
+    cut: tuple[tuple[str, int], ...] = (),
+) -> list[M]:
     """Returns the rows that match `where`: SQL, with ORDER BY and LIMIT if needed. `values` fill its
-    `%s`. `lock`: until the transaction ends.
+    `%s`. `lock`: until the transaction ends. `cut`: columns of which only so many characters are read; such
+    rows are not to be saved.
     """
-    names, statement, converters = _selection(model, connection.vendor)
+    names, statement, converters = _selection(model, connection.vendor, cut)
     tail = " FOR UPDATE" if lock and connection.features.has_select_for_update else ""
     with connection.cursor() as cursor:
         cursor.execute(f"{statement} WHERE {where}{tail}", [_key(value) for value in values])
@@ -187,7 +194,7 @@ Converter = Callable[[Any, Any, Any], Any]
 
 @cache
 def _selection(
-    model: type[Model], vendor: str
+    model: type[Model], vendor: str, cut: tuple[tuple[str, int], ...] = ()
 ) -> tuple[list[str], str, list[tuple[int, Col, list[Converter]]]]:
     fields = model._meta.local_concrete_fields
     converters = []
@@ -199,7 +206,8 @@ def _selection(
         ]
         if of_column:
             converters.append((index, column, of_column))
-    columns = ", ".join(str(field.column) for field in fields)
+    limits = {name: f"substr({name}, 1, {limit}) AS {name}" for name, limit in cut}
+    columns = ", ".join(limits.get(str(field.column), str(field.column)) for field in fields)
     statement = f"SELECT {columns} FROM {model._meta.db_table}"
     return [field.attname for field in fields], statement, converters
 

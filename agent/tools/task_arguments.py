@@ -68,7 +68,11 @@ NewCriteria = Annotated[
 ]
 NewLabels = Annotated[Labels, Field(json_schema_extra={REPLACES: "task", SHORT: "list of words"})]
 Dependencies = Annotated[
-    list[TaskRef], Field(description="Existing tasks that must be completed before.")
+    list[TaskRef],
+    Field(
+        max_length=task_rules.MAX_DEPENDENCIES,
+        description="Existing tasks that must be completed before.",
+    ),
 ]
 SeveralTasks = Annotated[
     list[TaskRef],

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from agent.board import readiness
 from agent.board import tasks as board
+from agent.board.task_rules import MAX_DEPENDENCIES
 from agent.change import Change
 from agent.models import Task
 from agent.tools.edits import TaskEdits, edited
@@ -104,6 +105,7 @@ class TaskItem(Specified):
     depends_on: Dependencies = []
     after: list[Annotated[int, Field(ge=0)]] = Field(
         default=[],
+        max_length=MAX_DEPENDENCIES,
         description="Earlier items that it depends on: 0-based indexes.",
     )
 

@@ -27,6 +27,7 @@ STATUS = {
     "too_large": status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
     "rate_limited": status.HTTP_429_TOO_MANY_REQUESTS,
     "queue_full": status.HTTP_429_TOO_MANY_REQUESTS,
+    "too_slow": status.HTTP_503_SERVICE_UNAVAILABLE,
 }
 # Seconds. After 15, some messages of the last minute no longer count.
 RETRY_AFTER = {status.HTTP_429_TOO_MANY_REQUESTS: 15, status.HTTP_503_SERVICE_UNAVAILABLE: 5}

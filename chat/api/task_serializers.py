@@ -96,7 +96,7 @@ class TaskInput(serializers.Serializer[Task]):
     )
     parent = serializers.UUIDField(allow_null=True, required=False)  # type: ignore[assignment]  # a field, which DRF removes from the class
     depends_on = serializers.ListField(
-        child=serializers.UUIDField(), max_length=100, required=False
+        child=serializers.UUIDField(), max_length=task_rules.MAX_DEPENDENCIES, required=False
     )
     position = serializers.IntegerField(
         min_value=-task_rules.LAST_POSITION,

@@ -24,7 +24,10 @@ import psycopg
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.support.held_loop import check_log
+
 ROOT = Path(__file__).resolve().parents[2]
+SITE = "samurai_site.asgi"
 SEED = [sys.executable, str(ROOT / "tests" / "support" / "seed.py")]
 # Seconds that anything may take on a busy machine before a test gives up.
 PATIENCE = 30.0
@@ -145,7 +148,7 @@ class ServerProcess(Process):
         seed: dict[str, Any],
         *,
         program: str = "uvicorn",
-        app: str = "samurai_site.asgi",
+        app: str = SITE,
         name: str = "server",
         **env: str,
     ):
@@ -169,6 +172,8 @@ class ServerProcess(Process):
         self._wait_until_it_answers()
 
     def _command(self) -> list[str]:
+        if self.program == "daphne" and self.app != SITE:
+            return [sys.executable, "-m", "daphne", "-p", str(self.port), f"{self.app}:application"]
         if self.program == "daphne":
             arguments = ["manage.py", "runserver", "--noreload", f"127.0.0.1:{self.port}"]
             return [sys.executable, *arguments]
@@ -346,3 +351,5 @@ def make_server(
     yield make
     for server in started:
         server.stop(signal.SIGKILL)
+    for server in started:
+        check_log(server.log)

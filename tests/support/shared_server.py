@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.held_loop import check_log
 from tests.support.model_server import ModelServer
 from tests.support.server import Seeder, ServerProcess, free_port
 from tests.support.slow_plan import settings_of
@@ -63,6 +64,7 @@ def begun(shared: SharedServer) -> Iterator[ServerProcess]:
     yield server
     assert process is not None
     assert (server.process, process.poll()) == (process, None), "the shared server was stopped"
+    check_log(server.log)
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ export const fresh = new Map(page.fresh.map((change) => [change.id, change]));
 const objects = { task: tasks, memory: memories };
 /** How many objects of a large board the page doesn't know. */
 export const hidden = { tasks: 0, open: 0, memories: 0 };
+/** Whether the page has as much of the board as it can show. */
+export const extent = { isWhole: false };
 
 /** @param {Board} board */
 export function replace(board) {
@@ -21,6 +23,7 @@ export function replace(board) {
   memories.clear();
   for (const memory of board.memories) memories.set(memory.id, memory);
   Object.assign(hidden, board.hidden);
+  extent.isWhole = board.whole;
 }
 
 /** @param {BoardChange} change */

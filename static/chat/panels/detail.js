@@ -33,6 +33,7 @@ async function loadMembers() {
  * @property {string | null} version
  * @property {Promise<void>} loaded
  * @property {Criterion[]} criteria
+ * @property {string} description  Of a task, as it was loaded.
  */
 /** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Field */
 /** @typedef {Pick<Memory, "title" | "content" | "kind" | "category">} MemoryFields */
@@ -84,7 +85,7 @@ function open(row, button) {
   row.append(box);
   /** @type {Detail} */
   const detail = {
-    id: row.dataset.key ?? "", object, row, box, version: null, loaded: saving, criteria: [],
+    id: row.dataset.key ?? "", object, row, box, version: null, loaded: saving, criteria: [], description: "",
   };
   current = detail;
   const form = find(box, "form");
@@ -93,7 +94,8 @@ function open(row, button) {
   findSlot(box, "criteria")?.addEventListener("change", (event) => tick(detail, event));
   findSlot(box, "more")?.addEventListener("toggle", () => loadMore(detail));
   for (const field of fieldsOf(detail)) restoreUnsaved(detail, field);
-  fill(detail, (object === "task" ? board.tasks : board.memories).get(detail.id));
+  const known = (object === "task" ? board.tasks : board.memories).get(detail.id);
+  if (!known?.cut) fill(detail, known); // a part of a text is not to be edited
   detail.loaded = load(detail);
 }
 
@@ -156,6 +158,7 @@ function fill(detail, object) {
   if (!object) return;
   for (const field of fieldsOf(detail)) fillField(field, asText(field.name, object[field.name]));
   setText(detail.box, "detail-text", object.description ?? object.content ?? "");
+  detail.description = object.description ?? "";
   if (detail.object === "task") fillCriteria(detail, object.criteria ?? []);
 }
 
@@ -323,7 +326,8 @@ const actions = {
   },
 
   async markdown(detail, button) {
-    const text = taskAsMarkdown(board.tasks.get(detail.id));
+    await detail.loaded;
+    const text = taskAsMarkdown(board.tasks.get(detail.id), detail.description);
     showNote(detail, (await copy(text)) ? "Copied." : "Copy failed: the browser blocked it.");
     button.focus();
   },
@@ -334,12 +338,12 @@ const actions = {
   },
 };
 
-/** The task with those within it. @param {Task | undefined} task */
-function taskAsMarkdown(task) {
+/** The task with those within it. @type {(task: Task | undefined, description: string) => string} */
+function taskAsMarkdown(task, description) {
   if (!task) return "";
   const parts = board.tree(task.id).map(({ task: { title, status }, level }) =>
     `${"  ".repeat(level - 1)}- [${status === "completed" ? "x" : " "}] ${title}`);
-  return [`# ${task.title}`, task.description, parts.join("\n")].filter(Boolean).join("\n\n");
+  return [`# ${task.title}`, description, parts.join("\n")].filter(Boolean).join("\n\n");
 }
 
 // -- a task's specification, a memory's revisions ---------------------------------------------------

@@ -39,6 +39,10 @@ root.addEventListener("click", async (event) => {
 root.addEventListener("click", async (event) => {
   const name = closest(event, "[data-all]")?.dataset.all;
   if (!name) return;
+  if (isWhole) { // the page of the project has the rest
+    location.assign(page.board.replace(/board\/$/, ""));
+    return;
+  }
   const list = slot(root, name);
   const shown = list.childElementCount;
   await showAll();
@@ -104,7 +108,7 @@ export async function updateBoard(frame) {
   await reload();
 }
 
-/** Loads the whole board, of which the page showed a part. */
+/** Loads the whole board, of which the page showed a part, or as much of it as a page shows. */
 async function showAll() {
   wantsWhole = true;
   showAlert("");

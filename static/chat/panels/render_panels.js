@@ -4,6 +4,7 @@ import {
   byId, findSlot, setAttribute, setIcon, setList, setText, setVisible, slot,
 } from "../support/dom.js";
 import { isOpen, taskNote, tickLabel } from "../support/labels.js";
+import { page } from "../support/page.js";
 import * as board from "./board.js";
 
 const root = byId("panels");
@@ -33,7 +34,7 @@ function renderTasks() {
   const open = rows.filter(({ task }) => isOpen(task)).length + board.hidden.open;
   const all = rows.length + board.hidden.tasks;
   setText(root, "tasks-count", shown < rows.length ? `${shown} of ${all}` : `${open} open`);
-  renderShowAll("tasks", board.hidden.tasks ? all : 0);
+  renderShowAll("tasks", board.hidden.tasks && !(board.extent.isWhole && !page.project_id) ? all : 0);
 }
 
 /** @param {Task} task */
@@ -50,15 +51,18 @@ function renderMemories() {
   setVisible(root, "memories-none", all === 0);
   setVisible(root, "memories-unmatched", all > 0 && rows.length === 0);
   setText(root, "memories-count", isSearching && rows.length < all ? `${rows.length} of ${all}` : all);
-  renderShowAll("memories", board.hidden.memories && !isSearching ? all : 0);
+  renderShowAll("memories", board.hidden.memories && !board.extent.isWhole && !isSearching ? all : 0);
 }
 
-/** The button that shows `number` objects, or none for 0. @type {(noun: string, number: number) => void} */
+/**
+ * The button that shows all `number` objects, here or on the page of the project; none for 0.
+ * @type {(noun: string, number: number) => void}
+ */
 function renderShowAll(noun, number) {
   setList(root, `${noun}-all`, number ? [noun] : [], {
     template: "show-all", key: () => noun, fill: (node) => {
       setAttribute(node, "data-all", noun);
-      node.textContent = `Show all ${number} ${noun}`;
+      node.textContent = board.extent.isWhole ? `Open the board with all ${number} tasks` : `Show all ${number} ${noun}`;
     },
   });
 }

@@ -96,7 +96,7 @@ function showSlice(slice, seq, clock, fresh) {
   const memories = slice.memories.map(({ states }, index) => states[places[tasks.length + index]]);
   board.replace({
     tasks: valuesOf(tasks, slice.tasks), memories: valuesOf(memories, slice.memories),
-    hidden: { ...slice.more, open: 0 }, version: 0,
+    hidden: { ...slice.more, open: 0 }, whole: false, version: 0,
   });
   board.fresh.clear();
   for (const [id, change] of fresh) board.fresh.set(id, change);

@@ -28,6 +28,7 @@
  * @property {string | null} parent
  * @property {string[]} depends_on
  * @property {number} position
+ * @property {boolean} [cut]  The description and the criteria may be cut.
  */
 
 /**
@@ -37,6 +38,7 @@
  * @property {string} content
  * @property {string} kind
  * @property {string} category
+ * @property {boolean} [cut]  The content is cut.
  */
 
 /**

@@ -126,10 +126,11 @@
  */
 
 /**
- * @typedef {object} Board  All tasks and memories, or the part of them that is shown at first.
+ * @typedef {object} Board  The tasks and memories, or the part of them that is shown at first.
  * @property {Task[]} tasks
  * @property {Memory[]} memories
  * @property {{tasks: number, open: number, memories: number}} hidden  How many others there are.
+ * @property {boolean} whole  Whether the page can show no more of them.
  * @property {number} version
  */
 
