@@ -22,6 +22,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.decorators import sync_and_async_middleware
 
+from agent.exceptions import QuotaReached
 from agent.support import database
 
 
@@ -111,12 +112,19 @@ TOO_SLOW = Problem(
     "The request took too long",
     "Nothing was saved: it did not arrive within 30 seconds. Go back and try again.",
 )
+TOO_MANY = Problem(
+    429,
+    "throttled",
+    "Too many requests",
+    "Too many pages were asked for within a minute, by you or from your address. Wait a minute and reload.",
+)
 INTERNAL = Problem(
     500,
     "internal",
     "Something went wrong",
     "The error is in the server's log. Your messages are saved: go back and reload.",
 )
+QUOTA_REACHED = Problem(403, QuotaReached.code, "A limit is reached", "")
 BUSY = Problem(
     503,
     "busy",
@@ -139,6 +147,11 @@ def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
     link = reverse("home") if problem.leads_home else ""
     context = {"title": problem.title, "text": problem.text, "link": link}
     return HttpResponse(render_to_string("chat/error.html", context), status=problem.status)
+
+
+def quota_reached(request: HttpRequest, reached: QuotaReached) -> HttpResponse:
+    """Tells which quota is used up, and what to do."""
+    return respond(request, replace(QUOTA_REACHED, text=str(reached)))
 
 
 # -- Django's handlers -----------------------------------------------------------------------------

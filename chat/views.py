@@ -20,10 +20,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agent.accounts.access import includes, role_in
+from agent.board import projects
 from agent.edits.undo import change_seqs
 from agent.edits.undo import undo as undo_changes
 from agent.event_log.texts import STATUSES
-from agent.exceptions import Refused
+from agent.exceptions import QuotaReached, Refused
 from agent.llm.factory import has_server
 from agent.models import ChatSession, Project, Task
 from agent.models.projects import Role
@@ -31,6 +32,7 @@ from agent.runs import rerun
 from agent.tools import switches
 from chat import (
     access,
+    error_pages,
     feedback,
     labels,
     measurements,
@@ -76,12 +78,16 @@ def home(request: HttpRequest) -> HttpResponse:
 @sends_form
 @require_POST
 def new_project(request: HttpRequest) -> HttpResponse:
-    form = ProjectForm(request.POST)
-    if not form.is_valid():
-        context = {"form": form, **page_context.sidebar(user_of(request), None)}
-        return render(request, "chat/home.html", context, status=400)
-    project = Project.objects.create(owner=user_of(request), **form.cleaned_data)
-    return _open_session(project, user_of(request))
+    user, form = user_of(request), ProjectForm(request.POST)
+    if form.is_valid():
+        try:
+            project = projects.create_project(owner=user, **form.cleaned_data)
+        except QuotaReached as reached:
+            form.add_error(None, str(reached))
+        else:
+            return _open_session(request, project)
+    context = {"form": form, **page_context.sidebar(user, None)}
+    return render(request, "chat/home.html", context, status=400)
 
 
 @login_required
@@ -114,14 +120,17 @@ def switch_tool(request: HttpRequest, project_id: UUID, name: str) -> HttpRespon
 @require_http_methods(["GET", "POST"])
 def new_session(request: HttpRequest, project_id: UUID) -> HttpResponse:
     """Opens an empty session. A GET comes from the sign-in, if the person was signed out meanwhile."""
-    user = user_of(request)
-    return _open_session(access.get_project(user, project_id, Role.EDITOR), user)
+    return _open_session(request, access.get_project(user_of(request), project_id, Role.EDITOR))
 
 
-def _open_session(project: Project, user: User) -> HttpResponse:
+def _open_session(request: HttpRequest, project: Project) -> HttpResponse:
     """Opens the user's empty session of the project again, if there is one."""
+    user = user_of(request)
     empty = project.sessions.filter(last_seq=0, created_by=user).first()
-    opened = empty or ChatSession.objects.create(project=project, created_by=user)
+    try:
+        opened = empty or projects.open_session(project, user)
+    except QuotaReached as reached:
+        return error_pages.quota_reached(request, reached)
     return redirect("session", opened.pk)
 
 

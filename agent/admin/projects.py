@@ -61,6 +61,10 @@ class ProjectAdmin(CountedDeletion, LargeTableAdmin):
     readonly_fields = ("board_version", "created_at", "contents")
     inlines = (MembershipInline, SwitchedOffToolInline)
 
+    def save_model(self, request: HttpRequest, obj: Project, form: Any, change: bool) -> None:
+        """Writes only what was edited: runs raise the counts of the row meanwhile."""
+        obj.save(update_fields=form.changed_data if change else None)
+
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         formset.save(commit=False)
         for member in formset.deleted_objects:

@@ -192,7 +192,12 @@ class _Write:
         self.batch.answers = [answers[place] for place in range(len(self.entries))]
         if self.batch.frames:
             _insert(self.batch.frames)
-            _raise_last_seq({session: self.last_seq[session] for session in self.batch.frames})
+            _raise_ends(
+                {
+                    session: (self.last_seq[session], sum(frame.size for frame in frames))
+                    for session, frames in self.batch.frames.items()
+                }
+            )
         return self.batch
 
     def _project(self, place: int) -> UUID:
@@ -319,14 +324,18 @@ def _insert(frames: dict[UUID, list[Frame]]) -> None:
             )
 
 
-def _raise_last_seq(last: dict[UUID, int]) -> None:
+def _raise_ends(ends: dict[UUID, tuple[int, int]]) -> None:
+    """Saves the last number of each session's log, and adds the bytes of its new events."""
     key = _key_function()
-    of_key = {key(session): seq for session, seq in sorted(last.items())}
+    of_key = {key(session): end for session, end in sorted(ends.items())}
+    last = chain.from_iterable((session, seq) for session, (seq, _) in of_key.items())
+    added = chain.from_iterable((session, size) for session, (_, size) in of_key.items())
+    case = f"CASE id {'WHEN %s THEN %s ' * len(of_key)}END"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE agent_chatsession SET last_seq = CASE id {'WHEN %s THEN %s ' * len(of_key)}END "
+            f"UPDATE agent_chatsession SET last_seq = {case}, stored_bytes = stored_bytes + {case} "
             f"WHERE id IN ({','.join(['%s'] * len(of_key))})",
-            [*chain.from_iterable(of_key.items()), *of_key],
+            [*last, *added, *of_key],
         )
 
 

@@ -1,6 +1,6 @@
 """The database models: projects, sessions, runs with their event log, tasks, memories. No rules."""
 
-from agent.models.accounts import ApiToken, Feedback
+from agent.models.accounts import ApiToken, Feedback, ModelTokens
 from agent.models.board import Task
 from agent.models.memories import Memory, MemoryRevision, SearchEntry
 from agent.models.projects import Membership, Project, SwitchedOffTool
@@ -33,6 +33,7 @@ __all__ = [
     "Message",
     "MessageEntry",
     "ModelCall",
+    "ModelTokens",
     "PhaseResult",
     "PlanRevision",
     "PlanStep",

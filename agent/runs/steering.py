@@ -42,7 +42,7 @@ async def send(session: UUID, run: UUID, user: User, steer: Steer) -> Run:
 
     Another call with the same `client_id` changes nothing and returns the same run, or the message's own
     if it has one meanwhile. Raises `Refused` with the code `empty_message`, `too_large`, `invalid_frame`,
-    `rate_limited`, `queue_full` or `not_found`.
+    `rate_limited`, `queue_full`, `quota_reached` or `not_found`.
     """
     content = runs.checked_content(steer.content)
     if len(content) > MAX_CONTENT:
