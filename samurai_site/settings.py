@@ -202,6 +202,7 @@ MIDDLEWARE = [
     "chat.static_files.StaticFilesMiddleware",
     "chat.error_pages.method_middleware",
     "chat.session_cookie.SessionMiddleware",
+    "chat.throttles.page_throttle",
     "chat.page_user.page_user_middleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -211,7 +212,8 @@ MIDDLEWARE = [
 ]
 
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # Of all processes, also after a restart.
+    "default": {"BACKEND": "chat.shared_cache.FileCache"},
     # The HTML of runs that are over, about 15 KiB each. In the process, since a new one may have other
     # templates.
     "template_fragments": {
@@ -274,7 +276,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 
 # -- the API ---------------------------------------------------------------------------------------
 
-SAMURAI_API_REQUESTS_PER_MINUTE = env_int("SAMURAI_API_REQUESTS_PER_MINUTE", 1200, minimum=1)
+SAMURAI_API_REQUESTS_PER_MINUTE = env_int("SAMURAI_API_REQUESTS_PER_MINUTE", 1200)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         # The first class determines the status without credentials: 401 here, 403 for sessions.
@@ -287,8 +289,8 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PARSER_CLASSES": ["chat.api.parsing.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.UserRateThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"user": f"{SAMURAI_API_REQUESTS_PER_MINUTE}/min"},
+    "DEFAULT_THROTTLE_CLASSES": ["chat.api.throttling.PersonThrottle"],
+    "NUM_PROXIES": 0,  # the server program reads X-Forwarded-For, if a proxy that it trusts sent it
     "EXCEPTION_HANDLER": "chat.api.errors.handle",
     "DEFAULT_SCHEMA_CLASS": "chat.api.schema.ApiSchema",
     "URL_FORMAT_OVERRIDE": None,
@@ -387,6 +389,12 @@ if REDIS_URL and not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
         f"REDIS_URL must have the form redis://host:6379/0, not {REDIS_URL!r}."
     )
 if REDIS_URL:
+    CACHES["default"] = {
+        "BACKEND": "chat.shared_cache.SharedCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "samurai",
+        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+    }
     CHANNEL_LAYERS = {
         "default": {
             # Pub/sub, because the other layer's queue of 100 dropped 125 to 399 of 500 wake-ups.
@@ -431,6 +439,7 @@ SAMURAI_CAPSULES = env_bool("SAMURAI_CAPSULES", True)
 SAMURAI_APPROVAL_HOURS = env_int("SAMURAI_APPROVAL_HOURS", 24, minimum=1)
 SAMURAI_MAX_ACTIVE_RUNS = env_int("SAMURAI_MAX_ACTIVE_RUNS", 200, minimum=1)
 SAMURAI_USER_RUNS_PER_MINUTE = env_int("SAMURAI_USER_RUNS_PER_MINUTE", 60, minimum=1)
+SAMURAI_PAGE_REQUESTS_PER_MINUTE = env_int("SAMURAI_PAGE_REQUESTS_PER_MINUTE", 1200)  # 0: no limit
 
 # -- quotas: of a person and of a project; 0: none -------------------------------------------------
 
