@@ -21,6 +21,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.decorators import sync_and_async_middleware
+from django.utils.deprecation import MiddlewareMixin
 
 from agent.exceptions import QuotaReached
 from agent.support import database
@@ -149,11 +150,6 @@ def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
     return HttpResponse(render_to_string("chat/error.html", context), status=problem.status)
 
 
-def quota_reached(request: HttpRequest, reached: QuotaReached) -> HttpResponse:
-    """Tells which quota is used up, and what to do."""
-    return respond(request, replace(QUOTA_REACHED, text=str(reached)))
-
-
 # -- Django's handlers -----------------------------------------------------------------------------
 
 
@@ -213,3 +209,12 @@ def method_middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[..
         return middleware
 
     return lambda request: filled(request, get_response(request))
+
+
+class QuotaMiddleware(MiddlewareMixin):
+    """Tells which quota is used up, and what to do, where a page has no form that does."""
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, QuotaReached):
+            return None
+        return respond(request, replace(QUOTA_REACHED, text=str(error)))

@@ -32,7 +32,6 @@ from agent.runs import rerun
 from agent.tools import switches
 from chat import (
     access,
-    error_pages,
     feedback,
     labels,
     measurements,
@@ -85,7 +84,7 @@ def new_project(request: HttpRequest) -> HttpResponse:
         except QuotaReached as reached:
             form.add_error(None, str(reached))
         else:
-            return _open_session(request, project)
+            return _open_session(project, user)
     context = {"form": form, **page_context.sidebar(user, None)}
     return render(request, "chat/home.html", context, status=400)
 
@@ -120,17 +119,14 @@ def switch_tool(request: HttpRequest, project_id: UUID, name: str) -> HttpRespon
 @require_http_methods(["GET", "POST"])
 def new_session(request: HttpRequest, project_id: UUID) -> HttpResponse:
     """Opens an empty session. A GET comes from the sign-in, if the person was signed out meanwhile."""
-    return _open_session(request, access.get_project(user_of(request), project_id, Role.EDITOR))
-
-
-def _open_session(request: HttpRequest, project: Project) -> HttpResponse:
-    """Opens the user's empty session of the project again, if there is one."""
     user = user_of(request)
+    return _open_session(access.get_project(user, project_id, Role.EDITOR), user)
+
+
+def _open_session(project: Project, user: User) -> HttpResponse:
+    """Opens the user's empty session of the project again, if there is one."""
     empty = project.sessions.filter(last_seq=0, created_by=user).first()
-    try:
-        opened = empty or projects.open_session(project, user)
-    except QuotaReached as reached:
-        return error_pages.quota_reached(request, reached)
+    opened = empty or projects.open_session(project, user)
     return redirect("session", opened.pk)
 
 

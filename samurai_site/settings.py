@@ -201,6 +201,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "chat.static_files.StaticFilesMiddleware",
     "chat.error_pages.method_middleware",
+    "chat.error_pages.QuotaMiddleware",
     "chat.session_cookie.SessionMiddleware",
     "chat.throttles.page_throttle",
     "chat.page_user.page_user_middleware",

@@ -142,6 +142,14 @@ def until(moment: datetime) -> str:
     return f"{moment:%H:%M} on {moment:%B} {moment.day} ({settings.SAMURAI_TIME_ZONE})"
 
 
+# SQL for the runs that a person has started since the beginning of the day, to be filled with both: each run
+# has its number among those, so that none is counted.
+RUNS_OF_DAY = """
+SELECT of_day FROM agent_run WHERE created_by_id = %s AND created_at >= %s
+ORDER BY created_at DESC LIMIT 1
+"""
+
+
 def check_runs(of_person: int, of_project: int) -> None:
     """Raises `QuotaReached` if one more run than these would be too many on one day."""
     for subject, number, quota in (
@@ -205,3 +213,59 @@ def _used_up(kind: str, quota: int, span: str, ends: datetime) -> QuotaReached:
         f"call is possible at {until(ends)}; what was done is kept.",
         ends,
     )
+
+
+# -- for people to read ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How much of something there is. `quota`: 0 for none."""
+
+    name: str
+    used: int
+    quota: int
+
+    def __str__(self) -> str:
+        of = f" of {self.quota:,}" if self.quota else ""
+        return f"{self.name}: {self.used:,}{of}"
+
+
+def use_of_project(project: Project) -> list[Use]:
+    """Returns what a project uses, as it was read, without what would have to be counted."""
+    is_today = project.runs_day == today()
+    return [
+        Use("Tasks", project.stored_tasks, settings.SAMURAI_PROJECT_TASKS),
+        Use("Memories", project.stored_memories, settings.SAMURAI_PROJECT_MEMORIES),
+        Use("MB stored", project.stored_bytes // MEGABYTE, settings.SAMURAI_PROJECT_MEGABYTES),
+        Use(
+            "Runs today",
+            project.runs_of_day if is_today else 0,
+            settings.SAMURAI_PROJECT_RUNS_PER_DAY,
+        ),
+        *_use_of_model("PROJECT", "project_id", project.pk),
+    ]
+
+
+def use_of_person(user: int) -> list[Use]:
+    """Returns what a person uses, without what would have to be counted."""
+    runs = raw_sql.column(RUNS_OF_DAY, user, start_of_day())
+    return [
+        Use("Runs today", (runs and runs[0]) or 0, settings.SAMURAI_USER_RUNS_PER_DAY),
+        *_use_of_model("USER", "user_id", user),
+    ]
+
+
+def _use_of_model(
+    kind: str, column: Literal["user_id", "project_id"], key: int | UUID
+) -> list[Use]:
+    return [
+        Use(
+            f"Model tokens {name}",
+            used,
+            getattr(settings, f"SAMURAI_{kind}_MODEL_TOKENS_PER_{span}"),
+        )
+        for (name, span), used in zip(
+            (("today", "DAY"), ("this month", "MONTH")), used_model_tokens(column, key), strict=True
+        )
+    ]

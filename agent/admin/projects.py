@@ -9,11 +9,13 @@ from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 
+from agent.accounts import quotas
 from agent.admin.base import (
     CountedDeletion,
     LargeTableAdmin,
     ReadOnlyInline,
     TabularInline,
+    lines,
     link_to_list,
 )
 from agent.edits.manual_changes import remove_member
@@ -58,7 +60,7 @@ class ProjectAdmin(CountedDeletion, LargeTableAdmin):
     search_fields = ("name", "description", "owner__username")
     date_hierarchy = "created_at"
     autocomplete_fields = ("owner",)
-    readonly_fields = ("board_version", "created_at", "contents")
+    readonly_fields = ("board_version", "created_at", "contents", "use")
     inlines = (MembershipInline, SwitchedOffToolInline)
 
     def save_model(self, request: HttpRequest, obj: Project, form: Any, change: bool) -> None:
@@ -101,6 +103,10 @@ class ProjectAdmin(CountedDeletion, LargeTableAdmin):
             "{}",
             ((link_to_list(model, text, project__id__exact=project.pk),) for model, text in lists),
         )
+
+    @admin.display(description="use and quotas")
+    def use(self, project: Project) -> str:
+        return "-" if project._state.adding else lines(quotas.use_of_project(project))
 
 
 @admin.register(Membership)

@@ -142,15 +142,10 @@ def queue(
     return run, [_message_event(run, message, into), queued]
 
 
-# The latest run of a person since a time: how many of that day it and those before it are.
-_OF_DAY = """
-SELECT of_day FROM agent_run WHERE created_by_id = %s AND created_at >= %s
-ORDER BY created_at DESC LIMIT 1
-"""
 _PLACE = f"""
 SELECT (SELECT count(*) FROM agent_run WHERE {UNFINISHED}), (
     SELECT count(*) FROM agent_run WHERE counted AND created_at > %s AND created_by_id = %s
-), ({_RUN_OF}), ({_OF_DAY}), CASE project.runs_day WHEN %s THEN project.runs_of_day ELSE 0 END,
+), ({_RUN_OF}), ({quotas.RUNS_OF_DAY}), CASE project.runs_day WHEN %s THEN project.runs_of_day ELSE 0 END,
 project.stored_bytes + session.stored_bytes - session.counted_bytes
 FROM agent_chatsession session JOIN agent_project project ON project.id = session.project_id
 WHERE session.id = %s
@@ -210,7 +205,7 @@ _OF_PROJECT = f"""
 UPDATE agent_project SET runs_day = %s, stored_bytes = stored_bytes + (
     SELECT stored_bytes - counted_bytes FROM agent_chatsession WHERE id = %s
 ), runs_of_day = CASE runs_day WHEN %s THEN runs_of_day + 1 ELSE 1 END
-WHERE id = (SELECT project_id FROM agent_chatsession WHERE id = %s) RETURNING ({_OF_DAY})
+WHERE id = (SELECT project_id FROM agent_chatsession WHERE id = %s) RETURNING ({quotas.RUNS_OF_DAY})
 """
 _COUNTED = """
 UPDATE agent_chatsession SET run_count = run_count + 1, updated_at = %s, counted_bytes = stored_bytes,

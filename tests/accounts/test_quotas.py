@@ -13,14 +13,17 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from agent.accounts import quotas
+from agent.admin import imports
 from agent.board import tasks
 from agent.engine import local, pruning
-from agent.exceptions import QuotaReached
+from agent.exceptions import QuotaReached, Refused
 from agent.memory import memories
 from agent.models import ChatSession, Event, ModelTokens, Project, Run, Task
-from agent.runs import runs
+from agent.runs import rerun, runs
 from agent.runs.runs import MessageRequest
 from agent.testing import ScriptedModel
+from tests.support.model_server import said, stream
+from tests.support.model_talk import ANALYSIS, PLAN, connected
 from tests.support.scripted_runs import (
     compose,
     create,
@@ -127,6 +130,24 @@ def test_the_projects_of_a_person_are_limited_for_the_page_and_programs(
     assert Project.objects.count() == 1
 
 
+def test_a_full_project_takes_no_changes_but_deletions(
+    client: Client, admin_client: Client, project: Project, settings: Settings
+) -> None:
+    task = tasks.create_task(project_id=project.pk, title="One")[0]
+    settings.SAMURAI_PROJECT_MEGABYTES = 1
+    path = f"projects/{project.pk}/tasks/"
+    assert post(client, path, title="Two").status_code == 201
+    project.refresh_from_db()
+    assert project.stored_bytes > 100
+    Project.objects.update(stored_bytes=quotas.MEGABYTE)
+    refused = post(client, path, title="Three")
+    assert (refused.status_code, refused.json()["code"]) == (403, "quota_reached")
+    found = imports.import_memories(project, ['{"title": "A", "content": "B"}'], project.owner_id)
+    assert "A project may store 1 MB" in found.errors[0]
+    assert client.delete(f"/api/tasks/{task.pk}/").status_code in (200, 204)
+    assert [row.title for row in Task.objects.all()] == ["Two"]
+
+
 @TRANSACTIONS
 async def test_the_bytes_of_logs_are_counted_and_freed_with_the_session_and_by_pruning(
     project: Project, session: ChatSession, alice: User, settings: Settings
@@ -182,7 +203,8 @@ async def test_the_runs_of_a_day_are_limited_for_each_person(
         await runs.start(session.pk, alice, MessageRequest("Go", counted=counted))
     with pytest.raises(QuotaReached, match="You may start 2 runs a day") as refused:
         await runs.start(session.pk, alice, MessageRequest("Go"))
-    assert refused.value.frees_at == quotas.end_of_day()
+    assert isinstance(refused.value, Refused)  # as which a WebSocket and a batch tell it
+    assert (refused.value.code, refused.value.frees_at) == ("quota_reached", quotas.end_of_day())
     assert f"at 00:00 on {quotas.end_of_day():%B}" in str(refused.value)
     await runs.start(session.pk, bob, MessageRequest("Go"))
     await Run.objects.aupdate(created_at=quotas.start_of_day() - timedelta(seconds=1))
@@ -315,3 +337,56 @@ async def test_the_runs_of_no_person_take_no_share(session: ChatSession, alice: 
         run = await ended(await runs.start(session.pk, alice, MessageRequest("Go")))
     assert run.status == "succeeded"
     assert not await ModelTokens.objects.aexists()  # the scripted model has no server
+
+
+@TRANSACTIONS
+async def test_a_run_stops_before_the_next_call_when_the_share_of_the_model_is_used_up(
+    session: ChatSession, alice: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = {**ANALYSIS, "intent": "command", "needs_tools": True, "tells": False}
+    with connected(settings, monkeypatch) as server:
+        settings.SAMURAI_USER_MODEL_TOKENS_PER_DAY = 1
+        server.script([said(work), said(PLAN), stream("Made", " it.")])
+        async with local.executing():
+            run = await ended(await runs.start(session.pk, alice, MessageRequest("Make a task")))
+            assert (run.status, run.error_code, run.retryable) == ("failed", "quota_reached", True)
+            assert "Your runs may use 1 token of the model a day" in run.error
+            assert len(server.requests) == 1
+            row = await ModelTokens.objects.aget(user=alice, project=session.project_id)
+            used = run.usage["input_tokens"] + run.usage["output_tokens"]
+            assert row.tokens == used > 0
+            settings.SAMURAI_USER_MODEL_TOKENS_PER_DAY = 0
+            again = await ended(await rerun.retry(session.pk, run.pk, alice))
+    assert again.status == "succeeded"
+    await row.arefresh_from_db()
+    assert row.tokens == used + again.usage["input_tokens"] + again.usage["output_tokens"]
+
+
+def test_the_admin_shows_what_is_used_of_the_quotas(
+    admin_client: Client, project: Project, alice: User, settings: Settings
+) -> None:
+    settings.SAMURAI_PROJECT_TASKS = 1_234
+    tasks.create_task(project_id=project.pk, title="One")
+    quotas.add_model_tokens(alice.pk, project.pk, 5_000)
+    page = admin_client.get(f"/admin/agent/project/{project.pk}/change/").content.decode()
+    assert "Tasks: 1 of 1,234" in page
+    assert "Model tokens this month: 5,000" in page
+    page = admin_client.get(f"/admin/auth/user/{alice.pk}/change/").content.decode()
+    assert "Runs today: 0 of 10,000" in page
+    assert "Model tokens today: 5,000" in page
+
+
+def test_what_an_editor_saves_in_the_admin_changes_no_count(
+    admin_client: Client, project: Project
+) -> None:
+    """The form was opened before a task was added."""
+    row = Project.objects.get(pk=project.pk)
+    tasks.create_task(project_id=project.pk, title="One")
+    row.name = "Another"
+    page = {"name": "Another", "description": "", "owner": row.owner_id}
+    for inline in ("memberships", "switched_off_tools"):
+        page |= {f"{inline}-TOTAL_FORMS": 0, f"{inline}-INITIAL_FORMS": 0}
+    answer = admin_client.post(f"/admin/agent/project/{project.pk}/change/", page)
+    assert answer.status_code == 302, answer.content.decode()
+    project.refresh_from_db()
+    assert (project.name, project.stored_tasks) == ("Another", 1)
