@@ -39,7 +39,7 @@ async def apply_in_session(session: UUID, user: User, work: Work[T]) -> T:
             _check_bytes("(SELECT project_id FROM agent_chatsession WHERE id = %s)", session)
         return log.Done(value, [_event(change, user) for change in changes])
 
-    value: T = await log.append_for_user(session, effect, missing="Session")
+    value: T = await log.append_for_user(session, effect, missing="Session", person=user.pk)
     return value
 
 

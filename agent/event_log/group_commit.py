@@ -67,7 +67,7 @@ class Frame:
 @dataclass(slots=True)
 class Entry:
     """One call of `append`, the future of its result, the context in which its effect is executed, and when
-    it was made.
+    it was made. `person`: whose turn among those who ask from outside of a run it takes, if anybody's.
     """
 
     session: UUID
@@ -75,6 +75,7 @@ class Entry:
     fence: Fence | None
     effect: Effect[Any] | None
     future: asyncio.Future[Any]
+    person: int | None = None
     context: contextvars.Context = field(default_factory=contextvars.copy_context)
     at: float = field(default_factory=time.monotonic)
 

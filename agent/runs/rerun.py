@@ -40,7 +40,8 @@ Rerun = Callable[[Run, "User"], Done[Run]]
 
 
 async def _rerun(session: UUID, run: UUID, user: User, rerun: Rerun) -> Run:
-    started: Run = await log.append_for_user(session, partial(_start, session, run, user, rerun))
+    effect = partial(_start, session, run, user, rerun)
+    started: Run = await log.append_for_user(session, effect, person=user.pk)
     return started
 
 

@@ -60,7 +60,7 @@ async def start(session: UUID, user: User, request: MessageRequest) -> Run:
     """
     content = checked_content(request.content)
     effect = partial(_accept, session, user, request, content)
-    run: Run = await log.append_for_user(session, effect, missing="Session")
+    run: Run = await log.append_for_user(session, effect, missing="Session", person=user.pk)
     return run
 
 

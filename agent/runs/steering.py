@@ -49,7 +49,7 @@ async def send(session: UUID, run: UUID, user: User, steer: Steer) -> Run:
         text = too_long("A message into a run", len(content), MAX_CONTENT)
         raise Refused("too_large", f"{text}.")
     effect = partial(_accept, session, run, user, steer.client_id, content)
-    found: Run = await log.append_for_user(session, effect)
+    found: Run = await log.append_for_user(session, effect, person=user.pk)
     return found
 
 
