@@ -14,7 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import redis
 from django.conf import settings
 
 logger = logging.getLogger(__name__)
@@ -45,13 +44,16 @@ _redis_away_until = 0.0
 def redis_or_file(in_redis: Callable[[], T], in_file: Callable[[], T]) -> T:
     """Calls `in_redis`, and `in_file` where Redis is not set or does not answer."""
     global _redis_away_until
-    if settings.REDIS_URL and time.monotonic() >= _redis_away_until:
-        try:
-            return in_redis()
-        except redis.RedisError as error:
-            _redis_away_until = time.monotonic() + REDIS_PAUSE
-            logger.warning("Redis is away (%s): requests are counted on this machine", error)
-    return in_file()
+    if not settings.REDIS_URL or time.monotonic() < _redis_away_until:
+        return in_file()
+    from redis import RedisError  # a server without Redis need not import it
+
+    try:
+        return in_redis()
+    except RedisError as error:
+        _redis_away_until = time.monotonic() + REDIS_PAUSE
+        logger.warning("Redis is away (%s): requests are counted on this machine", error)
+        return in_file()
 
 
 def execute(statement: str, *values: Any) -> list[tuple[Any, ...]]:
