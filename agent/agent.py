@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from agent.board import projects
 from agent.engine import local
 from agent.event_log import events
 from agent.event_log.follower import follow
@@ -99,7 +100,7 @@ async def _watch(run: Run, after: int, callback: ProgressCallback | None) -> Non
 def _session(project_id: UUID, session_id: UUID | None) -> ChatSession:
     project = Project.objects.get(pk=project_id)
     if session_id is None:
-        return ChatSession.objects.create(project=project, created_by=project.owner)
+        return projects.open_session(project, project.owner)
     return ChatSession.objects.select_related("project__owner").get(pk=session_id, project=project)
 
 

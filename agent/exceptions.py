@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 
@@ -133,6 +134,20 @@ class Refused(Exception):
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
         self.code = code
+
+
+class QuotaReached(ToolFailed, Refused):
+    """A quota is used up: rejects a request, and fails a run, with nothing half-done.
+
+    `frees_at`: when the quota has room again; None if something has to be deleted first.
+    """
+
+    code: ClassVar[str] = "quota_reached"  # type: ignore[misc]  # `Refused` has one of each instance
+    retryable = True
+
+    def __init__(self, message: str, frees_at: datetime | None = None) -> None:
+        Exception.__init__(self, message)
+        self.frees_at = frees_at
 
 
 def codes(error: type[AgentError] = AgentError) -> set[str]:

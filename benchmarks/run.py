@@ -28,7 +28,7 @@ PARTS = (
 # Only when named.
 LONG = (
     *("admin", "growth", "prompts", "silence", "capacity", "replay"),
-    *("logs", "metrics", "analytics", "estimates"),
+    *("logs", "metrics", "analytics", "estimates", "fairness"),
 )
 
 

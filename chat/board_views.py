@@ -16,7 +16,7 @@ from agent.board.locking import lock_board
 from agent.change import Change
 from agent.edits import undo
 from agent.edits.manual_changes import Work, apply_to_project
-from agent.exceptions import Refused, ToolFailed
+from agent.exceptions import QuotaReached, Refused, ToolFailed
 from agent.memory import memories
 from agent.models import Memory, Project, Task
 from agent.models.projects import Role
@@ -55,7 +55,8 @@ def _applied(form: TaskForm, project: Project, work: Work[Task]) -> bool:
     try:
         apply_to_project(project.pk, work)
     except ToolFailed as failed:  # such as a circle of dependencies
-        form.add_error("depends_on", str(failed))
+        is_quota = isinstance(failed, QuotaReached)
+        form.add_error("title" if is_quota else "depends_on", str(failed))
         return False
     return True
 

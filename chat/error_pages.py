@@ -21,7 +21,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.decorators import sync_and_async_middleware
+from django.utils.deprecation import MiddlewareMixin
 
+from agent.exceptions import QuotaReached
 from agent.support import database
 
 
@@ -111,12 +113,19 @@ TOO_SLOW = Problem(
     "The request took too long",
     "Nothing was saved: it did not arrive within 30 seconds. Go back and try again.",
 )
+TOO_MANY = Problem(
+    429,
+    "throttled",
+    "Too many requests",
+    "Too many pages were asked for within a minute, by you or from your address. Wait a minute and reload.",
+)
 INTERNAL = Problem(
     500,
     "internal",
     "Something went wrong",
     "The error is in the server's log. Your messages are saved: go back and reload.",
 )
+QUOTA_REACHED = Problem(403, QuotaReached.code, "A limit is reached", "")
 BUSY = Problem(
     503,
     "busy",
@@ -200,3 +209,12 @@ def method_middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[..
         return middleware
 
     return lambda request: filled(request, get_response(request))
+
+
+class QuotaMiddleware(MiddlewareMixin):
+    """Tells which quota is used up, and what to do, where a page has no form that does."""
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, QuotaReached):
+            return None
+        return respond(request, replace(QUOTA_REACHED, text=str(error)))

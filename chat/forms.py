@@ -12,10 +12,10 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from agent.accounts.shared_links import DAYS, DEFAULT_DAYS
-from agent.accounts.tokens import TOO_MANY_TOKENS, has_too_many
+from agent.accounts.tokens import check_quota
 from agent.board.projects import MAX_DESCRIPTION, MAX_NAME
 from agent.board.tasks import find_task
-from agent.exceptions import ToolFailed
+from agent.exceptions import QuotaReached, ToolFailed
 from agent.models import ApiToken, ApprovalMode, ChatSession, Project, Run, Task
 from agent.models.projects import Role
 from agent.support.counts import count
@@ -222,8 +222,10 @@ class TokenForm(forms.Form):
         self.user = user
 
     def clean(self) -> None:
-        if has_too_many(self.user):
-            raise ValidationError(TOO_MANY_TOKENS)
+        try:
+            check_quota(self.user)
+        except QuotaReached as reached:
+            raise ValidationError(str(reached)) from None
 
 
 def _found(project_id: UUID, reference: str) -> Task:

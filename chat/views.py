@@ -19,10 +19,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agent.accounts.access import includes, role_in
+from agent.board import projects
 from agent.edits.undo import change_seqs
 from agent.edits.undo import undo as undo_changes
 from agent.event_log.texts import STATUSES
-from agent.exceptions import Refused
+from agent.exceptions import QuotaReached, Refused
 from agent.llm.factory import has_server
 from agent.models import ChatSession, Project, Task
 from agent.models.projects import Role
@@ -81,12 +82,16 @@ def home(request: HttpRequest) -> HttpResponse:
 @sends_form
 @require_POST
 def new_project(request: HttpRequest) -> HttpResponse:
-    form = ProjectForm(request.POST)
-    if not form.is_valid():
-        context = {"form": form, **page_context.sidebar(user_of(request), None)}
-        return render(request, "chat/home.html", context, status=400)
-    project = Project.objects.create(owner=user_of(request), **form.cleaned_data)
-    return _open_session(project, user_of(request))
+    user, form = user_of(request), ProjectForm(request.POST)
+    if form.is_valid():
+        try:
+            project = projects.create_project(owner=user, **form.cleaned_data)
+        except QuotaReached as reached:
+            form.add_error(None, str(reached))
+        else:
+            return _open_session(project, user)
+    context = {"form": form, **page_context.sidebar(user, None)}
+    return render(request, "chat/home.html", context, status=400)
 
 
 @login_required
@@ -125,7 +130,7 @@ def new_session(request: HttpRequest, project_id: UUID) -> HttpResponse:
 def _open_session(project: Project, user: User) -> HttpResponse:
     """Opens the user's empty session of the project again, if there is one."""
     empty = project.sessions.filter(last_seq=0, created_by=user).first()
-    opened = empty or ChatSession.objects.create(project=project, created_by=user)
+    opened = empty or projects.open_session(project, user)
     return redirect("session", opened.pk)
 
 

@@ -110,7 +110,9 @@ MIDDLEWARE = [
     "chat.static_files.StaticFilesMiddleware",
     "chat.private_responses.private_middleware",
     "chat.error_pages.method_middleware",
+    "chat.error_pages.QuotaMiddleware",
     "chat.session_cookie.SessionMiddleware",
+    "chat.throttles.page_throttle",
     "chat.page_user.page_user_middleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -120,7 +122,8 @@ MIDDLEWARE = [
 ]
 
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # Of all processes, also after a restart.
+    "default": {"BACKEND": "chat.shared_cache.FileCache"},
     # The HTML of runs that are over, about 15 KiB each. In the process, since a new one may have other
     # templates.
     "template_fragments": {
@@ -183,7 +186,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 
 # -- the API ---------------------------------------------------------------------------------------
 
-SAMURAI_API_REQUESTS_PER_MINUTE = env_int("SAMURAI_API_REQUESTS_PER_MINUTE", 1200, minimum=1)
+SAMURAI_API_REQUESTS_PER_MINUTE = env_int("SAMURAI_API_REQUESTS_PER_MINUTE", 1200)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         # The first class determines the status without credentials: 401 here, 403 for sessions.
@@ -196,8 +199,8 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PARSER_CLASSES": ["chat.api.parsing.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.UserRateThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"user": f"{SAMURAI_API_REQUESTS_PER_MINUTE}/min"},
+    "DEFAULT_THROTTLE_CLASSES": ["chat.api.throttling.PersonThrottle"],
+    "NUM_PROXIES": 0,  # the server program reads X-Forwarded-For, if a proxy that it trusts sent it
     "EXCEPTION_HANDLER": "chat.api.errors.handle",
     "DEFAULT_SCHEMA_CLASS": "chat.api.schema.ApiSchema",
     "URL_FORMAT_OVERRIDE": None,
@@ -261,6 +264,12 @@ if REDIS_URL and not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
         f"REDIS_URL must have the form redis://host:6379/0, not {REDIS_URL!r}."
     )
 if REDIS_URL:
+    CACHES["default"] = {
+        "BACKEND": "chat.shared_cache.SharedCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "samurai",
+        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+    }
     CHANNEL_LAYERS = {
         "default": {
             # Pub/sub, because the other layer's queue of 100 dropped 125 to 399 of 500 wake-ups.
@@ -305,6 +314,22 @@ SAMURAI_CAPSULES = env_bool("SAMURAI_CAPSULES", True)
 SAMURAI_APPROVAL_HOURS = env_int("SAMURAI_APPROVAL_HOURS", 24, minimum=1)
 SAMURAI_MAX_ACTIVE_RUNS = env_int("SAMURAI_MAX_ACTIVE_RUNS", 200, minimum=1)
 SAMURAI_USER_RUNS_PER_MINUTE = env_int("SAMURAI_USER_RUNS_PER_MINUTE", 60, minimum=1)
+SAMURAI_PAGE_REQUESTS_PER_MINUTE = env_int("SAMURAI_PAGE_REQUESTS_PER_MINUTE", 1200)  # 0: no limit
+
+# -- quotas: of a person and of a project; 0: none -------------------------------------------------
+
+SAMURAI_USER_PROJECTS = env_int("SAMURAI_USER_PROJECTS", 200)
+SAMURAI_USER_TOKENS = env_int("SAMURAI_USER_TOKENS", 50)
+SAMURAI_USER_RUNS_PER_DAY = env_int("SAMURAI_USER_RUNS_PER_DAY", 10_000)
+SAMURAI_USER_MODEL_TOKENS_PER_DAY = env_int("SAMURAI_USER_MODEL_TOKENS_PER_DAY", 0)
+SAMURAI_USER_MODEL_TOKENS_PER_MONTH = env_int("SAMURAI_USER_MODEL_TOKENS_PER_MONTH", 0)
+SAMURAI_PROJECT_TASKS = env_int("SAMURAI_PROJECT_TASKS", 20_000)
+SAMURAI_PROJECT_MEMORIES = env_int("SAMURAI_PROJECT_MEMORIES", 20_000)
+SAMURAI_PROJECT_SESSIONS = env_int("SAMURAI_PROJECT_SESSIONS", 10_000)
+SAMURAI_PROJECT_MEGABYTES = env_int("SAMURAI_PROJECT_MEGABYTES", 10_000)
+SAMURAI_PROJECT_RUNS_PER_DAY = env_int("SAMURAI_PROJECT_RUNS_PER_DAY", 30_000)
+SAMURAI_PROJECT_MODEL_TOKENS_PER_DAY = env_int("SAMURAI_PROJECT_MODEL_TOKENS_PER_DAY", 0)
+SAMURAI_PROJECT_MODEL_TOKENS_PER_MONTH = env_int("SAMURAI_PROJECT_MODEL_TOKENS_PER_MONTH", 0)
 
 if SAMURAI_ENGINE == "procrastinate":
     if not DATABASES["default"]["ENGINE"].endswith("postgresql"):

@@ -73,6 +73,12 @@ def quick_passwords(settings: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
+def no_throttles(settings: Any) -> None:
+    """The requests of all tests together, in which Alice has the same id, are more than a person's."""
+    settings.SAMURAI_PAGE_REQUESTS_PER_MINUTE = settings.SAMURAI_API_REQUESTS_PER_MINUTE = 0
+
+
+@pytest.fixture(autouse=True)
 def no_history() -> None:
     """What a process knows of earlier runs is of another test's rows."""
     estimates.clear_cache()

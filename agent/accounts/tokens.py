@@ -7,10 +7,13 @@ import secrets
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
+from agent.exceptions import QuotaReached
 from agent.models import ApiToken
+from agent.support.counts import count
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -20,9 +23,6 @@ if TYPE_CHECKING:
 PREFIX = "samurai_"
 # `last_used_at` informs people, so that one write per token and minute is enough.
 USE_INTERVAL = timedelta(minutes=1)
-# Active tokens of a user.
-MAX_TOKENS = 50
-TOO_MANY_TOKENS = f"There are {MAX_TOKENS} active tokens already. Revoke one first."
 MAX_DAYS = 3650  # after which a token may expire
 
 
@@ -32,8 +32,14 @@ def active() -> QuerySet[ApiToken]:
     return ApiToken.objects.filter(lasting, revoked_at=None)
 
 
-def has_too_many(user: User) -> bool:
-    return active().filter(user=user).count() >= MAX_TOKENS
+def check_quota(user: User) -> None:
+    """Raises `QuotaReached` if the user can have no other active token."""
+    quota = settings.SAMURAI_USER_TOKENS
+    if quota and active().filter(user=user).count() >= quota:
+        raise QuotaReached(
+            f"A person may have {count(quota, 'active access token')}, and you have as many. Revoke one "
+            "first."
+        )
 
 
 def create_token(
@@ -46,9 +52,10 @@ def create_token(
 ) -> tuple[ApiToken, str]:
     """Returns the new token and its key: `samurai_` and 43 URL-safe characters, stored nowhere.
 
-    It expires after so many `days`, None for never, and not after `by`, the token that asks for it. The
-    caller has looked at `has_too_many`.
+    It expires after so many `days`, None for never, and not after `by`, the token that asks for it. Raises
+    `QuotaReached`.
     """
+    check_quota(user)
     key = PREFIX + secrets.token_urlsafe(32)
     ends = [timezone.now() + timedelta(days=days)] if days is not None else []
     ends += [by.expires_at] if by is not None and by.expires_at is not None else []

@@ -10,9 +10,10 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from agent.accounts import quotas
 from agent.accounts.tokens import revoke
 from agent.admin import actions
-from agent.admin.base import CountedDeletion, LargeTableAdmin, ReadOnlyAdmin
+from agent.admin.base import CountedDeletion, LargeTableAdmin, ReadOnlyAdmin, lines
 from agent.models import ApiToken, Feedback, SharedLink
 from agent.support.counts import count
 
@@ -27,6 +28,13 @@ admin.site.unregister(User)
 @admin.register(User)
 class PersonAdmin(CountedDeletion, BaseUserAdmin):
     """Django's user page. Deleting a user also deletes the user's projects with all their contents."""
+
+    fieldsets = (*(BaseUserAdmin.fieldsets or ()), ("Use and quotas", {"fields": ("use",)}))
+    readonly_fields = (*BaseUserAdmin.readonly_fields, "use")
+
+    @admin.display(description="use")
+    def use(self, user: User) -> str:
+        return lines(quotas.use_of_person(user.pk))
 
 
 class TokenStatusFilter(admin.SimpleListFilter):

@@ -16,8 +16,8 @@ from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import cached_property
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from agent.support.durations import duration
 from agent.support.name_field import NameField
@@ -164,6 +164,11 @@ class ChoiceFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         value = self.value()
         return queryset.filter(**{str(self.parameter_name): value}) if value else queryset
+
+
+def lines(items: Iterable[object]) -> str:
+    """Returns HTML with each item on a line of its own."""
+    return format_html_join(mark_safe("<br>"), "{}", ((str(item),) for item in items))
 
 
 def link_to_list(model: type[models.Model], text: str, **lookups: Any) -> SafeString:

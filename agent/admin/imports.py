@@ -12,7 +12,7 @@ from django.db import transaction
 
 from agent.change import Change
 from agent.edits import manual_changes
-from agent.exceptions import ToolFailed
+from agent.exceptions import QuotaReached, ToolFailed
 from agent.memory import memories
 from agent.models import Memory, Project
 
@@ -77,7 +77,10 @@ def import_memories(project: Project, lines: list[str], by_id: int) -> ImportRes
                 result.changes.append(change)
         return result, result.changes
 
-    return manual_changes.apply_to_project(project.pk, work)
+    try:
+        return manual_changes.apply_to_project(project.pk, work)
+    except QuotaReached as reached:  # nothing was imported
+        return ImportResult(errors=[str(reached)])
 
 
 def _parsed(lines: list[str], result: ImportResult) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -12,11 +12,13 @@ from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 
+from agent.accounts import quotas
 from agent.admin.base import (
     CountedDeletion,
     LargeTableAdmin,
     ReadOnlyInline,
     TabularInline,
+    lines,
     link_to_list,
 )
 from agent.board.projects import MAX_DESCRIPTION
@@ -85,8 +87,12 @@ class ProjectAdmin(CountedDeletion, LargeTableAdmin):
     search_fields = ("name", "description", "owner__username")
     date_hierarchy = "created_at"
     autocomplete_fields = ("owner",)
-    readonly_fields = ("board_version", "created_at", "contents")
+    readonly_fields = ("board_version", "created_at", "contents", "use")
     inlines = (MembershipInline, SwitchedOffToolInline)
+
+    def save_model(self, request: HttpRequest, obj: Project, form: Any, change: bool) -> None:
+        """Writes only what was edited: runs raise the counts of the row meanwhile."""
+        obj.save(update_fields=form.changed_data if change else None)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         formset.save(commit=False)
@@ -124,6 +130,10 @@ class ProjectAdmin(CountedDeletion, LargeTableAdmin):
             "{}",
             ((link_to_list(model, text, project__id__exact=project.pk),) for model, text in lists),
         )
+
+    @admin.display(description="use and quotas")
+    def use(self, project: Project) -> str:
+        return "-" if project._state.adding else lines(quotas.use_of_project(project))
 
 
 @admin.register(Invitation)

@@ -19,6 +19,7 @@ from agent.batch.displays import Display
 from agent.batch.items import Item, Notice, Unread
 from agent.batch.outputs import Output
 from agent.batch.tally import Tally
+from agent.board import projects
 from agent.engine import local, sweep
 from agent.event_log import events, log, positions
 from agent.event_log.follower import follow
@@ -179,13 +180,8 @@ class Batch:
             if session is None:
                 raise Refused("not_found", f"Session {session_id} not found in this project.")
         else:
-            session, _ = ChatSession.objects.get_or_create(
-                pk=session_id,
-                defaults={
-                    "project": self._project,
-                    "created_by": self._owner,
-                    "batch_id": self._output.batch,
-                },
+            session = ChatSession.objects.filter(pk=session_id).first() or projects.open_session(
+                self._project, self._owner, pk=session_id, batch_id=self._output.batch
             )
         known = Run.objects.filter(
             message__session=session, message__client_id=self._client_id(item)

@@ -1,18 +1,23 @@
-"""Changes the name and the description of a project, and the title of a session.
+"""Creates projects and opens sessions; changes the name and the description of a project, and the title of
+a session.
 
 The caller opens the transaction, checks the role and emits the events.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from agent.accounts import quotas
 from agent.change import Change
 from agent.exceptions import ToolFailed
 from agent.models import ChatSession, Project
 from agent.support.counts import too_long
 from agent.support.words import name_of, storable
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 MAX_NAME = 200
 MAX_DESCRIPTION = 100_000
@@ -24,6 +29,18 @@ ONLY_ALONE = (
     "A project is created for the person whose run it is, and only in a run that nobody else sent a "
     "message into or decided on."
 )
+
+
+def create_project(*, owner: User, name: str, description: str = "") -> Project:
+    """Creates an empty project. Raises `QuotaReached`."""
+    quotas.check_projects(owner.pk)
+    return Project.objects.create(owner=owner, name=name, description=description)
+
+
+def open_session(project: Project, user: User, **fields: Any) -> ChatSession:
+    """Opens an empty session of the project for `user`. Raises `QuotaReached`."""
+    quotas.check_sessions(project.pk)
+    return ChatSession.objects.create(project=project, created_by=user, **fields)
 
 
 def project_json(project: Project) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,6 +15,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from agent.accounts.quotas import TASKS
 from agent.board import criteria, places
 from agent.board import task_rules as rules
 from agent.board.locking import lock_board
@@ -188,7 +190,7 @@ def create_task(
 def create_tasks(
     *, project_id: UUID, items: Sequence[NewTask], positions: Sequence[int] | None = None
 ) -> tuple[list[Task], list[Change]]:
-    """Creates the tasks in this order, at `positions` or at the end of the board."""
+    """Creates the tasks in this order, at `positions` or at the end of the board. Raises `QuotaReached`."""
     lock_board(project_id)
     first, end = _next_places(project_id, len(items))
     if positions is None:
@@ -314,6 +316,8 @@ def delete_tasks(*, tasks: Sequence[Task]) -> list[Change]:
     before = tasks_json(rows)
     now = timezone.now()
     Task.all_objects.filter(pk__in=keys).update(deleted_at=now, updated_at=now)
+    for project, number in Counter(row.project_id for row in rows).items():
+        TASKS.give_back(project, number)
     search_index.remove(*keys)
     pairs = zip(rows, before, strict=True)
     return [Change("task", row.pk, "deleted", was, None) for row, was in pairs]
@@ -324,6 +328,7 @@ def restore_task(*, task: Task) -> tuple[Task, Change]:
     task = _locked(task)
     if task.deleted_at is None:
         raise ToolFailed(f"The task “{task.title}” is not deleted.")
+    TASKS.take(task.project_id)
     task.deleted_at = None
     task.save(update_fields=["deleted_at", "updated_at"])
     search_index.put([entry_of(task)])
@@ -380,16 +385,21 @@ def _set(task: Task, fields: Fields, find: FindMember) -> None:
 
 
 _NEXT_PLACES = """
-UPDATE agent_project SET last_task_number = last_task_number + %s WHERE id = %s
+UPDATE agent_project SET last_task_number = last_task_number + %s, stored_tasks = stored_tasks + %s
+WHERE id = %s AND stored_tasks <= %s
 RETURNING last_task_number, (SELECT max(position) FROM agent_task WHERE project_id = agent_project.id)
 """
 
 
 def _next_places(project_id: UUID, count: int) -> tuple[int, int]:
     """Takes the next `count` numbers of the project; returns the first, and the position after the last
-    task, deleted tasks included. Locks the project's row.
+    task, deleted tasks included. Counts the new tasks, or raises `QuotaReached`. Locks the project's row.
     """
-    ((number, position),) = raw_sql.rows(_NEXT_PLACES, count, project_id)
+    most = TASKS.quota - count
+    found = raw_sql.rows(_NEXT_PLACES, count, count, project_id, most)
+    if not found:
+        raise TASKS.reached(project_id, count)
+    ((number, position),) = found
     return int(number) - count + 1, 0 if position is None else position + rules.GAP
 
 

@@ -18,7 +18,7 @@ from agent.board.locking import lock_board
 from agent.change import Change
 from agent.edits import manual_changes
 from agent.event_log import events
-from agent.exceptions import Refused, ToolFailed
+from agent.exceptions import QuotaReached, Refused, ToolFailed
 from agent.memory import memories
 from agent.models import ChatSession, Event, Memory, MemoryRevision, Project, Run, Task
 from agent.models.base import literals
@@ -101,6 +101,8 @@ def undo_change(
         raise Refused("not_found", f"This {change.object} no longer exists.")
     try:
         inverse = _undo(operations, row, change, _Author(run_id, by_id))
+    except QuotaReached:
+        raise
     except ToolFailed as error:
         raise _stale(row.title, str(error)) from None
     if inverse is None:

@@ -19,11 +19,12 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, PositiveBigIntegerField, Q, QuerySet
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from agent.event_log.times import stamp
-from agent.models import ApiToken, Batch, ChatSession, Event, Memory, Run, SharedLink, Task
+from agent.models import ApiToken, Batch, ChatSession, Event, Memory, Project, Run, SharedLink, Task
 from agent.models.base import literals
 from agent.support import raw_sql
 
@@ -143,7 +144,22 @@ def _delete_events_of(session: UUID, before: datetime) -> int:
         first = max(bound, row.first_seq)
         old = Event.objects.filter(session=session, seq__lt=first).order_by("seq")
         keys = list(old.values_list("pk", flat=True)[:SLICE])
-        return Event.objects.filter(pk__in=keys).delete()[0] if keys else 0
+        if not keys:
+            return 0
+        _free(row, Event.objects.filter(pk__in=keys))
+        return Event.objects.filter(pk__in=keys).delete()[0]
+
+
+def _free(session: ChatSession, pruned: QuerySet[Event]) -> None:
+    """Counts the bytes of events no longer, as far as they are counted. The session is locked."""
+    size = sum(len(body.encode()) for body in pruned.values_list("body", flat=True))
+    for name in ("stored_bytes", "counted_bytes"):
+        size = min(size, getattr(session, name))
+    ChatSession.objects.filter(pk=session.pk).update(
+        stored_bytes=F("stored_bytes") - size, counted_bytes=F("counted_bytes") - size
+    )
+    left = Greatest(F("stored_bytes") - size, 0, output_field=PositiveBigIntegerField())
+    Project.objects.filter(pk=session.project_id).update(stored_bytes=left)
 
 
 def _bound(session: ChatSession, before: datetime) -> tuple[int, int]:

@@ -31,6 +31,7 @@ from agent.plans import estimates
 from agent.runs import claiming, ending, model_calls, wake
 from agent.runs.approvals import Parked
 from agent.runs.claiming import Claimed
+from agent.runs.model_share import ModelShare
 from agent.runs.recorder import Recorder
 from agent.support import database, log_context, tracing
 from agent.support.task_group import background_task
@@ -256,16 +257,21 @@ async def _execute_to_end(
     open_model: Callable[[], Awaitable[Model]], recorder: Recorder, outside: Outside
 ) -> None:
     """The one `try` on top of a run: every error ends it, unless it was taken away or parked."""
+    share = None
     try:
         model = await open_model()
         model.usage.set(recorder.usage.as_json())
         recorder.usage = model.usage
+        share = ModelShare(recorder.run, model.usage)
+        model.usage.before_call = share.before_call
         await _within_timeout(phases.execute(model, recorder, outside))
     except (Fenced, Parked):
         pass
     except asyncio.CancelledError:
         await database.call(ending.keep_usage, recorder.run, recorder.usage.as_json())
         await _keep_calls(recorder)
+        if share is not None:
+            await share.count()
         raise
     except AgentError as error:
         await _fail(recorder, error)
@@ -273,6 +279,8 @@ async def _execute_to_end(
         logger.exception("Run %s failed with an unexpected error", recorder.run.pk)
         await _fail(recorder, AgentError("An unexpected error occurred."))
     await _keep_calls(recorder)
+    if share is not None:
+        await share.count()
 
 
 async def _keep_calls(recorder: Recorder) -> None:

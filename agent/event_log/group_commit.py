@@ -68,7 +68,8 @@ class Frame:
 @dataclass(slots=True)
 class Entry:
     """One call of `append`, the future of its result, the context in which its effect is executed, the
-    deadline of the effect, and when it was made.
+    deadline of the effect, and when it was made. `person`: whose turn among those who ask from outside of a
+    run it takes, if anybody's.
     """
 
     session: UUID
@@ -76,6 +77,7 @@ class Entry:
     fence: Fence | None
     effect: Effect[Any] | None
     future: asyncio.Future[Any]
+    person: int | None = None
     context: contextvars.Context = field(default_factory=contextvars.copy_context)
     deadline: Deadline = field(default_factory=Deadline)
     at: float = field(default_factory=time.monotonic)
@@ -337,13 +339,13 @@ _ROWS = 256
 
 
 def _insert(batch: Mapping[UUID, Sequence[Frame]]) -> None:
-    """Inserts the frames of each session, and raises the last numbers of the sessions."""
+    """Inserts the frames of each session, and raises the last number and the stored bytes of each."""
     key = _key_function()
     rows: list[tuple[Any, ...]] = []
-    last: dict[Any, int] = {}
+    last: dict[Any, tuple[int, int]] = {}
     for session, frames in batch.items():
         place = key(session)
-        last[place] = frames[-1].seq
+        last[place] = frames[-1].seq, sum(frame.size for frame in frames)
         rows += [
             (place, frame.seq, frame.run and key(frame.run), frame.type, frame.body)
             for frame in frames
@@ -358,9 +360,10 @@ def _insert(batch: Mapping[UUID, Sequence[Frame]]) -> None:
     ]
     # A join: with a CASE, the cost of a session would grow with the number of sessions.
     raised = (
-        f"WITH new(id, seq) AS (VALUES {_rows(len(last), 2)}) UPDATE agent_chatsession "
-        "SET last_seq = new.seq FROM new WHERE agent_chatsession.id = new.id",
-        list(chain.from_iterable(sorted(last.items()))),
+        f"WITH new(id, seq, size) AS (VALUES {_rows(len(last), 3)}) UPDATE agent_chatsession "
+        "SET last_seq = new.seq, stored_bytes = agent_chatsession.stored_bytes + new.size "
+        "FROM new WHERE agent_chatsession.id = new.id",
+        list(chain.from_iterable((place, *end) for place, end in sorted(last.items()))),
     )
     _execute([*statements, raised])
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -73,14 +74,16 @@ async def append(
     *,
     fence: Fence | None = None,
     effect: Effect[Any] | None = None,
+    person: int | None = None,
 ) -> Any:
     """Appends `new` and the events of `effect`, which runs in the same transaction; returns its value.
 
     Returns after the commit and the calls of the listeners. Raises `Fenced` when another process has
     claimed the run of `fence`, the run is over or the session was deleted, and whatever the effect
-    raises; then nothing of this call is in the database.
+    raises; then nothing of this call is in the database. `person`: the id of the user who asks; when many
+    effects wait, the people take turns.
     """
-    return await submit(session, new, fence=fence, effect=effect)
+    return await submit(session, new, fence=fence, effect=effect, person=person)
 
 
 def submit(
@@ -89,21 +92,25 @@ def submit(
     *,
     fence: Fence | None = None,
     effect: Effect[Any] | None = None,
+    person: int | None = None,
 ) -> asyncio.Future[Any]:
     """As `append`, but returns at once, with the future of the value. Nobody has to await it.
 
     Entries of a session commit in the order of the calls.
     """
-    entry = Entry(session, new, fence, effect, asyncio.get_running_loop().create_future())
+    future = asyncio.get_running_loop().create_future()
+    entry = Entry(session, new, fence, effect, future, person)
     return _writers.here().add(entry)
 
 
-async def append_for_user(session: UUID, effect: Effect[Any], *, missing: str = "Run") -> Any:
+async def append_for_user(
+    session: UUID, effect: Effect[Any], *, missing: str = "Run", person: int | None = None
+) -> Any:
     """Appends what a user's request does. Raises `Refused`: `not_found`, naming what is `missing`, when the
-    session was deleted; `too_slow` when the effect exceeded its deadline.
+    session was deleted; `too_slow` when the effect exceeded its deadline. `person`: as of `append`.
     """
     try:
-        return await append(session, effect=effect)
+        return await append(session, effect=effect, person=person)
     except Fenced:
         raise Refused("not_found", f"{missing} not found.") from None
     except EffectTooSlow as error:
@@ -174,7 +181,10 @@ class _Writer:
         return entry.future
 
     def has_backlog(self) -> bool:
-        return sum(entry.effect is not None for entry in self._waiting) > BACKLOG
+        waiting = [entry for entry in self._waiting if entry.effect is not None]
+        # One for each person: what a single one sends in a crowd keeps no run of others from starting.
+        people = {one.person for one in waiting if one.person is not None}
+        return len(people) + sum(one.person is None for one in waiting) > BACKLOG
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
@@ -202,18 +212,34 @@ class _Writer:
         batch: list[Entry] = []
         delayed: list[Entry] = []
         delayed_sessions: set[UUID] = set()
-        room = {True: MAX_EFFECTS - MAX_OUTSIDE_EFFECTS, False: MAX_OUTSIDE_EFFECTS}
+        room, outside = MAX_EFFECTS - MAX_OUTSIDE_EFFECTS, self._next_outside()
         for entry in self._waiting:
             of_run = entry.fence is not None
-            is_full = entry.effect is not None and not room[of_run]
-            if entry.session in delayed_sessions or is_full:
+            is_allowed = room > 0 if of_run else id(entry) in outside
+            if entry.session in delayed_sessions or (entry.effect is not None and not is_allowed):
                 delayed_sessions.add(entry.session)
                 delayed.append(entry)
             else:
                 batch.append(entry)
-                room[of_run] -= entry.effect is not None
+                room -= of_run and entry.effect is not None
         self._waiting = delayed
         return batch
+
+    def _next_outside(self) -> set[int]:
+        """Returns the ids of the effects from outside of runs whose turn it is.
+
+        Of all people first one each, then a second one: who sends hundreds of messages delays nobody.
+        """
+        waiting = [one for one in self._waiting if one.fence is None and one.effect is not None]
+        if len(waiting) > MAX_OUTSIDE_EFFECTS:
+            number: Counter[int | None] = Counter()
+            turns = []
+            for entry in waiting:
+                turns.append(number[entry.person])
+                number[entry.person] += entry.person is not None
+            order = sorted(range(len(waiting)), key=turns.__getitem__)  # stable
+            waiting = [waiting[place] for place in order[:MAX_OUTSIDE_EFFECTS]]
+        return {id(entry) for entry in waiting}
 
     async def _gather(self, last: int) -> None:
         """Gives the callers of the last batch time to append their next entries."""

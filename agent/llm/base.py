@@ -4,7 +4,7 @@ implementation is here.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -226,13 +226,19 @@ class StartOver:
 class Usage:
     """What a run has used of its model so far, in tokens and calls.
 
-    `unsaved`: the ended calls that the run's recorder has not saved yet, if they are kept.
+    `unsaved`: the ended calls that the run's recorder has not saved yet, if they are kept. `before_call`:
+    awaited before each request to a model's server; it raises an error for one that must not be sent.
     """
 
     input_tokens: int = 0
     output_tokens: int = 0
     calls: int = 0
     unsaved: list[Writing] = field(default_factory=list)
+    before_call: Callable[[], Awaitable[None]] | None = None
+
+    @property
+    def tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
 
     def as_json(self) -> dict[str, int]:
         return {

@@ -155,6 +155,8 @@ class ModelClient:
             attempts.window.limit(self.context)
         while True:
             turns = await attempts.turns()
+            if self.usage.before_call is not None:
+                await self.usage.before_call()
             try:
                 return await ask(turns)
             except RequestFailed as failed:

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import Max
 from django.utils import timezone
 
+from agent.accounts.quotas import MEMORIES
 from agent.change import Change
 from agent.exceptions import ToolFailed
 from agent.memory import neighbours
@@ -100,7 +101,7 @@ def remember(
 ) -> tuple[Memory, Change | None]:
     """Creates a memory, or revises the one that has this content, or this title and kind.
 
-    Returns the memory and the change; None if the memory already says exactly this.
+    Returns the memory and the change; None if the memory already says exactly this. Raises `QuotaReached`.
     """
     existing = same_memory(project_id, title, content, kind)
     if existing is not None:
@@ -109,6 +110,7 @@ def remember(
         )
     memory = Memory(project_id=project_id, source_message_id=source_message_id)
     _set(memory, title, content, kind, category)
+    MEMORIES.take(project_id)
     memory.save(force_insert=True)
     neighbours.index(memory)
     _add_revision(memory, _Action.CREATED, run_id, by_id)
@@ -150,6 +152,7 @@ def forget(
     memory = _locked(memory)
     if memory.deleted_at is not None:
         raise ToolFailed(f"The memory “{memory.title}” is already deleted.")
+    MEMORIES.give_back(memory.project_id)
     memory.deleted_at = timezone.now()
     memory.save(update_fields=["deleted_at", "updated_at"])
     neighbours.remove(memory)
@@ -164,6 +167,7 @@ def restore(
     memory = _locked(memory)
     if memory.deleted_at is None:
         raise ToolFailed(f"The memory “{memory.title}” is not deleted.")
+    MEMORIES.take(memory.project_id)
     memory.deleted_at = None
     memory.save(update_fields=["deleted_at", "updated_at"])
     neighbours.index(memory)

@@ -1,6 +1,6 @@
 """The database models: projects, sessions, runs with their event log, tasks, memories. No rules."""
 
-from agent.models.accounts import ApiToken, Feedback
+from agent.models.accounts import ApiToken, Feedback, ModelTokens
 from agent.models.board import Task
 from agent.models.memories import Memory, MemoryRevision, SearchEntry
 from agent.models.projects import Invitation, Membership, Project, SwitchedOffTool
@@ -34,6 +34,7 @@ __all__ = [
     "Message",
     "MessageEntry",
     "ModelCall",
+    "ModelTokens",
     "PhaseResult",
     "PlanRevision",
     "PlanStep",

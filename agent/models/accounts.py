@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from agent.models.base import UUIDModel
+from agent.models.projects import Project
 from agent.models.runs import Run
 
 
@@ -34,6 +35,29 @@ class ApiToken(UUIDModel):
 
     def __str__(self) -> str:
         return f"{self.prefix}…"
+
+
+class ModelTokens(models.Model):
+    """The tokens of a model that a person's runs in a project used on one day."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
+    day = models.PositiveIntegerField(help_text="As a number: see `agent.accounts.quotas.today`.")
+    tokens = models.PositiveBigIntegerField(help_text="Of prompts and answers.")
+
+    class Meta:
+        verbose_name_plural = "model tokens"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "day", "project"], name="one_count_of_tokens_per_day"
+            )
+        ]
+        indexes = [models.Index(fields=["project", "day"], name="model_tokens_of_project")]
+
+    def __str__(self) -> str:
+        return f"{self.tokens} of {self.user_id} in {self.project_id}"
 
 
 class Feedback(UUIDModel):

@@ -35,6 +35,25 @@ class Project(UUIDModel):
     last_task_number = models.PositiveIntegerField(
         default=0, editable=False, help_text="The number of the task that was created last."
     )
+    # What `agent.accounts.quotas` compares with the quotas, so that nothing is counted then.
+    stored_tasks = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="Tasks that are not deleted."
+    )
+    stored_memories = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="Memories that are not deleted."
+    )
+    stored_bytes = models.PositiveBigIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="Bytes of the event logs as of the latest messages, and of changes outside of them.",
+    )
+    runs_day = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="The day of the latest run, as a number."
+    )
+    runs_of_day = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="How many runs began on that day."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

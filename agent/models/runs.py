@@ -63,6 +63,11 @@ class Run(UUIDModel):
         editable=False,
         help_text="Counts towards the user's messages per minute. Runs of a batch do not.",
     )
+    of_day = models.PositiveIntegerField(
+        null=True,
+        editable=False,
+        help_text="Which of its person's runs of that day it is, from 1.",
+    )
     batch = models.ForeignKey(
         Batch,
         null=True,

@@ -87,6 +87,15 @@ class ChatSession(UUIDModel):
         editable=False,
         help_text="The number of the first run whose events were not pruned, or of the next one.",
     )
+    stored_bytes = models.PositiveBigIntegerField(
+        default=0, db_default=0, editable=False, help_text="Bytes of the events in its log."
+    )
+    counted_bytes = models.PositiveBigIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="Those of them that its project's `stored_bytes` has.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now_add=True, help_text="Time of the latest message.")
 

@@ -20,7 +20,7 @@ from agent.event_log import events, texts
 from agent.event_log.log import Done
 from agent.event_log.phases import Phase
 from agent.event_log.times import stamp
-from agent.exceptions import Fenced, PlanInvalid, ToolFailed
+from agent.exceptions import Fenced, PlanInvalid, QuotaReached, ToolFailed
 from agent.llm.base import StepOutcome
 from agent.models import PlanRevision, PlanStep, Run, Task
 from agent.pipeline.approval_check import ApprovalCheck, Unapproved
@@ -189,6 +189,9 @@ class Execution:
             if is_resumed and tool is not None and not tool.idempotent:
                 raise ToolFailed(_UNKNOWN.format(tool.name))
             await (work() if tracing.tracer is None else self._traced(step, work()))
+        except QuotaReached as error:  # fails the run: no other plan has more room
+            await self._record_failure(step, str(error))
+            raise
         except ToolFailed as error:
             await self._record_failure(step, str(error))
         except Unapproved as unapproved:

@@ -13,7 +13,7 @@ from django.utils.text import capfirst
 from agent.change import Change
 from agent.event_log import events
 from agent.event_log.phases import Phase
-from agent.exceptions import ModelError
+from agent.exceptions import ModelError, QuotaReached
 from agent.llm.base import Analysis, Context, MemoryNote, Model, Outcome
 from agent.memory import consolidation, neighbours
 from agent.models import PhaseResult, Run
@@ -85,7 +85,7 @@ async def learn(model: Model, exchange: Exchange) -> Learned:
         return Learned(exchange)
     try:
         return Learned(exchange, await model.consolidate(exchange.context, exchange.outcome))
-    except ModelError as error:
+    except (ModelError, QuotaReached) as error:
         # Not fatal: the plan is executed, and the answer is being written.
         return Learned(exchange, error=str(error))
 

@@ -59,13 +59,17 @@ def _creates_and_overwrites_little(steps: Iterable[Step]) -> bool:
     show is seen when a step is carried out.
     """
     calls = list(_calls(steps))
-    created = sum(_longest_list(step.arguments) for step, _ in calls)
     overwriting = [
         tool
         for step, tool in calls
         if tool.alters and any(step.arguments.get(name) for name in _TEXTS)
     ]
-    return created <= MAX_CREATED and len(overwriting) <= MAX_OVERWRITTEN
+    return most_created(steps) <= MAX_CREATED and len(overwriting) <= MAX_OVERWRITTEN
+
+
+def most_created(steps: Iterable[Step]) -> int:
+    """Returns how many objects the steps create at most, as far as their arguments show."""
+    return sum(_longest_list(step.arguments) for step, tool in _calls(steps) if not tool.reads)
 
 
 def _longest_list(arguments: Mapping[str, Any]) -> int:

@@ -16,7 +16,7 @@ from django.db import transaction
 from agent.change import Change
 from agent.event_log.effect_texts import ONLY_READS
 from agent.event_log.payloads import EffectChange, StepEffect
-from agent.exceptions import ToolFailed
+from agent.exceptions import QuotaReached, ToolFailed
 from agent.models import Run, Task
 from agent.plan import Plan, Step, StepType, fill, in_order, placeholders
 from agent.shorten import shorten
@@ -83,7 +83,7 @@ def preview(
     """Returns the effect of each tool step of `plan` that is `left`, and changes nothing.
 
     Must be called inside a transaction. `results`: what the finished steps returned, by step id. Ids
-    of objects that would be created are valid only within the returned effects.
+    of objects that would be created are valid only within the returned effects. Raises `QuotaReached`.
     """
     known = dict(results)
     steps = [step for step in in_order(plan.steps) if step.id in left]
@@ -161,6 +161,8 @@ def _execute(run: Run, step: Step, tool: Tool, arguments: Any, known: dict[str, 
     try:
         with transaction.atomic():
             known[step.id] = call_plain(tool, call, arguments)
+    except QuotaReached:
+        raise
     except ToolFailed as error:
         return Effect(step, note=f"Would fail: {error}", is_tried=True)
     except database.CONNECTION_ERRORS:

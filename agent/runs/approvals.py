@@ -12,6 +12,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
+from agent.accounts import quotas
 from agent.event_log import events, log
 from agent.event_log.log import Done
 from agent.event_log.payloads import StepComment, StepEffect
@@ -67,11 +68,14 @@ def request_if_needed(run: Run, revision: PlanRevision, *, is_steered: bool) -> 
 
     Inside an effect. Unless the plan's tools alone tell, a dry run of the unfinished steps shows what
     they would change, which decides whether approval is needed. A plan that is to be made anew with what
-    was sent into the run (`is_steered`) is not asked about: until then, no step of it starts.
+    was sent into the run (`is_steered`) is not asked about: until then, no step of it starts. Raises
+    `QuotaReached` for a plan that would create more than the project may have.
     """
     unfinished = _unfinished(revision)
     steps = [step for step in store.as_plan(revision).steps if step.id in unfinished]
     if approval_policy.is_harmless(run, steps):
+        if approval_policy.most_created(steps) > quotas.room(run.session.project):
+            _dry_run(run, revision)  # raises QuotaReached if they are really too many
         return Done(True)
     effects = _dry_run(run, revision)
     reason = approval_policy.reason_to_ask(run, effects, _said(run), _deleted(revision))

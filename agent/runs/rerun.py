@@ -25,7 +25,8 @@ async def retry(session: UUID, run: UUID, user: User) -> Run:
     """Continues a failed or cancelled run as a new run, which adopts the finished phases and steps.
 
     Nothing that succeeded is executed again. A second call returns the retry that is still unfinished.
-    Raises `Refused`: `not_found`, `not_active` (the run has not failed), `rate_limited`, `queue_full`.
+    Raises `Refused`: `not_found`, `not_active` (the run has not failed), `rate_limited`, `queue_full`,
+    `quota_reached`.
     """
     return await _rerun(session, run, user, _retry)
 
@@ -39,7 +40,8 @@ Rerun = Callable[[Run, "User"], Done[Run]]
 
 
 async def _rerun(session: UUID, run: UUID, user: User, rerun: Rerun) -> Run:
-    started: Run = await log.append_for_user(session, partial(_start, session, run, user, rerun))
+    effect = partial(_start, session, run, user, rerun)
+    started: Run = await log.append_for_user(session, effect, person=user.pk)
     return started
 
 

@@ -16,6 +16,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
+from agent.accounts import quotas
 from agent.event_log import events, log
 from agent.event_log.log import Done
 from agent.exceptions import Refused
@@ -54,11 +55,12 @@ async def start(session: UUID, user: User, request: MessageRequest) -> Run:
     """Accepts a message and returns its queued run.
 
     Another call with the same `client_id` returns the same run. Raises `Refused` with the code
-    `empty_message`, `too_large`, `invalid_frame`, `rate_limited`, `queue_full` or `not_found`.
+    `empty_message`, `too_large`, `invalid_frame`, `rate_limited`, `queue_full`, `quota_reached` or
+    `not_found`.
     """
     content = checked_content(request.content)
     effect = partial(_accept, session, user, request, content)
-    run: Run = await log.append_for_user(session, effect, missing="Session")
+    run: Run = await log.append_for_user(session, effect, missing="Session", person=user.pk)
     return run
 
 
@@ -143,29 +145,40 @@ def queue(
 _PLACE = f"""
 SELECT (SELECT count(*) FROM agent_run WHERE {UNFINISHED}), (
     SELECT count(*) FROM agent_run WHERE counted AND created_at > %s AND created_by_id = %s
-), ({_RUN_OF})
+), ({_RUN_OF}), ({quotas.RUNS_OF_DAY}), CASE project.runs_day WHEN %s THEN project.runs_of_day ELSE 0 END,
+project.stored_bytes + session.stored_bytes - session.counted_bytes
+FROM agent_chatsession session JOIN agent_project project ON project.id = session.project_id
+WHERE session.id = %s
 """
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """How many runs are ahead of a user's new one; how many of the user's began in the last minute; and the
-    run of the message, if it is known already.
+    """How many runs are ahead of a user's new one; how many of the user's began in the last minute; the
+    run of the message, if it is known already; and what the quotas are compared with: the runs of the day, of
+    the user and of the project, and the bytes that the project has stored.
     """
 
     ahead: int
     in_last_minute: int
     known: UUID | None
+    of_person: int
+    of_project: int
+    stored: int
 
     @classmethod
     def of(cls, session: UUID, user: User, client_id: UUID | None) -> _Place:
         since = timezone.now() - timedelta(minutes=1)
-        values = session, since, user.pk, session, client_id
-        ((ahead, in_last_minute, known),) = raw_sql.rows(_PLACE, *values)
-        return cls(int(ahead), in_last_minute, known and UUID(str(known)))
+        of_day = user.pk, quotas.start_of_day(), quotas.today()
+        values = session, since, user.pk, session, client_id, *of_day, session
+        ((ahead, in_last_minute, known, of_person, of_project, stored),) = raw_sql.rows(
+            _PLACE, *values
+        )
+        key = known and UUID(str(known))
+        return cls(int(ahead), in_last_minute, key, of_person or 0, of_project, stored)
 
     def check(self, *, counted: bool) -> None:
-        """Raises `Refused` when a limit is reached."""
+        """Raises `Refused` when a limit is reached, of which `QuotaReached` is one kind."""
         limit = settings.SAMURAI_USER_RUNS_PER_MINUTE
         if counted and self.in_last_minute >= limit:
             raise Refused(
@@ -176,6 +189,8 @@ class _Place:
                 "queue_full",
                 f"{self.ahead} messages are already queued. Try again when some have finished.",
             )
+        quotas.check_runs(self.of_person, self.of_project)
+        quotas.check_bytes(self.stored)
 
 
 def place_in_queue(session: UUID, user: User) -> int:
@@ -185,8 +200,15 @@ def place_in_queue(session: UUID, user: User) -> int:
     return place.ahead
 
 
+# Counts the run for the day, and the bytes of the session's log since its last run.
+_OF_PROJECT = f"""
+UPDATE agent_project SET runs_day = %s, stored_bytes = stored_bytes + (
+    SELECT stored_bytes - counted_bytes FROM agent_chatsession WHERE id = %s
+), runs_of_day = CASE runs_day WHEN %s THEN runs_of_day + 1 ELSE 1 END
+WHERE id = (SELECT project_id FROM agent_chatsession WHERE id = %s) RETURNING ({quotas.RUNS_OF_DAY})
+"""
 _COUNTED = """
-UPDATE agent_chatsession SET run_count = run_count + 1, updated_at = %s,
+UPDATE agent_chatsession SET run_count = run_count + 1, updated_at = %s, counted_bytes = stored_bytes,
     title = CASE title WHEN '' THEN %s ELSE title END
 WHERE id = %s RETURNING run_count
 """
@@ -195,13 +217,16 @@ WHERE id = %s RETURNING run_count
 def create(message: Message, user: User | None, **fields: Any) -> Run:
     """Adds a run to the queue of the message's session, inside an effect."""
     session = message.session_id
-    title = title_of(message.content)
+    title, day = title_of(message.content), quotas.today()
+    of_person = user and user.pk, quotas.start_of_day()
+    (before,) = raw_sql.column(_OF_PROJECT, day, session, day, session, *of_person)
     (number,) = raw_sql.column(_COUNTED, timezone.now(), title, session)
     run = Run(
         session_id=session,
         number=number,
         message=message,
         created_by=user,
+        of_day=(before or 0) + 1,
         request_id=log_context.request_id.get(),
         traceparent=log_context.traceparent.get(),
         **fields,

@@ -42,14 +42,14 @@ async def send(session: UUID, run: UUID, user: User, steer: Steer) -> Run:
 
     Another call with the same `client_id` changes nothing and returns the same run, or the message's own
     if it has one meanwhile. Raises `Refused` with the code `empty_message`, `too_large`, `invalid_frame`,
-    `rate_limited`, `queue_full` or `not_found`.
+    `rate_limited`, `queue_full`, `quota_reached` or `not_found`.
     """
     content = runs.checked_content(steer.content)
     if len(content) > MAX_CONTENT:
         text = too_long("A message into a run", len(content), MAX_CONTENT)
         raise Refused("too_large", f"{text}.")
     effect = partial(_accept, session, run, user, steer.client_id, content)
-    found: Run = await log.append_for_user(session, effect)
+    found: Run = await log.append_for_user(session, effect, person=user.pk)
     return found
 
 

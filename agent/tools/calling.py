@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from agent.exceptions import ToolFailed
+from agent.exceptions import QuotaReached, ToolFailed
 from agent.support import database
 from agent.support.words import without_refused
 from agent.tools.registry import Tool, ToolCall
@@ -62,6 +62,8 @@ def _guarded(tool: Tool) -> Iterator[None]:
         yield
     except SystemExit as error:  # it would end the server
         raise RuntimeError(f"{tool.name} called sys.exit()") from error
+    except QuotaReached:
+        raise
     except ToolFailed as error:
         raise ToolFailed(without_refused(str(error))) from None
 

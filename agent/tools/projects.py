@@ -99,7 +99,7 @@ def create_project(call: ToolCall, name: Name, description: Brief = "") -> Proje
     owner = _user(call)
     if not decides_alone(owner.pk, call.run_id):
         raise ToolFailed(projects.ONLY_ALONE)
-    project = Project.objects.create(name=name, description=description.strip(), owner=owner)
+    project = projects.create_project(owner=owner, name=name, description=description.strip())
     return ProjectMade(project_id=str(project.pk), name=project.name)
 
 

@@ -15,6 +15,7 @@ from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
+from agent.board import projects
 from agent.event_log import positions
 from agent.exceptions import Refused
 from agent.models import Approval, ApprovalMode, ChatSession, Project, Run
@@ -138,7 +139,7 @@ class AgUi(ApiView):
             return access.get_session(user, known.session_id, Role.EDITOR), False
         in_project = self._project(project)
         with transaction.atomic():
-            session = ChatSession.objects.create(project=in_project, created_by=user)
+            session = projects.open_session(in_project, user)
             alias, is_new = Alias.objects.get_or_create(
                 user=user, kind=Alias.Kind.THREAD, name=name, defaults={"session": session}
             )

@@ -17,6 +17,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agent.board import projects
 from agent.event_log import events, positions
 from agent.models import ApprovalMode, ChatSession, Message, Project, Run
 from agent.models.projects import Role
@@ -81,7 +82,7 @@ class ChatView(ApiView):
             fields["message"], client_id, fields["approval"], fields.get("task")
         )
         known = _session(project, fields.get("session"), client_id)
-        session = known or ChatSession.objects.create(project=project, created_by=user)
+        session = known or projects.open_session(project, user)
         return session, start_in(session, user, message_request, is_new=known is None)
 
 

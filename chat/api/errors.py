@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+from math import ceil
 from typing import Any
 
 from django.http import Http404
+from django.utils import timezone
 from rest_framework import status
 from rest_framework.exceptions import APIException, NotFound
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from agent.exceptions import Refused, ToolFailed
+from agent.exceptions import QuotaReached, Refused, ToolFailed
 from agent.support import database
 
 logger = logging.getLogger(__name__)
@@ -19,6 +21,7 @@ logger = logging.getLogger(__name__)
 # By the code of a refusal; others are 400.
 STATUS = {
     "forbidden": status.HTTP_403_FORBIDDEN,
+    "quota_reached": status.HTTP_403_FORBIDDEN,
     "not_found": status.HTTP_404_NOT_FOUND,
     "pruned": status.HTTP_410_GONE,
     "not_active": status.HTTP_409_CONFLICT,
@@ -43,6 +46,10 @@ class StaleMatch(APIException):
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """The API's exception handler."""
+    if isinstance(error, QuotaReached) and error.frees_at is not None:
+        refusal = problem(status.HTTP_429_TOO_MANY_REQUESTS, error.code, str(error))
+        refusal["Retry-After"] = str(ceil((error.frees_at - timezone.now()).total_seconds()))
+        return refusal
     if isinstance(error, Refused):
         return problem(STATUS.get(error.code, 400), error.code, str(error))
     if isinstance(error, ToolFailed):

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agent.board import projects
 from agent.board.projects import MAX_DESCRIPTION, MAX_NAME
 from agent.edits.manual_changes import remove_member
 from agent.models import Membership, Project
@@ -56,7 +57,7 @@ class Projects(ApiView):
     @once()
     def post(self, request: Request) -> Response:
         """Creates a project, which you own."""
-        project = Project.objects.create(owner=user_of(request), **self.read(ProjectInput))
+        project = projects.create_project(owner=user_of(request), **self.read(ProjectInput))
         return tagged(
             self.show(ProjectSerializer, project), 201, Location=location("projects", project.pk)
         )

@@ -13,6 +13,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agent.board import projects
 from agent.edits import undo
 from agent.exceptions import Refused
 from agent.models import ApprovalMode, ChatSession, Run, Task
@@ -58,7 +59,7 @@ class ProjectSessions(ApiView):
         user = user_of(request)
         project = access.get_project(user, project_id, Role.EDITOR)
         fields = _linked(project.pk, self.read(SessionInput))
-        session = ChatSession.objects.create(project=project, created_by=user, **fields)
+        session = projects.open_session(project, user, **fields)
         return tagged(
             self.show(SessionSerializer, session), 201, Location=location("sessions", session.pk)
         )

@@ -5,20 +5,15 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from agent.accounts.tokens import (
-    MAX_TOKENS,
-    active,
-    create_token,
-    find_token,
-    has_too_many,
-    revoke,
-)
+from agent.accounts.tokens import active, create_token, find_token, revoke
+from agent.exceptions import QuotaReached
 from agent.models import ApiToken
 
 KEY = re.compile(r"samurai_[A-Za-z0-9_-]{43}")
@@ -162,14 +157,20 @@ def test_a_token_that_a_token_creates_does_not_outlive_it(alice: User) -> None:
     assert child.expires_at is None
 
 
-def test_a_user_has_a_limited_number_of_active_tokens(alice: User, bob: User) -> None:
-    made = [create_token(alice)[0] for _ in range(MAX_TOKENS)]
-    assert has_too_many(alice)
-    assert not has_too_many(bob)
+def test_a_user_has_a_limited_number_of_active_tokens(
+    alice: User, bob: User, settings: Any
+) -> None:
+    settings.SAMURAI_USER_TOKENS = 3
+    made = [create_token(alice)[0] for _ in range(3)]
+    with pytest.raises(QuotaReached, match="may have 3 active access tokens"):
+        create_token(alice)
     with pytest.raises(CommandError, match="Revoke one first"):
         call_command("create_token", "alice")
+    create_token(bob)
     revoke(ApiToken.objects.filter(pk=made[0].pk))
-    assert not has_too_many(alice)
+    create_token(alice)
+    settings.SAMURAI_USER_TOKENS = 0
+    create_token(alice)
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "3651"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -10,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from agent.accounts.tokens import MAX_TOKENS, create_token, find_token
+from agent.accounts.tokens import create_token, find_token
 from agent.models import ApiToken
 
 
@@ -70,16 +71,19 @@ def test_a_token_expires_when_that_was_chosen_and_says_so(client: Client) -> Non
     assert client.post(reverse("revoke-token", args=[short.pk])).status_code == 404
 
 
-def test_too_many_tokens_are_refused_by_page_and_api(client: Client, alice: User) -> None:
-    for _ in range(MAX_TOKENS):
-        create_token(alice)
+def test_too_many_tokens_are_refused_by_page_and_api(
+    client: Client, alice: User, settings: Any
+) -> None:
+    settings.SAMURAI_USER_TOKENS = 1
+    create_token(alice)
     response = client.post("/tokens/", {"scope": "read"})
     assert response.status_code == 400
     assert "Revoke one first." in response.content.decode()
     answer = client.post("/api/tokens/", {}, content_type="application/json")
-    assert answer.status_code == 400
-    assert "Revoke one first." in answer.content.decode()
-    assert ApiToken.objects.count() == MAX_TOKENS
+    assert answer.status_code == 403
+    assert answer.json()["code"] == "quota_reached"
+    assert "Revoke one first." in answer.json()["detail"]
+    assert ApiToken.objects.count() == 1
 
 
 def test_a_token_makes_by_the_api_none_that_outlives_it(client: Client, alice: User) -> None:

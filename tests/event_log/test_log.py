@@ -163,6 +163,33 @@ async def test_those_under_way_do_not_wait_for_many_who_come_at_once(
     assert not log.has_backlog()
 
 
+async def test_people_take_turns_however_many_messages_one_of_them_sends(
+    project: Project, session: ChatSession, run: Run
+) -> None:
+    crowded = [
+        await ChatSession.objects.acreate(project=project)
+        for _ in range(log.MAX_OUTSIDE_EFFECTS * 3)
+    ]
+    told: list[UUID] = []
+    listener = lambda committed: told.append(committed.session)  # noqa: E731
+    log.listen(listener)
+    try:
+        coming = [
+            asyncio.ensure_future(
+                log.append(one.pk, effect=lambda: Done(None, [said(run)]), person=1)
+            )
+            for one in crowded
+        ]
+        await asyncio.sleep(0)
+        assert not log.has_backlog()  # so that a run of somebody else starts
+        mine = log.append(session.pk, effect=lambda: Done(None, [said(run)]), person=2)
+        await asyncio.gather(*coming, mine)
+    finally:
+        log.unlisten(listener)
+    assert told.index(session.pk) < 2 * log.MAX_OUTSIDE_EFFECTS  # the first commit had begun
+    assert sorted(told) == sorted([session.pk, *(one.pk for one in crowded)])
+
+
 async def test_what_comes_later_in_a_session_is_not_written_earlier(
     session: ChatSession, run: Run
 ) -> None:

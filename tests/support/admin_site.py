@@ -38,6 +38,7 @@ from agent.models import (
     Message,
     MessageEntry,
     ModelCall,
+    ModelTokens,
     PhaseResult,
     PlanRevision,
     PlanStep,
@@ -51,9 +52,10 @@ from agent.models import (
 )
 
 # A draft is there for seconds, on the page of its session. Switches of tools are on that of the project. An
-# entry of the index of messages has nothing but ids.
+# entry of the index of messages has nothing but ids. Tokens of models are on the pages of users and projects.
 MODELS = sorted(
-    {*apps.get_app_config("agent").get_models()} - {Draft, MessageEntry, SwitchedOffTool},
+    {*apps.get_app_config("agent").get_models()}
+    - {Draft, MessageEntry, ModelTokens, SwitchedOffTool},
     key=lambda model: model.__name__,
 )
 # Written in runs, and never by hand.

@@ -112,6 +112,7 @@ def refusals() -> set[str]:
         for call in calls(tree, "Refused"):
             assert isinstance(call.args[0], ast.Constant), "a code that no test can find"
             found.add(call.args[0].value)
+        found |= {exceptions.QuotaReached.code for _ in calls(tree, "QuotaReached")}
     return found
 
 

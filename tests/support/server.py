@@ -64,7 +64,10 @@ def environment(var: Path, **more: str) -> dict[str, str]:
         **blank,
         "SAMURAI_VAR_DIR": str(var),
         "SAMURAI_USER_RUNS_PER_MINUTE": "100000",
+        "SAMURAI_USER_RUNS_PER_DAY": "0",
+        "SAMURAI_PROJECT_RUNS_PER_DAY": "0",
         "SAMURAI_API_REQUESTS_PER_MINUTE": "1000000",
+        "SAMURAI_PAGE_REQUESTS_PER_MINUTE": "1000000",
         "PYTHONPATH": str(ROOT),
         **more,
     }

@@ -5,7 +5,8 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from agent.accounts.tokens import MAX_DAYS, TOO_MANY_TOKENS, create_token, has_too_many
+from agent.accounts.tokens import MAX_DAYS, create_token
+from agent.exceptions import QuotaReached
 from agent.models import ApiToken
 
 
@@ -38,7 +39,8 @@ class Command(BaseCommand):
             raise CommandError("--name must have at most 100 characters.")
         if days is not None and not 1 <= days <= MAX_DAYS:
             raise CommandError(f"--days must be from 1 to {MAX_DAYS}.")
-        if has_too_many(owner):
-            raise CommandError(TOO_MANY_TOKENS)
-        _, key = create_token(owner, name, scope, days=days)
+        try:
+            _, key = create_token(owner, name, scope, days=days)
+        except QuotaReached as reached:
+            raise CommandError(str(reached)) from None
         self.stdout.write(f"Token of {user} (scope: {scope}), shown only once: {key}")

@@ -1,0 +1,163 @@
+"""How many requests one person, or one address without a person, may make in a minute.
+
+All processes count together, also across a restart: in Redis if there is one, else in a file of this machine.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from functools import cache
+from inspect import iscoroutinefunction
+from ipaddress import IPv6Address, ip_address, ip_network
+from math import ceil
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.decorators import sync_and_async_middleware
+from limits import RateLimitItemPerMinute
+from limits.storage import RedisStorage, Storage
+from limits.strategies import FixedWindowRateLimiter
+
+from chat import shared_store
+from chat.error_pages import TOO_MANY, respond
+
+REDIS_TIMEOUT = 0.5  # seconds
+
+
+class FileStorage(Storage):
+    """The counts of `limits` in the file of `shared_store`."""
+
+    STORAGE_SCHEME = None
+    base_exceptions = OSError
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        now = time.time()
+        if random.random() < shared_store.CLEANED:
+            shared_store.clean("count", now)
+        ((number,),) = shared_store.execute(
+            """
+            INSERT INTO count VALUES (?1, ?2, ?3) ON CONFLICT (key) DO UPDATE SET
+            number = CASE WHEN expires <= ?4 THEN ?2 ELSE number + ?2 END,
+            expires = CASE WHEN expires <= ?4 THEN ?3 ELSE expires END
+            RETURNING number
+            """,
+            key,
+            amount,
+            now + expiry,
+            now,
+        )
+        return int(number)
+
+    def get(self, key: str) -> int:
+        return int(self._row(key)[0])
+
+    def get_expiry(self, key: str) -> float:
+        return float(self._row(key)[1])
+
+    def check(self) -> bool:
+        return True
+
+    def reset(self) -> int | None:
+        shared_store.execute("DELETE FROM count")
+        return None
+
+    def clear(self, key: str) -> None:
+        shared_store.execute("DELETE FROM count WHERE key = ?", key)
+
+    def _row(self, key: str) -> tuple[Any, ...]:
+        now = time.time()
+        query = "SELECT number, expires FROM count WHERE key = ? AND expires > ?"
+        rows = shared_store.execute(query, key, now)
+        return rows[0] if rows else (0, now)
+
+
+_in_file = FixedWindowRateLimiter(FileStorage())
+
+
+@cache
+def _in_redis(url: str) -> FixedWindowRateLimiter:
+    storage = RedisStorage(
+        url,
+        key_prefix="samurai-throttle",
+        socket_timeout=REDIS_TIMEOUT,
+        socket_connect_timeout=REDIS_TIMEOUT,
+    )
+    return FixedWindowRateLimiter(storage)
+
+
+def take(what: str, who: str, most: int) -> int:
+    """Counts a request of `who`; returns 0, or for how many seconds `who` has to wait.
+
+    `most`: in a minute; 0: as many as they like. `who`: see `person` and `address`.
+    """
+    if not most:
+        return 0
+    return shared_store.redis_or_file(
+        lambda: _take(_in_redis(settings.REDIS_URL), what, who, most),
+        lambda: _take(_in_file, what, who, most),
+    )
+
+
+def _take(limiter: FixedWindowRateLimiter, what: str, who: str, most: int) -> int:
+    limit = RateLimitItemPerMinute(most)
+    if limiter.hit(limit, what, who):
+        return 0
+    return max(1, ceil(limiter.get_window_stats(limit, what, who).reset_time - time.time()))
+
+
+def person(key: int | str) -> str:
+    return f"person-{key}"
+
+
+def address(request: HttpRequest) -> str:
+    """Returns whom a request without a person comes from.
+
+    It is the address that the server program tells, which believes `X-Forwarded-For` only if it comes from
+    one of the proxies in `FORWARDED_ALLOW_IPS`. Of IPv6, one household has a whole network.
+    """
+    told = str(request.META.get("REMOTE_ADDR", ""))
+    try:
+        found = ip_address(told)
+    except ValueError:  # a Unix socket has none
+        return f"address-{told}"
+    if isinstance(found, IPv6Address):
+        return f"address-{ip_network((found, 64), strict=False).network_address}"
+    return f"address-{found}"
+
+
+@sync_and_async_middleware
+def page_throttle(get_response: Callable[[HttpRequest], Any]) -> Callable[..., Any]:
+    """Refuses the requests for pages that are too many. The API counts its own."""
+
+    if iscoroutinefunction(get_response):
+        refused = sync_to_async(_refusal)
+
+        async def async_middleware(request: HttpRequest) -> HttpResponseBase:
+            response: HttpResponseBase = await refused(request) or await get_response(request)
+            return response
+
+        return async_middleware
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response: HttpResponseBase = _refusal(request) or get_response(request)
+        return response
+
+    return middleware
+
+
+def _refusal(request: HttpRequest) -> HttpResponseBase | None:
+    if request.path_info.startswith("/api/"):
+        return None
+    key = request.session.get(SESSION_KEY)
+    who = address(request) if key is None else person(key)
+    seconds = take("page", who, settings.SAMURAI_PAGE_REQUESTS_PER_MINUTE)
+    if not seconds:
+        return None
+    response = respond(request, TOO_MANY)
+    response["Retry-After"] = str(seconds)
+    return response
