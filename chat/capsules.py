@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from agent.accounts.audit import Deed, record
 from chat import access
 from chat.error_pages import Problem, respond
 from chat.page_context import user_of
@@ -40,8 +41,11 @@ def of_run(request: HttpRequest, run_id: UUID) -> HttpResponse:
         capsule = capsule_of(run)
     except NoCapsule as error:
         return respond(request, Problem(409, "no_capsule", "No capsule", str(error)))
-    if request.GET.get("redacted") == "1":
+    is_redacted = request.GET.get("redacted") == "1"
+    if is_redacted:
         capsule = redacted(capsule)
+    project = run.session.project_id
+    record(Deed.RUN_EXPORTED, run, by=user, project=project, redacted=is_redacted)
     headers = {"Content-Disposition": f'attachment; filename="run-{run.pk}.json.gz"'}
     return HttpResponse(
         form.to_bytes(capsule, compressed=True), content_type="application/gzip", headers=headers

@@ -201,6 +201,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "chat.static_files.StaticFilesMiddleware",
     "chat.error_pages.method_middleware",
+    "chat.request_origin.origin_middleware",
     "chat.session_cookie.SessionMiddleware",
     "chat.page_user.page_user_middleware",
     "django.middleware.common.CommonMiddleware",
@@ -427,6 +428,7 @@ SAMURAI_KEEP_EVENTS_DAYS = env_int("SAMURAI_KEEP_EVENTS_DAYS", 0, minimum=0)
 SAMURAI_KEEP_DELETED_DAYS = env_int("SAMURAI_KEEP_DELETED_DAYS", 0, minimum=0)
 SAMURAI_KEEP_EXPIRED_DAYS = env_int("SAMURAI_KEEP_EXPIRED_DAYS", 0, minimum=0)
 SAMURAI_KEEP_BATCHES_DAYS = env_int("SAMURAI_KEEP_BATCHES_DAYS", 0, minimum=0)
+SAMURAI_KEEP_AUDIT_DAYS = env_int("SAMURAI_KEEP_AUDIT_DAYS", 0, minimum=0)
 SAMURAI_CAPSULES = env_bool("SAMURAI_CAPSULES", True)
 SAMURAI_APPROVAL_HOURS = env_int("SAMURAI_APPROVAL_HOURS", 24, minimum=1)
 SAMURAI_MAX_ACTIVE_RUNS = env_int("SAMURAI_MAX_ACTIVE_RUNS", 200, minimum=1)
@@ -494,6 +496,7 @@ LOGGING = {
         name: {"handlers": ["stderr"], "level": level, "propagate": False}
         for name, level in (
             ("agent", "INFO"),
+            ("audit", "INFO"),
             ("chat", "INFO"),
             ("samurai_site", "INFO"),
             ("django", "WARNING"),

@@ -7,9 +7,11 @@ import secrets
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from agent.accounts.audit import Deed, record, unless_by_command
 from agent.models import ApiToken
 
 if TYPE_CHECKING:
@@ -52,14 +54,16 @@ def create_token(
     key = PREFIX + secrets.token_urlsafe(32)
     ends = [timezone.now() + timedelta(days=days)] if days is not None else []
     ends += [by.expires_at] if by is not None and by.expires_at is not None else []
-    token = ApiToken.objects.create(
-        user=user,
-        name=name,
-        prefix=key[:12],
-        digest=digest(key),
-        scope=scope,
-        expires_at=min(ends, default=None),
-    )
+    with transaction.atomic():
+        token = ApiToken.objects.create(
+            user=user,
+            name=name,
+            prefix=key[:12],
+            digest=digest(key),
+            scope=scope,
+            expires_at=min(ends, default=None),
+        )
+        record(Deed.TOKEN_CREATED, token, by=unless_by_command(user), scope=str(scope))
     return token, key
 
 
@@ -81,9 +85,15 @@ def record_use(token: ApiToken, now: datetime) -> None:
     token.last_used_at = now
 
 
-def revoke(tokens: QuerySet[ApiToken]) -> int:
+def revoke(tokens: QuerySet[ApiToken], *, by: User | None = None) -> int:
     """Revokes `tokens` for good and returns how many of them were active."""
-    return tokens.filter(revoked_at=None).update(revoked_at=timezone.now())
+    with transaction.atomic():
+        rows = list(tokens.filter(revoked_at=None).order_by("pk").select_for_update(of=("self",)))
+        if rows:
+            found = ApiToken.objects.filter(pk__in=[row.pk for row in rows])
+            found.update(revoked_at=timezone.now())
+            record(Deed.TOKEN_REVOKED, *rows, by=by)
+    return len(rows)
 
 
 def digest(key: str) -> str:

@@ -1,4 +1,4 @@
-"""Users, access tokens, shared links and feedback in the admin."""
+"""Users, access tokens, shared links, feedback and the audit log in the admin."""
 
 from __future__ import annotations
 
@@ -9,12 +9,21 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
+from agent.accounts.audit import Deed
 from agent.accounts.tokens import revoke
 from agent.admin import actions
-from agent.admin.base import CountedDeletion, LargeTableAdmin, ReadOnlyAdmin
-from agent.models import ApiToken, Feedback, SharedLink
+from agent.admin.base import (
+    ChoiceFilter,
+    CountedDeletion,
+    LargeTableAdmin,
+    ReadOnlyAdmin,
+    as_json,
+)
+from agent.models import ApiToken, AuditEntry, Feedback, SharedLink
 from agent.support.counts import count
+from agent.support.origin import Via
 
 if TYPE_CHECKING:
     BaseUserAdmin = UserAdmin[User]
@@ -81,8 +90,8 @@ class ApiTokenAdmin(LargeTableAdmin):
     @admin.action(description="Revoke selected tokens", permissions=["change"])
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
         for token in queryset.filter(revoked_at=None):
-            actions.log_change(request, token, "Revoked.")
-        number = revoke(queryset)
+            actions.log_change(request, token, "Revoked.", None)
+        number = revoke(queryset, by=actions.signed_in_user(request))
         self.message_user(request, f"Revoked {count(number, 'token')}.", messages.SUCCESS)
 
 
@@ -117,3 +126,48 @@ class FeedbackAdmin(ReadOnlyAdmin):
     ordering = ("-created_at",)
     fields = ("run", "user", "target", "value", "comment", "created_at")
     readonly_fields = fields
+
+
+class DeedFilter(ChoiceFilter):
+    title = parameter_name = "deed"
+    options = [(deed.value, deed.value) for deed in Deed]
+
+
+class ViaFilter(ChoiceFilter):
+    title = parameter_name = "via"
+    options = [(via.value, via.value) for via in Via]
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    """The audit log. Nobody changes or deletes it, superusers neither."""
+
+    list_display = ("at", "deed", "actor", "kind", "label", "object_id", "via", "address")
+    list_filter = (DeedFilter, ViaFilter, "at")
+    search_fields = ("actor", "label", "=object_id", "=address", "=request_id")
+    search_help_text = "Finds users, names, and ids and addresses in full"
+    date_hierarchy = "at"
+    ordering = ("-id",)
+    actions = None
+    fields = (
+        "at",
+        "deed",
+        "actor",
+        "actor_id",
+        "kind",
+        "object_id",
+        "label",
+        "project",
+        "details_json",
+        "via",
+        "address",
+        "request_id",
+    )
+    readonly_fields = fields
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description="details")
+    def details_json(self, entry: AuditEntry) -> SafeString:
+        return as_json(entry.details)

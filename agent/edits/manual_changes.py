@@ -9,10 +9,12 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F
 
+from agent.accounts import audit
+from agent.accounts.audit import Deed
 from agent.board import tasks
 from agent.change import Change
 from agent.event_log import events, log
-from agent.models import Membership, Project
+from agent.models import ChatSession, Membership, Project
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -31,27 +33,34 @@ async def apply_in_session(session: UUID, user: User, work: Work[T]) -> T:
 
     def effect() -> log.Done[T]:
         value, changes = work()
+        if any(change.action == "deleted" for change in changes):
+            project = ChatSession.objects.values_list("project", flat=True).get(pk=session)
+            audit.deletions(changes, by=user, project=project)
         return log.Done(value, [_event(change, user) for change in changes])
 
     value: T = await log.append_for_user(session, effect, missing="Session")
     return value
 
 
-def apply_to_project(project: UUID, work: Work[T]) -> T:
-    """Does `work` without a session: viewers learn of the changes by the board's version."""
+def apply_to_project(project: UUID, work: Work[T], *, by: User | None) -> T:
+    """Does `work` of a person without a session: viewers learn of the changes by the board's version."""
     with transaction.atomic():
         value, changes = work()
         if changes:
             increment_board_version(project)
+            audit.deletions(changes, by=by, project=project)
     return value
 
 
-def remove_member(member: Membership) -> None:
+def remove_member(member: Membership, *, by: User | None = None) -> None:
     """Ends a membership. The person's tasks in the project have no assignee then."""
     project, user = member.project_id, member.user_id
     with transaction.atomic():
+        audit.record(Deed.MEMBER_REMOVED, member.user, by=by, project=project)
         member.delete()
-        apply_to_project(project, lambda: (None, tasks.unassign(project_id=project, user_id=user)))
+        apply_to_project(
+            project, lambda: (None, tasks.unassign(project_id=project, user_id=user)), by=by
+        )
 
 
 def increment_board_version(project: UUID) -> None:

@@ -1,6 +1,7 @@
 """The database models: projects, sessions, runs with their event log, tasks, memories. No rules."""
 
 from agent.models.accounts import ApiToken, Feedback
+from agent.models.audit import AuditEntry
 from agent.models.board import Task
 from agent.models.memories import Memory, MemoryRevision, SearchEntry
 from agent.models.projects import Membership, Project, SwitchedOffTool
@@ -22,6 +23,7 @@ __all__ = [
     "ApiToken",
     "Approval",
     "ApprovalMode",
+    "AuditEntry",
     "Batch",
     "ChatSession",
     "Draft",

@@ -27,6 +27,7 @@ from agent.memory import memories
 from agent.models import (
     ApiToken,
     Approval,
+    AuditEntry,
     Batch,
     ChatSession,
     Draft,
@@ -53,16 +54,28 @@ from agent.models import (
 # A draft is there for seconds, on the page of its session. Switches of tools are on that of the project. An
 # entry of the index of messages has nothing but ids.
 MODELS = sorted(
-    {*apps.get_app_config("agent").get_models()} - {Draft, MessageEntry, SwitchedOffTool},
+    {*apps.get_app_config("agent").get_models()}
+    - {Draft, MessageEntry, SwitchedOffTool},
     key=lambda model: model.__name__,
 )
 # Written in runs, and never by hand.
-FACTS = [Approval, Batch, Event, Feedback, MemoryRevision, Message, ModelCall, PhaseResult]
+FACTS = [
+    Approval,
+    AuditEntry,
+    Batch,
+    Event,
+    Feedback,
+    MemoryRevision,
+    Message,
+    ModelCall,
+    PhaseResult,
+]
 FACTS += [PlanRevision, PlanStep, Run, SearchEntry, SharedLink, Steering]
 # What a person finds a row of each model by.
 WORDS: dict[type[Model], str] = {
     ApiToken: "laptop",
     Approval: "too risky",
+    AuditEntry: "laptop",
     Batch: "wishes",
     ChatSession: "first talk",
     Event: "doctors publish",
