@@ -63,7 +63,8 @@ def create_token(
             scope=scope,
             expires_at=min(ends, default=None),
         )
-        record(Deed.TOKEN_CREATED, token, by=unless_by_command(user), scope=str(scope))
+        told = {"user": user.get_username(), "scope": str(scope)}
+        record(Deed.TOKEN_CREATED, token, by=unless_by_command(user), **told)
     return token, key
 
 
@@ -88,11 +89,13 @@ def record_use(token: ApiToken, now: datetime) -> None:
 def revoke(tokens: QuerySet[ApiToken], *, by: User | None = None) -> int:
     """Revokes `tokens` for good and returns how many of them were active."""
     with transaction.atomic():
-        rows = list(tokens.filter(revoked_at=None).order_by("pk").select_for_update(of=("self",)))
+        found = tokens.filter(revoked_at=None).select_related("user").order_by("pk")
+        rows = list(found.select_for_update(of=("self",)))
         if rows:
-            found = ApiToken.objects.filter(pk__in=[row.pk for row in rows])
-            found.update(revoked_at=timezone.now())
-            record(Deed.TOKEN_REVOKED, *rows, by=by)
+            keys = [row.pk for row in rows]
+            ApiToken.objects.filter(pk__in=keys).update(revoked_at=timezone.now())
+        for row in rows:
+            record(Deed.TOKEN_REVOKED, row, by=by, user=row.user.get_username())
     return len(rows)
 
 

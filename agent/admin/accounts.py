@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -21,6 +22,7 @@ from agent.admin.base import (
     ReadOnlyAdmin,
     as_json,
 )
+from agent.engine import account_deletion
 from agent.models import ApiToken, AuditEntry, Feedback, SharedLink
 from agent.support.counts import count
 from agent.support.origin import Via
@@ -35,7 +37,31 @@ admin.site.unregister(User)
 
 @admin.register(User)
 class PersonAdmin(CountedDeletion, BaseUserAdmin):
-    """Django's user page. Deleting a user also deletes the user's projects with all their contents."""
+    """Django's user page. Deleting a user closes the account; what belongs to it, the user's projects with
+    all their contents too, is deleted in parts.
+    """
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        shown, counts, forbidden, _ = super().get_deleted_objects(objs, request)
+        shared = [project for user in objs for project in account_deletion.shared_projects(user)]
+        return shown, counts, forbidden, [f"Project with members: {project}" for project in shared]
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        self._close(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        with transaction.atomic():
+            for user in queryset:
+                self._close(request, user)
+
+    def _close(self, request: HttpRequest, user: User) -> None:
+        account_deletion.begin(user, {}, by=actions.signed_in_user(request))
+        text = (
+            f"Nobody can sign in as {user} any more. The rest is deleted within the next minutes."
+        )
+        self.message_user(request, text)
 
 
 class TokenStatusFilter(admin.SimpleListFilter):

@@ -1,6 +1,6 @@
 """The database models: projects, sessions, runs with their event log, tasks, memories. No rules."""
 
-from agent.models.accounts import ApiToken, Feedback
+from agent.models.accounts import AccountDeletion, ApiToken, Feedback
 from agent.models.audit import AuditEntry
 from agent.models.board import Task
 from agent.models.memories import Memory, MemoryRevision, SearchEntry
@@ -20,6 +20,7 @@ from agent.models.sessions import ApprovalMode, Batch, ChatSession, Message, Mes
 from agent.models.shared_links import SharedLink
 
 __all__ = [
+    "AccountDeletion",
     "ApiToken",
     "Approval",
     "ApprovalMode",

@@ -19,9 +19,9 @@ class Deed(models.TextChoices):
     USER_CREATED = "user_created"
     USER_EXPORTED = "user_exported"
     USER_DELETED = "user_deleted"  # from now on; what belongs to the user follows in parts
-    TOKEN_CREATED = "token_created"  # scope
-    TOKEN_REVOKED = "token_revoked"
-    LINK_CREATED = "link_created"  # session, shows_tasks, shows_memories
+    TOKEN_CREATED = "token_created"  # user, scope
+    TOKEN_REVOKED = "token_revoked"  # user
+    LINK_CREATED = "link_created"  # session, run, shows_tasks, shows_memories
     LINK_REVOKED = "link_revoked"
     MEMBER_ADDED = "member_added"  # role
     MEMBER_REMOVED = "member_removed"
@@ -30,20 +30,20 @@ class Deed(models.TextChoices):
     TOOL_SWITCHED_ON = "tool_switched_on"  # tool
     TOOL_SWITCHED_OFF = "tool_switched_off"  # tool
     APPROVAL_MODE_CHANGED = "approval_mode_changed"  # mode, before: of a session
-    PLAN_APPROVED = "plan_approved"  # revision
-    PLAN_REJECTED = "plan_rejected"  # revision
-    PLAN_EDITED = "plan_edited"  # revision
+    PLAN_APPROVED = "plan_approved"  # session, revision
+    PLAN_REJECTED = "plan_rejected"  # session, revision: also when the run is cancelled
+    PLAN_EDITED = "plan_edited"  # session, revision
     PROJECT_DELETED = "project_deleted"
     SESSION_DELETED = "session_deleted"
     TASK_DELETED = "task_deleted"
     MEMORY_DELETED = "memory_deleted"
     PROJECT_EXPORTED = "project_exported"
-    SESSION_EXPORTED = "session_exported"  # form
-    MEMORY_EXPORTED = "memory_exported"
+    SESSION_EXPORTED = "session_exported"  # done
+    MEMORY_EXPORTED = "memory_exported"  # done
     RUN_EXPORTED = "run_exported"  # redacted
     ANALYTICS_EXPORTED = "analytics_exported"
     ADMIN_ADDED = "admin_added"
-    ADMIN_CHANGED = "admin_changed"  # fields, or what was done
+    ADMIN_CHANGED = "admin_changed"  # fields, or done
     ADMIN_DELETED = "admin_deleted"
 
 

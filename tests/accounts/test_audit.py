@@ -25,6 +25,7 @@ from agent.models.audit import Deed, Unchangeable
 from agent.support.log_lines import JsonFormatter, TextFormatter
 from samurai_site.recorded_admin import RecordedAdmin
 from tests.support.databases import migrated_database
+from tests.support.documents import DOCS, code_spans, rows, section
 from tests.support.server import ServerProcess
 
 SECRET = "alice's secret"
@@ -196,6 +197,13 @@ def test_only_old_entries_are_pruned_and_only_by_their_own_setting(
     settings.SAMURAI_KEEP_AUDIT_DAYS = 365
     call_command("prune")
     assert deeds() == ["user_exported"]
+
+
+def test_every_deed_is_in_the_documents() -> None:
+    text = section(DOCS["docs/security.md"], "Audit log")
+    named = {name for row in rows(text) for name in code_spans(row[0])}
+    assert set(Deed.values) == named & set(Deed.values)
+    assert {"time", "deed", "address", "request"} <= named
 
 
 # -- in the admin and in the log -------------------------------------------------------------------

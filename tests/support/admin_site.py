@@ -25,6 +25,7 @@ from agent.event_log import events
 from agent.llm.writing import pack
 from agent.memory import memories
 from agent.models import (
+    AccountDeletion,
     ApiToken,
     Approval,
     AuditEntry,
@@ -51,11 +52,11 @@ from agent.models import (
     Task,
 )
 
-# A draft is there for seconds, on the page of its session. Switches of tools are on that of the project. An
-# entry of the index of messages has nothing but ids.
+# A draft is there for seconds, on the page of its session, and the deletion of an account for minutes.
+# Switches of tools are on the page of the project. An entry of the index of messages has nothing but ids.
 MODELS = sorted(
     {*apps.get_app_config("agent").get_models()}
-    - {Draft, MessageEntry, SwitchedOffTool},
+    - {AccountDeletion, Draft, MessageEntry, SwitchedOffTool},
     key=lambda model: model.__name__,
 )
 # Written in runs, and never by hand.
