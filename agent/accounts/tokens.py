@@ -63,8 +63,8 @@ def create_token(
             scope=scope,
             expires_at=min(ends, default=None),
         )
-        told = {"user": user.get_username(), "scope": str(scope)}
-        record(Deed.TOKEN_CREATED, token, by=unless_by_command(user), **told)
+        maker, name = unless_by_command(user), user.get_username()
+        record(Deed.TOKEN_CREATED, token, by=maker, user=name, scope=str(scope))
     return token, key
 
 

@@ -44,7 +44,8 @@ from agent.support import database
 logger = logging.getLogger(__name__)
 
 EVENTS, ROWS = 500, 100  # that one part deletes or changes
-RUNS = 5  # with all that they did; the database looks through the events for each of them
+# For which one part deletes runs, with all that they did: the database looks through all events for each.
+SECONDS = 0.2
 LOGINS = 500  # that are looked at, at a time
 REASON = "The account of the person who sent this message, or who owned the project, was deleted."
 
@@ -116,7 +117,7 @@ def _close(person: User, by: User | None) -> None:
     revoke(ApiToken.objects.filter(user=person), by=by)
     shared_links.revoke(SharedLink.objects.filter(created_by=person), by=by)
     owned = Project.objects.filter(owner=person)
-    if projects := list(owned):
+    if projects := list(owned.only("name")):
         record(Deed.PROJECT_DELETED, *projects, by=by)
     Membership.objects.filter(project__in=owned).delete()  # so that nobody writes there any more
     AccountDeletion.objects.get_or_create(user=person)
@@ -198,10 +199,20 @@ def delete_part_of(project: Project) -> int:
 def _delete_part_of_session(session: ChatSession) -> int:
     return (
         _delete_some(Event.objects.filter(session=session), EVENTS, "seq")
-        or _delete_some(Run.objects.filter(session=session), RUNS, "number")
+        or _delete_runs(session)
         or _delete_some(Message.objects.filter(session=session), ROWS)
         or session.delete()[0]
     )
+
+
+def _delete_runs(session: ChatSession) -> int:
+    """Deletes at least one run, if there is one."""
+    runs, until, deleted = Run.objects.filter(session=session), time.monotonic() + SECONDS, 0
+    while number := _delete_some(runs, 1, "number"):
+        deleted += number
+        if time.monotonic() >= until:
+            break
+    return deleted
 
 
 def _delete_some(rows: QuerySet[Any], most: int, order: str = "pk") -> int:

@@ -26,7 +26,7 @@ from agent.support.log_lines import JsonFormatter, TextFormatter
 from samurai_site.recorded_admin import RecordedAdmin
 from tests.support.databases import migrated_database
 from tests.support.documents import DOCS, code_spans, rows, section
-from tests.support.server import ServerProcess
+from tests.support.server import ServerProcess, send, until, watching
 
 SECRET = "alice's secret"
 
@@ -94,6 +94,26 @@ def test_a_real_server_believes_its_own_proxy_and_gives_the_request_its_id(
         "SELECT deed, via, address, request_id FROM agent_auditentry ORDER BY id DESC LIMIT 1"
     )
     assert found == [("sign_in_failed", "page", "203.0.113.9", "from-proxy")]
+
+
+async def test_a_decision_over_a_websocket_names_the_token_that_opened_it(
+    server: ServerProcess,
+) -> None:
+    headers = {"Authorization": f"Token {server.cast['alice']['token']}"}
+    async with watching(server, headers=headers) as socket:
+        await send(socket, "Create a task to sweep", approval="required")
+        frames = await until(socket, lambda frame: frame.get("status") == "waiting")
+        run = frames[-1]["run"]
+        approval = {"type": "approve", "run": run, "plan_revision": 1}
+        await socket.send(json.dumps(approval))
+        await until(socket, lambda frame: frame["type"] == "complete")
+    found = server.rows(
+        "SELECT deed, actor, kind, object_id, via, address, details FROM agent_auditentry "
+        "ORDER BY id DESC LIMIT 1"
+    )
+    *told, details = found[0]
+    assert told == ["plan_approved", "alice", "run", run, "token", "127.0.0.1"]
+    assert {"token", "session", "revision"} == set(json.loads(details))
 
 
 # -- signing in ------------------------------------------------------------------------------------
@@ -184,19 +204,18 @@ def test_an_entry_costs_one_statement(alice: User, django_assert_num_queries: An
 
 
 def test_only_old_entries_are_pruned_and_only_by_their_own_setting(
-    alice: User, settings: Any
+    alice: User, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TRIGGER agent_auditentry_unchanged")  # rolled back with the test
-        then = timezone.now() - timedelta(days=400)
-        cursor.execute("UPDATE agent_auditentry SET at = %s", [then])
+    monkeypatch.setattr(timezone, "now", lambda now=timezone.now: now() - timedelta(days=400))
+    record(Deed.USER_DELETED, alice, by=alice)
+    monkeypatch.undo()
     record(Deed.USER_EXPORTED, alice, by=alice)
     settings.SAMURAI_KEEP_EXPIRED_DAYS = settings.SAMURAI_KEEP_EVENTS_DAYS = 1
     pruning.prune(pause=0)
-    assert deeds() == ["user_created", "user_exported"]
+    assert deeds() == ["user_created", "user_deleted", "user_exported"]
     settings.SAMURAI_KEEP_AUDIT_DAYS = 365
     call_command("prune")
-    assert deeds() == ["user_exported"]
+    assert deeds() == ["user_created", "user_exported"]
 
 
 def test_every_deed_is_in_the_documents() -> None:
