@@ -46,6 +46,6 @@ def checked_address(given: object) -> str:
     trust, by default of those on the same machine, and of nobody else.
     """
     try:
-        return str(ipaddress.ip_address(str(given)))
+        return str(ipaddress.ip_address(str(given).partition("%")[0]))  # without a zone
     except ValueError:
         return ""
