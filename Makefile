@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-inp
 WITH_ENV := $(if $(wildcard .env),$(BIN)/dotenv --file .env run --no-override --)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check check-page lock bench soak lighthouse screenshots clean
+.PHONY: help run test check check-page lock audit bench soak lighthouse screenshots clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -57,6 +57,12 @@ lock: $(BIN)/pip ## lock the versions and hashes of all packages (UPGRADE=--upgr
 	$(PIP) install uv==0.13.9
 	$(LOCK) $(UPGRADE) requirements.txt --output-file requirements.lock
 	$(LOCK) $(UPGRADE) requirements-dev.txt --constraint requirements.lock --output-file requirements-dev.lock
+
+# In an environment of its own, since it requires other versions.
+audit: $(BIN)/pip ## look the locked packages up among the known vulnerabilities
+	$(PYTHON3) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/pip --quiet --disable-pip-version-check install pip-audit==2.10.1
+	$(VENV)/audit/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip
 
 bench: $(VENV)/installed-dev ## measure what has a limit, in ten minutes (ARGS="stream connect --json FILE")
 	@$(BIN)/python benchmarks/run.py $(ARGS)

@@ -21,7 +21,17 @@ from agent.accounts import shared_links as links
 from agent.accounts.access import includes, projects_of, role_in
 from agent.accounts.shared_links import MAY_SHARE, Guest
 from agent.accounts.tokens import active as active_tokens
-from agent.models import ApiToken, ChatSession, Memory, Message, Project, Run, SharedLink, Task
+from agent.models import (
+    ApiToken,
+    ChatSession,
+    Invitation,
+    Memory,
+    Message,
+    Project,
+    Run,
+    SharedLink,
+    Task,
+)
 from agent.models.projects import Role
 from agent.runs import waiting
 from agent.runs.waiting import WaitingSession
@@ -68,11 +78,26 @@ def get_tool(user: AnyUser, project_id: UUID, name: str, needed: Role = Role.VIE
     return tool
 
 
-def latest_writable(user: AnyUser) -> Project | None:
-    """Returns the newest project in which the user may send messages."""
-    newest = projects_of(user).order_by("-created_at")
-    editable = (row for row in newest if includes(role_in(user, row), Role.EDITOR))
-    return next(editable, None)
+def own_projects(user: AnyUser) -> QuerySet[Project]:
+    """Returns the projects of which the user is the owner. Where somebody names no project, it is one of
+    these: what is written must not go to other people unasked.
+    """
+    return projects_of(user).filter(owner=user.pk)
+
+
+def invitations(user: AnyUser) -> QuerySet[Invitation]:
+    """Returns the invitations that the user may accept, the oldest first."""
+    if not user.is_authenticated or not user.is_active:
+        return Invitation.objects.none()
+    rows = Invitation.objects.filter(user=user)
+    return rows.select_related("project", "invited_by").order_by("created_at")
+
+
+def get_invitation(user: AnyUser, invitation_id: UUID) -> Invitation:
+    invitation = invitations(user).filter(pk=invitation_id).first()
+    if invitation is None:
+        raise Http404("Invitation not found.")
+    return invitation
 
 
 def sessions(user: AnyUser) -> QuerySet[ChatSession]:

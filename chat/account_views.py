@@ -13,7 +13,6 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from agent.engine import account_deletion
@@ -38,7 +37,6 @@ class Busy(Exception):
 
 @login_required
 @require_GET
-@never_cache
 def data(request: HttpRequest) -> HttpResponse:
     return _show(request)
 

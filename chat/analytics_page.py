@@ -15,7 +15,6 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from agent.accounts.access import role_in
@@ -51,7 +50,6 @@ class PeriodForm(forms.Form):
 
 @login_required
 @require_GET
-@never_cache
 def of_all(request: HttpRequest) -> HttpResponse:
     access.require_analyse_all(user_of(request))
     return _page(request, None)
@@ -59,14 +57,12 @@ def of_all(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_GET
-@never_cache
 def of_project(request: HttpRequest, project_id: UUID) -> HttpResponse:
     return _page(request, access.project_to_analyse(user_of(request), project_id))
 
 
 @login_required
 @require_GET
-@never_cache
 def csv_of_all(request: HttpRequest) -> HttpResponse:
     access.require_analyse_all(user_of(request))
     return _csv(request, None)
@@ -74,7 +70,6 @@ def csv_of_all(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_GET
-@never_cache
 def csv_of_project(request: HttpRequest, project_id: UUID) -> HttpResponse:
     return _csv(request, access.project_to_analyse(user_of(request), project_id))
 

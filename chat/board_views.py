@@ -10,7 +10,6 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from agent.board import task_rules, task_spec, tasks
@@ -37,7 +36,6 @@ page = require_http_methods(["GET", "POST"])
 
 @login_required
 @page
-@never_cache
 def new_task(request: HttpRequest, project_id: UUID) -> HttpResponse:
     user = user_of(request)
     project = access.get_project(user, project_id, Role.EDITOR)
@@ -76,7 +74,6 @@ def _show_task(
 
 @login_required
 @page
-@never_cache
 def task_page(request: HttpRequest, task_id: UUID) -> HttpResponse:
     needed = Role.EDITOR if request.method == "POST" else Role.VIEWER
     task = access.get_task(user_of(request), task_id, needed)
@@ -144,7 +141,6 @@ def move_task(request: HttpRequest, task_id: UUID) -> HttpResponse:
 
 @login_required
 @page
-@never_cache
 def new_memory(request: HttpRequest, project_id: UUID) -> HttpResponse:
     user = user_of(request)
     project = access.get_project(user, project_id, Role.EDITOR)
@@ -162,7 +158,6 @@ def new_memory(request: HttpRequest, project_id: UUID) -> HttpResponse:
 
 @login_required
 @page
-@never_cache
 def memory_page(request: HttpRequest, memory_id: UUID) -> HttpResponse:
     """Shows a memory, also a deleted one, and its revisions; changes it."""
     user = user_of(request)

@@ -8,7 +8,6 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from agent.accounts.audit import Deed, record
@@ -20,7 +19,6 @@ from chat.run_page.calls import may_read
 
 @login_required
 @require_GET
-@never_cache
 def of_run(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """Sends the capsule, with `?redacted=1` without texts of people and models."""
     if not settings.SAMURAI_CAPSULES:
@@ -39,14 +37,13 @@ def of_run(request: HttpRequest, run_id: UUID) -> HttpResponse:
         )
     try:
         capsule = capsule_of(run)
+        is_redacted = request.GET.get("redacted") == "1"
+        if is_redacted:
+            capsule = redacted(capsule)
+        content = form.to_bytes(capsule, compressed=True)
     except NoCapsule as error:
         return respond(request, Problem(409, "no_capsule", "No capsule", str(error)))
-    is_redacted = request.GET.get("redacted") == "1"
-    if is_redacted:
-        capsule = redacted(capsule)
     project = run.session.project_id
     record(Deed.RUN_EXPORTED, run, by=user, project=project, redacted=is_redacted)
     headers = {"Content-Disposition": f'attachment; filename="run-{run.pk}.json.gz"'}
-    return HttpResponse(
-        form.to_bytes(capsule, compressed=True), content_type="application/gzip", headers=headers
-    )
+    return HttpResponse(content, content_type="application/gzip", headers=headers)

@@ -115,7 +115,7 @@ class RoleForm(forms.Form):
     role = forms.ChoiceField(choices=Role.choices, initial=Role.VIEWER)
 
 
-class MemberForm(RoleForm):
+class InvitationForm(RoleForm):
     user = forms.CharField(
         label="Username",
         validators=[TextLimit(150)],

@@ -13,7 +13,6 @@ from uuid import UUID
 from django.contrib.auth.models import AnonymousUser
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from agent.accounts.shared_links import Guest
@@ -32,7 +31,6 @@ def for_guest(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Gives the view the session and the guest of the request. Without a guest, there is no such page."""
 
     @require_GET
-    @never_cache
     @wraps(view)
     def found(request: HttpRequest, link_id: UUID, **kwargs: Any) -> HttpResponse:
         guest = guest_cookie.guest_of(request.COOKIES, link_id)
@@ -43,7 +41,6 @@ def for_guest(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 
 
 @require_http_methods(["GET", "POST"])
-@never_cache
 def shared(request: HttpRequest, link_id: UUID) -> HttpResponse:
     """Shows the session. A browser without the cookie gets a page that posts the secret for it."""
     if request.method == "POST":

@@ -8,7 +8,6 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agent.accounts.shared_links import MAY_SHARE, create_link, revoke
@@ -25,7 +24,6 @@ MAX_LINKS = 200
 
 @login_required
 @require_http_methods(["GET", "POST"])
-@never_cache
 def links(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Lists the links that work; creates one and shows it."""
     user = user_of(request)
@@ -41,7 +39,6 @@ def links(request: HttpRequest, session_id: UUID) -> HttpResponse:
 
 @login_required
 @require_GET
-@never_cache
 def run_links(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """The same, with a form for links to this run alone."""
     run = access.get_run(user_of(request), run_id, MAY_SHARE)

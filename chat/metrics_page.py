@@ -27,9 +27,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
         raise Http404
     from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-    response = HttpResponse(generate_latest(_Machine()), content_type=CONTENT_TYPE_PLAIN_0_0_4)
-    response["Cache-Control"] = "no-store"
-    return response
+    return HttpResponse(generate_latest(_Machine()), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 def _may_read(request: HttpRequest) -> bool:

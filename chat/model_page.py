@@ -11,7 +11,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from agent.llm import checking
@@ -19,7 +18,6 @@ from agent.llm.checking import Finding
 from agent.llm.factory import has_server
 
 
-@never_cache
 @require_http_methods(["GET", "POST"])
 async def model(request: HttpRequest) -> HttpResponseBase:
     """Shows the model; a POST tries it, for the staff: that costs two calls."""

@@ -30,7 +30,9 @@ from chat.transcript import Gap, Transcript
 # What a page tells after a form, by the query's `done`.
 DONE = {
     "saved": "Saved.",
-    "added": "Member added.",
+    "invited": "Invited. Send the person the address of the invitation, which is below.",
+    "withdrawn": "Invitation withdrawn.",
+    "joined": "You have joined the project.",
     "role": "Role changed.",
     "removed": "Member removed.",
     "renamed": "Session renamed.",

@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
+from django.http import Http404
+
 from agent.board import tasks
 from agent.event_log import events, object_changes
 from agent.event_log.times import milliseconds, stamp
@@ -52,7 +54,7 @@ class _Slice:
 
 def load(session: ChatSession, span: Span, at: int) -> dict[str, Any]:
     """Returns the slice of `span` around the event `at`: its `first` and `last` event, its `tasks` and
-    `memories`, each with its states, and how many there were `more` of both.
+    `memories`, each with its states, and how many there were `more` of both. Raises `Http404`.
     """
     part = _around(session, span, at)
     named = _named(part)
@@ -109,6 +111,8 @@ def _around(session: ChatSession, span: Span, at: int) -> _Slice:
     last = min([span.last, *(seq - 1 for seq in after)])
     # Until the next event, the time passes.
     rows = Event.objects.filter(session=session, seq__in=[first, min(last + 1, span.last)])
+    if not rows:
+        raise Http404("These events were pruned meanwhile.")
     low, *_, high = [rows[0], *rows] if len(rows) == 1 else rows
     times = Span(first, last, time_of(low), time_of(high))
     return _Slice(session.pk, session.project_id, times, low.pk, high.pk)

@@ -14,23 +14,21 @@ from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from agent.accounts import members
 from agent.accounts.audit import Deed, record
-from agent.accounts.members import add_member
-from agent.accounts.members import change_role as give_role
 from agent.board import projects, task_rules
 from agent.edits.manual_changes import remove_member
 from agent.event_log.texts import STATUSES
-from agent.models import Membership, Message, Project
+from agent.models import Invitation, Membership, Message, Project
 from agent.models.projects import Role
 from agent.support import database
 from agent.support.counts import count
 from chat import access, panels, project_board
 from chat.export import file_name, parts
-from chat.forms import DeleteProjectForm, MemberForm, ProjectEditForm, RoleForm
-from chat.page_context import frame, sends_form, to, user_of
+from chat.forms import DeleteProjectForm, InvitationForm, ProjectEditForm, RoleForm
+from chat.page_context import frame, is_owner, sends_form, to, user_of
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +38,6 @@ MAX_SESSIONS, MAX_MEMBERS = 100, 200
 
 @login_required
 @require_GET
-@never_cache
 def project_page(request: HttpRequest, project_id: UUID) -> HttpResponse:
     return show(request, access.get_project(user_of(request), project_id))
 
@@ -65,10 +62,21 @@ def show(request: HttpRequest, project: Project, status: int = 200, **forms: For
         "members": project.memberships.select_related("user").order_by("created_at")[:MAX_MEMBERS],
         "roles": _roles(),
         "edit": ProjectEditForm.of(project, auto_id="edit-%s"),
-        "add": MemberForm(auto_id="add-%s"),
+        "invitations": _invitations(request, project),
+        "invite": InvitationForm(auto_id="invite-%s"),
         **forms,
     }
     return render(request, "chat/project.html", context, status=status)
+
+
+def _invitations(request: HttpRequest, project: Project) -> list[tuple[Invitation, str]]:
+    """Returns the open invitations, with the addresses where they are accepted; for the owner."""
+    if not is_owner(user_of(request), project):
+        return []
+    return [
+        (one, request.build_absolute_uri(reverse("invitation", args=[one.pk])))
+        for one in project.invitations.all()
+    ]
 
 
 def _roles() -> list[tuple[str, str]]:
@@ -95,7 +103,6 @@ def edit_project(request: HttpRequest, project_id: UUID) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "POST"])
-@never_cache
 def delete_project(request: HttpRequest, project_id: UUID) -> HttpResponse:
     """Tells what would be deleted; deletes it when the name of the project was typed."""
     project = access.get_project(user_of(request), project_id, Role.OWNER)
@@ -130,7 +137,7 @@ async def export(request: HttpRequest, project_id: UUID) -> HttpResponseBase:
     project = await sync_to_async(access.get_project)(user, project_id)
     await database.call(record, Deed.PROJECT_EXPORTED, project, by=user, project=project.pk)
     name = file_name(project)
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingHttpResponse(
         parts(user, project), content_type="application/json", headers=headers
     )
@@ -141,19 +148,27 @@ async def export(request: HttpRequest, project_id: UUID) -> HttpResponseBase:
 
 @sends_form
 @require_POST
-def add(request: HttpRequest, project_id: UUID) -> HttpResponse:
+def invite(request: HttpRequest, project_id: UUID) -> HttpResponse:
     user = user_of(request)
     project = access.get_project(user, project_id, Role.OWNER)
-    form = MemberForm(request.POST, auto_id="add-%s")
+    form = InvitationForm(request.POST, auto_id="invite-%s")
     if form.is_valid():
-        given = form.cleaned_data
+        role = Role(form.cleaned_data["role"])
         try:
-            add_member(project, given["user"], Role(given["role"]), by=user)
+            members.invite(project, form.cleaned_data["user"], role, by=user)
         except ValidationError as error:
             form.add_error("user", error)
         else:
-            return to("project", project_id, "added")
-    return show(request, project, 400, add=form)
+            return to("project", project_id, "invited")
+    return show(request, project, 400, invite=form)
+
+
+@sends_form
+@require_POST
+def withdraw(request: HttpRequest, project_id: UUID, invitation_id: UUID) -> HttpResponse:
+    project = access.get_project(user_of(request), project_id, Role.OWNER)
+    project.invitations.filter(pk=invitation_id).delete()  # it may have been answered meanwhile
+    return to("project", project_id, "withdrawn")
 
 
 @sends_form
@@ -164,7 +179,9 @@ def change_role(request: HttpRequest, project_id: UUID, username: str) -> HttpRe
     if not form.is_valid():
         return show(request, project, 400)
     with transaction.atomic():
-        give_role(_member(project, username), form.cleaned_data["role"], by=user_of(request))
+        members.change_role(
+            _member(project, username), form.cleaned_data["role"], by=user_of(request)
+        )
     return to("project", project_id, "role")
 
 

@@ -14,7 +14,6 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from agent.event_log import positions
@@ -30,7 +29,6 @@ from chat.transcript import Transcript
 
 @login_required
 @require_GET
-@never_cache
 def page(request: HttpRequest, session_id: UUID) -> HttpResponse:
     user = user_of(request)
     session = access.get_session(user, session_id)
@@ -63,7 +61,6 @@ def page(request: HttpRequest, session_id: UUID) -> HttpResponse:
 
 @login_required
 @require_GET
-@never_cache
 def of_run(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """Leads to the replay of a run, for a link that knows the run alone."""
     run = access.get_run(user_of(request), run_id)
@@ -71,7 +68,6 @@ def of_run(request: HttpRequest, run_id: UUID) -> HttpResponse:
 
 
 @require_GET
-@never_cache
 def board(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Returns how the board of the project was around the event `at` of the session, or of its `run`."""
     if not request.user.is_authenticated:

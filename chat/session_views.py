@@ -12,7 +12,6 @@ from django.db import transaction
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from agent.accounts.audit import Deed, record
@@ -31,7 +30,6 @@ logger = logging.getLogger(__name__)
 
 @login_required
 @require_http_methods(["GET", "POST"])
-@never_cache
 def settings(request: HttpRequest, session_id: UUID) -> HttpResponse:
     session = access.get_session(user_of(request), session_id, Role.EDITOR)
     form = SessionForm(request.POST or None, session=session)
@@ -81,7 +79,6 @@ def _rename(session_id: UUID, title: str) -> tuple[None, list[Change]]:
 
 @login_required
 @require_http_methods(["GET", "POST"])
-@never_cache
 def delete(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Tells what would be deleted, and deletes it when that was confirmed."""
     session = access.get_session(user_of(request), session_id, Role.OWNER)

@@ -9,7 +9,6 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from agent.accounts.audit import Deed, record
@@ -32,7 +31,6 @@ class SignInView(LoginView):
 
 
 # Only GET: a program that asks for the headers first must not use the link up.
-@never_cache
 @require_GET
 def sign_in_by_link(request: HttpRequest, token: str) -> HttpResponse:
     user = redeem(token)

@@ -8,7 +8,6 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from agent.accounts.tokens import create_token, revoke
@@ -20,7 +19,6 @@ from chat.page_context import frame, sends_form, user_of
 
 @login_required
 @require_http_methods(["GET", "POST"])
-@never_cache
 def tokens(request: HttpRequest) -> HttpResponse:
     """Lists the active tokens; creates one and shows its key."""
     user = user_of(request)

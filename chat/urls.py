@@ -11,6 +11,7 @@ from chat import (
     board_views,
     capsules,
     guest_pages,
+    invitation_views,
     link_views,
     measurements,
     metrics_page,
@@ -38,7 +39,23 @@ urlpatterns: list[URLPattern] = [
     path("projects/<uuid:project_id>/tasks/new/", board_views.new_task, name="new-task"),
     path("projects/<uuid:project_id>/memories/new/", board_views.new_memory, name="new-memory"),
     path("projects/<uuid:project_id>/export/", project_views.export, name="export"),
-    path("projects/<uuid:project_id>/members/", project_views.add, name="add-member"),
+    path("projects/<uuid:project_id>/invitations/", project_views.invite, name="invite"),
+    path(
+        "projects/<uuid:project_id>/invitations/<uuid:invitation_id>/withdraw/",
+        project_views.withdraw,
+        name="withdraw-invitation",
+    ),
+    path("invitations/<uuid:invitation_id>/", invitation_views.page, name="invitation"),
+    path(
+        "invitations/<uuid:invitation_id>/accept/",
+        invitation_views.accept,
+        name="accept-invitation",
+    ),
+    path(
+        "invitations/<uuid:invitation_id>/decline/",
+        invitation_views.decline,
+        name="decline-invitation",
+    ),
     path(
         "projects/<uuid:project_id>/members/<str:username>/role/",
         project_views.change_role,

@@ -16,7 +16,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Js
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agent.accounts.access import includes, role_in
@@ -49,6 +48,8 @@ from chat.slash_commands import COMMANDS
 from chat.static_files import modules
 from chat.transcript import Transcript
 
+MAX_LISTED = 50  # projects, invitations
+
 EXAMPLES = (
     "I need: 1. patient sign-up with email verification 2. doctors publish free slots "
     "3. patients book and cancel a slot. Booking depends on slots.",
@@ -59,18 +60,22 @@ EXAMPLES = (
 
 @login_required
 @require_GET
-@never_cache
 def home(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
-    latest = access.sessions(user).order_by("-updated_at").first()
+    own = access.own_projects(user)
+    latest = access.sessions(user).filter(project__in=own).order_by("-updated_at").first()
     if latest is not None:
         return redirect("session", latest.pk)
-    newest = access.projects(user).order_by("-created_at").first()
+    newest = own.order_by("-created_at").first()
     if newest is not None:
         return redirect("project", newest.pk)
-    return render(
-        request, "chat/home.html", {"form": ProjectForm(), **page_context.sidebar(user, None)}
-    )
+    context = {
+        "form": ProjectForm(),
+        "others": access.projects(user).order_by("-created_at")[:MAX_LISTED],
+        "invitations": access.invitations(user)[:MAX_LISTED],
+        **page_context.sidebar(user, None),
+    }
+    return render(request, "chat/home.html", context)
 
 
 @sends_form
@@ -86,7 +91,6 @@ def new_project(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_GET
-@never_cache
 def tools_page(request: HttpRequest, project_id: UUID) -> HttpResponse:
     """Lists the tools with what they may do; the owner can switch each on and off."""
     user = user_of(request)
@@ -127,7 +131,6 @@ def _open_session(project: Project, user: User) -> HttpResponse:
 
 @login_required
 @require_GET
-@never_cache
 def session_page(request: HttpRequest, session_id: UUID) -> HttpResponse:
     user = user_of(request)
     session = access.get_session(user, session_id)
@@ -177,7 +180,6 @@ def _page(session: ChatSession, transcript: Transcript, user: User) -> dict[str,
 
 @login_required
 @require_GET
-@never_cache
 def entries(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Renders entries of the gap from `start` to `end`, which the page does not show yet."""
     user = user_of(request)
@@ -197,7 +199,6 @@ def entries(request: HttpRequest, session_id: UUID) -> HttpResponse:
 
 @login_required
 @require_GET
-@never_cache
 def where(request: HttpRequest, session_id: UUID, name: str) -> HttpResponse:
     """Returns the position in the event log of a link's target: `message-…`, `run-…`, `event-…`.
 
@@ -212,7 +213,6 @@ def where(request: HttpRequest, session_id: UUID, name: str) -> HttpResponse:
 
 @login_required
 @require_GET
-@never_cache
 def board(request: HttpRequest, project_id: UUID) -> HttpResponse:
     """Renders the panels, with `?all=1` the whole board: for an open page whose board was changed by
     another session, or which showed a part of it.
@@ -224,7 +224,6 @@ def board(request: HttpRequest, project_id: UUID) -> HttpResponse:
 
 @login_required
 @require_GET
-@never_cache
 def waiting_page(request: HttpRequest) -> HttpResponse:
     return _show_waiting(request, user_of(request))
 
@@ -235,6 +234,7 @@ def _show_waiting(
     items = waiting.items(user)
     context = {
         "items": items,
+        "invitations": access.invitations(user)[:MAX_LISTED],
         "alert": alert,
         "reason_limit": MAX_REASON,
         **page_context.sidebar(user, None),
@@ -243,7 +243,6 @@ def _show_waiting(
 
 
 @require_GET
-@never_cache
 async def waiting_count(request: HttpRequest) -> HttpResponseBase:
     """Returns how many runs wait for the user, and the sidebar unless it has the given `version`: for pages
     of a `project`, or of none, that follow no session.

@@ -29,6 +29,8 @@ ALIVE, READY = "/healthz", "/readyz"
 PATIENCE = 2.0  # seconds that an answer may take
 # Seconds for which what was found is told again: so many requests a second cost the same.
 FRESH = 0.25
+# What the last look at the database found, of itself and of its workers, if it found nothing.
+_NO_ANSWER = ("no_answer", "no_answer")
 
 
 def is_asked(scope: Scope) -> bool:
@@ -50,10 +52,7 @@ class Health:
         # One thread: while one look at the database hangs, no other begins.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="health")
         self._look: asyncio.Task[None] | None = None
-        self._found = (
-            "no_answer",
-            "no_answer",
-        )  # by the last look: of the database and of its workers
+        self._found = _NO_ANSWER
         self._found_at = float("-inf")
 
     async def respond(self, scope: Scope, send: Send) -> None:
@@ -84,10 +83,10 @@ class Health:
         if self._look is None or self._look.done():
             self._look = background_task(self._look_at_database())
         await asyncio.wait([self._look], timeout=PATIENCE)
-        return self._found if self._look.done() else ("no_answer", "no_answer")
+        return self._found if self._look.done() else _NO_ANSWER
 
     async def _look_at_database(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop, self._found = asyncio.get_running_loop(), _NO_ANSWER  # unless the look ends well
         self._found = await loop.run_in_executor(self._thread, self._probe.look)
         self._found_at = time.monotonic()
 

@@ -3,134 +3,37 @@
 `.env.example` explains each variable. An invalid value stops the start with an error that names it.
 """
 
-import contextlib
 import logging
 import os
-import secrets
-from decimal import Decimal, InvalidOperation
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
-from samurai_site import addresses
+from agent.support.log_lines import has_access_log
+from samurai_site import addresses, data_folder, database
+from samurai_site.environment import (
+    env_apps,
+    env_bool,
+    env_choice,
+    env_int,
+    env_list,
+    env_prices,
+    env_secret,
+    env_str,
+    env_time_zone,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(os.environ.get("SAMURAI_VAR_DIR") or BASE_DIR / "var")
-VAR_DIR.mkdir(parents=True, exist_ok=True)
-SHORTEST_SECRET = 16  # characters
-
-
-def env_str(name: str, default: str = "") -> str:
-    return os.environ.get(name, "").strip() or default
-
-
-def env_bool(name: str, default: bool) -> bool:
-    text = env_str(name).lower()
-    if text in ("1", "true", "yes", "on"):
-        return True
-    if text in ("0", "false", "no", "off"):
-        return False
-    if text:
-        raise ImproperlyConfigured(f"{name} must be true or false, not {text!r}.")
-    return default
-
-
-def env_int(name: str, default: int, *, minimum: int = 0, maximum: int | None = None) -> int:
-    text = env_str(name)
-    if not text:
-        return default
-    try:
-        value = int(text)
-    except ValueError:
-        raise ImproperlyConfigured(f"{name} must be a whole number, not {text!r}.") from None
-    if value < minimum:
-        raise ImproperlyConfigured(f"{name} must be {minimum} or more, not {value}.")
-    if maximum is not None and value > maximum:
-        raise ImproperlyConfigured(f"{name} must be {maximum} or less, not {value}.")
-    return value
-
-
-def env_secret(name: str) -> str:
-    """Returns a secret that is long enough not to be guessed, or an empty text."""
-    value = env_str(name)
-    if value and len(value) < SHORTEST_SECRET:
-        raise ImproperlyConfigured(f"{name} must have {SHORTEST_SECRET} characters or more.")
-    return value
-
-
-def env_list(name: str) -> list[str]:
-    return [item.strip() for item in env_str(name).split(",") if item.strip()]
-
-
-def env_choice(name: str, default: str, choices: tuple[str, ...]) -> str:
-    value = env_str(name, default)
-    if value not in choices:
-        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
-    return value
-
-
-def env_apps(name: str) -> list[str]:
-    """Returns the names of Django applications, whose packages must be installed."""
-    apps = env_list(name)
-    for app in apps:
-        if find_spec(app.partition(".")[0]) is None:
-            raise ImproperlyConfigured(f"{name} names {app!r}, which is not installed.")
-    return apps
-
-
-def env_time_zone(name: str, default: str) -> str:
-    value = env_str(name, default)
-    try:
-        ZoneInfo(value)
-    except (ValueError, OSError, ZoneInfoNotFoundError):
-        raise ImproperlyConfigured(
-            f"{name} must be a time zone such as Europe/Berlin, not {value!r}."
-        ) from None
-    return value
-
-
-def env_prices(name: str) -> dict[str, tuple[Decimal, Decimal]]:
-    """Reads "model=0.25/2,other=1/4": by model, the prices of a million tokens of input and of output."""
-    prices = {}
-    for item in env_list(name):
-        model, _, amounts = item.rpartition("=")
-        try:
-            of_input, of_output = (Decimal(amount.strip()) for amount in amounts.split("/"))
-        except (ValueError, InvalidOperation):
-            of_input = of_output = Decimal("NaN")
-        if not model or not all(
-            price.is_finite() and price >= 0 for price in (of_input, of_output)
-        ):
-            raise ImproperlyConfigured(
-                f"{name} must have items like gpt-5-mini=0.25/2, not {item!r}."
-            )
-        prices[model.strip()] = of_input, of_output
-    return prices
-
-
-def stored_secret_key() -> str:
-    """Returns the key in `var/secret_key`. Generates it on the first start, readable only by the owner."""
-    path = VAR_DIR / "secret_key"
-    if not path.exists():
-        # Linking is atomic: if two processes start at once, both use the key that was linked first.
-        temporary = VAR_DIR / f"secret_key.{os.getpid()}"
-        with os.fdopen(os.open(temporary, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(50))
-        with contextlib.suppress(FileExistsError):
-            os.link(temporary, path)
-        temporary.unlink()
-    return path.read_text().strip()
+data_folder.create(VAR_DIR)
 
 
 # -- the site --------------------------------------------------------------------------------------
 
 DEBUG = env_bool("DEBUG", False)
-SECRET_KEY = env_str("SECRET_KEY") or stored_secret_key()
+SECRET_KEY = env_str("SECRET_KEY") or data_folder.secret_key(VAR_DIR)
 SITE_URL = env_str("SITE_URL")
 try:
     SITE_PATH = addresses.site_path(SITE_URL) if SITE_URL else ""
@@ -175,6 +78,11 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": ["'none'"],
     }
 }
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # the owner of a domain decides about the hosts below it,
+    "security.W021",  # and whether browsers list it
+    "security.W008",  # the proxy redirects to HTTPS: docs/deploy/nginx.conf
+]
 # Seconds for which a one-time sign-in link is valid. Nothing else uses Django's reset tokens.
 PASSWORD_RESET_TIMEOUT = 3600
 
@@ -200,6 +108,7 @@ MIDDLEWARE = [
     "chat.compression.CompressionMiddleware",
     "csp.middleware.CSPMiddleware",
     "chat.static_files.StaticFilesMiddleware",
+    "chat.private_responses.private_middleware",
     "chat.error_pages.method_middleware",
     "chat.request_origin.origin_middleware",
     "chat.session_cookie.SessionMiddleware",
@@ -323,6 +232,7 @@ SPECTACULAR_SETTINGS = {
     "SERVERS": [{"url": SITE_PATH}] if SITE_PATH else [],
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "MemoryKind": "agent.models.Memory.Kind",
         "RunStatus": "agent.models.Run.Status",
         "StepStatus": "agent.models.PlanStep.Status",
         "TaskStatus": "agent.models.Task.Status",
@@ -335,44 +245,8 @@ SPECTACULAR_SETTINGS = {
 
 # -- the database ----------------------------------------------------------------------------------
 
-STALLED_AFTER = 10.0  # seconds without a heartbeat after which a process counts as dead
-
-
-def database() -> dict[str, Any]:
-    """Returns the default database's settings, with the options that concurrent runs need."""
-    url = env_str("DATABASE_URL") or f"sqlite:///{VAR_DIR / 'db.sqlite3'}"
-    try:
-        config: dict[str, Any] = {**dj_database_url.parse(url)}
-    except (ValueError, KeyError, dj_database_url.ParseError, dj_database_url.UnknownSchemeError):
-        raise ImproperlyConfigured(
-            "DATABASE_URL must have the form postgresql://user@host/name."
-        ) from None
-    if config["ENGINE"].endswith("sqlite3"):
-        config["CONN_MAX_AGE"] = 60
-        config["OPTIONS"] = {
-            # With Django's defaults, concurrent runs fail with "database is locked".
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-        }
-        config["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
-    elif config["ENGINE"].endswith("postgresql"):
-        config["CONN_MAX_AGE"] = 0  # required by the pool, which keeps the connections
-        url_options = config.get("OPTIONS", {})
-        config["OPTIONS"] = {
-            **url_options,
-            "pool": {"min_size": 2, "max_size": 16, "timeout": 10},
-            # Without it, a process that freezes in a transaction keeps its locks, and no other process
-            # can take its runs over.
-            "options": f"-c idle_in_transaction_session_timeout={STALLED_AFTER:.0f}s "
-            + url_options.get("options", ""),
-        }
-    else:
-        raise ImproperlyConfigured("DATABASE_URL must be a SQLite or PostgreSQL database.")
-    return config
-
-
-DATABASES = {"default": database()}
+STALLED_AFTER = database.STALLED_AFTER
+DATABASES = {"default": database.configured(env_str("DATABASE_URL"), VAR_DIR)}
 SAMURAI_BACKUPS = env_str("SAMURAI_BACKUPS")
 
 # -- several processes -----------------------------------------------------------------------------
@@ -476,10 +350,14 @@ SAMURAI_METRICS_PAGES = env_int("SAMURAI_METRICS_PAGES", 10, minimum=0, maximum=
 
 # -- logging ---------------------------------------------------------------------------------------
 
-LOGGING = {
+LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"ids": {"()": "agent.support.log_context.IdsFilter"}},
+    "filters": {
+        "ids": {"()": "agent.support.log_context.IdsFilter"},
+        "refusals": {"()": "agent.support.log_lines.RefusalFilter"},
+        "sockets": {"()": "agent.support.log_lines.SocketFilter"},
+    },
     "formatters": {
         "text": {"()": "agent.support.log_lines.TextFormatter", "texts": SAMURAI_LOG_TEXTS},
         "json": {"()": "agent.support.log_lines.JsonFormatter", "texts": SAMURAI_LOG_TEXTS},
@@ -488,7 +366,7 @@ LOGGING = {
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": SAMURAI_LOG_FORMAT,
-            "filters": ["ids"],
+            "filters": ["ids", "refusals"],
         }
     },
     "root": {"handlers": ["stderr"], "level": "WARNING"},
@@ -508,3 +386,6 @@ LOGGING = {
         )
     },
 }
+if not has_access_log():
+    LOGGING["loggers"]["uvicorn.access"] = {"handlers": [], "propagate": False}
+    LOGGING["loggers"]["uvicorn.error"] = {"filters": ["sockets"]}

@@ -1,5 +1,6 @@
-"""Adds members to projects, and changes their roles. `agent.edits.manual_changes` removes them with their
-tasks.
+"""Invites people to projects. `agent.edits.manual_changes` removes members, with their tasks.
+
+Nobody gets into a project unasked: its texts would appear among the person's own.
 """
 
 from __future__ import annotations
@@ -8,25 +9,47 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from agent.accounts.audit import Deed, record
-from agent.models import Membership, Project
+from agent.accounts.audit import Deed, Subject, record
+from agent.models import Invitation, Membership, Project
 from agent.models.projects import Role
 
+MAX_OPEN = 100  # invitations of a project
 
-def add_member(project: Project, username: str, role: Role, *, by: User) -> Membership:
-    """Makes the active user a member. Raises ValidationError, about the user name, with the reason."""
-    person = User.objects.filter(username=username, is_active=True).first()
-    if person is None:
-        raise ValidationError("User not found.")
-    if person.pk == project.owner_id:
+
+def invite(project: Project, username: str, role: Role, by: User) -> Invitation:
+    """Invites a person by the user name, also one whom nobody has. Another invitation of the same name is
+    replaced. Raises ValidationError, about the user name, with the reason.
+    """
+    if username == project.owner.get_username():
         raise ValidationError("This user is the owner.")
+    if project.memberships.filter(user__username=username).exists():
+        raise ValidationError("This user is already a member.")
+    others = project.invitations.exclude(username=username)
+    if others.count() >= MAX_OPEN:
+        raise ValidationError(f"{MAX_OPEN} invitations are open. Withdraw some of them first.")
+    person = User.objects.filter(username=username, is_active=True).first()
     with transaction.atomic():
-        member, is_new = Membership.objects.get_or_create(
-            project=project, user=person, defaults={"role": role}
+        invitation, _ = Invitation.objects.update_or_create(
+            project=project,
+            username=username,
+            defaults={"user": person, "role": role, "invited_by": by},
         )
-        if not is_new:
-            raise ValidationError("This user is already a member.")
-        record_added(member, by=by)
+        invited = Subject("user", str(person.pk) if person else "", username)
+        record(Deed.MEMBER_INVITED, invited, by=by, project=project.pk, role=str(role))
+    return invitation
+
+
+def accept(invitation: Invitation) -> Membership:
+    """Makes the invited person a member. Raises `Invitation.DoesNotExist` if it was withdrawn meanwhile."""
+    with transaction.atomic():
+        now = Invitation.objects.select_for_update().get(pk=invitation.pk)
+        assert now.user_id is not None, "only the person accepts it"
+        member, is_new = Membership.objects.get_or_create(
+            project_id=now.project_id, user_id=now.user_id, defaults={"role": now.role}
+        )
+        if is_new:
+            record_added(member, by=member.user)
+        now.delete()
     return member
 
 

@@ -19,7 +19,15 @@ from agent.admin.base import (
     link_to_list,
 )
 from agent.edits.manual_changes import remove_member
-from agent.models import ChatSession, Membership, Memory, Project, SwitchedOffTool, Task
+from agent.models import (
+    ChatSession,
+    Invitation,
+    Membership,
+    Memory,
+    Project,
+    SwitchedOffTool,
+    Task,
+)
 
 MAX_COUNT = 1000  # rows of one project that the list counts
 
@@ -105,6 +113,21 @@ class ProjectAdmin(CountedDeletion, LargeTableAdmin):
             "{}",
             ((link_to_list(model, text, project__id__exact=project.pk),) for model, text in lists),
         )
+
+
+@admin.register(Invitation)
+class InvitationAdmin(LargeTableAdmin):
+    """To read and to withdraw: invitations are made on the page of the project."""
+
+    list_display = ("username", "project", "role", "invited_by", "created_at")
+    list_select_related = ("project", "invited_by")
+    list_filter = ("role", "created_at")
+    search_fields = ("username", "project__name")
+    date_hierarchy = "created_at"
+    readonly_fields = ("username", "user", "project", "role", "invited_by", "created_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
 
 
 @admin.register(Membership)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import Count, Max, Min, Q, Sum
 from django.utils import timezone
 
+from agent.analytics.queries import ms_between
 from agent.event_log.phases import Phase
 from agent.models import Feedback, MemoryRevision, ModelCall, Run
 from agent.runs.claiming import LEASE
@@ -118,10 +118,6 @@ SELECT phase AS name, duration_ms AS ms
 FROM (SELECT phase, duration_ms FROM agent_phaseresult ORDER BY id DESC LIMIT {LATEST}) latest
 WHERE phase IN ({", ".join(["%s"] * len(Phase))})
 """
-_MILLISECONDS = {
-    "sqlite": "(julianday(finished_at) - julianday(started_at)) * 86400000.0",
-    "postgresql": "EXTRACT(EPOCH FROM finished_at - started_at) * 1000",
-}
 _TOOLS = f"""
 SELECT tool AS name, {{}} AS ms FROM (
     SELECT tool, started_at, finished_at FROM agent_planstep ORDER BY id DESC LIMIT {LATEST}
@@ -136,7 +132,7 @@ def phase_times() -> list[Spread]:
 
 def tool_times() -> list[Spread]:
     """Returns the durations of the slowest tools among the `LATEST` steps of plans."""
-    return _spreads(_TOOLS.format(_MILLISECONDS[connection.vendor]), MAX_ROWS)
+    return _spreads(_TOOLS.format(ms_between("started_at", "finished_at")), MAX_ROWS)
 
 
 def _spreads(timed: str, limit: int, *values: str) -> list[Spread]:
@@ -176,7 +172,7 @@ def lease_holders() -> list[Worker]:
 
 def _process(owner: str) -> str:
     """Returns "process 123 on host"."""
-    host, pid, *_ = owner.split(":")
+    host, pid, *_ = [*owner.split(":"), "unknown"]
     return f"process {pid} on {host}"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from agent.capsule.pace import Frame
 from agent.event_log.phases import Phase
 
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _DURATION = re.compile(r"\d[\d,.]* ?(?:ms|s|min|h|seconds?|minutes?|hours?)\b(?: \d+ (?:s|min))?")
 # Fields that tell a time, or what earlier runs took. `position` and `seq`: places among other runs.
 _TIMES = frozenset(
@@ -20,6 +20,10 @@ _TIMES = frozenset(
     }
 )  # fmt: skip
 _MOMENTS = frozenset({"started_at", "finished_at"})  # whether there is one counts
+# What a redaction keeps, and replaces: `agent.capsule.redaction`.
+DATE = r"\d{4}-\d\d-\d\d(?!\d)"
+LONG_NUMBER = r"\d(?:[ .\-/]?\d){4,}"  # also the number of a telephone or a card
+_REDACTED = re.compile(rf"(?P<date>{DATE})|(?P<number>{LONG_NUMBER})|[^\W\d_]")
 SHOWN = 120  # characters of a value in a difference
 
 
@@ -122,18 +126,24 @@ class _Plain:
         return plain
 
     def _text(self, text: str, name: str) -> str:
-        text = _ID.sub(lambda found: self._ids.setdefault(found[0], f"id {len(self._ids)}"), text)
+        text = ID.sub(lambda found: self._ids.setdefault(found[0], f"id {len(self._ids)}"), text)
         if name in ("line", "details"):
             text = _DURATION.sub("T", text)
         if self._redacted and name not in KEPT:
-            text = re.sub(r"[^\W\d_]", "x", text)
+            text = _REDACTED.sub(_shape, text)
         return text
+
+
+def _shape(found: re.Match[str]) -> str:
+    if found["date"]:
+        return found[0]
+    return "0" * len(found[0]) if found["number"] else "x"
 
 
 # Fields with words of the product, which a redaction keeps.
 KEPT = frozenset(
     {
-        "type", "status", "step", "step_id", "phase", "part", "tool", "object", "action", "kind",
-        "priority", "role", "code", "id", "unit", "depends_on", "verb", "$from", "path", "state",
+        "type", "status", "step", "step_id", "phase", "tool", "object", "action", "kind",
+        "priority", "role", "code", "id", "unit", "depends_on", "verb", "$from", "state",
     }
 )  # fmt: skip

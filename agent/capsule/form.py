@@ -12,8 +12,9 @@ import zlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 FORMAT: Literal["samurai-capsule"] = "samurai-capsule"
 VERSION: Literal[1] = 1
@@ -23,6 +24,7 @@ MAX_EVENTS, MAX_CALLS, MAX_STEPS, MAX_TOOLS = 20_000, 500, 200, 1_000
 MAX_TASKS, MAX_MEMORIES, MAX_MESSAGES, MAX_CHANGES, MAX_PEOPLE = 1_000, 500, 40, 300, 500
 MAX_TEXT = 400_000  # characters of one text
 MAX_ERRORS = 3  # that a message about a file names
+_TOO_LARGE = f"The file is larger than {MAX_BYTES // 1024 // 1024} MiB."
 
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
 Name = Annotated[str, Field(max_length=200)]
@@ -38,12 +40,20 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Settings(_Part):
-    """The settings that a run depends on."""
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise ValueError("there is no such time zone") from None
+    return name
 
-    time_zone: Name
-    model_context: Annotated[int, Field(ge=0)]
-    approval_hours: Annotated[int, Field(ge=1)]
+
+class Settings(_Part):
+    """The settings that a run depends on, in their bounds."""
+
+    time_zone: Annotated[Name, AfterValidator(_zone)]
+    model_context: Literal[0] | Annotated[int, Field(ge=256)]
+    approval_hours: Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class ToolSpecForm(_Part):
@@ -201,12 +211,15 @@ Capsule.model_rebuild()
 
 
 def to_bytes(capsule: Capsule, *, compressed: bool) -> bytes:
+    """Returns the text of a file. Raises `NoCapsule` if it would be too large to be read."""
     text = capsule.model_dump_json(indent=None if compressed else 1).encode()
+    if len(text) > MAX_BYTES:
+        raise NoCapsule(_TOO_LARGE)
     return gzip.compress(text, mtime=0) if compressed else text
 
 
 def write(capsule: Capsule, path: Path) -> None:
-    """Writes a file, compressed if its name ends with `.gz`. Raises OSError."""
+    """Writes a file, compressed if its name ends with `.gz`. Raises as `to_bytes`, and OSError."""
     path.write_bytes(to_bytes(capsule, compressed=path.suffix == ".gz"))
 
 
@@ -231,13 +244,12 @@ def from_bytes(content: bytes) -> Capsule:
     try:
         return Capsule.model_validate_json(text)
     except ValidationError as error:
-        raise NoCapsule(f"The capsule is not valid: {_problems(error)}.") from None
+        raise NoCapsule(f"The capsule is not valid: {problems(error)}.") from None
 
 
 def _expanded(content: bytes) -> bytes:
-    too_large = NoCapsule(f"The file is larger than {MAX_BYTES // 1024 // 1024} MiB.")
     if len(content) > MAX_BYTES:
-        raise too_large
+        raise NoCapsule(_TOO_LARGE)
     if not content.startswith(b"\x1f\x8b"):
         return content
     expanding = zlib.decompressobj(31)
@@ -246,7 +258,7 @@ def _expanded(content: bytes) -> bytes:
     except zlib.error:
         raise NoCapsule("The file is compressed, and damaged.") from None
     if len(text) > MAX_BYTES:
-        raise too_large
+        raise NoCapsule(_TOO_LARGE)
     if not expanding.eof:
         raise NoCapsule("The file is compressed, and ends too early.")
     return text
@@ -263,7 +275,8 @@ def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is no JSON")
 
 
-def _problems(error: ValidationError) -> str:
+def problems(error: ValidationError) -> str:
+    """Returns the first `MAX_ERRORS` of them, and how many more there are."""
     items = error.errors(include_url=False, include_input=False)
     named = [f"{'.'.join(map(str, item['loc']))[:80]}: {item['msg']}" for item in items]
     rest = len(named) - MAX_ERRORS

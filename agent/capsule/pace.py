@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import Any
@@ -39,6 +40,7 @@ class Pace:
         self._decisions: list[tuple[int, Decide]] = []  # of people, by their place in the log
         self._tasks: set[asyncio.Task[None]] = set()
         self._committed = asyncio.Event()
+        self._counted = threading.Condition()  # for threads
         self._last = time.monotonic()
 
     # -- the log -----------------------------------------------------------------------------------
@@ -56,11 +58,13 @@ class Pace:
         """Listens to `agent.event_log.log`."""
         if committed.session != self._session:
             return
-        for frame in committed.frames:
-            self.run = self.run or frame.run
-            if frame.run == self.run:
-                self.frames.append(json.loads(frame.body))
-        self._last = time.monotonic()
+        with self._counted:
+            for frame in committed.frames:
+                self.run = self.run or frame.run
+                if frame.run == self.run:
+                    self.frames.append(json.loads(frame.body))
+            self._last = time.monotonic()
+            self._counted.notify_all()
         # Before the run goes on: who waits for this commit is woken after the listeners.
         self.decide_if_due()
         self._wake()
@@ -105,8 +109,9 @@ class Pace:
 
     def until_now(self, count: int) -> None:
         """As `until`, in a thread."""
-        while self.count < count and not self.is_idle:
-            time.sleep(0.002)
+        with self._counted:
+            while self.count < count and not self.is_idle:
+                self._counted.wait(IDLE)
 
     async def people(self) -> None:
         await self.until(0)
@@ -143,9 +148,7 @@ class Pace:
             if token["offset"] == 0 and sent:
                 sent = 0
                 yield StartOver()
-            piece = token["text"] if token["offset"] + len(token["text"]) <= shared else None
-            piece = token["text"][: max(0, shared - token["offset"])] if piece is None else piece
-            if piece:
+            if piece := token["text"][: max(0, shared - token["offset"])]:
                 sent = token["offset"] + len(piece)
                 yield piece
         if rest := text[shared:]:
@@ -178,7 +181,6 @@ class Pace:
             await self.until(memory)
         else:
             await self.answered.wait()
-            await asyncio.sleep(0.01)  # the answer is taken over
 
 
 def _shared(one: str, other: str) -> int:

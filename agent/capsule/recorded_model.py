@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from agent.capsule.comparing import ID
 from agent.capsule.form import Call, Capsule
 from agent.capsule.pace import Pace
 from agent.exceptions import AgentError, ModelError
@@ -34,7 +35,6 @@ from agent.llm.retries import Retries
 from agent.llm.structured_output import Question
 from agent.llm.writing import Watch
 
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TIME = re.compile(r"(?:\w+day, )?\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?: ?\w+)?")
 _SHOWN = 80  # characters of a prompt around its first difference
 
@@ -190,7 +190,7 @@ class _Client(ModelClient):
 
 
 def _plain(turns: Sequence[Mapping[str, str]]) -> list[tuple[str, str]]:
-    return [(turn["role"], _TIME.sub("T", _ID.sub("I", turn["content"]))) for turn in turns]
+    return [(turn["role"], _TIME.sub("T", ID.sub("I", turn["content"]))) for turn in turns]
 
 
 def _same(one: Sequence[Mapping[str, str]], other: Sequence[Mapping[str, str]]) -> bool:

@@ -10,10 +10,13 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
+from pydantic import ValidationError
 
 from agent.capsule.form import (
     FORMAT,
+    MAX_CALLS,
     MAX_EVENTS,
+    MAX_MESSAGES,
     VERSION,
     Call,
     Capsule,
@@ -22,6 +25,7 @@ from agent.capsule.form import (
     Settings,
     ToolForm,
     ToolSpecForm,
+    problems,
 )
 from agent.capsule.state import state_of
 from agent.event_log import positions
@@ -31,6 +35,7 @@ from agent.llm.factory import OFFLINE_NAME
 from agent.llm.writing import unpack
 from agent.models import Event, Run
 from agent.pipeline.context import HISTORY_MESSAGES
+from agent.pipeline.reports import AFTER_RESTART
 from agent.tools import registry
 
 _RELATED = (
@@ -61,8 +66,14 @@ def capsule_of(run: Run) -> Capsule:
     if len(own) > MAX_EVENTS:
         raise NoCapsule(f"The run has {len(own):,} events, more than {MAX_EVENTS:,}.")
     results = {row.phase: row.result for row in run.phases.all()}
-    has_context = Phase.CONTEXT in results
-    calls = _calls(run)
+    try:
+        return _capsule(run, own, results)
+    except ValidationError as error:
+        raise NoCapsule(f"The run has more than a capsule can have: {problems(error)}.") from None
+
+
+def _capsule(run: Run, own: list[dict[str, Any]], results: Mapping[str, Any]) -> Capsule:
+    has_context, calls = Phase.CONTEXT in results, _calls(run)
     return Capsule(
         format=FORMAT,
         version=VERSION,
@@ -99,7 +110,7 @@ def _reason(
     run: Run, own: Sequence[Mapping[str, Any]], calls: Sequence[Call], *, has_context: bool
 ) -> str:
     """Returns why the run cannot be carried out again; empty if it can."""
-    if any(one.get("progress", {}).get("step") == "resumed" for one in own) and not run.retry_of:
+    if any(one.get("progress", {}).get("message") == AFTER_RESTART for one in own):
         return _RESUMED
     if not has_context:
         return "" if _ended_early(own) else _NO_CONTEXT
@@ -150,7 +161,7 @@ def _calls(run: Run) -> list[Call]:
             error=row.error,
             used=[row.input_tokens, row.output_tokens],
         )
-        for row in run.model_calls.order_by("started_at", "id")
+        for row in run.model_calls.order_by("started_at", "id")[: MAX_CALLS + 1]
     ]
 
 
@@ -191,4 +202,4 @@ def digest(tool: registry.Tool) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-assert HISTORY_MESSAGES <= 40, "a capsule has room for the messages of a context"
+assert HISTORY_MESSAGES <= MAX_MESSAGES, "a capsule has room for the messages of a context"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from agent.board import tasks
+from agent.capsule.comparing import ID
 from agent.capsule.form import Capsule, Former, MemoryRow, Said, State, TaskRow
 from agent.event_log.phases import Phase
 from agent.memory import neighbours
@@ -38,8 +38,6 @@ from agent.models import (
 from agent.plans import store
 from agent.text import search_index
 
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-
 
 @dataclass(frozen=True, slots=True)
 class Seeded:
@@ -55,7 +53,7 @@ class Seeded:
 def with_new_ids(capsule: Capsule) -> Capsule:
     """Returns the same with other ids: a replay never meets rows of the run that was recorded."""
     new: dict[str, str] = {}
-    text = _ID.sub(lambda found: new.setdefault(found[0], str(uuid4())), capsule.model_dump_json())
+    text = ID.sub(lambda found: new.setdefault(found[0], str(uuid4())), capsule.model_dump_json())
     return Capsule.model_validate_json(text)
 
 

@@ -48,7 +48,7 @@ def state_of(run: Run, own: Sequence[Mapping[str, Any]], results: Mapping[str, A
         tasks=sorted(found.tasks.values(), key=lambda task: (task.position, task.number)),
         memories=list(found.memories.values()),
         messages=[
-            Said(role=_role(one.role), content=one.content, at=one.at, number=one.number)
+            Said(role=one.role, content=one.content, at=one.at, number=one.number)  # type: ignore[arg-type]
             for one in gathered.history
             if one.number is not None
         ],
@@ -59,10 +59,6 @@ def state_of(run: Run, own: Sequence[Mapping[str, Any]], results: Mapping[str, A
         recalled=recalled,
         former=_former(run),
     )
-
-
-def _role(role: str) -> Any:
-    return role
 
 
 def _earlier_changes(run: Run, own: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -76,7 +76,7 @@ class LocalEngine:
 
     async def _sweep(self) -> None:
         while True:
-            with sweep.log_database_errors("look for work"):
+            with sweep.log_errors("look for work"):
                 if self._serving:
                     await sweep.delete_old()
                 if await database.call(claiming.is_any_unfinished):

@@ -47,7 +47,7 @@ def new_owner() -> str:
 
 def is_dead(name: str) -> bool:
     """Tells whether the owner `name` belongs to a dead process of this host; False when unsure."""
-    host, pid, started, *_ = name.split(":")
+    host, pid, started, *_ = [*name.split(":"), "", ""]
     if host != socket.gethostname() or not pid.isdigit():
         return False
     return _started(int(pid)) != started

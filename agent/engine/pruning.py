@@ -19,7 +19,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from agent.event_log.times import stamp
@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 SLICE = 500  # events that one transaction deletes
 ROWS = 100  # other rows, which others may refer to
-SESSIONS = 200  # that are looked at for events, at a time
+SESSIONS = 40  # that are looked at for events, at a time
 # Slices of each kind that the sweep deletes in a row, and seconds between two of them.
 SLICES, PAUSE = 10, 0.02
 
@@ -50,13 +50,14 @@ SLICES, PAUSE = 10, 0.02
 class Kind:
     """Something that is kept for a limited time. `days`: for how long; 0 for ever.
 
-    `count`: how much is older than a time; `delete`: deletes a slice of it and returns how much that was.
+    `count`: how much is older than a time; `delete`: deletes a slice of it, and returns how much that was,
+    or None if it found nothing and came to the end.
     """
 
     name: str
     setting: str
     count: Callable[[datetime], int]
-    delete: Callable[[datetime], int]
+    delete: Callable[[datetime], int | None]
 
     @property
     def days(self) -> int:
@@ -87,9 +88,10 @@ def prune(slices: int | None = None, pause: float = PAUSE) -> Mapping[str, int]:
         left = slices
         while kind.days and (left is None or left > 0):
             number = kind.delete(kind.before)
-            if not number:
+            if number is None:
                 break
-            deleted[kind.name] += number
+            if number:
+                deleted[kind.name] += number
             left = None if left is None else left - 1
             time.sleep(pause)
     if deleted:
@@ -111,22 +113,28 @@ def _count_events(before: datetime) -> int:
     )
 
 
-def _delete_events(before: datetime) -> int:
-    """Deletes a slice of the events of finished runs: always from the beginning of a session's log."""
+def _delete_events(before: datetime) -> int | None:
+    """Deletes a slice of the events of finished runs: always from the beginning of a session's log. Looks
+    at `SESSIONS` sessions at most.
+    """
     global _next_session
-    for _ in range(2):  # the second time from the first session on
-        rows = _sessions_with_events(before).filter(pk__gt=_next_session).order_by("pk")
-        for session in rows.values_list("pk", flat=True)[:SESSIONS]:
-            if deleted := _delete_events_of(session, before):
-                return deleted
-            _next_session = session
-        if not rows.filter(pk__gt=_next_session).exists():
-            _next_session = UUID(int=0)
-    return 0
+    rows = _sessions_with_events(before).filter(pk__gt=_next_session).order_by("pk")
+    keys = list(rows.values_list("pk", flat=True)[:SESSIONS])
+    for session in keys:
+        if deleted := _delete_events_of(session, before):
+            return deleted
+        _next_session = session
+    if len(keys) == SESSIONS:
+        return 0
+    _next_session = UUID(int=0)
+    return None
 
 
 def _sessions_with_events(before: datetime) -> QuerySet[ChatSession]:
-    return ChatSession.objects.filter(created_at__lt=before, last_seq__gt=0)
+    """Returns the old sessions whose log has events, or some that nobody reads any more."""
+    unread = Event.objects.filter(session=OuterRef("pk"), seq__lt=OuterRef("first_seq"))
+    has_events = Q(first_seq__lte=F("last_seq")) | Exists(unread)
+    return ChatSession.objects.filter(has_events, created_at__lt=before)
 
 
 def _delete_events_of(session: UUID, before: datetime) -> int:
@@ -201,12 +209,14 @@ def _first_edit_since(session: UUID, before: datetime, first: int, bound: int) -
 # -- the rest --------------------------------------------------------------------------------------
 
 
-def _of_rows(rows: Callable[[datetime], Any]) -> dict[str, Callable[[datetime], int]]:
+def _of_rows(rows: Callable[[datetime], Any]) -> dict[str, Callable[[datetime], Any]]:
     """Returns how rows are counted and deleted. `rows`: those that are older than a time."""
 
-    def delete(before: datetime) -> int:
+    def delete(before: datetime) -> int | None:
         old = rows(before)
         keys = list(old.order_by("pk").values_list("pk", flat=True)[:ROWS])
+        if not keys:
+            return None
         with transaction.atomic():
             # Looked at again, and locked: one that somebody restored meanwhile stays.
             still = list(old.filter(pk__in=keys).select_for_update().values_list("pk", flat=True))
@@ -246,11 +256,13 @@ def _old_batches(before: datetime) -> QuerySet[Batch]:
     return Batch.objects.filter(~Exists(unfinished), ~Exists(in_use), updated_at__lt=before)
 
 
-def _delete_batches(before: datetime) -> int:
-    """Deletes a slice of an old batch: the events of its sessions, then these, then its own row."""
+def _delete_batches(before: datetime) -> int | None:
+    """Deletes a slice of an old batch: the events of its sessions, which do not count, then these, then
+    its own row.
+    """
     found = _old_batches(before).order_by("updated_at", "pk").first()
     if found is None:
-        return 0
+        return None
     with transaction.atomic():
         # Looked at again, and locked: one that somebody started meanwhile stays.
         batch = _old_batches(before).filter(pk=found.pk).select_for_update(of=("self",)).first()
@@ -263,7 +275,8 @@ def _delete_batches(before: datetime) -> int:
         events = Event.objects.filter(session=session).order_by("seq")
         keys = list(events.values_list("pk", flat=True)[:SLICE])
         if len(keys) == SLICE:
-            return int(Event.objects.filter(pk__in=keys).delete()[0])
+            Event.objects.filter(pk__in=keys).delete()
+            return 0
         session.delete()
     return 1
 
@@ -272,8 +285,8 @@ def _count_audit(before: datetime) -> int:
     return AuditEntry.objects.filter(at__lt=before).count()
 
 
-def _delete_audit(before: datetime) -> int:
-    return AuditEntry.prune(before, SLICE)
+def _delete_audit(before: datetime) -> int | None:
+    return AuditEntry.prune(before, SLICE) or None
 
 
 _KINDS = (

@@ -19,7 +19,7 @@ from django.conf import settings
 from agent.engine import process_identity
 from agent.engine.admission import Admission
 from agent.engine.concurrency import ConcurrencyLimit
-from agent.engine.sweep import log_database_errors
+from agent.engine.sweep import log_errors
 from agent.event_log import events, log
 from agent.exceptions import AgentError, Fenced, RunTimeout
 from agent.llm.base import Model, Usage
@@ -159,7 +159,7 @@ class Runner:
             held = {run: session for session, (run, _) in self._run_tasks.items()}
             if not held:
                 continue
-            with log_database_errors("renew the leases"):
+            with log_errors("renew the leases"):
                 for run in await database.call(claiming.renew_leases, self._owner, list(held)):
                     self._interrupt(held[run], run)
 
@@ -289,7 +289,8 @@ async def _fail(recorder: Recorder, error: AgentError) -> None:
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
-        task.cancel()
+        if not task.cancelling():  # otherwise it saves what it has used, which this would end
+            task.cancel()
     if tasks:
         await asyncio.wait(tasks, timeout=STOP_TIMEOUT)
 

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from uuid import UUID
 
-import django.db
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
@@ -68,12 +67,12 @@ async def delete_old() -> None:
 
 
 @contextlib.contextmanager
-def log_database_errors(action: str) -> Iterator[None]:
-    """Logs a database error in a background loop, so that the loop continues and tries again.
+def log_errors(action: str) -> Iterator[None]:
+    """Logs an error in a background loop, so that the loop continues and tries again.
 
-    Any error: a process whose sweep or lease renewal has ended would look healthy and execute nothing.
+    Any error: a process whose sweep or lease renewal has ended would execute nothing.
     """
     try:
         yield
-    except django.db.Error:
+    except Exception:
         logger.exception("Could not %s; trying again", action)

@@ -46,7 +46,7 @@ def detach(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("agent", "0037_pruning")]
+    dependencies = [("agent", "0038_invitations")]
 
     operations = [
         migrations.CreateModel(

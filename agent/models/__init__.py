@@ -4,7 +4,7 @@ from agent.models.accounts import AccountDeletion, ApiToken, Feedback
 from agent.models.audit import AuditEntry
 from agent.models.board import Task
 from agent.models.memories import Memory, MemoryRevision, SearchEntry
-from agent.models.projects import Membership, Project, SwitchedOffTool
+from agent.models.projects import Invitation, Membership, Project, SwitchedOffTool
 from agent.models.runs import (
     Approval,
     Draft,
@@ -30,6 +30,7 @@ __all__ = [
     "Draft",
     "Event",
     "Feedback",
+    "Invitation",
     "Membership",
     "Memory",
     "MemoryRevision",

@@ -23,7 +23,8 @@ class Deed(models.TextChoices):
     TOKEN_REVOKED = "token_revoked"  # user
     LINK_CREATED = "link_created"  # session, run, shows_tasks, shows_memories
     LINK_REVOKED = "link_revoked"
-    MEMBER_ADDED = "member_added"  # role
+    MEMBER_INVITED = "member_invited"  # role
+    MEMBER_ADDED = "member_added"  # role: by the person, who accepts, or in the admin
     MEMBER_REMOVED = "member_removed"
     ROLE_CHANGED = "role_changed"  # role, before
     PROJECT_HANDED_OVER = "project_handed_over"  # to

@@ -68,6 +68,38 @@ class Membership(models.Model):
         return f"{self.user_id} in {self.project_id} as {self.role}"
 
 
+class Invitation(UUIDModel):
+    """A role in a project that a person may accept. `user` is empty if nobody has the name, which the
+    inviting person is not told: else names could be found out.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="invitations")
+    username = models.CharField(max_length=150)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="invitations",
+    )
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
+    invited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "username"], name="one_invitation_per_username"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.username} to {self.project_id} as {self.role}"
+
+
 class SwitchedOffTool(models.Model):
     """A tool that plans of the project may not use. Every other tool is switched on."""
 

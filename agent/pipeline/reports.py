@@ -19,6 +19,7 @@ from agent.support import database
 from agent.support.counts import count
 
 MAX_PROBLEMS = 500  # characters of what is wrong with a plan
+AFTER_RESTART = "🔁 Resumed after a restart"
 
 
 def validated(checked: Checked) -> Finished:
@@ -107,7 +108,7 @@ async def resumption(recorder: Recorder) -> None:
     revision = await database.call(store.latest, recorder.run)
     steps = [step for step in revision.steps.all() if step.type in WORK] if revision else []
     done = sum(step.status == PlanStep.Status.SUCCEEDED for step in steps)
-    message = "🔁 Resumed after a restart" if recorder.resumed else "🔁 Retrying"
+    message = AFTER_RESTART if recorder.resumed else "🔁 Retrying"
     total = count(len(steps), "step") if steps else count(recorder.finished_before, "phase")
     details = f"{done} of {total} already done" if steps else f"{total} already done"
     await recorder.progress(RESUMED, message, details)

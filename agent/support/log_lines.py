@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import traceback
 from datetime import UTC, datetime
@@ -24,6 +25,29 @@ _OF_REQUESTS = ("django.", "uvicorn.", "daphne.")
 _IDS = {"run": "run", "session": "session", "request_id": "request"}
 
 
+class RefusalFilter(logging.Filter):
+    """Takes the traceback from the lines of requests that were refused: it is no fault of the program."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if getattr(record, "status_code", 500) < 500:
+            record.exc_info = record.exc_text = None
+        return True
+
+
+class SocketFilter(logging.Filter):
+    """Drops Uvicorn's lines of single WebSockets, which it writes into the log of errors."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        folder = os.path.basename(os.path.dirname(record.pathname))
+        return record.levelno > logging.INFO or folder != "websockets"
+
+
+def has_access_log() -> bool:
+    """Tells whether Uvicorn, if it runs, was started without `--no-access-log`, which takes its handlers."""
+    log = logging.getLogger("uvicorn.access")
+    return log.propagate or bool(log.handlers)
+
+
 class _Formatter(logging.Formatter):
     def __init__(self, texts: bool = False) -> None:
         super().__init__()
@@ -32,8 +56,9 @@ class _Formatter(logging.Formatter):
     def _message(self, record: logging.LogRecord) -> str:
         if self._texts:
             return record.getMessage()
-        if record.name == "asyncio":  # further lines describe tasks, with the texts of their errors
-            return record.getMessage().partition("\n")[0]
+        if record.name == "asyncio":
+            # Further lines describe tasks, with the texts of their errors, and parentheses have arguments.
+            return record.getMessage().partition("\n")[0].partition("(")[0]
         is_of_request = record.name.startswith(_OF_REQUESTS)
         args: Any = record.args
         if isinstance(args, tuple):

@@ -63,7 +63,9 @@ def collect() -> list[Metric]:
 
     with _alone(folder()):
         _keep_ended(folder())
-        return list(MultiProcessCollector(None, str(folder())).collect())
+        # A file that a process has just opened is empty.
+        files = [str(path) for path in folder().glob("*.db") if path.stat().st_size]
+        return list(MultiProcessCollector.merge(files, accumulate=True))
 
 
 @contextmanager
@@ -81,7 +83,10 @@ def _keep_ended(folder: Path) -> None:
     if not ended:
         return
     for kind in _SUMMED:
-        _add_up(folder, kind, [folder / f"{kind}_{name}.db" for name in ended])
+        files = [folder / f"{kind}_{name}.db" for name in ended]
+        _add_up(folder, kind, files)
+        for path in files:  # at once: what follows may fail, and nothing is to count twice
+            path.unlink(missing_ok=True)
     for name in ended:
         for path in [*folder.glob(f"*_{name}.db"), _lock_of(folder, name)]:
             path.unlink(missing_ok=True)
@@ -123,7 +128,7 @@ def _values(path: Path) -> Mapping[str, float]:
 
     try:
         return {key: value for key, value, *_ in MmapedDict.read_all_values_from_file(str(path))}
-    except (FileNotFoundError, struct.error, RuntimeError):
+    except (FileNotFoundError, struct.error, RuntimeError, UnicodeDecodeError):
         return {}
 
 

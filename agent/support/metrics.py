@@ -110,7 +110,7 @@ class DatabaseGauge(Metric):
 def start(folder: Path, identity: Identity) -> None:
     """Has this process measure, in files in `folder` that are named for `identity`."""
     global _identity
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     # prometheus_client reads the variable with each new file.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
     from prometheus_client import values

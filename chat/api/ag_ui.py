@@ -150,9 +150,9 @@ class AgUi(ApiView):
         user = user_of(self.request)
         if named is not None:
             return access.get_project(user, named, Role.EDITOR)
-        if (latest := access.latest_writable(user)) is not None:
+        if (latest := access.own_projects(user).order_by("-created_at").first()) is not None:
             return latest
-        raise ValidationError({"forwardedProps": ["Give a project: you are an editor of none."]})
+        raise ValidationError({"forwardedProps": ["Give a project: none is your own."]})
 
     def _name(self, name: str, session: ChatSession, run: Run, after: int) -> Alias:
         alias, _ = Alias.objects.select_related("run").get_or_create(

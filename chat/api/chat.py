@@ -59,7 +59,7 @@ class ChatAnswer(serializers.Serializer[Any]):
     changes = serializers.ListField(child=serializers.DictField())
 
 
-class Failure(serializers.Serializer[None]):
+class FailedRun(serializers.Serializer[None]):
     error = serializers.CharField()
     code = serializers.CharField()
     retryable = serializers.BooleanField()
@@ -128,7 +128,7 @@ class Waiting(Response):
 
 class Chat(ChatView):
     @operation(
-        {200: ChatAnswer, 202: ChatAnswer, 502: Failure},
+        {200: ChatAnswer, 202: ChatAnswer, 502: FailedRun},
         body=ChatInput,
         once=True,
     )

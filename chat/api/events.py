@@ -112,9 +112,7 @@ class GuestEvents(SessionEvents):
     def get(self, request: Request, link_id: UUID) -> HttpResponseBase:
         guest = guest_of(request)
         session = access.get_session(guest, guest.session)
-        response = self.respond(request, session, ConnectionIdentity.of_guest(guest))
-        response.headers.setdefault("Cache-Control", "private, no-store")
-        return response
+        return self.respond(request, session, ConnectionIdentity.of_guest(guest))
 
 
 def _gone(session: ChatSession, guest: Guest | None) -> Response:

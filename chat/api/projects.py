@@ -5,16 +5,14 @@ from __future__ import annotations
 import logging
 from uuid import UUID
 
-from django.core.exceptions import ValidationError as InvalidMember
 from django.db import transaction
 from django.http import Http404
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agent.accounts.audit import Deed, record
-from agent.accounts.members import add_member, change_role
+from agent.accounts.members import change_role
 from agent.board.projects import MAX_DESCRIPTION, MAX_NAME
 from agent.edits.manual_changes import remove_member
 from agent.models import Membership, Project
@@ -108,10 +106,6 @@ class RoleInput(serializers.Serializer[Membership]):
     role = serializers.ChoiceField(Role.choices)
 
 
-class MemberInput(RoleInput):
-    user = TextField(max_length=150, help_text="The user name.")
-
-
 class ProjectMembers(ApiView):
     @operation(MemberSerializer, query=PageQuery, many=True)
     def get(self, request: Request, project_id: UUID) -> Response:
@@ -120,19 +114,6 @@ class ProjectMembers(ApiView):
         project = access.get_project(user_of(request), project_id)
         rows = project.memberships.select_related("user")
         return self.page(rows, MemberSerializer, "created_at")
-
-    @operation({201: MemberSerializer}, body=MemberInput, once=True)
-    @once()
-    def post(self, request: Request, project_id: UUID) -> Response:
-        """Adds a member; for the owner."""
-        user = user_of(request)
-        project = access.get_project(user, project_id, Role.OWNER)
-        fields = self.read(MemberInput)
-        try:
-            member = add_member(project, fields["user"], Role(fields["role"]), by=user)
-        except InvalidMember as error:
-            raise ValidationError({"user": error.messages}) from None
-        return tagged(self.show(MemberSerializer, member), 201)
 
 
 class ProjectMember(ApiView):

@@ -14,6 +14,7 @@ from agent.models import (
     Approval,
     ChatSession,
     Feedback,
+    Invitation,
     Membership,
     Memory,
     MemoryRevision,
@@ -62,6 +63,16 @@ class MemberSerializer(Model):
     class Meta:
         model = Membership
         fields = ("user", "role", "created_at")
+
+
+class InvitationSerializer(Model):
+    user = serializers.CharField(source="username", help_text="The user name, as it was given.")
+    project_name = serializers.CharField(source="project.name")
+    invited_by = username(source="invited_by.username")
+
+    class Meta:
+        model = Invitation
+        fields = ("id", "user", "role", "project", "project_name", "invited_by", "created_at")
 
 
 class SessionSerializer(Model):

@@ -100,6 +100,6 @@ def stream(request: Request, blocks: AsyncGenerator[str, None]) -> HttpResponseB
         response = HttpResponse(content_type=EventStreamRenderer.media_type)
     else:
         response = StreamingHttpResponse(blocks, content_type=EventStreamRenderer.media_type)
-    response["Cache-Control"] = "no-cache, no-transform"
+    response["Cache-Control"] = "no-store, no-transform"
     response["X-Accel-Buffering"] = "no"
     return let_go(response)

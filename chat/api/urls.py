@@ -9,6 +9,7 @@ from chat.api import (
     analytics,
     chat,
     docs,
+    invitations,
     memories,
     projects,
     runs,
@@ -35,7 +36,7 @@ RUN = "runs/<uuid:run_id>"
 MEMORY = "memories/<uuid:memory_id>"
 
 urlpatterns: list[URLPattern] = [
-    path("schema/", docs.schema, name="api-schema"),
+    path("schema/", docs.Schema.as_view(), name="api-schema"),
     path("docs/", docs.page, name="api-docs"),
     path("me/", accounts.Me.as_view()),
     path("search/", search.Search.as_view()),
@@ -47,6 +48,11 @@ urlpatterns: list[URLPattern] = [
     path(f"{PROJECT}/", projects.ProjectDetail.as_view()),
     path(f"{PROJECT}/members/", projects.ProjectMembers.as_view()),
     path(f"{PROJECT}/members/<username:username>/", projects.ProjectMember.as_view()),
+    path(f"{PROJECT}/invitations/", invitations.ProjectInvitations.as_view()),
+    path(f"{PROJECT}/invitations/<uuid:invitation_id>/", invitations.ProjectInvitation.as_view()),
+    path("invitations/", invitations.Invitations.as_view()),
+    path("invitations/<uuid:invitation_id>/accept/", invitations.AcceptInvitation.as_view()),
+    path("invitations/<uuid:invitation_id>/decline/", invitations.DeclineInvitation.as_view()),
     path(f"{PROJECT}/tools/", projects.ProjectTools.as_view()),
     path(f"{PROJECT}/tools/<str:name>/", projects.ProjectTool.as_view()),
     path(f"{PROJECT}/analytics/", analytics.ProjectAnalytics.as_view()),

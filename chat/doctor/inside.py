@@ -29,7 +29,7 @@ WAITS_LONG = timedelta(seconds=10)  # for a run that nobody executes: the sweep 
 # Seconds that clocks may differ: leases of ten seconds are compared with the clock of each machine.
 FEW_SECONDS, MANY_SECONDS = 2.0, 5.0
 # Told by the checks from outside, or the matter of the proxy.
-_LEFT_OUT = {f"security.{name}" for name in ("W004", "W005", "W008", "W012", "W016", "W021")}
+_LEFT_OUT = {f"security.{name}" for name in ("W004", "W012", "W016")}
 
 
 def checks(site: Site) -> list[Check]:

@@ -13,7 +13,6 @@ from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from agent.event_log import effect_texts
@@ -40,7 +39,6 @@ NO_SUCH_RUN = "There is no such run, or you don't have access to it."
 
 @login_required
 @require_GET
-@never_cache
 def run_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """Shows why a run went as it did. A script asks with `X-Part` for what changes while it works."""
     user = user_of(request)
@@ -76,10 +74,16 @@ def _context(user: User, run: Run, page: int) -> dict[str, Any]:
         "shown": calls.of_run(found, page) if may_read else None,
         "calls_note": calls.note(found, may_read=may_read),
         "days": settings.SAMURAI_KEEP_PROMPTS_DAYS,
-        "has_capsule": may_read and settings.SAMURAI_CAPSULES and run.status not in Run.UNFINISHED,
+        "has_capsule": may_read and settings.SAMURAI_CAPSULES and _is_told(found),
+        "is_pruned": found.is_pruned,
         "waiting": waiting_runs.counts([user.pk])[user.pk],
         "progress_opinion": feedback.opinion_on_progress(run, user),
     }
+
+
+def _is_told(found: Rows) -> bool:
+    """Tells whether the run is over, and its events are all there."""
+    return found.run.status not in Run.UNFINISHED and not found.is_pruned
 
 
 def _now(found: Rows, following: Run | None) -> dict[str, Any]:
@@ -108,7 +112,6 @@ def _planned(found: Rows) -> list[str]:
 
 @login_required
 @require_GET
-@never_cache
 def choose(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """Shows the runs that a run can be compared with; a link to another one is in the query's `with`."""
     user = user_of(request)
@@ -134,7 +137,6 @@ def choose(request: HttpRequest, run_id: UUID) -> HttpResponse:
 
 @login_required
 @require_GET
-@never_cache
 def compare_runs(request: HttpRequest, run_id: UUID, other_id: UUID) -> HttpResponse:
     user = user_of(request)
     pair = [access.get_run(user, key) for key in (run_id, other_id)]
@@ -147,6 +149,7 @@ def compare_runs(request: HttpRequest, run_id: UUID, other_id: UUID) -> HttpResp
         "left_line": state.line(left.run),
         "right_line": state.line(right.run),
         "comparison": compare.of_runs(left, right),
+        "is_pruned": left.is_pruned or right.is_pruned,
         "waiting": waiting_runs.counts([user.pk])[user.pk],
     }
     return render(request, "chat/compare.html", context)

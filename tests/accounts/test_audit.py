@@ -46,9 +46,9 @@ def test_an_entry_tells_who_did_what_to_which_object_from_where(
     client: Client, project: Project, alice: User, bob: User
 ) -> None:
     client.force_login(alice)
-    client.post(f"/projects/{project.pk}/members/", {"user": "bob", "role": "editor"})
+    client.post(f"/projects/{project.pk}/invitations/", {"user": "bob", "role": "editor"})
     entry = latest()
-    assert (entry.deed, entry.actor, entry.actor_id) == ("member_added", "alice", alice.pk)
+    assert (entry.deed, entry.actor, entry.actor_id) == ("member_invited", "alice", alice.pk)
     assert (entry.kind, entry.object_id, entry.label) == ("user", str(bob.pk), "bob")
     assert (entry.project, entry.details) == (project.pk, {"role": "editor"})
     assert (entry.via, entry.address) == ("page", "127.0.0.1")

@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.test import AsyncClient, Client
 from django.utils import timezone
 
-from agent.accounts.members import add_member
+from agent.accounts import members
 from agent.accounts.shared_links import create_link
 from agent.accounts.tokens import create_token
 from agent.agent import PlanningFirstAgent
@@ -43,6 +43,7 @@ BOARD = (
 LOGGED = "is an event of its session's log, with its author"
 READS = "writes nothing of a person"
 OPINION = "rates a run"
+UNANSWERED = "ends an invitation, which is recorded, and nobody has joined"
 
 NOT_RECORDED = {
     **dict.fromkeys(("new-project", "edit-project", "new-session", "rename-session"), CREATED),
@@ -52,6 +53,9 @@ NOT_RECORDED = {
     **dict.fromkeys(
         ("theme", "shared", "shared-events", "model", "metrics", "measurements"), READS
     ),
+    **dict.fromkeys(("withdraw-invitation", "decline-invitation"), UNANSWERED),
+    "DELETE projects/<uuid:project_id>/invitations/<uuid:invitation_id>/": UNANSWERED,
+    "POST invitations/<uuid:invitation_id>/decline/": UNANSWERED,
     "rate-progress": OPINION,
     "analytics-csv": "is the same view as project-analytics-csv",
     "POST projects/": CREATED,
@@ -103,8 +107,14 @@ class World:
     def member(self) -> str:
         """Makes Bob a member, again."""
         Membership.objects.all().delete()
-        add_member(self.project, "bob", Role.VIEWER, by=self.alice)
+        Membership.objects.create(project=self.project, user=User.objects.get(username="bob"))
         return "bob"
+
+    def invited(self) -> Any:
+        """Invites Alice to a project of Bob's; returns the invitation."""
+        bob = User.objects.get(username="bob")
+        project = Project.objects.create(name="Theirs", owner=bob)
+        return members.invite(project, "alice", Role.VIEWER, by=bob).pk
 
     def task(self) -> Any:
         return tasks.create_task(project_id=self.project.pk, title="Sweep")[0].pk
@@ -156,12 +166,13 @@ RECORDED: dict[str, tuple[Deed, Callable[[World], Any]]] = {
         lambda w: w.post(f"/projects/{w.other_project().pk}/delete/", name="Other"),
     ),
     "export": (Deed.PROJECT_EXPORTED, lambda w: w.client.get(f"{w.at}/export/")),
-    "add-member": (
+    "invite": (
+        Deed.MEMBER_INVITED,
+        lambda w: w.post(f"{w.at}/invitations/", user="bob", role="viewer"),
+    ),
+    "accept-invitation": (
         Deed.MEMBER_ADDED,
-        lambda w: (
-            Membership.objects.all().delete(),
-            w.post(f"{w.at}/members/", user="bob", role="viewer"),
-        ),
+        lambda w: w.post(f"/invitations/{w.invited()}/accept/"),
     ),
     "change-role": (
         Deed.ROLE_CHANGED,
@@ -211,12 +222,13 @@ RECORDED: dict[str, tuple[Deed, Callable[[World], Any]]] = {
         Deed.PROJECT_DELETED,
         lambda w: w.api("delete", f"projects/{w.other_project().pk}/"),
     ),
-    "POST projects/<uuid:project_id>/members/": (
+    "POST projects/<uuid:project_id>/invitations/": (
+        Deed.MEMBER_INVITED,
+        lambda w: w.api("post", f"projects/{w.project.pk}/invitations/", user="bob", role="viewer"),
+    ),
+    "POST invitations/<uuid:invitation_id>/accept/": (
         Deed.MEMBER_ADDED,
-        lambda w: (
-            Membership.objects.all().delete(),
-            w.api("post", f"projects/{w.project.pk}/members/", user="bob", role="viewer"),
-        ),
+        lambda w: w.api("post", f"invitations/{w.invited()}/accept/"),
     ),
     "PATCH projects/<uuid:project_id>/members/<username:username>/": (
         Deed.ROLE_CHANGED,

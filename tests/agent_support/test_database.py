@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import select
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
 from django.db import InternalError
 
 from agent.support import database
-from samurai_site.settings import database as configured
+from samurai_site.database import configured
 
 
 def frozen(postgresql: psycopg.Connection) -> None:
@@ -57,10 +58,10 @@ def test_a_transaction_that_postgresql_ended_is_tried_again_and_a_failed_one_is_
     assert attempts(failed) == 1
 
 
-def test_the_url_may_ask_for_more_of_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_url_may_ask_for_more_of_a_connection(tmp_path: Path) -> None:
     asked = "sslmode=require&options=-c%20statement_timeout%3D60s"
-    monkeypatch.setenv("DATABASE_URL", f"postgresql://samurai@db.example/samurai?{asked}")
-    options = configured()["OPTIONS"]
+    url = f"postgresql://samurai@db.example/samurai?{asked}"
+    options = configured(url, tmp_path)["OPTIONS"]
     assert options["sslmode"] == "require"
     assert options["pool"]["max_size"] == 16
     assert options["options"].split(" -c ")[1:] == ["statement_timeout=60s"]

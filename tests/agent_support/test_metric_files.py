@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -105,3 +106,21 @@ def test_a_file_that_its_process_had_no_time_to_write_stops_nothing(folder: Path
     with measuring(folder):
         assert numbers()["samurai_events_total"] == 3
     assert not (folder / "counter_0123.db").exists()
+
+
+def test_a_damaged_file_of_an_ended_process_stops_nothing_and_counts_nothing_twice(
+    folder: Path,
+) -> None:
+    with measuring(folder):
+        pass
+    damaged = struct.pack("i4xi", 40, 8) + b"\xff" * 64  # a name that is no UTF-8
+    (folder / "histogram_0123.db").write_bytes(damaged)
+    for _ in range(2):
+        assert numbers()["samurai_events_total"] == 3
+
+
+def test_a_file_that_a_process_has_just_opened_stops_nothing(folder: Path) -> None:
+    with measuring(folder):
+        (name,) = (path.stem for path in folder.glob("*.lock"))
+        (folder / f"summary_{name}.db").touch()
+        assert numbers()["samurai_events_total"] == 3

@@ -35,7 +35,7 @@ async def test_a_creating_call_with_a_key_is_carried_out_once(
         (f"{project}/sessions/", {"title": "New"}),
         (f"{project}/tasks/", {"title": "New"}),
         (f"{project}/memories/", {"title": "New", "content": "New"}),
-        (f"{project}/members/", {"user": "bob", "role": "viewer"}),
+        (f"{project}/invitations/", {"user": "bob", "role": "viewer"}),
         (f"sessions/{server.session}/messages/", {"content": "Hello"}),
     ]
     for number, (path, body) in enumerate(calls):
@@ -109,13 +109,25 @@ async def test_a_call_that_died_with_its_server_is_carried_out_again(
 async def test_the_owner_lets_people_in_and_out_and_nobody_else_does(
     server: ServerProcess, api: httpx2.AsyncClient
 ) -> None:
-    members = f"projects/{server.project}/members/"
-    async with client(server, "bob") as bob:
-        assert (await bob.get(f"projects/{server.project}/")).status_code == 404
-        made = await api.post(members, json={"user": "bob", "role": "viewer"})
+    members, invitations = (f"projects/{server.project}/{n}/" for n in ("members", "invitations"))
+    async with client(server, "bob") as bob, client(server, "carol") as carol:
+        made = await api.post(invitations, json={"user": "bob", "role": "viewer"})
         assert made.status_code == 201
+        assert (await bob.get(f"projects/{server.project}/")).status_code == 404
+        (mine,) = (await bob.get("invitations/")).json()["results"]
+        assert mine == made.json()
+        accept = f"invitations/{mine['id']}/accept/"
+        assert (await carol.post(accept)).status_code == 404
+        assert (await bob.post(accept)).json()["role"] == "viewer"
+        assert (await bob.post(accept)).status_code == 404
         assert (await bob.get(f"projects/{server.project}/")).json()["role"] == "viewer"
-        assert (await bob.post(members, json={"user": "carol", "role": "owner"})).status_code == 403
+        other = {"user": "dora", "role": "owner"}
+        assert (await bob.post(invitations, json=other)).status_code == 403
+        assert (await bob.get(invitations)).status_code == 403
+        kept = (await api.post(invitations, json=other)).json()["id"]
+        assert (await carol.post(f"invitations/{kept}/decline/")).status_code == 404
+        assert (await api.delete(f"{invitations}{kept}/")).status_code == 204
+        made = await api.get(f"{members}bob/")
         stale = await api.patch(
             f"{members}bob/", json={"role": "editor"}, headers={"If-Match": '"x"'}
         )
@@ -128,8 +140,10 @@ async def test_the_owner_lets_people_in_and_out_and_nobody_else_does(
         assert (await bob.delete(f"{members}carol/")).status_code == 403
         assert (await bob.delete(f"{members}bob/")).status_code == 204
         assert (await bob.get(tasks)).status_code == 404
-    for body in ({"user": "nobody", "role": "viewer"}, {"user": "alice", "role": "viewer"}):
-        assert list((await api.post(members, json=body)).json()) == ["user"]
+        again = (await api.post(invitations, json={**other, "user": "bob"})).json()["id"]
+        assert (await bob.post(f"invitations/{again}/decline/")).status_code == 204
+        assert (await api.get(invitations)).json()["results"] == []
+    assert list((await api.post(invitations, json={**other, "user": "alice"})).json()) == ["user"]
 
 
 async def test_a_project_is_edited_and_deleted_by_its_owner_alone(

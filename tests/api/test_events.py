@@ -101,7 +101,7 @@ async def test_a_stream_is_never_stored_or_held_back_by_a_proxy(server: ServerPr
     async with client(server) as api:
         path, accept = events(server.session), {"Accept": "text/event-stream"}
         async with api.stream("GET", path, headers=accept) as response:
-            assert response.headers["Cache-Control"] == "no-cache, no-transform"
+            assert response.headers["Cache-Control"] == "no-store, no-transform"
             assert response.headers["X-Accel-Buffering"] == "no"
 
 

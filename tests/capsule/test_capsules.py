@@ -1,4 +1,4 @@
-"""The file of a run: what is in it, who gets it, what is refused, and what a redacted one still says."""
+"""The file of a run: what is in it, who gets it, and what is refused."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,64 +21,20 @@ from pytest_django import Settings
 from agent.capsule import form, recording, replaying
 from agent.capsule.comparing import first_difference
 from agent.capsule.form import NoCapsule
-from agent.capsule.redaction import redacted
-from agent.engine import local
-from agent.llm.base import MemoryNote
-from agent.llm.openai import OpenAIModel
-from agent.models import ChatSession, Membership, ModelCall, Project, Run
-from agent.runs import approvals, runs, steering
+from agent.models import ChatSession, Event, Membership, ModelCall, Project, Run
+from agent.pipeline.reports import AFTER_RESTART
+from agent.runs import runs
 from agent.runs.runs import MessageRequest
-from tests.support.capsules import assert_replays, capsule
+from tests.support.capsules import MESSAGE, TITLE, assert_replays, capsule
 from tests.support.model_server import ModelServer
-from tests.support.model_talk import connected
-from tests.support.scripted_runs import create, ended, make_tasks, plan, status, use
+from tests.support.otlp_receiver import Receiver
+from tests.support.scripted_runs import create, plan
 from tests.support.served import served
 from tests.support.server import ROOT
-from tests.support.steered_runs import MORE, over_or_waiting
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-MESSAGE = "Our neighbours’ Bakery sells 4711234 croissants; mark the sign-up task as in progress"
-TITLE = "Bakery croissants"
-ANSWER = "The croissants of the Bakery are planned."
-NOTE = "The Bakery opens at dawn"
 BOTH = ("completion", "memory")
-
-
-@pytest.fixture
-def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
-    with connected(settings, monkeypatch) as server:
-        yield server
-
-
-async def a_run(server: ModelServer, session: ChatSession, user: User) -> Run:
-    """Returns a run that a person decided on and sent a message into."""
-    words = {"type": "answer", "description": "Say it", "tool": None, "arguments": {}}
-    first = plan(
-        create("s1", TITLE), use("s2", "change_task_status", task="Sign-up", status="in_progress")
-    )
-    server.handler = served(
-        plans=[first, plan(*first["steps"], {"id": "a1", "depends_on": [], **words})],
-        answers=[[ANSWER]],
-        notes=[[MemoryNote("Hours", NOTE, "fact")]],
-    )
-    async with local.executing(OpenAIModel()):
-        run = await runs.start(session.pk, user, MessageRequest(MESSAGE, approval="required"))
-        await over_or_waiting(run)
-        await steering.send(session.pk, run.pk, user, MORE)
-        await run.arefresh_from_db()
-        await status(run, "waiting")
-        edited = [create("s1", TITLE), first["steps"][1]]
-        await approvals.edit(session.pk, run.pk, 2, user, edited)
-        await approvals.approve(session.pk, run.pk, 3, user)
-        await ended(run)
-    return run
-
-
-@pytest.fixture
-async def run(server: ModelServer, session: ChatSession, project: Project, alice: User) -> Run:
-    await make_tasks(project, "Sign-up", "Pay the bill of the Bakery")
-    return await a_run(server, session, alice)
 
 
 # -- what is in it ---------------------------------------------------------------------------------
@@ -121,6 +76,41 @@ async def test_a_run_that_is_not_over_has_no_capsule(session: ChatSession, alice
         await sync_to_async(recording.capsule_of)(run)
 
 
+async def test_a_run_with_more_than_a_capsule_can_have_says_so(run: Run, alice: User) -> None:
+    call = await ModelCall.objects.filter(run=run).afirst()
+    assert call is not None
+    names = [field.attname for field in ModelCall._meta.concrete_fields if field.attname != "id"]
+    values = {name: getattr(call, name) for name in names}
+    await ModelCall.objects.abulk_create(ModelCall(**values) for _ in range(form.MAX_CALLS))
+    response = await sync_to_async(downloaded)(Client(), alice, run)
+    assert response.status_code == 409
+    assert "more than a capsule can have: calls" in response.content.decode()
+
+
+async def test_a_capsule_that_could_not_be_read_is_not_written(
+    run: Run, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(form, "MAX_BYTES", 10_000)
+    response = await sync_to_async(downloaded)(Client(), alice, run)
+    assert response.status_code == 409
+    assert "larger than" in response.content.decode()
+
+
+async def test_a_retry_that_a_restart_interrupted_says_that_it_cannot_be_replayed(
+    run: Run, session: ChatSession, alice: User
+) -> None:
+    former = await Run.objects.acreate(
+        session=session, message_id=run.message_id, number=99, status="failed", created_by=alice
+    )
+    await Run.objects.filter(pk=run.pk).aupdate(retry_of=former)
+    event = await Event.objects.filter(run=run, type="progress").afirst()
+    assert event is not None
+    body = json.loads(event.body)
+    body["progress"] |= {"step": "resumed", "message": AFTER_RESTART}
+    await Event.objects.filter(pk=event.pk).aupdate(body=json.dumps(body))
+    assert "not recorded" in (await capsule(run)).cannot_be_replayed
+
+
 # -- differences -----------------------------------------------------------------------------------
 
 
@@ -157,50 +147,6 @@ async def test_another_schema_of_a_tool_is_noted(run: Run) -> None:
     made.tools["create_task"].digest = "0" * 64
     again = await replaying.replay(made)
     assert again.notes == ["The tool create_task has another description or schema than recorded."]
-
-
-# -- redacted --------------------------------------------------------------------------------------
-
-
-async def test_a_redacted_capsule_has_no_text_and_still_replays(run: Run) -> None:
-    made = redacted(await capsule(run))
-    content = form.to_bytes(made, compressed=False)
-    texts = [MESSAGE, TITLE, ANSWER, NOTE, MORE.content, "Sign-up", "Pay the bill of the Bakery"]
-    words = {word for text in texts for word in re.findall(r"\w{4,}", text)}
-    words -= {"task", "mark", "sign", "Sign", "progress", "instead", "Make"}  # the product's too
-    found = [word for word in words if re.search(rf"\b{word}\b".encode(), content, re.IGNORECASE)]
-    assert found == []
-    assert not any(text.encode() in content for text in texts)
-    assert b"alice" not in content
-    assert len(made.run.content) == len(MESSAGE)
-    again = await replaying.replay(form.from_bytes(content))
-    assert again.differences == []
-    assert again.events == len(made.events)
-
-
-async def test_the_same_text_has_the_same_placeholder(run: Run) -> None:
-    made = redacted(await capsule(run))
-    titles = {
-        step["arguments"]["title"]
-        for event in made.events
-        if event["type"] == "plan"
-        for step in event["plan"]["steps"]
-        if step["tool"] == "create_task"
-    }
-    (title,) = titles
-    created = [e["change"]["after"]["title"] for e in made.events if e["type"] == "change"]
-    assert title in created
-    assert title != TITLE
-    assert len(title) == len(TITLE)
-
-
-async def test_a_redacted_run_of_the_offline_model_says_that_it_cannot_be_replayed(
-    session: ChatSession, alice: User
-) -> None:
-    async with local.executing():
-        run = await runs.start(session.pk, alice, MessageRequest("Create a task to write docs"))
-        await ended(run)
-    assert "the words themselves" in redacted(await capsule(run)).cannot_be_replayed
 
 
 # -- hostile files ---------------------------------------------------------------------------------
@@ -241,6 +187,10 @@ async def test_fields_of_other_types_are_refused(run: Run) -> None:
         (("state", "tasks"), {}),
         (("calls", 0, "verb"), "delete"),
         (("settings", "approval_hours"), 0),
+        (("settings", "approval_hours"), 10**12),
+        (("settings", "time_zone"), "Nowhere/At_all"),
+        (("settings", "time_zone"), "../../etc/passwd"),
+        (("settings", "model_context"), 5),
         (("events",), []),
         (("tools", "create_task", "timeout"), -1),
     ):
@@ -287,6 +237,13 @@ async def test_others_do_not_download_it(run: Run, project: Project, bob: User) 
     assert (await get(Client(), bob, unknown)).status_code == 404
 
 
+async def test_no_capsule_is_sent_while_prompts_are_not_shown(
+    run: Run, alice: User, settings: Settings
+) -> None:
+    settings.SAMURAI_SHOW_PROMPTS = False
+    assert (await sync_to_async(downloaded)(Client(), alice, run)).status_code == 403
+
+
 async def test_the_page_of_the_run_leads_to_it_unless_it_is_switched_off(
     run: Run, alice: User, settings: Settings
 ) -> None:
@@ -318,10 +275,15 @@ def replay_command(path: Path, *more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
-async def test_the_commands_write_a_file_and_replay_it(run: Run, tmp_path: Path) -> None:
+async def test_the_commands_write_a_file_and_replay_it(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "run.json.gz"
     await sync_to_async(call_command)("capsule", str(run.pk), str(path))
-    done = await sync_to_async(replay_command)(path)
+    with Receiver() as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+        done = await sync_to_async(replay_command)(path)
+        assert receiver.spans == []  # nothing is sent anywhere
     assert (done.stdout, done.returncode) == ("identical\n", 0), done.stderr
     made = form.read(path)
     (last,) = [event for event in made.events if event["type"] == "complete"]
@@ -350,6 +312,20 @@ def test_errors_of_the_commands_are_one_line(tmp_path: Path) -> None:
     done = replay_command(tmp_path / "bad")
     assert done.stderr.count("\n") == 1
     assert "no capsule" in done.stderr
+
+
+async def test_a_capsule_whose_values_do_not_fit_together_is_told_in_one_line(
+    run: Run, tmp_path: Path
+) -> None:
+    made = await capsule(run)
+    for event in made.events:
+        event.pop("plan", None)
+    path = tmp_path / "run.json"
+    form.write(made, path)
+    done = await sync_to_async(replay_command)(path)
+    assert done.returncode == 1
+    assert "does not fit together (KeyError)" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 async def test_a_replay_leaves_the_database_of_the_product_alone(run: Run, tmp_path: Path) -> None:

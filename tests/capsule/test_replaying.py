@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,7 +23,6 @@ from tests.support.capsules import assert_identical, assert_replays, capsule
 from tests.support.conversation import MESSAGES
 from tests.support.model_server import Gate as ServerGate
 from tests.support.model_server import ModelServer
-from tests.support.model_talk import connected
 from tests.support.scripted_runs import (
     compose,
     create,
@@ -51,12 +49,6 @@ ANSWER = {
     "arguments": {},
     "depends_on": [],
 }
-
-
-@pytest.fixture
-def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
-    with connected(settings, monkeypatch) as server:
-        yield server
 
 
 async def carried_out(session: ChatSession, user: User, request: MessageRequest = DO_IT) -> Run:

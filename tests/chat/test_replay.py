@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.contrib.auth.models import User
 from django.db.models import Q
+from django.http import Http404
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -317,6 +318,11 @@ def test_a_list_gets_neither_criteria_nor_all_of_a_long_memory(
     ]
     assert [one["criteria"] for one in values] == [[{"done": True}]] * len(values)
     assert len(board["memories"][0]["states"][-1]["value"]["content"]) == board_history.LONG
+
+
+def test_a_slice_that_is_pruned_while_it_is_asked_for_is_none(session: ChatSession) -> None:
+    with pytest.raises(Http404, match="pruned"):
+        past_board.load(session, Span(1, 5, 0, 1000), 2)
 
 
 def test_other_projects_are_not_in_the_board(

@@ -300,6 +300,9 @@ def test_what_was_recalled_for_words_of_the_analysis_replaces_the_first(
 # -- changes and special runs ----------------------------------------------------------------------
 
 
+NEW = tasks.NewTask("Pay")
+
+
 def created(run: Run, task: Task) -> events.Change:
     after = tasks.task_json(task)
     return events.Change(
@@ -341,6 +344,25 @@ def test_changes_are_told_and_whether_they_were_taken_back(
     shown = page(client, alice, made.run)
     assert "<em>taken back since</em>" in shown
     assert "All changes of this run were taken back since." in shown
+
+
+def test_a_pruned_run_does_not_claim_that_it_changed_nothing(
+    session: ChatSession, project: Project, alice: User, client: Client, made: RunRows, run: Run
+) -> None:
+    other = RunRows(session)
+    made.log([created(run, tasks.create_tasks(project_id=project.pk, items=[NEW])[0][0])])
+    Run.objects.filter(pk=run.pk).update(status="succeeded")
+    assert f"/runs/{run.pk}/capsule/" in page(client, alice, run)
+    session.events.filter(run=run).delete()
+    ChatSession.objects.filter(pk=session.pk).update(first_run=run.number + 1)
+    shown = page(client, alice, run)
+    assert "so what it changed is not known any more" in shown
+    assert "changed nothing" not in shown
+    assert f"/runs/{run.pk}/capsule/" not in shown
+    assert f"/runs/{run.pk}/replay/" not in shown
+    compared = client.get(f"/runs/{run.pk}/compare/{other.run.pk}/").content.decode()
+    assert "so their changes can't be compared" in compared
+    assert "has changed anything" not in compared
 
 
 def test_a_dry_run_says_what_its_plan_would_do(

@@ -15,7 +15,7 @@ from django.db import OperationalError, ProgrammingError
 from django.utils import timezone
 
 from agent.agent import PlanningFirstAgent
-from agent.engine import local, process_identity, sweep
+from agent.engine import local, process_identity, runner, sweep
 from agent.event_log import log
 from agent.exceptions import Refused
 from agent.models import Approval, ChatSession, Event, PhaseResult, Project, Run, Task
@@ -147,6 +147,7 @@ async def test_what_a_dead_process_of_this_host_held_is_free_at_once(
     host, _, _ = process_identity.owner().rsplit(":", 2)
     await runs.start(session.pk, alice, MessageRequest("Do it"))
     await claiming.claim(session.pk, f"{host}:999999999:1")
+    assert not process_identity.is_dead("a name of something else")
     assert await sync_to_async(sweep.pending_sessions)() == []
     assert await sync_to_async(sweep.release_dead_leases)() == 1
     assert await sync_to_async(sweep.pending_sessions)() == [session.pk]
@@ -202,8 +203,10 @@ async def test_a_serving_engine_takes_over_from_a_process_of_its_host_that_dies_
         await runner.stop()
 
 
-@pytest.mark.parametrize("error", [OperationalError("away"), ProgrammingError("no such column")])
-async def test_an_engine_whose_look_at_the_database_fails_looks_again(
+@pytest.mark.parametrize(
+    "error", [OperationalError("away"), ProgrammingError("no such column"), ValueError("a fault")]
+)
+async def test_an_engine_whose_look_for_work_fails_looks_again(
     session: ChatSession, alice: User, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     failures: list[Exception] = []
@@ -451,3 +454,25 @@ async def test_phases_of_a_rejected_plan_are_done_anew_and_the_others_are_kept(
     await approvals.reject(session.pk, run.pk, 1, alice, "No")
     kept = {phase async for phase in PhaseResult.objects.values_list("phase", flat=True)}
     assert kept == {"start", "context", "analyzing"}
+
+
+async def test_a_stop_lets_a_cancelled_run_save_what_it_has_used() -> None:
+    saves, may_end, saved = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def execute() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            saves.set()
+            await may_end.wait()
+            saved.set()
+            raise
+
+    task = asyncio.create_task(execute())
+    await asyncio.sleep(0)
+    task.cancel()
+    await saves.wait()
+    asyncio.get_running_loop().call_soon(may_end.set)
+    await runner._cancel([task])
+    assert task.cancelled()
+    assert saved.is_set()

@@ -170,6 +170,26 @@ async def test_it_goes_in_slices_and_nobody_reads_the_rest(
 
 
 @in_process
+async def test_nothing_is_left_behind_many_sessions_without_anything_old(
+    session: ChatSession,
+    project: Project,
+    alice: User,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.SAMURAI_KEEP_EVENTS_DAYS = 30
+    monkeypatch.setattr(pruning, "SESSIONS", 1)
+    for number in range(1, 5):
+        key = pruning.UUID(int=number)  # before the other session
+        await ChatSession.objects.acreate(pk=key, project=project, last_seq=3)
+    (run,) = await carried_out(session, alice, "Create a task to sweep")
+    await end_before(31, run)
+    number = await events_of(run)
+    assert await pruned() == {"events": number}
+    assert await pruned() == {}
+
+
+@in_process
 async def test_the_changes_of_a_pruned_run_cannot_be_undone(
     session: ChatSession, alice: User, settings: Settings
 ) -> None:
@@ -272,9 +292,14 @@ def test_a_session_that_is_deleted_meanwhile_is_passed_over(session: ChatSession
 
 @in_process
 async def test_old_batches_go_with_the_sessions_that_they_opened(
-    session: ChatSession, project: Project, alice: User, settings: Settings
+    session: ChatSession,
+    project: Project,
+    alice: User,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings.SAMURAI_KEEP_BATCHES_DAYS = 7
+    monkeypatch.setattr(pruning, "SLICE", 4)
     then = timezone.now() - DAY * 8
     old = await Batch.objects.acreate(project=project, name="old", updated_at=then)
     busy = await Batch.objects.acreate(project=project, name="busy", updated_at=then)

@@ -9,7 +9,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from agent.llm import prices
-from samurai_site.settings import env_prices
+from samurai_site.environment import env_prices
 
 NAME = "SAMURAI_MODEL_PRICES"
 

@@ -32,17 +32,24 @@ def test_the_owner_edits_the_project_in_place(visit: Visit, page: Page) -> None:
     assert page.locator(".brief").inner_text() == "Doctors publish slots."
 
 
-def test_the_owner_manages_the_members(visit: Visit, page: Page) -> None:
-    page.get_by_text("Add a member").click()
-    page.get_by_label("Username").fill("nobody")
-    page.get_by_role("button", name="Add member").click()
-    page.get_by_text("User not found.").wait_for()
+def test_the_owner_manages_the_members(browser: Browser, visit: Visit, page: Page) -> None:
+    page.get_by_text("Invite a person").click()
+    page.get_by_label("Username").fill("alice")
+    page.get_by_role("button", name="Invite").click()
+    page.get_by_text("This user is the owner.").wait_for()
     visit.troubles.clear()  # Chromium tells of the refusal's status
     field = page.get_by_label("Username")
     assert field.get_attribute("aria-invalid") == "true"
     field.fill("bob")
-    page.get_by_role("button", name="Add member").click()
-    told(page, "Member added.")
+    page.get_by_role("button", name="Invite").click()
+    told(page, "Invited.")
+    page.get_by_role("button", name="Withdraw the invitation of bob").wait_for()
+    bob = Visit(browser, visit.server, "bob")
+    bob.page.goto(page.locator(".members code").inner_text())
+    bob.page.get_by_role("button", name="Join").click()
+    told(bob.page, "You have joined the project.")
+    bob.context.close()
+    page.reload()
     page.get_by_label("Role of bob", exact=True).select_option("editor")
     page.get_by_role("button", name="Change role of bob").click()
     told(page, "Role changed.")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import stat
+import subprocess
+import sys
 from collections.abc import Iterator
-from configparser import ConfigParser
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,27 +27,13 @@ from chat.viewer import HEARTBEAT
 from samurai_site.request_limits import MAX_BODY
 from tests.support.documents import DOCS, examples, makefile_reads, rows, section, settings_read
 from tests.support.server import ROOT
+from tests.support.units import FOLDER, UNITS, but_for_the_address, commands, read_unit
 
-FOLDER = ROOT / "docs" / "deploy"
 GUIDE = DOCS["docs/deploy.md"]
-UNITS = sorted(FOLDER.glob("*.service"))
 HOME = "/srv/samurai-agent/"
 
 
 # -- units -----------------------------------------------------------------------------------------
-
-
-def read_unit(path: Path) -> ConfigParser:
-    """Reads a unit as systemd does: long lines are continued by a backslash. A key stands once."""
-    unit = ConfigParser(interpolation=None, delimiters="=", comment_prefixes="#")
-    unit.optionxform = str  # type: ignore[assignment, method-assign]
-    unit.read_string(path.read_text().replace("\\\n", " "))
-    return unit
-
-
-def commands(path: Path) -> list[list[str]]:
-    service = read_unit(path)["Service"]
-    return [shlex.split(service[key]) for key in service if key.startswith("Exec")]
 
 
 def requirements() -> set[str]:
@@ -52,6 +41,28 @@ def requirements() -> set[str]:
         re.split(r"[\[=]", line)[0].lower()
         for line in (ROOT / "requirements.txt").read_text().splitlines()
         if line and not line.startswith("#")
+    }
+
+
+def test_the_documented_settings_pass_the_check_and_the_data_is_private(tmp_path: Path) -> None:
+    var = tmp_path / "new" / "data"
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        cwd=ROOT,
+        env={
+            "PATH": os.environ["PATH"],
+            "SITE_URL": "https://samurai.example.com",
+            "SAMURAI_VAR_DIR": str(var),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in (var, *var.iterdir())} == {
+        "data": 0o700,
+        "secret_key": 0o600,
+        "db.sqlite3": 0o600,
     }
 
 
@@ -80,9 +91,6 @@ def test_a_server_is_started_as_make_run_starts_it(name: str) -> None:
     found = re.search(r"/uvicorn (\S+ --host .*?)'", makefile)
     assert found
     here = commands(FOLDER / name)[-1][1:]
-
-    def but_for_the_address(words: list[str]) -> list[str]:
-        return [word for word in words if not re.fullmatch(r"127.0.0.1|\d{4}|%i|\$\$\w+", word)]
 
     assert but_for_the_address(here) == but_for_the_address(shlex.split(found[1]))
 

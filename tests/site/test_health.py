@@ -207,6 +207,23 @@ async def test_many_questions_share_one_look_that_hangs(monkeypatch: pytest.Monk
     assert await asked.problems() == READY
 
 
+async def test_a_look_that_fails_does_not_tell_what_was_found_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(health, "FRESH", 0)
+    asked = Health(lambda: "")
+    monkeypatch.setattr(asked._probe, "look", lambda: ("", ""))
+    assert await asked.problems() == READY
+
+    def fail() -> tuple[str, str]:
+        raise RuntimeError
+
+    monkeypatch.setattr(asked._probe, "look", fail)
+    assert await asked.problems() == {"database": "no_answer", "engine": ""}
+    assert asked._look is not None
+    assert isinstance(asked._look.exception(), RuntimeError)
+
+
 # -- PostgreSQL, Redis and workers -------------------------------------------------------------------
 
 

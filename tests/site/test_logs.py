@@ -13,12 +13,17 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
 
+from agent.models import Membership, Project
+from agent.models.projects import Role
 from agent.support import log_context
 from agent.support.log_lines import JsonFormatter, TextFormatter
 from tests.support import failing_tools
@@ -123,7 +128,10 @@ async def test_no_line_of_a_story_has_a_text_and_each_line_of_its_run_has_its_id
     assert MARK not in server.log.read_text()
     assert server.cast["alice"]["token"] not in server.log.read_text()
     if program == "uvicorn":
-        assert {"uvicorn.error"} <= {line["logger"] for line in told}
+        of_uvicorn = [line["message"] for line in told if line["logger"].startswith("uvicorn")]
+        assert "Application startup complete." in of_uvicorn
+        # It was started without a log of requests, and a WebSocket is one.
+        assert not [text for text in of_uvicorn if re.search("GET|WebSocket|^connection", text)]
     warned = [line["message"] for line in told if line["logger"] == "django.request"]
     assert "Not Found: /sign-in/…/more/" in warned
 
@@ -216,6 +224,7 @@ def test_errors_show_no_text_but_those_of_the_system(formatter: logging.Formatte
         record("It failed: %s", ValueError(MARK)),
         record("It failed", error=raised(group)),
         record(f"Task exception\nfuture: <Task exception=ValueError('{MARK}')>", name="asyncio"),
+        record(f"Exception in callback show('{MARK}') at x.py:1\nhandle: x", name="asyncio"),
         record("%s - %s", "127.0.0.1", f"/search/?q={MARK}", name="uvicorn.access"),
         record("Not Found: %s", f"/sign-in/{MARK}/", name="django.request"),
     ):
@@ -238,6 +247,22 @@ def test_json_tells_what_an_error_was_raised_from() -> None:
     told = json.loads(JsonFormatter().format(record("It failed", error=error)))["error"]
     assert (told["type"], told["cause"]["type"]) == ("ValueError", "ConnectionResetError")
     assert told["cause"]["text"] == "Reset"
+
+
+@pytest.mark.django_db
+def test_a_refusal_has_one_line_without_a_traceback(
+    client: Client, project: Project, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Membership.objects.create(project=project, user=bob, role=Role.VIEWER)
+    client.force_login(bob)
+    handler = next(
+        one for one in logging.getLogger("django").handlers if one.get_name() == "stderr"
+    )
+    monkeypatch.setattr(handler, "stream", StringIO())
+    response = client.post(f"/projects/{project.pk}/edit/", {"name": "Mine", "description": ""})
+    assert response.status_code == 403
+    (line,) = handler.stream.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert "Forbidden" in line
 
 
 def test_text_has_the_traceback_below_its_line() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,9 @@ def test_tests_run_with_the_versions_that_the_product_runs_with() -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_a_locked_file_names_no_index(name: str) -> None:
     assert "://" not in (ROOT / f"{name}.lock").read_text()
+
+
+def test_the_list_of_licences_has_every_package() -> None:
+    told = (ROOT / "docs" / "licences.md").read_text()
+    made = runpy.run_path(str(ROOT / "docs" / "licences.py"))["page"]()
+    assert set(made.splitlines()) <= set(told.splitlines()), "please run docs/licences.py"

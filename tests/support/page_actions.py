@@ -22,7 +22,9 @@ class Control:
 
 SESSION = "/sessions/{session}/"
 PROJECT = "/projects/{project}/"
+INVITATION = "/invitations/{invitation}/"
 _EXCHANGE = "templates/chat/_exchange.html"
+_INVITATION = "templates/chat/_invitation.html"
 
 _DELETE = "templates/chat/delete_project.html"
 _LINKS = "templates/chat/_links.html"
@@ -38,7 +40,10 @@ ACTIONS: dict[str, Control | str] = {
     "create_project": Control(SESSION, "Create project", "templates/chat/_sidebar.html"),
     "change_project": Control(PROJECT, "Save project", _PROJECT),
     "delete_project": Control(PROJECT + "delete/", "Delete this project", _DELETE),
-    "create_project_member": Control(PROJECT, "Add member", _PROJECT),
+    "create_project_invitation": Control(PROJECT, "Invite", _PROJECT),
+    "delete_project_invitation": Control(PROJECT, "Withdraw", _PROJECT),
+    "accept_invitation": Control(INVITATION, "Join", _INVITATION),
+    "decline_invitation": Control(INVITATION, "Decline", _INVITATION),
     "change_project_member": Control(PROJECT, "Change role", _PROJECT),
     "delete_project_member": Control(PROJECT, "Remove", _PROJECT),
     "change_project_tool": Control(

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import django.db
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -48,7 +49,8 @@ class Command(BaseCommand):
         elif options["inside"]:
             self._replay(capsule)
         else:
-            sys.exit(_in_own_database(capsule, options["file"]))
+            more = ["--traceback"] if options["traceback"] else []
+            sys.exit(_in_own_database(capsule, options["file"], *more))
 
     def _plan(self, capsule: Capsule, model: str) -> None:
         from agent.capsule.planning import plans_beside
@@ -59,6 +61,8 @@ class Command(BaseCommand):
                 self.stdout.write(line)
         except (NoCapsule, AgentError) as error:
             raise CommandError(str(error)) from None
+        except _MISFITS as error:
+            raise _unfit(error) from error
 
     def _replay(self, capsule: Capsule) -> None:
         from agent.capsule.replaying import replay
@@ -71,6 +75,8 @@ class Command(BaseCommand):
             replayed = asyncio.run(replay(capsule))
         except NoCapsule as error:
             raise CommandError(str(error)) from None
+        except _MISFITS as error:
+            raise _unfit(error) from error
         for note in replayed.notes:
             self.stderr.write(f"note: {note}")
         if replayed.differences:
@@ -82,6 +88,13 @@ class Command(BaseCommand):
 
 
 _NAME = "samurai-replay"  # of the database's file
+# Errors that values raise which do not fit together: the form of a capsule does not check that.
+_MISFITS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, django.db.Error)
+
+
+def _unfit(error: Exception) -> CommandError:
+    text = "What is in the capsule does not fit together"
+    return CommandError(f"{text} ({type(error).__name__}). --traceback shows where it was noticed.")
 
 
 def _read(path: Path) -> Capsule:
@@ -93,7 +106,7 @@ def _read(path: Path) -> Capsule:
         raise CommandError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _in_own_database(capsule: Capsule, path: Path) -> int:
+def _in_own_database(capsule: Capsule, path: Path, *more: str) -> int:
     """Runs this command in a process whose settings are those of the run; returns its exit code."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {
@@ -104,6 +117,7 @@ def _in_own_database(capsule: Capsule, path: Path) -> int:
             "REDIS_URL": "",
             "OPENAI_API_KEY": "",
             "OPENAI_BASE_URL": "",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "",
             "SAMURAI_TIME_ZONE": capsule.settings.time_zone,
             "SAMURAI_MODEL_CONTEXT": str(capsule.settings.model_context or ""),
             "SAMURAI_APPROVAL_HOURS": str(capsule.settings.approval_hours),
@@ -111,7 +125,7 @@ def _in_own_database(capsule: Capsule, path: Path) -> int:
         command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "replay", str(path)]
         try:
             return subprocess.run(
-                [*command, "--inside"], env=environment, timeout=SECONDS, check=False
+                [*command, "--inside", *more], env=environment, timeout=SECONDS, check=False
             ).returncode
         except subprocess.TimeoutExpired:
             raise CommandError(f"The replay took longer than {SECONDS} s.") from None

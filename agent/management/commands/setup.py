@@ -37,7 +37,6 @@ class Command(BaseCommand):
         parser.add_argument("--port", default=port or "8000", help="the server's port")
 
     def handle(self, *args: Any, host: str, port: str, **options: Any) -> None:
-        settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
         call_command("migrate", verbosity=0, interactive=False)
         create_first_project()
         self.stdout.write(sign_in_line(site_address(host, port)))
