@@ -13,12 +13,14 @@ class AgentConfig(AppConfig):
         from django.conf import settings
         from django.core import checks
 
+        from agent.accounts import sign_in_events
         from agent.event_log import log, recent_events
         from agent.runs import wake
         from agent.tools import loading
 
         checks.register(loading.check)
         loading.load_entry_points()
+        sign_in_events.listen()
         log.listen(recent_events.on_commit)
         if settings.SAMURAI_ENGINE == "procrastinate":
             from agent.engine.procrastinate import Workers

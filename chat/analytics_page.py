@@ -18,6 +18,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from agent.accounts.access import role_in
+from agent.accounts.audit import Deed, record
 from agent.analytics import report
 from agent.analytics.period import MAX_DAYS, PRESETS, Period, choose, latest, zone_named
 from agent.analytics.queries import Scope
@@ -126,6 +127,8 @@ def _csv(request: HttpRequest, project: Project | None) -> HttpResponse:
     period, error = _period(request)
     if error:
         return HttpResponse(f"{error}\n", status=400, content_type="text/plain; charset=utf-8")
+    objects, key = ([project], project.pk) if project else ([], None)
+    record(Deed.ANALYTICS_EXPORTED, *objects, by=user_of(request), project=key)
     text = io.StringIO()
     made = report.make(_scope(period, project)).as_json()
     csv.writer(text).writerows([("table", "row", "figure", "value"), *rows(made)])

@@ -12,8 +12,9 @@ class ChatConfig(AppConfig):
 
         from agent.event_log import log
         from agent.runs import drafts
-        from chat import draft_feed, feed, wakeups
+        from chat import account_forms, draft_feed, feed, wakeups
 
+        account_forms.listen()
         log.listen(feed.on_commit)
         drafts.listen(draft_feed.on_written)
         if settings.REDIS_URL:

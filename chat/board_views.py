@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -36,24 +37,25 @@ page = require_http_methods(["GET", "POST"])
 @login_required
 @page
 def new_task(request: HttpRequest, project_id: UUID) -> HttpResponse:
-    project = access.get_project(user_of(request), project_id, Role.EDITOR)
+    user = user_of(request)
+    project = access.get_project(user, project_id, Role.EDITOR)
     form = TaskForm(request.POST or None, project_id=project.pk)
-    if request.method == "POST" and form.is_valid() and _create(form, project):
+    if request.method == "POST" and form.is_valid() and _create(form, project, user):
         return to("project", project_id, "task-added")
     return _show_task(request, project, form)
 
 
-def _create(form: TaskForm, project: Project) -> bool:
+def _create(form: TaskForm, project: Project, user: User) -> bool:
     def work() -> tuple[Task, list[Change]]:
         task, change = tasks.create_task(project_id=project.pk, **form.values())
         return task, [change]
 
-    return _applied(form, project, work)
+    return _applied(form, project, work, user)
 
 
-def _applied(form: TaskForm, project: Project, work: Work[Task]) -> bool:
+def _applied(form: TaskForm, project: Project, work: Work[Task], user: User) -> bool:
     try:
-        apply_to_project(project.pk, work)
+        apply_to_project(project.pk, work, by=user)
     except ToolFailed as failed:  # such as a circle of dependencies
         is_quota = isinstance(failed, QuotaReached)
         form.add_error("title" if is_quota else "depends_on", str(failed))
@@ -84,17 +86,17 @@ def task_page(request: HttpRequest, task_id: UUID) -> HttpResponse:
         lock_board(task.project_id)  # before the task, as every change of the board
         now = get_object_or_404(Task.objects.select_for_update(), pk=task.pk)
         form = TaskForm(request.POST, project_id=task.project_id, task=now)
-        if form.is_valid() and _update(form, task.project, now):
+        if form.is_valid() and _update(form, task.project, now, user_of(request)):
             return to("task", task_id, "saved")
         return _show_task(request, task.project, form, now)
 
 
-def _update(form: TaskForm, project: Project, task: Task) -> bool:
+def _update(form: TaskForm, project: Project, task: Task, user: User) -> bool:
     def work() -> tuple[Task, list[Change]]:
         changed, change = tasks.update_task(task=task, **form.values())
         return changed, [change] if change else []
 
-    return _applied(form, project, work)
+    return _applied(form, project, work, user)
 
 
 @sends_form
@@ -105,7 +107,7 @@ def delete_task(request: HttpRequest, task_id: UUID) -> HttpResponse:
     def work() -> tuple[None, list[Change]]:
         return None, [tasks.delete_task(task=task)[1]]
 
-    apply_to_project(task.project_id, work)
+    apply_to_project(task.project_id, work, by=user_of(request))
     return to("project", task.project_id, "task-deleted")
 
 
@@ -131,7 +133,7 @@ def move_task(request: HttpRequest, task_id: UUID) -> HttpResponse:
 
     if other is None:
         return to("task", task_id, "at-the-end")
-    apply_to_project(task.project_id, work)
+    apply_to_project(task.project_id, work, by=user_of(request))
     return to("task", task_id, "moved")
 
 
@@ -150,7 +152,7 @@ def new_memory(request: HttpRequest, project_id: UUID) -> HttpResponse:
         return memory, [change] if change else []
 
     if request.method == "POST" and form.is_valid():
-        return to("memory", apply_to_project(project.pk, work).pk, "memory-added")
+        return to("memory", apply_to_project(project.pk, work, by=user).pk, "memory-added")
     context = {**frame(request, project), "form": form}
     return render(request, "chat/memory.html", context, status=400 if form.errors else 200)
 
@@ -169,16 +171,16 @@ def memory_page(request: HttpRequest, memory_id: UUID) -> HttpResponse:
         form = MemoryForm(request.POST, memory=now)
         if not form.is_valid():
             return _show_memory(request, memory, form)
-        _revise(now, user.pk, **form.values())
+        _revise(now, user, **form.values())
     return to("memory", memory_id, "saved")
 
 
-def _revise(memory: Memory, by_id: int, **fields: Any) -> None:
+def _revise(memory: Memory, by: User, **fields: Any) -> None:
     def work() -> tuple[None, list[Change]]:
-        _, change = memories.revise(memory=memory, by_id=by_id, **fields)
+        _, change = memories.revise(memory=memory, by_id=by.pk, **fields)
         return None, [change] if change else []
 
-    apply_to_project(memory.project_id, work)
+    apply_to_project(memory.project_id, work, by=by)
 
 
 def _show_memory(
@@ -206,7 +208,7 @@ def use_revision(request: HttpRequest, memory_id: UUID, number: int) -> HttpResp
     if revision is None:
         raise Http404("Revision not found.")
     fields = {name: getattr(revision, name) for name in ("title", "content", "kind", "category")}
-    _revise(memory, user.pk, **fields)
+    _revise(memory, user, **fields)
     return to("memory", memory_id, "saved")
 
 
@@ -220,7 +222,7 @@ def delete_memory(request: HttpRequest, memory_id: UUID) -> HttpResponse:
     def work() -> tuple[None, list[Change]]:
         return None, [memories.forget(memory=memory, by_id=user.pk)[1]]
 
-    apply_to_project(memory.project_id, work)
+    apply_to_project(memory.project_id, work, by=user)
     return to("memory", memory_id, "memory-deleted")
 
 
@@ -234,7 +236,7 @@ def undo_memory(request: HttpRequest, memory_id: UUID) -> HttpResponse:
         return None, [undo.undo_latest(memory, by_id=user.pk)]
 
     try:
-        apply_to_project(memory.project_id, work)
+        apply_to_project(memory.project_id, work, by=user)
     except Refused as refused:
         return _show_memory(request, memory, MemoryForm(memory=memory), str(refused))
     return to("memory", memory_id, "undone")

@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
+from agent.accounts.audit import Deed, record
 from chat import access
 from chat.error_pages import Problem, respond
 from chat.page_context import user_of
@@ -36,10 +37,13 @@ def of_run(request: HttpRequest, run_id: UUID) -> HttpResponse:
         )
     try:
         capsule = capsule_of(run)
-        if request.GET.get("redacted") == "1":
+        is_redacted = request.GET.get("redacted") == "1"
+        if is_redacted:
             capsule = redacted(capsule)
         content = form.to_bytes(capsule, compressed=True)
     except NoCapsule as error:
         return respond(request, Problem(409, "no_capsule", "No capsule", str(error)))
+    project = run.session.project_id
+    record(Deed.RUN_EXPORTED, run, by=user, project=project, redacted=is_redacted)
     headers = {"Content-Disposition": f'attachment; filename="run-{run.pk}.json.gz"'}
     return HttpResponse(content, content_type="application/gzip", headers=headers)

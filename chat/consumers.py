@@ -26,9 +26,9 @@ from agent.models.projects import Role
 from agent.runs import approvals, ending, runs, steering
 from agent.runs.runs import MessageRequest
 from agent.runs.steering import Steer
-from agent.support import database, metrics
+from agent.support import database, metrics, origin
 from agent.support.token_bucket import TokenBucket
-from chat import access, feed, frames, guest_cookie, page_user, session_hash
+from chat import access, feed, frames, guest_cookie, page_user, request_origin, session_hash
 from chat.connection_identity import (
     NOT_LOGGED_IN,
     NOT_THERE,
@@ -184,6 +184,8 @@ class SessionConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
                 viewer.heartbeat()
             case _:
                 user = await database.call(_editor_of, viewer.identity)
+                token = getattr(viewer.identity.login, "token", None)
+                origin.current.set(request_origin.of_socket(self.scope, token))
                 await _act(viewer.session, user, frame)
 
 

@@ -9,8 +9,10 @@ from uuid import UUID
 from django import forms
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import QueryDict
 
+from agent.accounts.audit import set_approval_mode
 from agent.accounts.shared_links import DAYS, DEFAULT_DAYS
 from agent.accounts.tokens import check_quota
 from agent.board.projects import MAX_DESCRIPTION, MAX_NAME
@@ -151,11 +153,13 @@ class SessionForm(forms.Form):
         reference = self.cleaned_data["task"]
         return _found(self.session.project_id, reference) if reference else None
 
-    def save(self) -> None:
+    def save(self, *, by: User) -> None:
         is_required = self.cleaned_data["ask_first"]
-        self.session.approval = ApprovalMode.REQUIRED if is_required else ApprovalMode.AUTO
+        mode = ApprovalMode.REQUIRED if is_required else ApprovalMode.AUTO
         self.session.task = self.cleaned_data["task"]
-        self.session.save(update_fields=["approval", "task"])
+        with transaction.atomic():
+            set_approval_mode(self.session, mode, by=by)
+            self.session.save(update_fields=["approval", "task"])
 
 
 class SharedLinkForm(forms.Form):

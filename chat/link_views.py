@@ -66,10 +66,11 @@ def _show(
 @sends_form
 @require_POST
 def revoke_link(request: HttpRequest, link_id: UUID) -> HttpResponse:
-    link = access.get_shared_link(user_of(request), link_id)
-    revoke(SharedLink.objects.filter(pk=link.pk))
+    user = user_of(request)
+    link = access.get_shared_link(user, link_id)
+    revoke(SharedLink.objects.filter(pk=link.pk), by=user)
     logger.info("%s revoked the shared link %s", request.user, link.pk)
     if "X-Part" in request.headers:
-        session = access.get_session(user_of(request), link.session_id, MAY_SHARE)
+        session = access.get_session(user, link.session_id, MAY_SHARE)
         return _show(request, session, SharedLinkForm(session=session))
     return to("shared-links", link.session_id, "link-revoked")

@@ -17,11 +17,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agent.accounts import members
+from agent.accounts.audit import Deed, record
 from agent.board import projects, task_rules
 from agent.edits.manual_changes import remove_member
 from agent.event_log.texts import STATUSES
 from agent.models import Invitation, Membership, Message, Project
 from agent.models.projects import Role
+from agent.support import database
 from agent.support.counts import count
 from chat import access, panels, project_board
 from chat.export import file_name, parts
@@ -106,7 +108,9 @@ def delete_project(request: HttpRequest, project_id: UUID) -> HttpResponse:
     project = access.get_project(user_of(request), project_id, Role.OWNER)
     form = DeleteProjectForm(request.POST or None, project=project)
     if request.method == "POST" and form.is_valid():
-        project.delete()
+        with transaction.atomic():
+            record(Deed.PROJECT_DELETED, project, by=user_of(request), project=project.pk)
+            project.delete()
         logger.info("%s deleted the project %s", request.user, project_id)
         return redirect(reverse("home"))
     context = {**frame(request, project), "form": form, "counts": _counts(project)}
@@ -131,6 +135,7 @@ async def export(request: HttpRequest, project_id: UUID) -> HttpResponseBase:
     if not user.is_authenticated:
         return redirect_to_login(request.path)
     project = await sync_to_async(access.get_project)(user, project_id)
+    await database.call(record, Deed.PROJECT_EXPORTED, project, by=user, project=project.pk)
     name = file_name(project)
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingHttpResponse(
@@ -174,9 +179,9 @@ def change_role(request: HttpRequest, project_id: UUID, username: str) -> HttpRe
     if not form.is_valid():
         return show(request, project, 400)
     with transaction.atomic():
-        member = _member(project, username)
-        member.role = form.cleaned_data["role"]
-        member.save(update_fields=["role"])
+        members.change_role(
+            _member(project, username), form.cleaned_data["role"], by=user_of(request)
+        )
     return to("project", project_id, "role")
 
 
@@ -188,7 +193,7 @@ def remove(request: HttpRequest, project_id: UUID, username: str) -> HttpRespons
     leaves = username == user.get_username()
     project = access.get_project(user, project_id, Role.VIEWER if leaves else Role.OWNER)
     with transaction.atomic():
-        remove_member(_member(project, username))
+        remove_member(_member(project, username), by=user)
     return redirect("home") if leaves else to("project", project_id, "removed")
 
 

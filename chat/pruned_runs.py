@@ -23,6 +23,8 @@ from agent.support.markdown import render
 from chat import fold, guest_view
 from chat.transcript import Exchange
 
+# The author of a message whose account was deleted.
+DELETED_PERSON = "Deleted person"
 _RELATED = ("message__author", "answer", "session")
 
 
@@ -66,7 +68,7 @@ def exchanges(session_id: UUID, places: Sequence[int], guest: Guest | None) -> l
 def _told(run: Run) -> Iterator[Event]:
     """Yields the events that a page needs of a run that is over, made of its rows."""
     message = run.message
-    author = message.author.get_username() if message.author else None
+    author = message.author.get_username() if message.author else DELETED_PERSON
     if run.retry_of_id is None:
         yield events.Message(
             run.pk,

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
+from agent.accounts.audit import Deed, record
 from agent.board import projects
 from agent.change import Change
 from agent.edits.manual_changes import apply_in_session
@@ -33,7 +34,7 @@ def settings(request: HttpRequest, session_id: UUID) -> HttpResponse:
     session = access.get_session(user_of(request), session_id, Role.EDITOR)
     form = SessionForm(request.POST or None, session=session)
     if request.method == "POST" and form.is_valid():
-        form.save()
+        form.save(by=user_of(request))
         return to("session-settings", session_id, "saved")
     return _show(request, session, 400 if form.errors else 200, form=form)
 
@@ -83,7 +84,9 @@ def delete(request: HttpRequest, session_id: UUID) -> HttpResponse:
     session = access.get_session(user_of(request), session_id, Role.OWNER)
     if request.method == "POST":
         with transaction.atomic():
-            ChatSession.objects.select_for_update().get(pk=session.pk).delete()
+            now = ChatSession.objects.select_for_update().get(pk=session.pk)
+            record(Deed.SESSION_DELETED, now, by=user_of(request), project=now.project_id)
+            now.delete()
         logger.info("%s deleted the session %s", request.user, session_id)
         return to("project", session.project_id, "session-deleted")
     counts = [

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
+from agent.accounts.audit import Deed, record
 from agent.accounts.sign_in import redeem
 
 LINK_IS_OVER = (
@@ -34,6 +35,7 @@ class SignInView(LoginView):
 def sign_in_by_link(request: HttpRequest, token: str) -> HttpResponse:
     user = redeem(token)
     if user is None:
+        record(Deed.SIGN_IN_FAILED, by=None)
         context = {"form": AuthenticationForm(request), "notice": LINK_IS_OVER}
         return render(request, "chat/sign_in.html", context, status=403)
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")

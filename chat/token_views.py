@@ -35,6 +35,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
 @sends_form
 @require_POST
 def revoke_token(request: HttpRequest, token_id: UUID) -> HttpResponse:
-    token = access.get_token(user_of(request), token_id)
-    revoke(ApiToken.objects.filter(pk=token.pk))
+    user = user_of(request)
+    token = access.get_token(user, token_id)
+    revoke(ApiToken.objects.filter(pk=token.pk), by=user)
     return redirect(f"{reverse('tokens')}?done=revoked")

@@ -6,6 +6,7 @@ from django.urls import URLPattern, path
 from django.views.generic import RedirectView
 
 from chat import (
+    account_views,
     analytics_page,
     board_views,
     capsules,
@@ -125,6 +126,9 @@ urlpatterns: list[URLPattern] = [
     ),
     path("tokens/", token_views.tokens, name="tokens"),
     path("tokens/<uuid:token_id>/revoke/", token_views.revoke_token, name="revoke-token"),
+    path("account/data/", account_views.data, name="account-data"),
+    path("account/data/export/", account_views.export, name="export-account"),
+    path("account/data/delete/", account_views.delete, name="delete-account"),
     path("metrics", metrics_page.metrics, name="metrics"),
     path("measurements/", measurements.report, name="measurements"),
     path("waiting/", views.waiting_page, name="waiting"),

@@ -9,7 +9,10 @@ GROUPS = {
     "Sessions": ("agent.chatsession", "agent.message", "agent.batch", "agent.sharedlink"),
     "Runs": ("agent.run", "agent.approval", "agent.modelcall", "agent.feedback"),
     "Projects": ("agent.project", "agent.task", "agent.memory"),
-    "People": ("auth.user", "auth.group", "agent.membership", "agent.invitation", "agent.apitoken"),
+    "People": (
+        *("auth.user", "auth.group", "agent.membership", "agent.invitation", "agent.apitoken"),
+        "agent.auditentry",
+    ),
 }
 # What runs and searches store: read on the pages of sessions, runs and memories, seldom as a list.
 DETAILS = (

@@ -17,7 +17,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
 from agent.llm.factory import has_server, model_notice
-from samurai_site import admin_menu
+from samurai_site import admin_menu, recorded_admin
 
 # The permission to see runs includes the settings with which they are executed.
 PERMISSION = "agent.view_run"
@@ -27,6 +27,10 @@ class SamuraiAdminSite(AdminSite):
     site_header = site_title = "Samurai Agent"
     index_title = "Overview"
     enable_nav_sidebar = False  # `templates/admin/menu.html` instead, which needs no script
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Has the audit log tell what is done in the admin of the models, also of other packages."""
+        super().register(model_or_iterable, recorded_admin.recorded(admin_class), **options)
 
     def get_urls(self) -> list[Any]:
         page = path("settings/", self.admin_view(self.settings_view), name="settings")

@@ -111,6 +111,7 @@ MIDDLEWARE = [
     "chat.private_responses.private_middleware",
     "chat.error_pages.method_middleware",
     "chat.error_pages.QuotaMiddleware",
+    "chat.request_origin.origin_middleware",
     "chat.session_cookie.SessionMiddleware",
     "chat.throttles.page_throttle",
     "chat.page_user.page_user_middleware",
@@ -310,6 +311,7 @@ SAMURAI_KEEP_EVENTS_DAYS = env_int("SAMURAI_KEEP_EVENTS_DAYS", 0, minimum=0)
 SAMURAI_KEEP_DELETED_DAYS = env_int("SAMURAI_KEEP_DELETED_DAYS", 0, minimum=0)
 SAMURAI_KEEP_EXPIRED_DAYS = env_int("SAMURAI_KEEP_EXPIRED_DAYS", 0, minimum=0)
 SAMURAI_KEEP_BATCHES_DAYS = env_int("SAMURAI_KEEP_BATCHES_DAYS", 0, minimum=0)
+SAMURAI_KEEP_AUDIT_DAYS = env_int("SAMURAI_KEEP_AUDIT_DAYS", 0, minimum=0)
 SAMURAI_CAPSULES = env_bool("SAMURAI_CAPSULES", True)
 SAMURAI_APPROVAL_HOURS = env_int("SAMURAI_APPROVAL_HOURS", 24, minimum=1)
 SAMURAI_MAX_ACTIVE_RUNS = env_int("SAMURAI_MAX_ACTIVE_RUNS", 200, minimum=1)
@@ -397,6 +399,7 @@ LOGGING: dict[str, Any] = {
         name: {"handlers": ["stderr"], "level": level, "propagate": False}
         for name, level in (
             ("agent", "INFO"),
+            ("audit", "INFO"),
             ("chat", "INFO"),
             ("samurai_site", "INFO"),
             ("django", "WARNING"),

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from agent.accounts.audit import Deed, Subject, record
 from agent.models import Invitation, Membership, Project
 from agent.models.projects import Role
 
@@ -27,11 +28,14 @@ def invite(project: Project, username: str, role: Role, by: User) -> Invitation:
     if others.count() >= MAX_OPEN:
         raise ValidationError(f"{MAX_OPEN} invitations are open. Withdraw some of them first.")
     person = User.objects.filter(username=username, is_active=True).first()
-    invitation, _ = Invitation.objects.update_or_create(
-        project=project,
-        username=username,
-        defaults={"user": person, "role": role, "invited_by": by},
-    )
+    with transaction.atomic():
+        invitation, _ = Invitation.objects.update_or_create(
+            project=project,
+            username=username,
+            defaults={"user": person, "role": role, "invited_by": by},
+        )
+        invited = Subject("user", str(person.pk) if person else "", username)
+        record(Deed.MEMBER_INVITED, invited, by=by, project=project.pk, role=str(role))
     return invitation
 
 
@@ -40,8 +44,29 @@ def accept(invitation: Invitation) -> Membership:
     with transaction.atomic():
         now = Invitation.objects.select_for_update().get(pk=invitation.pk)
         assert now.user_id is not None, "only the person accepts it"
-        member, _ = Membership.objects.get_or_create(
+        member, is_new = Membership.objects.get_or_create(
             project_id=now.project_id, user_id=now.user_id, defaults={"role": now.role}
         )
+        if is_new:
+            record_added(member, by=member.user)
         now.delete()
     return member
+
+
+def change_role(member: Membership, role: str, *, by: User) -> None:
+    """Gives the member another role, in the transaction that the caller has opened."""
+    before, member.role = member.role, role
+    member.save(update_fields=["role"])
+    record_role(member, before, by=by)
+
+
+def record_added(member: Membership, *, by: User | None) -> None:
+    project, role = member.project_id, str(member.role)
+    record(Deed.MEMBER_ADDED, member.user, by=by, project=project, role=role)
+
+
+def record_role(member: Membership, before: str, *, by: User | None) -> None:
+    """Records another role, if it is another one."""
+    if before != member.role:
+        roles = {"role": str(member.role), "before": str(before)}
+        record(Deed.ROLE_CHANGED, member.user, by=by, project=member.project_id, **roles)

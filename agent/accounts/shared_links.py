@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from agent.accounts.access import ORDER
+from agent.accounts.audit import Deed, record
 from agent.accounts.tokens import digest
 from agent.models import Membership, SharedLink
 from agent.models.projects import Role
@@ -65,15 +67,19 @@ def create_link(
     if days not in DAYS:
         raise ValueError(f"a link expires after {DAYS} days, not {days}")
     secret = secrets.token_urlsafe(32)
-    link = SharedLink.objects.create(
-        session=session,
-        run=run,
-        created_by=user,
-        digest=digest(secret),
-        shows_tasks=shows_tasks,
-        shows_memories=shows_memories,
-        expires_at=timezone.now() + timedelta(days=days),
-    )
+    with transaction.atomic():
+        link = SharedLink.objects.create(
+            session=session,
+            run=run,
+            created_by=user,
+            digest=digest(secret),
+            shows_tasks=shows_tasks,
+            shows_memories=shows_memories,
+            expires_at=timezone.now() + timedelta(days=days),
+        )
+        shows = {"shows_tasks": shows_tasks, "shows_memories": shows_memories}
+        of = {"session": str(session.pk), "run": str(run.pk) if run else None}
+        record(Deed.LINK_CREATED, link, by=user, project=session.project_id, **of, **shows)
     return link, secret
 
 
@@ -115,9 +121,15 @@ def _guest(row: SharedLink) -> Guest:
     )
 
 
-def revoke(links: QuerySet[SharedLink]) -> int:
+def revoke(links: QuerySet[SharedLink], *, by: User | None = None) -> int:
     """Revokes `links` for good and returns how many of them were not revoked."""
-    return links.filter(revoked_at=None).update(revoked_at=timezone.now())
+    with transaction.atomic():
+        rows = list(links.filter(revoked_at=None).order_by("pk").select_for_update(of=("self",)))
+        if rows:
+            found = SharedLink.objects.filter(pk__in=[row.pk for row in rows])
+            found.update(revoked_at=timezone.now())
+            record(Deed.LINK_REVOKED, *rows, by=by)
+    return len(rows)
 
 
 def delete_expired() -> int:

@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from agent.accounts.audit import Deed, record, unless_by_command
 from agent.exceptions import QuotaReached
 from agent.models import ApiToken
 from agent.support.counts import count
@@ -59,14 +61,17 @@ def create_token(
     key = PREFIX + secrets.token_urlsafe(32)
     ends = [timezone.now() + timedelta(days=days)] if days is not None else []
     ends += [by.expires_at] if by is not None and by.expires_at is not None else []
-    token = ApiToken.objects.create(
-        user=user,
-        name=name,
-        prefix=key[:12],
-        digest=digest(key),
-        scope=scope,
-        expires_at=min(ends, default=None),
-    )
+    with transaction.atomic():
+        token = ApiToken.objects.create(
+            user=user,
+            name=name,
+            prefix=key[:12],
+            digest=digest(key),
+            scope=scope,
+            expires_at=min(ends, default=None),
+        )
+        maker, name = unless_by_command(user), user.get_username()
+        record(Deed.TOKEN_CREATED, token, by=maker, user=name, scope=str(scope))
     return token, key
 
 
@@ -88,9 +93,17 @@ def record_use(token: ApiToken, now: datetime) -> None:
     token.last_used_at = now
 
 
-def revoke(tokens: QuerySet[ApiToken]) -> int:
+def revoke(tokens: QuerySet[ApiToken], *, by: User | None = None) -> int:
     """Revokes `tokens` for good and returns how many of them were active."""
-    return tokens.filter(revoked_at=None).update(revoked_at=timezone.now())
+    with transaction.atomic():
+        found = tokens.filter(revoked_at=None).select_related("user").order_by("pk")
+        rows = list(found.select_for_update(of=("self",)))
+        if rows:
+            keys = [row.pk for row in rows]
+            ApiToken.objects.filter(pk__in=keys).update(revoked_at=timezone.now())
+        for row in rows:
+            record(Deed.TOKEN_REVOKED, row, by=by, user=row.user.get_username())
+    return len(rows)
 
 
 def digest(key: str) -> str:

@@ -1,4 +1,4 @@
-"""Users, access tokens, shared links and feedback in the admin."""
+"""Users, access tokens, shared links, feedback and the audit log in the admin."""
 
 from __future__ import annotations
 
@@ -7,15 +7,27 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
 from agent.accounts import quotas
+from agent.accounts.audit import Deed
 from agent.accounts.tokens import revoke
 from agent.admin import actions
-from agent.admin.base import CountedDeletion, LargeTableAdmin, ReadOnlyAdmin, lines
-from agent.models import ApiToken, Feedback, SharedLink
+from agent.admin.base import (
+    ChoiceFilter,
+    CountedDeletion,
+    LargeTableAdmin,
+    ReadOnlyAdmin,
+    as_json,
+    lines,
+)
+from agent.engine import account_deletion
+from agent.models import ApiToken, AuditEntry, Feedback, SharedLink
 from agent.support.counts import count
+from agent.support.origin import Via
 
 if TYPE_CHECKING:
     BaseUserAdmin = UserAdmin[User]
@@ -27,7 +39,31 @@ admin.site.unregister(User)
 
 @admin.register(User)
 class PersonAdmin(CountedDeletion, BaseUserAdmin):
-    """Django's user page. Deleting a user also deletes the user's projects with all their contents."""
+    """Django's user page. Deleting a user closes the account; what belongs to it, the user's projects with
+    all their contents too, is deleted in parts.
+    """
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        shown, counts, forbidden, _ = super().get_deleted_objects(objs, request)
+        shared = [project for user in objs for project in account_deletion.shared_projects(user)]
+        return shown, counts, forbidden, [f"Project with members: {project}" for project in shared]
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        self._close(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        with transaction.atomic():
+            for user in queryset:
+                self._close(request, user)
+
+    def _close(self, request: HttpRequest, user: User) -> None:
+        account_deletion.begin(user, {}, by=actions.signed_in_user(request))
+        text = (
+            f"Nobody can sign in as {user} any more. The rest is deleted within the next minutes."
+        )
+        self.message_user(request, text)
 
     fieldsets = (*(BaseUserAdmin.fieldsets or ()), ("Use and quotas", {"fields": ("use",)}))
     readonly_fields = (*BaseUserAdmin.readonly_fields, "use")
@@ -89,8 +125,8 @@ class ApiTokenAdmin(LargeTableAdmin):
     @admin.action(description="Revoke selected tokens", permissions=["change"])
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
         for token in queryset.filter(revoked_at=None):
-            actions.log_change(request, token, "Revoked.")
-        number = revoke(queryset)
+            actions.log_change(request, token, "Revoked.", None)
+        number = revoke(queryset, by=actions.signed_in_user(request))
         self.message_user(request, f"Revoked {count(number, 'token')}.", messages.SUCCESS)
 
 
@@ -125,3 +161,48 @@ class FeedbackAdmin(ReadOnlyAdmin):
     ordering = ("-created_at",)
     fields = ("run", "user", "target", "value", "comment", "created_at")
     readonly_fields = fields
+
+
+class DeedFilter(ChoiceFilter):
+    title = parameter_name = "deed"
+    options = [(deed.value, deed.value) for deed in Deed]
+
+
+class ViaFilter(ChoiceFilter):
+    title = parameter_name = "via"
+    options = [(via.value, via.value) for via in Via]
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    """The audit log. Nobody changes or deletes it, superusers neither."""
+
+    list_display = ("at", "deed", "actor", "kind", "label", "object_id", "via", "address")
+    list_filter = (DeedFilter, ViaFilter, "at")
+    search_fields = ("actor", "label", "=object_id", "=address", "=request_id")
+    search_help_text = "Finds users, names, and ids and addresses in full"
+    date_hierarchy = "at"
+    ordering = ("-id",)
+    actions = None
+    fields = (
+        "at",
+        "deed",
+        "actor",
+        "actor_id",
+        "kind",
+        "object_id",
+        "label",
+        "project",
+        "details_json",
+        "via",
+        "address",
+        "request_id",
+    )
+    readonly_fields = fields
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description="details")
+    def details_json(self, entry: AuditEntry) -> SafeString:
+        return as_json(entry.details)

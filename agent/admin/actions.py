@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable
 from asgiref.sync import async_to_sync
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import Model
 from django.http import HttpRequest
 
+from agent.accounts.audit import Deed, record
 from agent.exceptions import Refused
 from agent.models import Run
 from agent.runs import ending, rerun
@@ -52,10 +54,22 @@ def signed_in_user(request: HttpRequest) -> User:
     return request.user
 
 
-def log_change(request: HttpRequest, row: Model, text: str) -> None:
-    """Adds `text` to the admin's history of `row`."""
-    log_changes(request, [row], text)
+def log_change(
+    request: HttpRequest, row: Model, text: str, deed: Deed | None = Deed.ADMIN_CHANGED
+) -> None:
+    """Adds `text` to the admin's history of `row`, and `deed` to the audit log."""
+    log_changes(request, [row], text, deed)
 
 
-def log_changes(request: HttpRequest, rows: Iterable[Model], text: str) -> None:
-    LogEntry.objects.log_actions(signed_in_user(request).pk, rows, CHANGE, change_message=text)
+def log_changes(
+    request: HttpRequest,
+    rows: Iterable[Model],
+    text: str,
+    deed: Deed | None = Deed.ADMIN_CHANGED,
+) -> None:
+    """As `log_change`. `deed`: None if what was called has written it."""
+    user, changed = signed_in_user(request), list(rows)
+    with transaction.atomic():
+        LogEntry.objects.log_actions(user.pk, changed, CHANGE, change_message=text)
+        if deed and changed:
+            record(deed, *changed, by=user, done=text.rstrip("."))

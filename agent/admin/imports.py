@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django import forms
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from agent.change import Change
@@ -59,7 +60,7 @@ class ImportResult:
         )
 
 
-def import_memories(project: Project, lines: list[str], by_id: int) -> ImportResult:
+def import_memories(project: Project, lines: list[str], by: User) -> ImportResult:
     """Remembers the memory of each line. Skips invalid lines and imports the others."""
 
     def work() -> tuple[ImportResult, list[Change]]:
@@ -67,7 +68,7 @@ def import_memories(project: Project, lines: list[str], by_id: int) -> ImportRes
         for number, fields in _parsed(lines, result):
             try:
                 with transaction.atomic():
-                    change = memories.remember(project_id=project.pk, by_id=by_id, **fields)[1]
+                    change = memories.remember(project_id=project.pk, by_id=by.pk, **fields)[1]
             except ToolFailed as error:
                 result.errors.append(f"Line {number}: {error}")
                 continue
@@ -78,7 +79,7 @@ def import_memories(project: Project, lines: list[str], by_id: int) -> ImportRes
         return result, result.changes
 
     try:
-        return manual_changes.apply_to_project(project.pk, work)
+        return manual_changes.apply_to_project(project.pk, work, by=by)
     except QuotaReached as reached:  # nothing was imported
         return ImportResult(errors=[str(reached)])
 

@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.validators import MaxLengthValidator
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -16,6 +17,7 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import path
 
+from agent.accounts.audit import Deed
 from agent.admin import actions, exports, imports, revisions
 from agent.admin.base import MAX_INLINE, ChoiceFilter, LatestFormSet, ReadOnlyAdmin, ReadOnlyInline
 from agent.admin.filters import CategoryFilter, ProjectFilter
@@ -97,7 +99,7 @@ class MemoryAdmin(SoftDeleteAdmin):
     @admin.action(description="Export as JSON Lines", permissions=["view"])
     def export_selected(self, request: HttpRequest, queryset: QuerySet[Memory]) -> HttpResponseBase:
         ids = list(queryset.values_list("pk", flat=True))
-        actions.log_changes(request, queryset, "Exported.")
+        actions.log_changes(request, queryset, "Exported.", Deed.MEMORY_EXPORTED)
         return exports.of_memories(ids)
 
     # -- further pages -----------------------------------------------------------------------------
@@ -122,9 +124,10 @@ class MemoryAdmin(SoftDeleteAdmin):
         if request.method == "POST" and form.is_valid():
             project, lines = form.cleaned_data["project"], form.cleaned_data["file"]
             user = actions.signed_in_user(request)
-            result = imports.import_memories(project, lines, user.pk)
-            changed = Memory.objects.filter(pk__in=[change.id for change in result.changes])
-            actions.log_changes(request, changed, "Imported.")
+            with transaction.atomic():
+                result = imports.import_memories(project, lines, user)
+                changed = Memory.objects.filter(pk__in=[change.id for change in result.changes])
+                actions.log_changes(request, changed, "Imported.")
         context = {"title": "Import memories", "form": form, "result": result}
         return self._page(request, "import", context)
 
@@ -150,12 +153,13 @@ class MemoryAdmin(SoftDeleteAdmin):
         if change is None:
             raise Http404("There is no such revision.")
 
+        user = actions.signed_in_user(request)
+
         def work() -> tuple[None, list[Change]]:
-            user = actions.signed_in_user(request)
             return None, [undo.undo_change(row.project_id, change, by_id=user.pk)]
 
         try:
-            manual_changes.apply_to_project(row.project_id, work)
+            manual_changes.apply_to_project(row.project_id, work, by=user)
         except Refused as refused:
             self.message_user(request, str(refused), messages.ERROR)
         else:

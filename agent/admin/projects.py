@@ -13,6 +13,8 @@ from django.http import HttpRequest
 from django.utils.html import format_html_join
 
 from agent.accounts import quotas
+from agent.accounts.members import record_added, record_role
+from agent.admin import actions
 from agent.admin.base import (
     CountedDeletion,
     LargeTableAdmin,
@@ -95,10 +97,16 @@ class ProjectAdmin(CountedDeletion, LargeTableAdmin):
         obj.save(update_fields=form.changed_data if change else None)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        user = actions.signed_in_user(request)
         formset.save(commit=False)
         for member in formset.deleted_objects:
-            remove_member(member)
+            remove_member(member, by=user)
         super().save_formset(request, form, formset, change)
+        before = {one.instance.pk: one.initial.get("role") for one in formset.initial_forms}
+        for member in formset.new_objects:
+            record_added(member, by=user)
+        for member, _ in formset.changed_objects:
+            record_role(member, before[member.pk], by=user)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
         projects: QuerySet[Project] = super().get_queryset(request)
@@ -161,9 +169,17 @@ class MembershipAdmin(LargeTableAdmin):
     autocomplete_fields = ("user", "project")
     readonly_fields = ("created_at",)
 
+    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        user = actions.signed_in_user(request)
+        if change:
+            record_role(obj, form.initial["role"], by=user)
+        else:
+            record_added(obj, by=user)
+
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        remove_member(obj)
+        remove_member(obj, by=actions.signed_in_user(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
         for member in queryset:
-            remove_member(member)
+            remove_member(member, by=actions.signed_in_user(request))

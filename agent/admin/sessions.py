@@ -18,6 +18,7 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from agent.accounts.audit import Deed
 from agent.admin import actions, exports, transcript
 from agent.admin.base import (
     MAX_INLINE,
@@ -144,7 +145,7 @@ class ChatSessionAdmin(CountedDeletion, LargeTableAdmin):
     ) -> HttpResponseBase:
         sessions = list(chosen)
         for session in sessions:
-            actions.log_change(request, session, f"Exported ({kind}).")
+            actions.log_change(request, session, f"Exported ({kind}).", Deed.SESSION_EXPORTED)
         return exports.of_sessions(sessions, kind)
 
     # -- further pages -----------------------------------------------------------------------------

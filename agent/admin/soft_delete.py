@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from agent.accounts.audit import DELETIONS, Deed
 from agent.admin import actions
 from agent.admin.base import AgentRecordAdmin
 from agent.edits.manual_changes import increment_board_version
@@ -61,7 +62,8 @@ class SoftDeleteAdmin(AgentRecordAdmin):
 
     @admin.action(description="Delete selected (can be restored)", permissions=["change"])
     def delete_selected_rows(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        self._apply(request, queryset.filter(deleted_at=None), self.delete, "Deleted")
+        deed = DELETIONS[str(self.opts.model_name)]
+        self._apply(request, queryset.filter(deleted_at=None), self.delete, "Deleted", deed)
 
     @admin.action(description="Restore selected", permissions=["change"])
     def restore_selected_rows(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
@@ -73,6 +75,7 @@ class SoftDeleteAdmin(AgentRecordAdmin):
         rows: QuerySet[Any],
         function: Callable[[HttpRequest, Any], None],
         verb: str,
+        deed: Deed = Deed.ADMIN_CHANGED,
     ) -> None:
         applied = 0
         for row in rows:
@@ -80,7 +83,7 @@ class SoftDeleteAdmin(AgentRecordAdmin):
                 with transaction.atomic():
                     function(request, row)
                     increment_board_version(row.project_id)
-                    actions.log_change(request, row, f"{verb}.")
+                    actions.log_change(request, row, f"{verb}.", deed)
             except ToolFailed as error:
                 self.message_user(request, str(error), messages.ERROR)
             else:

@@ -10,11 +10,12 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F
 
-from agent.accounts import quotas
+from agent.accounts import audit, quotas
+from agent.accounts.audit import Deed
 from agent.board import tasks
 from agent.change import Change
 from agent.event_log import events, log
-from agent.models import Membership, Project
+from agent.models import ChatSession, Membership, Project
 from agent.support import raw_sql
 
 if TYPE_CHECKING:
@@ -37,14 +38,17 @@ async def apply_in_session(session: UUID, user: User, work: Work[T]) -> T:
         value, changes = work()
         if _added(changes):
             _check_bytes("(SELECT project_id FROM agent_chatsession WHERE id = %s)", session)
+        if any(change.action == "deleted" for change in changes):
+            project = ChatSession.objects.values_list("project", flat=True).get(pk=session)
+            audit.deletions(changes, by=user, project=project)
         return log.Done(value, [_event(change, user) for change in changes])
 
     value: T = await log.append_for_user(session, effect, missing="Session", person=user.pk)
     return value
 
 
-def apply_to_project(project: UUID, work: Work[T]) -> T:
-    """Does `work` without a session: viewers learn of the changes by the board's version.
+def apply_to_project(project: UUID, work: Work[T], *, by: User | None) -> T:
+    """Does `work` of a person without a session: viewers learn of the changes by the board's version.
 
     Raises the errors of `work`, and `QuotaReached`.
     """
@@ -55,6 +59,7 @@ def apply_to_project(project: UUID, work: Work[T]) -> T:
             if added:
                 _check_bytes("%s", project)
             increment_board_version(project, added=added)
+            audit.deletions(changes, by=by, project=project)
     return value
 
 
@@ -71,10 +76,11 @@ def _check_bytes(project: str, key: UUID) -> None:
         quotas.check_bytes(int(stored))
 
 
-def remove_member(member: Membership) -> None:
+def remove_member(member: Membership, *, by: User | None = None) -> None:
     """Ends a membership. The person's tasks in the project have no assignee then."""
     project, user = member.project_id, member.user_id
     with transaction.atomic():
+        audit.record(Deed.MEMBER_REMOVED, member.user, by=by, project=project)
         member.delete()
         if tasks.unassign(project_id=project, user_id=user):
             increment_board_version(project)

@@ -24,7 +24,18 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from agent.event_log.times import stamp
-from agent.models import ApiToken, Batch, ChatSession, Event, Memory, Project, Run, SharedLink, Task
+from agent.models import (
+    ApiToken,
+    AuditEntry,
+    Batch,
+    ChatSession,
+    Event,
+    Memory,
+    Project,
+    Run,
+    SharedLink,
+    Task,
+)
 from agent.models.base import literals
 from agent.support import raw_sql
 
@@ -293,6 +304,14 @@ def _delete_batches(before: datetime) -> int | None:
     return 1
 
 
+def _count_audit(before: datetime) -> int:
+    return AuditEntry.objects.filter(at__lt=before).count()
+
+
+def _delete_audit(before: datetime) -> int | None:
+    return AuditEntry.prune(before, SLICE) or None
+
+
 _KINDS = (
     Kind("events", "SAMURAI_KEEP_EVENTS_DAYS", _count_events, _delete_events),
     Kind("deleted tasks", "SAMURAI_KEEP_DELETED_DAYS", **_of_rows(_deleted_tasks)),
@@ -306,4 +325,5 @@ _KINDS = (
         lambda before: sum(1 + batch.sessions.count() for batch in _old_batches(before)),
         _delete_batches,
     ),
+    Kind("entries of the audit log", "SAMURAI_KEEP_AUDIT_DAYS", _count_audit, _delete_audit),
 )

@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from agent.accounts import shared_links
-from agent.engine import process_identity, pruning
+from agent.engine import account_deletion, process_identity, pruning
 from agent.models import Run
 from agent.runs import expiry, model_calls
 from agent.support import database
@@ -63,6 +63,7 @@ async def delete_old() -> None:
         await database.call(model_calls.delete_old)
         await database.call(shared_links.delete_expired)
         await database.call(pruning.prune, pruning.SLICES)
+        await account_deletion.go_on_with_all(pruning.SLICES, pruning.PAUSE)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """The database models: projects, sessions, runs with their event log, tasks, memories. No rules."""
 
-from agent.models.accounts import ApiToken, Feedback, ModelTokens
+from agent.models.accounts import AccountDeletion, ApiToken, Feedback, ModelTokens
+from agent.models.audit import AuditEntry
 from agent.models.board import Task
 from agent.models.memories import Memory, MemoryRevision, SearchEntry
 from agent.models.projects import Invitation, Membership, Project, SwitchedOffTool
@@ -19,9 +20,11 @@ from agent.models.sessions import ApprovalMode, Batch, ChatSession, Message, Mes
 from agent.models.shared_links import SharedLink
 
 __all__ = [
+    "AccountDeletion",
     "ApiToken",
     "Approval",
     "ApprovalMode",
+    "AuditEntry",
     "Batch",
     "ChatSession",
     "Draft",

@@ -1,4 +1,4 @@
-"""Models that belong to a user: access tokens and feedback."""
+"""Models that belong to a user: access tokens, feedback, and the deletion of an account."""
 
 from __future__ import annotations
 
@@ -90,3 +90,15 @@ class Feedback(UUIDModel):
 
     def __str__(self) -> str:
         return f"{self.get_value_display()}: {self.target}"
+
+
+class AccountDeletion(models.Model):
+    """An account that is being deleted, in parts. It goes with the user, as the last part."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="+"
+    )
+    began_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"Deletion of {self.user_id}"

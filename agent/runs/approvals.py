@@ -13,6 +13,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from agent.accounts import quotas
+from agent.accounts.audit import Deed
 from agent.event_log import events, log
 from agent.event_log.log import Done
 from agent.event_log.payloads import StepComment, StepEffect
@@ -367,6 +368,7 @@ def _edit(user: User, steps: Sequence[Any], approval: Approval) -> list[events.E
     plan = validation.resolved(plan, approval.run.session.project, kept)
     plan = _still_untrusted(plan, store.as_plan(approval.plan))
     approval.plan, plan_events = store.save(approval.run, plan, kept)
+    ending.record_decision(Deed.PLAN_EDITED, approval, user)
     reason = f"{user.get_username()} edited the plan."
     effects = [effect.as_json() for effect in _dry_run(approval.run, approval.plan)]
     return [*plan_events, _request(approval, reason, effects)]

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from agent.accounts.audit import Deed, record
 from agent.event_log import events, log, texts
 from agent.event_log.log import Done, Fence
 from agent.event_log.payloads import StepComment
@@ -113,12 +114,12 @@ def keep_usage(run: Run, usage: dict[str, int]) -> None:
     cancelled.update(usage=usage)
 
 
-async def cancel(session: UUID, run: UUID, by: User, reason: str = "") -> None:
-    """Cancels a queued, running or waiting run for good. Raises `Refused`."""
+async def cancel(session: UUID, run: UUID, by: User | None, reason: str = "") -> None:
+    """Cancels a queued, running or waiting run for good. Raises `Refused`. `by`: None if nobody did."""
     await log.append_for_user(session, partial(_cancel, session, run, by, reason))
 
 
-def _cancel(session: UUID, run_id: UUID, by: User, reason: str) -> Done[None]:
+def _cancel(session: UUID, run_id: UUID, by: User | None, reason: str) -> Done[None]:
     run = runs.find(session, run_id)
     if run.status not in Run.UNFINISHED:
         raise Refused("not_active", f"The run is already over; its status is {run.status}.")
@@ -151,6 +152,9 @@ def close_approval(
     approval.status, approval.reason, approval.comments = status, reason, list(comments)
     approval.decided_at, approval.decided_by = timezone.now(), by
     approval.save(update_fields=["status", "reason", "comments", "decided_at", "decided_by"])
+    if by is not None:
+        deed = Deed.PLAN_APPROVED if status == Approval.Status.APPROVED else Deed.PLAN_REJECTED
+        record_decision(deed, approval, by)
     steps = {step.key: step for step in approval.plan.steps.all()} if comments else {}
     lines = [texts.comment(steps[one["step"]], one["text"]) for one in comments]
     return events.Approval(
@@ -163,6 +167,13 @@ def close_approval(
         comments=approval.comments,
         texts={"comments": lines} if lines else None,
     )
+
+
+def record_decision(deed: Deed, approval: Approval, by: User) -> None:
+    """Writes a person's decision on a plan to the audit log, inside an effect."""
+    run = approval.run
+    project, revision = run.session.project_id, approval.plan.revision
+    record(deed, run, by=by, project=project, session=str(run.session_id), revision=revision)
 
 
 def close_steps(run: Run) -> list[events.Event]:

@@ -85,6 +85,8 @@ class JsonFormatter(_Formatter):
             "message": self._message(record),
         }
         line |= {name: value for key, name in _IDS.items() if (value := getattr(record, key, ""))}
+        if audit := getattr(record, "audit", None):
+            line["audit"] = audit
         line |= {"process": record.process, "thread": record.threadName}
         if record.exc_info and record.exc_info[1] is not None:
             line["error"] = self._error(record.exc_info[1], set())

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from agent.models import SwitchedOffTool
+from django.db import transaction
+
+from agent.accounts.audit import Deed, record
+from agent.models import Project, SwitchedOffTool
 from agent.support import raw_sql
 
 if TYPE_CHECKING:
@@ -25,7 +28,13 @@ def refusal(tool: str) -> str:
 
 def switch(project_id: UUID, tool: str, *, on: bool, by: User) -> None:
     """Switches a tool on or off. Plans that are validated or approved from now on follow it."""
-    if on:
-        SwitchedOffTool.objects.filter(project=project_id, tool=tool).delete()
-    else:
-        SwitchedOffTool.objects.get_or_create(project_id=project_id, tool=tool, defaults={"by": by})
+    with transaction.atomic():
+        if on:
+            is_new = SwitchedOffTool.objects.filter(project=project_id, tool=tool).delete()[0] > 0
+        else:
+            of = {"project_id": project_id, "tool": tool}
+            _, is_new = SwitchedOffTool.objects.get_or_create(**of, defaults={"by": by})
+        if is_new:
+            deed = Deed.TOOL_SWITCHED_ON if on else Deed.TOOL_SWITCHED_OFF
+            project = Project.objects.get(pk=project_id)
+            record(deed, project, by=by, project=project_id, tool=tool)

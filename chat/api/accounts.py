@@ -84,7 +84,7 @@ class TokenDetail(ApiView):
     @operation()
     def delete(self, request: Request, token_id: UUID) -> Response:
         """Revokes the token; its open connections close within about a second."""
-        revoke(ApiToken.objects.filter(pk=self._token(token_id).pk))
+        revoke(ApiToken.objects.filter(pk=self._token(token_id).pk), by=user_of(request))
         return Response(status=204)
 
     def _token(self, token_id: UUID) -> ApiToken:

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from agent.accounts.shared_links import Guest
 from agent.accounts.tokens import find_token
 from agent.models import ApiToken
-from chat import guest_cookie
+from chat import guest_cookie, request_origin
 from chat.connection_identity import Login
 
 
@@ -27,6 +27,7 @@ class TokenAuthentication(BaseAuthentication):
         token = find_token(key.strip().decode("latin-1"))
         if token is None:
             raise AuthenticationFailed("Unknown, revoked or expired token.")
+        request_origin.by_token(token)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

@@ -11,6 +11,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agent.accounts.audit import Deed, record
+from agent.accounts.members import change_role
 from agent.board import projects
 from agent.board.projects import MAX_DESCRIPTION, MAX_NAME
 from agent.edits.manual_changes import remove_member
@@ -85,7 +87,9 @@ class ProjectDetail(ApiView):
     def delete(self, request: Request, project_id: UUID) -> Response:
         """Deletes the project and everything in it for good; for the owner."""
         with transaction.atomic():
-            self._now(project_id).delete()
+            project = self._now(project_id)
+            record(Deed.PROJECT_DELETED, project, by=user_of(request), project=project.pk)
+            project.delete()
         logger.info("%s deleted the project %s", request.user, project_id)
         return Response(status=204)
 
@@ -123,13 +127,13 @@ class ProjectMember(ApiView):
     @operation(MemberSerializer, body=RoleInput, match=True)
     def patch(self, request: Request, project_id: UUID, username: str) -> Response:
         """Gives another role; the owner may."""
-        access.get_project(user_of(request), project_id, Role.OWNER)
+        user = user_of(request)
+        access.get_project(user, project_id, Role.OWNER)
         role = self.read(RoleInput)["role"]
         with transaction.atomic():
             member = self._member(project_id, username)
             require_match(request, self.show(MemberSerializer, member))
-            member.role = role
-            member.save(update_fields=["role"])
+            change_role(member, role, by=user)
         return tagged(self.show(MemberSerializer, member))
 
     @operation(match=True)
@@ -141,7 +145,7 @@ class ProjectMember(ApiView):
         with transaction.atomic():
             member = self._member(project_id, username)
             require_match(request, self.show(MemberSerializer, member))
-            remove_member(member)
+            remove_member(member, by=user)
         return Response(status=204)
 
     def _member(self, project_id: UUID, username: str) -> Membership:

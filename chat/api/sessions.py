@@ -13,6 +13,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agent.accounts.audit import Deed, record, set_approval_mode
 from agent.board import projects
 from agent.edits import undo
 from agent.exceptions import Refused
@@ -80,6 +81,8 @@ class SessionDetail(ApiView):
         with transaction.atomic():
             current = ChatSession.objects.select_for_update().get(pk=session.pk)
             require_match(request, self.show(SessionSerializer, current))
+            if "approval" in fields:
+                set_approval_mode(current, fields["approval"], by=user_of(request))
             for name, value in _linked(current.project_id, fields).items():
                 setattr(current, name, value)
             current.save(update_fields=list(fields))
@@ -92,6 +95,8 @@ class SessionDetail(ApiView):
         with transaction.atomic():
             current = ChatSession.objects.select_for_update().get(pk=session.pk)
             require_match(request, self.show(SessionSerializer, current))
+            project = current.project_id
+            record(Deed.SESSION_DELETED, current, by=user_of(request), project=project)
             current.delete()
         logger.info("%s deleted the session %s", request.user, session_id)
         return Response(status=204)

@@ -76,7 +76,7 @@ class SharedLinkDetail(ApiView):
     def delete(self, request: Request, link_id: UUID) -> Response:
         """Revokes the link. Open pages stop within about a second."""
         link = self._link(link_id)
-        revoke(SharedLink.objects.filter(pk=link.pk))
+        revoke(SharedLink.objects.filter(pk=link.pk), by=user_of(request))
         logger.info("%s revoked the shared link %s", request.user, link.pk)
         return Response(status=204)
 

@@ -75,10 +75,9 @@ class EditView(ApiView):
 
     def apply(self, project: UUID, work: manual_changes.Work[T]) -> T:
         """Calls `work`. If the query names a session, the changes are events of its log."""
-        named = self.query(InSession).get("session")
+        named, user = self.query(InSession).get("session"), user_of(self.request)
         if named is None:
-            return manual_changes.apply_to_project(project, work)
-        user = user_of(self.request)
+            return manual_changes.apply_to_project(project, work, by=user)
         session = access.get_session(user, named, Role.EDITOR)
         if session.project_id != project:
             raise ValidationError({"session": ["The session belongs to another project."]})

@@ -13,10 +13,13 @@ from django.test import Client
 
 from agent.accounts.tokens import create_token, find_token
 from agent.board import tasks as board
+from agent.engine import account_deletion
 from agent.models import (
     ApiToken,
+    AuditEntry,
     ChatSession,
     Event,
+    Membership,
     Memory,
     MemoryRevision,
     Message,
@@ -218,7 +221,7 @@ def test_a_revoked_token_opens_nothing(rows: ChatSession, client: Client, alice:
 
 # -- deletion --------------------------------------------------------------------------------------
 
-IN_A_PROJECT = [model for model in MODELS if model not in (Project, ApiToken)]
+IN_A_PROJECT = [model for model in MODELS if model not in (Project, ApiToken, AuditEntry)]
 
 
 def test_deleting_a_project_says_how_much_goes_and_takes_it_all(
@@ -245,8 +248,17 @@ def test_deleting_a_session_leaves_the_project_its_tasks_and_memories(
 def test_deleting_a_person_takes_along_the_projects(
     rows: ChatSession, client: Client, alice: User
 ) -> None:
-    assert client.post(page(User, "delete", alice.pk), {"post": "yes"}).status_code == 302
-    assert [model for model in MODELS if model._base_manager.exists()] == []
+    address = page(User, "delete", alice.pk)
+    assert "Project with members: Clinic booking" in text_of(client, address)
+    client.post(address, {"post": "yes"})
+    alice.refresh_from_db()
+    assert alice.is_active
+    Membership.objects.all().delete()
+    assert client.post(address, {"post": "yes"}).status_code == 302
+    assert account_deletion.delete_parts(alice.pk)
+    kept = [model for model in MODELS if model._base_manager.exists()]
+    assert kept == [AuditEntry]
+    assert not User.objects.filter(pk=alice.pk).exists()
 
 
 def test_who_may_delete_projects_but_not_events_deletes_neither(

@@ -163,7 +163,7 @@ def test_a_lost_line_a_viewer_and_the_other_pages_break_no_rule(
     addresses = (
         *(project, f"{project}?group=label", f"{project}delete/", f"{project}tasks/new/"),
         *(f"{project}memories/new/", f"{session}settings/", f"{session}delete/", "/tokens/"),
-        *("/waiting/", "/sessions/nowhere/"),
+        *("/account/data/", "/waiting/", "/sessions/nowhere/"),
     )
     for address in addresses:
         other = visit.open()

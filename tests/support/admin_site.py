@@ -25,8 +25,10 @@ from agent.event_log import events
 from agent.llm.writing import pack
 from agent.memory import memories
 from agent.models import (
+    AccountDeletion,
     ApiToken,
     Approval,
+    AuditEntry,
     Batch,
     ChatSession,
     Draft,
@@ -51,20 +53,32 @@ from agent.models import (
     Task,
 )
 
-# A draft is there for seconds, on the page of its session. Switches of tools are on that of the project. An
-# entry of the index of messages has nothing but ids. Tokens of models are on the pages of users and projects.
+# A draft is there for seconds, on the page of its session, and the deletion of an account for minutes.
+# Switches of tools are on the page of the project. An entry of the index of messages has nothing but ids.
+# Tokens of models are on the pages of users and projects.
 MODELS = sorted(
     {*apps.get_app_config("agent").get_models()}
-    - {Draft, MessageEntry, ModelTokens, SwitchedOffTool},
+    - {AccountDeletion, Draft, MessageEntry, ModelTokens, SwitchedOffTool},
     key=lambda model: model.__name__,
 )
 # Written in runs, and never by hand.
-FACTS = [Approval, Batch, Event, Feedback, MemoryRevision, Message, ModelCall, PhaseResult]
+FACTS = [
+    Approval,
+    AuditEntry,
+    Batch,
+    Event,
+    Feedback,
+    MemoryRevision,
+    Message,
+    ModelCall,
+    PhaseResult,
+]
 FACTS += [PlanRevision, PlanStep, Run, SearchEntry, SharedLink, Steering]
 # What a person finds a row of each model by.
 WORDS: dict[type[Model], str] = {
     ApiToken: "laptop",
     Approval: "too risky",
+    AuditEntry: "laptop",
     Batch: "wishes",
     ChatSession: "first talk",
     Event: "doctors publish",

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from agent.accounts.audit import Deed, record
 from agent.capsule import form
 from agent.capsule.form import NoCapsule
 from agent.capsule.recording import capsule_of
@@ -33,9 +34,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            capsule = capsule_of(_run(options["run"]))
+            run = _run(options["run"])
+            capsule = capsule_of(run)
             if options["redact"]:
                 capsule = redacted(capsule)
+            record(Deed.RUN_EXPORTED, run, by=None, redacted=options["redact"])
             form.write(capsule, options["file"])
         except NoCapsule as error:
             raise CommandError(str(error)) from None

@@ -12,8 +12,8 @@ from agent.engine import pruning
 class Command(BaseCommand):
     help = (
         "Deletes what is older than the settings SAMURAI_KEEP_EVENTS_DAYS, SAMURAI_KEEP_DELETED_DAYS, "
-        "SAMURAI_KEEP_EXPIRED_DAYS and SAMURAI_KEEP_BATCHES_DAYS say, in small parts, also while the server "
-        "runs, which does the same by itself. With --dry-run it only counts."
+        "SAMURAI_KEEP_EXPIRED_DAYS, SAMURAI_KEEP_BATCHES_DAYS and SAMURAI_KEEP_AUDIT_DAYS say, in small "
+        "parts, also while the server runs, which does the same by itself. With --dry-run it only counts."
     )
     requires_system_checks = ()
 

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 from django.urls import reverse
 
+from agent.accounts.audit import Deed, record
 from agent.accounts.sign_in import make_token, owner
 from agent.llm.factory import has_server, model_notice
 from agent.management.commands.check_model import local_lines
@@ -71,6 +72,7 @@ def sign_in_line(address: str) -> str:
     if user is None:
         return f"Sign in at {address}{reverse('sign-in')}"
     link = address + reverse("sign-in-link", args=[make_token(user)])
+    record(Deed.SIGN_IN_LINK_CREATED, user, by=None)
     return f"Sign in as {user.username} (this link works once, within an hour): {link}"
 
 
