@@ -83,7 +83,7 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W021",  # and whether browsers list it
     "security.W008",  # the proxy redirects to HTTPS: docs/deploy/nginx.conf
 ]
-# Seconds for which a one-time sign-in link is valid. Nothing else uses Django's reset tokens.
+# Seconds for which a one-time sign-in link and a link to reset a password are valid.
 PASSWORD_RESET_TIMEOUT = 3600
 
 INSTALLED_APPS = [
@@ -98,6 +98,10 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "agent",
     "chat",
     *env_apps("SAMURAI_APPS"),
@@ -115,6 +119,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -180,6 +185,123 @@ STORAGES = {
 # Static files are served from their source folders, so that a clone needs no `collectstatic`.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
+
+# -- accounts --------------------------------------------------------------------------------------
+
+# Who may create an account: nobody, people whom the provider knows, or everybody who opens the page.
+SAMURAI_SIGN_UP = env_choice("SAMURAI_SIGN_UP", "off", ("off", "provider", "open"))
+
+EMAIL_HOST, EMAIL_PORT, EMAIL_TIMEOUT = "", 25, 10  # without a host, nothing offers or sends mail
+EMAIL_URL = env_str("EMAIL_URL")
+if EMAIL_URL:
+    try:
+        _mail = addresses.mail_server(EMAIL_URL)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"EMAIL_URL {error}: {addresses.shown(EMAIL_URL)!r}.") from None
+    EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+    EMAIL_USE_SSL, EMAIL_USE_TLS = _mail.security == "ssl", _mail.security == "starttls"
+    DEFAULT_FROM_EMAIL = env_str("EMAIL_FROM", f"samurai@{_mail.host}")
+
+ACCOUNT_ADAPTER = "chat.accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = [
+    "username*",
+    "email*" if EMAIL_HOST else "email",
+    "password1*",
+    "password2*",
+]
+ACCOUNT_EMAIL_VERIFICATION = "optional" if EMAIL_HOST else "none"
+ACCOUNT_EMAIL_NOTIFICATIONS = bool(EMAIL_HOST)
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "Samurai Agent: "
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_AUTHENTICATED_LOGIN_REDIRECTS = False  # a form that is sent counts, whoever is signed in
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = (
+    False  # the other sign-ins end, because their digest has changed
+)
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa"]
+ACCOUNT_RATE_LIMITS = {
+    # Before a password is compared. `key` is the account, whether there is one or not.
+    "login": "60/m/ip",
+    "login_failed": "10/m/ip,5/5m/key",
+    "change_password": "5/m/user",
+    "reauthenticate": "10/m/user",
+    "reset_password": "20/m/ip,5/m/key",
+    "reset_password_from_key": "20/m/ip",
+    "signup": "20/m/ip",
+    "manage_email": "10/m/user",
+}
+ACCOUNT_FORMS = {
+    name: f"chat.accounts.forms.{form}Form"
+    for name, form in (
+        ("login", "SignIn"),
+        ("signup", "SignUp"),
+        ("change_password", "ChangePassword"),
+        ("set_password", "SetPassword"),
+        ("reset_password", "ResetPassword"),
+        ("reset_password_from_key", "ResetPasswordKey"),
+        ("reauthenticate", "Reauthenticate"),
+        ("add_email", "AddEmail"),
+    )
+}
+
+MFA_ADAPTER = "chat.accounts.adapter.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Samurai Agent"
+MFA_TOTP_TOLERANCE = 1  # of 30 seconds: clocks of phones differ
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # an address is not needed, and need not be confirmed
+MFA_FORMS = {
+    name: f"chat.accounts.second_factor.{form}Form"
+    for name, form in (
+        ("authenticate", "Authenticate"),
+        ("reauthenticate", "Reauthenticate"),
+        ("activate_totp", "ActivateTOTP"),
+        ("add_webauthn", "AddKey"),
+        ("edit_webauthn", "RenameKey"),
+    )
+}
+
+SAMURAI_OIDC_URL = env_str("SAMURAI_OIDC_URL").rstrip("/")
+SAMURAI_OIDC_NAME = env_str("SAMURAI_OIDC_NAME", "your organisation")
+OIDC_PROVIDER_ID = "provider"
+if SAMURAI_OIDC_URL:
+    try:
+        addresses.provider(SAMURAI_OIDC_URL)
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"SAMURAI_OIDC_URL {error}: {addresses.shown(SAMURAI_OIDC_URL)!r}."
+        ) from None
+    _client, _secret = env_str("SAMURAI_OIDC_CLIENT_ID"), env_str("SAMURAI_OIDC_CLIENT_SECRET")
+    if not _client or not _secret:
+        raise ImproperlyConfigured(
+            "SAMURAI_OIDC_URL needs SAMURAI_OIDC_CLIENT_ID and SAMURAI_OIDC_CLIENT_SECRET."
+        )
+    # Only with a provider: its packages take 5 MB.
+    INSTALLED_APPS[INSTALLED_APPS.index("agent") : INSTALLED_APPS.index("agent")] = [
+        "allauth.socialaccount",
+        "allauth.socialaccount.providers.openid_connect",
+    ]
+    SOCIALACCOUNT_ADAPTER = "chat.accounts.provider.ProviderAdapter"
+    # Who signs in at the provider with the address of an account here gets that account, for good.
+    SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+    SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+    SOCIALACCOUNT_PROVIDERS = {
+        "openid_connect": {
+            "OAUTH_PKCE_ENABLED": True,
+            "APPS": [
+                {
+                    "provider_id": OIDC_PROVIDER_ID,
+                    "name": SAMURAI_OIDC_NAME,
+                    "client_id": _client,
+                    "secret": _secret,
+                    "settings": {"server_url": SAMURAI_OIDC_URL},
+                }
+            ],
+        }
+    }
 
 # -- the API ---------------------------------------------------------------------------------------
 
@@ -261,6 +383,8 @@ if REDIS_URL and not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
         f"REDIS_URL must have the form redis://host:6379/0, not {REDIS_URL!r}."
     )
 if REDIS_URL:
+    # Attempts to sign in are counted across processes. Without Redis there is one.
+    CACHES["default"] = {"BACKEND": "chat.shared_cache.SharedCache", "LOCATION": REDIS_URL}
     CHANNEL_LAYERS = {
         "default": {
             # Pub/sub, because the other layer's queue of 100 dropped 125 to 399 of 500 wake-ups.

@@ -18,6 +18,11 @@ UNNEEDED = (
     "redis",
     "requests",
     "pygments",
+    "fido2",
+    "cryptography",
+    "qrcode",
+    "oauthlib",
+    "jwt",
 )
 PROGRAM = """
 import sys
