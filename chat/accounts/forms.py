@@ -6,6 +6,7 @@ from typing import Any
 
 from allauth.account import forms as account
 from django import forms
+from django.conf import settings
 
 LABELS = {
     "login": "Username",
@@ -25,6 +26,8 @@ class Labelled(forms.Form):
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
             field.label = LABELS.get(name, field.label)
+            if name in ("password", "oldpassword") and not settings.EMAIL_HOST:
+                field.help_text = ""  # a link to the page that sends mail
             field.widget.attrs.pop("placeholder", None)
 
 
@@ -35,7 +38,10 @@ class SignInForm(Labelled, account.LoginForm):
 
 
 class SignUpForm(Labelled, account.SignupForm):
-    pass
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password1"].label = "Password"
+        self.fields["password2"].label = "Password again"
 
 
 class ChangePasswordForm(Labelled, account.ChangePasswordForm):

@@ -69,7 +69,7 @@ def account(request: HttpRequest) -> HttpResponse:
     kinds = set(Authenticator.objects.filter(user=user).values_list("type", flat=True))
     context = {
         "has_second_factor": bool(kinds - {Authenticator.Type.RECOVERY_CODES}),
-        "sign_ins": UserSession.objects.filter(user=user).count(),
+        "sign_ins": len(UserSession.objects.purge_and_list(user)),
         "tokens": access.tokens(user).count(),
         "mail": bool(settings.EMAIL_HOST),
         "address": EmailAddress.objects.get_primary_email(user) or user.email,
@@ -97,6 +97,21 @@ class PasswordSet(InFrame, views.PasswordSetView):
 
 class Email(InFrame, views.EmailView):
     pass
+
+
+change_password = PasswordChange.as_view()
+set_password = PasswordSet.as_view()
+email = Email.as_view()
+# In a card of their own.
+sign_up = views.signup
+inactive = views.account_inactive
+reauthenticate = views.reauthenticate
+email_sent = views.email_verification_sent
+confirm_email = views.confirm_email
+reset = views.password_reset
+reset_sent = views.password_reset_done
+reset_by_link = views.password_reset_from_key
+reset_done = views.password_reset_from_key_done
 
 
 # -- where a person is signed in -------------------------------------------------------------------

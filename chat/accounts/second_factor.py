@@ -1,7 +1,4 @@
-"""Second factors and passkeys: apps with codes, passkeys and security keys, recovery codes.
-
-Imported when one of these pages is asked for: the packages for keys and QR codes take 20 MB.
-"""
+"""Second factors and passkeys: apps with codes, passkeys and security keys, recovery codes."""
 
 from __future__ import annotations
 

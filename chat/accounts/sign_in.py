@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from allauth.account.internal.flows.login import perform_login
+from allauth.account.mixins import NextRedirectMixin
 from allauth.account.models import Login
-from allauth.account.views import LoginView
+from allauth.decorators import rate_limit
 from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
+from django.views.generic.edit import FormView
 
 from agent.accounts.sign_in import redeem, user_of_token
 from chat.accounts.forms import SignInForm
+
+if TYPE_CHECKING:
+    FormOfSignIn = FormView[SignInForm]
+else:
+    FormOfSignIn = FormView
 
 LINK_IS_OVER = (
     "This sign-in link has been used or has expired. "
@@ -25,20 +34,32 @@ LINK_IS_OVER = (
 )
 
 
-class SignInView(LoginView):
-    """Leads on who is signed in. A form that is sent signs in its user, whoever is signed in."""
+@method_decorator(never_cache, name="dispatch")
+@method_decorator(rate_limit(action="login"), name="dispatch")
+@method_decorator(sensitive_post_parameters("password"), name="dispatch")
+class SignInView(NextRedirectMixin, FormOfSignIn):
+    """Leads on who is signed in. A form that is sent signs in its user, whoever is signed in.
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if request.method == "GET" and request.user.is_authenticated:
-            return redirect(self.get_authenticated_redirect_url())
-        return cast(HttpResponseBase, super().dispatch(request, *args, **kwargs))
+    Not allauth's view, whose module imports those of all other pages.
+    """
+
+    form_class = SignInForm
+    template_name = "account/login.html"
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.user.is_authenticated:
+            return redirect(self.get_next_url() or "home")
+        return super().get(request, *args, **kwargs)
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "request": self.request}
 
     def form_valid(self, form: SignInForm) -> HttpResponse:
         _sign_out_another(self.request, form.user)
-        return cast(HttpResponse, super().form_valid(form))
+        return cast(HttpResponse, form.login(self.request, redirect_url=self.get_next_url()))
 
     def form_invalid(self, form: SignInForm) -> HttpResponse:
-        response: HttpResponse = super().form_invalid(form)
+        response = super().form_invalid(form)
         if form.has_error("__all__", "too_many_login_attempts"):
             response.status_code = 429
         return response

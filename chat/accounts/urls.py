@@ -1,57 +1,64 @@
-"""The addresses below /accounts/, and the names by which django-allauth finds them."""
+"""The addresses below /accounts/, and the names by which django-allauth finds them.
+
+Only signing in is imported at the start: the pages take a megabyte, those of second factors twenty.
+"""
 
 from __future__ import annotations
 
-from functools import wraps
 from importlib import import_module
 from typing import Any
 
-from allauth.account import views
 from django.conf import settings
 from django.contrib.auth.views import LogoutView
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, re_path
 
-from chat.accounts import pages
 from chat.accounts.sign_in import SignInView
 from chat.page_context import View
 
 
-def second_factor(name: str) -> View:
-    """Returns a view of `chat.accounts.second_factor`, which is imported when it is asked for."""
+def later(module: str, name: str) -> View:
+    """Returns a view whose module is imported when the view is asked for."""
 
     def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        found = getattr(import_module("chat.accounts.second_factor"), name)
+        found = getattr(import_module(f"chat.accounts.{module}"), name)
         response: HttpResponse = found(request, *args, **kwargs)
         return response
 
     return view
 
 
-def by_mail(view: View) -> View:
-    """Returns a view that is there when mail can be sent."""
+def page(name: str) -> View:
+    return later("pages", name)
 
-    @wraps(view)
-    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+
+def second_factor(name: str) -> View:
+    return later("second_factor", name)
+
+
+def by_mail(name: str) -> View:
+    """Returns a page that is there when mail can be sent."""
+
+    def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not settings.EMAIL_HOST:
             raise Http404
-        return view(request, *args, **kwargs)
+        return page(name)(request, *args, **kwargs)
 
-    return checked
+    return view
 
 
 urlpatterns: list[URLPattern] = [
-    path("", pages.account, name="account"),
+    path("", page("account"), name="account"),
     path("sign-in/", SignInView.as_view(), name="sign-in"),
     path("sign-in/", SignInView.as_view(), name="account_login"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
     path("sign-out/", LogoutView.as_view(), name="account_logout"),
-    path("sign-up/", views.signup, name="account_signup"),
-    path("inactive/", views.account_inactive, name="account_inactive"),
-    path("sign-ins/", pages.sign_ins, name="sign-ins"),
-    path("confirm/", views.reauthenticate, name="account_reauthenticate"),
-    path("password/", pages.PasswordChange.as_view(), name="account_change_password"),
-    path("password/set/", pages.PasswordSet.as_view(), name="account_set_password"),
+    path("sign-up/", page("sign_up"), name="account_signup"),
+    path("inactive/", page("inactive"), name="account_inactive"),
+    path("sign-ins/", page("sign_ins"), name="sign-ins"),
+    path("confirm/", page("reauthenticate"), name="account_reauthenticate"),
+    path("password/", page("change_password"), name="account_change_password"),
+    path("password/set/", page("set_password"), name="account_set_password"),
     path("second-factor/", second_factor("index"), name="mfa_index"),
     path("second-factor/sign-in/", second_factor("authenticate"), name="mfa_authenticate"),
     path("second-factor/confirm/", second_factor("reauthenticate"), name="mfa_reauthenticate"),
@@ -85,24 +92,24 @@ urlpatterns: list[URLPattern] = [
 ]
 
 urlpatterns += [
-    path("e-mail/", by_mail(pages.Email.as_view()), name="account_email"),
+    path("e-mail/", by_mail("email"), name="account_email"),
     path(
         "e-mail/sent/",
-        by_mail(views.email_verification_sent),
+        by_mail("email_sent"),
         name="account_email_verification_sent",
     ),
-    path("e-mail/confirm/<str:key>/", by_mail(views.confirm_email), name="account_confirm_email"),
-    path("reset/", by_mail(views.password_reset), name="account_reset_password"),
-    path("reset/sent/", by_mail(views.password_reset_done), name="account_reset_password_done"),
+    path("e-mail/confirm/<str:key>/", by_mail("confirm_email"), name="account_confirm_email"),
+    path("reset/", by_mail("reset"), name="account_reset_password"),
+    path("reset/sent/", by_mail("reset_sent"), name="account_reset_password_done"),
     path(
         "reset/done/",
-        by_mail(views.password_reset_from_key_done),
+        by_mail("reset_done"),
         name="account_reset_password_from_key_done",
     ),
     # django-allauth makes the link by replacing a part of this address.
     re_path(
         r"^reset/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
-        by_mail(views.password_reset_from_key),
+        by_mail("reset_by_link"),
         name="account_reset_password_from_key",
     ),
 ]

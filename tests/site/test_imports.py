@@ -23,6 +23,7 @@ UNNEEDED = (
     "qrcode",
     "oauthlib",
     "jwt",
+    "allauth.account.views",
 )
 PROGRAM = """
 import sys
