@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 from agent.support.log_lines import has_access_log
-from samurai_site import addresses, data_folder, database
+from samurai_site import account_settings, addresses, data_folder, database
+from samurai_site.account_settings import *  # noqa: F403  (all of them are settings)
 from samurai_site.environment import (
     env_apps,
     env_bool,
@@ -203,8 +204,6 @@ if EMAIL_URL:
     EMAIL_USE_SSL, EMAIL_USE_TLS = _mail.security == "ssl", _mail.security == "starttls"
     DEFAULT_FROM_EMAIL = env_str("EMAIL_FROM", f"samurai@{_mail.host}")
 
-ACCOUNT_ADAPTER = "chat.accounts.adapter.AccountAdapter"
-ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = [
     "username*",
     "email*" if EMAIL_HOST else "email",
@@ -213,60 +212,9 @@ ACCOUNT_SIGNUP_FIELDS = [
 ]
 ACCOUNT_EMAIL_VERIFICATION = "optional" if EMAIL_HOST else "none"
 ACCOUNT_EMAIL_NOTIFICATIONS = bool(EMAIL_HOST)
-ACCOUNT_EMAIL_SUBJECT_PREFIX = "Samurai Agent: "
-ACCOUNT_CHANGE_EMAIL = True
-ACCOUNT_SESSION_REMEMBER = True
-ACCOUNT_AUTHENTICATED_LOGIN_REDIRECTS = False  # a form that is sent counts, whoever is signed in
-ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = (
-    False  # the other sign-ins end, because their digest has changed
-)
-ACCOUNT_REAUTHENTICATION_REQUIRED = True
-ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa"]
-ACCOUNT_RATE_LIMITS = {
-    # Before a password is compared. `key` is the account, whether there is one or not.
-    "login": "60/m/ip",
-    "login_failed": "10/m/ip,5/5m/key",
-    "change_password": "5/m/user",
-    "reauthenticate": "10/m/user",
-    "reset_password": "20/m/ip,5/m/key",
-    "reset_password_from_key": "20/m/ip",
-    "signup": "20/m/ip",
-    "manage_email": "10/m/user",
-}
-ACCOUNT_FORMS = {
-    name: f"chat.accounts.forms.{form}Form"
-    for name, form in (
-        ("login", "SignIn"),
-        ("signup", "SignUp"),
-        ("change_password", "ChangePassword"),
-        ("set_password", "SetPassword"),
-        ("reset_password", "ResetPassword"),
-        ("reset_password_from_key", "ResetPasswordKey"),
-        ("reauthenticate", "Reauthenticate"),
-        ("add_email", "AddEmail"),
-    )
-}
-
-MFA_ADAPTER = "chat.accounts.adapter.SecondFactorAdapter"
-MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
-MFA_PASSKEY_LOGIN_ENABLED = True
-MFA_TOTP_ISSUER = "Samurai Agent"
-MFA_TOTP_TOLERANCE = 1  # of 30 seconds: clocks of phones differ
-MFA_ALLOW_UNVERIFIED_EMAIL = True  # an address is not needed, and need not be confirmed
-MFA_FORMS = {
-    name: f"chat.accounts.second_factor.{form}Form"
-    for name, form in (
-        ("authenticate", "Authenticate"),
-        ("reauthenticate", "Reauthenticate"),
-        ("activate_totp", "ActivateTOTP"),
-        ("add_webauthn", "AddKey"),
-        ("edit_webauthn", "RenameKey"),
-    )
-}
 
 SAMURAI_OIDC_URL = env_str("SAMURAI_OIDC_URL").rstrip("/")
 SAMURAI_OIDC_NAME = env_str("SAMURAI_OIDC_NAME", "your organisation")
-OIDC_PROVIDER_ID = "provider"
 if SAMURAI_OIDC_URL:
     try:
         addresses.provider(SAMURAI_OIDC_URL)
@@ -279,29 +227,11 @@ if SAMURAI_OIDC_URL:
         raise ImproperlyConfigured(
             "SAMURAI_OIDC_URL needs SAMURAI_OIDC_CLIENT_ID and SAMURAI_OIDC_CLIENT_SECRET."
         )
-    # Only with a provider: its packages take 5 MB.
-    INSTALLED_APPS[INSTALLED_APPS.index("agent") : INSTALLED_APPS.index("agent")] = [
-        "allauth.socialaccount",
-        "allauth.socialaccount.providers.openid_connect",
-    ]
-    SOCIALACCOUNT_ADAPTER = "chat.accounts.provider.ProviderAdapter"
-    # Who signs in at the provider with the address of an account here gets that account, for good.
-    SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
-    SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
-    SOCIALACCOUNT_PROVIDERS = {
-        "openid_connect": {
-            "OAUTH_PKCE_ENABLED": True,
-            "APPS": [
-                {
-                    "provider_id": OIDC_PROVIDER_ID,
-                    "name": SAMURAI_OIDC_NAME,
-                    "client_id": _client,
-                    "secret": _secret,
-                    "settings": {"server_url": SAMURAI_OIDC_URL},
-                }
-            ],
-        }
-    }
+    _at = INSTALLED_APPS.index("agent")
+    INSTALLED_APPS[_at:_at] = account_settings.PROVIDER_APPS
+    SOCIALACCOUNT_PROVIDERS = account_settings.providers(
+        SAMURAI_OIDC_URL, SAMURAI_OIDC_NAME, _client, _secret
+    )
 
 # -- the API ---------------------------------------------------------------------------------------
 

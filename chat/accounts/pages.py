@@ -17,7 +17,6 @@ from django.contrib.messages import get_messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from agent.accounts import sessions
@@ -127,7 +126,6 @@ class SignIn:
     is_current: bool
 
 
-@never_cache
 @login_required
 @require_http_methods(["GET", "POST"])
 def sign_ins(request: HttpRequest) -> HttpResponse:

@@ -14,7 +14,6 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 from requests import RequestException
 
@@ -41,12 +40,11 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
         return reverse("account")
 
 
-@never_cache
 @require_POST
 def begin(request: HttpRequest) -> HttpResponse:
     """Leads to the provider by a page: the policy lets a form lead to no other site, and a link may."""
     try:
-        response = cast(HttpResponse, login(request, settings.OIDC_PROVIDER_ID))
+        response = cast(HttpResponse, login(request, settings.PROVIDER_ID))
     except RequestException as error:
         logger.error("The sign-in provider cannot be reached: %s", type(error).__name__)
         return render(request, "socialaccount/authentication_error.html", _names(), status=502)

@@ -15,7 +15,7 @@ urlpatterns: list[URLPattern] = [
     path(
         "provider/callback/",
         callback,
-        {"provider_id": settings.OIDC_PROVIDER_ID},
+        {"provider_id": settings.PROVIDER_ID},
         name="openid_connect_callback",
     ),
     path("provider/sign-up/", views.signup, name="socialaccount_signup"),

@@ -15,7 +15,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
-from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 from django.views.generic.edit import FormView
@@ -34,7 +33,6 @@ LINK_IS_OVER = (
 )
 
 
-@method_decorator(never_cache, name="dispatch")
 @method_decorator(rate_limit(action="login"), name="dispatch")
 @method_decorator(sensitive_post_parameters("password"), name="dispatch")
 class SignInView(NextRedirectMixin, FormOfSignIn):
@@ -77,7 +75,6 @@ def doors() -> dict[str, Any]:
     }
 
 
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in_by_link(request: HttpRequest, token: str) -> HttpResponse:
     """Shows a button, and signs in when it is pressed: programs that preview a link only look at the page."""

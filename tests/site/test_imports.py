@@ -18,6 +18,7 @@ UNNEEDED = (
     "redis",
     "requests",
     "pygments",
+    "yaml",
     "fido2",
     "cryptography",
     "qrcode",
