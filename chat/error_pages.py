@@ -107,6 +107,12 @@ HEADERS_TOO_LARGE = Problem(
     "The browser sent more than 16 KB of cookies and other headers. Delete the cookies of this site "
     "and sign in again.",
 )
+TOO_MANY = Problem(
+    429,
+    "rate_limited",
+    "Too many attempts",
+    "Nothing was done: too many attempts came from your address. Wait a minute, then try again.",
+)
 TOO_SLOW = Problem(
     408,
     "too_slow",
@@ -181,6 +187,10 @@ def permission_denied(request: HttpRequest, exception: PermissionDenied) -> Http
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return respond(request, NOT_FOUND)
+
+
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    return respond(request, TOO_MANY)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

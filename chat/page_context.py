@@ -45,6 +45,8 @@ DONE = {
     "memory-deleted": "Memory deleted.",
     "undone": "The last change was undone.",
     "revoked": "Token revoked.",
+    "signed-out": "Signed out everywhere else.",
+    "no-password": "Set a password first: without it you could not sign in any more.",
     "link-revoked": "Link revoked. Open pages stop within about a second.",
 }
 

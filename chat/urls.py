@@ -1,8 +1,7 @@
 """The pages' addresses."""
 
-from django.contrib.auth.views import LogoutView
 from django.templatetags.static import static
-from django.urls import URLPattern, path
+from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from chat import (
@@ -23,11 +22,11 @@ from chat import (
     token_views,
     views,
 )
+from chat.accounts.sign_in import sign_in_by_link
 from chat.api.events import GuestEvents
 from chat.run_page import views as run_views
-from chat.sign_in import SignInView, sign_in_by_link
 
-urlpatterns: list[URLPattern] = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.home, name="home"),
     # Where browsers look for it when what they show, like JSON, names none.
     path("favicon.ico", RedirectView.as_view(url=static("chat/favicon.svg"))),
@@ -134,7 +133,6 @@ urlpatterns: list[URLPattern] = [
     path("waiting/", views.waiting_page, name="waiting"),
     path("waiting/count/", views.waiting_count, name="waiting-count"),
     path("waiting/<uuid:run_id>/", views.decide, name="decide"),
-    path("accounts/sign-in/", SignInView.as_view(), name="sign-in"),
-    path("accounts/sign-out/", LogoutView.as_view(), name="sign-out"),
+    path("accounts/", include("chat.accounts.urls")),
     path("sign-in/<str:token>/", sign_in_by_link, name="sign-in-link"),
 ]

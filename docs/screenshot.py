@@ -96,6 +96,11 @@ def wait_for_server(port: int) -> None:
             time.sleep(0.1)
 
 
+def sign_in(page: Page, link: str) -> None:
+    page.goto(link)
+    page.get_by_role("button", name="Sign in").click()
+
+
 def play(page: Page) -> None:
     for number, text in enumerate(CONVERSATION, 1):
         say(page, text, "succeeded", number)
@@ -144,7 +149,7 @@ def visit(browser: Browser, like: Page, size: dict[str, int], scheme: str) -> Pa
 
 def take_conversation(browser: Browser, link: str, env: dict[str, str]) -> None:
     page = browser.new_context(viewport={"width": 1360, "height": 1000}).new_page()
-    page.goto(link)
+    sign_in(page, link)
     take(page, "empty")
     play(page)
     for scheme, ending in (("light", ""), ("dark", "-dark")):
@@ -176,7 +181,7 @@ def take_admin(browser: Browser, like: Page) -> None:
 def take_run(browser: Browser, link: str) -> None:
     """Takes the moving picture: the replay of a request, and of a deletion that needs approval."""
     page = browser.new_context(viewport=SMALL).new_page()  # type: ignore[arg-type]
-    page.goto(link)
+    sign_in(page, link)
     say(page, SHORT[0], "succeeded")
     say(page, SHORT[1], "waiting")
     page.wait_for_timeout(READING_TIME / 2)
@@ -206,7 +211,7 @@ def take_long(like: Page, env: dict[str, str]) -> None:
 
 def take_failure(browser: Browser, link: str) -> None:
     page = browser.new_context(viewport={"width": 1360, "height": 1000}).new_page()
-    page.goto(link)
+    sign_in(page, link)
     say(page, CONVERSATION[0], "failed")
     show_last_run(page)
     take(page, "failed")

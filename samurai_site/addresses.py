@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import SplitResult, urlsplit
+from dataclasses import dataclass
+from urllib.parse import SplitResult, unquote, urlsplit
 
 QUOTES = "\"'`“”‘’<> "
 # The client adds the first of these paths itself.
@@ -52,6 +53,40 @@ def model_server(text: str) -> tuple[str, str]:
     is_changed = used.rstrip("/") != text.rstrip("/")
     notice = f"OPENAI_BASE_URL is “{shown(text)}”: “{shown(used)}” is used."
     return used, notice if is_changed else ""
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """`security`: "ssl" from the beginning, "starttls", or "" for none."""
+
+    host: str
+    port: int
+    security: str
+    user: str
+    password: str
+
+
+_MAIL = {"smtps": ("ssl", 465), "smtp+starttls": ("starttls", 587), "smtp": ("", 25)}
+
+
+def mail_server(url: str) -> MailServer:
+    """Reads an address such as smtps://user:password@mail.example.com. Raises ValueError, with a sentence."""
+    parts = _split(url)
+    if parts.scheme not in _MAIL or not parts.hostname:
+        raise ValueError(
+            "must have the form smtps://user:password@host, smtp+starttls://… or smtp://…"
+        )
+    security, port = _MAIL[parts.scheme]
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return MailServer(parts.hostname, parts.port or port, security, user, password)
+
+
+def provider(url: str) -> None:
+    """Checks the address of a sign-in provider: HTTPS, unless it is on this machine. Raises ValueError."""
+    parts = _split(url)
+    is_here = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if not parts.hostname or parts.scheme not in ("https", "http" if is_here else "https"):
+        raise ValueError("must be an https address")
 
 
 def shown(url: str) -> str:

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 from agent.support.log_lines import has_access_log
-from samurai_site import addresses, data_folder, database
+from samurai_site import account_settings, addresses, data_folder, database
+from samurai_site.account_settings import *  # noqa: F403  (all of them are settings)
 from samurai_site.environment import (
     env_apps,
     env_bool,
@@ -83,7 +84,7 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W021",  # and whether browsers list it
     "security.W008",  # the proxy redirects to HTTPS: docs/deploy/nginx.conf
 ]
-# Seconds for which a one-time sign-in link is valid. Nothing else uses Django's reset tokens.
+# Seconds for which a one-time sign-in link and a link to reset a password are valid.
 PASSWORD_RESET_TIMEOUT = 3600
 
 INSTALLED_APPS = [
@@ -98,6 +99,10 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "agent",
     "chat",
     *env_apps("SAMURAI_APPS"),
@@ -118,6 +123,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -184,6 +190,52 @@ STORAGES = {
 # Static files are served from their source folders, so that a clone needs no `collectstatic`.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
+
+# -- accounts --------------------------------------------------------------------------------------
+
+# Who may create an account: nobody, people whom the provider knows, or everybody who opens the page.
+SAMURAI_SIGN_UP = env_choice("SAMURAI_SIGN_UP", "off", ("off", "provider", "open"))
+
+EMAIL_HOST, EMAIL_PORT, EMAIL_TIMEOUT = "", 25, 10  # without a host, nothing offers or sends mail
+EMAIL_URL = env_str("EMAIL_URL")
+if EMAIL_URL:
+    try:
+        _mail = addresses.mail_server(EMAIL_URL)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"EMAIL_URL {error}: {addresses.shown(EMAIL_URL)!r}.") from None
+    EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+    EMAIL_USE_SSL, EMAIL_USE_TLS = _mail.security == "ssl", _mail.security == "starttls"
+    DEFAULT_FROM_EMAIL = env_str("EMAIL_FROM", f"samurai@{_mail.host}")
+
+ACCOUNT_SIGNUP_FIELDS = [
+    "username*",
+    "email*" if EMAIL_HOST else "email",
+    "password1*",
+    "password2*",
+]
+ACCOUNT_EMAIL_VERIFICATION = "optional" if EMAIL_HOST else "none"
+ACCOUNT_EMAIL_NOTIFICATIONS = bool(EMAIL_HOST)
+
+SAMURAI_OIDC_URL = env_str("SAMURAI_OIDC_URL").rstrip("/")
+SAMURAI_OIDC_NAME = env_str("SAMURAI_OIDC_NAME", "your organisation")
+if SAMURAI_OIDC_URL:
+    try:
+        addresses.provider(SAMURAI_OIDC_URL)
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"SAMURAI_OIDC_URL {error}: {addresses.shown(SAMURAI_OIDC_URL)!r}."
+        ) from None
+    _client, _secret = env_str("SAMURAI_OIDC_CLIENT_ID"), env_str("SAMURAI_OIDC_CLIENT_SECRET")
+    if not _client or not _secret:
+        raise ImproperlyConfigured(
+            "SAMURAI_OIDC_URL needs SAMURAI_OIDC_CLIENT_ID and SAMURAI_OIDC_CLIENT_SECRET."
+        )
+    _at = INSTALLED_APPS.index("agent")
+    INSTALLED_APPS[_at:_at] = account_settings.PROVIDER_APPS
+    SOCIALACCOUNT_PROVIDERS = account_settings.providers(
+        SAMURAI_OIDC_URL, SAMURAI_OIDC_NAME, _client, _secret
+    )
 
 # -- the API ---------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.cache import cache
 
 from agent.models import ChatSession, Project
 from agent.plans import estimates
@@ -82,6 +83,12 @@ def no_throttles(settings: Any) -> None:
 def no_history() -> None:
     """What a process knows of earlier runs is of another test's rows."""
     estimates.clear_cache()
+
+
+@pytest.fixture(autouse=True)
+def no_attempts() -> None:
+    """How often somebody tried to sign in is of another test."""
+    cache.clear()
 
 
 @pytest.fixture

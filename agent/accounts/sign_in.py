@@ -34,8 +34,18 @@ def make_token(user: User) -> str:
 
 def redeem(token: str) -> User | None:
     """Returns the user of `token` and invalidates it; None if it is used, expired or invalid."""
-    user = _user_of(token)
+    user = user_of_token(token)
     return user if user is not None and claim(user) else None
+
+
+def user_of_token(token: str) -> User | None:
+    """Returns the user of a token that is valid, and leaves it valid."""
+    key, _, signed = token.partition(".")
+    try:
+        user = User.objects.filter(pk=base36_to_int(key), is_active=True).first()
+    except (ValueError, OverflowError):
+        return None
+    return user if user is not None and _tokens.check_token(user, signed) else None
 
 
 def claim(user: User) -> bool:
@@ -46,12 +56,3 @@ def claim(user: User) -> bool:
         return False
     user.last_login = now
     return True
-
-
-def _user_of(token: str) -> User | None:
-    key, _, signed = token.partition(".")
-    try:
-        user = User.objects.filter(pk=base36_to_int(key), is_active=True).first()
-    except (ValueError, OverflowError):
-        return None
-    return user if user is not None and _tokens.check_token(user, signed) else None

@@ -18,7 +18,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DataError, Error, IntegrityError, ProgrammingError
 
-_SECRET_PATH = re.compile(r"(/sign-in/)[^/?\s]+")
+_SECRET_PATH = re.compile(r"(/sign-in/|/accounts/reset/|/accounts/e-mail/confirm/)[^/?\s]+")
 _QUERY = re.compile(r"\?\S*")
 # These loggers have the addresses of requests among the arguments.
 _OF_REQUESTS = ("django.", "uvicorn.", "daphne.")

@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.documents import DOCS, examples
 from tests.support.server import ServerProcess, say, watching
-from tests.support.services import ROOT, ag_ui_path
+from tests.support.services import ROOT, node_path
 
 CLIENTS = DOCS["docs/clients.md"]
 ALL = dict(re.findall(r"^## (.+?)$(.*?)(?=^## |\Z)", CLIENTS, re.M | re.S))
@@ -105,7 +105,7 @@ def test_the_examples_for_curl_work(served: ServerProcess, title: str, source: s
 @pytest.mark.node
 @pytest.mark.parametrize(("title", "source"), of("javascript"))
 def test_the_examples_in_javascript_work(served: ServerProcess, title: str, source: str) -> None:
-    program = ag_ui_path()
+    program = node_path()
     assert program is not None
     run(served, [program, "--input-type=module", "--eval", source], title, ROOT)
 

@@ -171,3 +171,30 @@ def test_a_server_says_at_its_start_which_address_it_uses(
     used = "“http://…@127.0.0.1:9/v1” is used."
     assert log.count(f'OPENAI_BASE_URL is “…@127.0.0.1:9/v1/chat/completions"”: {used}') == 1
     assert "secret" not in log
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("smtps://me:p%40ss@mail.example.com", ("mail.example.com", 465, "ssl", "me", "p@ss")),
+        ("smtp+starttls://mail.example.com", ("mail.example.com", 587, "starttls", "", "")),
+        ("smtp://127.0.0.1:2525", ("127.0.0.1", 2525, "", "", "")),
+    ],
+    ids=["tls", "starttls", "clear"],
+)
+def test_a_mail_server_is_read(url: str, server: tuple[str, int, str, str, str]) -> None:
+    assert addresses.mail_server(url) == addresses.MailServer(*server)
+
+
+@pytest.mark.parametrize("url", ["mail.example.com", "http://mail.example.com", "smtp://"])
+def test_what_is_no_mail_server_is_told(url: str) -> None:
+    with pytest.raises(ValueError, match="must have the form smtps://"):
+        addresses.mail_server(url)
+
+
+def test_a_provider_is_asked_in_the_clear_on_this_machine_only() -> None:
+    for url in ("https://login.example.com/realms/staff", "http://127.0.0.1:9000"):
+        addresses.provider(url)
+    for url in ("http://login.example.com", "login.example.com", "ftp://localhost"):
+        with pytest.raises(ValueError, match="must be an https address"):
+            addresses.provider(url)

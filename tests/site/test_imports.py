@@ -18,6 +18,13 @@ UNNEEDED = (
     "redis",
     "requests",
     "pygments",
+    "yaml",
+    "fido2",
+    "cryptography",
+    "qrcode",
+    "oauthlib",
+    "jwt",
+    "allauth.account.views",
 )
 PROGRAM = """
 import sys

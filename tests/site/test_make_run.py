@@ -69,9 +69,20 @@ def lines_until_served(process: subprocess.Popen[bytes], output: Path) -> list[s
 
 
 def get(link: str, cookie: str = "") -> http.client.HTTPResponse:
+    return ask("GET", link, cookie)
+
+
+def pressed(link: str) -> http.client.HTTPResponse:
+    """Presses the button of the page of a sign-in link. Any token does that the cookie has too."""
+    token = "t" * 32
+    return ask("POST", link, f"csrftoken={token}", f"csrfmiddlewaretoken={token}")
+
+
+def ask(method: str, link: str, cookie: str, body: str = "") -> http.client.HTTPResponse:
     address = urlsplit(link)
     connection = http.client.HTTPConnection(address.netloc, timeout=PATIENCE)
-    connection.request("GET", address.path, headers={"Cookie": cookie})
+    headers = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
+    connection.request(method, address.path, body, headers)
     response = connection.getresponse()
     response.read()
     connection.close()
@@ -88,7 +99,8 @@ def test_it_serves_prints_a_link_that_signs_in_and_ends_when_told_to(copy: Path)
     with make_run(copy, PORT=str(port)) as (_, lines):
         link = next(word for line in lines for word in line.split() if "/sign-in/" in word)
         assert link.startswith(f"http://127.0.0.1:{port}/")
-        response = get(link)
+        assert get(link).status == 200
+        response = pressed(link)
         assert (response.status, response.headers["Location"]) == (302, "/")
         assert "sessionid=" in str(response.headers.get_all("Set-Cookie"))
         assert get(link).status == 403

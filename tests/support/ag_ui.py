@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from tests.support.server import ServerProcess
-from tests.support.services import ROOT, ag_ui_path
+from tests.support.services import ROOT, node_path
 
 ASK = "Create a task to write the docs"
 URL = "ag-ui/"
@@ -18,7 +18,7 @@ async def official(
     server: ServerProcess, *runs: dict[str, Any], content: str = ASK
 ) -> tuple[Told, dict[str, Any]]:
     """Lets AG-UI's client run; returns the events that it took, and what it made of them."""
-    program = ag_ui_path()
+    program = node_path()
     assert program is not None
     process = await asyncio.create_subprocess_exec(
         program,

@@ -83,7 +83,7 @@ def nginx_path() -> str | None:
 
 
 SCREEN_READER = "@guidepup/virtual-screen-reader"
-NPM_PACKAGES = ("acorn", "axe-core", "@ag-ui/client", SCREEN_READER)
+NPM_PACKAGES = ("acorn", "axe-core", "@ag-ui/client", "oidc-provider", SCREEN_READER)
 
 
 @cache
@@ -101,9 +101,10 @@ def screen_reader_path() -> Path | None:
 
 
 @cache
-def ag_ui_path() -> str | None:
-    """Returns the program that runs AG-UI's official client, which is there then."""
-    return shutil.which("node") if (_of_npm() / "@ag-ui" / "client").exists() else None
+def node_path() -> str | None:
+    """Returns the program that runs AG-UI's client and the sign-in provider, which are there then."""
+    packages = [_of_npm() / name for name in ("@ag-ui/client", "oidc-provider")]
+    return shutil.which("node") if all(package.exists() for package in packages) else None
 
 
 @cache
@@ -131,7 +132,7 @@ SERVICES: dict[str, tuple[Callable[[], Any], str, str]] = {
     "curl": (partial(shutil.which, "curl"), "curl", "install it"),
     "promtool": (partial(shutil.which, "promtool"), "promtool", "install Prometheus"),
     "nginx": (nginx_path, "nginx", "install it"),
-    "node": (ag_ui_path, "AG-UI's client", "install nodejs and npm, which fetches it"),
+    "node": (node_path, "Node.js", "install nodejs and npm, which fetches its packages"),
 }
 
 

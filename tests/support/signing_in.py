@@ -19,7 +19,7 @@ def sign_in(page: Page, name: str) -> None:
     """Fills the form of the sign-in page that is shown."""
     page.locator("#id_username").fill(name)
     page.locator("#id_password").fill(f"{name}'s secret")
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
 
 
 def signed_out(visit: Visit) -> Page:

@@ -1,0 +1,79 @@
+"""What this site decides where django-allauth asks: who may sign up, limits, words."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+
+NOWHERE = "0.0.0.0"  # the client of a Unix socket, or what a proxy calls "unknown"
+WRONG = "Wrong username or password."
+# Messages that the page itself shows by what it is.
+_UNSAID = ("account/messages/logged_in.txt", "account/messages/logged_out.txt")
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "username_password_mismatch": WRONG,
+        "too_many_login_attempts": "Too many attempts. Wait five minutes, then try again.",
+        "incorrect_password": "Wrong password.",
+        "enter_current_password": "Wrong password.",
+        "rate_limited": "Too many attempts. Wait a few minutes, then try again.",
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return settings.SAMURAI_SIGN_UP == "open"
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Returns the address that the server names. Behind a proxy it has read X-Forwarded-For, if the proxy
+        is one that it trusts; the header itself is whatever a client sends.
+        """
+        text = str(request.META.get("REMOTE_ADDR", "")).partition("%")[0]
+        try:
+            return str(ip_address(text))
+        except ValueError:
+            return NOWHERE
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Counts by the account alone, not also by the Host header, in which a client chooses the port."""
+        return str(credentials.get("username", "")).casefold()
+
+    def get_login_stages(self) -> list[str]:
+        """Leaves out the stage of the second factor while nobody has one: its packages take 11 MB."""
+        stages = ["allauth.account.stages.EmailVerificationStage"]
+        if Authenticator.objects.exists():
+            stages.append("allauth.mfa.stages.AuthenticateStage")
+        return stages
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Tells whether a person has to prove again who they are. Somebody who signed in by a link or a
+        provider, and has neither password nor second factor, has nothing to prove it with.
+        """
+        required = super().is_reauthentication_required(app=app, **kwargs)
+        return bool(required and self.get_reauthentication_methods(self.request.user))
+
+    def add_message(
+        self,
+        request: HttpRequest,
+        level: int,
+        message_template: str | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        if message_template not in _UNSAID:
+            super().add_message(request, level, message_template, *args, **kwargs)
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):
+    error_messages = {**DefaultMFAAdapter.error_messages, "incorrect_code": "Wrong code."}
+
+    def generate_authenticator_name(self, user: User, type: Authenticator.Type) -> str:
+        number = Authenticator.objects.filter(user=user, type=type).count() + 1
+        return "Passkey" if number == 1 else f"Passkey {number}"
