@@ -24,6 +24,8 @@ import psycopg
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.support import forked
+
 ROOT = Path(__file__).resolve().parents[2]
 SEED = [sys.executable, str(ROOT / "tests" / "support" / "seed.py")]
 # Seconds that anything may take on a busy machine before a test gives up.
@@ -81,7 +83,7 @@ class Process:
 
     def start(self) -> None:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = forked.Popen(
                 self._command(), cwd=ROOT, env=self.env, stdout=log, stderr=log
             )
 
@@ -110,7 +112,7 @@ class Seeder:
     """A process that fills the database of a server, as `tests/support/seed.py` says."""
 
     def __init__(self, env: dict[str, str]) -> None:
-        self._process = subprocess.Popen(
+        self._process = forked.Popen(
             [*SEED, "--listen"],
             env=env,
             cwd=ROOT,
@@ -292,9 +294,7 @@ async def watching(server: ServerProcess, **how: Any) -> AsyncIterator[ClientCon
 
 def seeded(var: Path, **env: str) -> dict[str, Any]:
     """Makes the cast in a database, migrated where it is not; returns who is in it."""
-    made = subprocess.run(
-        SEED, env=environment(var, **env), cwd=ROOT, capture_output=True, check=False
-    )
+    made = forked.run(SEED, env=environment(var, **env), cwd=ROOT)
     assert made.returncode == 0, made.stderr.decode()
     seed: dict[str, Any] = json.loads(made.stdout)
     return seed
