@@ -72,14 +72,10 @@ def run(
     command: Sequence[str], *, input: Any = None, timeout: float | None = None, **how: Any
 ) -> subprocess.CompletedProcess[Any]:
     """Runs a program to its end, whose output is captured; `how`: as of `Popen`."""
-    pipe = subprocess.PIPE
-    how = {
-        "stdin": subprocess.DEVNULL if input is None else pipe,
-        "stdout": pipe,
-        "stderr": pipe,
-        **how,
-    }
-    with Popen(command, **how) as process:
+    files: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    if input is None:
+        files["stdin"] = subprocess.DEVNULL
+    with Popen(command, **files, **how) as process:
         try:
             out, err = process.communicate(input, timeout)
         except BaseException:
@@ -94,7 +90,9 @@ def _fork_server() -> socket.socket:
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
-        process = subprocess.Popen([sys.executable, "-m", __name__], cwd=ROOT, stdin=theirs)
+        process = subprocess.Popen(
+            [sys.executable, "-m", __name__], cwd=ROOT, stdin=theirs.fileno()
+        )
     atexit.register(process.wait)
     atexit.register(ours.close)  # which ends the process
     return ours
