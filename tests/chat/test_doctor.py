@@ -22,6 +22,7 @@ from chat.doctor import findings, outside, storage
 from chat.doctor.findings import Check, ok
 from chat.doctor.site import Site
 from chat.doctor.streams import streams
+from tests.support import forked
 from tests.support.databases import seeded_database
 from tests.support.durability import thinking
 from tests.support.model_server import ModelServer
@@ -45,15 +46,8 @@ Found = dict[str, list[tuple[str, str]]]
 def doctor(process: ServerProcess, address: str, **env: str) -> tuple[int, Found]:
     """Returns the exit code, and by name of a check the level and the text of each finding."""
     command = [sys.executable, "manage.py", "doctor", address, "--json"]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env={**process.env, **env},
-        capture_output=True,
-        text=True,
-        timeout=2 * PATIENCE,
-        check=False,
-    )
+    settings = {**process.env, **env}
+    done = forked.run(command, cwd=ROOT, env=settings, text=True, timeout=2 * PATIENCE)
     assert done.stdout, done.stderr
     told = json.loads(done.stdout)
     found: Found = {}

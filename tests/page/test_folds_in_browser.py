@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import story
 from tests.support.browser import Visit
-from tests.support.fake_socket import FakeSocket, seen
+from tests.support.fake_socket import FakeSocket, seen, silence
 from tests.support.kept_log import keep
 
 pytestmark = pytest.mark.browser
@@ -17,13 +17,13 @@ pytestmark = pytest.mark.browser
 @pytest.mark.long
 def test_live_events_and_a_reload_show_the_same_after_every_event(visit: Visit) -> None:
     page = visit.page
-    frames = story.story()
+    frames, rows = story.story(), story.rows()
     socket = FakeSocket(page)
     visit.live()
     watcher = visit.open()
-    FakeSocket(watcher)
+    silence(watcher)
     for seq, frame in enumerate(frames, 1):
-        keep(visit.server, story.rows()[seq - 1 : seq])
+        keep(visit.server, rows[seq - 1 : seq])
         socket.send(frame)
         visit.wait(lambda seq=seq: seen(page) == seq)  # type: ignore[misc]  # bound at once
         watcher.goto(visit.address)
@@ -63,12 +63,12 @@ def test_pages_come_back_at_different_moments_and_ever_later(visit: Visit) -> No
 
 def test_a_page_that_comes_late_goes_on_from_any_place(visit: Visit) -> None:
     page = visit.page
-    frames = story.story()
+    frames, rows = story.story(), story.rows()
     socket = FakeSocket(page)
     ends = set()
     places = [0, 5, 13, 26, 30, 41, 56, 60, 72, 80, 88]
     for before, place in zip([0, *places], places, strict=False):
-        keep(visit.server, story.rows()[before:place])
+        keep(visit.server, rows[before:place])
         visit.live()
         for frame in frames[place:]:
             socket.send(frame)

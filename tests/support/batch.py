@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import forked
 from tests.support.distributed import Model
 from tests.support.model_server import ModelServer
 from tests.support.server import ROOT, ServerProcess
@@ -44,14 +45,12 @@ class Command:
 
     def run(self, *arguments: str, given: str | bytes = b"") -> subprocess.CompletedProcess[str]:
         """Runs to the end; what it wrote is text."""
-        done = subprocess.run(
+        done = forked.run(
             self.argv(*arguments),
             cwd=ROOT,
             env=self.env,
             input=given if isinstance(given, bytes) else given.encode(),
-            capture_output=True,
             timeout=240,
-            check=False,
         )
         out, err = done.stdout.decode(), done.stderr.decode()
         assert "Traceback" not in err, err
@@ -60,7 +59,7 @@ class Command:
     @contextlib.contextmanager
     def started(self, *arguments: str, **how: Any) -> Iterator[subprocess.Popen[bytes]]:
         """Starts it and goes on; whatever the test does, it ends with it."""
-        with subprocess.Popen(self.argv(*arguments), cwd=ROOT, env=self.env, **how) as process:
+        with forked.Popen(self.argv(*arguments), cwd=ROOT, env=self.env, **how) as process:
             try:
                 yield process
             finally:

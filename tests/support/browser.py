@@ -97,7 +97,9 @@ def browser() -> Iterator[Browser]:
 
 
 def new_context(browser: Browser, **how: Any) -> BrowserContext:
-    context: BrowserContext = browser.new_context(timezone_id="Asia/Tokyo", **how)
+    """By default without motion, which takes a fifth of the work and is a matter of styles alone."""
+    how = {"timezone_id": "Asia/Tokyo", "reduced_motion": "reduce", **how}
+    context: BrowserContext = browser.new_context(**how)
     context.set_default_timeout(PATIENCE * 1000)
     return context
 

@@ -23,8 +23,10 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from tests.support import forked
 from tests.support.server import (
     ROOT,
+    Process,
     ServerProcess,
     create_database,
     drop_database,
@@ -40,6 +42,7 @@ CACHE = "SAMURAI_TEST_CACHE"  # a folder that the next test runs find again
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    Process.popen = forked.Popen
     if not hasattr(config, "workerinput"):
         os.environ[FOLDER] = tempfile.mkdtemp()
         cache = getattr(config, "cache", None)  # none where pytest is told to keep nothing
