@@ -89,6 +89,28 @@ async def test_a_rejection_without_a_reason_cancels_and_an_old_revision_decides_
     assert not await Task.objects.aexists()
 
 
+async def test_a_refused_form_says_why_and_keeps_what_was_typed(
+    browser: AsyncClient, project: Project, session: ChatSession, alice: User
+) -> None:
+    asks = {**plan(create("s1", "Payment")), "questions": [QUESTION]}
+    await process(ScriptedModel(plans=[asks]), project, session)
+    (question,) = [one async for one in Run.objects.all()]
+    long = "<p>" + "a" * 100_000
+    refused = (await decide(browser, question, decision="answer", text=long)).content.decode()
+    assert f">&lt;p&gt;{'a' * 100_000}</textarea>" in refused
+    assert f'id="why-{question.pk}" role="alert">The message' in refused
+    other = await ChatSession.objects.acreate(project=project, created_by=alice)
+    run = await outcome(other, alice, ASKED, create("s1", "Login"))
+    fields = {"decision": "reject", "text": 'Only "two"'}
+    late = (await decide(browser, run, **fields, revision=2)).content.decode()
+    assert 'value="Only &quot;two&quot;"' in late
+    assert late.count("The plan has changed") == late.count('role="alert"') == 1
+    await decide(browser, run, decision="reject", revision=1)
+    gone = (await decide(browser, run, **fields, revision=1)).content.decode()
+    assert "readonly>Only &quot;two&quot;</textarea>" in gone
+    assert gone.count('role="alert"') == 1
+
+
 async def test_a_question_is_answered_by_a_choice_or_in_own_words(
     browser: AsyncClient, project: Project, session: ChatSession
 ) -> None:
