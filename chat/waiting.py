@@ -106,7 +106,8 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person does about a run. `action`: approve, reject, answer, retry or dismiss; `revision`: of
+    """What a person does about a run. `action`: approve, reject, change (reject, with a
+    reason), answer, retry or dismiss; `revision`: of
     the plan that was shown; `text`: the reason of a rejection, or the answer to a question.
     """
 
@@ -122,7 +123,9 @@ async def decide(user: User, run_id: UUID, decision: Decision) -> None:
     match decision.action:
         case "approve":
             await approvals.approve(session, run.pk, decision.revision, user)
-        case "reject":
+        case "change" if not decision.text.strip():
+            raise Refused("invalid_frame", "Say what should change, or reject without a reason.")
+        case "reject" | "change":
             await approvals.reject(session, run.pk, decision.revision, user, decision.text)
         case "answer":
             # A form that is sent twice answers once.

@@ -92,6 +92,20 @@ async def test_a_rejection_without_a_reason_cancels_and_an_old_revision_decides_
     assert not await Task.objects.aexists()
 
 
+async def test_enter_in_the_field_asks_for_another_plan_and_never_approves_or_cancels(
+    browser: AsyncClient, session: ChatSession, alice: User
+) -> None:
+    run = await outcome(session, alice, ASKED, create("s1", "Login"))
+    form = (await shown(browser)).partition(f'action="/waiting/{run.pk}/"')[2]
+    assert form.index('value="change" hidden') < form.index('value="approve"')
+    empty = await decide(browser, run, decision="change", revision=1, text=" ")
+    assert "Say what should change" in empty.content.decode()
+    assert (await Run.objects.aget(pk=run.pk)).status == "waiting"
+    await decide(browser, run, decision="change", revision=1, text="Smaller")
+    rejected = await Approval.objects.aget(run=run)
+    assert (rejected.status, rejected.reason) == ("rejected", "Smaller")
+
+
 async def test_a_refused_form_says_why_and_keeps_what_was_typed(
     browser: AsyncClient, project: Project, session: ChatSession, alice: User
 ) -> None:
