@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 from typing import Any
 from uuid import uuid4
 
-import re
 import pytest
 from django.contrib.auth.models import User
 
