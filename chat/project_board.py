@@ -147,9 +147,7 @@ def _notes(rows: list[Task]) -> dict[Any, str]:
     }
     known = {**others, **shown}
     return {
-        row.pk: labels.note_in_column(
-            {**shown[str(row.pk)], "priority": row.priority}, known, True
-        )
+        row.pk: labels.note_in_column({**shown[str(row.pk)], "priority": row.priority}, known, True)
         for row in rows
     }
 

@@ -100,8 +100,10 @@ class Refusal:
 
     def put(self, items: Sequence[Item]) -> list[Item]:
         """Returns the items, the refused one with what was typed, if its run still waits."""
-        refused = {"typed": self.typed, "refused": self.why}
-        return [replace(one, **refused) if one.run.pk == self.run_id else one for one in items]
+        return [
+            replace(one, typed=self.typed, refused=self.why) if one.run.pk == self.run_id else one
+            for one in items
+        ]
 
 
 @dataclass(frozen=True, slots=True)

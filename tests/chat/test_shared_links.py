@@ -225,7 +225,9 @@ def delete_session(link: SharedLink) -> None:
 
 
 @pytest.mark.parametrize("end", [expire, revoke, take_role_away, deactivate, delete_session])
-def test_a_link_that_is_over_says_the_same_as_one_that_never_was(session: ChatSession, end: Any) -> None:
+def test_a_link_that_is_over_says_the_same_as_one_that_never_was(
+    session: ChatSession, end: Any
+) -> None:
     link, secret = create_link(session, session.project.owner)
     browser = Client()
     assert browser.post(reverse("shared", args=[link.pk]), {"secret": secret}).status_code == 303

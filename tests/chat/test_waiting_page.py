@@ -210,7 +210,9 @@ def test_every_head_has_the_count(client: Client, session: ChatSession, alice: U
         names = pattern.pattern.converters
         if pattern.name in NO_HEAD or not keys.keys() >= names.keys():
             continue
-        response = client.get(reverse(str(pattern.name), kwargs={name: keys[name] for name in names}))
+        response = client.get(
+            reverse(str(pattern.name), kwargs={name: keys[name] for name in names})
+        )
         text = "" if response.streaming else response.content.decode()
         if response.status_code == 200 and "<html" in text:
             assert text.count('data-waiting="1"') == 1, pattern.name

@@ -338,13 +338,13 @@ def test_at_320_pixels_nothing_goes_sideways_and_a_thumb_reaches_the_drawers(
         page.set_viewport_size({"width": 320, "height": height})
         field = page.locator("#message")
         page.mouse.move(160, 100)
-        visit.wait(lambda field=field: page.mouse.wheel(0, 400) or in_view(field))  # type: ignore[misc]
+        visit.wait(lambda field=field: reached(page, field))  # type: ignore[misc]
     visit.context.close()
 
 
-def in_view(field: Locator) -> bool:
-    box = field.bounding_box()
-    size = field.page.viewport_size
+def reached(page: Page, field: Locator) -> bool:
+    page.mouse.wheel(0, 400)
+    box, size = field.bounding_box(), page.viewport_size
     return bool(box and size and box["y"] >= 0 and box["y"] + box["height"] <= size["height"])
 
 
