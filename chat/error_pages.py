@@ -87,6 +87,14 @@ NOT_FOUND = Problem(
     "Page not found",
     "This page doesn't exist, or you don't have access to it.",
 )
+# The same for each link that does not work, whether there ever was one.
+LINK_ENDED = Problem(
+    404,
+    "not_found",
+    "This link doesn't work",
+    "It has expired, was revoked or is not complete. Ask the person who sent it for a new one.",
+    leads_home=False,
+)
 METHOD_NOT_ALLOWED = Problem(
     405,
     "method_not_allowed",

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from agent.accounts.shared_links import Guest
 from agent.models import ChatSession
-from chat import access, guest_cookie, page_context, panels, transcript_pages
+from chat import access, error_pages, guest_cookie, page_context, panels, transcript_pages
 from chat.guest_cookie import path_of
 from chat.static_files import modules
 from chat.transcript import Transcript
@@ -43,6 +43,13 @@ def for_guest(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 @require_http_methods(["GET", "POST"])
 def shared(request: HttpRequest, link_id: UUID) -> HttpResponse:
     """Shows the session. A browser without the cookie gets a page that posts the secret for it."""
+    try:
+        return _shared(request, link_id)
+    except Http404:
+        return _no_robots(error_pages.respond(request, error_pages.LINK_ENDED))
+
+
+def _shared(request: HttpRequest, link_id: UUID) -> HttpResponse:
     if request.method == "POST":
         guest = access.redeem_link(link_id, request.POST.get("secret", "")[:MAX_SECRET])
         # The browser keeps the part behind the `#`, so that the address stays the link.

@@ -69,8 +69,14 @@ def task_note(
     task: Mapping[str, Any], tasks: Mapping[str, Mapping[str, Any]], *, whole: bool
 ) -> str:
     """Returns the small line under a task. `tasks`: those of the board by id; `whole`: all of them."""
+    return " · ".join(filter(None, (NOTES.get(task["status"]), note_in_column(task, tasks, whole))))
+
+
+def note_in_column(
+    task: Mapping[str, Any], tasks: Mapping[str, Mapping[str, Any]], whole: bool
+) -> str:
+    """As `task_note`, where the column of the task says its status."""
     notes = (
-        NOTES.get(task["status"]),
         NOTES.get(task["priority"]),
         _readiness(task, tasks, whole),
         _due(task["status"], task["due"]),

@@ -1,4 +1,4 @@
-"""The page, and the dialog, of a session's shared links. The secret of a link is in one response only."""
+"""The page, and the dialog, of a session's shared links. The secret of a link is shown once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from agent.accounts.shared_links import MAY_SHARE, create_link, revoke
 from agent.models import ChatSession, SharedLink
-from chat import access, guest_cookie
+from chat import access, guest_cookie, shown_once
 from chat.forms import SharedLinkForm
 from chat.page_context import frame, sends_form, to, user_of
 
@@ -25,16 +25,18 @@ MAX_LINKS = 200
 @login_required
 @require_http_methods(["GET", "POST"])
 def links(request: HttpRequest, session_id: UUID) -> HttpResponse:
-    """Lists the links that work; creates one and shows it."""
+    """Lists the links that work; creates one, which is then shown."""
     user = user_of(request)
     session = access.get_session(user, session_id, MAY_SHARE)
     form = SharedLinkForm(request.POST or None, session=session)
-    address = ""
+    address = shown_once.secret_of(request)
     if request.method == "POST" and form.is_valid():
         link, secret = create_link(session, user, **form.cleaned_data)
         logger.info("%s shared the session %s by the link %s", user, session.pk, link.pk)
         address = guest_cookie.address(request, link.pk, secret)
-    return _show(request, session, form, address)
+        if "X-Part" not in request.headers:
+            return shown_once.leave(request, request.path, address)
+    return shown_once.forget(request, _show(request, session, form, address))
 
 
 @login_required

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods
 from agent.llm import checking
 from agent.llm.checking import Finding
 from agent.llm.factory import has_server
+from agent.runs import waiting
 
 
 @require_http_methods(["GET", "POST"])
@@ -41,10 +42,11 @@ async def model(request: HttpRequest) -> HttpResponseBase:
         if is_connected or not user.is_staff
         else await checking.local_servers(int(port) if port.isdecimal() else None),
     }
-    return await sync_to_async(_render)(request, context)
+    return await sync_to_async(_render)(request, user.pk, context)
 
 
-def _render(request: HttpRequest, context: dict[str, object]) -> HttpResponse:
+def _render(request: HttpRequest, user: int, context: dict[str, object]) -> HttpResponse:
+    context["waiting"] = waiting.counts([user])[user]
     return render(request, "chat/model.html", context)
 
 

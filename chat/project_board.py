@@ -149,9 +149,7 @@ def _notes(rows: list[Task]) -> dict[Any, str]:
     }
     known = {**others, **shown}
     return {
-        row.pk: labels.task_note(
-            {**shown[str(row.pk)], "priority": row.priority}, known, whole=True
-        )
+        row.pk: labels.note_in_column({**shown[str(row.pk)], "priority": row.priority}, known, True)
         for row in rows
     }
 

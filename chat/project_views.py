@@ -46,9 +46,11 @@ def show(request: HttpRequest, project: Project, status: int = 200, **forms: For
     """Shows the project; `forms` are those that were sent and refused, with what was typed."""
     wanted = project_board.Filter.of(request.GET.dict())
     memories, number = panels.memories_of(project)
+    sessions, members = project.sessions.all(), project.memberships.select_related("user")
     context = {
         **frame(request, project),
-        "sessions": project.sessions.all()[:MAX_SESSIONS],
+        "sessions": sessions[:MAX_SESSIONS],
+        "more_sessions": max(sessions.count() - MAX_SESSIONS, 0),
         "switched_off": project.switched_off_tools.count(),
         "figures": project_board.figures(project),
         "columns": project_board.columns(project, wanted),
@@ -59,7 +61,8 @@ def show(request: HttpRequest, project: Project, status: int = 200, **forms: For
         "memories": memories,
         "all_memories": number,
         "more_memories": number - len(memories),
-        "members": project.memberships.select_related("user").order_by("created_at")[:MAX_MEMBERS],
+        "members": members.order_by("created_at")[:MAX_MEMBERS],
+        "more_members": max(members.count() - MAX_MEMBERS, 0),
         "roles": _roles(),
         "edit": ProjectEditForm.of(project, auto_id="edit-%s"),
         "invitations": _invitations(request, project),

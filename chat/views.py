@@ -234,17 +234,19 @@ def waiting_page(request: HttpRequest) -> HttpResponse:
 
 
 def _show_waiting(
-    request: HttpRequest, user: User, alert: str = "", status: int = 200
+    request: HttpRequest, user: User, refusal: waiting.Refusal | None = None
 ) -> HttpResponse:
     items = waiting.items(user)
+    if refusal:
+        items = refusal.put(items)
     context = {
         "items": items,
         "invitations": access.invitations(user)[:MAX_LISTED],
-        "alert": alert,
+        "gone": None if any(item.refused for item in items) else refusal,
         "reason_limit": MAX_REASON,
         **page_context.sidebar(user, None),
     }
-    return render(request, "chat/waiting.html", context, status=status)
+    return render(request, "chat/waiting.html", context, status=409 if refusal else 200)
 
 
 @require_GET
@@ -282,7 +284,8 @@ async def decide(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
     try:
         await waiting.decide(user, run_id, decision)
     except Refused as refused:
-        return await sync_to_async(_show_waiting)(request, user, str(refused), 409)
+        refusal = waiting.Refusal(run_id, str(refused), request.POST.get("text", ""))
+        return await sync_to_async(_show_waiting)(request, user, refusal)
     return redirect("waiting")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 class Item:
     """A run that waits. `kind`: plan, question or failure. Of a plan: its `revision` and `summary`, why it
     is asked about, what it would change, and when the approval expires; of a question: the answer that
-    asks it as HTML, and the questions with choices.
+    asks it as HTML, and the questions with choices. Of a form that was refused: what was `typed`, and
+    why it was `refused`.
     """
 
     run: Run
@@ -41,6 +42,8 @@ class Item:
     expires_at: str = ""
     html: str = ""
     questions: Sequence[dict[str, Any]] = ()
+    typed: str = ""
+    refused: str = ""
 
     @property
     def effects_count(self) -> str:
@@ -88,8 +91,25 @@ def _plan(asked: Approval, run: Run, keys: Mapping[UUID, Sequence[str]]) -> Item
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a form was refused, and what was `typed` in it."""
+
+    run_id: UUID
+    why: str
+    typed: str
+
+    def put(self, items: Sequence[Item]) -> list[Item]:
+        """Returns the items, the refused one with what was typed, if its run still waits."""
+        return [
+            replace(one, typed=self.typed, refused=self.why) if one.run.pk == self.run_id else one
+            for one in items
+        ]
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person does about a run. `action`: approve, reject, answer, retry or dismiss; `revision`: of
+    """What a person does about a run. `action`: approve, reject, change (reject, with a
+    reason), answer, retry or dismiss; `revision`: of
     the plan that was shown; `text`: the reason of a rejection, or the answer to a question.
     """
 
@@ -105,7 +125,9 @@ async def decide(user: User, run_id: UUID, decision: Decision) -> None:
     match decision.action:
         case "approve":
             await approvals.approve(session, run.pk, decision.revision, user)
-        case "reject":
+        case "change" if not decision.text.strip():
+            raise Refused("invalid_frame", "Say what should change, or reject without a reason.")
+        case "reject" | "change":
             await approvals.reject(session, run.pk, decision.revision, user, decision.text)
         case "answer":
             # A form that is sent twice answers once.

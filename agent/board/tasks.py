@@ -25,7 +25,7 @@ from agent.exceptions import ToolFailed
 from agent.models import SearchEntry, Task
 from agent.support import raw_sql
 from agent.text import search_index
-from agent.text.references import as_id, as_number, by_title
+from agent.text.references import as_id, as_number, by_title, missing
 
 # The fields that are a value of the task alone, which a person edits and a model reads as it is.
 PLAIN_FIELDS = ("title", *rules.VALUES, "criteria")
@@ -86,8 +86,7 @@ def tasks_by_reference(
     found = _by_key(project_id, list(keys.values()), lock=lock)
     for key in keys.values():
         if key not in found:
-            named = f"#{key}" if isinstance(key, int) else f"with the id {key}"
-            raise ToolFailed(f"There is no task {named} in this project.")
+            raise missing("task", project_id, key, tasks)
     return {reference: found[key] for reference, key in keys.items()}
 
 

@@ -122,7 +122,7 @@ class _Objects:
         return list(self.tasks.values())
 
     def take_context(self, context: Context, recalled: Sequence[Mapping[str, Any]] | None) -> None:
-        groups = (context.tasks, context.completed, context.recent_tasks)
+        groups = (context.tasks, context.completed, context.recent_tasks, context.named)
         briefs = {task.id: task for group in groups for task in group}
         if context.focus:
             briefs.setdefault(context.focus.id, context.focus)

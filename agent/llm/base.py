@@ -105,6 +105,8 @@ class Context:
     # What the session changed last, newest first: what "that task" or "it" refers to.
     recent_tasks: tuple[TaskBrief, ...] = ()
     recent_memories: tuple[MemoryBrief, ...] = ()
+    # Those that the message names by number or by the whole title, and that are in no other part.
+    named: tuple[TaskBrief, ...] = ()
     focus: TaskBrief | None = None  # the task that the message or its session is about
     extra: str = ""  # the `project_context` of a library call
     readings: tuple[Reading, ...] = ()  # what was read before the plan, in order

@@ -23,7 +23,7 @@ OF_TURN = 6  # tokens of a chat template for each turn
 # Characters of a task's description that a prompt shows, and of the task that the message is about.
 MAX_DESCRIPTION, MAX_FOCUS = 500, 20_000
 # The parts of a context that hold tasks.
-TASKS = ("tasks", "completed", "recent_tasks")
+TASKS = ("tasks", "completed", "recent_tasks", "named")
 MEMORIES_IN = ("memories", "recent_memories")
 OPEN_STATUSES = ("pending", "in_progress", "blocked")
 
@@ -34,6 +34,7 @@ COMPLETED = "1 completed task", "{} completed tasks"
 MEMORIES = "1 memory", "{} memories"
 DESCRIPTIONS = "the description of 1 task", "the descriptions of {} tasks"
 OPEN = "1 open task", "{} open tasks"
+NAMED_TASKS = "1 task that the message names", "{} tasks that the message names"
 RECENT_TASKS = "1 recently changed task", "{} recently changed tasks"
 RECENT_MEMORIES = "1 recently changed memory", "{} recently changed memories"
 READINGS = "1 text that was read", "{} texts that were read"
@@ -147,6 +148,7 @@ class _Parts:
         self._drop("tasks", OPEN)
         self._drop("recent_tasks", RECENT_TASKS)
         self._drop("recent_memories", RECENT_MEMORIES)
+        self._drop("named", NAMED_TASKS)
         self._cut_results(100)
         self._cut_inputs(5_000)
         self._cut_inputs(1_000)

@@ -19,7 +19,7 @@ from agent.models import Memory, MemoryRevision
 from agent.support.counts import too_long
 from agent.support.words import index_text, name_of, same_text, stem, storable, terms, text_key
 from agent.text import search_index
-from agent.text.references import as_id, by_title
+from agent.text.references import as_id, by_title, missing
 from agent.text.search_index import Hit
 
 MAX_TITLE = 200
@@ -69,7 +69,7 @@ def find_memory(project_id: UUID, reference: str, *, lock: bool = False) -> Memo
     if (memory_id := as_id(reference)) is not None:
         memory = memories.filter(pk=memory_id).first()
         if memory is None:
-            raise ToolFailed(f"There is no memory with the id {memory_id} in this project.")
+            raise missing("memory", project_id, memory_id, memories)
     else:
         memory = memories.get(pk=by_title("memory", reference, project_id, memories))
     return _locked(memory) if lock else memory

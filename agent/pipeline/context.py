@@ -28,7 +28,7 @@ from agent.llm.base import (
 from agent.llm.tokens import estimate
 from agent.memory import memories
 from agent.models import Message, Run, Task
-from agent.pipeline import remembering
+from agent.pipeline import named_tasks, remembering
 from agent.runs import steering_rows
 from agent.shorten import cut
 from agent.support import raw_sql
@@ -204,12 +204,13 @@ def _with_objects(run: Run, context: Context, changes: Sequence[str]) -> Context
     recent = _changed(changes)
     focus = run.task or run.session.task  # of the message, or else of the session
     chosen = [*recent["task"], *([str(focus.pk)] if focus else [])]
-    tasks, completed, others = _tasks(project, chosen)
+    tasks, completed, others = _tasks(project, chosen, named_tasks.told(context))
     known = tasks | completed | others
     return replace(
         context,
         tasks=tuple(tasks.values()),
         completed=tuple(completed.values()),
+        named=tuple(task for key, task in others.items() if key not in chosen),
         recent_tasks=tuple(known[key] for key in recent["task"] if key in known),
         recent_memories=_chosen_memories(project, recent["memory"]),
         focus=known.get(str(focus.pk)) if focus else None,
@@ -283,14 +284,17 @@ def _changed(changes: Sequence[str]) -> dict[str, list[str]]:
 # Raw rows, not model instances: a full board has a hundred tasks, and every run reads them.
 
 
-def _tasks(project: UUID, chosen: Sequence[str]) -> tuple[dict[str, TaskBrief], ...]:
-    """Returns the open tasks, the latest completed ones, and those of `chosen` that are in neither, all by
-    their ids.
+def _tasks(project: UUID, chosen: Sequence[str], told: str) -> tuple[dict[str, TaskBrief], ...]:
+    """Returns the open tasks, the latest completed ones, and those of `chosen`, or named in `told`, that are
+    in neither, all by their ids.
     """
     groups: tuple[dict[str, TaskBrief], ...] = ({}, {}, {})
     for key, task in _task_briefs(raw_sql.rows(_OPEN_AND_COMPLETED_TASKS, project, project)):
         groups[task.status not in Task.OPEN][key] = task
-    others = [key for key in chosen if key not in groups[0] and key not in groups[1]]
+    known = groups[0] | groups[1]
+    is_cut = len(groups[0]) >= OPEN_TASKS or len(groups[1]) >= COMPLETED_TASKS
+    named = map(_text, named_tasks.ids(project, told, known.values(), is_cut))
+    others = [key for key in dict.fromkeys((*chosen, *named)) if key not in known]
     if others:
         query = _TASKS.format(_places(others))
         groups[2].update(_task_briefs(raw_sql.rows(query, project, *map(UUID, others))))

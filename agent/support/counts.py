@@ -2,8 +2,8 @@
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
-    """Returns "1 task", "2 tasks". `plural`: where the noun takes more than an "s" ("memories")."""
-    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+    """Returns "1 task", "2,000 tasks". `plural`: where the noun takes more than an "s" ("memories")."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def too_long(name: str, length: int, limit: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Mapping
+from itertools import islice
 from typing import TypeVar
 from uuid import UUID
 
@@ -72,6 +73,12 @@ _GENERAL = frozenset(
         """.split(),  # noqa: SIM905  (a hundred quoted words are harder to read)
     )
 )
+
+
+def numbers(message: str, limit: int) -> list[int]:
+    """Returns the first numbers of tasks that `message` names: 12 for "#12"."""
+    found = re.finditer(r"(?<![\w#&])#([0-9]{1,9})(?!\w)", message)
+    return [int(match[1]) for match in islice(found, limit)]
 
 
 def has_number(message: str, number: int) -> bool:

@@ -62,6 +62,19 @@ def by_title(noun: str, reference: str, project_id: UUID, rows: Any) -> UUID:
     raise ToolFailed(f"There is no {noun} “{reference}” in this project.{hint}")
 
 
+def missing(noun: str, project_id: UUID, key: UUID | int, rows: Any) -> ToolFailed:
+    """Returns the error that `rows` have no object with this id or number. Of one that was deleted it has
+    the number and the title: an id says nothing to a person.
+    """
+    if isinstance(key, int):
+        return ToolFailed(f"There is no {noun} #{key} in this project.")
+    deleted = rows.model.all_objects.filter(project_id=project_id, pk=key).first()
+    if deleted is None:
+        return ToolFailed(f"The {noun} is gone, or was never in this project.")
+    number = f"#{deleted.number} " if noun == "task" else ""
+    return ToolFailed(f"The {noun} {number}“{deleted.title}” was deleted.")
+
+
 def _titles(rows: Any, keys: list[UUID]) -> dict[UUID, str]:
     return dict(rows.filter(pk__in=keys).values_list("pk", "title"))
 

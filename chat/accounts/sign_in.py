@@ -30,7 +30,7 @@ else:
 
 LINK_IS_OVER = (
     "This sign-in link has been used or has expired. "
-    "Start the server again to get a new one, or sign in with your password."
+    "Run `manage.py setup` on the server to get a new one, or sign in with your password."
 )
 
 

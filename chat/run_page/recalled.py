@@ -24,6 +24,7 @@ MAX_TEXT = 200  # characters of a message
 # Of each list of tasks in a context, why it has a task.
 _TASKS = {
     "focus": "The message or its session is about it",
+    "named": "The message names it",
     "recent_tasks": "Changed in this session lately",
     "tasks": "Open, in the order of the board",
     "completed": "Completed lately",

@@ -246,6 +246,14 @@ log.addEventListener("keydown", (event) => {
   button.click();
 });
 
+// Enter rejects with the reason that it ends. Only the button rejects without one, which cancels the run.
+log.addEventListener("keydown", (event) => {
+  const field = closest(event, '[data-slot="run-reason"]');
+  if (event.key !== "Enter" || !(field instanceof HTMLInputElement) || !field.value.trim()) return;
+  event.preventDefault();
+  find(log, ".approval:focus-within [data-act=reject]")?.click();
+});
+
 log.addEventListener("click", async (event) => {
   const thumb = closest(event, ".thumb");
   if (thumb) (await import("./transcript/feedback.js")).vote(thumb);

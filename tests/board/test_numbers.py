@@ -103,6 +103,13 @@ async def test_a_plan_with_a_number_of_no_task_is_refused(
     assert "There is no task #7 in this project" in shown.description
 
 
+def test_a_task_that_was_deleted_is_named_by_number_and_title(project: Project) -> None:
+    (task,) = make(project, "Sign-up")
+    board.delete_task(task=task)
+    with pytest.raises(ToolFailed, match="The task #1 “Sign-up” was deleted"):
+        board.find_task(project.pk, str(task.pk))
+
+
 @pytest.mark.django_db(transaction=True)
 async def test_the_offline_model_knows_tasks_by_their_numbers(
     session: ChatSession, alice: User, project: Project

@@ -12,6 +12,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
+from agent.analytics import report
 from agent.models import ChatSession, Feedback, Membership, Project, Run
 from tests.support.past_runs import make_run, make_steps
 
@@ -100,6 +101,17 @@ def test_the_page_says_where_the_time_went_and_leads_to_the_runs(
         f'href="/runs/{run.pk}/"',
     ):
         assert said in text, said
+
+
+def test_a_few_failures_are_not_none(
+    client: Client, run: Run, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run(run.session, run.created_at, took=1000, created_by=alice)
+    text = page(client, alice, f"/projects/{run.session.project_id}/analytics/")
+    assert "<dt>Failed</dt><dd>33.3 %" in text
+    monkeypatch.setattr(report, "percent", lambda part, whole: 0.0)  # of thousands
+    text = page(client, alice, f"/projects/{run.session.project_id}/analytics/")
+    assert "<dt>Failed</dt><dd>under 0.1 %" in text
 
 
 def test_a_run_that_one_may_not_open_leads_to_the_admin(client: Client, run: Run) -> None:

@@ -64,6 +64,7 @@ def test_each_status_is_a_column_with_its_count(
     assert shown(response)["pending"] == ["Booking", "100% sure"]
     text = response.content.decode()
     assert "high priority" in text
+    assert "in progress" not in text  # the head of the column says it
     assert reverse("task", args=[board[0].pk]) in text
 
 

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from agent.models import ChatSession, Membership, Memory, Project, Task
 from agent.models.projects import Role
+from chat import project_views
 
 
 @pytest.fixture
@@ -122,6 +123,20 @@ def test_who_cannot_be_invited_stays_typed_with_the_reason(
     assert reason in text_of(response)
     assert f'value="{user}"' in text_of(response)
     assert Membership.objects.get().role == "viewer"
+
+
+def test_the_page_says_how_many_sessions_and_members_it_leaves_out(
+    client: Client, guest: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Membership.objects.create(project=project, user=User.objects.create_user("dora"))
+    for number in range(3):
+        ChatSession.objects.create(project=project, title=f"Thread {number}")
+    assert "earlier session" not in text_of(client.get(at("project", project)))
+    monkeypatch.setattr(project_views, "MAX_SESSIONS", 1)
+    monkeypatch.setattr(project_views, "MAX_MEMBERS", 1)
+    text = text_of(client.get(at("project", project)))
+    assert "2 earlier sessions. The search finds them by title." in text
+    assert "1 more member, who joined later." in text
 
 
 def test_a_member_leaves(guest: Client, project: Project) -> None:

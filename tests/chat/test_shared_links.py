@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
@@ -76,8 +77,8 @@ def test_who_may_send_messages_shares_lists_and_revokes_and_nobody_else(
             client.get(f"/api/shared-links/{link.pk}/").status_code,
         ]
     assert statuses == {
-        "alice": [200, 200, 200, 201, 200],
-        "a-editor": [200, 200, 200, 201, 200],
+        "alice": [200, 302, 200, 201, 200],
+        "a-editor": [200, 302, 200, 201, 200],
         "a-viewer": [403] * 5,
         "bob": [404] * 5,
     }
@@ -96,7 +97,9 @@ def test_the_secret_is_in_one_response_and_stored_as_a_digest(
 ) -> None:
     client.force_login(alice)
     page = reverse("shared-links", args=[session.pk])
-    html = client.post(page, {"days": "7"}).content.decode()
+    led = client.post(page, {"days": "7"})
+    assert (led.status_code, led["Location"]) == (302, page)  # a reload makes no other one
+    html = client.get(page).content.decode()
     (link,) = SharedLink.objects.all()
     (secret,) = re.findall(rf"/shared/{link.pk}/#([\w-]{{43}})", html)
     assert link.digest == digest(secret)
@@ -222,7 +225,9 @@ def delete_session(link: SharedLink) -> None:
 
 
 @pytest.mark.parametrize("end", [expire, revoke, take_role_away, deactivate, delete_session])
-def test_a_link_that_is_over_looks_like_no_such_page(session: ChatSession, end: Any) -> None:
+def test_a_link_that_is_over_says_the_same_as_one_that_never_was(
+    session: ChatSession, end: Any
+) -> None:
     link, secret = create_link(session, session.project.owner)
     browser = Client()
     assert browser.post(reverse("shared", args=[link.pk]), {"secret": secret}).status_code == 303
@@ -233,7 +238,12 @@ def test_a_link_that_is_over_looks_like_no_such_page(session: ChatSession, end: 
     assert access.still_guests([guest]) == set()
     for address in addresses(link):
         assert browser.get(address).status_code == 404, address
-    assert Client().post(reverse("shared", args=[link.pk]), {"secret": secret}).status_code == 404
+    never = reverse("shared", args=[UUID(int=0)])
+    ended = browser.get(addresses(link)[0]).content
+    assert "It has expired, was revoked or is not complete." in ended.decode()
+    for address in (reverse("shared", args=[link.pk]), never):
+        response = Client().post(address, {"secret": secret})
+        assert (response.status_code, response.content) == (404, ended)
     with pytest.raises(Http404):
         access.get_session(guest, session.pk)
     assert not shared_links.active().exists()

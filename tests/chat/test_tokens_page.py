@@ -26,7 +26,9 @@ def shown(client: Client) -> str:
 
 
 def test_a_key_is_shown_once_and_works_until_it_is_revoked(client: Client, alice: User) -> None:
-    response = client.post("/tokens/", {"name": "<b>Script</b>", "scope": "read"})
+    led = client.post("/tokens/", {"name": "<b>Script</b>", "scope": "read"})
+    assert (led.status_code, led["Location"]) == (302, "/tokens/")  # a reload makes no other one
+    response = client.get("/tokens/")
     assert "no-store" in response["Cache-Control"]
     (key,) = re.findall(r"samurai_[\w-]{43}", response.content.decode())
     token = find_token(key)
@@ -39,6 +41,13 @@ def test_a_key_is_shown_once_and_works_until_it_is_revoked(client: Client, alice
     assert "Token revoked." in revoked.content.decode()
     assert find_token(key) is None
     assert token.prefix not in shown(client)
+
+
+def test_a_key_is_shown_to_nobody_else_in_the_browser(client: Client, bob: User) -> None:
+    client.post("/tokens/", {"name": "Mine", "scope": "read"})
+    client.cookies.pop("sessionid")
+    client.force_login(bob)
+    assert "Your new key" not in shown(client)
 
 
 def test_a_refused_token_keeps_what_was_typed(client: Client) -> None:

@@ -154,7 +154,9 @@ async def test_a_list_of_more_than_a_hundred_is_refused() -> None:
 
 async def test_too_much_for_one_plan_is_refused() -> None:
     many = "\n".join(f"Create a task called “Number {n}”." for n in range(30))
-    assert "smaller parts" in await answered(many)
+    said = await answered(many)
+    assert "a plan has at most 19 steps, and this needs " in said
+    assert "smaller parts" in said
     endless = "\n".join(["Tasks:", *(f"- item {n}" for n in range(5000))])
     assert "5000 items" in await answered(endless)
 

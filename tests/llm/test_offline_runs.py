@@ -9,7 +9,7 @@ from django.db import transaction
 
 from agent.board import tasks as board
 from agent.engine import local
-from agent.llm.base import COMPLETED_TASKS, Revise
+from agent.llm.base import COMPLETED_TASKS, OPEN_TASKS, Revise
 from agent.models import ChatSession, Project, Run, Task
 from agent.runs import approvals, runs, steering
 from agent.runs.steering import Steer
@@ -47,6 +47,24 @@ def answer_of(run: Run) -> str:
 @sync_to_async
 def titles(**wanted: str) -> list[str]:
     return list(Task.objects.filter(**wanted).values_list("title", flat=True))
+
+
+async def test_a_task_of_a_large_board_is_found_by_its_number_and_its_title(
+    session: ChatSession, alice: User, project: Project
+) -> None:
+    names = [f"Old {n}" for n in range(OPEN_TASKS)]
+    await make_tasks(project, *names, "Send the newsletter", "Send the press kit", "Paint it")
+    async with local.executing():
+        for message in ("Finish #101", "Start “Send the press kit”, then block paint it."):
+            assert (await said(session, alice, message)).status == Run.Status.SUCCEEDED
+        assert await titles(status="completed") == ["Send the newsletter"]
+        assert await titles(status="in_progress") == ["Send the press kit"]
+        assert await titles(status="blocked") == ["Paint it"]
+        missing = await answer_of(await said(session, alice, "Finish #999"))
+        assert "There is no task “#999” on the board." in missing
+        by_words = await answer_of(await said(session, alice, "Finish the gardening"))
+        assert "I see only the first 100 open tasks" in by_words
+        assert "Name another one by its number or its whole title." in by_words
 
 
 async def test_many_tasks_are_deleted_once_a_person_has_seen_which(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Locator, Page
 
 from tests.support.accessibility import PHONE, check, violations
 from tests.support.browser import Visit
@@ -333,7 +333,19 @@ def test_at_320_pixels_nothing_goes_sideways_and_a_thumb_reaches_the_drawers(
     for width, height, room in ((700, 450, 200), (350, 225, 150)):
         page.set_viewport_size({"width": width, "height": height})
         assert page.locator("#log").evaluate("(log) => log.clientHeight") >= room
+    # What has no room is reached by the wheel over the conversation.
+    for height in (256, 200):
+        page.set_viewport_size({"width": 320, "height": height})
+        field = page.locator("#message")
+        page.mouse.move(160, 100)
+        visit.wait(lambda field=field: reached(page, field))  # type: ignore[misc]
     visit.context.close()
+
+
+def reached(page: Page, field: Locator) -> bool:
+    page.mouse.wheel(0, 400)
+    box, size = field.bounding_box(), page.viewport_size
+    return bool(box and size and box["y"] >= 0 and box["y"] + box["height"] <= size["height"])
 
 
 def narrow(page: Page) -> bool:

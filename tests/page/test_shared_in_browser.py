@@ -87,10 +87,10 @@ def test_an_open_page_stops_at_once_when_its_link_is_revoked(
     page.locator("#gone", has_text=OVER).wait_for()
     assert page.locator("#connection").inner_text() == "No longer shared"
     page.reload()
-    page.get_by_text("Page not found").wait_for()
+    page.get_by_text("This link doesn't work").wait_for()
     other = nobody.new_page()
     other.goto(address.replace("/#", "/?again#"))
-    other.get_by_text("Page not found").wait_for()
+    other.get_by_text("This link doesn't work").wait_for()
 
 
 @pytest.mark.axe

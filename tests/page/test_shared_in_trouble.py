@@ -177,7 +177,7 @@ def test_an_open_page_stops_when_its_link_expires_or_its_session_is_deleted(
     assert box["x"] > 8  # at some distance from the edge
     assert page.locator(".said p").all_text_contents() == SAID[:1]
     page.reload()
-    page.get_by_text("Page not found").wait_for()
+    page.get_by_text("This link doesn't work").wait_for()
 
 
 # -- the session -----------------------------------------------------------------------------------

@@ -26,7 +26,10 @@ def test_the_count_is_right_in_every_tab_and_a_plan_is_decided_on_the_page(visit
     waiting.get_by_role("heading", name="Approve this plan?").wait_for()
     effects = waiting.locator('[data-slot="effect-text"]').all_inner_texts()
     assert effects == ["Delete task #1 “Booking”", "Delete task #3 “Invoices”"]
-    waiting.get_by_label("What should change?").fill("Only the booking")
+    reason = waiting.get_by_label("What should change?")
+    reason.fill("Only the booking")
+    waiting.reload()
+    visit.wait(lambda: reason.input_value() == "Only the booking")
     waiting.get_by_role("button", name="Approve").click()
     waiting.get_by_text("Nothing waits for you").wait_for()
     session.bring_to_front()
@@ -52,7 +55,8 @@ def test_what_is_typed_stays_when_the_list_changes(visit: Visit) -> None:
     waiting.bring_to_front()
     waiting.get_by_text("This list has changed.").wait_for()
     assert reason.input_value() == "Keep the invoices"
-    waiting.get_by_role("button", name="Reject").click()
+    reason.press("Enter")
     waiting.get_by_role("alert").wait_for()
     assert "not waiting for approval" in waiting.get_by_role("alert").inner_text()
+    assert waiting.get_by_label("What you typed").input_value() == "Keep the invoices"
     visit.troubles.clear()  # Chromium tells of the status

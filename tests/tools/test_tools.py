@@ -277,7 +277,7 @@ def test_a_tool_that_finds_nothing_to_work_on_fails_in_words(call: ToolCall, use
         ("delete_task", {"task": "Invoices"}, "There is no task"),
         ("create_task", {"title": "New", "parent": "Invoices"}, "There is no task"),
         ("update_task", {"task": "SMS reminder", "depends_on": ["SMS reminder"]}, "circle"),
-        ("update_memory", {"memory": str(uuid4()), "title": "x"}, "There is no memory"),
+        ("update_memory", {"memory": str(uuid4()), "title": "x"}, "The memory is gone"),
     ):
         with pytest.raises(ToolFailed, match=said):
             use(name, **arguments)

@@ -17,6 +17,8 @@ from agent.llm.offline.vocabulary import EVERY, LISTED, OPEN, ORDINAL, PRIORITY,
 from agent.support.words import same_text, stem
 from agent.text.lookup import fitting
 
+# What is looked at of a larger board for words of a name.
+SEEN = f"only the first {OPEN_TASKS} open tasks and the last {COMPLETED_TASKS} completed ones"
 _WORD = re.compile(r"[^\W_]+")
 _NUMBER = re.compile(r"(?:(?:the )?tasks? )?(#\d+)", re.IGNORECASE)
 _OFFER = re.compile(r"\[[^\]]*\]\(#say\)")  # an example in an answer, which names nothing
@@ -73,7 +75,7 @@ class Board:
         self.context = context
         self.chosen = chosen
         focus = [context.focus] if context.focus else []
-        briefs = (*context.tasks, *context.completed, *context.recent_tasks, *focus)
+        briefs = (*context.tasks, *context.completed, *context.recent_tasks, *context.named, *focus)
         self.entries = {one.id: Entry(one.id, one) for one in briefs}
         self.order = [brief.id for brief in context.tasks]
         self.own: list[Entry] = []  # what this message makes, in order
@@ -141,8 +143,10 @@ class Board:
         wanted = _stems(name) - _TELLING_NOTHING
         near = [f"“{one.title}”" for one in self.entries.values() if wanted & _stems(one.title)]
         close = f" Close to it: {', '.join(near[:3])}." if near else ""
-        seen = " as far as I see it" if self.cut else ""
-        raise NotFound(f"There is no task “{name}” on the board{seen}.{close}")
+        if not self.cut or _NUMBER.fullmatch(name):
+            raise NotFound(f"There is no task “{name}” on the board.{close}")
+        how = "Name another one by its number or its whole title."
+        raise NotFound(f"I see {SEEN}, and none is called “{name}”. {how}{close}")
 
     def _pointed(self, name: str) -> Sequence[Entry] | None:
         """Returns what "it", "#12", "task 2" or "the last task" mean; None for another name."""
@@ -194,7 +198,7 @@ class Board:
         found = [one for one in found if levels <= {one.task.priority}]
         found = [one for one in found if wanted <= _stems(one.title)]
         if not {*self.cut}.isdisjoint(statuses):
-            raise NotFound(f"The board has more tasks than I see: name each of “{name}”.")
+            raise NotFound(f"The board has more tasks than I see, {SEEN}: name each of “{name}”.")
         if not found:
             raise NotFound(f"There is no task like “{name}”.")
         return found

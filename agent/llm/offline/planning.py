@@ -23,7 +23,7 @@ _LIMIT = 50  # of a list in an answer
 _IT = words_of("it")
 _UNDO_ALONE = "Undo takes back what an earlier message did, so it has to be a message of its own."
 _TIME = "What works, for example: “[What changed since yesterday?](#say)”."
-_TOO_MUCH = "That is too much for one plan. Please send it in smaller parts."
+_TOO_MUCH = "That is too much at once: {}. Please send it in smaller parts."
 
 
 class PlanMaker:
@@ -49,7 +49,8 @@ class PlanMaker:
             self._first_way()
             self.board.last = self.board.named or self.board.last
         if len(self.plan.steps) > MAX_STEPS:
-            raise Impossible(_TOO_MUCH)
+            steps = f"a plan has at most {MAX_STEPS} steps, and this needs {len(self.plan.steps)}"
+            raise Impossible(_TOO_MUCH.format(steps))
 
     def _first_way(self) -> None:
         """Takes the first way to divide the clause into names in which every name is found."""
@@ -136,7 +137,8 @@ class PlanMaker:
         tool = "change_task_status" if "status" in values else "update_task"
         tool = tool if values else "delete_task"
         if len(found) > LONGEST_LIST:
-            raise Impossible(_TOO_MUCH)
+            tasks = f"one step changes at most {LONGEST_LIST} tasks, and these are {len(found)}"
+            raise Impossible(_TOO_MUCH.format(tasks))
         names, which = questions.quoted(found), {"task": found[0].reference}
         if len(found) > 1:
             tool, names = tool.replace("task", "tasks"), f"{len(found)} tasks"

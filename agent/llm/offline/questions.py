@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from agent.llm.base import MemoryBrief
-from agent.llm.offline.names import Board, Entry
+from agent.llm.offline.names import SEEN, Board, Entry
 from agent.llm.offline.vocabulary import OPEN, STATUS_NAMES
 from agent.support.words import stems
 
 _SHOWN = 10
-_UNSEEN = " I looked at the first 100 open tasks and the last 20 completed ones."
+_UNSEEN = f" I looked at {SEEN}."
 
 
 def quoted(entries: Iterable[Entry], sign: str = ", ") -> str:

@@ -1,5 +1,6 @@
 // Keeps in the browser what was typed, for each user, session and tab. What a closed tab has left is
-// taken over by the next tab in which the same user opens the session.
+// taken over by the next tab in which the same user opens the session. A page of no session is the same
+// for all.
 
 import { ownKey, page } from "../support/page.js";
 
@@ -55,7 +56,7 @@ export class TabStore {
 
   /** @param {string} name */
   constructor(name) {
-    this.#prefix = `${ownKey(`${name}.${page.session}`)}.`;
+    this.#prefix = `${ownKey(`${name}.${page.session ?? ""}`)}.`;
     this.value = this.#read(this.#prefix + tab)?.value ?? null;
     stores.push(this);
     // Another tab took the value over, because this one answered too late.
