@@ -16,6 +16,8 @@ class Deed(models.TextChoices):
     SIGNED_OUT = "signed_out"
     SIGN_IN_LINK_CREATED = "sign_in_link_created"
     PASSWORD_CHANGED = "password_changed"
+    SECOND_FACTOR_ADDED = "second_factor_added"  # factor: totp, webauthn or recovery_codes
+    SECOND_FACTOR_REMOVED = "second_factor_removed"  # factor
     USER_CREATED = "user_created"
     USER_EXPORTED = "user_exported"
     USER_DELETED = "user_deleted"  # from now on; what belongs to the user follows in parts

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.core.management import call_command
@@ -148,6 +149,19 @@ def test_changed_passwords_and_new_users_are_told_wherever_they_are_changed(
     changed = AuditEntry.objects.filter(deed="password_changed").order_by("-id")[0]
     assert (changed.actor, changed.label, changed.via) == ("boss", "alice", "admin")
     assert "a long one 77" not in str(list(AuditEntry.objects.values()))
+
+
+def test_second_factors_are_told(client: Client, alice: User) -> None:
+    factor = Authenticator.objects.create(user=alice, type="totp", data={"secret": "hidden"})
+    told = latest()
+    assert (told.deed, told.label, told.details) == (
+        "second_factor_added",
+        "alice",
+        {"factor": "totp"},
+    )
+    call_command("remove_second_factor", "alice")
+    assert (latest().deed, latest().via) == ("second_factor_removed", "command")
+    assert "hidden" not in str(list(AuditEntry.objects.values())), factor
 
 
 # -- only added to ---------------------------------------------------------------------------------

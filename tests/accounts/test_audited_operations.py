@@ -45,7 +45,25 @@ READS = "writes nothing of a person"
 OPINION = "rates a run"
 UNANSWERED = "ends an invitation, which is recorded, and nobody has joined"
 
+EVERYWHERE = "is recorded by what it changes, whoever changes it: tests/accounts/test_audit.py"
+PROOF = "asks for a proof again, or shows codes, and changes nothing"
+ADDRESS = "is about the address for mail, which the person alone uses"
 NOT_RECORDED = {
+    **dict.fromkeys(("account_login", "account_logout"), "is the same view as sign-in or sign-out"),
+    **dict.fromkeys(("sign-in-link", "mfa_authenticate", "mfa_login_webauthn"), EVERYWHERE),
+    **dict.fromkeys(("account_change_password", "account_set_password"), EVERYWHERE),
+    **dict.fromkeys(("account_reset_password_from_key", "account_signup"), EVERYWHERE),
+    **dict.fromkeys(("mfa_activate_totp", "mfa_deactivate_totp", "mfa_add_webauthn"), EVERYWHERE),
+    **dict.fromkeys(("mfa_generate_recovery_codes", "mfa_remove_webauthn"), EVERYWHERE),
+    **dict.fromkeys(("account_reauthenticate", "mfa_reauthenticate"), PROOF),
+    **dict.fromkeys(("mfa_reauthenticate_webauthn", "mfa_download_recovery_codes"), PROOF),
+    **dict.fromkeys(("mfa_index", "mfa_list_webauthn", "mfa_view_recovery_codes"), PROOF),
+    **dict.fromkeys(("account_email", "account_confirm_email"), ADDRESS),
+    **dict.fromkeys(("account_reset_password", "account_reset_password_done"), ADDRESS),
+    "account_reset_password_from_key_done": ADDRESS,
+    "account_email_verification_sent": ADDRESS,
+    "mfa_edit_webauthn": "names a key for the person",
+    "sign-ins": "ends other sign-ins of the person, and nobody else's",
     **dict.fromkeys(("new-project", "edit-project", "new-session", "rename-session"), CREATED),
     **dict.fromkeys(("new-task", "new-memory", "task", "move-task", "memory"), BOARD),
     **dict.fromkeys(("undo-memory", "use-revision"), BOARD),
@@ -336,5 +354,6 @@ def test_every_deed_is_one_of_an_operation_of_the_admin_or_of_a_command() -> Non
         *(Deed.SESSION_EXPORTED, Deed.MEMORY_EXPORTED),  # in the admin
         *(Deed.SIGN_IN_LINK_CREATED, Deed.SIGN_IN_FAILED, Deed.USER_CREATED),
         *(Deed.PASSWORD_CHANGED, Deed.PROJECT_HANDED_OVER),
+        *(Deed.SECOND_FACTOR_ADDED, Deed.SECOND_FACTOR_REMOVED),
     }
     assert {deed for deed, _ in RECORDED.values()} | elsewhere == set(Deed)
