@@ -46,11 +46,13 @@ def show(request: HttpRequest, project: Project, status: int = 200, **forms: For
     """Shows the project; `forms` are those that were sent and refused, with what was typed."""
     wanted = project_board.Filter.of(request.GET.dict())
     memories, number = panels.memories_of(project)
-    sessions, members = project.sessions.all(), project.memberships.select_related("user")
+    # One more of each than is listed tells that there are more.
+    sessions = project.sessions.all()[: MAX_SESSIONS + 1]
+    members = project.memberships.select_related("user").order_by("created_at")[: MAX_MEMBERS + 1]
     context = {
         **frame(request, project),
         "sessions": sessions[:MAX_SESSIONS],
-        "more_sessions": max(sessions.count() - MAX_SESSIONS, 0),
+        "all_sessions": len(sessions) <= MAX_SESSIONS,
         "switched_off": project.switched_off_tools.count(),
         "figures": project_board.figures(project),
         "columns": project_board.columns(project, wanted),
@@ -61,8 +63,8 @@ def show(request: HttpRequest, project: Project, status: int = 200, **forms: For
         "memories": memories,
         "all_memories": number,
         "more_memories": number - len(memories),
-        "members": members.order_by("created_at")[:MAX_MEMBERS],
-        "more_members": max(members.count() - MAX_MEMBERS, 0),
+        "members": members[:MAX_MEMBERS],
+        "all_members": len(members) <= MAX_MEMBERS,
         "roles": _roles(),
         "edit": ProjectEditForm.of(project, auto_id="edit-%s"),
         "invitations": _invitations(request, project),

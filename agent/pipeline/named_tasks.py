@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
+
+from django.db import connection
 
 from agent.llm.base import Context, TaskBrief
 from agent.support import raw_sql
@@ -16,10 +19,16 @@ _ASKED_ABOUT = 5  # messages before: this one may answer a question about one of
 _COMPARED, _TITLE_WORDS = 100, 12  # words of the messages that are compared, and of a title
 _AROUND = " .,;:!?()"
 
-# Each by an index.
-_BY = f"""
-SELECT id FROM agent_task WHERE project_id = %s AND deleted_at IS NULL AND {{}} IN ({{}}) LIMIT {MAX_NAMED}
-"""
+_PRESENT = "project_id = %s AND deleted_at IS NULL"
+_BY_NUMBER = f"SELECT id FROM agent_task WHERE {_PRESENT} AND number IN ({{}}) LIMIT {MAX_NAMED}"
+# Each title by the index: of many in one list, PostgreSQL would read all tasks of the project.
+_BY_TITLE = {
+    "sqlite": f"""SELECT agent_task.id FROM json_each(%s) wanted
+        CROSS JOIN agent_task ON title_key = wanted.value AND {_PRESENT} LIMIT {MAX_NAMED}""",
+    "postgresql": f"""SELECT found.id FROM json_array_elements_text(%s) AS wanted(key)
+        CROSS JOIN LATERAL (SELECT id FROM agent_task WHERE {_PRESENT} AND title_key = wanted.key
+        LIMIT {MAX_NAMED}) found LIMIT {MAX_NAMED}""",
+}
 
 
 def told(context: Context) -> str:
@@ -35,9 +44,13 @@ def ids(project: UUID, text: str, known: Iterable[TaskBrief], is_cut: bool) -> l
     numbers = dict.fromkeys(lookup.numbers(text, MAX_NAMED))
     for task in known:
         numbers.pop(int(task.id[1:]), None)
-    return _find(project, "number", list(numbers)) + (
-        _find(project, "title_key", _title_keys(text)) if is_cut else []
-    )
+    found: list[Any] = []
+    if numbers:
+        found = raw_sql.rows(_BY_NUMBER.format(_places(len(numbers))), project, *numbers)
+    if is_cut:
+        keys = json.dumps(_title_keys(text))
+        found += raw_sql.rows(_BY_TITLE[connection.vendor], keys, project)
+    return [key for (key,) in found]
 
 
 def _title_keys(text: str) -> list[str]:
@@ -47,8 +60,5 @@ def _title_keys(text: str) -> list[str]:
     return [text_key(title) for title in titles if title]
 
 
-def _find(project: UUID, column: str, values: list[Any]) -> list[Any]:
-    if not values:
-        return []
-    places = ",".join(["%s"] * len(values))
-    return [key for (key,) in raw_sql.rows(_BY.format(column, places), project, *values)]
+def _places(number: int) -> str:
+    return ",".join(["%s"] * number)

@@ -131,12 +131,12 @@ def test_the_page_says_how_many_sessions_and_members_it_leaves_out(
     Membership.objects.create(project=project, user=User.objects.create_user("dora"))
     for number in range(3):
         ChatSession.objects.create(project=project, title=f"Thread {number}")
-    assert "earlier session" not in text_of(client.get(at("project", project)))
+    assert "Only the" not in text_of(client.get(at("project", project)))
     monkeypatch.setattr(project_views, "MAX_SESSIONS", 1)
     monkeypatch.setattr(project_views, "MAX_MEMBERS", 1)
     text = text_of(client.get(at("project", project)))
-    assert "2 earlier sessions. The search finds them by title." in text
-    assert "1 more member, who joined later." in text
+    assert "Only the latest 1 are listed. The search finds earlier ones by title." in text
+    assert "Only the first 1 members are listed." in text
 
 
 def test_a_member_leaves(guest: Client, project: Project) -> None:
