@@ -110,7 +110,13 @@ def page_of(item: Answer) -> Answer:
 
 
 # The section of an operation, where it is not the last one that its path names.
-_TAG_OF = {"shared-links": "sessions", "me": "account", "tokens": "account", "chat-stream": "chat"}
+_TAG_OF = {
+    "invitations": "projects",
+    "shared-links": "sessions",
+    "me": "account",
+    "tokens": "account",
+    "chat-stream": "chat",
+}
 # The names of operations that are not made of the method and the path.
 _NAMES = {
     "GET /analytics/": "get_analytics",
