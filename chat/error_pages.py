@@ -115,7 +115,7 @@ HEADERS_TOO_LARGE = Problem(
     "The browser sent more than 16 KB of cookies and other headers. Delete the cookies of this site "
     "and sign in again.",
 )
-TOO_MANY = Problem(
+TOO_MANY_ATTEMPTS = Problem(
     429,
     "rate_limited",
     "Too many attempts",
@@ -198,7 +198,7 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def too_many_requests(request: HttpRequest) -> HttpResponse:
-    return respond(request, TOO_MANY)
+    return respond(request, TOO_MANY_ATTEMPTS)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

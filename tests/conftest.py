@@ -15,6 +15,7 @@ from django.core.cache import cache
 
 from agent.models import ChatSession, Project
 from agent.plans import estimates
+from chat import shared_store
 
 pytest_plugins = [
     "tests.support.held_loop",
@@ -83,6 +84,12 @@ def no_throttles(settings: Any) -> None:
 def no_history() -> None:
     """What a process knows of earlier runs is of another test's rows."""
     estimates.clear_cache()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_counts() -> None:
+    """Workers of one run count apart from each other."""
+    shared_store.NAME = f"shared-{os.environ.get('PYTEST_XDIST_WORKER', 'one')}.sqlite3"
 
 
 @pytest.fixture(autouse=True)

@@ -142,7 +142,7 @@ def test_a_full_project_takes_no_changes_but_deletions(
     Project.objects.update(stored_bytes=quotas.MEGABYTE)
     refused = post(client, path, title="Three")
     assert (refused.status_code, refused.json()["code"]) == (403, "quota_reached")
-    found = imports.import_memories(project, ['{"title": "A", "content": "B"}'], project.owner_id)
+    found = imports.import_memories(project, ['{"title": "A", "content": "B"}'], project.owner)
     assert "A project may store 1 MB" in found.errors[0]
     assert client.delete(f"/api/tasks/{task.pk}/").status_code in (200, 204)
     assert [row.title for row in Task.objects.all()] == ["Two"]

@@ -34,6 +34,7 @@ from agent.models import (
     Draft,
     Event,
     Feedback,
+    Invitation,
     Membership,
     Memory,
     MemoryRevision,
@@ -83,6 +84,7 @@ WORDS: dict[type[Model], str] = {
     ChatSession: "first talk",
     Event: "doctors publish",
     Feedback: "spot on",
+    Invitation: "dora",
     Membership: "bob",
     Memory: "postgresql",
     MemoryRevision: "postgresql",
@@ -133,6 +135,7 @@ def make_rows(session: ChatSession, alice: User, bob: User) -> None:
     project, now = session.project, timezone.now()
     ChatSession.objects.filter(pk=session.pk).update(title="The first talk", run_count=1)
     Membership.objects.create(project=project, user=bob)
+    Invitation.objects.create(project=project, username="dora", invited_by=alice)
     message = Message.objects.create(
         session=session, role="user", author=alice, content="Doctors publish free slots"
     )
