@@ -1,5 +1,5 @@
-"""Writes sign-ins, new users, passwords and second factors to the audit log, by Django's signals: whatever page,
-command or package does it.
+"""Writes sign-ins, new users, passwords and second factors to the audit log, by Django's signals: whatever
+page, command or package does it.
 """
 
 from __future__ import annotations
