@@ -451,7 +451,8 @@ LOGGING: dict[str, Any] = {
         name: {"handlers": ["stderr"], "level": level, "propagate": False}
         for name, level in (
             ("agent", "INFO"),
-            ("audit", "INFO"),
+            # For programs: people read the audit log in the admin.
+            ("audit", "INFO" if SAMURAI_LOG_FORMAT == "json" else "WARNING"),
             ("chat", "INFO"),
             ("samurai_site", "INFO"),
             ("django", "WARNING"),

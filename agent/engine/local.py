@@ -20,6 +20,7 @@ from agent.pipeline.outside import Outside
 from agent.runs import claiming, wake
 from agent.support import database, tracing
 from agent.support.task_group import background_task
+from agent.tools import registry
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class LocalEngine:
         if settings.MODEL_ADDRESS_NOTICE:
             logger.warning(settings.MODEL_ADDRESS_NOTICE)
         tracing.start()
+        await asyncio.to_thread(registry.make_schemas)
         wake.register(self)
         self.runner.start()
         if self._sweeps:

@@ -69,7 +69,7 @@ def test_a_transcript_tells_what_was_said_and_done_and_how_long_it_took(
     for said in (
         "Doctors publish free slots",
         "Took 4.2 s",
-        "1200 input tokens, 34 output tokens, 2 calls",
+        "1,200 input tokens, 34 output tokens, 2 calls",
         "<span>analyzing</span> 1.5 s",
         "Plan 1: Plan the slots",
         "Create “Calendar”",

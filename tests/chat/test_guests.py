@@ -106,7 +106,7 @@ async def test_every_operation_of_the_api_is_closed_to_a_guest(server: ServerPro
         for path, operations in paths.items():
             place = path.replace("{session_id}", server.session)
             place = place.replace("{project_id}", server.project)
-            for name in ("run", "task", "memory", "token", "link"):
+            for name in ("run", "task", "memory", "token", "link", "invitation"):
                 place = place.replace(f"{{{name}_id}}", guest.link["id"])
             place = place.replace("{username}", "carol").replace("{name}", "a")
             for method in operations:

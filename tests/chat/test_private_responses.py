@@ -10,7 +10,7 @@ from pytest_django import Settings
 from agent.models import ChatSession, Project
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)  # an export is read and recorded in other threads
 def test_pages_and_the_api_are_not_stored(
     client: Client, alice: User, project: Project, session: ChatSession
 ) -> None:

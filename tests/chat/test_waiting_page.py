@@ -30,6 +30,7 @@ from agent.models import (
 from agent.runs.runs import MessageRequest
 from agent.testing import ScriptedModel
 from chat.urls import urlpatterns
+from tests.support import operations
 from tests.support.scripted_runs import create, ended, outcome, plan, process
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -206,8 +207,8 @@ def test_every_head_has_the_count(client: Client, session: ChatSession, alice: U
     }
     client.force_login(alice)
     checked = set()
-    for pattern in urlpatterns:
-        names = pattern.pattern.converters
+    for pattern in operations.flat(urlpatterns):
+        names = pattern.pattern.converters or pattern.pattern.regex.groupindex
         if pattern.name in NO_HEAD or not keys.keys() >= names.keys():
             continue
         response = client.get(

@@ -27,17 +27,18 @@ _ARGUMENTS = {"name": "x", "username": "nobody", "number": 1, "token": "x"} | {
 
 def of_pages(client: Client) -> Iterator[str]:
     """Yields the names of the pages that take forms, and of those that export. `client`: signed in."""
-    for pattern in _patterns(pages.urlpatterns):
+    for pattern in flat(pages.urlpatterns):
         assert pattern.name or str(pattern.pattern) == "favicon.ico"
         is_export = any(part in str(pattern.pattern) for part in EXPORTS)
         if pattern.name and (is_export or client.post(_address(pattern)).status_code != 405):
             yield pattern.name
 
 
-def _patterns(patterns: Iterable[URLPattern | URLResolver]) -> Iterator[URLPattern]:
+def flat(patterns: Iterable[URLPattern | URLResolver]) -> Iterator[URLPattern]:
+    """Yields the addresses, those that are included too."""
     for pattern in patterns:
         if isinstance(pattern, URLResolver):
-            yield from _patterns(pattern.url_patterns)
+            yield from flat(pattern.url_patterns)
         else:
             yield pattern
 
