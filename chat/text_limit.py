@@ -6,10 +6,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
-from rest_framework import serializers
 
 from agent.support.counts import too_long
-from agent.support.words import name_of
 
 
 class TextLimit(MaxLengthValidator):
@@ -19,26 +17,3 @@ class TextLimit(MaxLengthValidator):
         limit = int(self.limit_value)
         if len(value) > limit:
             raise ValidationError(f"{too_long('This text', len(value), limit)}.", "max_length")
-
-
-class TextField(serializers.CharField):
-    """A text of an API input with at most `max_length` characters."""
-
-    def __init__(self, *, max_length: int, **options: Any) -> None:
-        super().__init__(**options)
-        self.validators.append(TextLimit(max_length))
-
-
-class NameField(TextField):
-    """The name of an object, by the rule of `agent.support.words.name_of`: one line that shows something."""
-
-    default_error_messages = {"invisible": "This text shows nothing."}
-
-    def run_validation(self, data: Any = serializers.empty) -> Any:
-        value = super().run_validation(data)
-        if not isinstance(value, str) or not value:
-            return value
-        name = name_of(value)
-        if not name:
-            self.fail("invisible")
-        return name

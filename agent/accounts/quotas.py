@@ -179,6 +179,15 @@ FROM agent_modeltokens WHERE {} = %s AND day >= %s
 """
 
 
+def has_share_of_model() -> bool:
+    """Tells whether any share is set. Without one, the tokens of runs are not counted here."""
+    return any(
+        getattr(settings, f"SAMURAI_{kind}_MODEL_TOKENS_PER_{span}")
+        for kind in ("USER", "PROJECT")
+        for span in ("DAY", "MONTH")
+    )
+
+
 def add_model_tokens(user: int, project: UUID, tokens: int) -> None:
     """Counts tokens of a model that a run of the person in the project used."""
     raw_sql.rows(_ADD, user, project, today(), tokens)

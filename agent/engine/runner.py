@@ -16,6 +16,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from agent.accounts import quotas
 from agent.engine import process_identity
 from agent.engine.admission import Admission
 from agent.engine.concurrency import ConcurrencyLimit
@@ -262,8 +263,9 @@ async def _execute_to_end(
         model = await open_model()
         model.usage.set(recorder.usage.as_json())
         recorder.usage = model.usage
-        share = ModelShare(recorder.run, model.usage)
-        model.usage.before_call = share.before_call
+        if quotas.has_share_of_model():
+            share = ModelShare(recorder.run, model.usage)
+            model.usage.before_call = share.before_call
         await _within_timeout(phases.execute(model, recorder, outside))
     except (Fenced, Parked):
         pass

@@ -336,6 +336,7 @@ def _key_function() -> Callable[[UUID], UUID | str]:
 
 # Rows per INSERT: with 5 parameters each, far below every database's limit.
 _ROWS = 256
+_FEW = 16  # rows that are one INSERT, however many they are
 
 
 def _insert(batch: Mapping[UUID, Sequence[Frame]]) -> None:
@@ -380,12 +381,12 @@ def _execute(statements: Sequence[tuple[str, list[Any]]]) -> None:
 
 
 def _parts(number: int) -> Iterator[tuple[int, int]]:
-    """Yields start and length of the parts of `number` rows. The lengths are powers of two: so there are few
+    """Yields start and length of the parts of `number` rows. Longer ones are powers of two: so there are few
     different statements, which SQLite prepares once.
     """
     start = 0
     while left := number - start:
-        size = min(_ROWS, 1 << (left.bit_length() - 1))
+        size = left if left <= _FEW else min(_ROWS, 1 << (left.bit_length() - 1))
         yield start, size
         start += size
 

@@ -21,8 +21,8 @@ from chat.api.serializers import (
     TokenSerializer,
     ToolSerializer,
 )
+from chat.api.text_fields import TextField
 from chat.api.views import ApiView, PageQuery, location
-from chat.text_limit import TextField
 
 
 class Me(ApiView):

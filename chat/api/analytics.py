@@ -19,8 +19,8 @@ from agent.models import Run
 from chat import access
 from chat.api.authentication import user_of
 from chat.api.schema import operation
+from chat.api.text_fields import TextField
 from chat.api.views import ApiView
-from chat.text_limit import TextField
 
 if TYPE_CHECKING:
     Plain = serializers.Serializer[Any]

@@ -19,8 +19,8 @@ from chat.api.idempotency import once
 from chat.api.projects import RoleInput
 from chat.api.schema import operation
 from chat.api.serializers import InvitationSerializer, MemberSerializer
+from chat.api.text_fields import TextField
 from chat.api.views import ApiView, PageQuery
-from chat.text_limit import TextField
 
 
 class InvitationInput(RoleInput):

@@ -20,8 +20,8 @@ from chat.api.etags import require_match, tagged
 from chat.api.idempotency import once
 from chat.api.schema import operation
 from chat.api.serializers import MemorySerializer, RevisionSerializer
+from chat.api.text_fields import NameField, TextField
 from chat.api.views import EditView, InSession, PageQuery, location
-from chat.text_limit import NameField, TextField
 
 
 class MemoryInput(serializers.Serializer[Memory]):

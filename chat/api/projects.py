@@ -31,8 +31,8 @@ from chat.api.serializers import (
     ProjectToolSerializer,
     project_tool,
 )
+from chat.api.text_fields import NameField, TextField
 from chat.api.views import ApiView, PageQuery, location
-from chat.text_limit import NameField, TextField
 
 logger = logging.getLogger(__name__)
 

@@ -20,9 +20,9 @@ from chat.api.authentication import user_of
 from chat.api.idempotency import client_id_of, once
 from chat.api.schema import operation
 from chat.api.serializers import FeedbackSerializer, RunSerializer
+from chat.api.text_fields import TextField
 from chat.api.views import ApiView, location, on_loop
 from chat.frames import MAX_REASON
-from chat.text_limit import TextField
 
 
 def show_run(view: ApiView, run: Run | UUID, status: int = 200) -> Response:

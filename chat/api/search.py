@@ -10,8 +10,8 @@ from chat import search
 from chat.api.authentication import user_of
 from chat.api.schema import operation
 from chat.api.serializers import FoundSerializer, SearchSerializer
+from chat.api.text_fields import TextField
 from chat.api.views import ApiView
-from chat.text_limit import TextField
 
 
 class SearchQuery(serializers.Serializer[None]):

@@ -28,8 +28,8 @@ from chat.api.idempotency import client_id_of, once
 from chat.api.runs import show_run
 from chat.api.schema import operation
 from chat.api.serializers import MessageSerializer, RunSerializer, SessionSerializer
+from chat.api.text_fields import NameField
 from chat.api.views import ApiView, PageQuery, location, on_loop
-from chat.text_limit import NameField
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from agent.board import tasks as board
 from agent.board.criteria import MAX_CRITERION
 from agent.models import Task
 from chat.api.serializers import Plain
-from chat.text_limit import NameField, TextField
+from chat.api.text_fields import NameField, TextField
 
 
 class CriterionSerializer(Plain):

@@ -25,8 +25,8 @@ from chat.api.idempotency import once
 from chat.api.pages import Pages
 from chat.api.schema import operation
 from chat.api.task_serializers import TaskInput, TaskSerializer, tasks_shown
+from chat.api.text_fields import TextField
 from chat.api.views import ApiView, EditView, InSession, PageQuery, location
-from chat.text_limit import TextField
 
 MAX_MATCHES = 200  # best matches of a search, before other filters
 

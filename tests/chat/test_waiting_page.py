@@ -188,7 +188,9 @@ async def test_nobody_decides_on_what_is_somebody_elses(
 
 
 # Pages without a head: for guests, for whom nothing waits, for who has no project, and of Swagger.
-NO_HEAD = {None, "shared", "home", "sign-in"}
+# Cards, which have no head.
+CARDS = {"account_signup", "account_inactive", "account_login", "account_reauthenticate"}
+NO_HEAD = {None, "shared", "home", "sign-in", *CARDS}
 
 
 def test_every_head_has_the_count(client: Client, session: ChatSession, alice: User) -> None:
