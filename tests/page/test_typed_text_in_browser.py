@@ -14,6 +14,7 @@ from tests.support.signing_in import (
     look_until,
     messages,
     sign_in,
+    sign_in_there,
     sign_out,
     signed_out,
     user_of,
@@ -120,8 +121,7 @@ def test_a_page_of_another_person_shows_nothing_of_it_when_it_is_looked_at(
     other = signed_out(visit)
     write_and_send(page, "What is open?")
     page.locator("#message").fill("half a thought")
-    sign_in(other, "dave")
-    live(other)
+    sign_in_there(visit, other, "dave")
     look_until(visit, page, lambda: user_of(page) == "dave")
     live(page)
     assert (pending(page), written(page)) == ([], "")
@@ -201,10 +201,7 @@ def test_what_waits_in_a_closed_tab_is_sent_by_the_next_one(visit: Visit) -> Non
     other = signed_out(visit)
     write_and_send(page, "What is open?")
     page.close()
-    sign_in(other, "dave")
-    live(other)
-    other.goto(visit.address)
-    live(other)
+    sign_in_there(visit, other, "dave")
     sign_out(other)
     sign_in(other, "alice")
     live(other)
@@ -221,10 +218,7 @@ def test_a_draft_is_its_authors(visit: Visit) -> None:
     page = visit.live()
     page.locator("#message").fill("half a thought")
     sign_out(page)
-    sign_in(page, "dave")
-    live(page)
-    page.goto(visit.address)
-    live(page)
+    sign_in_there(visit, page, "dave")
     page.wait_for_timeout(300)  # longer than open tabs have to name themselves
     assert written(page) == ""
     page.locator("#message").fill("d")
@@ -326,8 +320,7 @@ def test_a_form_of_another_persons_page_changes_nothing(visit: Visit) -> None:
     other = visit.open()
     other.goto(visit.address)
     sign_out(other)
-    sign_in(other, "dave")
-    live(other)
+    sign_in_there(visit, other, "dave")
     before = visit.server.rows("SELECT count(*) FROM agent_task")
     page.get_by_role("button", name="Add task").click()
     page.get_by_role("heading", name="Somebody else has signed in").wait_for()
@@ -339,8 +332,7 @@ def test_a_sign_in_page_that_was_left_open_signs_in(visit: Visit) -> None:
     page = visit.live()
     other = signed_out(visit)
     page.goto(f"{visit.url}/accounts/sign-in/")
-    sign_in(other, "dave")
-    live(other)
+    sign_in_there(visit, other, "dave")
     sign_in(page, "alice")
     live(page)
     assert user_of(page) == "alice"

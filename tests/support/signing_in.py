@@ -22,6 +22,14 @@ def sign_in(page: Page, name: str) -> None:
     page.get_by_role("button", name="Sign in", exact=True).click()
 
 
+def sign_in_there(visit: Visit, page: Page, name: str) -> None:
+    """As `sign_in`, for a person with no project of their own, who then opens the session."""
+    sign_in(page, name)
+    page.locator("#id_username").wait_for(state="detached")
+    page.goto(visit.address)
+    live(page)
+
+
 def signed_out(visit: Visit) -> Page:
     """Signs the person out in another tab; returns that tab, which shows the sign-in page."""
     other = visit.open()
