@@ -21,7 +21,7 @@ from agent.accounts.audit import Deed, record
 from agent.board import projects, task_rules
 from agent.edits.manual_changes import remove_member
 from agent.event_log.texts import STATUSES
-from agent.models import Invitation, Membership, Message, Project
+from agent.models import Invitation, Membership, Memory, Message, Project
 from agent.models.projects import Role
 from agent.support import database
 from agent.support.counts import count
@@ -60,7 +60,8 @@ def show(request: HttpRequest, project: Project, status: int = 200, **forms: For
         "statuses": STATUSES,
         "board_groups": project_board.GROUPS,
         "people": [person.get_username() for person in task_rules.members(project.pk)],
-        "memories": memories,
+        "decisions": [one for one in memories if one.label == Memory.Kind.DECISION],
+        "memories": [one for one in memories if one.label != Memory.Kind.DECISION],
         "all_memories": number,
         "more_memories": number - len(memories),
         "members": members[:MAX_MEMBERS],

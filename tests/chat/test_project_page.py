@@ -169,3 +169,12 @@ def test_somebody_elses_project_looks_like_none(bob: User, project: Project) -> 
         assert client.post(at(name, project)).status_code == 404
     assert client.post(at("remove-member", project, "alice")).status_code == 404
     assert Client().post(at("edit-project", project)).status_code == 302
+
+
+def test_decisions_are_listed_before_other_memories(client: Client, project: Project) -> None:
+    for kind, title in ((Memory.Kind.FACT, "Opening hours"), (Memory.Kind.DECISION, "PostgreSQL")):
+        Memory.objects.create(project=project, kind=kind, title=title, content=title)
+    decisions, others = text_of(client.get(at("project", project))).split('id="memory-title"')
+    assert 'id="decisions-title"' in decisions
+    assert ("PostgreSQL" in decisions, "PostgreSQL" in others) == (True, False)
+    assert "Opening hours" in others
