@@ -17,7 +17,7 @@ from agent.engine.local import LocalEngine
 from agent.support.task_group import background_task
 from chat.error_pages import BUSY, Problem, respond
 from chat.request_slots import RETRY_SECONDS, Slots
-from samurai_site import health, request_ids
+from samurai_site import health, request_ids, unreadable_input
 from samurai_site.health import Health
 from samurai_site.request_limits import Receive, Refused, Scope, body_read, problem_of
 from samurai_site.server_lock import ServerLock
@@ -75,6 +75,7 @@ class Server:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                unreadable_input.watch_uvicorn()
                 try:
                     await self._start()
                 except ImproperlyConfigured as error:
