@@ -29,7 +29,9 @@ from tests.support.access_world import Visitors, World, people
 pytestmark = pytest.mark.django_db(transaction=True)
 ROWS = list(access_table.rows())
 ADMIN = "admin/"
-TAKES_AWAY = re.compile("delete/|revoke/|remove/")  # what the next one would ask for
+TAKES_AWAY = re.compile(
+    "(delete|revoke|remove|withdraw|accept|decline)/"
+)  # what the next one would ask for
 
 
 def routes(resolver: URLResolver, before: str = "") -> Iterator[str]:
@@ -54,9 +56,9 @@ def outcome(response: Any, row: Row) -> str:
     status = response.status_code
     if row.who == "anybody" and status not in (404, 405):
         return "in"
-    if status == 401 or (status == 302 and "/accounts/sign-in/" in response["Location"]):
+    if status == 401 or (status == 302 and "/accounts/sign-in/?next=" in response["Location"]):
         return "sign in"
-    return {403: "too low", 404: "none", 405: "no such method"}.get(status, "in")
+    return {403: "too low", 404: "none", 405: "no such method", 429: "too many"}.get(status, "in")
 
 
 def test_every_address_has_a_row_and_every_row_an_address() -> None:
@@ -92,7 +94,8 @@ def test_an_address_has_no_methods_but_those_of_the_table() -> None:
     known = {(row.method, row.route) for row in ROWS}
     for route, who in sorted({(row.route, row.who) for row in ROWS}):
         for method in METHODS:
-            if (method, route) not in known:
+            # django-allauth leads elsewhere before it looks at the method.
+            if (method, route) not in known and not route.startswith("accounts/"):
                 role = {"anybody": "anonymous", "guest": "guest"}.get(who, "owner")
                 response = visitors.ask(role, world, Row(method, route, who))
                 assert response.status_code == 405, (method, route)

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 SAFE = ("GET",)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
-# Who tries. `staff` has no permissions, `analyst` is staff that may view all runs; neither is a member.
-# `read` and `write` are programs with an access token of the owner.
+# Who tries. `staff` has no permissions, `analyst` is staff that may view all runs, `invited` has not accepted
+# an invitation yet: none of them is a member. `read` and `write` are programs with an access token of the owner.
 MEMBERS = frozenset({"viewer", "editor", "owner"})
-PEOPLE = MEMBERS | {"stranger", "staff", "analyst"}
+PEOPLE = MEMBERS | {"stranger", "staff", "analyst", "invited"}
 PROGRAMS = frozenset({"read", "write"})
 ROLES = ("anonymous", "guest", *sorted(PEOPLE), *sorted(PROGRAMS))
 
@@ -31,6 +31,8 @@ WHO = {
     "editor": frozenset({"editor", "owner"}) | PROGRAMS,
     "owner": frozenset({"owner"}) | PROGRAMS,
     "owner, analyst": frozenset({"owner", "analyst"}) | PROGRAMS,
+    "invited": frozenset({"invited"}),
+    "has a factor": frozenset({"owner"}),  # a second factor, by which the person can confirm
     "self": frozenset({"owner"}) | PROGRAMS,  # of what belongs to the owner, not to the project
 }
 
@@ -45,7 +47,11 @@ GET,POST  projects/<uuid:project_id>/delete/                         owner
 GET,POST  projects/<uuid:project_id>/tasks/new/                      editor
 GET,POST  projects/<uuid:project_id>/memories/new/                   editor
 GET       projects/<uuid:project_id>/export/                         viewer
-POST      projects/<uuid:project_id>/members/                        owner
+POST      projects/<uuid:project_id>/invitations/                    owner
+POST      projects/<uuid:project_id>/invitations/<uuid:invitation_id>/withdraw/  owner
+GET       invitations/<uuid:invitation_id>/                          invited
+POST      invitations/<uuid:invitation_id>/accept/                   invited
+POST      invitations/<uuid:invitation_id>/decline/                  invited
 POST      projects/<uuid:project_id>/members/<str:username>/role/    owner
 POST      projects/<uuid:project_id>/members/<str:username>/remove/  owner
 GET,POST  projects/<uuid:project_id>/sessions/                       editor
@@ -99,9 +105,46 @@ POST      tokens/<uuid:token_id>/revoke/                             self
 GET       waiting/                                                   person
 GET       waiting/count/                                             person
 POST      waiting/<uuid:run_id>/                                     editor
-GET,POST,PUT  accounts/sign-in/                                      anybody
-POST      accounts/sign-out/                                         anybody
-GET       sign-in/<str:token>/                                       anybody
+GET,POST  sign-in/<str:token>/                                       anybody
+"""
+
+# Of signing in and of one's own account: each page names no object and shows only what belongs to the person
+# who asks. Keys and codes are the exception: they are found only by their owner. Pages that send mail need a
+# mail server.
+ACCOUNT = """
+GET,POST,PUT  accounts/sign-in/                       anybody
+POST          accounts/sign-out/                      anybody
+GET,POST,PUT  accounts/sign-up/                       anybody
+GET           accounts/inactive/                      anybody
+GET,POST,PUT  accounts/second-factor/sign-in/         anybody
+GET,POST,PUT  accounts/keys/sign-in/                  anybody
+GET           account/data/                           person
+POST          account/data/export/                    person
+POST          account/data/delete/                    person
+GET           accounts/                               person
+GET,POST      accounts/sign-ins/                      person
+GET,POST,PUT  accounts/confirm/                       has a factor
+GET,POST,PUT  accounts/password/                      person
+GET,POST,PUT  accounts/password/set/                  person
+GET           accounts/second-factor/                 person
+GET,POST,PUT  accounts/second-factor/confirm/         has a factor
+GET,POST,PUT  accounts/second-factor/app/             person
+GET,POST,PUT  accounts/second-factor/app/off/         self
+GET           accounts/second-factor/codes/           self
+GET,POST,PUT  accounts/second-factor/codes/new/       person
+GET           accounts/second-factor/codes/file/      self
+GET           accounts/keys/                          person
+GET,POST,PUT  accounts/keys/new/                      person
+GET,POST,PUT  accounts/keys/confirm/                  has a factor
+GET,POST,PUT  accounts/keys/<int:pk>/                 self
+GET,POST,DELETE  accounts/keys/<int:pk>/remove/       self
+*             accounts/e-mail/                        nobody
+*             accounts/e-mail/sent/                   nobody
+*             accounts/e-mail/confirm/<str:key>/      nobody
+*             accounts/reset/                         nobody
+*             accounts/reset/sent/                    nobody
+*             accounts/reset/done/                    nobody
+*             accounts/^reset/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$  nobody
 """
 
 API = """
@@ -117,7 +160,11 @@ GET,POST         projects/                                        person
 GET              projects/<uuid:project_id>/                      viewer
 PATCH,DELETE     projects/<uuid:project_id>/                      owner
 GET              projects/<uuid:project_id>/members/              viewer
-POST             projects/<uuid:project_id>/members/              owner
+GET,POST         projects/<uuid:project_id>/invitations/          owner
+DELETE           projects/<uuid:project_id>/invitations/<uuid:invitation_id>/  owner
+GET              invitations/                                     person
+POST             invitations/<uuid:invitation_id>/accept/         invited
+POST             invitations/<uuid:invitation_id>/decline/        invited
 GET              projects/<uuid:project_id>/members/<username:username>/  viewer
 PATCH,DELETE     projects/<uuid:project_id>/members/<username:username>/  owner
 GET              projects/<uuid:project_id>/tools/                viewer
@@ -206,12 +253,12 @@ class Row:
             return "too low"
         if role in WHO[self.who]:
             return "in"
-        sees = MEMBERS if self.who != "self" else frozenset({"owner"})
+        sees = {"self": frozenset({"owner"}), "invited": WHO["invited"]}.get(self.who, MEMBERS)
         return "too low" if role in sees or not self.names_an_object else "none"
 
 
 def rows() -> Iterator[Row]:
-    for table, prefix in ((PAGES, ""), (API, "api/")):
+    for table, prefix in ((PAGES, ""), (ACCOUNT, ""), (API, "api/")):
         for line in table.strip().splitlines():
             yield from _rows(line, prefix)
 

@@ -9,11 +9,23 @@ from http.cookies import SimpleCookie
 from itertools import islice
 from typing import Any
 
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.conf import settings
 from django.contrib.auth.models import Permission, User
 from django.http import HttpResponse
 from django.test import Client
+from fido2.cose import ES256
+from fido2.utils import websafe_encode
+from fido2.webauthn import (
+    AttestationObject,
+    AttestedCredentialData,
+    AuthenticatorData,
+    CollectedClientData,
+)
 
+from agent.accounts import members
 from agent.accounts.shared_links import create_link
 from agent.accounts.tokens import create_token
 from agent.board import tasks
@@ -29,6 +41,7 @@ from agent.models import (
     Project,
     Run,
 )
+from agent.models.projects import Role
 from chat import access, guest_cookie
 from chat.models import Alias
 from tests.support import story
@@ -42,6 +55,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST sessions/<uuid:session_id>/regenerate/": {"run": "{run_id}"},
     "POST waiting/<uuid:run_id>/": {"decision": "retry"},
 }
+# What an address has as a regular expression.
+EXPRESSION = re.compile(r"\^(reset)/.*\$")
 QUERIES = {
     "shared/<uuid:link_id>/entries/": "start=1&end=2",
     "sessions/<uuid:session_id>/entries/": "start=1&end=2",
@@ -60,12 +75,37 @@ def people() -> dict[str, User]:
     return users
 
 
+def security_key(user: User) -> Authenticator:
+    """Stores a security key that nobody has."""
+    public = ES256({1: 2, 3: -7, -1: 1, -2: bytes(32), -3: bytes(32)})
+    credential = AttestedCredentialData.create(bytes(16), b"key", public)
+    data = AuthenticatorData.create(bytes(32), 0x41, 0, credential)
+    client = CollectedClientData.create("webauthn.create", b"x", "https://testserver")
+    answer = {
+        "id": websafe_encode(b"key"),
+        "rawId": websafe_encode(b"key"),
+        "type": "public-key",
+        "response": {
+            "clientDataJSON": websafe_encode(client),
+            "attestationObject": websafe_encode(AttestationObject.create("none", data, {})),
+        },
+    }
+    stored = {"name": "Key", "credential": answer}
+    return Authenticator.objects.create(user=user, type="webauthn", data=stored)
+
+
 class World:
     """Everything is the owner's. `ids`: what stands for each part of an address."""
 
     def __init__(self, users: dict[str, User]) -> None:
         self.users = users
         self.owner = owner = users["owner"]
+        ApiToken.objects.filter(
+            user=owner
+        ).delete()  # of another world: a person may have only so many
+        Authenticator.objects.filter(user=owner).delete()
+        TOTP.activate(owner, generate_totp_secret())
+        RecoveryCodes.activate(owner)
         self.project = project = Project.objects.create(name="Clinic booking", owner=owner)
         for role in ("viewer", "editor"):
             Membership.objects.create(project=project, user=users[role], role=role)
@@ -91,6 +131,9 @@ class World:
             "memory_id": memory.pk,
             "link_id": link.pk,
             "token_id": create_token(owner)[0].pk,
+            "invitation_id": members.invite(project, "invited", Role.VIEWER, by=owner).pk,
+            "pk": security_key(owner).pk,
+            "key": "x",
             "number": 1,
             "secret": secret,
             "token": "x",
@@ -133,9 +176,11 @@ class World:
             kind, name = match.groups()
             if random and (kind == "uuid" or (name == "name" and "ag-ui" in row.route)):
                 return str(uuid.uuid4())
+            if random and kind == "int":
+                return "999999"
             return str(self._named(row.route, name))
 
-        path = re.sub(r"<(\w+):(\w+)>", value, row.route)
+        path = re.sub(r"<(\w+):(\w+)>", value, EXPRESSION.sub(r"\1/1-x/", row.route))
         query = QUERIES.get(row.route, "")
         return f"/{path}?{query}"
 
