@@ -70,7 +70,8 @@ async def ping(
 
 
 async def test_no_client_harms_the_server_or_its_neighbour(attacked: ServerProcess) -> None:
-    watched, took = Watched(attacked), []
+    watched = Watched(attacked)
+    took: list[float] = []
     async with watching(attacked, session=attacked.other_session) as neighbour:
         await say(neighbour, "Hello")
         for attack in ATTACKS:  # once before: so that its threads, and what it keeps, are there

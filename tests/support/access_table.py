@@ -14,7 +14,7 @@ SAFE = ("GET",)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 # Who tries. `staff` has no permissions, `analyst` is staff that may view all runs, `invited` has not accepted
-# an invitation yet: none of them is a member. `read` and `write` are programs with an access token of the owner.
+# an invitation yet: none of them is a member. `read` and `write` are programs with a token of the owner.
 MEMBERS = frozenset({"viewer", "editor", "owner"})
 PEOPLE = MEMBERS | {"stranger", "staff", "analyst", "invited"}
 PROGRAMS = frozenset({"read", "write"})

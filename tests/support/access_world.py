@@ -79,7 +79,8 @@ def security_key(user: User) -> Authenticator:
     """Stores a security key that nobody has."""
     public = ES256({1: 2, 3: -7, -1: 1, -2: bytes(32), -3: bytes(32)})
     credential = AttestedCredentialData.create(bytes(16), b"key", public)
-    data = AuthenticatorData.create(bytes(32), 0x41, 0, credential)
+    flags = AuthenticatorData.FLAG.UP | AuthenticatorData.FLAG.AT
+    data = AuthenticatorData.create(bytes(32), flags, 0, credential)
     client = CollectedClientData.create("webauthn.create", b"x", "https://testserver")
     answer = {
         "id": websafe_encode(b"key"),
