@@ -19,7 +19,7 @@ from agent.support import loop_watch
 from agent.support.task_group import background_task
 from chat.error_pages import BUSY, Problem, respond
 from chat.request_slots import RETRY_SECONDS, Slots
-from samurai_site import health, request_ids, slow_clients
+from samurai_site import health, request_ids, slow_clients, unreadable_input
 from samurai_site.health import Health
 from samurai_site.request_limits import Receive, Refused, Scope, body_read, problem_of
 from samurai_site.server_lock import ServerLock
@@ -78,6 +78,7 @@ class Server:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 slow_clients.watch_uvicorn()
+                unreadable_input.watch_uvicorn()
                 try:
                     await self._start()
                 except ImproperlyConfigured as error:
