@@ -58,11 +58,14 @@ lock: $(BIN)/pip ## lock the versions and hashes of all packages (UPGRADE=--upgr
 	$(LOCK) $(UPGRADE) requirements.txt --output-file requirements.lock
 	$(LOCK) $(UPGRADE) requirements-dev.txt --constraint requirements.lock --output-file requirements-dev.lock
 
-# In an environment of its own, since it requires other versions.
-audit: $(BIN)/pip ## look the locked packages up among the known vulnerabilities
-	$(PYTHON3) -m venv $(VENV)/audit
-	$(VENV)/audit/bin/pip --quiet --disable-pip-version-check install pip-audit==2.10.1
+audit: $(VENV)/audit/installed ## look the locked packages up among the known vulnerabilities
 	$(VENV)/audit/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip
+
+# In an environment of its own, since it requires other versions.
+$(VENV)/audit/installed: | $(BIN)/pip
+	$(PYTHON3) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/pip --quiet --quiet --disable-pip-version-check install pip-audit==2.10.1
+	@touch $@
 
 bench: $(VENV)/installed-dev ## measure what has a limit, in ten minutes (ARGS="stream connect --json FILE")
 	@$(BIN)/python benchmarks/run.py $(ARGS)
