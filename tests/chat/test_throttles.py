@@ -101,7 +101,8 @@ def test_a_household_with_many_addresses_is_one() -> None:
 def test_another_process_and_the_next_start_count_on(settings: Settings) -> None:
     script = (
         "import django; django.setup()\n"
-        "from chat import throttles; from django.core.cache import cache\n"
+        "from chat import shared_store, throttles; from django.core.cache import cache\n"
+        f"shared_store.NAME = {shared_store.NAME!r}\n"
         "print(throttles.take('page', 'one', 1) > 0, cache.get('seen'))\n"
         "cache.set('answer', [1])"
     )
