@@ -326,7 +326,8 @@ const actions = {
   },
 
   async markdown(detail, button) {
-    await detail.loaded;
+    await saving;
+    await load(detail);
     const text = taskAsMarkdown(board.tasks.get(detail.id), detail.description);
     showNote(detail, (await copy(text)) ? "Copied." : "Copy failed: the browser blocked it.");
     button.focus();
