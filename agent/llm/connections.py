@@ -5,6 +5,7 @@ Whatever imports this module imports the client, which takes a second: only a ca
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64encode
 from collections.abc import AsyncGenerator
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -21,17 +22,22 @@ CONNECT_TIMEOUT = 10.0  # seconds
 
 _Clients = dict[tuple[str, str], tuple[AsyncOpenAI, AsyncGenerator[None, None]]]
 _clients: PerLoop[_Clients] = PerLoop(dict)
+_opening: PerLoop[asyncio.Lock] = PerLoop(asyncio.Lock)
 
 
 async def client_of(server: Server) -> AsyncOpenAI:
     """Returns this loop's client for `server`."""
     of_loop = _clients.here()
     place = (server.base_url, server.key)
-    if place not in of_loop:
-        client = _client(server)
-        closer = _close_with_loop(client)
-        of_loop[place] = client, closer
-        await anext(closer)
+    if place in of_loop:
+        return of_loop[place][0]
+    async with _opening.here():
+        if place not in of_loop:
+            # In a thread: the first client imports its transport and reads the certificates.
+            client = await asyncio.to_thread(_client, server)
+            closer = _close_with_loop(client)
+            of_loop[place] = client, closer
+            await anext(closer)
     return of_loop[place][0]
 
 

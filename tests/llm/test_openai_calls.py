@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from openai import AsyncOpenAI
 from pytest_django import Settings
 
 from agent import exceptions
+from agent.llm import connections
+from agent.llm.errors import Server
 from agent.llm.openai import OpenAIModel
 from agent.llm.writing import Patience
 from tests.support.model_server import (
@@ -388,6 +392,24 @@ async def test_one_connection_serves_one_call_after_the_other(server: ModelServe
     await answer()
     await analyze()
     assert {request.connection for request in server.requests} == {1}
+
+
+async def test_calls_at_once_share_one_client_which_is_not_made_on_the_loop(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_in: list[threading.Thread] = []
+    make = connections._client
+
+    def client(of: Server) -> AsyncOpenAI:
+        made_in.append(threading.current_thread())
+        time.sleep(0.05)  # the other call asks meanwhile
+        return make(of)
+
+    monkeypatch.setattr(connections, "_client", client)
+    server.script([said(TEXT), said(TEXT)])
+    assert await asyncio.gather(analyze(), analyze()) == [ANALYZED] * 2
+    (thread,) = made_in
+    assert thread is not threading.current_thread()
 
 
 def test_each_loop_has_a_client_of_its_own_and_closes_it(server: ModelServer) -> None:

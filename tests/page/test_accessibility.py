@@ -138,6 +138,7 @@ def test_a_run_while_it_works_and_a_failed_one_break_no_rule(
     check(waiting, "waiting")
     waiting.close()
     page.get_by_role("link", name="Details of this run").last.click()
+    page.wait_for_url("**/runs/*/")  # to the end of the page: all its folds are there
     for fold in page.locator("details").all():
         fold.evaluate("(one) => one.open = true")
     assert "connection was lost" in page.locator(".call .bad").inner_text()
