@@ -22,9 +22,7 @@ _REASON = re.compile(
 )
 _INSTEAD = re.compile(r",? (?:instead of|rather than|in place of|and not|not) ", re.I)
 # "We test on Firefox" is how people work; "we have two doctors" is a fact.
-_NO_PRACTICE = word_set(
-    "are am were was have had has will can could should must may need want did do"
-)
+_FACTS = word_set("are am were was have had has will can could should must may need want did do")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ def _inner(said: str) -> Statement:
         for gaps in matches(form.pattern, tokens)[:1]:
             return statement(form, gaps, said)
     verb = tokens[1].key if len(tokens) > 2 and tokens[0].key in ("we", "i") else "are"
-    if verb not in _NO_PRACTICE and not verb.endswith("ed"):
+    if verb not in _FACTS and not verb.endswith("ed"):
         return Statement(_title(text_of(tokens[1:])), sentence(said), "preference")
     return Statement(_title(said), sentence(said), "fact")
 

@@ -22,7 +22,6 @@ from agent.text import dates, moments
 _LIMIT = 50  # of a list in an answer
 _IT = words_of("it")
 _UNDO_ALONE = "Undo takes back what an earlier message did, so it has to be a message of its own."
-_TIME = "What works, for example: “[What changed since yesterday?](#say)”."
 _TOO_MUCH = "That is too much at once: {}. Please send it in smaller parts."
 
 
@@ -247,14 +246,15 @@ class PlanMaker:
         said = free_text(gaps["since"]) if "since" in gaps else "the last day"
         since = moments.moment(said, dates.now())
         if since is None:
-            raise Impossible(f"I know no time “{said}”. {_TIME}")
+            example = "“[What changed since yesterday?](#say)”"
+            raise Impossible(f"I know no time “{said}”. What works, for example: {example}.")
         asked = {"since": since.isoformat(), "limit": _LIMIT}
         self.plan.add("list_changes", "List the changes", asked)
 
     def do_history(self, gaps: Gaps) -> None:
         entry = self.board.one(gaps["task"])
-        asked = {"task": entry.reference}
-        self.plan.add("get_history", f"Read the history of “{entry.title}”", asked, (), [entry])
+        said = f"Read the history of “{entry.title}”"
+        self.plan.add("get_history", said, {"task": entry.reference}, (), [entry])
 
     def do_talk(self, gaps: Gaps) -> None:
         self.plan.say(self.form.answer)

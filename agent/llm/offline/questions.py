@@ -10,7 +10,6 @@ from agent.llm.offline.vocabulary import OPEN, STATUS_NAMES
 from agent.support.words import stems
 
 _SHOWN = 10
-_UNSEEN = f" I looked at {SEEN}."
 
 
 def quoted(entries: Iterable[Entry], sign: str = ", ") -> str:
@@ -52,9 +51,8 @@ def about(board: Board, entry: Entry) -> str:
     texts += [needs(board, entry)] if task.depends_on else []
     children = [other for other in board.entries.values() if other.task.parent == entry.key]
     texts += [f"Its subtasks: {quoted(children)}."] if children else []
-    criteria = "\n".join(
-        f"- {one['text']}{' (met)' if one.get('done') else ''}" for one in task.criteria
-    )
+    lines = (f"- {one['text']}{' (met)' if one.get('done') else ''}" for one in task.criteria)
+    criteria = "\n".join(lines)
     parts = [" ".join(texts), task.description, criteria and f"Acceptance criteria:\n\n{criteria}"]
     return "\n\n".join(part for part in parts if part.strip())
 
@@ -89,4 +87,4 @@ def remembered(topic: str, memories: Sequence[MemoryBrief], kind: str) -> str:
 
 def _unseen(board: Board) -> str:
     """Returns what an answer leaves out when the board holds more than is known here."""
-    return _UNSEEN if board.cut else ""
+    return f" I looked at {SEEN}." if board.cut else ""

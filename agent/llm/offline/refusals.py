@@ -21,9 +21,7 @@ from agent.support.words import STOP
 
 NOTHING = "Nothing was changed."
 HONEST = "I am the built-in offline planner, a set of rules for English and not a language model."
-TOO_LONG = (
-    f"The message has more words than I read at once. {NOTHING} Please send it in smaller parts."
-)
+TOO_LONG = f"The message is too long to read at once. {NOTHING} Please send it in smaller parts."
 _READ = 500  # characters of a clause that are looked at
 # Words of what no message does, and what is said of it.
 _AREAS = """
