@@ -61,7 +61,7 @@ def test_the_owner_manages_the_members(browser: Browser, visit: Visit, page: Pag
 
 def test_the_owner_deletes_the_project_by_its_name(visit: Visit, page: Page) -> None:
     page.get_by_role("link", name="Delete project…").click()
-    assert "2 sessions" in page.locator("main").inner_text()
+    page.locator("main", has_text="2 sessions").wait_for()
     page.get_by_label("Name of the project").fill("Clinic booking")
     page.get_by_role("button", name="Delete this project").click()
     page.get_by_role("heading", name="What are you building?").wait_for()
