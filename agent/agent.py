@@ -18,7 +18,7 @@ from agent.event_log.phases import is_part
 from agent.llm.base import Model
 from agent.llm.factory import open_model
 from agent.models import ChatSession, PhaseResult, Project, Run
-from agent.pipeline.execution import outcomes
+from agent.pipeline.outcomes import outcomes
 from agent.plans import store
 from agent.runs import runs
 from agent.support import database

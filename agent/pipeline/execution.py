@@ -7,34 +7,28 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from datetime import timedelta
 from functools import cached_property, partial
 from typing import Any
 
-from django.utils import timezone
 from pydantic import ValidationError
 
 from agent import plan
 from agent.change import Change
-from agent.event_log import events, texts
+from agent.event_log import events
 from agent.event_log.log import Done
-from agent.event_log.phases import Phase
-from agent.event_log.times import stamp
 from agent.exceptions import Fenced, PlanInvalid, QuotaReached, ToolFailed
-from agent.llm.base import StepOutcome
-from agent.models import PlanRevision, PlanStep, Run, Task
+from agent.models import PlanRevision, PlanStep, Task
 from agent.pipeline.approval_check import ApprovalCheck, Unapproved
 from agent.pipeline.composing import Composer
-from agent.pipeline.sub_steps import Reports, pause
+from agent.pipeline.step_records import StepRecords
 from agent.plan import WORK, StepType
 from agent.plans import approval_policy, composition, filling, store
 from agent.plans.composition import LEFT_OUT
 from agent.plans.ordering import MAX_PARALLEL_STEPS, needs
-from agent.plans.store import step_event
 from agent.runs import steering_rows
 from agent.runs.approvals import Asking
 from agent.runs.recorder import Recorder
-from agent.support import database, metrics, raw_sql, tracing
+from agent.support import database, metrics, tracing
 from agent.support.invalid import message
 from agent.support.task_group import run_together
 from agent.tools import calling, references, registry, switches
@@ -78,8 +72,7 @@ class Execution:
         self._approval = ApprovalCheck(recorder, revision, self.steps)
         self._off: Collection[str] = ()  # tools that are switched off
         self._begun: set[str] = set()  # started by `begin`
-        self._reports: dict[str, Reports] = {}  # of the last call of each step
-        self._pauses: dict[str, list[dict[str, Any]]] = {}  # of each step, between its calls
+        self._records = StepRecords(recorder, self.steps.values())
         self._needs: Mapping[str, list[str]] = {}
         self._limit = asyncio.Semaphore(MAX_PARALLEL_STEPS)
 
@@ -94,7 +87,7 @@ class Execution:
         if self._unmet_need(step) or self._approval.asks_first(step):
             return []
         self._begun = {step.key}
-        return self._start(step)
+        return self._records.start(step)
 
     async def execute(self) -> None:
         """Executes the unfinished steps; the steps that depend on a failed one are skipped.
@@ -127,7 +120,11 @@ class Execution:
     @property
     def work_steps(self) -> list[PlanStep]:
         """The steps of the plan that are carried out here; the others are words."""
-        return [step for step in self.steps.values() if step.type in WORK]
+        return self._records.work_steps
+
+    def line(self) -> str:
+        """Returns what the run does now, with all steps that call a tool."""
+        return self._records.line()
 
     @property
     def failed(self) -> list[PlanStep]:
@@ -173,7 +170,7 @@ class Execution:
 
         def effect() -> Done[bool]:
             waits = self._is_to_wait(step)
-            return Done(not waits, () if waits else self._start(step))
+            return Done(not waits, () if waits else self._records.start(step))
 
         return step.key in self._begun or await self.recorder.append(effect=effect)
 
@@ -266,23 +263,18 @@ class Execution:
 
     async def _compose(self, step: PlanStep) -> None:
         result = await self._composer.compose(store.as_step(step), self.results)
-        self.results[step.key] = await self.recorder.append(
-            effect=lambda: Done(result, self._succeed(step, result, (), result.get(LEFT_OUT, "")))
-        )
+        await self._save(step, result, details=result.get(LEFT_OUT, ""))
 
     async def _read(self, step: PlanStep, tool: Tool, arguments: Any) -> None:
         """Reads outside of the commit, which others wait for."""
         call = ToolCall.of(self.recorder.run, step.key)
-        reports = Reports(call.run_id, step.key, self.recorder.report)
-        call.progress = self._reports[step.key] = reports
+        call.progress = reports = self._records.new_reports(step, self.recorder.report)
         try:
             result = await calling.read(tool, call, arguments)
         except asyncio.CancelledError:
             reports.drop()
             raise
-        self.results[step.key] = await self.recorder.append(
-            effect=lambda: Done(result, self._succeed(step, result, ()))
-        )
+        await self._save(step, result)
 
     async def _change_rows(self, step: PlanStep, tool: Tool, arguments: Any) -> None:
         """Commits the tool's rows, the step's row and their events in one transaction."""
@@ -291,7 +283,7 @@ class Execution:
             call, started = ToolCall.of(self.recorder.run, step.key), time.monotonic()
             if not self._approval.is_given:  # an approval shows the text that is replaced
                 call.locked = self._refuse_unread(step)
-            call.progress = self._reports[step.key] = Reports(call.run_id, step.key)
+            call.progress = self._records.new_reports(step)
             result = calling.call_plain(tool, call, arguments)
             if time.monotonic() - started > tool.timeout:
                 # Too late to stop the function, but its effect is rolled back.
@@ -317,9 +309,7 @@ class Execution:
     async def _call_async(self, step: PlanStep, tool: Tool, arguments: Any) -> None:
         call, result = await self._call_with_retries(step, tool, arguments)
         self._approval.told(step, call.changes)
-        self.results[step.key] = await self.recorder.append(
-            effect=lambda: Done(result, self._succeed(step, result, call.changes))
-        )
+        await self._save(step, result, call.changes)
 
     async def _call_with_retries(
         self, step: PlanStep, tool: Tool, arguments: Any
@@ -327,8 +317,7 @@ class Execution:
         """Calls the tool, with retries that have the same idempotency key. `ToolFailed` is final."""
         for left in range(tool.retries, -1, -1):
             call = ToolCall.of(self.recorder.run, step.key)
-            reports = Reports(call.run_id, step.key, self.recorder.report)
-            call.progress = self._reports[step.key] = reports
+            call.progress = reports = self._records.new_reports(step, self.recorder.report)
             try:
                 async with asyncio.timeout(tool.timeout) as limit:
                     return call, await calling.call_async(tool, call, arguments)
@@ -351,35 +340,24 @@ class Execution:
         """Waits longer each time, with jitter, so that calls that failed together retry apart."""
         seconds = min(PAUSE * 2 ** (failures - 1), MAX_PAUSE) * random.uniform(0.5, 1)
         details = f"Attempt {failures + 1} of {tool.retries + 1} in {seconds:.1f} s: it {reason}"
-        limit = _limit(seconds + tool.timeout)
-        progress = self._progress(step, f"🔁 Retrying {tool.name}", details, limit)
-        await self.recorder.append(*self._reports[step.key].end("failed"), progress)
-        self._pauses.setdefault(step.key, []).append(pause(seconds, details))
+        await self.recorder.append(*self._records.retry(step, tool, seconds, details))
+        self._records.add_pause(step, seconds, details)
         await asyncio.sleep(seconds)
 
     # -- recording ---------------------------------------------------------------------------------
 
-    def _start(self, step: PlanStep) -> list[events.Event]:
-        started = {"phase": "started", **self.recorder.outlook.step_started(step.key)}
-        if (tool := registry.get(step.tool)) is not None:
-            started |= _limit(tool.timeout)
-        step.status, step.started_at = Status.RUNNING, timezone.now()
-        if (usual := started.get("usual")) is not None:
-            step.low_ms, step.high_ms = usual["low_ms"], usual["high_ms"]
-        if step.pk is not None:
-            raw_sql.save(step, "status", "started_at", "low_ms", "high_ms")
-        return [
-            step_event(self.recorder.run.pk, step, self.line()),
-            self._progress(step, step.description, "", started),
-        ]
+    async def _save(
+        self, step: PlanStep, result: Any, changes: Iterable[Change] = (), details: str = ""
+    ) -> None:
+        """Commits the result of a step that has worked outside of the commit."""
+        self.results[step.key] = await self.recorder.append(
+            effect=lambda: Done(result, self._succeed(step, result, changes, details))
+        )
 
     def _succeed(
         self, step: PlanStep, result: Any, changes: Iterable[Change], details: str = ""
     ) -> list[events.Event]:
-        step.status, step.result = Status.SUCCEEDED, result
-        self.recorder.save_usage()
-        changed = [change_event(self.recorder.run, change, step.key) for change in changes]
-        ended = [*changed, *self._end(step, step.description, details, "finished")]
+        ended = self._records.succeed(step, result, changes, details)
         others = [one for one in self.work_steps if one is not step]
         # A step in the same commit does not count yet: if its effect fails, this one is repeated.
         if self._on_last and all(one.key in self.results for one in others):
@@ -387,67 +365,18 @@ class Execution:
         return ended
 
     async def _record_failure(self, step: PlanStep, error: str) -> None:
-        def effect() -> Done[None]:
-            step.status, step.error = Status.FAILED, error
-            return Done(None, self._end(step, f"❌ {step.description}", error, "failed"))
-
-        await self.recorder.append(effect=effect)
+        await self.recorder.append(effect=lambda: Done(None, self._records.fail(step, error)))
 
     async def _record_stop(self, step: PlanStep, asking: Asking) -> None:
         """Takes the start of a step back, if it was started."""
-
-        def effect() -> Done[None]:
-            step.status, step.started_at, step.created = Status.PENDING, None, []
-            raw_sql.save(step, "status", "started_at")
-            return Done(None, [step_event(self.recorder.run.pk, step, self.line())])
-
         self.stopped.add(step.key)
         self.asking[step.key] = asking
         self._approval.forget(step.key)
-        self._reports.pop(step.key, None)  # what it did was rolled back
         if step.status != Status.PENDING:
-            await self.recorder.append(effect=effect)
+            await self.recorder.append(effect=lambda: Done(None, self._records.take_back(step)))
 
     async def _skip(self, step: PlanStep, cause: PlanStep) -> None:
-        def effect() -> Done[None]:
-            step.status = Status.SKIPPED
-            step.error = f"Skipped because “{cause.description}” did not succeed."
-            return Done(None, self._end(step, f"⏭️ {step.description}", step.error, "failed"))
-
-        await self.recorder.append(effect=effect)
-
-    def _end(self, step: PlanStep, message: str, details: str, phase: str) -> list[events.Event]:
-        step.finished_at = timezone.now()
-        told: list[events.Event] = []
-        if (reports := self._reports.get(step.key)) is not None:
-            told = reports.end(phase)
-            step.sub_steps = [*reports.as_json(), *self._pauses.get(step.key, ())]
-        raw_sql.save(step, "status", "result", "error", "finished_at", "created", "sub_steps")
-        outlook, succeeded = self.recorder.outlook, phase == "finished"
-        metadata = {"phase": phase, **outlook.step_ended(step.key, succeeded=succeeded)}
-        if step.started_at:
-            took = step.finished_at - step.started_at
-            metadata["duration_ms"] = round(took.total_seconds() * 1000)
-        return [
-            *told,
-            step_event(self.recorder.run.pk, step, self.line()),
-            self._progress(step, message, details, metadata),
-        ]
-
-    def line(self) -> str:
-        """Returns what the run does now, with all steps that call a tool."""
-        return texts.executing(self.work_steps)
-
-    def _progress(
-        self, step: PlanStep, message: str, details: str, metadata: Mapping[str, Any]
-    ) -> events.Event:
-        return events.Progress(
-            self.recorder.run.pk,
-            Phase.EXECUTION,
-            message,
-            details,
-            {**metadata, "step_id": step.key},
-        )
+        await self.recorder.append(effect=lambda: Done(None, self._records.skip(step, cause)))
 
 
 def _measure(step: PlanStep) -> None:
@@ -458,45 +387,9 @@ def _measure(step: PlanStep) -> None:
         metrics.TOOL_SECONDS.observe(took, step.tool, step.status)
 
 
-def _limit(seconds: float) -> dict[str, str]:
-    """Returns the metadata that say when a call of a tool is given up, `seconds` from now."""
-    return {"gives_up_at": stamp(timezone.now() + timedelta(seconds=seconds))}
-
-
 def _arguments(tool: Tool, filled: Mapping[str, Any]) -> Any:
     try:
         return tool.arguments.model_validate(filled)
     except ValidationError as error:
         texts = [f"{'.'.join(map(str, item['loc']))}: {message(item)}" for item in error.errors()]
         raise ToolFailed("; ".join(texts)) from None
-
-
-def change_event(run: Run, change: Any, step: str = "") -> events.Event:
-    user = run.created_by
-    return events.Change(
-        run.pk,
-        object=change.object,
-        id=change.id,
-        action=change.action,
-        before=change.before,
-        after=change.after,
-        by=user.get_username() if user else None,
-        undoes=change.undoes,
-        step=step,
-    )
-
-
-def outcomes(steps: Iterable[PlanStep]) -> tuple[StepOutcome, ...]:
-    return tuple(
-        StepOutcome(
-            id=step.key,
-            type=step.type,
-            tool=step.tool,
-            description=step.description,
-            status=step.status,
-            arguments=step.arguments,
-            result=step.result,
-            error=step.error,
-        )
-        for step in steps
-    )

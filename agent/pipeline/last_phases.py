@@ -17,9 +17,9 @@ from agent.models import Message, PlanStep, Run
 from agent.pipeline import remembering, reports
 from agent.pipeline.answer import Rest, followed_by, write_answer
 from agent.pipeline.drafting import Drafting
-from agent.pipeline.execution import change_event
 from agent.pipeline.remembering import Exchange, Learned
 from agent.pipeline.reports import with_left_out
+from agent.pipeline.step_records import change_event
 from agent.plan import WORK, Plan, StepType
 from agent.plans import open_points
 from agent.runs import ending

@@ -18,8 +18,9 @@ from agent.models import PlanRevision, PlanStep, Run
 from agent.pipeline import context, remembering, replanning, reports
 from agent.pipeline.composing import Composer
 from agent.pipeline.drafting import Drafting
-from agent.pipeline.execution import Execution, outcomes
+from agent.pipeline.execution import Execution
 from agent.pipeline.last_phases import LastPhases
+from agent.pipeline.outcomes import outcomes
 from agent.pipeline.outside import Outside
 from agent.pipeline.planner import Planner, tool_specs
 from agent.pipeline.reading import Reader

@@ -17,7 +17,7 @@ from agent.exceptions import ModelError, QuotaReached
 from agent.llm.base import Analysis, Context, MemoryNote, Model, Outcome
 from agent.memory import consolidation, neighbours
 from agent.models import PhaseResult, Run
-from agent.pipeline.execution import outcomes
+from agent.pipeline.outcomes import outcomes
 from agent.pipeline.reading import read_requests
 from agent.plans import store
 from agent.runs import steering_rows
