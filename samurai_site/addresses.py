@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+T = TypeVar("T")
 
 QUOTES = "\"'`“”‘’<> "
 # The client adds the first of these paths itself.
 _OPERATIONS = re.compile(r"(/chat/completions|/completions|/responses)$", re.IGNORECASE)
 _LOCAL_NAMES = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
+
+
+def read(name: str, url: str, reader: Callable[[str], T]) -> T:
+    """Returns what `reader` makes of the setting `name`. An address that it refuses stops the start."""
+    try:
+        return reader(url)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} {error}: {shown(url)!r}.") from None
 
 
 def site_path(url: str) -> str:

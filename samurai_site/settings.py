@@ -6,13 +6,18 @@
 import logging
 import os
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from agent.support.log_lines import has_access_log
-from samurai_site import account_settings, addresses, data_folder, database
+from samurai_site import (
+    account_settings,
+    addresses,
+    api_settings,
+    data_folder,
+    database,
+    log_settings,
+)
 from samurai_site.account_settings import *  # noqa: F403  (all of them are settings)
 from samurai_site.environment import (
     env_apps,
@@ -36,10 +41,7 @@ data_folder.create(VAR_DIR)
 DEBUG = env_bool("DEBUG", False)
 SECRET_KEY = env_str("SECRET_KEY") or data_folder.secret_key(VAR_DIR)
 SITE_URL = env_str("SITE_URL")
-try:
-    SITE_PATH = addresses.site_path(SITE_URL) if SITE_URL else ""
-except ValueError as error:
-    raise ImproperlyConfigured(f"SITE_URL {error}: {addresses.shown(SITE_URL)!r}.") from None
+SITE_PATH = addresses.read("SITE_URL", SITE_URL, addresses.site_path) if SITE_URL else ""
 _site = urlsplit(SITE_URL)
 FORCE_SCRIPT_NAME = SITE_PATH or None
 
@@ -199,10 +201,7 @@ SAMURAI_SIGN_UP = env_choice("SAMURAI_SIGN_UP", "off", ("off", "provider", "open
 EMAIL_HOST, EMAIL_PORT, EMAIL_TIMEOUT = "", 25, 10  # without a host, nothing offers or sends mail
 EMAIL_URL = env_str("EMAIL_URL")
 if EMAIL_URL:
-    try:
-        _mail = addresses.mail_server(EMAIL_URL)
-    except ValueError as error:
-        raise ImproperlyConfigured(f"EMAIL_URL {error}: {addresses.shown(EMAIL_URL)!r}.") from None
+    _mail = addresses.read("EMAIL_URL", EMAIL_URL, addresses.mail_server)
     EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
     EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
     EMAIL_USE_SSL, EMAIL_USE_TLS = _mail.security == "ssl", _mail.security == "starttls"
@@ -220,12 +219,7 @@ ACCOUNT_EMAIL_NOTIFICATIONS = bool(EMAIL_HOST)
 SAMURAI_OIDC_URL = env_str("SAMURAI_OIDC_URL").rstrip("/")
 SAMURAI_OIDC_NAME = env_str("SAMURAI_OIDC_NAME", "your organisation")
 if SAMURAI_OIDC_URL:
-    try:
-        addresses.provider(SAMURAI_OIDC_URL)
-    except ValueError as error:
-        raise ImproperlyConfigured(
-            f"SAMURAI_OIDC_URL {error}: {addresses.shown(SAMURAI_OIDC_URL)!r}."
-        ) from None
+    addresses.read("SAMURAI_OIDC_URL", SAMURAI_OIDC_URL, addresses.provider)
     _client, _secret = env_str("SAMURAI_OIDC_CLIENT_ID"), env_str("SAMURAI_OIDC_CLIENT_SECRET")
     if not _client or not _secret:
         raise ImproperlyConfigured(
@@ -240,62 +234,9 @@ if SAMURAI_OIDC_URL:
 # -- the API ---------------------------------------------------------------------------------------
 
 SAMURAI_API_REQUESTS_PER_MINUTE = env_int("SAMURAI_API_REQUESTS_PER_MINUTE", 1200)
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        # The first class determines the status without credentials: 401 here, 403 for sessions.
-        "chat.api.authentication.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": [
-        "rest_framework.permissions.IsAuthenticated",
-        "chat.api.authentication.MayWrite",
-    ],
-    "DEFAULT_PARSER_CLASSES": ["chat.api.parsing.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_THROTTLE_CLASSES": ["chat.api.throttling.PersonThrottle"],
-    "NUM_PROXIES": 0,  # the server program reads X-Forwarded-For, if a proxy that it trusts sent it
-    "EXCEPTION_HANDLER": "chat.api.errors.handle",
-    "DEFAULT_SCHEMA_CLASS": "chat.api.schema.ApiSchema",
-    "URL_FORMAT_OVERRIDE": None,
-}
-
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Samurai Agent",
-    "DESCRIPTION": "A planning-first agent: send messages, follow runs, approve plans.",
-    "VERSION": "1",
-    "OAS_VERSION": "3.1.0",
-    "TAGS": [
-        {"name": "projects", "description": "Projects and their members."},
-        {
-            "name": "chat",
-            "description": "A message and its answer in one request, waiting or streamed.",
-        },
-        {"name": "sessions", "description": "Conversations: their messages, runs and event logs."},
-        {
-            "name": "runs",
-            "description": "What the agent does for a message: progress, plan, approval, retry.",
-        },
-        {"name": "tasks", "description": "The tasks on a project's board."},
-        {"name": "memories", "description": "What the agent remembers of a project."},
-        {"name": "search", "description": "One search over everything that you may view."},
-        {"name": "analytics", "description": "Figures of the runs of a period."},
-        {"name": "tools", "description": "What plans can do."},
-        {"name": "account", "description": "The current user and the access tokens."},
-        {"name": "ag-ui", "description": "The agent by the AG-UI protocol, for its clients."},
-    ],
-    "SCHEMA_PATH_PREFIX": "/api/",
-    "SERVERS": [{"url": SITE_PATH}] if SITE_PATH else [],
-    "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {
-        "MemoryKind": "agent.models.Memory.Kind",
-        "RunStatus": "agent.models.Run.Status",
-        "StepStatus": "agent.models.PlanStep.Status",
-        "TaskStatus": "agent.models.Task.Status",
-        "ApprovalStatus": "agent.models.Approval.Status",
-        "ApprovalMode": "agent.models.ApprovalMode",
-        "Scope": "agent.models.ApiToken.Scope",
-        "Role": "agent.models.projects.Role",
-    },
+REST_FRAMEWORK = api_settings.REST_FRAMEWORK
+SPECTACULAR_SETTINGS = api_settings.SPECTACULAR_SETTINGS | {
+    "SERVERS": [{"url": SITE_PATH}] if SITE_PATH else []
 }
 
 # -- the database ----------------------------------------------------------------------------------
@@ -342,12 +283,9 @@ if REDIS_URL:
 SAMURAI_ENGINE = env_choice("SAMURAI_ENGINE", "local", ("local", "procrastinate"))
 
 OPENAI_API_KEY = env_str("OPENAI_API_KEY")
-try:
-    OPENAI_BASE_URL, MODEL_ADDRESS_NOTICE = addresses.model_server(env_str("OPENAI_BASE_URL"))
-except ValueError as error:
-    raise ImproperlyConfigured(
-        f"OPENAI_BASE_URL {error}: {addresses.shown(env_str('OPENAI_BASE_URL'))!r}."
-    ) from None
+OPENAI_BASE_URL, MODEL_ADDRESS_NOTICE = addresses.read(
+    "OPENAI_BASE_URL", env_str("OPENAI_BASE_URL"), addresses.model_server
+)
 SAMURAI_MODEL = env_str("SAMURAI_MODEL", "gpt-5-mini")
 SAMURAI_MODEL_CONTEXT = env_int("SAMURAI_MODEL_CONTEXT", 0, minimum=256)  # tokens; 0 when not set
 SAMURAI_MODEL_PRICES = env_prices("SAMURAI_MODEL_PRICES")
@@ -414,6 +352,7 @@ if SAMURAI_ENGINE == "procrastinate":
 
 SAMURAI_LOG_FORMAT = env_choice("SAMURAI_LOG_FORMAT", "text", ("text", "json"))
 SAMURAI_LOG_TEXTS = env_bool("SAMURAI_LOG_TEXTS", DEBUG)
+LOGGING = log_settings.configured(SAMURAI_LOG_FORMAT, texts=SAMURAI_LOG_TEXTS)
 logging.captureWarnings(SAMURAI_LOG_FORMAT == "json")
 
 # Traces are off without an address. OpenTelemetry reads it and its other variables itself.
@@ -424,46 +363,3 @@ SAMURAI_TRACE_TEXTS = env_bool("SAMURAI_TRACE_TEXTS", False)
 
 SAMURAI_METRICS_TOKEN = env_secret("SAMURAI_METRICS_TOKEN")  # without one, nothing is measured
 SAMURAI_METRICS_PAGES = env_int("SAMURAI_METRICS_PAGES", 10, minimum=0, maximum=100)  # percent
-
-# -- logging ---------------------------------------------------------------------------------------
-
-LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {
-        "ids": {"()": "agent.support.log_context.IdsFilter"},
-        "refusals": {"()": "agent.support.log_lines.RefusalFilter"},
-        "sockets": {"()": "agent.support.log_lines.SocketFilter"},
-    },
-    "formatters": {
-        "text": {"()": "agent.support.log_lines.TextFormatter", "texts": SAMURAI_LOG_TEXTS},
-        "json": {"()": "agent.support.log_lines.JsonFormatter", "texts": SAMURAI_LOG_TEXTS},
-    },
-    "handlers": {
-        "stderr": {
-            "class": "logging.StreamHandler",
-            "formatter": SAMURAI_LOG_FORMAT,
-            "filters": ["ids", "refusals"],
-        }
-    },
-    "root": {"handlers": ["stderr"], "level": "WARNING"},
-    "loggers": {
-        name: {"handlers": ["stderr"], "level": level, "propagate": False}
-        for name, level in (
-            ("agent", "INFO"),
-            # For programs: people read the audit log in the admin.
-            ("audit", "INFO" if SAMURAI_LOG_FORMAT == "json" else "WARNING"),
-            ("chat", "INFO"),
-            ("samurai_site", "INFO"),
-            ("django", "WARNING"),
-            ("procrastinate", "WARNING"),
-            ("uvicorn", "INFO"),
-            ("uvicorn.access", "INFO"),
-            # It logs a traceback per second while Redis is away; `chat.wakeups` logs that once.
-            ("channels_redis", "CRITICAL"),
-        )
-    },
-}
-if not has_access_log():
-    LOGGING["loggers"]["uvicorn.access"] = {"handlers": [], "propagate": False}
-    LOGGING["loggers"]["uvicorn.error"] = {"filters": ["sockets"]}
