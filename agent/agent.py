@@ -12,7 +12,7 @@ from uuid import UUID
 
 from agent.board import projects
 from agent.engine import local
-from agent.event_log import events
+from agent.event_log import events, parsing
 from agent.event_log.follower import follow
 from agent.event_log.phases import is_part
 from agent.llm.base import Model
@@ -110,7 +110,7 @@ async def _report(session: UUID, run: UUID, after: int, callback: ProgressCallba
     async with aclosing(follow(session, after)) as frames:
         async for frame in frames:
             if frame.run == run and frame.type == events.EventType.PROGRESS:
-                event = events.read(frame.body)
+                event = parsing.read(frame.body)
                 assert isinstance(event, events.Progress), "the frame has its type"
                 try:
                     await callback(event.step, event.message, event.details, event.metadata)

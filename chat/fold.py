@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from agent.accounts.shared_links import Guest
-from agent.event_log import events, texts
+from agent.event_log import events, parsing, texts
 from agent.event_log.events import Event, EventType
 from agent.event_log.phases import LAST
 from agent.event_log.phases import Phase as RunPhase
@@ -68,7 +68,7 @@ def fold(rows: Iterable[tuple[int, str]], start: int = 1, end: int | None = None
             break
         folding.transcript.last_seq = seq
         try:
-            folding.apply(seq, events.read(body))
+            folding.apply(seq, parsing.read(body))
         except (LookupError, TypeError, ValueError, AttributeError):  # in what has no class
             folding.give_up(seq)
     folding.finish()
@@ -98,7 +98,7 @@ class _Fold:
         return not began and not self.is_past(event.seq)
 
     def apply(self, seq: int, event: Event) -> None:
-        if isinstance(event, events.Unknown) and event.broken:
+        if isinstance(event, parsing.Unknown) and event.broken:
             self.give_up(seq)
         elif self._is_wanted(event):
             self._take(event)
@@ -123,7 +123,7 @@ class _Fold:
                 run = self._run(event.run)
                 self._take_of_run(run, event)
                 run.told = _line(run, event) or run.told
-            case events.Unknown(run=UUID() as key) if event.texts:
+            case parsing.Unknown(run=UUID() as key) if event.texts:
                 run = self._run(key)
                 _take_message(run, event)
                 run.told = event.words().get("line") or run.told

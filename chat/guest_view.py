@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from django.db.models import QuerySet
 
 from agent.accounts.shared_links import Guest
-from agent.event_log import effect_texts, events, phases
+from agent.event_log import effect_texts, events, parsing, phases
 from agent.event_log.effect_texts import ONLY_READS
 from agent.event_log.events import Event, EventType
 from agent.event_log.log import Frame
@@ -110,7 +110,7 @@ class _View:
         if frame.type == EventType.TOKEN:  # a piece of the answer, and nothing else
             return frame
         try:
-            shown = self._event(events.read(frame.body))
+            shown = self._event(parsing.read(frame.body))
         except (LookupError, TypeError, ValueError, AttributeError):  # of another version
             shown = None
         if shown is None:

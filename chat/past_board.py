@@ -17,7 +17,7 @@ from uuid import UUID
 from django.http import Http404
 
 from agent.board import tasks
-from agent.event_log import events, object_changes
+from agent.event_log import events, object_changes, parsing
 from agent.event_log.times import milliseconds, stamp
 from agent.models import ChatSession, Event, Memory, MemoryRevision, Task
 from agent.support import raw_sql
@@ -127,7 +127,7 @@ def _named(part: _Slice) -> dict[str, list[str]]:
     """Returns the ids of the tasks and of the memories that the session changed in the slice."""
     named: dict[str, dict[str, None]] = {"task": {}, "memory": {}}
     for body in raw_sql.column(_NAMED, part.session, part.span.first, part.span.last):
-        change = events.read(body)
+        change = parsing.read(body)
         if isinstance(change, events.Change) and change.object in named:
             named[change.object][str(change.id)] = None
     return {kind: list(keys) for kind, keys in named.items()}
@@ -255,7 +255,7 @@ def _told(part: _Slice, ids: Sequence[str]) -> dict[str, list[Told]]:
     """Returns by the id of an object what the logs tell of it, in the order of the commits."""
     told: dict[str, list[Told]] = {}
     for session, body in object_changes.around(ids, part.low, part.high, MAX_CHANGES):
-        change = events.read(body)
+        change = parsing.read(body)
         if isinstance(change, events.Change):
             seq = change.seq if session == part.session else 0
             at = milliseconds(change.timestamp)

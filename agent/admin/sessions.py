@@ -34,7 +34,7 @@ from agent.admin.base import (
     link_to_list,
 )
 from agent.admin.filters import LatestStatusFilter, PersonFilter, ProjectFilter, latest_status
-from agent.event_log import events
+from agent.event_log import events, parsing
 from agent.event_log.events import EventType
 from agent.exceptions import Refused
 from agent.models import Batch, ChatSession, Event, Message, Run
@@ -261,15 +261,15 @@ class EventAdmin(ReadOnlyAdmin):
 
     @admin.display(description="text")
     def text(self, event: Event) -> str:
-        return shorten(_main_text(events.read(event.body)), 100)
+        return shorten(_main_text(parsing.read(event.body)), 100)
 
     @admin.display(description="time")
     def time(self, event: Event) -> datetime:
-        return datetime.fromisoformat(events.read(event.body).timestamp)
+        return datetime.fromisoformat(parsing.read(event.body).timestamp)
 
     @admin.display(description="frame")
     def frame(self, event: Event) -> SafeString:
-        return as_json(events.read(event.body).as_json())
+        return as_json(parsing.read(event.body).as_json())
 
 
 def _main_text(event: events.Event) -> str:

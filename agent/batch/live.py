@@ -17,7 +17,7 @@ from rich.text import Text
 from agent.batch.displays import Display, Plain, plain
 from agent.batch.items import Id, Item
 from agent.batch.results import Result
-from agent.event_log import events, log
+from agent.event_log import events, log, parsing
 from agent.support.durations import duration
 
 WIDEST_ID = 20  # columns
@@ -91,7 +91,7 @@ class LiveDisplay(Plain):
 
     def event(self, item: Item, frame: log.Frame) -> None:
         if item.id in self._running:
-            self._running[item.id].take(events.read(frame.body))
+            self._running[item.id].take(parsing.read(frame.body))
 
     def ended(self, item: Item, result: Result, handled: int) -> None:
         del self._running[item.id]

@@ -9,7 +9,7 @@ from uuid import UUID
 from agent import agent
 from agent.batch import DRY_RUN
 from agent.batch.items import Item
-from agent.event_log import events, positions
+from agent.event_log import events, parsing, positions
 from agent.event_log.events import EventType
 from agent.exceptions import Refused
 from agent.models import Event, Run
@@ -68,7 +68,7 @@ def _about(item: Item, dry_run: bool) -> dict[str, Any]:
 
 
 def _last(run: Run, after: int) -> events.Event:
-    return events.read(_events(run, after).order_by("-seq").values_list("body", flat=True)[0])
+    return parsing.read(_events(run, after).order_by("-seq").values_list("body", flat=True)[0])
 
 
 def _effects(run: Run, after: int) -> Any:
@@ -80,7 +80,7 @@ def _effects(run: Run, after: int) -> Any:
 def _event_values(run: Run, after: int, kind: EventType) -> list[dict[str, Any]]:
     """Returns the values of the run's events of one type, in order."""
     bodies = _events(run, after).filter(type=kind).order_by("seq").values_list("body", flat=True)
-    return [events.read(body).told() for body in bodies]
+    return [parsing.read(body).told() for body in bodies]
 
 
 def _events(run: Run, after: int) -> Any:

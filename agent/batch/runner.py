@@ -21,7 +21,7 @@ from agent.batch.outputs import Output
 from agent.batch.tally import Tally
 from agent.board import projects
 from agent.engine import local, sweep
-from agent.event_log import events, log, positions
+from agent.event_log import events, log, parsing, positions
 from agent.event_log.follower import follow
 from agent.exceptions import Refused
 from agent.models import ApprovalMode, ChatSession, Project, Run
@@ -243,7 +243,7 @@ class Batch:
                     return
 
     async def _decide(self, run: Run, frame: log.Frame) -> None:
-        approval = events.read(frame.body)
+        approval = parsing.read(frame.body)
         if not isinstance(approval, events.Approval) or approval.status != "requested":
             return
         if self._options.dry_run:

@@ -10,7 +10,7 @@ from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from agent.capsule.form import MAX_CHANGES, Former, MemoryRow, Person, Said, State, TaskRow
-from agent.event_log import events
+from agent.event_log import parsing
 from agent.event_log.phases import Phase
 from agent.event_log.times import stamp
 from agent.llm.base import Context, MemoryBrief, TaskBrief
@@ -72,7 +72,7 @@ def _earlier_changes(run: Run, own: Sequence[Mapping[str, Any]]) -> list[Mapping
     rows = Event.objects.filter(session=run.session_id, seq__lt=own[0]["seq"], type="change")
     bodies = rows.order_by("-seq").values_list("body", flat=True)
     latest = bodies[: MAX_CHANGES if undoes else RECENT]
-    return [events.read(body).as_json() for body in reversed(latest)]
+    return [parsing.read(body).as_json() for body in reversed(latest)]
 
 
 def _numbers_of(earlier: Sequence[Mapping[str, Any]]) -> dict[UUID, int]:

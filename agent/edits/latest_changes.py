@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from agent.edits.undo import change_seqs
-from agent.event_log import events
+from agent.event_log import events, parsing
 from agent.exceptions import ToolFailed
 from agent.models import Event
 from agent.models.base import literals
@@ -48,7 +48,7 @@ def _latest(session: UUID, but: UUID) -> list[events.Change]:
     is_change = {"type__in": literals(events.EventType.CHANGE)}  # by the index of changes
     rows = Event.objects.filter(session=session, run__isnull=False, **is_change)
     bodies = rows.exclude(run=but).order_by("-seq").values_list("body", flat=True)[:MAX_CHANGES]
-    return [one for one in map(events.read, bodies) if isinstance(one, events.Change)]
+    return [one for one in map(parsing.read, bodies) if isinstance(one, events.Change)]
 
 
 def key(change: events.Change, *, inverse: bool = False) -> Key:

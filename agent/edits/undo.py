@@ -17,7 +17,7 @@ from agent.board import projects, tasks
 from agent.board.locking import lock_board
 from agent.change import Change
 from agent.edits import manual_changes
-from agent.event_log import events
+from agent.event_log import events, parsing
 from agent.exceptions import QuotaReached, Refused, ToolFailed
 from agent.memory import memories
 from agent.models import ChatSession, Event, Memory, MemoryRevision, Project, Run, Task
@@ -69,7 +69,7 @@ def _pruned() -> Refused:
 
 
 def _as_change(body: str) -> Change:
-    event = events.read(body)
+    event = parsing.read(body)
     if not isinstance(event, events.Change):
         raise Refused("not_found", "There is no such change.")
     return Change(event.object, event.id, event.action, event.before, event.after)

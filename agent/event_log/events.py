@@ -1,4 +1,4 @@
-"""The vocabulary of the log: one class for each type of event, to write and to read it.
+"""The vocabulary of the log: one class for each type of event. `parsing` reads them back.
 
 Values only; `agent.event_log.log` numbers and keeps them. `docs/protocol.md` describes the same for readers.
 """
@@ -11,8 +11,6 @@ from dataclasses import KW_ONLY, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
-
-from pydantic import TypeAdapter
 
 from agent.event_log import effect_texts, phases, texts
 from agent.event_log.payloads import (
@@ -111,9 +109,6 @@ class Event:
         return own if own is None or not self.texts else own | self.texts
 
 
-_NUMBER = int | float
-
-
 def _filled(**texts: Any) -> dict[str, Any]:
     return {name: text for name, text in texts.items() if text}
 
@@ -199,7 +194,7 @@ class Progress(OfRun):
             message=texts.without_emoji(self.message),
             # A custom step may put anything there.
             recalled=isinstance(recalled, list) and texts.recalled(recalled),
-            took=isinstance(took, _NUMBER) and duration(took),
+            took=isinstance(took, int | float) and duration(took),
             usual=isinstance(usual, dict) and texts.usual(usual),
         )
 
@@ -388,18 +383,6 @@ class Cancelled(OfRun):
         return {"line": texts.cancelled(self.by, self.reason)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unknown(Event):
-    """What was read and is no event of this version; `broken`: it has the type of one."""
-
-    name: str  # the type
-    fields: dict[str, Any]
-    broken: bool
-
-    def as_json(self) -> dict[str, Any]:
-        return self.fields
-
-
 ENVELOPE = tuple(field.name for field in fields(Event))
 CLASSES: Mapping[str, type[Event]] = {
     one.type: one
@@ -413,34 +396,3 @@ _own = {
 }
 _names = {one: [field.name for field in own] for one, own in _own.items()}
 _ids = {one: [f.name for f in own if "UUID" in str(f.type)] for one, own in _own.items()}
-_readers = {kind: TypeAdapter[Event](one) for kind, one in CLASSES.items()}
-_unknown_reader = TypeAdapter(Unknown)
-
-
-def read(body: str) -> Event:
-    """Returns the event that a frame tells: one of `CLASSES`, or `Unknown`."""
-    try:
-        frame = json.loads(body)
-        name = str(frame["type"])
-    except (LookupError, TypeError, ValueError):
-        return Unknown(None, name="", fields={}, broken=True)
-    if name not in _readers:
-        return _unknown(name, frame, broken=False)
-    try:
-        part = frame[one] if (one := CLASSES[name].part) else frame
-        told = {**part, **{name: frame[name] for name in ("run", "seq", "timestamp")}}
-        if name != EventType.TOKEN:  # the `text` of that is a piece of the answer
-            told["texts"] = frame.get("text")
-        return _readers[name].validate_python(told)
-    except (LookupError, TypeError, ValueError):
-        return _unknown(name, frame, broken=True)
-
-
-def _unknown(name: str, frame: dict[str, Any], *, broken: bool) -> Unknown:
-    # A frame that is in no log has neither `seq` nor `timestamp`, and not always a run.
-    known = {name: frame[name] for name in ("run", "seq", "timestamp") if name in frame}
-    what = {"name": name, "fields": frame, "broken": broken, "texts": frame.get("text")}
-    try:
-        return _unknown_reader.validate_python({"run": None, **known, **what})
-    except ValueError:
-        return Unknown(None, name=name, fields=frame, broken=broken)

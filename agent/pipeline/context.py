@@ -14,7 +14,7 @@ from uuid import UUID
 from agent.board.readiness import is_overdue
 from agent.board.task_rules import MEMBERS
 from agent.board.tasks import PLAIN_FIELDS
-from agent.event_log import events
+from agent.event_log import events, parsing
 from agent.llm.base import (
     COMPLETED_TASKS,
     MAX_COUNTED,
@@ -271,7 +271,7 @@ def _query(message: str, history: Sequence[HistoryMessage]) -> str:
 def _changed(changes: Sequence[str]) -> dict[str, list[str]]:
     """Returns the ids of the tasks and memories that `change` events name, in this order."""
     recent: dict[str, list[str]] = {"task": [], "memory": []}
-    for change in map(events.read, changes):
+    for change in map(parsing.read, changes):
         if not isinstance(change, events.Change) or change.object not in recent:
             continue
         if str(change.id) not in recent[change.object]:

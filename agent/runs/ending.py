@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from agent.accounts.audit import Deed, record
-from agent.event_log import events, log, texts
+from agent.event_log import events, log, parsing, texts
 from agent.event_log.log import Done, Fence
 from agent.event_log.payloads import StepComment
 from agent.exceptions import AgentError, Refused
@@ -197,7 +197,7 @@ def partial_answer(run: Run) -> str:
 
 def events_of(run: Run, kind: type[E]) -> list[E]:
     """Returns the run's events of one type, in order."""
-    read = (events.read(body) for _, body in updates.read_events(run, kind.type))
+    read = (parsing.read(body) for _, body in updates.read_events(run, kind.type))
     return [event for event in read if isinstance(event, kind)]
 
 

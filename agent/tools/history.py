@@ -14,7 +14,7 @@ from django.db.models.functions import Substr
 from pydantic import Field, StringConstraints, model_validator
 
 from agent.board import tasks as board
-from agent.event_log import events
+from agent.event_log import events, parsing
 from agent.event_log.phases import progress_step
 from agent.event_log.times import stamp
 from agent.memory import memories
@@ -169,7 +169,7 @@ def _of_task(call: ToolCall, task: Task) -> Iterator[HistoryEntry]:
         f" ORDER BY seq DESC LIMIT {MAX_CHANGES}) latest WHERE body LIKE %s ORDER BY seq DESC"
     )
     for session in _sessions(call):
-        for change in map(events.read, raw_sql.column(latest, session, f"%{task.pk}%")):
+        for change in map(parsing.read, raw_sql.column(latest, session, f"%{task.pk}%")):
             if isinstance(change, events.Change) and change.id == task.pk:
                 before, after = change.before or {}, change.after or {}
                 yield _entry(change.timestamp, change.action, change.by or "", before, after)

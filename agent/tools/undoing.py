@@ -15,7 +15,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from agent.edits import latest_changes
 from agent.edits import undo as edits
-from agent.event_log import events, texts
+from agent.event_log import events, parsing, texts
 from agent.exceptions import Refused, ToolFailed
 from agent.models import PlanStep, Run, Task
 from agent.support import raw_sql
@@ -130,7 +130,7 @@ def _last_change(call: ToolCall, reference: str) -> int:
     """Returns the number of the session's last event that changed the object, deleted or not."""
     key, title = as_id(reference) or _numbered(call, reference), same_text(reference)
     text = str(key) if key else _NOT_PLAIN.sub("%", reference).lower()
-    for event in map(events.read, raw_sql.column(_WITH_TEXT, call.session_id, f"%{text}%")):
+    for event in map(parsing.read, raw_sql.column(_WITH_TEXT, call.session_id, f"%{text}%")):
         if isinstance(event, events.Change):
             titles = [same_text(str(one["title"])) for one in (event.before, event.after) if one]
             if event.id == key or title in titles:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from agent.event_log import events
+from agent.event_log import events, parsing
 from agent.event_log.events import LAST, EventType
 from agent.event_log.log import Frame
 from agent.models import Run
@@ -44,7 +44,7 @@ async def of_run(
                     yield RunFrame(frame, None)
                 continue
             mine, is_status = frame.run == run.pk, frame.type == EventType.RUN
-            event = events.read(frame.body) if mine or is_status else None
+            event = parsing.read(frame.body) if mine or is_status else None
             waits = isinstance(event, events.Run) and event.status == Run.Status.WAITING
             if mine or waits or frame.type == "heartbeat":
                 yield RunFrame(frame, event if mine else None, waits)

@@ -9,7 +9,7 @@ from django.db.models import Subquery
 from django.urls import reverse
 
 from agent.edits import latest_changes
-from agent.event_log import events
+from agent.event_log import events, parsing
 from agent.models import Event, Run
 from agent.models.base import literals
 
@@ -32,7 +32,7 @@ def of_run(run: Run) -> list[Made]:
     first = of_session.filter(run=run).order_by("seq").values("seq")[:1]
     rows = of_session.filter(seq__gte=Subquery(first))
     bodies = rows.order_by("seq").values_list("body", flat=True)[:MAX_CHANGES]
-    found = [one for one in map(events.read, bodies) if isinstance(one, events.Change)]
+    found = [one for one in map(parsing.read, bodies) if isinstance(one, events.Change)]
     undone = _undone(found)
     session = reverse("session", args=[run.session_id])
     return [

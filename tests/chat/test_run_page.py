@@ -15,7 +15,7 @@ from django.utils import timezone
 from agent.batch import DRY_RUN
 from agent.board import tasks
 from agent.edits.undo import change_seqs
-from agent.event_log import events
+from agent.event_log import events, parsing
 from agent.event_log.phases import Phase
 from agent.llm.base import Context, TaskBrief
 from agent.llm.fitting import Prompt, fit
@@ -323,7 +323,7 @@ def test_changes_are_told_and_whether_they_were_taken_back(
     assert "taken back" not in shown
     changes = [
         one
-        for one in [events.read(row.body) for row in session.events.filter(run=made.run)]
+        for one in [parsing.read(row.body) for row in session.events.filter(run=made.run)]
         if isinstance(one, events.Change)
     ]
     assert [one.seq for one in changes] == change_seqs(session.pk, made.run.pk) == [2]

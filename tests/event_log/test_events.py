@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from agent.event_log import events
+from agent.event_log import events, parsing
 from agent.event_log.times import now
 from tests.support import story
 
@@ -16,14 +16,14 @@ RUN = story.FIRST
 
 @pytest.mark.parametrize("body", story.story())
 def test_an_event_that_was_read_is_written_as_it_was(body: str) -> None:
-    event = events.read(body)
+    event = parsing.read(body)
     assert event.as_json() == json.loads(body)
 
 
 def test_an_event_of_another_version_is_unknown_with_all_that_it_tells() -> None:
     told = {"type": "holiday", "mood": "good", "seq": 3, "run": str(RUN), "timestamp": now()}
-    event = events.read(json.dumps(told))
-    assert isinstance(event, events.Unknown)
+    event = parsing.read(json.dumps(told))
+    assert isinstance(event, parsing.Unknown)
     assert (event.name, event.run, event.broken) == ("holiday", RUN, False)
     assert event.as_json() == told
 
@@ -40,8 +40,8 @@ def test_an_event_of_another_version_is_unknown_with_all_that_it_tells() -> None
     ],
 )
 def test_what_is_not_as_its_type_says_is_broken(body: str) -> None:
-    event = events.read(body)
-    assert isinstance(event, events.Unknown)
+    event = parsing.read(body)
+    assert isinstance(event, parsing.Unknown)
     assert event.broken
 
 
@@ -50,7 +50,7 @@ def test_an_event_from_before_a_field_was_added_is_read() -> None:
     frame = events.Approval(RUN, id=id, status="requested", plan_revision=1, effects=[]).as_json()
     for later in ("effects", "estimate", "expires_at"):
         del frame["approval"][later]
-    event = events.read(json.dumps(frame))
+    event = parsing.read(json.dumps(frame))
     assert isinstance(event, events.Approval)
     assert event.effects is None
 
@@ -59,6 +59,6 @@ def test_a_step_that_nobody_registered_is_refused_and_an_old_one_is_read() -> No
     with pytest.raises(ValueError, match="progress_step"):
         events.Progress(RUN, "long_gone", "Hi")
     old = events.Progress(RUN, "start", "Hi").frame(1).replace('"start"', '"long_gone"')
-    event = events.read(old)
+    event = parsing.read(old)
     assert isinstance(event, events.Progress)
     assert event.step == "long_gone"

@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from agent.batch.live import Running
 from agent.engine import local
-from agent.event_log import events, phases
+from agent.event_log import parsing, phases
 from agent.event_log.times import milliseconds
 from agent.exceptions import ToolFailed
 from agent.llm.base import Analysis, ReadRequest
@@ -280,11 +280,11 @@ async def test_the_page_the_admin_ag_ui_and_the_batch_show_the_same(
     bodies = [json.dumps(frame, ensure_ascii=False) for frame in frames]
     line, lines = Running("item"), []
     for body in bodies:
-        line.take(events.read(body))
+        line.take(parsing.read(body))
         lines.append(line.step)
     assert "🌐 Reading <b>the site</b>  3 of 12 pages" in lines
     translation = Translation("thread", frames[0]["run"], 0)
-    told = [one for frame in frames for one in translation.feed(events.read(json.dumps(frame)))]
+    told = [one for frame in frames for one in translation.feed(parsing.read(json.dumps(frame)))]
     names = [one.step_name for one in told if hasattr(one, "step_name")]
     assert names.count(f"{FETCHING}:s1:1") == 2
     await User.objects.filter(pk=alice.pk).aupdate(is_staff=True, is_superuser=True)

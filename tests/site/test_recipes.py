@@ -43,7 +43,7 @@ The sky, when a run starts.
 RECIPE = {
     "agent/event_log/events.py": [
         ('    MESSAGE = "message"\n', '    WEATHER = "weather"\n'),
-        ("@dataclass(frozen=True, slots=True, kw_only=True)\nclass Unknown", CLASS.lstrip()),
+        ("ENVELOPE = ", CLASS.lstrip()),
         ("Message, Run, Progress, ", "Weather, "),
     ],
     "agent/pipeline/phases.py": [
@@ -64,7 +64,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
 from agent.agent import PlanningFirstAgent
-from agent.event_log import events
+from agent.event_log import parsing
 from agent.models import ChatSession, Event, Project
 from chat import fold
 from chat.api.ag_ui_events import Translation
@@ -76,7 +76,7 @@ session = ChatSession.objects.create(project=project)
 agent = PlanningFirstAgent()
 result = asyncio.run(agent.process_user_message("Create a task: Look up", project.pk, session_id=session.pk))
 row = Event.objects.get(session=session, type="weather")
-(told,) = Translation("thread", "run", 0).feed(events.read(row.body))[-1:]
+(told,) = Translation("thread", "run", 0).feed(parsing.read(row.body))[-1:]
 print(json.dumps({
     "status": result.status,
     "log": json.loads(row.body),
