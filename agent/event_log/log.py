@@ -17,7 +17,8 @@ from typing import Any
 from uuid import UUID
 
 from agent.event_log import deadline, events
-from agent.event_log.group_commit import Batch, Done, Effect, Entry, Fence, Frame, commit
+from agent.event_log.group_commit import Batch, Done, Effect, Entry, Fence, commit
+from agent.event_log.rows import Frame
 from agent.exceptions import EffectTooSlow, Fenced, Refused
 from agent.models import Event
 from agent.support import database, metrics

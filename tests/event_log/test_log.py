@@ -17,7 +17,7 @@ from django.db import OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
-from agent.event_log import events, group_commit, log
+from agent.event_log import events, log, rows
 from agent.event_log.log import Committed, Done, Fence
 from agent.exceptions import Fenced, ToolFailed
 from agent.models import ChatSession, Event, Message, Project, Run, Task
@@ -48,7 +48,7 @@ def bodies(session: ChatSession) -> list[dict[str, Any]]:
 async def test_more_events_than_one_statement_takes_are_written_in_order(
     session: ChatSession, run: Run
 ) -> None:
-    texts = [str(number) for number in range(group_commit._ROWS * 2 + 7)]
+    texts = [str(number) for number in range(rows._ROWS * 2 + 7)]
     await log.append(session.pk, [said(run, text) for text in texts])
     assert [body["progress"]["message"] for body in await bodies(session)] == texts
     await session.arefresh_from_db()
