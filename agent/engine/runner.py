@@ -30,7 +30,7 @@ from agent.pipeline import phases
 from agent.pipeline.outside import Outside
 from agent.plans import estimates
 from agent.runs import claiming, ending, model_calls, wake
-from agent.runs.approvals import Parked
+from agent.runs.approval_requests import Parked
 from agent.runs.claiming import Claimed
 from agent.runs.model_share import ModelShare
 from agent.runs.recorder import Recorder

@@ -12,8 +12,8 @@ from agent.plan import placeholders
 from agent.plans import approval_policy, store
 from agent.plans.approved_effects import ApprovedEffects
 from agent.plans.dry_run import difference
-from agent.runs import approvals
-from agent.runs.approvals import Asking
+from agent.runs import approval_requests
+from agent.runs.approval_requests import Asking
 from agent.runs.recorder import Recorder
 from agent.support import database
 from agent.tools import registry
@@ -57,8 +57,8 @@ class ApprovalCheck:
 
     async def load(self) -> None:
         """Reads what was approved."""
-        self._approved = await database.call(approvals.approved_effects, self._revision)
-        self._was_asked = await database.call(approvals.was_asked, self._recorder.run)
+        self._approved = await database.call(approval_requests.approved_effects, self._revision)
+        self._was_asked = await database.call(approval_requests.was_asked, self._recorder.run)
 
     def check_call(self, step: PlanStep, tool: Tool, arguments: Mapping[str, Any]) -> None:
         """Raises Unapproved for a call whose changes nobody sees, if nobody approved it and the run may

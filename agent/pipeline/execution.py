@@ -26,7 +26,7 @@ from agent.plans import approval_policy, composition, filling, store
 from agent.plans.composition import LEFT_OUT
 from agent.plans.ordering import MAX_PARALLEL_STEPS, needs
 from agent.runs import steering_rows
-from agent.runs.approvals import Asking
+from agent.runs.approval_requests import Asking
 from agent.runs.recorder import Recorder
 from agent.support import database, metrics, tracing
 from agent.support.invalid import message

@@ -29,8 +29,8 @@ from agent.pipeline.reports import with_left_out
 from agent.plan import StepType
 from agent.plans import store
 from agent.plans.estimates import History
-from agent.runs import approvals, steering_rows
-from agent.runs.approvals import Parked
+from agent.runs import approval_requests, steering_rows
+from agent.runs.approval_requests import Parked
 from agent.runs.recorder import Finished, Recorder
 from agent.support import database, tracing
 from agent.support.counts import count
@@ -197,8 +197,10 @@ class _Run:
         left = self.recorder.outlook.left()  # the phase of the validation counts as ended
         if left is not None:
             self.revision.low_ms, self.revision.high_ms = left.low_ms, left.high_ms
-        is_steered = approvals.read_setting(self.run)
-        approved = approvals.request_if_needed(self.run, self.revision, is_steered=is_steered)
+        is_steered = approval_requests.read_setting(self.run)
+        approved = approval_requests.request_if_needed(
+            self.run, self.revision, is_steered=is_steered
+        )
         self.parked = not approved.value
         begun = list(approved.events)
         if not self.parked:
@@ -227,10 +229,10 @@ class _Run:
         self.recorder.outlook.set_plan(store.as_plan(revision), ended)
 
         def effect() -> Done[bool]:
-            if approvals.is_approved(revision):
+            if approval_requests.is_approved(revision):
                 return Done(True)
-            is_steered = approvals.read_setting(self.run)
-            return approvals.request_if_needed(self.run, revision, is_steered=is_steered)
+            is_steered = approval_requests.read_setting(self.run)
+            return approval_requests.request_if_needed(self.run, revision, is_steered=is_steered)
 
         if self.recorder.finished(Phase.EXECUTION) or await self.recorder.append(effect=effect):
             return revision
@@ -259,7 +261,9 @@ class _Run:
         """Parks the run if a step would do what no approval showed, although it needs one."""
         await execution.execute()
         if execution.stopped and await self.recorder.append(
-            effect=lambda: approvals.request_again(self.run, execution.revision, execution.asking)
+            effect=lambda: approval_requests.request_again(
+                self.run, execution.revision, execution.asking
+            )
         ):
             raise Parked
 
