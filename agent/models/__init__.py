@@ -4,18 +4,9 @@ from agent.models.accounts import AccountDeletion, ApiToken, Feedback, ModelToke
 from agent.models.audit import AuditEntry
 from agent.models.board import Task
 from agent.models.memories import Memory, MemoryRevision, SearchEntry
+from agent.models.plans import Approval, PlanRevision, PlanStep
 from agent.models.projects import Invitation, Membership, Project, SwitchedOffTool
-from agent.models.runs import (
-    Approval,
-    Draft,
-    Event,
-    ModelCall,
-    PhaseResult,
-    PlanRevision,
-    PlanStep,
-    Run,
-    Steering,
-)
+from agent.models.runs import Draft, Event, ModelCall, PhaseResult, Run, Steering
 from agent.models.sessions import ApprovalMode, Batch, ChatSession, Message, MessageEntry
 from agent.models.shared_links import SharedLink
 
