@@ -28,8 +28,8 @@ from chat import access
 from chat.api import errors, run_filter, sse
 from chat.api.authentication import user_of
 from chat.api.idempotency import check_key, client_id_of
+from chat.api.run_serializers import PlanSerializer
 from chat.api.schema import operation, stream_of
-from chat.api.serializers import PlanSerializer
 from chat.api.sessions import start_in
 from chat.api.views import ApiView, let_go, location
 from chat.connection_identity import ConnectionIdentity

@@ -18,8 +18,9 @@ from agent.runs.steering import Steer
 from chat import access, feedback
 from chat.api.authentication import user_of
 from chat.api.idempotency import client_id_of, once
+from chat.api.run_serializers import RunSerializer
 from chat.api.schema import operation
-from chat.api.serializers import FeedbackSerializer, RunSerializer
+from chat.api.serializers import FeedbackSerializer
 from chat.api.text_fields import TextField
 from chat.api.views import ApiView, location, on_loop
 from chat.frames import MAX_REASON

@@ -25,9 +25,10 @@ from chat import access
 from chat.api.authentication import user_of
 from chat.api.etags import require_match, tagged
 from chat.api.idempotency import client_id_of, once
+from chat.api.run_serializers import MessageSerializer, RunSerializer
 from chat.api.runs import show_run
 from chat.api.schema import operation
-from chat.api.serializers import MessageSerializer, RunSerializer, SessionSerializer
+from chat.api.serializers import SessionSerializer
 from chat.api.text_fields import NameField
 from chat.api.views import ApiView, PageQuery, location, on_loop
 
