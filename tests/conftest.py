@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 
 from agent.models import ChatSession, Project
-from agent.plans import estimates
+from agent.plans import past_durations
 from chat import shared_store
 
 pytest_plugins = [
@@ -83,7 +83,7 @@ def no_throttles(settings: Any) -> None:
 @pytest.fixture(autouse=True)
 def no_history() -> None:
     """What a process knows of earlier runs is of another test's rows."""
-    estimates.clear_cache()
+    past_durations.clear_cache()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -28,7 +28,7 @@ from agent.llm.factory import model_name, open_model
 from agent.models import Run
 from agent.pipeline import phases
 from agent.pipeline.outside import Outside
-from agent.plans import estimates
+from agent.plans import past_durations
 from agent.runs import claiming, ending, model_calls, wake
 from agent.runs.approval_requests import Parked
 from agent.runs.claiming import Claimed
@@ -199,9 +199,9 @@ class Runner:
 
     async def _claim(self, session: UUID) -> Recorder | None:
         """Claims and begins a run of the session; returns the recorder for the rest."""
-        history = estimates.cached_history()
+        history = past_durations.cached_history()
         if history is None:
-            history = await database.call(estimates.history)
+            history = await database.call(past_durations.history)
         name = self._model.name if self._model else model_name()
         recorders: list[Recorder] = []  # the last one: the claim may be repeated
 

@@ -28,7 +28,7 @@ from agent.pipeline.remembering import Exchange
 from agent.pipeline.reports import with_left_out
 from agent.plan import StepType
 from agent.plans import store
-from agent.plans.estimates import History
+from agent.plans.past_durations import History
 from agent.runs import approval_requests, steering_rows
 from agent.runs.approval_requests import Parked
 from agent.runs.recorder import Finished, Recorder

@@ -25,7 +25,8 @@ from agent.llm.base import Usage
 from agent.llm.writing import Writing
 from agent.models import PhaseResult
 from agent.plans import approval_policy
-from agent.plans.estimates import History, RemainingTime
+from agent.plans.estimates import RemainingTime
+from agent.plans.past_durations import History
 from agent.runs import ending, model_calls, updates
 from agent.runs.claiming import Claimed
 from agent.runs.updates import Updates

@@ -12,7 +12,7 @@ from agent.llm.base import Analysis
 from agent.memory import memories
 from agent.models import ChatSession, PhaseResult, PlanRevision, PlanStep, Project, Run
 from agent.pipeline import execution
-from agent.plans import estimates
+from agent.plans import past_durations
 from agent.testing import ScriptedModel
 from agent.text import search_index
 from tests.support.scripted_runs import create, plan, process, use
@@ -79,15 +79,15 @@ def test_the_reason_is_short_however_long_the_message_is(project: Project) -> No
 async def test_the_estimates_are_stored_with_what_they_were_made_for(
     project: Project, session: ChatSession
 ) -> None:
-    for number in range(estimates.MIN_SAMPLES):
+    for number in range(past_durations.MIN_SAMPLES):
         model = ScriptedModel(plans=[plan(create("s1", f"Task {number}"))])
         await process(model, project, session)
     first = await session.runs.aget(number=1)
     assert not await PhaseResult.objects.filter(run=first, low_ms__isnull=False).aexists()
-    estimates.clear_cache()
+    past_durations.clear_cache()
     model = ScriptedModel(plans=[plan(create("s1", "One"), create("s2", "Two"))])
     await process(model, project, session)
-    last = await session.runs.aget(number=estimates.MIN_SAMPLES + 1)
+    last = await session.runs.aget(number=past_durations.MIN_SAMPLES + 1)
     phases = [row async for row in PhaseResult.objects.filter(run=last)]
     steps = [row async for row in PlanStep.objects.filter(plan__run=last)]
     revision = await PlanRevision.objects.aget(run=last)

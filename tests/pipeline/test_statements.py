@@ -14,7 +14,7 @@ from django.db.backends.utils import CursorWrapper
 from agent.engine import local
 from agent.models import ChatSession, Project
 from agent.pipeline import answer, remembering
-from agent.plans import estimates
+from agent.plans import past_durations
 from agent.runs import runs
 from agent.runs.runs import MessageRequest
 from agent.testing import ScriptedModel
@@ -33,7 +33,9 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """
     monkeypatch.setattr(answer, "FIRST", 30)
     monkeypatch.setattr(remembering, "MOMENT", 30)
-    monkeypatch.setattr(estimates, "_cached", estimates.History(estimates.MAX_PHASES))
+    monkeypatch.setattr(
+        past_durations, "_cached", past_durations.History(past_durations.MAX_PHASES)
+    )
     found: list[str] = []
     execute = CursorWrapper.execute
 

@@ -16,7 +16,7 @@ from agent.event_log.phases import Phase
 from agent.llm.base import Analysis
 from agent.models import ChatSession, Message, PhaseResult, PlanStep, Project, Run
 from agent.plan import Plan, Step, StepType
-from agent.plans import estimates, store
+from agent.plans import estimates, past_durations, store
 from agent.plans.estimates import SLOW_FLOOR, Estimate, RemainingTime, plan_estimate
 from agent.runs import runs
 from agent.testing import ScriptedModel
@@ -27,7 +27,7 @@ TOOLS = {"create_task": 1000}
 PHASES = dict.fromkeys(Phase, 100) | {Phase.MEMORY: 3000, Phase.COMPLETION: 2000}
 
 
-def ran(session: ChatSession, times: int = estimates.MIN_SAMPLES, **told: Any) -> list[Run]:
+def ran(session: ChatSession, times: int = past_durations.MIN_SAMPLES, **told: Any) -> list[Run]:
     return [_ran(session, **told) for _ in range(times)]
 
 
@@ -84,10 +84,10 @@ BEHIND = 3000
 
 
 def test_while_few_runs_tell_nothing_is_estimated(session: ChatSession) -> None:
-    runs = ran(session, times=estimates.MIN_SAMPLES - 1)
+    runs = ran(session, times=past_durations.MIN_SAMPLES - 1)
     assert plan_estimate(runs[0], ONE) is None
     ran(session, times=1)
-    estimates.clear_cache()
+    past_durations.clear_cache()
     assert median(plan_estimate(runs[0], ONE)) == 1000 + BEHIND
 
 
@@ -103,7 +103,7 @@ def test_only_runs_that_succeeded_tell_and_a_retried_one_is_not_counted_twice(
 def test_the_band_of_few_runs_is_wider_than_what_they_took(session: ChatSession) -> None:
     for took in (100, 600, 300, 400, 500, 200):
         ran(session, times=1, phases={**PHASES, Phase.ANALYZING: took})
-    found = estimates.history().phase(Phase.ANALYZING, MODEL, session.project_id, None)
+    found = past_durations.history().phase(Phase.ANALYZING, MODEL, session.project_id, None)
     assert found is not None
     assert 50 < found.low_ms < 100
     assert 330 < found.median_ms < 370
@@ -117,10 +117,10 @@ def test_the_project_counts_before_the_model_and_the_model_before_all(
         project=Project.objects.create(name="Other", owner=project.owner)
     )
     ran(other, tools={"create_task": 5000, "search_tasks": 70})
-    assert median(estimates.history().tool("create_task", MODEL, project.pk)) == 5000
+    assert median(past_durations.history().tool("create_task", MODEL, project.pk)) == 5000
     ran(session, tools={"create_task": 1000})
-    estimates.clear_cache()
-    history = estimates.history()
+    past_durations.clear_cache()
+    history = past_durations.history()
     assert median(history.tool("create_task", MODEL, project.pk)) == 1000
     assert median(history.tool("create_task", MODEL, other.project_id)) == 5000
     assert median(history.tool("search_tasks", "another", project.pk)) == 70
@@ -133,7 +133,7 @@ def test_what_another_model_takes_says_nothing(session: ChatSession) -> None:
     ran(session, model="offline")
     (run,) = ran(session, times=1)
     assert plan_estimate(run, ONE) is None
-    history = estimates.history()
+    history = past_durations.history()
     assert history.phase(Phase.PLANNING, MODEL, session.project_id, True) is None
     assert history.phase(Phase.CONTEXT, MODEL, session.project_id, True) is not None
 
@@ -141,7 +141,7 @@ def test_what_another_model_takes_says_nothing(session: ChatSession) -> None:
 def test_a_question_is_not_judged_by_runs_that_used_tools(session: ChatSession) -> None:
     ran(session, tools={}, phases={**PHASES, Phase.PLANNING: 0})
     ran(session, phases={**PHASES, Phase.PLANNING: 4000})
-    history, project = estimates.history(), session.project_id
+    history, project = past_durations.history(), session.project_id
     assert median(history.phase(Phase.PLANNING, MODEL, project, False)) == 0
     assert median(history.phase(Phase.PLANNING, MODEL, project, True)) == 4000
     of_both = history.phase(Phase.PLANNING, MODEL, project, None)
@@ -180,7 +180,7 @@ def test_an_outlook_asks_the_database_nothing(
 ) -> None:
     ran(session)
     monkeypatch.setattr(estimates, "time", SimpleNamespace(monotonic=lambda: 0.0))
-    outlook = RemainingTime(estimates.history(), MODEL, session.project_id, uses_tools=True)
+    outlook = RemainingTime(past_durations.history(), MODEL, session.project_id, uses_tools=True)
     with django_assert_num_queries(0):
         usual = {"low_ms": 100, "median_ms": 100, "high_ms": 100}
         started = outlook.phase_started(Phase.START)
@@ -214,7 +214,7 @@ def test_what_passed_of_a_step_is_not_waited_for_again(
     ran(session)
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(estimates, "time", SimpleNamespace(monotonic=lambda: clock.now))
-    outlook = RemainingTime(estimates.history(), MODEL, session.project_id, uses_tools=True)
+    outlook = RemainingTime(past_durations.history(), MODEL, session.project_id, uses_tools=True)
     outlook.skip(*list(Phase)[:5])
     outlook.set_plan(calls(("s1", ()), ("s2", ())))
     outlook.phase_started(Phase.EXECUTION)
@@ -229,18 +229,18 @@ def test_what_passed_of_a_step_is_not_waited_for_again(
 def test_the_later_runs_count_more(session: ChatSession) -> None:
     for took in (*[1000] * 30, *[2000] * 30):
         ran(session, times=1, tools={"create_task": took})
-    found = estimates.history().tool("create_task", MODEL, session.project_id)
+    found = past_durations.history().tool("create_task", MODEL, session.project_id)
     assert median(found) == 2000
 
 
-def history_of(past: list[tuple[int, int]]) -> estimates.History:
+def history_of(past: list[tuple[int, int]]) -> past_durations.History:
     """Returns the history of runs, the newest first, with two calls of a tool in each."""
-    history = estimates.History(size=0)
+    history = past_durations.History(size=0)
     for number, took_of_run in enumerate(past):
         for took in took_of_run:
             history.add_tool(number, "fetch", MODEL, PROJECT, took)
     for phase in Phase:
-        for number in range(estimates.MIN_SAMPLES):
+        for number in range(past_durations.MIN_SAMPLES):
             history.add_phase(number, phase, MODEL, PROJECT, True, 0)
     return history
 
@@ -282,7 +282,7 @@ def test_what_has_passed_the_quick_ones_is_a_slow_one(monkeypatch: pytest.Monkey
 
 def test_slow_is_what_takes_far_longer_than_usual(session: ChatSession) -> None:
     ran(session, phases={**PHASES, Phase.ANALYZING: 8000})
-    outlook = RemainingTime(estimates.history(), MODEL, session.project_id)
+    outlook = RemainingTime(past_durations.history(), MODEL, session.project_id)
     assert outlook.phase_started(Phase.ANALYZING)["slow_after_ms"] == 12_000
 
 
@@ -291,10 +291,10 @@ async def test_a_run_tells_when_it_will_be_done_as_soon_as_earlier_ones_tell(
     project: Project, session: ChatSession
 ) -> None:
     model = ScriptedModel(plans=[plan(create("s1", "Login"), create("s2", "Logout", "s1"))])
-    for _ in range(estimates.MIN_SAMPLES):
+    for _ in range(past_durations.MIN_SAMPLES):
         await process(model, project, session)
     assert {metadata.get("eta_ms") for metadata in await _metadata(session)} == {None, 0}
-    estimates.clear_cache()
+    past_durations.clear_cache()
     fresh = await ChatSession.objects.acreate(project=project)
     await process(model, project, fresh)
     told = await _metadata(fresh)
@@ -311,9 +311,9 @@ async def test_an_answer_in_words_tells_when_it_will_be_done_too(
     project: Project, session: ChatSession
 ) -> None:
     model = ScriptedModel(analyses=[Analysis("question", "A question", needs_tools=False)])
-    for _ in range(estimates.MIN_SAMPLES):
+    for _ in range(past_durations.MIN_SAMPLES):
         await process(model, project, session)
-    estimates.clear_cache()
+    past_durations.clear_cache()
     fresh = await ChatSession.objects.acreate(project=project)
     await process(model, project, fresh)
     told = await _metadata(fresh)
@@ -332,9 +332,9 @@ async def test_who_is_asked_about_a_plan_is_told_how_long_it_takes(
     project: Project, session: ChatSession, alice: User
 ) -> None:
     model = ScriptedModel(plans=[plan(create("s1", "Login"))])
-    for _ in range(estimates.MIN_SAMPLES):
+    for _ in range(past_durations.MIN_SAMPLES):
         await process(model, project, session)
-    estimates.clear_cache()
+    past_durations.clear_cache()
     asking = await ChatSession.objects.acreate(project=project)
     async with local.executing(model, {asking.pk}):
         run = await runs.start(asking.pk, alice, runs.MessageRequest("Do it", approval="required"))

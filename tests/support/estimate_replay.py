@@ -17,7 +17,8 @@ from agent.event_log.phases import Phase
 from agent.plan import Plan, Step, StepType
 from agent.plans import estimates
 from agent.plans.bands import Estimate
-from agent.plans.estimates import History, RemainingTime
+from agent.plans.estimates import RemainingTime
+from agent.plans.past_durations import History
 
 RUNS, FIRST = 500, 10  # replayed, and the first one of which is asked
 LATEST, RENEWED = 250, 10  # runs that a history has, and after how many it is read again

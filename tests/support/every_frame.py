@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 from websockets.asyncio.client import ClientConnection
 
-from agent.plans.estimates import MIN_SAMPLES
+from agent.plans.bands import MIN_SAMPLES
 from tests.support.model_server import (
     Gate,
     Request,
