@@ -14,6 +14,7 @@ from agent.event_log.times import milliseconds
 from agent.plan import WORK, StepType
 from agent.support.counts import count
 from chat import labels
+from chat.draft import DRAFT_STEPS, DRAFTS_OF_ANSWER, Draft, shown_draft
 
 UNFINISHED = frozenset(("queued", "running", "waiting"))
 
@@ -209,40 +210,6 @@ class Segment:
     says: str
 
 
-@dataclass(frozen=True, slots=True)
-class DraftStep:
-    """A step of a plan that the model still writes."""
-
-    number: int
-    tool: str
-    description: str
-    given: list[list[str]]  # name and text of each argument
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What the model writes at the moment: texts, none of them checked."""
-
-    message: str
-    details: str
-    started_at: str
-    title: str  # of the thoughts
-    thoughts: str
-    thinking_since: str
-    summary: str
-    steps: list[DraftStep]
-
-    @property
-    def is_written(self) -> bool:
-        return bool(self.summary or self.steps)
-
-
-# The steps of progress during which a draft is shown, where they are more than its own: the draft of a
-# plan stays until the plan is validated.
-DRAFT_STEPS = {"planning": ("planning", "validation")}
-DRAFTS_OF_ANSWER = ("completion", "memory")
-
-
 @dataclass(slots=True)
 class Exchange:
     """A message with its run."""
@@ -326,7 +293,7 @@ class Exchange:
         runs = any(phase.key in steps and phase.state == "running" for phase in self.phases)
         if composed := self.draft.get("step"):
             runs = any(step.id == composed and step.status == "running" for step in self.steps)
-        return _draft(self.draft) if runs else None
+        return shown_draft(self.draft) if runs else None
 
     @property
     def first_failure(self) -> str:
@@ -407,25 +374,6 @@ class Exchange:
         if self.interrupted:
             return labels.INTERRUPTED
         return queued(self.before) if self.status == "queued" else self.told
-
-
-def _draft(fields: dict[str, Any]) -> Draft:
-    text = fields["text"]
-    return Draft(
-        message=text["message"],
-        details=text["details"],
-        started_at=fields["started_at"],
-        title=text["thoughts"],
-        thoughts=fields["thoughts"],
-        thinking_since="" if fields["wrote_at"] else fields["thought_at"] or "",
-        summary=fields["summary"],
-        steps=[
-            DraftStep(number, step["tool"], step["description"], written["arguments"])
-            for number, (step, written) in enumerate(
-                zip(fields["steps"], text["steps"], strict=True), 1
-            )
-        ],
-    )
 
 
 @dataclass(slots=True)

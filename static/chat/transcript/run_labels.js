@@ -17,7 +17,7 @@ export const iconOf = (step) => kindOf(step)?.[0] ?? "";
 /** @param {string} step */
 export const colorOf = (step) => kindOf(step)?.[1] ?? "";
 
-/** The place among the sub-steps of a step, as in chat/fold.py. @param {string} step */
+/** The place among the sub-steps of a step, as in chat/fold_progress.py. @param {string} step */
 export const orderOf = (step) => kindOf(step)?.[2] ?? 1_000_000;
 
 /** @param {{status?: string}} run */
