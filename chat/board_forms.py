@@ -12,7 +12,8 @@ from django.core.exceptions import ValidationError
 
 from agent.board import criteria
 from agent.board import task_rules as rules
-from agent.board.tasks import find_tasks, task_json
+from agent.board.finding import find_tasks
+from agent.board.tasks import task_json
 from agent.event_log.texts import STATUSES
 from agent.exceptions import ToolFailed
 from agent.memory import memories

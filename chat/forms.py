@@ -15,8 +15,8 @@ from django.http import QueryDict
 from agent.accounts.audit import set_approval_mode
 from agent.accounts.shared_links import DAYS, DEFAULT_DAYS
 from agent.accounts.tokens import check_quota
+from agent.board.finding import find_task
 from agent.board.projects import MAX_DESCRIPTION, MAX_NAME
-from agent.board.tasks import find_task
 from agent.exceptions import QuotaReached, ToolFailed
 from agent.models import ApiToken, ApprovalMode, ChatSession, Project, Run, Task
 from agent.models.projects import Role

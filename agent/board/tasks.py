@@ -25,7 +25,6 @@ from agent.exceptions import ToolFailed
 from agent.models import SearchEntry, Task
 from agent.support import raw_sql
 from agent.text import search_index
-from agent.text.references import as_id, as_number, by_title, missing
 
 # The fields that are a value of the task alone, which a person edits and a model reads as it is.
 PLAIN_FIELDS = ("title", *rules.VALUES, "criteria")
@@ -51,64 +50,6 @@ class NewTask:
 
 
 # -- reading ---------------------------------------------------------------------------------------
-
-
-def find_task(project_id: UUID, reference: str) -> Task:
-    """Returns the task with the number ("#12"), id or title `reference`. Raises ToolFailed if there is
-    none.
-    """
-    return find_tasks(project_id, [reference])[0]
-
-
-def find_tasks(project_id: UUID, references: Iterable[str]) -> list[Task]:
-    """Returns the tasks with these numbers, ids or titles, each once. Raises ToolFailed if one is
-    missing.
-    """
-    found = tasks_by_reference(project_id, references).values()
-    return list({task.pk: task for task in found}.values())
-
-
-def find_locked(project_id: UUID, reference: str) -> Task:
-    """As `find_task`, with the board and the task's row locked until the transaction ends."""
-    lock_board(project_id)
-    (task,) = tasks_by_reference(project_id, [reference], lock=True).values()
-    return task
-
-
-def tasks_by_reference(
-    project_id: UUID, references: Iterable[str], *, lock: bool = False
-) -> dict[str, Task]:
-    """As `find_tasks`, by what each was referred to with. `lock`: their rows, until the transaction ends."""
-    tasks = Task.objects.filter(project_id=project_id)
-    keys = {
-        reference: _key(project_id, reference, tasks) for reference in dict.fromkeys(references)
-    }
-    found = _by_key(project_id, list(keys.values()), lock=lock)
-    for key in keys.values():
-        if key not in found:
-            raise missing("task", project_id, key, tasks)
-    return {reference: found[key] for reference, key in keys.items()}
-
-
-def _key(project_id: UUID, reference: str, tasks: Any) -> UUID | int:
-    """Returns the number or the id of the task that `reference` names."""
-    number = as_number(reference)
-    if number is not None:
-        return number
-    return as_id(reference) or by_title("task", reference, project_id, tasks)
-
-
-def _by_key(project_id: UUID, keys: Sequence[UUID | int], *, lock: bool) -> dict[UUID | int, Task]:
-    """Returns the tasks with these numbers and ids, by both, in one statement for each kind of key."""
-    found: dict[UUID | int, Task] = {}
-    for column, kind in (("id", UUID), ("number", int)):
-        of_kind = [key for key in keys if isinstance(key, kind)]
-        if of_kind:
-            places = ", ".join(["%s"] * len(of_kind))
-            query = f"project_id = %s AND deleted_at IS NULL AND {column} IN ({places})"
-            for task in raw_sql.select(Task, query, project_id, *of_kind, lock=lock):
-                found[task.pk] = found[task.number] = task
-    return found
 
 
 def task_json(task: Task) -> dict[str, Any]:
@@ -232,7 +173,7 @@ def update_task(
     """Sets the given fields. Returns None as the change if all of them have these values already.
 
     If another task has the given `position`, the task is placed directly before it. `is_locked`: the task
-    is from `find_locked` in this transaction, and is not read again.
+    is from `finding.find_locked` in this transaction, and is not read again.
     """
     task = task if is_locked else _locked(task)
     before = task_json(task)

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db.models.functions import Substr
 from pydantic import Field, StringConstraints, model_validator
 
-from agent.board import tasks as board
+from agent.board import finding
 from agent.event_log import events, parsing
 from agent.event_log.phases import progress_step
 from agent.event_log.times import stamp
@@ -149,7 +149,7 @@ def get_history(call: ToolCall, arguments: GetHistory) -> History:
     sessions of the project recorded lately. Changes nothing."""
     row: Task | Memory
     if arguments.task is not None:
-        row = board.find_task(call.project_id, arguments.task)
+        row = finding.find_task(call.project_id, arguments.task)
         entries = sorted(_of_task(call, row), key=lambda entry: entry.at, reverse=True)
     else:
         row = memories.find_memory(call.project_id, arguments.memory or "")

@@ -9,8 +9,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from agent.board import places
-from agent.board import tasks as board
+from agent.board import finding, places
 from agent.tools.references import TaskRef
 from agent.tools.registry import Arguments, ToolCall
 
@@ -35,6 +34,6 @@ def positions(call: ToolCall, arguments: Placed, number: int) -> list[int] | Non
     return places.places(
         call.project_id,
         number,
-        before=board.find_task(call.project_id, before) if before else None,
-        after=board.find_task(call.project_id, after) if after else None,
+        before=finding.find_task(call.project_id, before) if before else None,
+        after=finding.find_task(call.project_id, after) if after else None,
     )

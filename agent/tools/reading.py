@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from django.db.models import Count, QuerySet
 from pydantic import Field
 
-from agent.board import readiness
+from agent.board import finding, readiness
 from agent.board import tasks as board
 from agent.event_log.times import stamp
 from agent.memory.memories import find_memory
@@ -70,7 +70,7 @@ def get_tasks(
 ) -> TasksInFull:
     """Reads tasks in full: whole description, acceptance criteria, assignee, due date, estimate, labels,
     parent, subtasks, dependencies, dates. Changes nothing."""
-    rows = board.find_tasks(call.project_id, tasks)
+    rows = finding.find_tasks(call.project_id, tasks)
     limit, names = MAX_TEXTS // len(rows), board.user_names(rows)
     return TasksInFull(tasks=[_in_full(task, limit, names.get(task.assignee_id)) for task in rows])
 

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from agent.board import task_rules, tasks
+from agent.board import finding, task_rules
 from agent.exceptions import AmbiguousReference, ToolFailed
 from agent.llm.schema_texts import SHORT
 from agent.memory import memories
@@ -56,7 +56,7 @@ _ASK = (
 )
 
 _FIND: Mapping[str, Callable[[UUID, str], object]] = {
-    "task": tasks.find_task,
+    "task": finding.find_task,
     "memory": memories.find_memory,
     "member": task_rules.member,
 }
@@ -205,7 +205,7 @@ def find(project_id: UUID, kind: str, reference: str, *, lock: bool = False) -> 
     """
     try:
         if lock and kind == "task":
-            return tasks.find_locked(project_id, reference)
+            return finding.find_locked(project_id, reference)
         return _found(project_id, kind, reference)
     except ToolFailed:
         return None

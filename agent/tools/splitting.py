@@ -9,7 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from agent.board import splitting
+from agent.board import finding, splitting
 from agent.board import tasks as board
 from agent.tools.references import REPLACES, TaskRef
 from agent.tools.registry import Arguments, ToolCall, tool
@@ -46,7 +46,7 @@ def split_task(call: ToolCall, arguments: SplitTask) -> TasksMade:
     subtasks; the other parts get its parent. What the task depends on, the parts depend on; what
     depended on the task then depends on the last parts. All that its description says must be in
     the parts. For subtasks of a task that stays as it is, use create_tasks with parent."""
-    task = board.find_task(call.project_id, arguments.task)
+    task = finding.find_task(call.project_id, arguments.task)
     parts = [
         board.NewTask(
             title=part.title,

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
+from agent.board import finding
 from agent.board import tasks as board
 from agent.board.locking import lock_board
 from agent.board.task_rules import Fields
@@ -65,7 +66,7 @@ def edit_tasks(call: ToolCall, arguments: EditTasks) -> TasksChanged:
     found: list[Task] = []  # before the first one gets another title
     for item in arguments.tasks:
         call.progress(step=EDITING, done=len(found), of=total, unit="tasks")
-        found.append(board.find_task(call.project_id, item.task))
+        found.append(finding.find_task(call.project_id, item.task))
     latest = {task.pk: task for task in found}
     made: dict[UUID, Task] = {}
     for number, (item, one) in enumerate(zip(arguments.tasks, found, strict=True)):

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from agent.board import readiness
+from agent.board import finding, readiness
 from agent.board import tasks as board
 from agent.board.task_rules import MAX_DEPENDENCIES
 from agent.change import Change
@@ -127,7 +127,7 @@ def create_tasks(call: ToolCall, arguments: CreateTasks) -> TasksMade:
     board or at the given place."""
     parents = [item.parent for item in arguments.tasks if item.parent]
     needed = [one for item in arguments.tasks for one in item.depends_on]
-    named = board.tasks_by_reference(call.project_id, [*parents, *needed])
+    named = finding.tasks_by_reference(call.project_id, [*parents, *needed])
     items = [
         board.NewTask(
             title=item.title,
@@ -312,15 +312,15 @@ def _changed(call: ToolCall, changes: list[Change], still_open: Sequence[str] = 
 
 
 def _task(call: ToolCall, reference: str) -> Task:
-    return board.find_task(call.project_id, reference)
+    return finding.find_task(call.project_id, reference)
 
 
 def _tasks(call: ToolCall, references: list[str]) -> list[Task]:
-    return board.find_tasks(call.project_id, references)
+    return finding.find_tasks(call.project_id, references)
 
 
 def _locked(call: ToolCall, reference: str) -> Task:
-    return call.locked.get(reference) or board.find_locked(call.project_id, reference)
+    return call.locked.get(reference) or finding.find_locked(call.project_id, reference)
 
 
 def _made(task: Task) -> TaskMade:

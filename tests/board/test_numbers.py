@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.test import Client
 
+from agent.board import finding
 from agent.board import tasks as board
 from agent.edits.undo import undo_changes
 from agent.engine import local
@@ -46,29 +47,29 @@ def test_a_number_that_was_rolled_back_is_given_again(project: Project) -> None:
 
 def test_a_task_is_found_by_its_number(project: Project) -> None:
     first, second = make(project, "One", "Two")
-    found = board.find_tasks(project.pk, ["#2", "one", " #1 "])
+    found = finding.find_tasks(project.pk, ["#2", "one", " #1 "])
     assert [task.pk for task in found] == [second.pk, first.pk]
     with pytest.raises(ToolFailed, match="no task #3 in this project"):
-        board.find_task(project.pk, "#3")
+        finding.find_task(project.pk, "#3")
 
 
 def test_a_number_never_means_a_task_that_has_it_in_its_title(project: Project) -> None:
     first, second = make(project, "Phase 2", "Login")
-    assert board.find_task(project.pk, "[#2]") == second  # as prompts list the tasks
-    assert board.find_task(project.pk, "phase 2") == first
+    assert finding.find_task(project.pk, "[#2]") == second  # as prompts list the tasks
+    assert finding.find_task(project.pk, "phase 2") == first
     for number in ("2", "task 2"):
         with pytest.raises(ToolFailed, match="There is no task"):
-            board.find_task(project.pk, number)
+            finding.find_task(project.pk, number)
     with pytest.raises(ToolFailed, match="is written “#2”"):
-        board.find_task(project.pk, "2")
+        finding.find_task(project.pk, "2")
     (named,) = make(project, "2")
-    assert board.find_task(project.pk, "2") == named
+    assert finding.find_task(project.pk, "2") == named
 
 
 def test_numbers_tell_tasks_with_the_same_title_apart(project: Project) -> None:
     make(project, "Login", "Login")
     with pytest.raises(ToolFailed, match=r"“Login” \(#1\), “Login” \(#2\). Use the number"):
-        board.find_task(project.pk, "login")
+        finding.find_task(project.pk, "login")
 
 
 def test_the_api_shows_numbers_and_filters_by_them(client: Client, project: Project) -> None:
@@ -107,7 +108,7 @@ def test_a_task_that_was_deleted_is_named_by_number_and_title(project: Project) 
     (task,) = make(project, "Sign-up")
     board.delete_task(task=task)
     with pytest.raises(ToolFailed, match="The task #1 “Sign-up” was deleted"):
-        board.find_task(project.pk, str(task.pk))
+        finding.find_task(project.pk, str(task.pk))
 
 
 @pytest.mark.django_db(transaction=True)

@@ -44,7 +44,7 @@ from django.core.management import call_command
 call_command("migrate", verbosity=0)
 import json
 from agent.board import tasks
-from agent.board.tasks import find_task
+from agent.board.finding import find_task
 from agent.memory import memories
 from agent.models import Memory, Message, Project, Task
 from agent.text import message_index
