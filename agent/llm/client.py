@@ -11,20 +11,17 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import httpx2
-import openai
 
 from agent.exceptions import (
     BudgetExceeded,
     ModelInvalid,
-    ModelRefused,
     ModelTimeout,
     ModelTruncated,
 )
-from agent.llm import capabilities, lookup, responses, streams
+from agent.llm import capabilities, lookup, responses, sending, streams
 from agent.llm.attempts import Attempts
 from agent.llm.base import StartOver, Usage
 from agent.llm.capabilities import JsonMode
-from agent.llm.connections import client_of, from_exception
 from agent.llm.errors import RequestFailed, Server
 from agent.llm.fitting import Prompt, Turn
 from agent.llm.kept_calls import keep, kept
@@ -37,14 +34,11 @@ from agent.llm.structured_output import (
     Question,
     Validator,
     validated,
-    without_system,
 )
 from agent.llm.writing import Patience, Watch, Writing
 
 T = TypeVar("T")
 Record = Callable[[JsonMode, str], None]  # of a mode and the name of a schema
-
-PATH = "/chat/completions"
 
 
 @dataclass(slots=True)
@@ -106,39 +100,6 @@ class ModelClient:
         error = ModelTimeout(f"The model did not answer within {self.timeout:g} seconds.")
         retries.failed(error)
         return error
-
-    async def _post(self, body: dict[str, Any], **options: Any) -> Any:
-        """Sends a request, and sends it again without the role `system` if the server refuses that."""
-        known = capabilities.of(self.server)
-        try:
-            return await self._send(body, with_system=known.system_role, **options)
-        except RequestFailed as failed:
-            if not known.system_role or not failed.refuses_system:
-                raise
-        response = await self._send(body, with_system=False, **options)
-        known.system_role = False
-        return response
-
-    async def _send(self, body: dict[str, Any], *, with_system: bool, **options: Any) -> Any:
-        """Sends a request, and sends it again without the options that the server refuses by name."""
-        known = capabilities.of(self.server).options
-        turns = body["messages"] if with_system else without_system(body["messages"])
-        body = {"model": self.server.model, **body, "messages": turns}
-        while True:
-            try:
-                return await self._send_once(known.applied(body), **options)
-            except RequestFailed as failed:
-                if not known.learn(failed, body):
-                    raise
-
-    async def _send_once(self, request: dict[str, Any], **options: Any) -> Any:
-        client = await client_of(self.server)
-        try:
-            return await client.post(PATH, body=request, **options)
-        except openai.APIError as error:
-            raise from_exception(error, self.server) from error
-        except UnicodeError:
-            raise ModelRefused("OPENAI_API_KEY contains invalid characters.") from None
 
     # -- fitting -----------------------------------------------------------------------------------
 
@@ -312,14 +273,14 @@ class ModelClient:
         return response
 
     async def _joined(self, body: dict[str, Any], writing: Writing) -> dict[str, Any]:
-        source: EventStream = await self._post(
-            body, cast_to=object, stream=True, stream_cls=EventStream
+        source: EventStream = await sending.post(
+            self.server, body, cast_to=object, stream=True, stream_cls=EventStream
         )
         return await streams.joined_response(source, self.server, writing)
 
     async def _plain(self, body: dict[str, Any]) -> dict[str, Any]:
         plain = {**body, "stream": False}
-        response: httpx2.Response = await self._post(plain, cast_to=httpx2.Response)
+        response: httpx2.Response = await sending.post(self.server, plain, cast_to=httpx2.Response)
         return responses.read(response, self.server)
 
     def _writing(self, attempts: Attempts) -> Writing:
@@ -392,8 +353,8 @@ class ModelClient:
     async def _begun(self, body: dict[str, Any], writing: Writing) -> EventStream | dict[str, Any]:
         """Returns the stream, or the complete response of a server that does not stream."""
         try:
-            source: EventStream = await self._post(
-                body, cast_to=object, stream=True, stream_cls=EventStream
+            source: EventStream = await sending.post(
+                self.server, body, cast_to=object, stream=True, stream_cls=EventStream
             )
             response = await streams.complete_response(source, self.server)
         except BaseException as error:
