@@ -8,6 +8,7 @@ import { isObject, withSpaces } from "../support/labels.js";
 import { page } from "../support/page.js";
 import { apiPath, request } from "../support/rest.js";
 import { loadStyle } from "../support/style.js";
+import { setUpDragging } from "./dragging.js";
 import { schemaForm } from "./schema_form.js";
 
 /** @typedef {Omit<PlanStep, "status">} EditedStep */
@@ -49,7 +50,7 @@ export async function openEditor(run, box, save) {
     submit(editor, save);
   });
   form.addEventListener("click", (event) => onClick(editor, closest(event, "[data-move]")));
-  setUpDragging(editor);
+  setUpDragging(stepList(editor), (from, to) => moveStep(editor, from, to));
   focusOn(editor, 0, "unfold");
   form.scrollIntoView({ block: "start" });
 }
@@ -374,38 +375,4 @@ function focusOn(editor, index, action) {
   /** @type {HTMLButtonElement | null} */
   const button = row.querySelector(`[data-move="${action}"]`);
   (!button || button.disabled ? slot(row, "edit-head") : button).focus();
-}
-
-/** @param {Editor} editor */
-function setUpDragging(editor) {
-  const list = stepList(editor);
-  let from = -1;
-  /** @param {Event} event */
-  const indexOf = (event) => {
-    const row = closest(event, "li.editor-step");
-    return row ? [...list.children].indexOf(row) : -1;
-  };
-  list.addEventListener("dragstart", (event) => {
-    from = indexOf(event);
-    if (!event.dataTransfer) return;
-    event.dataTransfer.effectAllowed = "move";
-    event.dataTransfer.setDragImage(list.children[from], 0, 0);
-  });
-  list.addEventListener("dragover", (event) => {
-    if (from < 0) return;
-    event.preventDefault();
-    for (const [index, row] of [...list.children].entries()) {
-      row.toggleAttribute("data-over", index === indexOf(event));
-    }
-  });
-  list.addEventListener("drop", (event) => {
-    event.preventDefault();
-    const to = indexOf(event);
-    if (from >= 0 && to >= 0 && to !== from) moveStep(editor, from, to);
-    from = -1;
-  });
-  list.addEventListener("dragend", () => {
-    from = -1;
-    for (const row of list.children) row.removeAttribute("data-over");
-  });
 }

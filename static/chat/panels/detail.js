@@ -12,6 +12,7 @@ import { page } from "../support/page.js";
 import { apiPath, errorText, request } from "../support/rest.js";
 import { loadStyle } from "../support/style.js";
 import * as board from "./board.js";
+import { asText, asValue } from "./field_values.js";
 
 await loadStyle(new URL("./detail.css", import.meta.url));
 loadMembers();
@@ -190,21 +191,6 @@ function fillCriteria(detail, criteria) {
       setText(node, "criterion", text);
     },
   });
-}
-
-/** A value of the API as the text of its field. @type {(name: string, value: any) => string} */
-function asText(name, value) {
-  if (name === "labels") return (value ?? []).join(" ");
-  if (name === "criteria") return (value ?? []).map((/** @type {Criterion} */ { text }) => text).join("\n");
-  return String(value ?? "");
-}
-
-/** The text of a field as a value of the API. @type {(name: string, text: string) => unknown} */
-function asValue(name, text) {
-  if (name === "labels") return text.split(/[\s,]+/).filter(Boolean);
-  if (name === "criteria") return text.split("\n").filter((line) => line.trim()).map((line) => ({ text: line }));
-  if (name === "estimate") return text === "" ? null : Number(text);
-  return ["due", "assignee"].includes(name) ? text || null : text;
 }
 
 // -- saving -----------------------------------------------------------------------------------------
