@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import burst, reporting, soak_distributed  # noqa: E402  (the path first, for all of these)
 from benchmarks.reporting import first_words, judge, report  # noqa: E402
+from tests.support.busy_model import thinking  # noqa: E402
 from tests.support.durability import (  # noqa: E402
     add_sessions,
     all_running,
@@ -31,7 +32,6 @@ from tests.support.durability import (  # noqa: E402
     kill_and_start,
     library_process,
     start_again,
-    thinking,
 )
 from tests.support.model_server import ModelServer  # noqa: E402
 from tests.support.server import ServerProcess, seeded  # noqa: E402

@@ -23,8 +23,8 @@ from chat.doctor.findings import Check, ok
 from chat.doctor.site import Site
 from chat.doctor.streams import streams
 from tests.support import forked
+from tests.support.busy_model import thinking
 from tests.support.databases import seeded_database
-from tests.support.durability import thinking
 from tests.support.model_server import ModelServer
 from tests.support.nginx import nginx
 from tests.support.server import (

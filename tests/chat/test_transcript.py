@@ -16,8 +16,18 @@ from agent.models import Event as EventRow
 from agent.support.durations import duration
 from chat import fold, labels
 from chat.transcript import Change, Exchange, Line, Transcript
-from tests.support import story
-from tests.support.story import ASKED, BROKEN, CHAIN, FIRST, LATER, QUEUED, STOPPED, phase, said
+from tests.support import story, story_events
+from tests.support.story_events import (
+    ASKED,
+    BROKEN,
+    CHAIN,
+    FIRST,
+    LATER,
+    QUEUED,
+    STOPPED,
+    phase,
+    said,
+)
 
 
 def folded(told: Sequence[Event]) -> Transcript:
@@ -89,7 +99,7 @@ def test_the_steps_of_the_plan_are_no_phases() -> None:
 
 def test_a_phase_without_a_told_duration_took_from_its_start_to_its_end() -> None:
     planning = next(one for one in run_of(whole(), FIRST).phases if one.step == "planning")
-    assert planning.duration_ms == story.PACE
+    assert planning.duration_ms == story_events.PACE
 
 
 def test_sub_steps_are_below_their_step_in_their_order_and_an_unknown_one_is_a_plain_line() -> None:
@@ -105,7 +115,7 @@ def test_sub_steps_are_below_their_step_in_their_order_and_an_unknown_one_is_a_p
     assert [kind.icon for kind in kinds if kind] == ["🔎", "📝"]
     assert kinds[-1] is None
     # One whose step is in no plan is a line of the run.
-    assert [one.message for one in later.phases if one.step == story.GONE] == ["Calling <b>"]
+    assert [one.message for one in later.phases if one.step == story_events.GONE] == ["Calling <b>"]
     (reading,) = [one for one in run_of(whole(), CHAIN).phases if one.key == "reading:r2"]
     assert [(part.details, part.state) for part in reading.parts] == [("9 <b>", "failed")]
 
@@ -149,13 +159,13 @@ def planned(*tools: str, **arguments: Any) -> list[Event]:
     return [
         said(FIRST, "Hi", 1),
         events.Run(FIRST, "running"),
-        story.plan(FIRST, 1, steps),
+        story_events.plan(FIRST, 1, steps),
         started,
     ]
 
 
 def now(id: str, status: str) -> Event:
-    return story.step(FIRST, id, status, 0, None if status == "running" else 5)
+    return story_events.step(FIRST, id, status, 0, None if status == "running" else 5)
 
 
 @pytest.mark.parametrize(
@@ -316,7 +326,9 @@ def test_a_change_says_which_fields_changed_and_to_what() -> None:
 
 
 def test_what_changed_after_the_last_message_is_fresh() -> None:
-    assert {key: one.brief for key, one in whole().fresh.items()} == {str(story.LOGIN): "Created"}
+    assert {key: one.brief for key, one in whole().fresh.items()} == {
+        str(story_events.LOGIN): "Created"
+    }
 
 
 def test_an_event_that_cannot_be_read_is_a_plain_line_and_the_others_go_on() -> None:

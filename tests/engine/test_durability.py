@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.support.busy_model import thinking
 from tests.support.durability import (
     add_sessions,
     all_running,
@@ -22,7 +23,6 @@ from tests.support.durability import (
     kill_and_start,
     library_process,
     start_again,
-    thinking,
 )
 from tests.support.model_server import ModelServer
 from tests.support.server import ServerProcess

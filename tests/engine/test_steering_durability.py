@@ -8,14 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.durability import (
-    Follower,
-    add_sessions,
-    damage,
-    following,
-    kill_and_start,
-    thinking,
-)
+from tests.support.busy_model import thinking
+from tests.support.durability import Follower, add_sessions, damage, following, kill_and_start
 from tests.support.model_server import ModelServer
 from tests.support.server import ServerProcess
 

@@ -9,9 +9,9 @@ import pytest
 
 from agent.event_log import events, parsing
 from agent.event_log.times import now
-from tests.support import story
+from tests.support import story, story_events
 
-RUN = story.FIRST
+RUN = story_events.FIRST
 
 
 @pytest.mark.parametrize("body", story.story())

@@ -9,12 +9,12 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from agent.event_log import events
-from tests.support import story
+from tests.support import story_events
 from tests.support.browser import Visit
 from tests.support.fake_socket import FakeSocket, seen
 from tests.support.model_server import ModelServer, by_schema, said
 from tests.support.server import ServerProcess
-from tests.support.story import FIRST
+from tests.support.story_events import FIRST
 
 pytestmark = pytest.mark.browser
 
@@ -143,9 +143,9 @@ def test_the_html_of_an_older_answer_is_shown_as_it_was(visit: Visit) -> None:
         "<ul>\n<li>[x] done</li>\n</ul>\n<pre><code>a = 1\n</code></pre>\n"
     )
     told = (
-        story.said(FIRST, "Hi", 1),
+        story_events.said(FIRST, "Hi", 1),
         events.Run(FIRST, "running"),
-        story.complete(FIRST, "See the docs", html, 10),
+        story_events.complete(FIRST, "See the docs", html, 10),
     )
     for seq, event in enumerate(told, 1):
         socket.send(event.frame(seq))

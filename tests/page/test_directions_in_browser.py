@@ -12,10 +12,10 @@ from playwright.sync_api import Page
 from agent.event_log import events
 from agent.event_log.events import Event
 from agent.event_log.times import stamp
-from tests.support import story
+from tests.support import story_events
 from tests.support.browser import Visit
 from tests.support.fake_socket import FakeSocket, seen
-from tests.support.story import FIRST, said
+from tests.support.story_events import FIRST, said
 
 pytestmark = pytest.mark.browser
 
@@ -82,7 +82,7 @@ def test_what_arrives_live_has_its_direction(visit: Visit, text: str) -> None:
         1,
         said(FIRST, text, 1),
         events.Run(FIRST, "running"),
-        story.plan(FIRST, 1, steps, summary=f"{text}."),
+        story_events.plan(FIRST, 1, steps, summary=f"{text}."),
     )
     for slot in ("said-content", "step-description"):
         assert direction(page, slot) == "rtl", slot
@@ -92,7 +92,7 @@ def test_what_arrives_live_has_its_direction(visit: Visit, text: str) -> None:
     seq = tell(visit, socket, seq, events.Token(FIRST, offset=3, text=text))
     assert direction(page, "run-text") == "rtl"
     html = f"<p>{text}</p><ul><li>{text}</li></ul><pre><code>a = 1</code></pre>"
-    tell(visit, socket, seq, story.complete(FIRST, text, html, 10))
+    tell(visit, socket, seq, story_events.complete(FIRST, text, html, 10))
     assert direction(page, "run-html") == "rtl"
     assert page.locator(".prose pre").last.evaluate(DIRECTION) == "ltr"
     assert page.locator("#title").evaluate(DIRECTION) == "rtl"
@@ -108,7 +108,7 @@ def test_each_paragraph_of_an_answer_has_the_direction_of_its_text(visit: Visit)
         1,
         said(FIRST, "Hi", 1),
         events.Run(FIRST, "running"),
-        story.complete(FIRST, "In English", html, 10),
+        story_events.complete(FIRST, "In English", html, 10),
     )
     edges = page.locator(".prose p").evaluate_all(
         """(all) => all.map((one) => {

@@ -11,10 +11,10 @@ from playwright.sync_api import Page
 from agent.event_log import events
 from agent.event_log.events import Event
 from agent.event_log.times import stamp
-from tests.support import story
+from tests.support import story_events
 from tests.support.browser import Visit
 from tests.support.live_page import Live
-from tests.support.story import FIRST, phase, plan
+from tests.support.story_events import FIRST, phase, plan
 
 pytestmark = [pytest.mark.browser, pytest.mark.own_context]
 
@@ -113,7 +113,7 @@ def test_head_running_step_and_stop_stay_in_view_and_the_answer_in_its_place(vis
     page.set_viewport_size({"width": 1400, "height": 900})
     visit.wait(lambda: page.evaluate(SEEN, HEAD))
     assert answer_top(page) == before
-    live.tell(story.complete(FIRST, "It is done.", "<p>It is done.</p>", 10))
+    live.tell(story_events.complete(FIRST, "It is done.", "<p>It is done.</p>", 10))
     assert abs(answer_top(page) - before) <= 2
 
 
@@ -179,11 +179,11 @@ def test_parallel_steps_are_lanes_and_what_a_step_made_is_marked_in_the_panel(vi
     visit.wait(lambda: lanes.nth(1).get_attribute("x") == "500")
     assert [lanes.nth(at).get_attribute("width") for at in (0, 1)] == ["1000", "500"]
 
-    made = story.task(story.uid(90), "T3", 1)
-    body = {"object": "task", "id": story.uid(90), "action": "created", "before": None}
+    made = story_events.task(story_events.uid(90), "T3", 1)
+    body = {"object": "task", "id": story_events.uid(90), "action": "created", "before": None}
     live.tell(step("s3", "running", 0))
     live.tell(events.Change(FIRST, **body, after=made, by="alice", step="s3"))
     row = live.page.locator("#panels .task")
     visit.wait(lambda: row.get_attribute("data-made") == "Step 3: Create 3")
-    live.tell(story.complete(FIRST, "Hi", "<p>Hi</p>", 10))
+    live.tell(story_events.complete(FIRST, "Hi", "<p>Hi</p>", 10))
     visit.wait(lambda: lanes.count() == 0)

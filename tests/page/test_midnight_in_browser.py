@@ -9,10 +9,10 @@ import pytest
 from playwright.sync_api import Page
 
 from agent.event_log import events
-from tests.support import story
+from tests.support import story_events
 from tests.support.browser import Visit
 from tests.support.fake_socket import FakeSocket, seen
-from tests.support.story import FIRST, said
+from tests.support.story_events import FIRST, said
 
 pytestmark = pytest.mark.browser
 
@@ -35,7 +35,7 @@ def evening(visit: Visit) -> Visit:
     visit.live()
     told = (said(FIRST, "Hi", 1), events.Run(FIRST, "running"))
     for seq, event in enumerate(told, 1):
-        socket.send(replace(event, timestamp=story.after(0)).frame(seq))
+        socket.send(replace(event, timestamp=story_events.after(0)).frame(seq))
     visit.wait(lambda: seen(visit.page) == 2)
     assert said_at(visit.page) == "18:30"
     return visit

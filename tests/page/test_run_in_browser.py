@@ -7,10 +7,10 @@ from playwright.sync_api import Page
 
 from agent.event_log import events
 from agent.pipeline.reading import READING
-from tests.support import story
+from tests.support import story_events
 from tests.support.browser import Visit
 from tests.support.live_page import Live
-from tests.support.story import FIRST, phase, uid
+from tests.support.story_events import FIRST, phase, uid
 
 pytestmark = pytest.mark.browser
 
@@ -43,7 +43,7 @@ def test_a_run_that_was_closed_at_work_is_not_opened_again(visit: Visit) -> None
     live.page.locator('[data-slot="run-details"] > summary').click()
     live.tell(phase(FIRST, "start", "x", phase="started"))
     assert not is_open(live.page)
-    live.tell(story.complete(FIRST, "Hi", "<p>Hi</p>", 10))
+    live.tell(story_events.complete(FIRST, "Hi", "<p>Hi</p>", 10))
     assert not is_open(live.page)
 
 
@@ -59,8 +59,8 @@ def test_what_is_read_before_the_plan_and_a_new_title_are_shown_live(visit: Visi
     assert "2 of 9 found" in row.inner_text()
     before = {"id": str(uid(7)), "title": "Old", "description": "x"}
     live.tell(
-        story.change(FIRST, "session", "updated", before, {**before, "title": "Kickoff"}),
-        story.change(FIRST, "project", "updated", before, {**before, "description": "y"}),
+        story_events.change(FIRST, "session", "updated", before, {**before, "title": "Kickoff"}),
+        story_events.change(FIRST, "project", "updated", before, {**before, "description": "y"}),
     )
     visit.wait(lambda: live.page.locator("#title").inner_text() == "Kickoff")
     changes = live.page.locator(".changes").inner_text()
@@ -106,7 +106,7 @@ def test_the_time_that_is_left_counts_down(visit: Visit) -> None:
     late = {"low_ms": 100, "median_ms": 200, "high_ms": 500}
     live.tell(phase(FIRST, "start", "x", phase="finished", eta=late))
     visit.wait(lambda: left.inner_text() == "longer than usual")
-    live.tell(story.complete(FIRST, "Hi", "<p>Hi</p>", 10))
+    live.tell(story_events.complete(FIRST, "Hi", "<p>Hi</p>", 10))
     visit.wait(lambda: left.inner_text() == "")
 
 
@@ -151,7 +151,7 @@ def test_code_in_an_answer_is_copied_by_a_button(visit: Visit) -> None:
     visit.context.grant_permissions(["clipboard-read", "clipboard-write"])
     live = Live(visit)
     live.begin()
-    live.tell(story.complete(FIRST, "x", "<pre><code>make run\n</code></pre>", 10))
+    live.tell(story_events.complete(FIRST, "x", "<pre><code>make run\n</code></pre>", 10))
     live.page.get_by_role("button", name="Copy", exact=True).click()
     visit.wait(lambda: live.page.get_by_text("Copied").count() > 0)
     assert live.page.evaluate("navigator.clipboard.readText()") == "make run"

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.support.busy_model import thinking
 from tests.support.databases import seeded_database
-from tests.support.durability import Follower, add_sessions, busy, following, thinking
+from tests.support.durability import Follower, add_sessions, busy, following
 from tests.support.model_server import ModelServer
 from tests.support.proxy import Proxy
 from tests.support.server import Process, ServerProcess, WorkerProcess, seeded

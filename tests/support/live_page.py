@@ -12,7 +12,7 @@ from agent.event_log.events import Event
 from agent.event_log.times import stamp
 from tests.support.browser import Visit
 from tests.support.fake_socket import FakeSocket, seen
-from tests.support.story import FIRST, said
+from tests.support.story_events import FIRST, said
 
 
 class Live:
