@@ -16,7 +16,7 @@ from django.urls import reverse
 from agent.exceptions import Refused
 from agent.models import ChatSession, Event, Membership, Memory, Message, Project, Run, Task
 from agent.models.projects import Role
-from tests.support import story
+from tests.support import story, story_events
 
 NOWHERE = UUID(int=1)
 
@@ -274,8 +274,8 @@ def test_undo_takes_back_one_change_or_all_of_a_run(
     address = reverse("undo", args=[told.pk])
     response = client.post(address, {"seq": "16"}, headers={"accept": "application/json"})
     assert (response.status_code, response.json()) == (200, {"ok": True})
-    assert client.post(address, {"run": str(story.FIRST)}).status_code == 200
-    assert asked == [[16], changes_of(story.FIRST)]
+    assert client.post(address, {"run": str(story_events.FIRST)}).status_code == 200
+    assert asked == [[16], changes_of(story_events.FIRST)]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -324,46 +324,6 @@ def test_undo_by_a_foreign_page_is_refused(alice: User, session: ChatSession) ->
     assert client.post(reverse("undo", args=[session.pk]), {"seq": "1"}).status_code == 403
 
 
-# -- signing in and out ----------------------------------------------------------------------------
-
-
-def test_a_password_signs_in_and_goes_where_one_wanted_to(
-    db: None, alice: User, session: ChatSession
-) -> None:
-    client, wanted = Client(), reverse("session", args=[session.pk])
-    page = text_of(client.get(f"{reverse('sign-in')}?next={wanted}"))
-    address = re.search(r'<form method="post" action="([^"]+)"', page)
-    assert address is not None
-    right = {"username": "alice", "password": "alice's secret"}
-    assert client.post(address[1], right)["Location"] == wanted
-
-
-def test_a_wrong_password_is_told_and_signs_nobody_in(alice: User) -> None:
-    client = Client()
-    response = client.post(reverse("sign-in"), {"username": "alice", "password": "guess"})
-    assert "Wrong username or password." in text_of(response)
-    assert "_auth_user_id" not in client.session
-
-
-def test_a_sign_in_link_that_is_over_says_so_on_the_sign_in_page(db: None) -> None:
-    response = Client().get(reverse("sign-in-link", args=["used-or-wrong"]))
-    assert response.status_code == 403
-    assert "has been used or has expired" in text_of(response)
-    assert 'name="password"' in text_of(response)
-
-
-def test_sign_in_sends_nobody_to_another_site(alice: User) -> None:
-    right = {"username": "alice", "password": "alice's secret"}
-    address = f"{reverse('sign-in')}?next=https://elsewhere.example/"
-    assert Client().post(address, right)["Location"] == "/"
-
-
-def test_signing_out_is_a_post_and_ends_the_session(client: Client) -> None:
-    assert client.get(reverse("sign-out")).status_code == 405
-    assert client.post(reverse("sign-out"))["Location"] == reverse("sign-in")
-    assert client.get("/").status_code == 302
-
-
 def test_a_broken_page_says_so_without_a_trace(
     client: Client, session: ChatSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -393,30 +353,6 @@ def test_static_files_are_sent_whole_or_in_the_part_asked_for(
     assert len(answer.content) == int(answer["Content-Length"])
     if length is not None:
         assert len(answer.content) == length
-
-
-# -- signed out meanwhile --------------------------------------------------------------------------
-
-
-def test_after_the_sign_in_a_wanted_session_is_opened(project: Project, alice: User) -> None:
-    stranger = Client()
-    address = reverse("new-session", args=[project.pk])
-    sign_in = stranger.post(address)["Location"]
-    answer = stranger.post(sign_in, {"username": "alice", "password": "alice's secret"})
-    opened = stranger.get(answer["Location"])
-    assert opened.status_code == 302
-    assert stranger.get(opened["Location"]).status_code == 200
-    assert ChatSession.objects.filter(project=project, created_by=alice).count() == 1
-
-
-def test_after_the_sign_in_a_form_is_where_it_was(project: Project, alice: User) -> None:
-    stranger, page = Client(), f"http://testserver/projects/{project.pk}/?q=x"
-    sent = stranger.post(reverse("new-project"), {"name": "Lost"}, headers={"Referer": page})
-    assert sent["Location"] == f"{reverse('sign-in')}?next=/projects/{project.pk}/%3Fq%3Dx"
-    for other in ("https://elsewhere.example/x", "", "nonsense"):
-        sent = stranger.post(reverse("new-project"), headers={"Referer": other})
-        assert sent["Location"] == f"{reverse('sign-in')}?next=/"
-    assert not Project.objects.filter(name="Lost").exists()
 
 
 def test_the_sidebar_is_short_with_many_projects_and_sessions(

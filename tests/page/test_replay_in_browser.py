@@ -6,17 +6,15 @@ import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from agent.event_log.times import stamp
-from tests.support import story
+from tests.support import story, story_events
 from tests.support.accessibility import PHONE, check
 from tests.support.browser import Visit
 from tests.support.kept_log import Row, keep
-from tests.support.panels import titles, with_board
 from tests.support.replay import READ, Replay
 
 pytestmark = pytest.mark.browser
@@ -49,14 +47,6 @@ def moved(rows: list[Row], waits: dict[int, float]) -> list[Row]:
         frame["timestamp"] = stamp(at)
         found.append((seq, kind, run, json.dumps(frame)))
     return found
-
-
-def patch(visit: Visit, path: str, **values: Any) -> None:
-    """Changes something by the API, as another program."""
-    key = visit.server.cast["alice"]["token"]
-    headers = {"Authorization": f"Token {key}", "Content-Type": "application/json"}
-    address = f"{visit.server.url}/api/{path}"
-    urlopen(Request(address, json.dumps(values).encode(), headers, method="PATCH")).close()
 
 
 # -- the state at each moment ----------------------------------------------------------------------
@@ -109,13 +99,13 @@ def test_the_end_is_what_the_page_of_the_session_shows(told: Visit, carol: Visit
 
 
 def test_the_replay_of_a_run_has_the_run_and_what_began_during_it(told: Visit) -> None:
-    replay = Replay(told, query=f"?run={story.BROKEN}")
+    replay = Replay(told, query=f"?run={story_events.BROKEN}")
     page = replay.page
     assert "Replay of run" in page.inner_text("h1")
     replay.press("End")
     page.get_by_text("End of the replay").wait_for()
     shown = page.locator(".exchange").evaluate_all("(all) => all.map((one) => one.dataset.run)")
-    assert shown == [str(story.BROKEN), str(story.STOPPED), str(story.QUEUED)]
+    assert shown == [str(story_events.BROKEN), str(story_events.STOPPED), str(story_events.QUEUED)]
     assert page.locator(".exchange").first.get_attribute("data-status") == "failed"
     replay.press("Home")
     told.wait(lambda: page.locator(".exchange").count() == 1)
@@ -179,7 +169,7 @@ def test_a_long_wait_is_shortened_and_its_clocks_go_by_the_time_of_the_replay(vi
     assert "next event in 10 min" in page.inner_text("#player")
     page.get_by_text(f"of {LAST}").wait_for()
     length = float(page.get_by_role("slider").get_attribute("max") or 0)
-    assert length == 30_000 + story.PACE * (LAST - 2)
+    assert length == 30_000 + story_events.PACE * (LAST - 2)
     freeze(page)
     replay.press("Space")
     page.clock.run_for(1_000)
@@ -243,7 +233,7 @@ def test_keys_and_the_slider_go_to_events_and_times(told: Visit) -> None:
     assert (slider.get_attribute("aria-valuetext") or "").endswith(f"Event 19 of {LAST}")
     replay.press("Home")
     replay.wait_for(1)
-    slider.fill(str(story.PACE * 30 + 5))
+    slider.fill(str(story_events.PACE * 30 + 5))
     replay.wait_for(31)
     replay.press("End")
     replay.wait_for(LAST)
@@ -284,63 +274,6 @@ def test_a_screen_reader_hears_of_phases_at_the_pace_of_a_reader_only(visit: Vis
     assert len(page.evaluate("window.spoken")) > 4
 
 
-# -- the board -------------------------------------------------------------------------------------
-
-
-def test_the_board_is_shown_as_it_was_at_each_moment(visit: Visit) -> None:
-    page = with_board(visit)
-    visit.say("Mark the sign-up task as in progress")
-    visit.wait_for("succeeded", "succeeded")
-    visit.say("Remember that we decided to use Django")
-    visit.wait_for("succeeded", "succeeded", "succeeded")
-    visit.say("Delete the sign-up task")
-    visit.wait_for("succeeded", "succeeded", "succeeded", "succeeded")
-    at_end = page.evaluate(READ)[1]
-    changes = visit.server.rows("SELECT seq FROM agent_event WHERE type = 'change' ORDER BY seq")
-    created, started, remembered, deleted = (changes[place][0] for place in (2, 3, 4, 5))
-    replay = Replay(visit, at=1)
-    assert titles(page) == []
-    assert page.get_by_text("No tasks at this moment.").is_visible()
-    replay.jump(deleted)
-    assert len(titles(page)) == 2
-    assert "Deleted task" in page.get_by_role("list", name="Recently deleted").first.inner_text()
-    replay.jump(created)
-    assert len(titles(page)) == 3
-    assert page.locator('.task[data-status="in_progress"], .memory').count() == 0
-    replay.jump(started)
-    assert page.locator('.task[data-status="in_progress"]').count() == 1
-    replay.jump(remembered - 1)
-    assert page.locator(".memory").count() == 0
-    replay.jump(remembered)
-    assert page.locator(".memory").count() == 1
-    replay.press("End")
-    visit.wait(lambda: replay.read()[1] == at_end)
-    assert not page.locator("#board-doubts").is_visible()
-
-
-def test_what_was_changed_outside_of_sessions_is_said_and_what_other_sessions_did_is_shown(
-    visit: Visit,
-) -> None:
-    page = with_board(visit)
-    created = visit.server.rows("SELECT max(seq) FROM agent_event WHERE type = 'change'")[0][0]
-    keys = page.locator(".task").evaluate_all("(all) => all.map((one) => one.dataset.key)")
-    patch(visit, f"tasks/{keys[0]}/", title="Renamed elsewhere")
-    other = f"?session={visit.server.other_session}"
-    patch(visit, f"tasks/{keys[1]}/{other}", title="Renamed in the other session")
-    visit.wait(lambda: "Renamed in the other session" in titles(page))
-    visit.say("What is open?")
-    visit.wait_for("succeeded", "succeeded")
-    replay = Replay(visit, at=created)
-    assert not {"Renamed elsewhere", "Renamed in the other session"} & set(titles(page))
-    assert "Changed outside of sessions" in page.inner_text("#board-doubts")
-    assert page.locator("[data-unsure]").count() == 1
-    assert page.locator(f'[data-unsure][data-key="{keys[0]}"]').count() == 1
-    replay.press("End")
-    visit.wait(lambda: "Renamed in the other session" in titles(page))
-    assert "Renamed elsewhere" in titles(page)
-    assert page.locator("[data-unsure], #board-doubts:not([hidden])").count() == 0
-
-
 # -- the page --------------------------------------------------------------------------------------
 
 
@@ -367,10 +300,10 @@ def test_it_is_opened_from_the_menu_of_a_session_and_from_a_run(told: Visit, car
     run = page.locator(".exchange", has_text="Hello?").first
     run.locator('[data-slot="run-details"]').evaluate("(one) => (one.open = true)")
     run.get_by_role("link", name="Replay").click()
-    page.wait_for_url(f"**/replay/?run={story.BROKEN}*")
-    page.goto(f"{told.url}/runs/{story.BROKEN}/")
+    page.wait_for_url(f"**/replay/?run={story_events.BROKEN}*")
+    page.goto(f"{told.url}/runs/{story_events.BROKEN}/")
     page.get_by_role("link", name="Replay").click()
-    page.wait_for_url(f"**/replay/?run={story.BROKEN}*")
+    page.wait_for_url(f"**/replay/?run={story_events.BROKEN}*")
 
 
 def test_an_empty_session_has_nothing_to_replay(visit: Visit) -> None:

@@ -14,11 +14,12 @@ from agent.engine import local
 from agent.event_log.payloads import EffectChange
 from agent.exceptions import Refused, ToolFailed
 from agent.memory import memories
-from agent.models import Approval, ChatSession, Memory, PlanStep, Project, Run, Task
+from agent.models import ChatSession, Memory, PlanStep, Project, Run, Task
 from agent.plans.approved_effects import ApprovedEffects
 from agent.runs import approvals
 from agent.runs.runs import MessageRequest
 from agent.testing import ScriptedModel
+from tests.support.approving import approved
 from tests.support.scripted_runs import (
     create,
     ended,
@@ -29,33 +30,13 @@ from tests.support.scripted_runs import (
     status,
     use,
 )
+from tests.support.steered_runs import ASK_FIRST
 from tests.support.tools import Flaky, having
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ASK_FIRST = MessageRequest("Do it", approval="required")
 edit = sync_to_async(tasks.update_task)
 complete = sync_to_async(tasks.update_tasks)
-
-
-async def approved(session: ChatSession, user: User, run: Run, revision: int = 1) -> Run:
-    """Approves the plan and executes it until the run waits again or is over."""
-    await approvals.approve(session.pk, run.pk, revision, user)
-    return await executed(session, run)
-
-
-async def executed(session: ChatSession, run: Run) -> Run:
-    async with local.executing(ScriptedModel()) as runner:
-        runner.wake(session.pk)
-        while run.status in (Run.Status.WAITING, Run.Status.QUEUED, Run.Status.RUNNING):
-            await run.arefresh_from_db()
-            if run.status == Run.Status.WAITING and await is_asked(run):
-                break
-    return run
-
-
-async def is_asked(run: Run) -> bool:
-    return await run.approvals.filter(status=Approval.Status.REQUESTED).aexists()
 
 
 async def asked_again(session: ChatSession, run: Run) -> dict[str, Any]:
@@ -353,56 +334,3 @@ async def test_an_edit_of_the_rest_tries_no_failed_step_again(
         await approved(session, alice, run, revision=3)
     assert len(send.keys) == 1
     assert (await Task.objects.aget()).priority == "high"
-
-
-# -- approving other steps than those of the plan --------------------------------------------------
-
-
-async def decided(session: ChatSession, user: User, run: Run, *steps: dict[str, Any]) -> list[str]:
-    """Approves `steps` in place of the plan; returns the statuses of the run that follow in the log."""
-    before = len(await log_of(session))
-    await approvals.approve_edited(session.pk, run.pk, 1, user, steps)
-    await run.arefresh_from_db()
-    frames = (await log_of(session))[before:]
-    return [frame["status"] for frame in frames if frame["type"] == "run"]
-
-
-async def test_other_steps_with_effects_that_nobody_was_shown_ask_again(
-    session: ChatSession, alice: User, project: Project
-) -> None:
-    await make_tasks(project, *"ABC")
-    run = await outcome(session, alice, ASK_FIRST, use("s1", "delete_task", task="A"))
-    other = use("s1", "delete_tasks", tasks=["A", "B", "C"])
-    assert await decided(session, alice, run, other) == ["waiting"]
-    assert run.status == Run.Status.WAITING
-    approval = await Approval.objects.select_related("plan").aget(status="requested")
-    (effect,) = approval.effects
-    assert (approval.plan.revision, len(effect["changes"])) == (2, 3)
-    assert (await approved(session, alice, run, 2)).status == "succeeded"
-    assert not await Task.objects.aexists()
-
-
-@pytest.mark.parametrize(
-    "steps",
-    [
-        [use("s1", "delete_task", task="A"), create("s2", "New")],
-        [{**use("s1", "delete_tasks", tasks=["A"]), "description": "As shown"}],
-    ],
-)
-async def test_other_steps_that_do_only_what_was_shown_are_approved(
-    session: ChatSession, alice: User, project: Project, steps: list[dict[str, Any]]
-) -> None:
-    await make_tasks(project, *"AB")
-    plan = [use("s1", "delete_task", task="A"), create("s2", "New")]
-    run = await outcome(session, alice, ASK_FIRST, *plan)
-    await decided(session, alice, run, *steps)
-    assert (await executed(session, run)).status == "succeeded"
-    assert not await Task.objects.filter(title="A").aexists()
-
-
-async def test_another_letter_is_shown_before_it_is_sent(session: ChatSession, alice: User) -> None:
-    sent: list[str] = []
-    with having("send_it", lambda call, given: sent.append(given.text), "outgoing"):
-        run = await outcome(session, alice, ASK_FIRST, use("s1", "send_it", text="Hello"))
-        assert await decided(session, alice, run, use("s1", "send_it", text="Pay")) == ["waiting"]
-    assert (run.status, sent) == (Run.Status.WAITING, [])

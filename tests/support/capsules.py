@@ -17,12 +17,20 @@ from agent.runs.runs import MessageRequest
 from tests.support.model_server import ModelServer
 from tests.support.scripted_runs import create, ended, plan, status, use
 from tests.support.served import served
-from tests.support.steered_runs import MORE, over_or_waiting
+from tests.support.steered_runs import DO_IT, MORE, over_or_waiting
 
 MESSAGE = "Our neighbours’ Bakery sells 4711234 croissants; mark the sign-up task as in progress"
 TITLE = "Bakery croissants"
 ANSWER = "The croissants of the Bakery are planned."
 NOTE = "The Bakery opens at dawn"
+ANSWER_STEP = {
+    "id": "a1",
+    "type": "answer",
+    "tool": None,
+    "description": "Say what was done",
+    "arguments": {},
+    "depends_on": [],
+}
 
 
 async def a_run(server: ModelServer, session: ChatSession, user: User) -> Run:
@@ -70,3 +78,15 @@ async def assert_replays(made: Capsule) -> None:
     again = await replaying.replay(made)
     assert again.differences == [], "\n".join(again.differences)
     assert again.events == len(made.events) > 2
+
+
+async def carried_out(session: ChatSession, user: User, request: MessageRequest = DO_IT) -> Run:
+    """Returns the run when it is over or waits, with all that it still remembers."""
+    async with local.executing(OpenAIModel()):
+        run = await runs.start(session.pk, user, request)
+        return await over_or_waiting(run)
+
+
+async def carried_on(run: Run) -> Run:
+    async with local.executing(OpenAIModel(), {run.session_id}):
+        return await ended(run)

@@ -14,6 +14,13 @@ def titles(page: Page) -> list[str]:
     return found
 
 
+def levels(page: Page) -> list[str]:
+    found: list[str] = page.locator(".task").evaluate_all(
+        "(all) => all.map((one) => one.getAttribute('aria-level'))"
+    )
+    return found
+
+
 def with_board(visit: Visit) -> Page:
     page = visit.live()
     visit.say(BOARD)

@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.auth.models import User
+from django.test import Client
 from django.utils import timezone
 
+from agent.board import tasks
 from agent.event_log import events
 from agent.event_log.phases import Phase
 from agent.llm.writing import pack
@@ -20,6 +23,7 @@ from agent.models import (
     PlanRevision,
     PlanStep,
     Run,
+    Task,
 )
 
 BAND = {"low_ms": 900, "high_ms": 1500}  # of an estimate
@@ -129,3 +133,17 @@ class RunRows:
             )
         Event.objects.bulk_create(rows)
         session.save(update_fields=["last_seq"])
+
+
+def created(run: Run, task: Task) -> events.Change:
+    after = tasks.task_json(task)
+    return events.Change(
+        run.pk, object="task", id=task.pk, action="created", before=None, after=after, by="alice"
+    )
+
+
+def page(client: Client, user: User, run: Run) -> str:
+    client.force_login(user)
+    response = client.get(f"/runs/{run.pk}/")
+    assert response.status_code == 200
+    return response.content.decode()

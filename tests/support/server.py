@@ -23,6 +23,7 @@ from typing import Any
 import psycopg
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from tests.support import forked
 from tests.support.held_loop import check_log
@@ -358,3 +359,11 @@ def make_server(
         server.stop(signal.SIGKILL)
     for server in started:
         check_log(server.log)
+
+
+async def close_code(server: ServerProcess, **how: Any) -> int:
+    async with server.client(**how) as socket:
+        with pytest.raises(ConnectionClosed) as closed:
+            await until(socket, lambda frame: False)
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code
