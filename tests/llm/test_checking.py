@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from io import StringIO
 
 import pytest
@@ -15,13 +14,7 @@ from pytest_django import Settings
 
 from agent.llm import checking
 from tests.support.model_server import Answer, ModelServer, Request, as_json, error, said, stream
-from tests.support.model_talk import ANALYSIS, connected
-
-
-@pytest.fixture
-def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
-    with connected(settings, monkeypatch) as server:
-        yield server
+from tests.support.model_talk import ANALYSIS
 
 
 def checked() -> list[str]:

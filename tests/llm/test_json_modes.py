@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from pytest_django import Settings
 
 from agent.llm.openai import OpenAIModel
 from tests.support.model_server import (
@@ -22,15 +19,8 @@ from tests.support.model_talk import (
     PLAN,
     TEXT,
     analyze,
-    connected,
     forms,
 )
-
-
-@pytest.fixture
-def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
-    with connected(settings, monkeypatch) as server:
-        yield server
 
 
 @pytest.mark.parametrize("status", [400, 422])

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pytest_django import Settings
 
 from agent.exceptions import BudgetExceeded, ModelError
 from agent.llm import capabilities
@@ -15,16 +14,10 @@ from agent.llm.base import Context
 from agent.llm.errors import Server
 from agent.llm.openai import OpenAIModel
 from tests.support.model_server import Answer, ModelServer, as_json, chunk, events
-from tests.support.model_talk import ANALYZED, connected
+from tests.support.model_talk import ANALYZED
 from tests.support.small_window import ANSWERS, SmallWindow, large, spoken
 
 SIZE = 4_096
-
-
-@pytest.fixture
-def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
-    with connected(settings, monkeypatch) as server:
-        yield server
 
 
 def refusing(status: int, **error: Any) -> Callable[[int, int], Answer]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -44,16 +44,9 @@ from tests.support.model_talk import (
     TEXT,
     analyze,
     answer,
-    connected,
     forms,
 )
 from tests.support.scripted_runs import ended, process
-
-
-@pytest.fixture
-def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
-    with connected(settings, monkeypatch) as server:
-        yield server
 
 
 def sent(server: ModelServer, name: str) -> list[Any]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pytest_django import Settings
 
 from agent import exceptions
 from agent.llm.base import (
@@ -32,15 +30,7 @@ from tests.support.model_talk import (
     STEP,
     TEXT,
     analyze,
-    connected,
 )
-
-
-@pytest.fixture
-def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
-    with connected(settings, monkeypatch) as server:
-        yield server
-
 
 CALL = {"type": "function", "function": {"name": "analysis", "arguments": TEXT}}
 PARSED_CALL = {"type": "function", "function": {"name": "analysis", "arguments": ANALYSIS}}

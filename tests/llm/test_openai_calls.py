@@ -6,7 +6,6 @@ import asyncio
 import threading
 import time
 from base64 import b64decode
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -42,16 +41,8 @@ from tests.support.model_talk import (
     TEXT,
     analyze,
     answer,
-    connected,
     forms,
 )
-
-
-@pytest.fixture
-def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
-    with connected(settings, monkeypatch) as server:
-        yield server
-
 
 # -- refusals and retries --------------------------------------------------------------------------
 

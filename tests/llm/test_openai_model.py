@@ -40,15 +40,7 @@ from tests.support.model_talk import (
     STEP,
     analyze,
     answer,
-    connected,
 )
-
-
-@pytest.fixture
-def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
-    with connected(settings, monkeypatch) as server:
-        yield server
-
 
 # -- what it asks ----------------------------------------------------------------------------------
 

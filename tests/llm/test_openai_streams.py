@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -31,14 +30,7 @@ from tests.support.model_talk import (
     CONTEXT,
     NOTHING,
     answer,
-    connected,
 )
-
-
-@pytest.fixture
-def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
-    with connected(settings, monkeypatch) as server:
-        yield server
 
 
 async def test_pieces_come_while_the_answer_is_written(server: ModelServer) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +28,7 @@ from tests.support.model_server import (
     html,
     raw,
 )
-from tests.support.model_talk import ANALYSIS, ANALYZED, connected
+from tests.support.model_talk import ANALYSIS, ANALYZED
 from tests.support.small_window import ANSWERS, Refusal, SmallWindow, large, refusal, spoken
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "models.md"
@@ -42,12 +41,6 @@ WORDLESS = "refuses a prompt for its length, and tells nothing"
 IN_STREAM = "refuses a prompt for its length in the stream"
 CUTS = "cuts a prompt that is too long, and reports the lower count"
 HOPELESS = "refuses even the message and the instructions"
-
-
-@pytest.fixture
-def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
-    with connected(settings, monkeypatch) as server:
-        yield server
 
 
 # -- what a server tells ---------------------------------------------------------------------------
