@@ -17,17 +17,7 @@ from agent.support.durations import duration
 from chat import fold, labels
 from chat.transcript import Change, Exchange, Line, Transcript
 from tests.support import story, story_events
-from tests.support.story_events import (
-    ASKED,
-    BROKEN,
-    CHAIN,
-    FIRST,
-    LATER,
-    QUEUED,
-    STOPPED,
-    phase,
-    said,
-)
+from tests.support.story_events import ASKED, BROKEN, CHAIN, FIRST, STOPPED, phase, said
 
 
 def folded(told: Sequence[Event]) -> Transcript:
@@ -74,7 +64,8 @@ def test_a_session_from_before_events_had_texts_reads_the_same() -> None:
 def test_a_message_stands_with_its_run_in_the_order_of_the_log() -> None:
     told = whole()
     assert [entry.run for entry in told.exchanges] == [
-        str(run) for run in (FIRST, CHAIN, ASKED, BROKEN, STOPPED, QUEUED, LATER)
+        str(run)
+        for run in (FIRST, CHAIN, ASKED, BROKEN, STOPPED, story_events.QUEUED, story_events.LATER)
     ]
     first = told.exchanges[0]
     assert first.said is not None
@@ -103,7 +94,7 @@ def test_a_phase_without_a_told_duration_took_from_its_start_to_its_end() -> Non
 
 
 def test_sub_steps_are_below_their_step_in_their_order_and_an_unknown_one_is_a_plain_line() -> None:
-    later = run_of(whole(), LATER)
+    later = run_of(whole(), story_events.LATER)
     (step,) = later.steps
     shown = [(part.message, part.details, part.state) for part in step.parts]
     assert shown == [
@@ -252,7 +243,7 @@ def test_a_phase_tells_what_came_to_mind_and_when_it_is_slow() -> None:
 
 
 def test_a_run_that_nobody_drives_says_so() -> None:
-    run = run_of(whole(), LATER)
+    run = run_of(whole(), story_events.LATER)
     run.interrupted = True
     assert (run.line, run.mark, run.eta) == (labels.INTERRUPTED, "interrupted", "")
 
@@ -279,7 +270,7 @@ def test_failures_and_cancels_are_told_in_words() -> None:
     told = whole()
     assert run_of(told, BROKEN).line == "Failed: The model took too long."
     assert run_of(told, STOPPED).line == "Cancelled by alice: enough"
-    assert run_of(told, QUEUED).line == "Cancelled by alice"
+    assert run_of(told, story_events.QUEUED).line == "Cancelled by alice"
     assert run_of(told, STOPPED).text == "I was  about\nto"
     assert [one.state for one in run_of(told, STOPPED).phases] == ["stopped"]
     assert run_of(told, STOPPED).retryable
@@ -293,9 +284,9 @@ def test_a_failed_run_is_unfolded_at_its_first_failure() -> None:
 
 
 def test_a_queued_run_says_how_many_are_before_it() -> None:
-    told = until(QUEUED, "run", status="queued")
+    told = until(story_events.QUEUED, "run", status="queued")
     assert run_of(told, STOPPED).line == "Queued (1 ahead)"
-    assert run_of(told, QUEUED).line == "Queued (2 ahead)"
+    assert run_of(told, story_events.QUEUED).line == "Queued (2 ahead)"
 
 
 def test_an_answer_that_starts_over_leaves_nothing_of_the_first() -> None:
@@ -334,7 +325,7 @@ def test_what_changed_after_the_last_message_is_fresh() -> None:
 def test_an_event_that_cannot_be_read_is_a_plain_line_and_the_others_go_on() -> None:
     told = whole()
     assert [entry.text for entry in told.entries if isinstance(entry, Line)] == [labels.UNREADABLE]
-    assert run_of(told, LATER).text == "So far"
+    assert run_of(told, story_events.LATER).text == "So far"
 
 
 @pytest.mark.parametrize(
