@@ -142,21 +142,26 @@ def create_tasks(
     ]
     for key, parent in {task.parent_id: task.parent for task in tasks}.items():
         rules.check_parent(parent, [task for task in tasks if task.parent_id == key])
+    needed = [list(_dependencies(item, index, tasks)) for index, item in enumerate(items)]
     edges = [
-        _edges(from_task=tasks[index], to_task=needed)
-        for index, item in enumerate(items)
-        for needed in _dependencies(item, index, tasks)
+        _edges(from_task=task, to_task=other)
+        for task, others in zip(tasks, needed, strict=True)
+        for other in others
     ]
     raw_sql.insert(*tasks)
     raw_sql.insert(*edges)
     search_index.put(map(entry_of, tasks))
-    needed: dict[UUID, list[str]] = {task.pk: [] for task in tasks}
-    for edge in edges:
-        needed[edge.from_task_id].append(str(edge.to_task_id))
+    return tasks, _created(tasks, needed)
+
+
+def _created(tasks: Sequence[Task], needed: Sequence[Sequence[Task]]) -> list[Change]:
+    """`needed`: the tasks that each depends on."""
     names = user_names(tasks)
-    return tasks, [
-        Change("task", task.pk, "created", None, _json(task, needed[task.pk], names))
-        for task in tasks
+    return [
+        Change(
+            "task", task.pk, "created", None, _json(task, [str(one.pk) for one in others], names)
+        )
+        for task, others in zip(tasks, needed, strict=True)
     ]
 
 

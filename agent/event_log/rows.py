@@ -95,22 +95,28 @@ def insert(batch: Mapping[UUID, Sequence[Frame]]) -> None:
             (place, frame.seq, frame.run and key(frame.run), frame.type, frame.body)
             for frame in frames
         ]
-    statements = [
-        # Many rows each: a statement releases and retakes the interpreter lock.
+    _execute([*_inserts(rows), _raise(last)])
+
+
+def _inserts(rows: Sequence[tuple[Any, ...]]) -> list[tuple[str, list[Any]]]:
+    # Many rows each: a statement releases and retakes the interpreter lock.
+    return [
         (
             f"INSERT INTO agent_event (session_id, seq, run_id, type, body) VALUES {_rows(number, 5)}",
             list(chain.from_iterable(rows[start : start + number])),
         )
         for start, number in _parts(len(rows))
     ]
+
+
+def _raise(last: Mapping[Any, tuple[int, int]]) -> tuple[str, list[Any]]:
     # A join: with a CASE, the cost of a session would grow with the number of sessions.
-    raised = (
+    return (
         f"WITH new(id, seq, size) AS (VALUES {_rows(len(last), 3)}) UPDATE agent_chatsession "
         "SET last_seq = new.seq, stored_bytes = agent_chatsession.stored_bytes + new.size "
         "FROM new WHERE agent_chatsession.id = new.id",
         list(chain.from_iterable((place, *end) for place, end in sorted(last.items()))),
     )
-    _execute([*statements, raised])
 
 
 def _execute(statements: Sequence[tuple[str, list[Any]]]) -> None:

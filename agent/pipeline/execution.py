@@ -228,12 +228,12 @@ class Execution:
             raise Unapproved(Asking(reason, filled))
         self._approval.check_call(step, tool, filled)
         self._given[step.key] = filled
-        work = self._change_rows
+        return partial(self._work_of(tool), step, tool, _arguments(tool, filled))
+
+    def _work_of(self, tool: Tool) -> Callable[[PlanStep, Tool, Any], Awaitable[None]]:
         if tool.is_async:
-            work = self._call_async
-        elif tool.reads:
-            work = self._read
-        return partial(work, step, tool, _arguments(tool, filled))
+            return self._call_async
+        return self._read if tool.reads else self._change_rows
 
     def _filled(self, step: PlanStep) -> dict[str, Any]:
         try:

@@ -19,7 +19,7 @@ from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from agent.event_log.phases import Phase, is_part
 from agent.models import PhaseResult, PlanStep, Run
@@ -155,14 +155,7 @@ def _load() -> History:
     # that may choose would rather begin with all successful runs.
     rows = PhaseResult.objects.order_by("-pk").values_list("run", "phase", "duration_ms")
     latest = list(rows[: 2 * MAX_PHASES])
-    # Without retries: they adopt the phases of the failed run, which would count twice.
-    successful = Run.objects.filter(
-        pk__in={run for run, _, _ in latest}, status=Run.Status.SUCCEEDED, retry_of=None
-    )
-    runs = {
-        key: (model, project)
-        for key, model, project in successful.values_list("pk", "model", "session__project")
-    }
+    runs = _successful({run for run, _, _ in latest})
     phases = [
         (run, phase, *runs[run], duration_ms)
         for run, phase, duration_ms in latest
@@ -173,6 +166,21 @@ def _load() -> History:
     history = History(len(phases))
     for run, phase, model, project, duration_ms in phases:
         history.add_phase(run, phase, model, project, run in with_tools, duration_ms)
+    _add_tools(history, steps)
+    return history
+
+
+def _successful(runs: set[UUID]) -> dict[UUID, tuple[str, UUID]]:
+    """Returns the model and the project of those of the runs that succeeded."""
+    # Without retries: they adopt the phases of the failed run, which would count twice.
+    successful = Run.objects.filter(pk__in=runs, status=Run.Status.SUCCEEDED, retry_of=None)
+    return {
+        key: (model, project)
+        for key, model, project in successful.values_list("pk", "model", "session__project")
+    }
+
+
+def _add_tools(history: History, steps: QuerySet[PlanStep]) -> None:
     succeeded = steps.filter(status=PlanStep.Status.SUCCEEDED, started_at__lte=F("finished_at"))
     columns = ("pk", "plan__run", "tool", "plan__run__model", "plan__run__session__project")
     calls = succeeded.order_by().values_list(*columns, "started_at", "finished_at")
@@ -185,7 +193,6 @@ def _load() -> History:
         history.add_tool(
             run, tool, model, project, round((finished - started).total_seconds() * 1000)
         )
-    return history
 
 
 _lock = threading.Lock()
