@@ -16,9 +16,12 @@ ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = (
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa"]
 ACCOUNT_RATE_LIMITS = {
-    # Before a password is compared. `key` is the account, whether there is one or not.
     "login": "60/m/ip",
+    # Before a password is compared. `key` is the account, whether there is one or not, with the address.
     "login_failed": "10/m/ip,5/5m/key",
+    # `key` is the account alone; not in a browser that has signed in to it before.
+    "login_failed_anywhere": "100/h/key",
+    "link_failed": "10/m/ip",
     "change_password": "5/m/user",
     "reauthenticate": "10/m/user",
     "reset_password": "20/m/ip,5/m/key",
