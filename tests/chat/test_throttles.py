@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -72,6 +72,24 @@ def test_the_api_is_throttled_by_person_and_without_one_by_address(
     refused = client.get("/api/me/")
     assert (refused.status_code, refused.json()["code"]) == (429, "throttled")
     assert 0 < int(refused["Retry-After"]) <= 60
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/api/me/", {}, 401),
+        ("/api/me/", {"authorization": "Token samurai_guessed"}, 401),
+        ("/api/none/", {}, 404),
+        (f"/shared/{UUID(int=1)}/events/", {}, 404),
+    ],
+)
+def test_the_api_counts_by_address_whoever_shows_nothing_or_something_wrong(
+    db: None, settings: Settings, path: str, headers: dict[str, str], status: int
+) -> None:
+    settings.SAMURAI_API_REQUESTS_PER_MINUTE = 1
+    statuses = [Client().get(path, headers=headers).status_code for _ in range(2)]
+    assert statuses == [status, 429]
+    assert Client(REMOTE_ADDR="10.0.0.9").get(path, headers=headers).status_code == status
 
 
 async def test_the_address_behind_a_trusted_proxy_is_the_one_that_the_proxy_saw() -> None:
