@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, Any, cast
 
 from allauth.account import views
 from allauth.account.models import EmailAddress
+from allauth.core import ratelimit
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.messages import get_messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from agent.accounts import sessions
+from agent.accounts.audit import Deed, record
 from chat import access
 from chat.page_context import frame, user_of
 
@@ -132,8 +135,11 @@ def sign_ins(request: HttpRequest) -> HttpResponse:
     """Lists where a person is signed in; the form ends all but this one."""
     user, current = user_of(request), cast(str, request.session.session_key)
     if request.method == "POST":
-        sessions.end_all(user, but=current)
+        if (refusal := ratelimit.consume_or_429(request, action="sign_out_elsewhere")) is not None:
+            return cast(HttpResponse, refusal)
         UserSession.objects.filter(user=user).exclude(session_key=current).delete()
+        with transaction.atomic():
+            record(Deed.SIGNED_OUT, user, by=user, sign_ins=sessions.end_all(user, but=current))
         return redirect(f"{reverse('sign-ins')}?done=signed-out")
     rows = [
         SignIn(browser_of(row.user_agent), row.ip, row.created_at, row.session_key == current)
