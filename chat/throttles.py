@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from functools import cache
 from inspect import iscoroutinefunction
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import ip_network
 from math import ceil
 from typing import Any
 
@@ -23,6 +23,7 @@ from limits import RateLimitItemPerMinute
 from limits.storage import RedisStorage, Storage
 from limits.strategies import FixedWindowRateLimiter
 
+from agent.support.origin import checked_address
 from chat import shared_store
 from chat.error_pages import TOO_MANY, respond
 
@@ -120,13 +121,9 @@ def address(request: HttpRequest) -> str:
     It is the address that the server program tells, which believes `X-Forwarded-For` only if it comes from
     one of the proxies in `FORWARDED_ALLOW_IPS`. Of IPv6, one household has a whole network.
     """
-    told = str(request.META.get("REMOTE_ADDR", ""))
-    try:
-        found = ip_address(told)
-    except ValueError:  # a Unix socket has none
-        return f"address-{told}"
-    if isinstance(found, IPv6Address):
-        return f"address-{ip_network((found, 64), strict=False).network_address}"
+    found = checked_address(request.META.get("REMOTE_ADDR"))  # a Unix socket has none
+    if ":" in found:
+        found = str(ip_network((found, 64), strict=False).network_address)
     return f"address-{found}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -13,6 +12,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 
+from agent.support.origin import checked_address
 from chat.accounts import known_browser
 from chat.accounts.known_browser import account_of
 
@@ -39,11 +39,7 @@ class AccountAdapter(DefaultAccountAdapter):
         """Returns the address that the server names. Behind a proxy it has read X-Forwarded-For, if the proxy
         is one that it trusts; the header itself is whatever a client sends.
         """
-        text = str(request.META.get("REMOTE_ADDR", "")).partition("%")[0]
-        try:
-            return str(ip_address(text))
-        except ValueError:
-            return NOWHERE
+        return checked_address(request.META.get("REMOTE_ADDR")) or NOWHERE
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         """Counts by account and address, not also by the Host header, in which a client chooses the port.
