@@ -24,9 +24,10 @@ ACCOUNT_RATE_LIMITS = {
     "link_failed": "10/m/ip",
     "change_password": "5/m/user",
     "reauthenticate": "10/m/user",
-    "reset_password": "20/m/ip,5/m/key",
+    "sign_out_elsewhere": "5/m/user",  # looks at all sign-ins of the site
+    "reset_password": "5/m/ip,5/h/key",  # mails to one address
     "reset_password_from_key": "20/m/ip",
-    "signup": "20/m/ip",
+    "signup": "20/m/ip,100/d/ip",
     "manage_email": "10/m/user",
 }
 ACCOUNT_FORMS = {

@@ -190,6 +190,17 @@ def test_whether_an_account_has_an_address_is_told_to_nobody_but_its_owner(
     assert pages[0] == pages[1]
 
 
+def test_nobody_is_sent_more_than_five_mails_an_hour(alice: User, with_mail: None) -> None:
+    User.objects.filter(pk=alice.pk).update(email="alice@example.com")
+    page = reverse("account_reset_password")
+    for at in range(8):
+        Client(REMOTE_ADDR=f"10.0.0.{at}").post(page, {"email": "alice@example.com"})
+    assert len(mail.outbox) == 5
+    for at in range(8):
+        Client(REMOTE_ADDR="10.1.0.1").post(page, {"email": f"stranger{at}@example.com"})
+    assert len(mail.outbox) == 10
+
+
 def test_an_address_counts_when_it_is_confirmed(alice: User, with_mail: None) -> None:
     client = signed_in("alice")
     page = reverse("account_email")
