@@ -69,6 +69,31 @@ async def test_a_long_body_arrives_whole(server: ServerProcess) -> None:
         assert f"{2 * IN_MEMORY:,}" in json.dumps(body)
 
 
+async def test_only_so_many_bodies_are_on_disk_and_short_ones_need_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(request_limits, "MOST_ON_DISK", 1)
+
+    def body(size: int) -> Any:
+        parts = [
+            {"type": "http.request", "body": b"x" * size, "more_body": at < 1} for at in (0, 1)
+        ]
+
+        async def receive() -> Any:
+            return parts.pop(0)
+
+        return request_limits.body_read(receive)
+
+    for _ in range(2):  # the place is free again after the first time
+        async with body(IN_MEMORY):
+            with pytest.raises(Refused) as refused:
+                async with body(IN_MEMORY):
+                    pass
+            assert (refused.value.problem.status, refused.value.problem.code) == (503, "busy")
+            async with body(IN_MEMORY // 2):
+                pass
+
+
 async def test_stalled_bodies_hold_up_nobody(server: ServerProcess) -> None:
     kind = ("Content-Type: application/json", f"Content-Length: {MAX_BODY}")
     stalled = [await begun(server, *kind, method="POST") for _ in range(2 * EXECUTING)]
