@@ -24,6 +24,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from agent.accounts import sessions
 from agent.accounts.audit import Deed, record
 from chat import access
+from chat.accounts.sign_ins import of as sign_ins_of
 from chat.page_context import frame, user_of
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def account(request: HttpRequest) -> HttpResponse:
     kinds = set(Authenticator.objects.filter(user=user).values_list("type", flat=True))
     context = {
         "has_second_factor": bool(kinds - {Authenticator.Type.RECOVERY_CODES}),
-        "sign_ins": len(UserSession.objects.purge_and_list(user)),
+        "sign_ins": len(sign_ins_of(user)),
         "tokens": access.tokens(user).count(),
         "mail": bool(settings.EMAIL_HOST),
         "address": EmailAddress.objects.get_primary_email(user) or user.email,
@@ -143,9 +144,9 @@ def sign_ins(request: HttpRequest) -> HttpResponse:
         return redirect(f"{reverse('sign-ins')}?done=signed-out")
     rows = [
         SignIn(browser_of(row.user_agent), row.ip, row.created_at, row.session_key == current)
-        for row in UserSession.objects.purge_and_list(user)
+        for row in sign_ins_of(user)
     ]
-    rows.sort(key=lambda row: (not row.is_current, -row.since.timestamp()))
+    rows.sort(key=lambda row: not row.is_current)
     return render(request, "account/sign_ins.html", {**account_frame(request), "sign_ins": rows})
 
 

@@ -6,12 +6,14 @@ import re
 from typing import Any
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import User
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
 
 from agent.models import ChatSession
+from chat.accounts import sign_ins
 from chat.accounts.pages import browser_of
 from chat.connection_identity import NOT_LOGGED_IN, ConnectionIdentity, not_allowed
 from chat.session_hash import login_of
@@ -107,6 +109,24 @@ def test_the_page_lists_where_one_is_signed_in_and_ends_all_but_this(
     assert not_allowed([mine, *sockets]) == dict.fromkeys(sockets, NOT_LOGGED_IN)
     assert [is_signed_in(one) for one in (here, phone, unlisted, other)] == [1, 0, 0, 1]
     assert "10.0.0.7" not in here.get(reverse("sign-ins")).content.decode()
+
+
+def test_many_sign_ins_cost_one_look_and_the_oldest_end(
+    alice: User, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
+) -> None:
+    monkeypatch.setattr(sign_ins, "MOST", 3)
+    first, *others = [signed_in("alice") for _ in range(4)]
+    assert not is_signed_in(first)
+    assert all(is_signed_in(one) for one in others)
+    monkeypatch.undo()
+    for _ in range(20):
+        signed_in("alice", REMOTE_ADDR="10.0.0.1")
+    assert len(sign_ins.of(alice)) == UserSession.objects.count() == 23
+    with django_assert_max_num_queries(25):
+        signed_in("alice")
+    with django_assert_max_num_queries(25):
+        text = others[0].get(reverse("sign-ins")).content.decode()
+    assert text.count("<small>Since") == 24
 
 
 def test_the_address_is_what_the_server_names(alice: User) -> None:
