@@ -35,14 +35,14 @@ ONLY_ALONE = (
 
 def create_project(*, owner: User, name: str, description: str = "") -> Project:
     """Creates an empty project. Raises `QuotaReached`."""
-    with transaction.atomic(savepoint=False):
+    with transaction.atomic():
         quotas.PROJECTS.check(owner.pk)
         return Project.objects.create(owner=owner, name=name, description=description)
 
 
 def open_session(project: Project, user: User, **fields: Any) -> ChatSession:
     """Opens an empty session of the project for `user`. Raises `QuotaReached`."""
-    with transaction.atomic(savepoint=False):
+    with transaction.atomic():
         quotas.SESSIONS.check(project.pk)
         return ChatSession.objects.create(project=project, created_by=user, **fields)
 
