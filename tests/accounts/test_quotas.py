@@ -325,6 +325,19 @@ def test_the_share_of_a_model_is_of_a_person_and_of_a_project_and_of_a_day_and_a
     quotas.check_model_tokens(alice.pk, project.pk)
 
 
+def test_a_person_gets_no_new_share_by_deleting_the_project(
+    project: Project, alice: User, settings: Settings
+) -> None:
+    settings.SAMURAI_USER_MODEL_TOKENS_PER_DAY = 100
+    other = Project.objects.create(name="Another", owner=alice)
+    for one in (project, other):
+        quotas.add_model_tokens(alice.pk, one.pk, 50)
+        one.delete()
+    left = Project.objects.create(name="The last", owner=alice)
+    with pytest.raises(QuotaReached, match="Your runs may use 100 tokens"):
+        quotas.check_model_tokens(alice.pk, left.pk)
+
+
 @pytest.mark.parametrize("kind", ["day", "month"])
 def test_the_check_of_a_share_reads_by_an_index(kind: str, project: Project, alice: User) -> None:
     for column in ("user_id", "project_id"):
