@@ -38,8 +38,8 @@ class ApiToken(UUIDModel):
 
 
 class ModelTokens(models.Model):
-    """The tokens of a model that a person's runs in a project used on one day. They stay the person's when the
-    project is deleted.
+    """The tokens of a model that a person's runs in a project used on one day. They stay counted for the
+    person when the project is deleted.
     """
 
     user = models.ForeignKey(

@@ -11,6 +11,7 @@ from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from agent.support.origin import checked_address
 from chat.accounts import known_browser
@@ -64,6 +65,11 @@ class AccountAdapter(DefaultAccountAdapter):
         response: HttpResponse = super().post_login(request, user, **kwargs)
         known_browser.remember(response, user.get_username())
         return response
+
+    def is_safe_url(self, url: str | None) -> bool:
+        """Tells whether a page may lead there: to this host only, and not from HTTPS to HTTP."""
+        here = {self.request.get_host()}
+        return url_has_allowed_host_and_scheme(url, here, require_https=self.request.is_secure())
 
     def get_login_stages(self) -> list[str]:
         """Leaves out the stage of the second factor while nobody has one: its packages take 11 MB."""

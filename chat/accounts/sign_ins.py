@@ -12,6 +12,7 @@ from allauth.account.signals import user_logged_in
 from allauth.usersessions.models import UserSession
 from allauth.usersessions.signals import on_user_logged_in
 from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.models import Session
 from django.http import HttpRequest
 
@@ -25,6 +26,7 @@ def listen() -> None:
     """Takes the place of django-allauth's own receiver."""
     user_logged_in.disconnect(on_user_logged_in)
     user_logged_in.connect(_signed_in, dispatch_uid="sign_ins")
+    user_logged_out.connect(_signed_out, dispatch_uid="sign_ins")
 
 
 def of(user: User) -> list[UserSession]:
@@ -43,3 +45,8 @@ def _signed_in(request: HttpRequest, user: User, **_: Any) -> None:
     keys = list(others.values_list("session_key", flat=True)[:ENDED])
     Session.objects.filter(session_key__in=keys).delete()
     UserSession.objects.filter(session_key__in=keys).delete()
+
+
+def _signed_out(request: HttpRequest | None, **_: Any) -> None:
+    if request is not None and hasattr(request, "session"):
+        UserSession.objects.filter(session_key=request.session.session_key).delete()

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from agent.engine import pruning
 from agent.models import ChatSession
 from chat.accounts import sign_ins
 from chat.accounts.pages import browser_of
@@ -127,6 +131,18 @@ def test_many_sign_ins_cost_one_look_and_the_oldest_end(
     with django_assert_max_num_queries(25):
         text = others[0].get(reverse("sign-ins")).content.decode()
     assert text.count("<small>Since") == 24
+
+
+def test_of_a_sign_in_that_has_ended_neither_browser_nor_address_is_kept(
+    alice: User, settings: Any
+) -> None:
+    here, _ = signed_in("alice"), signed_in("alice")
+    here.post(reverse("sign-out"))
+    assert UserSession.objects.count() == 1
+    settings.SAMURAI_KEEP_EXPIRED_DAYS = 1
+    Session.objects.update(expire_date=timezone.now() - timedelta(days=2))
+    pruning.prune(pause=0)
+    assert not UserSession.objects.exists()
 
 
 def test_the_address_is_what_the_server_names(alice: User) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
@@ -123,6 +124,25 @@ def test_an_address_that_tries_too_often_gets_a_page(alice: User) -> None:
     assert response.status_code == 429
     assert b"Too many attempts" in response.content
     assert client.get(reverse("sign-in")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        *("https://example.com/", "//example.com/", "/\\example.com", "javascript:alert(1)"),
+        *("http://127.0.0.1/", "https://testserver.example.com/"),
+        "http://testserver/tokens/",  # without HTTPS
+    ],
+)
+def test_signing_in_leads_to_no_other_site(alice: User, settings: Any, elsewhere: str) -> None:
+    settings.ALLOWED_HOSTS = ["testserver", "127.0.0.1"]
+    client = Client()
+    page = f"{reverse('sign-in')}?{urlencode({'next': elsewhere})}"
+    fields = {"username": "alice", "password": "alice's secret"}
+    assert client.post(page, fields, secure=True)["Location"] == "/"
+    assert client.get(page, secure=True)["Location"] == "/"
+    here = f"{reverse('sign-in')}?next=https://testserver/tokens/"
+    assert client.get(here, secure=True)["Location"] == "https://testserver/tokens/"
 
 
 def test_a_form_that_is_sent_signs_in_its_user_whoever_is_signed_in(alice: User, bob: User) -> None:
