@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from allauth.account import views
+from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
 from allauth.core import ratelimit
 from allauth.mfa.models import Authenticator
@@ -24,6 +25,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from agent.accounts import sessions
 from agent.accounts.audit import Deed, record
 from chat import access
+from chat.accounts import known_browser
 from chat.accounts.sign_ins import of as sign_ins_of
 from chat.page_context import frame, user_of
 
@@ -102,6 +104,16 @@ class Email(InFrame, views.EmailView):
     pass
 
 
+class ResetByLink(views.PasswordResetFromKeyView):
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Has the browser known, and forgets its failures: who has the mail signs in now, whoever guesses."""
+        response = cast(HttpResponse, super().form_valid(form))
+        name = self.reset_user.get_username()
+        get_adapter(self.request)._delete_login_attempts_cached_email(self.request, username=name)
+        known_browser.remember(response, name)
+        return response
+
+
 change_password = PasswordChange.as_view()
 set_password = PasswordSet.as_view()
 email = Email.as_view()
@@ -113,7 +125,7 @@ email_sent = views.email_verification_sent
 confirm_email = views.confirm_email
 reset = views.password_reset
 reset_sent = views.password_reset_done
-reset_by_link = views.password_reset_from_key
+reset_by_link = ResetByLink.as_view()
 reset_done = views.password_reset_from_key_done
 
 

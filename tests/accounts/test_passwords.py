@@ -214,6 +214,24 @@ def test_a_password_is_reset_by_mail(alice: User, with_mail: None) -> None:
     assert b"This link is over" in Client().get(link[1]).content
 
 
+def test_who_has_reset_the_password_is_not_kept_out_by_those_who_guess(
+    alice: User, with_mail: None
+) -> None:
+    User.objects.filter(pk=alice.pk).update(email="alice@example.com")
+    for at in range(100):
+        Client(REMOTE_ADDR=f"10.0.0.{at}").post(
+            reverse("sign-in"), {"username": "alice", "password": "guess"}
+        )
+    client = Client()
+    fields = {"username": "alice", "password": NEW}
+    assert [client.post(reverse("sign-in"), fields).status_code for _ in range(6)] == [429] * 6
+    client.post(reverse("account_reset_password"), {"email": "alice@example.com"})
+    link = re.search(r"http://testserver(/accounts/reset/\S+)", str(mail.outbox[0].body))
+    assert link is not None
+    client.post(client.get(link[1])["Location"], {"password1": NEW, "password2": NEW})
+    assert client.post(reverse("sign-in"), fields)["Location"] == "/"
+
+
 def test_whether_an_account_has_an_address_is_told_to_nobody_but_its_owner(
     alice: User, with_mail: None
 ) -> None:
