@@ -19,6 +19,7 @@ Receive = Callable[[], Awaitable[Message]]
 
 MAX_HEADERS = 16_384  # bytes
 MAX_BODY = 2_621_440  # bytes
+MAX_DIGITS = 20  # of a length
 MAX_SECONDS = 30.0  # from the first byte of the body to its last
 IN_MEMORY = 65_536  # bytes of a body; a longer one is on disk
 CHUNK = 65_536  # bytes
@@ -49,7 +50,8 @@ def problem_of(scope: Scope) -> Problem | None:
     length = dict(headers).get(b"content-length", b"0")
     if not length.isdigit():
         return BAD_REQUEST
-    return TOO_LARGE if int(length) > MAX_BODY else None
+    # Python refuses to read a number of thousands of digits.
+    return TOO_LARGE if len(length) > MAX_DIGITS or int(length) > MAX_BODY else None
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chat.error_pages import TOO_LARGE
 from chat.request_slots import EXECUTING
 from samurai_site import request_limits
 from samurai_site.request_limits import IN_MEMORY, MAX_BACKSLASHES, MAX_BODY, MAX_HEADERS, Refused
@@ -44,6 +45,12 @@ async def test_large_headers_are_refused(server: ServerProcess) -> None:
     assert (status, body["code"]) == (431, "headers_too_large")
     status, _ = await answered(await begun(server, f"X-Large: {'x' * (MAX_HEADERS - 500)}"))
     assert status == 200
+
+
+@pytest.mark.parametrize("length", ["9" * 5_000, str(MAX_BODY + 1)])
+def test_a_length_is_refused_however_many_digits_it_has(length: str) -> None:
+    problem = request_limits.problem_of({"headers": [(b"content-length", length.encode())]})
+    assert problem is TOO_LARGE
 
 
 async def test_cookies_that_are_slow_to_read_are_refused(server: ServerProcess) -> None:
