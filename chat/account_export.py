@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from rest_framework.utils.encoders import JSONEncoder
 
 from agent.accounts import audit
@@ -189,12 +189,25 @@ def _of(user: User, project: str) -> Q:
     return Q(**{f"{project}__owner": user})
 
 
+def _entry(row: AuditEntry) -> Line:
+    """Of what somebody else did, leaves out from where."""
+    line = audit.shown(row)
+    if not row.is_others:  # type: ignore[attr-defined]  # by `_about`
+        return line
+    details = {name: value for name, value in row.details.items() if name != "token"}
+    return {**line, "address": "", "request": "", "details": details}
+
+
 def _about(user: User) -> QuerySet[AuditEntry]:
-    """Returns what the user did, and what was done to the account and its tokens."""
+    """Returns what the user did, and what was done to the account and its tokens. `is_others`: by somebody
+    else, who is known.
+    """
     about = Q(actor_id=user.pk) | Q(kind="user", object_id=str(user.pk))
     tokens = ApiToken.objects.filter(user=user).values_list("pk", flat=True)
     about |= Q(kind="access token", object_id__in=[str(key) for key in tokens])
-    return AuditEntry.objects.filter(about).order_by("id")
+    others = Q(actor_id__isnull=False) & ~Q(actor_id=user.pk)
+    rows = AuditEntry.objects.filter(about).order_by("id")
+    return rows.annotate(is_others=ExpressionWrapper(others, BooleanField()))
 
 
 _PARTS = (
@@ -276,5 +289,5 @@ _PARTS = (
         ),
         _each(_link),
     ),
-    Part("audit", _about, _each(audit.shown)),
+    Part("audit", _about, _each(_entry)),
 )

@@ -8,13 +8,13 @@ import time
 from typing import Any
 from uuid import UUID
 
+from allauth.account.adapter import get_adapter
 from django import forms
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from agent.accounts.audit import Deed, record
 from agent.engine import account_deletion
 from agent.models import Project
 from chat.forms import text_input
@@ -50,8 +50,8 @@ class ConfirmedForm(forms.Form):
             del self.fields["password"]
 
     def clean_password(self) -> None:
-        if not self.user.check_password(self.cleaned_data["password"]):
-            record(Deed.SIGN_IN_FAILED, self.user, by=self.user)
+        """Compares the password, with the limits of signing in."""
+        if not get_adapter(self.request).reauthenticate(self.user, self.cleaned_data["password"]):
             raise ValidationError("This is not your password.")
 
     def clean(self) -> None:

@@ -13,8 +13,10 @@ class ChatConfig(AppConfig):
         from agent.event_log import log
         from agent.runs import drafts
         from chat import account_forms, draft_feed, feed, wakeups
+        from chat.accounts import sign_ins
 
         account_forms.listen()
+        sign_ins.listen()
         log.listen(feed.on_commit)
         drafts.listen(draft_feed.on_written)
         if settings.REDIS_URL:

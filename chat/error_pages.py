@@ -6,10 +6,7 @@ They need no session and no database, and show nothing of the error but what is 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from inspect import iscoroutinefunction
-from typing import Any
 
 from django.core.exceptions import (
     BadRequest,
@@ -20,11 +17,11 @@ from django.core.exceptions import (
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.decorators import sync_and_async_middleware
 from django.utils.deprecation import MiddlewareMixin
 
 from agent.exceptions import QuotaReached
 from agent.support import database
+from chat import middleware
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,26 +204,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return respond(request, UNAVAILABLE if is_database else INTERNAL)
 
 
-@sync_and_async_middleware
-def method_middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[..., Any]:
+@middleware.changes
+def method_middleware(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     """Fills the response to a method that a view does not allow, which is empty otherwise."""
-
-    def filled(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        is_bare = isinstance(response, HttpResponse) and not response.content
-        if response.status_code != 405 or not is_bare:
-            return response
-        page = respond(request, METHOD_NOT_ALLOWED)
-        page["Allow"] = response["Allow"]
-        return page
-
-    if iscoroutinefunction(get_response):
-
-        async def middleware(request: HttpRequest) -> HttpResponseBase:
-            return filled(request, await get_response(request))
-
-        return middleware
-
-    return lambda request: filled(request, get_response(request))
+    is_bare = isinstance(response, HttpResponse) and not response.content
+    if response.status_code != 405 or not is_bare:
+        return response
+    page = respond(request, METHOD_NOT_ALLOWED)
+    page["Allow"] = response["Allow"]
+    return page
 
 
 class QuotaMiddleware(MiddlewareMixin):

@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
-from inspect import iscoroutinefunction
 from typing import Any
 
-from django.http import HttpRequest, HttpResponseBase
-from django.utils.decorators import sync_and_async_middleware
+from django.http import HttpRequest
 
 from agent.models import ApiToken
 from agent.support import origin
 from agent.support.origin import Origin, Via
+from chat import middleware
 
 
-@sync_and_async_middleware
-def origin_middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[..., Any]:
-    if iscoroutinefunction(get_response):
-
-        async def async_middleware(request: HttpRequest) -> HttpResponseBase:
-            before = origin.current.set(_of(request))
-            try:
-                response: HttpResponseBase = await get_response(request)
-                return response
-            finally:
-                origin.current.reset(before)
-
-        return async_middleware
-
-    def middleware(request: HttpRequest) -> HttpResponseBase:
-        before = origin.current.set(_of(request))
-        try:
-            response: HttpResponseBase = get_response(request)
-            return response
-        finally:
-            origin.current.reset(before)
-
-    return middleware
+@middleware.surrounds
+@contextmanager
+def origin_middleware(request: HttpRequest) -> Iterator[None]:
+    before = origin.current.set(_of(request))
+    try:
+        yield
+    finally:
+        origin.current.reset(before)
 
 
 def _of(request: HttpRequest) -> Origin:

@@ -32,8 +32,8 @@ CREATE TABLE IF NOT EXISTS entry (
 CREATE INDEX IF NOT EXISTS count_by_end ON count (expires);
 CREATE INDEX IF NOT EXISTS entry_by_end ON entry (expires);
 """
-EXPIRED = 20  # rows that one cleaning deletes
-CLEANED = 0.02  # of the writes clean
+# So many of the writes clean, and delete so many rows: two for each row that is added.
+CLEANED, EXPIRED = 0.02, 100
 REDIS_PAUSE = 5.0  # seconds for which Redis is not asked after it did not answer
 
 _lock = threading.Lock()

@@ -7,23 +7,20 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
 from functools import cache
-from inspect import iscoroutinefunction
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import ip_network
 from math import ceil
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.http import HttpRequest, HttpResponseBase
-from django.utils.decorators import sync_and_async_middleware
 from limits import RateLimitItemPerMinute
 from limits.storage import RedisStorage, Storage
 from limits.strategies import FixedWindowRateLimiter
 
-from chat import shared_store
+from agent.support.origin import checked_address
+from chat import middleware, shared_store
 from chat.error_pages import TOO_MANY, respond
 
 REDIS_TIMEOUT = 0.5  # seconds
@@ -120,37 +117,15 @@ def address(request: HttpRequest) -> str:
     It is the address that the server program tells, which believes `X-Forwarded-For` only if it comes from
     one of the proxies in `FORWARDED_ALLOW_IPS`. Of IPv6, one household has a whole network.
     """
-    told = str(request.META.get("REMOTE_ADDR", ""))
-    try:
-        found = ip_address(told)
-    except ValueError:  # a Unix socket has none
-        return f"address-{told}"
-    if isinstance(found, IPv6Address):
-        return f"address-{ip_network((found, 64), strict=False).network_address}"
+    found = checked_address(request.META.get("REMOTE_ADDR"))  # a Unix socket has none
+    if ":" in found:
+        found = str(ip_network((found, 64), strict=False).network_address)
     return f"address-{found}"
 
 
-@sync_and_async_middleware
-def page_throttle(get_response: Callable[[HttpRequest], Any]) -> Callable[..., Any]:
+@middleware.refuses
+def page_throttle(request: HttpRequest) -> HttpResponseBase | None:
     """Refuses the requests for pages that are too many. The API counts its own."""
-
-    if iscoroutinefunction(get_response):
-        refused = sync_to_async(_refusal)
-
-        async def async_middleware(request: HttpRequest) -> HttpResponseBase:
-            response: HttpResponseBase = await refused(request) or await get_response(request)
-            return response
-
-        return async_middleware
-
-    def middleware(request: HttpRequest) -> HttpResponseBase:
-        response: HttpResponseBase = _refusal(request) or get_response(request)
-        return response
-
-    return middleware
-
-
-def _refusal(request: HttpRequest) -> HttpResponseBase | None:
     if request.path_info.startswith("/api/"):
         return None
     key = request.session.get(SESSION_KEY)

@@ -16,14 +16,18 @@ ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = (
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa"]
 ACCOUNT_RATE_LIMITS = {
-    # Before a password is compared. `key` is the account, whether there is one or not.
     "login": "60/m/ip",
+    # Before a password is compared. `key` is the account, whether there is one or not, with the address.
     "login_failed": "10/m/ip,5/5m/key",
+    # `key` is the account alone; not in a browser that has signed in to it before.
+    "login_failed_anywhere": "100/h/key",
+    "link_failed": "10/m/ip",
     "change_password": "5/m/user",
     "reauthenticate": "10/m/user",
-    "reset_password": "20/m/ip,5/m/key",
+    "sign_out_elsewhere": "5/m/user",  # looks at all sign-ins of the site
+    "reset_password": "5/m/ip,5/h/key",  # mails to one address
     "reset_password_from_key": "20/m/ip",
-    "signup": "20/m/ip",
+    "signup": "20/m/ip,100/d/ip",
     "manage_email": "10/m/user",
 }
 ACCOUNT_FORMS = {

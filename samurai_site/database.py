@@ -26,25 +26,30 @@ def configured(url: str, folder: Path) -> dict[str, Any]:
             "DATABASE_URL must have the form postgresql://user@host/name."
         ) from None
     if config["ENGINE"].endswith("sqlite3"):
-        config["CONN_MAX_AGE"] = 60
-        config["OPTIONS"] = {
-            # With Django's defaults, concurrent runs fail with "database is locked".
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-        }
-        config["TEST"] = {"NAME": str(folder / "test.sqlite3")}
-    elif config["ENGINE"].endswith("postgresql"):
-        config["CONN_MAX_AGE"] = 0  # required by the pool, which keeps the connections
-        url_options = config.get("OPTIONS", {})
-        config["OPTIONS"] = {
-            **url_options,
-            "pool": {"min_size": 2, "max_size": 16, "timeout": 10},
-            # Without it, a process that freezes in a transaction keeps its locks, and no other process
-            # can take its runs over.
-            "options": f"-c idle_in_transaction_session_timeout={STALLED_AFTER:.0f}s "
-            + url_options.get("options", ""),
-        }
-    else:
-        raise ImproperlyConfigured("DATABASE_URL must be a SQLite or PostgreSQL database.")
-    return config
+        return config | _of_sqlite(folder)
+    if config["ENGINE"].endswith("postgresql"):
+        return config | _of_postgresql(config.get("OPTIONS", {}))
+    raise ImproperlyConfigured("DATABASE_URL must be a SQLite or PostgreSQL database.")
+
+
+def _of_sqlite(folder: Path) -> dict[str, Any]:
+    options = {
+        # With Django's defaults, concurrent runs fail with "database is locked".
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+    return {"CONN_MAX_AGE": 60, "OPTIONS": options, "TEST": {"NAME": str(folder / "test.sqlite3")}}
+
+
+def _of_postgresql(given: dict[str, Any]) -> dict[str, Any]:
+    """`given`: the options of the URL."""
+    # Without it, a process that freezes in a transaction keeps its locks, and no other process can take its
+    # runs over.
+    idle = f"-c idle_in_transaction_session_timeout={STALLED_AFTER:.0f}s "
+    options = {
+        **given,
+        "pool": {"min_size": 2, "max_size": 16, "timeout": 10},
+        "options": idle + given.get("options", ""),
+    }
+    return {"CONN_MAX_AGE": 0, "OPTIONS": options}  # required by the pool, which keeps connections

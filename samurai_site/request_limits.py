@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
-from chat.error_pages import BAD_REQUEST, HEADERS_TOO_LARGE, TOO_LARGE, TOO_SLOW, Problem
+from chat.error_pages import BAD_REQUEST, BUSY, HEADERS_TOO_LARGE, TOO_LARGE, TOO_SLOW, Problem
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -19,15 +19,20 @@ Receive = Callable[[], Awaitable[Message]]
 
 MAX_HEADERS = 16_384  # bytes
 MAX_BODY = 2_621_440  # bytes
+MAX_DIGITS = 20  # of a length
 MAX_SECONDS = 30.0  # from the first byte of the body to its last
 IN_MEMORY = 65_536  # bytes of a body; a longer one is on disk
 CHUNK = 65_536  # bytes
+MOST_ON_DISK = 200  # bodies of all requests of the process: 500 MB, where /tmp is in memory perhaps
 # Before 3.11.10 and 3.12.6, Python takes time in the square of their number (CVE-2024-7592).
 MAX_BACKSLASHES = 100  # in cookies
 
 
+_on_disk = 0  # bodies
+
+
 class Refused(Exception):
-    """A body that is too large although its Content-Length is not, or too slow."""
+    """A body that is too large although its Content-Length is not, too slow, or one of too many."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.code)
@@ -45,7 +50,8 @@ def problem_of(scope: Scope) -> Problem | None:
     length = dict(headers).get(b"content-length", b"0")
     if not length.isdigit():
         return BAD_REQUEST
-    return TOO_LARGE if int(length) > MAX_BODY else None
+    # Python refuses to read a number of thousands of digits.
+    return TOO_LARGE if len(length) > MAX_DIGITS or int(length) > MAX_BODY else None
 
 
 @asynccontextmanager
@@ -55,23 +61,50 @@ async def body_read(receive: Receive) -> AsyncIterator[Receive]:
     if not message.get("more_body"):
         yield _first(message, receive)
         return
-    with SpooledTemporaryFile(IN_MEMORY) as body:
+    with _Body() as body:
         try:
             async with asyncio.timeout(MAX_SECONDS):
                 message = await _read(message, receive, body)
         except TimeoutError:
             raise Refused(TOO_SLOW) from None
-        body.seek(0)
+        body.file.seek(0)
         is_whole = message["type"] == "http.request"
-        yield _replay(body, receive) if is_whole else _first(message, receive)
+        yield _replay(body.file, receive) if is_whole else _first(message, receive)
 
 
-async def _read(message: Message, receive: Receive, body: SpooledTemporaryFile[bytes]) -> Message:
+class _Body:
+    """A body in memory, or from `IN_MEMORY` on in a file: only so many of a process have one."""
+
+    def __init__(self) -> None:
+        self.file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  (closed below)
+        self._is_on_disk = False
+
+    def __enter__(self) -> _Body:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        global _on_disk
+        _on_disk -= self._is_on_disk
+        self.file.close()
+
+    def add(self, part: bytes) -> None:
+        """Raises `Refused` if the body, or the number of those in files, is too large."""
+        global _on_disk
+        size = self.file.tell() + len(part)
+        if size > MAX_BODY:
+            raise Refused(TOO_LARGE)
+        if size > IN_MEMORY and not self._is_on_disk:
+            if _on_disk >= MOST_ON_DISK:
+                raise Refused(BUSY)
+            _on_disk += 1
+            self._is_on_disk = True
+        self.file.write(part)
+
+
+async def _read(message: Message, receive: Receive, body: _Body) -> Message:
     """Returns the last message: the end of the body, or that the client has gone."""
     while True:
-        body.write(message.get("body", b""))
-        if body.tell() > MAX_BODY:
-            raise Refused(TOO_LARGE)
+        body.add(message.get("body", b""))
         if not message.get("more_body"):
             return message
         message = await receive()

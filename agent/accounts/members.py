@@ -12,6 +12,7 @@ from django.db import transaction
 from agent.accounts.audit import Deed, Subject, record
 from agent.models import Invitation, Membership, Project
 from agent.models.projects import Role
+from agent.support import raw_sql
 
 MAX_OPEN = 100  # invitations of a project
 
@@ -20,15 +21,10 @@ def invite(project: Project, username: str, role: Role, by: User) -> Invitation:
     """Invites a person by the user name, also one whom nobody has. Another invitation of the same name is
     replaced. Raises ValidationError, about the user name, with the reason.
     """
-    if username == project.owner.get_username():
-        raise ValidationError("This user is the owner.")
-    if project.memberships.filter(user__username=username).exists():
-        raise ValidationError("This user is already a member.")
-    others = project.invitations.exclude(username=username)
-    if others.count() >= MAX_OPEN:
-        raise ValidationError(f"{MAX_OPEN} invitations are open. Withdraw some of them first.")
     person = User.objects.filter(username=username, is_active=True).first()
     with transaction.atomic():
+        raw_sql.lock("agent_project", project.pk)
+        _check_invitation(project, username)
         invitation, _ = Invitation.objects.update_or_create(
             project=project,
             username=username,
@@ -37,6 +33,16 @@ def invite(project: Project, username: str, role: Role, by: User) -> Invitation:
         invited = Subject("user", str(person.pk) if person else "", username)
         record(Deed.MEMBER_INVITED, invited, by=by, project=project.pk, role=str(role))
     return invitation
+
+
+def _check_invitation(project: Project, username: str) -> None:
+    if username == project.owner.get_username():
+        raise ValidationError("This user is the owner.")
+    if project.memberships.filter(user__username=username).exists():
+        raise ValidationError("This user is already a member.")
+    others = project.invitations.exclude(username=username)
+    if others.count() >= MAX_OPEN:
+        raise ValidationError(f"{MAX_OPEN} invitations are open. Withdraw some of them first.")
 
 
 def accept(invitation: Invitation) -> Membership:

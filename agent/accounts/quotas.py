@@ -73,30 +73,51 @@ def room(project: Project) -> int:
     return min(stock.quota - int(getattr(project, stock.column)) for stock in (TASKS, MEMORIES))
 
 
-_SESSIONS = (
-    "SELECT count(*) FROM (SELECT 1 FROM agent_chatsession WHERE project_id = %s LIMIT %s) of"
+_NUMBER = "SELECT count(*) FROM (SELECT 1 FROM {} LIMIT %s) of"
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Objects of a person or a project that are counted when another one is made. `table`, `where`: of the
+    objects, for the key of `holder`; `refusal`: about the quota, to be filled with the number.
+    """
+
+    setting: str
+    holder: str
+    table: str
+    where: str
+    name: str
+    refusal: str
+
+    def check(self, key: int | UUID) -> None:
+        """Raises `QuotaReached` if there can be no other one. Locks the holder's row, so that two that are
+        made at the same time do not both get the last place.
+        """
+        quota = getattr(settings, self.setting)
+        if not quota:
+            return
+        raw_sql.lock(self.holder, key)
+        found = raw_sql.column(_NUMBER.format(f"{self.table} WHERE {self.where}"), key, quota)
+        if found[0] >= quota:
+            raise QuotaReached(self.refusal.format(_number(quota, self.name)))
+
+
+SESSIONS = Rows(
+    "SAMURAI_PROJECT_SESSIONS",
+    "agent_project",
+    "agent_chatsession",
+    "project_id = %s",
+    "session",
+    "A project may have {}, and this one has as many. Delete sessions to make room.",
 )
-_PROJECTS = "SELECT count(*) FROM (SELECT 1 FROM agent_project WHERE owner_id = %s LIMIT %s) of"
-
-
-def check_sessions(project: UUID) -> None:
-    """Raises `QuotaReached` if the project can have no other session."""
-    quota = settings.SAMURAI_PROJECT_SESSIONS
-    if quota and raw_sql.column(_SESSIONS, project, quota)[0] >= quota:
-        raise QuotaReached(
-            f"A project may have {_number(quota, 'session')}, and this one has as many. Delete "
-            "sessions to make room."
-        )
-
-
-def check_projects(owner: int) -> None:
-    """Raises `QuotaReached` if the person can own no other project."""
-    quota = settings.SAMURAI_USER_PROJECTS
-    if quota and raw_sql.column(_PROJECTS, owner, quota)[0] >= quota:
-        raise QuotaReached(
-            f"A person may own {_number(quota, 'project')}, and you own as many. Delete one of them to "
-            "make room."
-        )
+PROJECTS = Rows(
+    "SAMURAI_USER_PROJECTS",
+    "auth_user",
+    "agent_project",
+    "owner_id = %s",
+    "project",
+    "A person may own {}, and you own as many. Delete one of them to make room.",
+)
 
 
 def check_bytes(stored: int) -> None:

@@ -15,6 +15,7 @@ from django.utils import timezone
 from agent.accounts.audit import Deed, record, unless_by_command
 from agent.exceptions import QuotaReached
 from agent.models import ApiToken
+from agent.support import raw_sql
 from agent.support.counts import count
 
 if TYPE_CHECKING:
@@ -57,22 +58,27 @@ def create_token(
     It expires after so many `days`, None for never, and not after `by`, the token that asks for it. Raises
     `QuotaReached`.
     """
-    check_quota(user)
     key = PREFIX + secrets.token_urlsafe(32)
-    ends = [timezone.now() + timedelta(days=days)] if days is not None else []
-    ends += [by.expires_at] if by is not None and by.expires_at is not None else []
     with transaction.atomic():
+        raw_sql.lock("auth_user", user.pk)  # two at the same time do not both get the last place
+        check_quota(user)
         token = ApiToken.objects.create(
             user=user,
             name=name,
             prefix=key[:12],
             digest=digest(key),
             scope=scope,
-            expires_at=min(ends, default=None),
+            expires_at=_expiry(days, by),
         )
         maker, name = unless_by_command(user), user.get_username()
         record(Deed.TOKEN_CREATED, token, by=maker, user=name, scope=str(scope))
     return token, key
+
+
+def _expiry(days: int | None, by: ApiToken | None) -> datetime | None:
+    ends = [timezone.now() + timedelta(days=days)] if days is not None else []
+    ends += [by.expires_at] if by is not None and by.expires_at is not None else []
+    return min(ends, default=None)
 
 
 def find_token(key: str) -> ApiToken | None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db import connection
-
 from agent.support import raw_sql
 
 
@@ -14,7 +12,6 @@ def lock_board(project_id: UUID) -> None:
 
     A change locks several rows: those of tasks, of the tasks that they refer to, and the project's for
     numbers. Two changes that lock them in different orders would deadlock, and two that do not see each
-    other could make a circle of dependencies. SQLite has one writer at a time.
+    other could make a circle of dependencies.
     """
-    if connection.features.has_select_for_no_key_update:
-        raw_sql.rows("SELECT id FROM agent_project WHERE id = %s FOR NO KEY UPDATE", project_id)
+    raw_sql.lock("agent_project", project_id)

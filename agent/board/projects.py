@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.db import transaction
+
 from agent.accounts import quotas
 from agent.change import Change
 from agent.exceptions import ToolFailed
@@ -33,14 +35,16 @@ ONLY_ALONE = (
 
 def create_project(*, owner: User, name: str, description: str = "") -> Project:
     """Creates an empty project. Raises `QuotaReached`."""
-    quotas.check_projects(owner.pk)
-    return Project.objects.create(owner=owner, name=name, description=description)
+    with transaction.atomic():
+        quotas.PROJECTS.check(owner.pk)
+        return Project.objects.create(owner=owner, name=name, description=description)
 
 
 def open_session(project: Project, user: User, **fields: Any) -> ChatSession:
     """Opens an empty session of the project for `user`. Raises `QuotaReached`."""
-    quotas.check_sessions(project.pk)
-    return ChatSession.objects.create(project=project, created_by=user, **fields)
+    with transaction.atomic():
+        quotas.SESSIONS.check(project.pk)
+        return ChatSession.objects.create(project=project, created_by=user, **fields)
 
 
 def project_json(project: Project) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from agent.models import (
     Batch,
     ChatSession,
     Event,
+    Invitation,
     Membership,
     Memory,
     Message,
@@ -79,8 +80,8 @@ def begin(user: User, heirs: Heirs, *, by: User | None) -> None:
     if an heir is no member, or if nobody else could administer the site. Then nothing has changed.
     """
     with transaction.atomic():
+        _check_admins(user)
         person = User.objects.select_for_update().get(pk=user.pk)
-        _check_admins(person)
         projects = list(shared_projects(person).select_for_update(of=("self",)))
         if missing := [project for project in projects if project.pk not in heirs]:
             raise Undecided(missing)
@@ -90,9 +91,10 @@ def begin(user: User, heirs: Heirs, *, by: User | None) -> None:
         _close(person, by)
 
 
-def _check_admins(person: User) -> None:
-    others = User.objects.filter(is_superuser=True, is_active=True).exclude(pk=person.pk)
-    if person.is_superuser and not others.exists():
+def _check_admins(user: User) -> None:
+    """Locks all administrators, so that the last two of them do not go at the same time."""
+    admins = User.objects.filter(is_superuser=True, is_active=True).order_by("pk")
+    if list(admins.select_for_update()) == [user]:
         raise Refused("forbidden", "This is the only administrator. Make somebody else one first.")
 
 
@@ -118,7 +120,9 @@ def _close(person: User, by: User | None) -> None:
     owned = Project.objects.filter(owner=person)
     if projects := list(owned.only("name")):
         record(Deed.PROJECT_DELETED, *projects, by=by)
-    Membership.objects.filter(project__in=owned).delete()  # so that nobody writes there any more
+    # So that nobody joins or writes there any more.
+    Invitation.objects.filter(project__in=owned).delete()
+    Membership.objects.filter(project__in=owned).delete()
     AccountDeletion.objects.get_or_create(user=person)
     record(Deed.USER_DELETED, person, by=by)
 

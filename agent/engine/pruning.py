@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import transaction
@@ -228,8 +229,12 @@ def _first_edit_since(session: UUID, before: datetime, first: int, bound: int) -
 # -- the rest --------------------------------------------------------------------------------------
 
 
-def _of_rows(rows: Callable[[datetime], Any]) -> dict[str, Callable[[datetime], Any]]:
-    """Returns how rows are counted and deleted. `rows`: those that are older than a time."""
+def _of_rows(
+    rows: Callable[[datetime], Any], before_deletion: Callable[[list[Any]], Any] | None = None
+) -> dict[str, Callable[[datetime], Any]]:
+    """Returns how rows are counted and deleted. `rows`: those that are older than a time. `before_deletion`:
+    is called with their keys.
+    """
 
     def delete(before: datetime) -> int | None:
         old = rows(before)
@@ -239,6 +244,8 @@ def _of_rows(rows: Callable[[datetime], Any]) -> dict[str, Callable[[datetime], 
         with transaction.atomic():
             # Looked at again, and locked: one that somebody restored meanwhile stays.
             still = list(old.filter(pk__in=keys).select_for_update().values_list("pk", flat=True))
+            if still and before_deletion is not None:
+                before_deletion(still)
             if still:
                 old.model._base_manager.filter(pk__in=still).delete()
         return len(still)
@@ -268,6 +275,11 @@ def _ended_links(before: datetime) -> Any:
 
 def _ended_logins(before: datetime) -> Any:
     return Session.objects.filter(expire_date__lt=before).order_by("expire_date")
+
+
+def _forget_where(keys: list[str]) -> None:
+    """Deletes django-allauth's rows of the sign-ins, with browser and address, which refer to none."""
+    apps.get_model("usersessions", "UserSession").objects.filter(session_key__in=keys).delete()
 
 
 def _old_batches(before: datetime) -> QuerySet[Batch]:
@@ -318,7 +330,7 @@ _KINDS = (
     Kind("deleted memories", "SAMURAI_KEEP_DELETED_DAYS", **_of_rows(_deleted_memories)),
     Kind("ended access tokens", "SAMURAI_KEEP_EXPIRED_DAYS", **_of_rows(_ended_tokens)),
     Kind("shared links", "SAMURAI_KEEP_EXPIRED_DAYS", **_of_rows(_ended_links)),
-    Kind("expired sign-ins", "SAMURAI_KEEP_EXPIRED_DAYS", **_of_rows(_ended_logins)),
+    Kind("expired sign-ins", "SAMURAI_KEEP_EXPIRED_DAYS", **_of_rows(_ended_logins, _forget_where)),
     Kind(
         "rows of batches",
         "SAMURAI_KEEP_BATCHES_DAYS",

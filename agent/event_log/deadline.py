@@ -7,6 +7,7 @@ be ended; its effect is refused afterwards.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,7 +41,8 @@ class Deadline:
         try:
             value = effect()
         finally:
-            _running = None
+            with _ending:
+                _running = None
         if self.is_over:
             raise EffectTooSlow
         return value
@@ -56,16 +58,19 @@ class _Running:
 
 
 _running: _Running | None = None  # of the one thread that commits
+# Held while an effect is ended: what follows it on the connection waits, and is not ended in its place.
+_ending = threading.Lock()
 
 
 def end_slow_effect() -> None:
     """Ends the statement of an effect whose deadline is over. To be called from another thread."""
-    running = _running
-    if running is None or time.monotonic() - running.since < SECONDS:
-        return
-    running.deadline.is_over = True
-    logger.warning("An effect took longer than %g s and is refused", SECONDS)
-    if connection.vendor == "sqlite":
-        running.connection.interrupt()
-    else:
-        running.connection.cancel_safe(timeout=SECONDS)
+    with _ending:
+        running = _running
+        if running is None or time.monotonic() - running.since < SECONDS:
+            return
+        running.deadline.is_over = True
+        logger.warning("An effect took longer than %g s and is refused", SECONDS)
+        if connection.vendor == "sqlite":
+            running.connection.interrupt()
+        else:
+            running.connection.cancel_safe(timeout=SECONDS)

@@ -38,12 +38,16 @@ class ApiToken(UUIDModel):
 
 
 class ModelTokens(models.Model):
-    """The tokens of a model that a person's runs in a project used on one day."""
+    """The tokens of a model that a person's runs in a project used on one day. They stay counted for the
+    person when the project is deleted.
+    """
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False
     )
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
+    project = models.ForeignKey(
+        Project, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
     day = models.PositiveIntegerField(help_text="As a number: see `agent.accounts.quotas.today`.")
     tokens = models.PositiveBigIntegerField(help_text="Of prompts and answers.")
 

@@ -12,12 +12,17 @@ class Deed(models.TextChoices):
     """All that the audit log tells. Each member's comment says what is in `details`."""
 
     SIGNED_IN = "signed_in"
-    SIGN_IN_FAILED = "sign_in_failed"  # the object is the user, if there is one of this name
-    SIGNED_OUT = "signed_out"
+    # The object is the user, if there is one of this name. factor: the password was right
+    SIGN_IN_FAILED = "sign_in_failed"
+    SIGNED_OUT = "signed_out"  # sign_ins: how many others were ended
     SIGN_IN_LINK_CREATED = "sign_in_link_created"
     PASSWORD_CHANGED = "password_changed"
     SECOND_FACTOR_ADDED = "second_factor_added"  # factor: totp, webauthn or recovery_codes
     SECOND_FACTOR_REMOVED = "second_factor_removed"  # factor
+    EMAIL_ADDED = "email_added"
+    EMAIL_REMOVED = "email_removed"
+    PROVIDER_CONNECTED = "provider_connected"
+    PROVIDER_DISCONNECTED = "provider_disconnected"
     USER_CREATED = "user_created"
     USER_EXPORTED = "user_exported"
     USER_DELETED = "user_deleted"  # from now on; what belongs to the user follows in parts

@@ -43,9 +43,11 @@ def checked_address(given: object) -> str:
     """Returns the address of the client as the server's program tells it, or "" for none.
 
     No header is read here. uvicorn believes the header `X-Forwarded-For` of proxies that it is told to
-    trust, by default of those on the same machine, and of nobody else.
+    trust, by default of those on the same machine, and of nobody else. An address of IPv4 that a socket of
+    IPv6 tells, such as ::ffff:10.0.0.1, is one of IPv4.
     """
     try:
-        return str(ipaddress.ip_address(str(given).partition("%")[0]))  # without a zone
+        found = ipaddress.ip_address(str(given).partition("%")[0])  # without a zone
     except ValueError:
         return ""
+    return str(getattr(found, "ipv4_mapped", None) or found)

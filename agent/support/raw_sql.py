@@ -54,6 +54,14 @@ def save(row: Model, *names: str) -> None:
         cursor.execute(statement, [*_saved(fields, row, add=False), _key(row.pk)])
 
 
+def lock(table: str, key: Any) -> None:
+    """Has other transactions that lock the row wait for the end of this one; those that refer to it do not.
+    SQLite has one writer at a time anyway.
+    """
+    if connection.features.has_select_for_no_key_update:
+        rows(f"SELECT id FROM {table} WHERE id = %s FOR NO KEY UPDATE", key)
+
+
 def select(
     model: type[M],
     where: str,

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.internal import ratelimit
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from agent.support.origin import checked_address
+from chat.accounts import known_browser
+from chat.accounts.known_browser import account_of
 
 NOWHERE = "0.0.0.0"  # the client of a Unix socket, or what a proxy calls "unknown"
 WRONG = "Wrong username or password."
@@ -35,15 +40,36 @@ class AccountAdapter(DefaultAccountAdapter):
         """Returns the address that the server names. Behind a proxy it has read X-Forwarded-For, if the proxy
         is one that it trusts; the header itself is whatever a client sends.
         """
-        text = str(request.META.get("REMOTE_ADDR", "")).partition("%")[0]
-        try:
-            return str(ip_address(text))
-        except ValueError:
-            return NOWHERE
+        return checked_address(request.META.get("REMOTE_ADDR")) or NOWHERE
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """Counts by the account alone, not also by the Host header, in which a client chooses the port."""
-        return str(credentials.get("username", "")).casefold()
+        """Counts by account and address, not also by the Host header, in which a client chooses the port.
+        By the account alone, strangers could keep its owner out.
+        """
+        return f"{ratelimit.get_ip(request)} {account_of(credentials.get('username', ''))}"
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Counts the attempt, also by the account alone unless the browser has signed in to it before."""
+        super().pre_authenticate(request, **credentials)
+        name = credentials.get("username", "")
+        if known_browser.is_known(request, name):
+            return
+        of_account = ratelimit.consume(
+            request, app="allauth.account", action="login_failed_anywhere", key=account_of(name)
+        )
+        if of_account is None:
+            raise self.validation_error("too_many_login_attempts")
+        self._login_failed_rl_usage.usage += of_account.usage  # taken back if the password is right
+
+    def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse:
+        response: HttpResponse = super().post_login(request, user, **kwargs)
+        known_browser.remember(response, user.get_username())
+        return response
+
+    def is_safe_url(self, url: str | None) -> bool:
+        """Tells whether a page may lead there: to this host only, and not from HTTPS to HTTP."""
+        here = {self.request.get_host()}
+        return url_has_allowed_host_and_scheme(url, here, require_https=self.request.is_secure())
 
     def get_login_stages(self) -> list[str]:
         """Leaves out the stage of the second factor while nobody has one: its packages take 11 MB."""

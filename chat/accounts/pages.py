@@ -8,19 +8,25 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from allauth.account import views
+from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
+from allauth.core import ratelimit
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.messages import get_messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from agent.accounts import sessions
+from agent.accounts.audit import Deed, record
 from chat import access
+from chat.accounts import known_browser
+from chat.accounts.sign_ins import of as sign_ins_of
 from chat.page_context import frame, user_of
 
 if TYPE_CHECKING:
@@ -68,7 +74,7 @@ def account(request: HttpRequest) -> HttpResponse:
     kinds = set(Authenticator.objects.filter(user=user).values_list("type", flat=True))
     context = {
         "has_second_factor": bool(kinds - {Authenticator.Type.RECOVERY_CODES}),
-        "sign_ins": len(UserSession.objects.purge_and_list(user)),
+        "sign_ins": len(sign_ins_of(user)),
         "tokens": access.tokens(user).count(),
         "mail": bool(settings.EMAIL_HOST),
         "address": EmailAddress.objects.get_primary_email(user) or user.email,
@@ -98,6 +104,16 @@ class Email(InFrame, views.EmailView):
     pass
 
 
+class ResetByLink(views.PasswordResetFromKeyView):
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Has the browser known, and forgets its failures: who has the mail signs in now, whoever guesses."""
+        response = cast(HttpResponse, super().form_valid(form))
+        name = self.reset_user.get_username()
+        get_adapter(self.request)._delete_login_attempts_cached_email(self.request, username=name)
+        known_browser.remember(response, name)
+        return response
+
+
 change_password = PasswordChange.as_view()
 set_password = PasswordSet.as_view()
 email = Email.as_view()
@@ -109,7 +125,7 @@ email_sent = views.email_verification_sent
 confirm_email = views.confirm_email
 reset = views.password_reset
 reset_sent = views.password_reset_done
-reset_by_link = views.password_reset_from_key
+reset_by_link = ResetByLink.as_view()
 reset_done = views.password_reset_from_key_done
 
 
@@ -132,14 +148,17 @@ def sign_ins(request: HttpRequest) -> HttpResponse:
     """Lists where a person is signed in; the form ends all but this one."""
     user, current = user_of(request), cast(str, request.session.session_key)
     if request.method == "POST":
-        sessions.end_all(user, but=current)
+        if (refusal := ratelimit.consume_or_429(request, action="sign_out_elsewhere")) is not None:
+            return cast(HttpResponse, refusal)
         UserSession.objects.filter(user=user).exclude(session_key=current).delete()
+        with transaction.atomic():
+            record(Deed.SIGNED_OUT, user, by=user, sign_ins=sessions.end_all(user, but=current))
         return redirect(f"{reverse('sign-ins')}?done=signed-out")
     rows = [
         SignIn(browser_of(row.user_agent), row.ip, row.created_at, row.session_key == current)
-        for row in UserSession.objects.purge_and_list(user)
+        for row in sign_ins_of(user)
     ]
-    rows.sort(key=lambda row: (not row.is_current, -row.since.timestamp()))
+    rows.sort(key=lambda row: not row.is_current)
     return render(request, "account/sign_ins.html", {**account_frame(request), "sign_ins": rows})
 
 

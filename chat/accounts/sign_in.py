@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from allauth.account.internal.flows.login import perform_login
 from allauth.account.mixins import NextRedirectMixin
 from allauth.account.models import Login
+from allauth.core.internal import ratelimit
 from allauth.decorators import rate_limit
 from django.conf import settings
 from django.contrib.auth import logout
@@ -78,12 +79,21 @@ def doors() -> dict[str, Any]:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in_by_link(request: HttpRequest, token: str) -> HttpResponse:
-    """Shows a button, and signs in when it is pressed: programs that preview a link only look at the page."""
+    """Shows a button, and signs in when it is pressed: programs that preview a link only look at the page.
+
+    An address may be wrong ten times a minute.
+    """
+    attempt = ratelimit.consume(
+        request, app="allauth.account", action="link_failed", limit_get=True
+    )
+    if attempt is None:
+        return cast(HttpResponse, ratelimit.respond_429(request))
     user = redeem(token) if request.method == "POST" else user_of_token(token)
     if user is None:
         record(Deed.SIGN_IN_FAILED, by=None)
         context = {"form": SignInForm(request=request), "notice": LINK_IS_OVER, **doors()}
         return render(request, "account/login.html", context, status=403)
+    attempt.rollback()
     if request.method != "POST":
         return render(request, "account/link.html", {"person": user})
     _sign_out_another(request, user)

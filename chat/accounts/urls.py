@@ -65,9 +65,7 @@ urlpatterns: list[URLPattern] = [
     path("second-factor/app/", second_factor("activate_totp"), name="mfa_activate_totp"),
     path("second-factor/app/off/", second_factor("deactivate_totp"), name="mfa_deactivate_totp"),
     path(
-        "second-factor/codes/",
-        second_factor("view_recovery_codes"),
-        name="mfa_view_recovery_codes",
+        "second-factor/codes/", second_factor("view_recovery_codes"), name="mfa_view_recovery_codes"
     ),
     path(
         "second-factor/codes/new/",
@@ -83,29 +81,17 @@ urlpatterns: list[URLPattern] = [
     path("keys/new/", second_factor("add_key"), name="mfa_add_webauthn"),
     path("keys/sign-in/", second_factor("sign_in_by_key"), name="mfa_login_webauthn"),
     path(
-        "keys/confirm/",
-        second_factor("reauthenticate_by_key"),
-        name="mfa_reauthenticate_webauthn",
+        "keys/confirm/", second_factor("reauthenticate_by_key"), name="mfa_reauthenticate_webauthn"
     ),
     path("keys/<int:pk>/", second_factor("rename_key"), name="mfa_edit_webauthn"),
     path("keys/<int:pk>/remove/", second_factor("remove_key"), name="mfa_remove_webauthn"),
-]
-
-urlpatterns += [
+    # -- by mail
     path("e-mail/", by_mail("email"), name="account_email"),
-    path(
-        "e-mail/sent/",
-        by_mail("email_sent"),
-        name="account_email_verification_sent",
-    ),
+    path("e-mail/sent/", by_mail("email_sent"), name="account_email_verification_sent"),
     path("e-mail/confirm/<str:key>/", by_mail("confirm_email"), name="account_confirm_email"),
     path("reset/", by_mail("reset"), name="account_reset_password"),
     path("reset/sent/", by_mail("reset_sent"), name="account_reset_password_done"),
-    path(
-        "reset/done/",
-        by_mail("reset_done"),
-        name="account_reset_password_from_key_done",
-    ),
+    path("reset/done/", by_mail("reset_done"), name="account_reset_password_from_key_done"),
     # django-allauth makes the link by replacing a part of this address.
     re_path(
         r"^reset/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",

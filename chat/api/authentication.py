@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.http import Http404
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, NotFound
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
@@ -35,11 +36,14 @@ class TokenAuthentication(BaseAuthentication):
 
 
 class GuestAuthentication(BaseAuthentication):
-    """The cookie of a shared link, in a view whose path names the link. Others raise Http404."""
+    """The cookie of a shared link, in a view whose path names the link. Others raise NotFound."""
 
     def authenticate(self, request: Request) -> tuple[Guest, None]:
         link = request.parser_context["kwargs"]["link_id"]
-        return guest_cookie.guest_of(request.COOKIES, link), None
+        try:
+            return guest_cookie.guest_of(request.COOKIES, link), None
+        except Http404 as error:
+            raise NotFound(*error.args) from None
 
 
 class MayWrite(BasePermission):

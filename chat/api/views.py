@@ -34,6 +34,16 @@ def location(kind: str, id: object) -> str:
 class ApiView(APIView):
     """A view of the API. Its errors are always JSON."""
 
+    def perform_authentication(self, request: Request) -> None:
+        """Counts the request, too. REST framework would count only those that are permitted."""
+        try:
+            super().perform_authentication(request)
+        finally:
+            super().check_throttles(request)
+
+    def check_throttles(self, request: Request) -> None:
+        """Does nothing: the request is counted already."""
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         method = getattr(self, str(request.method).lower(), None)  # none: refused by `dispatch`
@@ -123,6 +133,8 @@ class NoSuchPage(ApiView):
     """Any other URL under `/api/`."""
 
     schema = None
+    authentication_classes = ()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        self.perform_authentication(request)
         raise NotFound("Not found.")

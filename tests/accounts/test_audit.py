@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.models import User
@@ -124,6 +125,8 @@ def test_signing_in_failing_and_signing_out_are_told(client: Client, alice: User
     sign_in = "/accounts/sign-in/"
     client.post(sign_in, {"username": "alice", "password": "wrong"})
     assert (latest().deed, latest().label, latest().actor) == ("sign_in_failed", "alice", "")
+    client.post(sign_in, {"username": "ALICE", "password": "wrong"})
+    assert (latest().deed, latest().label) == ("sign_in_failed", "alice")
     client.post(sign_in, {"username": "my password", "password": "x"})
     assert (latest().deed, latest().label) == ("sign_in_failed", "")
     client.post(sign_in, {"username": "alice", "password": SECRET})
@@ -162,6 +165,23 @@ def test_second_factors_are_told(client: Client, alice: User) -> None:
     call_command("remove_second_factor", "alice")
     assert (latest().deed, latest().via) == ("second_factor_removed", "command")
     assert "hidden" not in str(list(AuditEntry.objects.values())), factor
+
+
+def test_wrong_codes_are_told(client: Client, alice: User) -> None:
+    Authenticator.objects.create(user=alice, type="totp", data={"secret": "A" * 32})
+    client.post("/accounts/sign-in/", {"username": "alice", "password": SECRET})
+    for _ in range(8):
+        client.post("/accounts/second-factor/sign-in/", {"code": "000000"})
+    told = AuditEntry.objects.filter(deed="sign_in_failed", label="alice", details__factor="code")
+    assert told.count() == 5
+
+
+def test_addresses_for_mail_are_told_and_not_what_they_are(client: Client, alice: User) -> None:
+    address = EmailAddress.objects.create(user=alice, email="alice@example.com")
+    assert (latest().deed, latest().label) == ("email_added", "alice")
+    address.delete()
+    assert (latest().deed, latest().label) == ("email_removed", "alice")
+    assert "example.com" not in str(list(AuditEntry.objects.values()))
 
 
 # -- only added to ---------------------------------------------------------------------------------

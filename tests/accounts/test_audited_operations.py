@@ -47,7 +47,7 @@ UNANSWERED = "ends an invitation, which is recorded, and nobody has joined"
 
 EVERYWHERE = "is recorded by what it changes, whoever changes it: tests/accounts/test_audit.py"
 PROOF = "asks for a proof again, or shows codes, and changes nothing"
-ADDRESS = "is about the address for mail, which the person alone uses"
+ADDRESS = "sends mail, or tells that it was sent"
 NOT_RECORDED = {
     **dict.fromkeys(("account_login", "account_logout"), "is the same view as sign-in or sign-out"),
     **dict.fromkeys(("sign-in-link", "mfa_authenticate", "mfa_login_webauthn"), EVERYWHERE),
@@ -58,12 +58,11 @@ NOT_RECORDED = {
     **dict.fromkeys(("account_reauthenticate", "mfa_reauthenticate"), PROOF),
     **dict.fromkeys(("mfa_reauthenticate_webauthn", "mfa_download_recovery_codes"), PROOF),
     **dict.fromkeys(("mfa_index", "mfa_list_webauthn", "mfa_view_recovery_codes"), PROOF),
-    **dict.fromkeys(("account_email", "account_confirm_email"), ADDRESS),
+    **dict.fromkeys(("account_email", "account_confirm_email"), EVERYWHERE),
     **dict.fromkeys(("account_reset_password", "account_reset_password_done"), ADDRESS),
     "account_reset_password_from_key_done": ADDRESS,
     "account_email_verification_sent": ADDRESS,
     "mfa_edit_webauthn": "names a key for the person",
-    "sign-ins": "ends other sign-ins of the person, and nobody else's",
     **dict.fromkeys(("new-project", "edit-project", "new-session", "rename-session"), CREATED),
     **dict.fromkeys(("new-task", "new-memory", "task", "move-task", "memory"), BOARD),
     **dict.fromkeys(("undo-memory", "use-revision"), BOARD),
@@ -300,6 +299,7 @@ RECORDED: dict[str, tuple[Deed, Callable[[World], Any]]] = {
         Deed.MEMORY_DELETED,
         lambda w: w.api("delete", f"memories/{w.memory()}/"),
     ),
+    "sign-ins": (Deed.SIGNED_OUT, lambda w: w.post("/accounts/sign-ins/")),
     # The last ones: these end the sign-in, and the account.
     "sign-out": (Deed.SIGNED_OUT, lambda w: w.post("/accounts/sign-out/")),
     "sign-in": (
@@ -355,5 +355,7 @@ def test_every_deed_is_one_of_an_operation_of_the_admin_or_of_a_command() -> Non
         *(Deed.SIGN_IN_LINK_CREATED, Deed.SIGN_IN_FAILED, Deed.USER_CREATED),
         *(Deed.PASSWORD_CHANGED, Deed.PROJECT_HANDED_OVER),
         *(Deed.SECOND_FACTOR_ADDED, Deed.SECOND_FACTOR_REMOVED),
+        *(Deed.EMAIL_ADDED, Deed.EMAIL_REMOVED),
+        *(Deed.PROVIDER_CONNECTED, Deed.PROVIDER_DISCONNECTED),
     }
     assert {deed for deed, _ in RECORDED.values()} | elsewhere == set(Deed)

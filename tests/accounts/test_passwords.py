@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from agent.engine import pruning
 from agent.models import ChatSession
+from chat.accounts import sign_ins
 from chat.accounts.pages import browser_of
 from chat.connection_identity import NOT_LOGGED_IN, ConnectionIdentity, not_allowed
 from chat.session_hash import login_of
@@ -109,6 +115,36 @@ def test_the_page_lists_where_one_is_signed_in_and_ends_all_but_this(
     assert "10.0.0.7" not in here.get(reverse("sign-ins")).content.decode()
 
 
+def test_many_sign_ins_cost_one_look_and_the_oldest_end(
+    alice: User, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
+) -> None:
+    monkeypatch.setattr(sign_ins, "MOST", 3)
+    first, *others = [signed_in("alice") for _ in range(4)]
+    assert not is_signed_in(first)
+    assert all(is_signed_in(one) for one in others)
+    monkeypatch.undo()
+    for _ in range(20):
+        signed_in("alice", REMOTE_ADDR="10.0.0.1")
+    assert len(sign_ins.of(alice)) == UserSession.objects.count() == 23
+    with django_assert_max_num_queries(25):
+        signed_in("alice")
+    with django_assert_max_num_queries(25):
+        text = others[0].get(reverse("sign-ins")).content.decode()
+    assert text.count("<small>Since") == 24
+
+
+def test_of_a_sign_in_that_has_ended_neither_browser_nor_address_is_kept(
+    alice: User, settings: Any
+) -> None:
+    here, _ = signed_in("alice"), signed_in("alice")
+    here.post(reverse("sign-out"))
+    assert UserSession.objects.count() == 1
+    settings.SAMURAI_KEEP_EXPIRED_DAYS = 1
+    Session.objects.update(expire_date=timezone.now() - timedelta(days=2))
+    pruning.prune(pause=0)
+    assert not UserSession.objects.exists()
+
+
 def test_the_address_is_what_the_server_names(alice: User) -> None:
     client = signed_in("alice", HTTP_X_FORWARDED_FOR="10.9.9.9", REMOTE_ADDR="unknown")
     text = client.get(reverse("sign-ins")).content.decode()
@@ -178,6 +214,24 @@ def test_a_password_is_reset_by_mail(alice: User, with_mail: None) -> None:
     assert b"This link is over" in Client().get(link[1]).content
 
 
+def test_who_has_reset_the_password_is_not_kept_out_by_those_who_guess(
+    alice: User, with_mail: None
+) -> None:
+    User.objects.filter(pk=alice.pk).update(email="alice@example.com")
+    for at in range(100):
+        Client(REMOTE_ADDR=f"10.0.0.{at}").post(
+            reverse("sign-in"), {"username": "alice", "password": "guess"}
+        )
+    client = Client()
+    fields = {"username": "alice", "password": NEW}
+    assert [client.post(reverse("sign-in"), fields).status_code for _ in range(6)] == [429] * 6
+    client.post(reverse("account_reset_password"), {"email": "alice@example.com"})
+    link = re.search(r"http://testserver(/accounts/reset/\S+)", str(mail.outbox[0].body))
+    assert link is not None
+    client.post(client.get(link[1])["Location"], {"password1": NEW, "password2": NEW})
+    assert client.post(reverse("sign-in"), fields)["Location"] == "/"
+
+
 def test_whether_an_account_has_an_address_is_told_to_nobody_but_its_owner(
     alice: User, with_mail: None
 ) -> None:
@@ -188,6 +242,17 @@ def test_whether_an_account_has_an_address_is_told_to_nobody_but_its_owner(
         sent = client.post(reverse("account_reset_password"), {"email": address})
         pages.append((sent.status_code, sent["Location"], client.get(sent["Location"]).content))
     assert pages[0] == pages[1]
+
+
+def test_nobody_is_sent_more_than_five_mails_an_hour(alice: User, with_mail: None) -> None:
+    User.objects.filter(pk=alice.pk).update(email="alice@example.com")
+    page = reverse("account_reset_password")
+    for at in range(8):
+        Client(REMOTE_ADDR=f"10.0.0.{at}").post(page, {"email": "alice@example.com"})
+    assert len(mail.outbox) == 5
+    for at in range(8):
+        Client(REMOTE_ADDR="10.1.0.1").post(page, {"email": f"stranger{at}@example.com"})
+    assert len(mail.outbox) == 10
 
 
 def test_an_address_counts_when_it_is_confirmed(alice: User, with_mail: None) -> None:

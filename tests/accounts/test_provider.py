@@ -98,6 +98,9 @@ def test_people_sign_in_with_a_provider(make_server: Callable[..., ServerProcess
         press(visitor, server)
         assert name_of(visitor, server) == "bob"
 
+        deeds = "SELECT actor, label FROM agent_auditentry WHERE deed = 'provider_connected' ORDER BY id"
+        assert server.rows(deeds) == [("alice", "alice"), ("bob", "bob")]
+
         # A forged answer of a provider, without the state of this browser, signs nobody in.
         stranger = Visitor()
         stranger.open(f"{server.url}/accounts/provider/callback/?code=x&state=y")

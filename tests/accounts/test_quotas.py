@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +25,7 @@ from agent.models import ChatSession, Event, ModelTokens, Project, Run, Task
 from agent.runs import rerun, runs
 from agent.runs.runs import MessageRequest
 from agent.testing import ScriptedModel
+from tests.support.databases import migrated_database
 from tests.support.model_server import said, stream
 from tests.support.model_talk import ANALYSIS, PLAN, connected
 from tests.support.scripted_runs import (
@@ -34,6 +38,7 @@ from tests.support.scripted_runs import (
     result_of,
     use,
 )
+from tests.support.server import ROOT, environment
 
 TRANSACTIONS = pytest.mark.django_db(transaction=True)
 
@@ -320,6 +325,19 @@ def test_the_share_of_a_model_is_of_a_person_and_of_a_project_and_of_a_day_and_a
     quotas.check_model_tokens(alice.pk, project.pk)
 
 
+def test_a_person_gets_no_new_share_by_deleting_the_project(
+    project: Project, alice: User, settings: Settings
+) -> None:
+    settings.SAMURAI_USER_MODEL_TOKENS_PER_DAY = 100
+    other = Project.objects.create(name="Another", owner=alice)
+    for one in (project, other):
+        quotas.add_model_tokens(alice.pk, one.pk, 50)
+        one.delete()
+    left = Project.objects.create(name="The last", owner=alice)
+    with pytest.raises(QuotaReached, match="Your runs may use 100 tokens"):
+        quotas.check_model_tokens(alice.pk, left.pk)
+
+
 @pytest.mark.parametrize("kind", ["day", "month"])
 def test_the_check_of_a_share_reads_by_an_index(kind: str, project: Project, alice: User) -> None:
     for column in ("user_id", "project_id"):
@@ -390,3 +408,79 @@ def test_what_an_editor_saves_in_the_admin_changes_no_count(
     assert answer.status_code == 302, answer.content.decode()
     project.refresh_from_db()
     assert (project.name, project.stored_tasks) == ("Another", 1)
+
+
+# -- two at the same time ---------------------------------------------------------------------------
+
+AT_ONCE = """
+import threading
+
+import django
+django.setup()
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+
+from agent.accounts import members
+from agent.accounts.tokens import create_token
+from agent.board import projects
+from agent.exceptions import QuotaReached
+from agent.models import ApiToken, ChatSession, Invitation, Project
+
+alice = User.objects.create(username="alice")
+project = Project.objects.create(name="Clinic booking", owner=alice)
+settings.SAMURAI_USER_TOKENS = settings.SAMURAI_PROJECT_SESSIONS = members.MAX_OPEN = 1
+settings.SAMURAI_USER_PROJECTS = 2
+
+
+def second(make, done):
+    try:
+        make(2)
+    except (QuotaReached, ValidationError):
+        pass
+    done.set()
+    connection.close()
+
+
+for model, most, make in (
+    (ApiToken, 1, lambda number: create_token(alice)),
+    (Project, 2, lambda number: projects.create_project(owner=alice, name="Another")),
+    (ChatSession, 1, lambda number: projects.open_session(project, alice)),
+    (Invitation, 1, lambda number: members.invite(project, f"bob{number}", "viewer", alice)),
+):
+    done = threading.Event()
+    other = threading.Thread(target=second, args=(make, done))
+    with transaction.atomic():
+        make(1)
+        other.start()
+        done.wait(1)  # for ever, since it waits for this transaction
+    other.join()
+    print(model.__name__, model.objects.count() - most)
+"""
+
+
+@pytest.mark.postgresql
+def test_two_that_are_made_at_the_same_time_do_not_both_get_the_last_place(tmp_path: Path) -> None:
+    with migrated_database() as url:
+        env = environment(
+            tmp_path, DATABASE_URL=url, DJANGO_SETTINGS_MODULE="samurai_site.settings"
+        )
+        told = subprocess.run(
+            [sys.executable, "-c", AT_ONCE],
+            cwd=ROOT,
+            env=env,
+            check=True,
+            text=True,
+            stdout=subprocess.PIPE,
+        )
+    assert told.stdout.split() == [
+        "ApiToken",
+        "0",
+        "Project",
+        "0",
+        "ChatSession",
+        "0",
+        "Invitation",
+        "0",
+    ]

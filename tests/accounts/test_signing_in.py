@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
@@ -12,6 +13,8 @@ from django.test import Client
 from django.urls import reverse
 
 from agent.accounts.sign_in import make_token
+from agent.models import AuditEntry
+from chat.accounts import known_browser
 
 WRONG = "Wrong username or password."
 TOO_MANY = "Too many attempts."
@@ -51,15 +54,42 @@ def test_a_failure_tells_nothing_of_whether_the_account_exists(alice: User) -> N
 
 
 @pytest.mark.parametrize("name", ["alice", "nobody"])
-def test_an_account_has_five_attempts_from_wherever_they_come(
+def test_an_account_has_five_attempts_from_one_address(
     alice: User, compared: list[str], name: str
 ) -> None:
-    for at in range(5):
-        assert attempt(Client(REMOTE_ADDR=f"10.0.0.{at}"), name) == (200, WRONG)
-    status, text = attempt(Client(REMOTE_ADDR="10.0.0.9"), name, "alice's secret")
+    for _ in range(5):
+        assert attempt(Client(), name) == (200, WRONG)
+    status, text = attempt(Client(), name, "alice's secret")
     assert status == 429
     assert text.startswith(TOO_MANY)
     assert len(compared) == 5
+
+
+def test_a_stranger_does_not_lock_an_account_for_its_owner(alice: User) -> None:
+    stranger = Client(REMOTE_ADDR="10.0.0.1")
+    for _ in range(8):
+        attempt(stranger, "alice")
+    assert attempt(stranger, "alice", "alice's secret")[0] == 429
+    assert attempt(Client(), "alice", "alice's secret") == (302, "/")
+
+
+def test_many_strangers_have_a_hundred_attempts_and_a_known_browser_has_its_own(
+    alice: User, compared: list[str]
+) -> None:
+    known, other = Client(REMOTE_ADDR="10.9.0.1"), Client(REMOTE_ADDR="10.9.0.2")
+    for client, person in ((known, "alice"), (other, "nobody")):
+        attempt(client, person, "alice's secret")
+    del compared[:]
+    for at in range(20):
+        for _ in range(5):
+            attempt(Client(REMOTE_ADDR=f"10.0.0.{at}"), "Alice")
+    assert attempt(Client(), "alice", "alice's secret")[0] == 429
+    assert attempt(other, "alice", "alice's secret")[0] == 429
+    assert len(compared) == 100
+    known.post(reverse("sign-out"))
+    assert attempt(known, "alice", "alice's secret") == (302, "/")
+    cookie = known.cookies[known_browser.COOKIE]
+    assert (cookie["httponly"], cookie["samesite"], "alice" in cookie.value) == (True, "Lax", False)
 
 
 def test_an_address_has_ten_failures_whatever_it_names_and_says(
@@ -76,8 +106,8 @@ def test_an_address_has_ten_failures_whatever_it_names_and_says(
 
 def test_the_port_of_the_host_header_gives_no_new_attempts(alice: User) -> None:
     for at in range(5):
-        attempt(Client(REMOTE_ADDR=f"10.0.0.{at}"), "alice", HTTP_HOST=f"localhost:{8000 + at}")
-    status, _ = attempt(Client(REMOTE_ADDR="10.0.0.9"), "Alice", HTTP_HOST="127.0.0.1:1")
+        attempt(Client(), "alice", HTTP_HOST=f"localhost:{8000 + at}")
+    status, _ = attempt(Client(), "Alice", HTTP_HOST="127.0.0.1:1")
     assert status == 429
 
 
@@ -94,6 +124,25 @@ def test_an_address_that_tries_too_often_gets_a_page(alice: User) -> None:
     assert response.status_code == 429
     assert b"Too many attempts" in response.content
     assert client.get(reverse("sign-in")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        *("https://example.com/", "//example.com/", "/\\example.com", "javascript:alert(1)"),
+        *("http://127.0.0.1/", "https://testserver.example.com/"),
+        "http://testserver/tokens/",  # without HTTPS
+    ],
+)
+def test_signing_in_leads_to_no_other_site(alice: User, settings: Any, elsewhere: str) -> None:
+    settings.ALLOWED_HOSTS = ["testserver", "127.0.0.1"]
+    client = Client()
+    page = f"{reverse('sign-in')}?{urlencode({'next': elsewhere})}"
+    fields = {"username": "alice", "password": "alice's secret"}
+    assert client.post(page, fields, secure=True)["Location"] == "/"
+    assert client.get(page, secure=True)["Location"] == "/"
+    here = f"{reverse('sign-in')}?next=https://testserver/tokens/"
+    assert client.get(here, secure=True)["Location"] == "https://testserver/tokens/"
 
 
 def test_a_form_that_is_sent_signs_in_its_user_whoever_is_signed_in(alice: User, bob: User) -> None:
@@ -168,6 +217,17 @@ def test_a_link_that_is_only_looked_at_still_signs_in(alice: User) -> None:
     assert client.post(link)["Location"] == "/"
     assert client.session["_auth_user_id"] == str(alice.pk)
     assert Client().post(link).status_code == Client().get(link).status_code == 403
+
+
+def test_an_address_guesses_ten_links_a_minute_and_who_has_one_is_not_counted(alice: User) -> None:
+    link = reverse("sign-in-link", args=[make_token(alice)])
+    wrong = reverse("sign-in-link", args=["none"])
+    assert {Client().get(link).status_code for _ in range(12)} == {200}
+    looks = [look(wrong).status_code for look in (Client().get, Client().head, Client().post) * 4]
+    assert looks == [403] * 10 + [429] * 2
+    assert AuditEntry.objects.filter(deed="sign_in_failed").count() == 10
+    assert Client().post(link).status_code == 429
+    assert Client(REMOTE_ADDR="10.0.0.1").post(link)["Location"] == "/"
 
 
 def test_a_link_is_pressed_by_its_own_page_only(alice: User) -> None:

@@ -166,6 +166,40 @@ def test_the_only_administrator_is_told_why_not(alice: User) -> None:
     assert "This is the only administrator." in response.content.decode()
 
 
+def test_a_password_is_guessed_no_more_often_here_than_at_signing_in(alice: User) -> None:
+    client = page_of(alice)
+    told = [
+        client.post(f"/account/data/{form}/", {"password": "guess"}).content.decode()
+        for form in ("export", "delete") * 3
+    ]
+    assert ["This is not your password." in text for text in told] == [True] * 5 + [False]
+    refused = client.post("/account/data/export/", {"password": SECRET})
+    assert "Too many attempts." in refused.content.decode()
+    failures = AuditEntry.objects.filter(deed="sign_in_failed", label="alice")
+    assert (failures.count(), failures.first().via) == (5, "page")  # type: ignore[union-attr]
+
+
+def test_the_export_does_not_tell_from_where_others_did_something(
+    project: Project, alice: User, bob: User
+) -> None:
+    owner = Client(REMOTE_ADDR="10.0.0.7")
+    owner.force_login(alice)
+    owner.post(f"/projects/{project.pk}/invitations/", {"user": "bob", "role": "editor"})
+    Client(REMOTE_ADDR="10.0.0.8").post(
+        "/accounts/sign-in/", {"username": "bob", "password": "guess"}
+    )
+    of_bob = _audit(bob)
+    assert (of_bob["member_invited"]["actor"], of_bob["member_invited"]["address"]) == ("alice", "")
+    assert of_bob["sign_in_failed"]["address"] == "10.0.0.8"
+    assert _audit(alice)["member_invited"]["address"] == "10.0.0.7"
+
+
+def _audit(user: User) -> dict[str, Line]:
+    """Returns the lines about the audit log, by the deed."""
+    (part,) = [one for one in account_export._PARTS if one.type == "audit"]
+    return {line["deed"]: dict(line) for line in part.show(list(part.rows(user)))}
+
+
 async def test_who_is_signed_out_gets_nothing(db: None) -> None:
     before = await AuditEntry.objects.acount()
     for path in ("export/", "delete/"):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client
+
+from chat.accounts import known_browser
 
 pytestmark = pytest.mark.django_db
 NAME = settings.SESSION_COOKIE_NAME
@@ -35,3 +38,31 @@ def test_a_changed_password_ends_the_login_and_takes_the_cookie_away(
     response = client.get("/waiting/")
     assert response.status_code == 302
     assert response.cookies[NAME].value == ""
+
+
+def test_cookies_are_for_this_site_and_no_script_reads_those_of_a_sign_in(
+    client: Client, alice: User
+) -> None:
+    client.get("/accounts/sign-in/")
+    client.post("/accounts/sign-in/", {"username": "alice", "password": "alice's secret"})
+    client.get("/")
+    assert {name: cookie["samesite"] for name, cookie in client.cookies.items()} == {
+        NAME: "Lax",
+        settings.CSRF_COOKIE_NAME: "Lax",
+        known_browser.COOKIE: "Lax",
+    }
+    assert client.cookies[NAME]["httponly"]
+    assert client.cookies[known_browser.COOKIE]["httponly"]
+
+
+def test_a_session_that_somebody_planted_is_not_that_of_the_sign_in(
+    client: Client, alice: User
+) -> None:
+    planted = SessionStore()
+    planted["note"] = "of a stranger"
+    planted.save()
+    client.cookies[NAME] = planted.session_key
+    client.post("/accounts/sign-in/", {"username": "alice", "password": "alice's secret"})
+    assert client.session["_auth_user_id"] == str(alice.pk)
+    assert client.cookies[NAME].value != planted.session_key
+    assert not planted.exists(planted.session_key)

@@ -8,8 +8,9 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -74,6 +75,24 @@ def test_the_api_is_throttled_by_person_and_without_one_by_address(
     assert 0 < int(refused["Retry-After"]) <= 60
 
 
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/api/me/", {}, 401),
+        ("/api/me/", {"authorization": "Token samurai_guessed"}, 401),
+        ("/api/none/", {}, 404),
+        (f"/shared/{UUID(int=1)}/events/", {}, 404),
+    ],
+)
+def test_the_api_counts_by_address_whoever_shows_nothing_or_something_wrong(
+    db: None, settings: Settings, path: str, headers: dict[str, str], status: int
+) -> None:
+    settings.SAMURAI_API_REQUESTS_PER_MINUTE = 1
+    statuses = [Client().get(path, headers=headers).status_code for _ in range(2)]
+    assert statuses == [status, 429]
+    assert Client(REMOTE_ADDR="10.0.0.9").get(path, headers=headers).status_code == status
+
+
 async def test_the_address_behind_a_trusted_proxy_is_the_one_that_the_proxy_saw() -> None:
     """A client writes what it likes before the address that the proxy adds."""
     seen = []
@@ -91,11 +110,15 @@ async def test_the_address_behind_a_trusted_proxy_is_the_one_that_the_proxy_saw(
 def test_a_household_with_many_addresses_is_one() -> None:
     request = RequestFactory().get("/")
     of = {}
-    for told in ("2001:db8:1:2::5", "2001:db8:1:2:ffff::1", "2001:db8:1:3::5", "10.0.0.1", ""):
+    for told in (
+        *("2001:db8:1:2::5", "2001:db8:1:2:ffff::1", "2001:db8:1:3::5"),
+        *("10.0.0.1", "::ffff:10.0.0.1", "::ffff:10.0.0.2", ""),
+    ):
         request.META["REMOTE_ADDR"] = told
         of[told] = throttles.address(request)
     assert of["2001:db8:1:2::5"] == of["2001:db8:1:2:ffff::1"] != of["2001:db8:1:3::5"]
-    assert len(set(of.values())) == 4
+    assert of["10.0.0.1"] == of["::ffff:10.0.0.1"] != of["::ffff:10.0.0.2"]
+    assert len(set(of.values())) == 5
 
 
 def test_another_process_and_the_next_start_count_on(settings: Settings) -> None:
@@ -131,6 +154,16 @@ def test_counts_that_have_expired_begin_anew_and_are_deleted(
     monkeypatch.setattr("time.time", lambda: now + 200)
     shared_store.clean("count", now + 200)
     assert shared_store.execute("SELECT count(*) FROM count") == [(0,)]
+
+
+def test_the_file_does_not_grow_with_how_many_have_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each one comes once, one in a second: nobody's count is needed for more than a minute."""
+    monkeypatch.setattr("random.random", Random(1).random)
+    for second in range(3_000):
+        monkeypatch.setattr("time.time", lambda now=second: float(now))
+        throttles.take("page", f"address-{second}", 1)
+    ((rows,),) = shared_store.execute("SELECT count(*) FROM count")
+    assert rows < 500
 
 
 @pytest.mark.parametrize("kind", ["file", "redis_that_is_away"])

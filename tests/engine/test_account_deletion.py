@@ -14,6 +14,7 @@ from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from agent.accounts import members
 from agent.accounts.tokens import create_token, find_token
 from agent.board import tasks
 from agent.engine import account_deletion, local
@@ -24,6 +25,7 @@ from agent.models import (
     AuditEntry,
     ChatSession,
     Event,
+    Invitation,
     Membership,
     Memory,
     Message,
@@ -31,9 +33,10 @@ from agent.models import (
     Run,
     Task,
 )
+from agent.models.projects import Role
 from agent.runs import runs
 from agent.runs.runs import MessageRequest
-from chat import connection_identity
+from chat import access, connection_identity
 from chat.connection_identity import ConnectionIdentity, Login
 from tests.support.scripted_runs import ended
 
@@ -175,6 +178,17 @@ def test_the_only_administrator_stays(alice: User) -> None:
     assert boss.is_active
     User.objects.create_superuser("another")
     account_deletion.begin(boss, {}, by=boss)
+
+
+def test_nobody_joins_a_project_that_is_deleted_with_the_account(
+    project: Project, alice: User, bob: User
+) -> None:
+    invitation = members.invite(project, "bob", Role.EDITOR, by=alice)
+    account_deletion.begin(alice, {}, by=alice)
+    assert not access.invitations(bob).exists()
+    with pytest.raises(Invitation.DoesNotExist):
+        members.accept(invitation)
+    assert not Membership.objects.exists()
 
 
 def test_the_command_asks_and_lists_what_is_not_decided(

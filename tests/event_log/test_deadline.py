@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import User
@@ -81,6 +83,35 @@ async def test_a_person_is_told_of_an_effect_that_was_too_slow(
     assert refused.value.code == "too_slow"
     await project.arefresh_from_db()
     assert project.name == "Clinic booking"
+
+
+def test_what_follows_an_effect_is_not_ended_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The effect is over while it is being ended."""
+    is_ending, has_followed, order = threading.Event(), threading.Event(), []
+
+    def interrupt() -> None:
+        is_ending.set()
+        has_followed.wait(0.5)
+        order.append("ended")
+
+    driver = SimpleNamespace(interrupt=interrupt)
+    fake = SimpleNamespace(vendor="sqlite", connection=driver)
+    monkeypatch.setattr(deadline, "connection", fake)
+    monkeypatch.setattr(deadline, "SECONDS", 0)
+
+    def commit() -> None:
+        with pytest.raises(EffectTooSlow):
+            deadline.Deadline().execute(lambda: begun.set() or is_ending.wait(5))
+        order.append("followed")
+        has_followed.set()
+
+    begun = threading.Event()
+    committing = threading.Thread(target=commit)
+    committing.start()
+    assert begun.wait(5)
+    deadline.end_slow_effect()
+    committing.join(5)
+    assert order == ["ended", "followed"]
 
 
 PROGRAM = """

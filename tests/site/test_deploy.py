@@ -23,8 +23,10 @@ from django.utils import timezone
 from agent.models import ChatSession, Run
 from agent.runs import claiming, runs
 from agent.runs.runs import MessageRequest
+from chat import feed
 from chat.viewer import HEARTBEAT
-from samurai_site.request_limits import MAX_BODY
+from samurai_site.request_limits import MAX_BODY, MAX_SECONDS
+from samurai_site.slow_clients import HEADER_SECONDS
 from tests.support.documents import DOCS, examples, makefile_reads, rows, section, settings_read
 from tests.support.server import ROOT
 from tests.support.units import FOLDER, UNITS, but_for_the_address, commands, read_unit
@@ -164,6 +166,15 @@ def test_nginx_holds_nothing_back_upgrades_sockets_and_tells_the_scheme(site: Bl
         assert int(said[timeout][0].removesuffix("s")) > 2 * HEARTBEAT
     (body,) = [one["args"] for one in every(site) if one["directive"] == "client_max_body_size"]
     assert body == [str(MAX_BODY)]
+
+
+def test_nginx_limits_the_connections_of_an_address_before_anybody_is_known(site: Block) -> None:
+    said = {one["directive"]: one["args"] for one in every(site)}
+    zone, limit = said["limit_conn"]
+    assert said["limit_conn_zone"] == ["$binary_remote_addr", f"zone={zone}:10m"]
+    assert int(limit) > 2 * feed.MAX_CONNECTIONS
+    assert said["client_header_timeout"] == [f"{HEADER_SECONDS:.0f}s"]
+    assert said["client_body_timeout"] == [f"{MAX_SECONDS:.0f}s"]
 
 
 def test_nginx_speaks_to_the_port_of_the_one_process(site: Block) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chat.error_pages import TOO_LARGE
 from chat.request_slots import EXECUTING
 from samurai_site import request_limits
 from samurai_site.request_limits import IN_MEMORY, MAX_BACKSLASHES, MAX_BODY, MAX_HEADERS, Refused
@@ -46,6 +47,12 @@ async def test_large_headers_are_refused(server: ServerProcess) -> None:
     assert status == 200
 
 
+@pytest.mark.parametrize("length", ["9" * 5_000, str(MAX_BODY + 1)])
+def test_a_length_is_refused_however_many_digits_it_has(length: str) -> None:
+    problem = request_limits.problem_of({"headers": [(b"content-length", length.encode())]})
+    assert problem is TOO_LARGE
+
+
 async def test_cookies_that_are_slow_to_read_are_refused(server: ServerProcess) -> None:
     slow = '"' + "\\x" * (MAX_BACKSLASHES + 1) + '"'
     status, body = await answered(await begun(server, f"Cookie: a={slow}"))
@@ -67,6 +74,31 @@ async def test_a_long_body_arrives_whole(server: ServerProcess) -> None:
     assert status in (201, 400), body
     if status == 400:  # the description has a limit of its own, which counts what arrived
         assert f"{2 * IN_MEMORY:,}" in json.dumps(body)
+
+
+async def test_only_so_many_bodies_are_on_disk_and_short_ones_need_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(request_limits, "MOST_ON_DISK", 1)
+
+    def body(size: int) -> Any:
+        parts = [
+            {"type": "http.request", "body": b"x" * size, "more_body": at < 1} for at in (0, 1)
+        ]
+
+        async def receive() -> Any:
+            return parts.pop(0)
+
+        return request_limits.body_read(receive)
+
+    for _ in range(2):  # the place is free again after the first time
+        async with body(IN_MEMORY):
+            with pytest.raises(Refused) as refused:
+                async with body(IN_MEMORY):
+                    pass
+            assert (refused.value.problem.status, refused.value.problem.code) == (503, "busy")
+            async with body(IN_MEMORY // 2):
+                pass
 
 
 async def test_stalled_bodies_hold_up_nobody(server: ServerProcess) -> None:
