@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from django.core.cache import cache
 from agent.models import ChatSession, Project
 from agent.plans import past_durations
 from chat import shared_store
+from chat.static_files import StaticFilesMiddleware
 
 pytest_plugins = [
     "tests.support.held_loop",
@@ -90,6 +92,23 @@ def no_history() -> None:
 def own_counts() -> None:
     """Workers of one run count apart from each other."""
     shared_store.NAME = f"shared-{os.environ.get('PYTEST_XDIST_WORKER', 'one')}.sqlite3"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def static_files_listed_once() -> Iterator[None]:
+    """The first request of each client makes new middleware, which would list all static files again."""
+    listed: dict[str, dict[str, Any]] = {}
+    list_files = StaticFilesMiddleware.add_files_from_finders
+
+    def add_files(self: StaticFilesMiddleware) -> None:
+        if self.static_prefix not in listed:
+            list_files(self)
+            listed[self.static_prefix] = self.files
+        self.files = listed[self.static_prefix]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StaticFilesMiddleware, "add_files_from_finders", add_files)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -22,6 +22,10 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
+from django.core.management.commands import flush
+from django.db import connections
 
 from tests.support import forked
 from tests.support.server import (
@@ -39,6 +43,8 @@ from tests.support.server import (
 # Environment variables, which the workers of a test run inherit.
 FOLDER = "SAMURAI_TEST_RUN"
 CACHE = "SAMURAI_TEST_CACHE"  # a folder that the next test runs find again
+# What Django works out after migrations, in the order in which rows refer to others.
+MIGRATED = [model._meta.db_table for model in (ContentType, Permission)]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -132,6 +138,35 @@ def django_db_modify_db_settings(django_db_keepdb: bool) -> None:
         path = Path(os.environ[FOLDER]) / f"test-{os.getpid()}.sqlite3"
         shutil.copy(_migrated() / "db.sqlite3", path)
         settings.DATABASES["default"]["TEST"]["NAME"] = str(path)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_flush() -> Iterator[None]:
+    """After a test whose transactions are real, Django empties all tables and works out the content types
+    and permissions anew. Here it does so once; afterwards the same rows are inserted.
+    """
+    kept: dict[str, dict[str, list[Any]]] = {}
+    work_out = flush.emit_post_migrate_signal
+
+    def insert(verbosity: int, interactive: bool, db: str) -> None:
+        with connections[db].cursor() as cursor:
+            if db not in kept:
+                work_out(verbosity, interactive, db)
+                kept[db] = {table: _rows(cursor, table) for table in MIGRATED}
+                return
+            for table, rows in kept[db].items():
+                values = ", ".join(["%s"] * len(rows[0]))
+                cursor.executemany(f"INSERT INTO {table} VALUES ({values})", rows)
+        ContentType.objects.clear_cache()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flush, "emit_post_migrate_signal", insert)
+        yield
+
+
+def _rows(cursor: Any, table: str) -> list[Any]:
+    cursor.execute(f"SELECT * FROM {table}")
+    return list(cursor.fetchall())
 
 
 # -- PostgreSQL --------------------------------------------------------------------------------------
