@@ -94,7 +94,14 @@ def invitations(user: AnyUser) -> QuerySet[Invitation]:
 
 
 def get_invitation(user: AnyUser, invitation_id: UUID) -> Invitation:
+    """Returns one that the user may accept. Who got an account after the invitation has it by its address:
+    nobody else with the name knows the id.
+    """
     invitation = invitations(user).filter(pk=invitation_id).first()
+    if invitation is None and user.is_authenticated and user.is_active:
+        unclaimed = Invitation.objects.filter(pk=invitation_id, user=None)
+        rows = unclaimed.select_related("project", "invited_by")
+        invitation = rows.filter(username=user.get_username()).first()
     if invitation is None:
         raise Http404("Invitation not found.")
     return invitation

@@ -92,6 +92,13 @@ LINK_ENDED = Problem(
     "It has expired, was revoked or is not complete. Ask the person who sent it for a new one.",
     leads_home=False,
 )
+# The same for each invitation that the person cannot accept, whether there ever was one.
+INVITATION_ENDED = Problem(
+    404,
+    "not_found",
+    "This invitation doesn't work",
+    "It was withdrawn or answered, or it is for another username than yours. Ask the person who sent it.",
+)
 METHOD_NOT_ALLOWED = Problem(
     405,
     "method_not_allowed",

@@ -36,6 +36,7 @@ def invite(project: Project, username: str, role: Role, by: User) -> Invitation:
 
 
 def _check_invitation(project: Project, username: str) -> None:
+    User.username_validator(username)
     if username == project.owner.get_username():
         raise ValidationError("This user is the owner.")
     if project.memberships.filter(user__username=username).exists():
@@ -45,16 +46,15 @@ def _check_invitation(project: Project, username: str) -> None:
         raise ValidationError(f"{MAX_OPEN} invitations are open. Withdraw some of them first.")
 
 
-def accept(invitation: Invitation) -> Membership:
+def accept(invitation: Invitation, by: User) -> Membership:
     """Makes the invited person a member. Raises `Invitation.DoesNotExist` if it was withdrawn meanwhile."""
     with transaction.atomic():
         now = Invitation.objects.select_for_update().get(pk=invitation.pk)
-        assert now.user_id is not None, "only the person accepts it"
         member, is_new = Membership.objects.get_or_create(
-            project_id=now.project_id, user_id=now.user_id, defaults={"role": now.role}
+            project_id=now.project_id, user=by, defaults={"role": now.role}
         )
         if is_new:
-            record_added(member, by=member.user)
+            record_added(member, by=by)
         now.delete()
     return member
 

@@ -73,9 +73,10 @@ class AcceptInvitation(ApiView):
     @operation(MemberSerializer)
     def post(self, request: Request, invitation_id: UUID) -> Response:
         """Makes you a member of the project."""
-        invitation = access.get_invitation(user_of(request), invitation_id)
+        user = user_of(request)
+        invitation = access.get_invitation(user, invitation_id)
         try:
-            member = members.accept(invitation)
+            member = members.accept(invitation, user)
         except Invitation.DoesNotExist:
             raise Http404("Invitation not found.") from None
         return Response(self.show(MemberSerializer, member))

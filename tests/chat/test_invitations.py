@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from agent.accounts import members
 from agent.models import ChatSession, Invitation, Membership, Project
 from agent.models.projects import Role
 from chat import access
 
+SECRET = "a secret of the newcomer"
 pytestmark = pytest.mark.django_db
 
 
@@ -80,12 +84,46 @@ def _without_tokens(text: str) -> str:
     return "\n".join(line for line in text.splitlines() if "csrfmiddlewaretoken" not in line)
 
 
-def test_an_invitation_of_a_name_is_not_for_who_gets_the_name_later(
+def test_an_invitation_of_a_name_is_not_listed_for_who_gets_the_name_later(
     owner: Client, project: Project
 ) -> None:
     invite(owner, project, "nobody")
     late = User.objects.create_user("nobody")
     assert not access.invitations(late).exists()
+
+
+def test_who_gets_an_account_later_joins_by_the_address_under_that_name_alone(
+    owner: Client, invited: Client, project: Project, settings: Settings
+) -> None:
+    settings.SAMURAI_SIGN_UP = "open"
+    invite(owner, project, "newcomer")
+    address = reverse("invitation", args=[Invitation.objects.get().pk])
+    newcomer = Client()
+    sign_in = newcomer.get(address)["Location"]
+    sign_up = f"{reverse('account_signup')}?next={address}"
+    assert f'href="{sign_up}"' in newcomer.get(sign_in).content.decode()
+    names = {"username": "newcomer", "email": "n@example.com", "next": address}
+    made = newcomer.post(sign_up, {**names, "password1": SECRET, "password2": SECRET})
+    assert made["Location"] == address
+    for other in (invited, owner):
+        assert other.post(f"{address}accept/").status_code == 404
+    assert "alice invites you" in newcomer.get(address).content.decode()
+    newcomer.post(f"{address}accept/")
+    assert Membership.objects.get().user.username == "newcomer"
+
+
+def test_who_cannot_accept_an_invitation_reads_why_that_may_be(invited: Client) -> None:
+    for address in ("", "accept/", "decline/"):
+        path = f"{reverse('invitation', args=[uuid4()])}{address}"
+        refused = invited.post(path) if address else invited.get(path)
+        assert refused.status_code == 404
+        assert "it is for another username than yours" in refused.content.decode()
+
+
+def test_what_can_be_no_username_is_not_invited(owner: Client, project: Project) -> None:
+    for name in ("Ana Smith", "<b>", "a\nb", "\u202eana"):
+        assert "letters, numbers" in invite(owner, project, name)
+    assert not Invitation.objects.exists()
 
 
 def test_an_invitation_is_withdrawn(owner: Client, invited: Client, project: Project) -> None:
