@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.internal import ratelimit
@@ -16,6 +17,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from agent.support.origin import checked_address
 from chat.accounts import known_browser
 from chat.accounts.known_browser import account_of
+
+if TYPE_CHECKING:
+    from allauth.account.models import EmailConfirmation
 
 NOWHERE = "0.0.0.0"  # the client of a Unix socket, or what a proxy calls "unknown"
 WRONG = "Wrong username or password."
@@ -41,6 +45,18 @@ class AccountAdapter(DefaultAccountAdapter):
         is one that it trusts; the header itself is whatever a client sends.
         """
         return checked_address(request.META.get("REMOTE_ADDR")) or NOWHERE
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        return _at_site(super().get_reset_password_from_key_url(key))
+
+    def get_email_confirmation_url(
+        self, request: HttpRequest, emailconfirmation: EmailConfirmation
+    ) -> str:
+        return _at_site(super().get_email_confirmation_url(request, emailconfirmation))
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        site = {"domain": urlsplit(_at_site(self.request.build_absolute_uri("/"))).netloc}
+        super().send_mail(template_prefix, email, {**context, "current_site": site})
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         """Counts by account and address, not also by the Host header, in which a client chooses the port.
@@ -95,6 +111,16 @@ class AccountAdapter(DefaultAccountAdapter):
     ) -> None:
         if message_template not in _UNSAID:
             super().add_message(request, level, message_template, *args, **kwargs)
+
+
+def _at_site(url: str) -> str:
+    """Returns the address at the host and port of SITE_URL: a client chooses the port of the Host header, and
+    a secret in a mail is for no other program of that host.
+    """
+    if not settings.SITE_URL:
+        return url
+    site = urlsplit(settings.SITE_URL)
+    return urlsplit(url)._replace(scheme=site.scheme, netloc=site.netloc).geturl()
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):

@@ -232,6 +232,24 @@ def test_who_has_reset_the_password_is_not_kept_out_by_those_who_guess(
     assert client.post(reverse("sign-in"), fields)["Location"] == "/"
 
 
+def test_a_mail_leads_to_the_site_whatever_port_a_client_names(
+    alice: User, with_mail: None, settings: Any
+) -> None:
+    settings.SITE_URL = "https://samurai.example.com"
+    User.objects.filter(pk=alice.pk).update(email="alice@example.com")
+    forged = {"HTTP_HOST": "testserver:6666"}
+    Client().post(reverse("account_reset_password"), {"email": "alice@example.com"}, **forged)
+    client = signed_in("alice", **forged)
+    proof = client.post(reverse("account_email"), {"email": "a@example.com", "action_add": ""})
+    client.post(proof["Location"], {"password": "alice's secret"})
+    if len(mail.outbox) == 1:
+        client.post(reverse("account_email"), {"email": "a@example.com", "action_add": ""})
+    reset, confirm = (str(message.body) for message in mail.outbox[:2])
+    assert "\nhttps://samurai.example.com/accounts/reset/" in reset
+    assert "\nhttps://samurai.example.com/accounts/e-mail/confirm/" in confirm
+    assert "6666" not in reset + confirm
+
+
 def test_whether_an_account_has_an_address_is_told_to_nobody_but_its_owner(
     alice: User, with_mail: None
 ) -> None:
