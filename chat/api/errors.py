@@ -9,7 +9,7 @@ from typing import Any
 from django.http import Http404
 from django.utils import timezone
 from rest_framework import status
-from rest_framework.exceptions import APIException, NotFound
+from rest_framework.exceptions import APIException, NotFound, Throttled
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
@@ -42,6 +42,14 @@ class StaleMatch(APIException):
     status_code = status.HTTP_412_PRECONDITION_FAILED
     default_detail = "The object has changed since you read it. Read it again."
     default_code = "stale_match"
+
+
+class TooMany(Throttled):
+    """More than one person may have, in words for people: pages show them."""
+
+    default_detail = "Too many requests within a minute."
+    extra_detail_singular = "Try again in {wait} second."
+    extra_detail_plural = "Try again in {wait} seconds."
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:

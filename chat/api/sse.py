@@ -8,7 +8,7 @@ from contextlib import aclosing
 from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
-from rest_framework.exceptions import Throttled, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
@@ -18,6 +18,7 @@ from agent.support import metrics
 from chat import feed
 from chat.api import event_stream
 from chat.api.authentication import login_of, user_of
+from chat.api.errors import TooMany
 from chat.api.views import let_go, on_loop
 from chat.connection_identity import ConnectionIdentity
 from chat.flow_control import MAX_BYTES
@@ -59,7 +60,7 @@ def cursor_of(request: Request) -> int:
 
 
 def require_place(request: Request) -> None:
-    """Raises `Throttled` when the user has too many streams. To be called before any change."""
+    """Raises `TooMany` when the user has too many streams. To be called before any change."""
     require_place_for(user_of(request).pk)
 
 
@@ -67,7 +68,7 @@ def require_place_for(counted: int | UUID) -> None:
     """As `require_place`, for a user or a shared link."""
     if on_loop(_count, counted) >= feed.MAX_CONNECTIONS:
         metrics.STREAM_ERRORS.add("too_many")
-        raise Throttled(wait=5, detail="Too many open streams.")
+        raise TooMany(wait=5, detail="Too many open streams.")
 
 
 def identity_of(request: Request, session: ChatSession) -> ConnectionIdentity:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
@@ -21,6 +21,7 @@ from agent.edits import manual_changes
 from agent.models.projects import Role
 from chat import access, page_user, request_slots
 from chat.api.authentication import user_of
+from chat.api.errors import TooMany
 from chat.api.pages import Pages
 
 T = TypeVar("T")
@@ -52,6 +53,9 @@ class ApiView(APIView):
         unknown = set(request.query_params) - set(known) - {page_user.PARAMETER}
         if unknown:
             raise ValidationError({name: ["Unknown field."] for name in sorted(unknown)})
+
+    def throttled(self, request: Request, wait: float) -> NoReturn:
+        raise TooMany(wait)
 
     def handle_exception(self, exc: Exception) -> Response:
         self.request.accepted_renderer = JSONRenderer()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -73,6 +74,8 @@ def test_the_api_is_throttled_by_person_and_without_one_by_address(
     refused = client.get("/api/me/")
     assert (refused.status_code, refused.json()["code"]) == (429, "throttled")
     assert 0 < int(refused["Retry-After"]) <= 60
+    told = r"Too many requests within a minute\. Try again in \d+ seconds?\."
+    assert re.fullmatch(told, refused.json()["detail"])
 
 
 @pytest.mark.parametrize(
