@@ -1,7 +1,7 @@
 """The only way to a user's objects, for pages, the API and sockets.
 
 A missing object and one without access raise the same `Http404`. A role that is too low for the action
-raises `PermissionDenied`.
+raises `RoleTooLow`.
 
 A user is an account, or a guest, who has a shared link: a viewer of one session, of nothing else.
 """
@@ -45,6 +45,10 @@ if TYPE_CHECKING:
     AnyUser = User | AnonymousUser
 
 Row = TypeVar("Row", Task, Memory)
+
+
+class RoleTooLow(PermissionDenied):
+    """The user's role in the project does not allow it."""
 
 
 def projects(user: AnyUser) -> QuerySet[Project]:
@@ -294,5 +298,5 @@ def _require(user: AnyUser, project: Project, needed: Role) -> None:
         raise _too_low(needed)
 
 
-def _too_low(needed: Role) -> PermissionDenied:
-    return PermissionDenied(f"This needs the role {needed.label.lower()} in the project.")
+def _too_low(needed: Role) -> RoleTooLow:
+    return RoleTooLow(f"This needs the role {needed.label.lower()} in the project.")

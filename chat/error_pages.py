@@ -22,6 +22,7 @@ from django.utils.deprecation import MiddlewareMixin
 from agent.exceptions import QuotaReached
 from agent.support import database
 from chat import middleware
+from chat.access import RoleTooLow
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ TOO_MANY_ATTEMPTS = Problem(
     429,
     "rate_limited",
     "Too many attempts",
-    "Nothing was done: too many attempts came from your address. Wait a minute, then try again.",
+    "Nothing was done: there were too many attempts. Wait a minute, then try again.",
 )
 TOO_SLOW = Problem(
     408,
@@ -190,10 +191,11 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def permission_denied(request: HttpRequest, exception: PermissionDenied) -> HttpResponse:
-    """Shows the reason that `chat.access` gives."""
+    """Shows the reason that is given."""
     if not exception.args:
         return respond(request, FORBIDDEN)
-    text = f"{exception} Ask the project's owner for another role."
+    is_role = isinstance(exception, RoleTooLow)
+    text = f"{exception} Ask the project's owner for another role." if is_role else str(exception)
     return respond(request, replace(FORBIDDEN, text=text))
 
 
@@ -202,7 +204,9 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def too_many_requests(request: HttpRequest) -> HttpResponse:
-    return respond(request, TOO_MANY_ATTEMPTS)
+    response = respond(request, TOO_MANY_ATTEMPTS)
+    response["Retry-After"] = "60"
+    return response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

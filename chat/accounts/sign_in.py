@@ -62,6 +62,7 @@ class SignInView(NextRedirectMixin, FormOfSignIn):
         response = super().form_invalid(form)
         if form.has_error("__all__", "too_many_login_attempts"):
             response.status_code = 429
+            response["Retry-After"] = "300"  # as `AccountAdapter` says it
         return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

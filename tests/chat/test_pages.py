@@ -115,6 +115,10 @@ def test_a_viewer_may_open_no_session(viewer: Client, project: Project) -> None:
     assert response.status_code == 403
     assert "another role" in text_of(response)
     assert not project.sessions.exists()
+    refused = viewer.post(reverse("model"))  # what no role in a project allows
+    assert refused.status_code == 403
+    assert "Only the staff may try the model." in text_of(refused)
+    assert "another role" not in text_of(refused)
 
 
 def test_a_deactivated_member_sees_nothing(
