@@ -152,7 +152,12 @@ def new_memory(request: HttpRequest, project_id: UUID) -> HttpResponse:
         return memory, [change] if change else []
 
     if request.method == "POST" and form.is_valid():
-        return to("memory", apply_to_project(project.pk, work, by=user).pk, "memory-added")
+        try:
+            memory = apply_to_project(project.pk, work, by=user)
+        except QuotaReached as reached:
+            form.add_error("title", str(reached))
+        else:
+            return to("memory", memory.pk, "memory-added")
     context = {**frame(request, project), "form": form}
     return render(request, "chat/memory.html", context, status=400 if form.errors else 200)
 

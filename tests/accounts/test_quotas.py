@@ -12,6 +12,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -111,6 +112,17 @@ def test_the_memories_of_a_project_are_limited_and_one_can_still_be_revised(
         memories.restore(memory=one)
 
 
+def test_a_memory_too_many_is_refused_on_the_page_which_keeps_what_was_typed(
+    client: Client, project: Project, settings: Settings
+) -> None:
+    settings.SAMURAI_PROJECT_MEMORIES = 1
+    remember(project, "One")
+    sent = {"title": "Two", "content": "Long in the typing", "kind": "fact"}
+    page = client.post(f"/projects/{project.pk}/memories/new/", sent).content.decode()
+    assert "A project may have 1 memory. This one has 1" in page
+    assert "Long in the typing" in page
+
+
 def test_the_sessions_of_a_project_are_limited_for_the_page_and_programs(
     client: Client, session: ChatSession, alice: User, settings: Settings
 ) -> None:
@@ -132,6 +144,7 @@ def test_the_projects_of_a_person_are_limited_for_the_page_and_programs(
     assert (refused.status_code, refused.json()["code"]) == (403, "quota_reached")
     page = client.post("/projects/", {"name": "Another"})
     assert "A person may own 1 project" in page.content.decode()
+    assert f'href="{reverse("home")}">Cancel</a>' in page.content.decode()
     assert Project.objects.count() == 1
 
 
