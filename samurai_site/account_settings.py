@@ -64,6 +64,7 @@ MFA_FORMS = {
 # Only with a provider: their packages take 5 MB.
 PROVIDER_APPS = ["allauth.socialaccount", "allauth.socialaccount.providers.openid_connect"]
 PROVIDER_ID = "provider"
+SOCIALACCOUNT_FORMS = {"signup": "chat.accounts.provider.ProviderSignUpForm"}
 SOCIALACCOUNT_ADAPTER = "chat.accounts.provider.ProviderAdapter"
 # Who signs in at the provider with the address of an account here gets that account, for good.
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.forms import SignupForm
 from allauth.socialaccount.models import SocialAccount, SocialLogin
 from allauth.socialaccount.providers.openid_connect.views import login
 from allauth.socialaccount.views import ConnectionsView
@@ -17,7 +18,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 from requests import RequestException
 
+from chat.accounts.forms import Labelled
+
 logger = logging.getLogger(__name__)
+
+
+class ProviderSignUpForm(Labelled, SignupForm):
+    pass
 
 
 class ProviderAdapter(DefaultSocialAccountAdapter):

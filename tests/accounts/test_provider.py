@@ -107,3 +107,37 @@ def test_people_sign_in_with_a_provider(make_server: Callable[..., ServerProcess
         assert name_of(stranger, server) == ""
     assert SECRET not in server.log.read_text()
     assert "Traceback" not in server.log.read_text()
+
+
+@pytest.mark.node
+@pytest.mark.own_server
+def test_whom_the_provider_knows_gets_an_account_and_chooses_a_name_if_it_is_taken(
+    make_server: Callable[..., ServerProcess],
+) -> None:
+    port = free_port()
+    server = make_server(
+        SAMURAI_SIGN_UP="provider",
+        SAMURAI_OIDC_URL=f"http://127.0.0.1:{port}",
+        SAMURAI_OIDC_CLIENT_ID="samurai",
+        SAMURAI_OIDC_CLIENT_SECRET=SECRET,
+        SAMURAI_OIDC_NAME="Example Ltd",
+    )
+    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    subprocess.run(migrate, cwd=ROOT, env=server.env, check=True)
+    typed = "SELECT id, 'kim@example.com', false, true FROM auth_user WHERE username = 'alice'"
+    columns = 'user_id, email, verified, "primary"'
+    server.change(f"INSERT INTO account_emailaddress ({columns}) {typed}")
+    with oidc_provider(port, server.url) as tell:
+        tell("eve")
+        visitor = come(server)
+        press(visitor, server)
+        assert name_of(visitor, server) == "eve"
+
+        # An address that somebody here has typed and not confirmed opens nothing.
+        tell("kim")
+        visitor = come(server)
+        page = press(visitor, server)
+        assert "Example Ltd has confirmed who you are." in page
+        assert "connect Example Ltd on the page “Account”" in page
+        assert "E-mail address" in page
+        assert name_of(visitor, server) == ""
