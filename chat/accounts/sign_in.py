@@ -11,6 +11,7 @@ from allauth.core.internal import ratelimit
 from allauth.decorators import rate_limit
 from django.conf import settings
 from django.contrib.auth import logout
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -69,12 +70,19 @@ class SignInView(NextRedirectMixin, FormOfSignIn):
         return {**super().get_context_data(**kwargs), **doors()}
 
 
+# Of users who may sign in with one. Else only a sign-in link helps.
+_passwords = User.objects.filter(is_active=True).exclude(
+    password__startswith=UNUSABLE_PASSWORD_PREFIX
+)
+
+
 def doors() -> dict[str, Any]:
     """Returns the ways to sign in beside the password, for the sign-in page."""
     return {
         "provider": settings.SAMURAI_OIDC_NAME if settings.SAMURAI_OIDC_URL else "",
         "can_sign_up": settings.SAMURAI_SIGN_UP == "open",
         "can_reset": bool(settings.EMAIL_HOST),
+        "has_no_password": not _passwords.exists(),
     }
 
 

@@ -115,6 +115,14 @@ def test_the_port_of_the_host_header_gives_no_new_attempts(alice: User) -> None:
     assert status == 429
 
 
+def test_the_link_of_the_start_is_named_while_no_account_has_a_password(alice: User) -> None:
+    page, told = Client().get(reverse("sign-in")), "the sign-in link that the server prints"
+    assert told not in page.content.decode()
+    alice.set_unusable_password()
+    alice.save()
+    assert told in Client().get(reverse("sign-in")).content.decode()
+
+
 def test_who_signs_in_often_is_not_held_up(alice: User) -> None:
     for _ in range(12):
         assert attempt(Client(), "alice", "alice's secret") == (302, "/")
