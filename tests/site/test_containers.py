@@ -56,6 +56,12 @@ def test_a_process_has_no_rights_and_writes_only_its_data(name: str) -> None:
     assert service["environment"].keys() <= settings_read().keys()
 
 
+def test_a_restart_of_web_or_nginx_leaves_the_other_its_network() -> None:
+    assert {SERVICES[name]["network_mode"] for name in ("web", "nginx")} == {"service:network"}
+    assert SERVICES["network"]["command"] == ["sleep", "infinity"]
+    assert [name for name, service in SERVICES.items() if "ports" in service] == ["network"]
+
+
 def test_what_the_services_name_is_there() -> None:
     volumes = [volume for service in SERVICES.values() for volume in service.get("volumes", [])]
     for source in {volume.split(":")[0] for volume in volumes}:
