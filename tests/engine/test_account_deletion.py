@@ -198,6 +198,9 @@ def test_the_command_asks_and_lists_what_is_not_decided(
     out = StringIO()
     with pytest.raises(CommandError, match=rf"{project.pk} Clinic booking \(members: bob\)"):
         call_command("delete_user", "alice", "--no-input", stdout=out)
+    monkeypatch.setattr("sys.stdin", StringIO())
+    with pytest.raises(CommandError, match="Say --no-input"):
+        call_command("delete_user", "alice", "--delete", str(project.pk), stdout=out)
     monkeypatch.setattr("builtins.input", lambda text: "bob")
     with pytest.raises(CommandError, match="Nothing was deleted"):
         call_command("delete_user", "alice", "--delete", str(project.pk), stdout=out)

@@ -66,7 +66,10 @@ class Command(BaseCommand):
         self.stdout.write(f"The account {user} is deleted for good, with these projects:")
         for project in owned.iterator():
             self.stdout.write(f"  {project.pk} {project.name}")
-        return input("Type the username to confirm: ") == user.get_username()
+        try:
+            return input("Type the username to confirm: ") == user.get_username()
+        except EOFError:  # nobody is there to ask
+            raise CommandError("Nothing was deleted. Say --no-input to be asked nothing.") from None
 
 
 def _project(text: str) -> Project:
