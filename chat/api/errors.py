@@ -9,7 +9,13 @@ from typing import Any
 from django.http import Http404
 from django.utils import timezone
 from rest_framework import status
-from rest_framework.exceptions import APIException, NotFound, Throttled
+from rest_framework.exceptions import (
+    APIException,
+    ErrorDetail,
+    NotAuthenticated,
+    NotFound,
+    Throttled,
+)
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
@@ -34,6 +40,9 @@ STATUS = {
 }
 # Seconds. After 15, some messages of the last minute no longer count.
 RETRY_AFTER = {status.HTTP_429_TOO_MANY_REQUESTS: 15, status.HTTP_503_SERVICE_UNAVAILABLE: 5}
+
+
+NOT_SIGNED_IN = "Nobody is signed in. A program sends the header “Authorization: Token KEY”."
 
 
 class StaleMatch(APIException):
@@ -65,6 +74,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, database.CONNECTION_ERRORS):
         logger.exception("A request failed: the database is unavailable")
         return unavailable("Nothing was confirmed. Try again.")
+    if isinstance(error, NotAuthenticated):
+        error.detail = ErrorDetail(NOT_SIGNED_IN, error.default_code)
     if isinstance(error, Http404):
         error = NotFound(*error.args)
     response = exception_handler(error, context)

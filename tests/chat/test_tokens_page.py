@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import Settings
 
 from agent.accounts.tokens import create_token, find_token
 from agent.models import ApiToken
@@ -48,6 +49,24 @@ def test_a_key_is_shown_to_nobody_else_in_the_browser(client: Client, bob: User)
     client.cookies.pop("sessionid")
     client.force_login(bob)
     assert "Your new key" not in shown(client)
+
+
+def test_the_page_names_scopes_as_its_form_does_and_shows_a_refusal_as_one(
+    client: Client, settings: Settings
+) -> None:
+    client.post("/tokens/", {"name": "One", "scope": "write"})
+    assert "<span>Read and write</span>" in shown(client)
+    settings.SAMURAI_USER_TOKENS = 1
+    refused = client.post("/tokens/", {"name": "Two", "scope": "read"}).content.decode()
+    assert '<p class="alert" role="alert">A person may have 1 active access token' in refused
+    assert f'href="{reverse("account")}"' in refused
+
+
+def test_a_request_with_another_kind_of_key_reads_which_one_is_taken(alice: User) -> None:
+    headers = {"authorization": f"Bearer {create_token(alice)[1]}"}
+    refused = Client().get("/api/me/", headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (401, "not_authenticated")
+    assert "Authorization: Token KEY" in refused.json()["detail"]
 
 
 def test_a_refused_token_keeps_what_was_typed(client: Client) -> None:
