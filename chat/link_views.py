@@ -10,16 +10,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from agent.accounts.shared_links import MAY_SHARE, create_link, revoke
+from agent.accounts.shared_links import MAX_ACTIVE, MAY_SHARE, create_link, revoke
+from agent.exceptions import QuotaReached
 from agent.models import ChatSession, SharedLink
 from chat import access, guest_cookie, shown_once
 from chat.forms import SharedLinkForm
 from chat.page_context import frame, sends_form, to, user_of
 
 logger = logging.getLogger(__name__)
-
-# Links that the page lists, the newest first.
-MAX_LINKS = 200
 
 
 @login_required
@@ -31,7 +29,11 @@ def links(request: HttpRequest, session_id: UUID) -> HttpResponse:
     form = SharedLinkForm(request.POST or None, session=session)
     address = shown_once.secret_of(request)
     if request.method == "POST" and form.is_valid():
-        link, secret = create_link(session, user, **form.cleaned_data)
+        try:
+            link, secret = create_link(session, user, **form.cleaned_data)
+        except QuotaReached as reached:
+            form.add_error(None, str(reached))
+            return _show(request, session, form)
         logger.info("%s shared the session %s by the link %s", user, session.pk, link.pk)
         address = guest_cookie.address(request, link.pk, secret)
         if "X-Part" not in request.headers:
@@ -50,7 +52,7 @@ def run_links(request: HttpRequest, run_id: UUID) -> HttpResponse:
 def _show(
     request: HttpRequest, session: ChatSession, form: SharedLinkForm, address: str = ""
 ) -> HttpResponse:
-    rows = access.shared_links(user_of(request), session.pk).order_by("-created_at")[:MAX_LINKS]
+    rows = access.shared_links(user_of(request), session.pk).order_by("-created_at")[:MAX_ACTIVE]
     context = {"session": session, "links": rows, "form": form, "address": address}
     status = 400 if form.errors else 200
     if "X-Part" in request.headers:

@@ -16,8 +16,11 @@ from django.utils import timezone
 from agent.accounts.access import ORDER
 from agent.accounts.audit import Deed, record
 from agent.accounts.tokens import digest
+from agent.exceptions import QuotaReached
 from agent.models import Membership, SharedLink
 from agent.models.projects import Role
+from agent.support import raw_sql
+from agent.support.counts import count
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -29,6 +32,8 @@ DAYS = (1, 7, 30)
 DEFAULT_DAYS = 7
 # The least role that may share a session, and see and revoke its links.
 MAY_SHARE = Role.EDITOR
+# Links of a session that work: as many as its page lists, so that none escapes who wants to revoke it.
+MAX_ACTIVE = 200
 # Links that one statement deletes: meanwhile, no other statement of the process may write to SQLite.
 _DELETED = 200
 
@@ -63,11 +68,18 @@ def create_link(
     shows_tasks: bool = False,
     shows_memories: bool = False,
 ) -> tuple[SharedLink, str]:
-    """Returns the new link and its secret: 43 URL-safe characters, stored nowhere. `days`: one of `DAYS`."""
+    """Returns the new link and its secret: 43 URL-safe characters, stored nowhere. `days`: one of `DAYS`.
+
+    Raises `QuotaReached`.
+    """
     if days not in DAYS:
         raise ValueError(f"a link expires after {DAYS} days, not {days}")
     secret = secrets.token_urlsafe(32)
     with transaction.atomic():
+        raw_sql.lock("agent_chatsession", session.pk)
+        if active().filter(session=session).count() >= MAX_ACTIVE:
+            most = count(MAX_ACTIVE, "active link")
+            raise QuotaReached(f"A session may have {most}. Revoke one first.")
         link = SharedLink.objects.create(
             session=session,
             run=run,

@@ -136,6 +136,23 @@ def test_the_server_decides_the_time_and_every_link_expires(
         create_link(session, alice, days=365)
 
 
+def test_a_session_has_as_many_links_as_its_page_lists(
+    client: Client, alice: User, session: ChatSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_links, "MAX_ACTIVE", 1)
+    client.force_login(alice)
+    link, _ = create_link(session, alice)
+    page = client.post(reverse("shared-links", args=[session.pk]), {"days": "7"})
+    assert page.status_code == 400
+    assert "A session may have 1 active link. Revoke one first." in page.content.decode()
+    refused = client.post(
+        f"/api/sessions/{session.pk}/shared-links/", {}, content_type="application/json"
+    )
+    assert (refused.status_code, refused.json()["code"]) == (403, "quota_reached")
+    shared_links.revoke(SharedLink.objects.filter(pk=link.pk), by=alice)
+    create_link(session, alice)
+
+
 def test_a_run_of_another_session_is_not_shared(
     client: Client, alice: User, project: Project, session: ChatSession
 ) -> None:
