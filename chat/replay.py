@@ -16,7 +16,6 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from agent.event_log import positions
 from agent.event_log.times import stamp
 from agent.models import ChatSession, Event, Run
 from chat import access, page_context, past_board
@@ -51,7 +50,7 @@ def page(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "began": _stamp(span.began) if span else "",
         "ended": _stamp(span.ended) if span else "",
         "past": True,
-        "pruned": run is not None and positions.is_pruned(run),
+        "pruned": run is not None and run.is_pruned,
         "page": data | {"past": _as_json(span) | {"board": board}} if span else data,
         "modules": modules("chat/replay.js"),
         **page_context.sidebar(user, session.project),

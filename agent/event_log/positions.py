@@ -11,13 +11,6 @@ from agent.support import raw_sql
 _PART = 100
 
 
-def is_pruned(run: Run) -> bool:
-    """Tells whether the run's events were deleted: see `agent.engine.pruning`."""
-    query = "SELECT first_run FROM agent_chatsession WHERE id = %s"
-    (first,) = raw_sql.column(query, run.session_id)
-    return run.number < int(first)
-
-
 def start_of(run: Run) -> int:
     """Returns the position just before the event of the message that the run answers."""
     return max(_latest(run, f"AND type = '{EventType.MESSAGE}'") - 1, 0)
