@@ -16,6 +16,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
+from agent.event_log import positions
 from agent.event_log.times import stamp
 from agent.models import ChatSession, Event, Run
 from chat import access, page_context, past_board
@@ -98,12 +99,12 @@ def _run(request: HttpRequest, session: ChatSession) -> Run | None:
 
 def _span(session: ChatSession, run: Run | None) -> Span | None:
     """Returns the part of the log to replay; None if nothing has happened."""
-    rows = Event.objects.filter(session=session, seq__gte=session.first_seq)
-    rows = rows.filter(run=run) if run else rows
-    first, last = (rows.order_by(order).first() for order in ("seq", "-seq"))
-    if first is None or last is None:
+    ends = positions.span_of(run) if run else (session.first_seq, session.last_seq)
+    if ends is None or ends[0] < session.first_seq or ends[0] > ends[1]:
         return None
-    return Span(first.seq, last.seq, time_of(first), time_of(last))
+    found = Event.objects.filter(session=session, seq__in=ends).order_by("seq")
+    times = [time_of(event) for event in found]
+    return Span(*ends, times[0], times[-1]) if times else None
 
 
 def _stamp(ms: int) -> str:

@@ -293,6 +293,8 @@ class Event(models.Model):
             models.Index(
                 fields=["session", "seq"], condition=Q(type="change"), name="event_changes"
             ),
+            # A run has a few of these, of which the first and the last are near its ends.
+            models.Index(fields=["run", "seq"], condition=Q(type="run"), name="event_run_states"),
         ]
 
     def __str__(self) -> str:
