@@ -6,12 +6,15 @@ import asyncio
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
-from agent.support import metrics
+from agent.support import metric_files, metrics
 from agent.support.metrics import ALL, DatabaseGauge, Metric
 from tests.support.documents import DOCS, code_spans, rows, section
 from tests.support.scraping import SETTINGS, metrics_in, text
@@ -98,6 +101,20 @@ def test_the_dashboard_takes_the_machines_together_as_the_table_says() -> None:
             assert is_alone or re.search(rf"\b{wanted}\(", expression), expression
 
 
+def test_every_panel_asks_the_data_source_that_the_field_of_the_dashboard_chooses() -> None:
+    (field,) = DASHBOARD["templating"]["list"]
+    assert (field["type"], field["query"]) == ("datasource", "prometheus")
+    chosen = {"type": field["query"], "uid": f"${{{field['name']}}}"}
+    for panel in DASHBOARD["panels"]:
+        assert panel["type"] in ("row", "stat", "timeseries")
+        targets = panel.get("targets", [])
+        assert bool(targets) == (panel["type"] != "row"), panel["title"]
+        for asking in (panel, *targets) if targets else ():
+            assert asking["datasource"] == chosen, panel["title"]
+        names = [target["refId"] for target in targets]
+        assert len(set(names)) == len(names), panel["title"]
+
+
 def test_the_panels_of_the_dashboard_do_not_overlap_and_have_names() -> None:
     taken: set[tuple[int, int]] = set()
     for panel in DASHBOARD["panels"]:
@@ -166,6 +183,33 @@ async def test_promtool_accepts_what_a_server_tells(
     assert "samurai_events_total{" in told
     assert metrics_in(told) <= NAMES
     await asyncio.to_thread(promtool, "check", "metrics", given=told)
+
+
+def test_a_process_begins_at_0_with_all_that_the_guide_says_can_be_counted(
+    tmp_path: Path, settings: Settings
+) -> None:
+    code = """
+import sys
+from pathlib import Path
+from agent.support import metric_files, metrics
+folder = Path(sys.argv[1])
+metrics.start(folder, metric_files.Process(folder))
+metrics.begin()
+"""
+    settings.VAR_DIR = tmp_path
+    subprocess.run([sys.executable, "-c", code, tmp_path / "metrics"], cwd=ROOT, check=True)
+    samples = [one for metric in metric_files.collect() for one in metric.samples]
+    assert {one.value for one in samples} == {0}
+    told = {
+        (name, value) for one in samples for name, value in (one.labels or {"": one.name}).items()
+    }
+    unlabelled = {one.name for one in ALL if not one.labels and not isinstance(one, DatabaseGauge)}
+    assert unlabelled <= {value.removesuffix("_count") for _, value in told}
+    codes = {row[0].strip("`") for row in rows(section(DOCS["docs/protocol.md"], "Error codes", 3))}
+    assert {value for name, value in told if name == "code"} == codes - {"tool_failed"}  # reserved
+    for name, label in (("status", "`status` of a run"), ("kind", "`kind` of a stream's error")):
+        (row,) = (row for row in LABELS if row[0] == label)
+        assert {value for of, value in told if of == name} == code_spans(row[1])
 
 
 def test_the_values_of_the_label_kind_and_transport_are_those_of_the_code() -> None:
