@@ -321,15 +321,19 @@ def replay_command(path: Path, *more: str) -> subprocess.CompletedProcess[str]:
 
 
 async def test_the_commands_write_a_file_and_replay_it(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "run.json.gz"
     await sync_to_async(call_command)("capsule", str(run.pk), str(path))
+    exported = await AuditEntry.objects.alatest("id")
+    assert (exported.deed, exported.project) == ("run_exported", project.pk)
+    monkeypatch.setenv("SAMURAI_LOG_FORMAT", "json")
     with Receiver() as receiver:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
         done = await sync_to_async(replay_command)(path)
         assert receiver.spans == []  # nothing is sent anywhere
     assert (done.stdout, done.returncode) == ("identical\n", 0), done.stderr
+    assert "audit" not in done.stderr  # a replay creates no user of the product
     made = form.read(path)
     (last,) = [event for event in made.events if event["type"] == "complete"]
     last["response"] = "Something else"
