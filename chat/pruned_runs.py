@@ -35,15 +35,13 @@ def first_place(session_id: UUID) -> int:
 
 def place_of(session_id: UUID, run: UUID) -> int | None:
     """Returns the place of a run whose events were pruned; None for any other."""
-    row = Run.objects.filter(pk=run, session=session_id).select_related("session").first()
-    return row.number if row is not None and row.number < row.session.first_run else None
+    found = Run.objects.filter(Run.PRUNED, pk=run, session=session_id)
+    return found.values_list("number", flat=True).first()
 
 
 def numbers(session_id: UUID, start: int, end: int) -> list[int]:
     """Returns the places of the pruned runs from `start` to before `end`, in order."""
-    session = ChatSession.objects.only("first_run").get(pk=session_id)
-    runs = Run.objects.filter(session=session_id, number__gte=start)
-    runs = runs.filter(number__lt=min(end, session.first_run))
+    runs = Run.objects.filter(Run.PRUNED, session=session_id, number__gte=start, number__lt=end)
     return list(runs.order_by("number").values_list("number", flat=True))
 
 

@@ -51,7 +51,7 @@ def page(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "began": _stamp(span.began) if span else "",
         "ended": _stamp(span.ended) if span else "",
         "past": True,
-        "pruned": run is not None and positions.is_pruned(run),
+        "pruned": run is not None and run.is_pruned,
         "page": data | {"past": _as_json(span) | {"board": board}} if span else data,
         "modules": modules("chat/replay.js"),
         **page_context.sidebar(user, session.project),
@@ -99,12 +99,12 @@ def _run(request: HttpRequest, session: ChatSession) -> Run | None:
 
 def _span(session: ChatSession, run: Run | None) -> Span | None:
     """Returns the part of the log to replay; None if nothing has happened."""
-    rows = Event.objects.filter(session=session, seq__gte=session.first_seq)
-    rows = rows.filter(run=run) if run else rows
-    first, last = (rows.order_by(order).first() for order in ("seq", "-seq"))
-    if first is None or last is None:
+    ends = positions.span_of(run) if run else (session.first_seq, session.last_seq)
+    if ends is None or ends[0] < session.first_seq or ends[0] > ends[1]:
         return None
-    return Span(first.seq, last.seq, time_of(first), time_of(last))
+    found = Event.objects.filter(session=session, seq__in=ends).order_by("seq")
+    times = [time_of(event) for event in found]
+    return Span(*ends, times[0], times[-1]) if times else None
 
 
 def _stamp(ms: int) -> str:

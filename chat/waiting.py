@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -83,11 +84,20 @@ def _plan(asked: Approval, run: Run, keys: Mapping[UUID, Sequence[str]]) -> Item
         run,
         "plan",
         revision=asked.plan.revision,
-        summary=asked.plan.summary,
+        summary="" if _is_repeated(asked.plan.summary, asked.reason) else asked.plan.summary,
         why=asked.reason,
         effects=effects_of(numbers, effect_texts.effects(asked.effects)),
         expires_at=stamp(asked.expires_at) if asked.expires_at else "",
     )
+
+
+def _is_repeated(summary: str, why: str) -> bool:
+    """Tells whether the reason says what the summary says: "Delete 2 tasks", and "Deletes 2 tasks."."""
+    said = _VERB.sub(r"\1", why, count=1)
+    return said.rstrip(".").casefold() == summary.rstrip(".").casefold()
+
+
+_VERB = re.compile(r"^(\w+)s\b")  # a reason begins with one
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 WIDTH, HEIGHT = 1000, 100  # of the drawing, which is stretched to the width of the page
+LONE = 8  # the width of a line that is one point
 _GAP = 0.2  # of a bar's place
 NOTHING = "No figures in this period."
 
@@ -132,16 +133,19 @@ def _number(value: float) -> str:
 
 
 def _path(points: Sequence[Point], top: float) -> str:
-    """Returns the line as SVG's commands. A lone point is a line of no length, drawn as a dot."""
+    """Returns the line as SVG's commands. A point between unknown ones is a short line."""
     step = WIDTH / max(len(points) - 1, 1)
-    parts, joined = [], False
+    known = [False, *(point.value is not None for point in points), False]
+    parts = []
     for index, point in enumerate(points):
         if point.value is None:
-            joined = False
             continue
-        x, y = _number(index * step), _number(HEIGHT - _height(point.value, top))
-        parts.append(f"L{x} {y}" if joined else f"M{x} {y}h0")
-        joined = True
+        x, y = index * step, _number(HEIGHT - _height(point.value, top))
+        if known[index] or known[index + 2]:
+            parts.append(f"{'L' if known[index] else 'M'}{_number(x)} {y}")
+        else:
+            start = min(max(x - LONE / 2, 0), WIDTH - LONE)
+            parts.append(f"M{_number(start)} {y}h{LONE}")
     return "".join(parts)
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from agent import agent
 from agent.batch import DRY_RUN
 from agent.batch.items import Item
-from agent.event_log import events, parsing, positions
+from agent.event_log import events, parsing
 from agent.event_log.events import EventType
 from agent.exceptions import Refused
 from agent.models import Event, Run
@@ -19,8 +19,9 @@ Result = Mapping[str, Any]
 
 def of_run(item: Item, run_id: UUID, after: int, dry_run: bool) -> Result:
     """Returns the result of a run. `after`: the position in the event log before the run."""
-    run, result = Run.objects.get(pk=run_id), agent.result(run_id)
-    last = None if positions.is_pruned(run) else _last(run, after)
+    run = Run.objects.select_related("session").get(pk=run_id)
+    result = agent.result(run_id)
+    last = None if run.is_pruned else _last(run, after)
     reason = last.reason if isinstance(last, events.Cancelled) else ""
     planned = dry_run and reason == DRY_RUN
     assert run.finished_at is not None, "the run is over"

@@ -157,7 +157,7 @@ class Batch:
             return results.of_refusal(item, session, refused, self._options.dry_run)
         try:
             async with self._time_limit(run):
-                if not await database.call(positions.is_pruned, run):
+                if not await database.call(lambda: run.is_pruned):
                     await self._watch(item, run, after)
             return await self._result(item, run, after)
         except asyncio.CancelledError:

@@ -122,9 +122,19 @@ class Said(_Part):
     number: int | None
 
 
-class State(_Part):
-    """What the run found: as far as it used it. `counts`: of all tasks and memories of the project."""
+# What a session and its members are at the time of the export, and "off" where the audit log begins later.
+SESSION_AT_EXPORT = ("session_title", "session_approval", "session_task", "people.role")
+_AT_EXPORT = (*SESSION_AT_EXPORT, "off")
 
+
+class State(_Part):
+    """What the run found: as far as it used it. `counts`: of all tasks and memories of the project.
+
+    `at_export`: names what is told as it was when the file was made, where nothing tells how the run found
+    it.
+    """
+
+    at_export: list[Name] = [*_AT_EXPORT, "project", "description", "people"]  # of an older file
     project_id: UUID
     project: Name
     description: Text

@@ -28,7 +28,6 @@ from agent.capsule.form import (
     problems,
 )
 from agent.capsule.state import state_of
-from agent.event_log import positions
 from agent.event_log.phases import READING, Phase, is_part
 from agent.event_log.times import stamp
 from agent.llm.factory import OFFLINE_NAME
@@ -60,7 +59,7 @@ def capsule_of(run: Run) -> Capsule:
     run = Run.objects.select_related(*_RELATED).get(pk=run.pk)
     if run.status in Run.UNFINISHED:
         raise NoCapsule(_NOT_OVER)
-    own = [] if positions.is_pruned(run) else _events_of(run)
+    own = [] if run.is_pruned else _events_of(run)
     if not own:
         raise NoCapsule(_PRUNED)
     if len(own) > MAX_EVENTS:

@@ -36,7 +36,7 @@ _OWN = frozenset(
     {
         "format", "version", "product", "cannot_be_replayed", "made_at", "model", "at", "changed", "off",
         "started_at", "finished_at", "timestamp", "today", "approval", "error_code", "returns",
-        "session_approval", "undoes", "digest", "plan_revision", "expires_at",
+        "session_approval", "undoes", "digest", "plan_revision", "expires_at", "at_export",
     }
 )  # fmt: skip
 _PLACEHOLDER = {"$from", "path"}

@@ -9,7 +9,16 @@ from uuid import UUID, uuid4
 from django.db.models import Max, QuerySet
 from django.utils import timezone
 
-from agent.capsule.form import MAX_CHANGES, Former, MemoryRow, Person, Said, State, TaskRow
+from agent.capsule.form import (
+    MAX_CHANGES,
+    SESSION_AT_EXPORT,
+    Former,
+    MemoryRow,
+    Person,
+    Said,
+    State,
+    TaskRow,
+)
 from agent.event_log import parsing
 from agent.event_log.phases import Phase
 from agent.event_log.times import stamp
@@ -33,18 +42,26 @@ def state_of(run: Run, own: Sequence[Mapping[str, Any]], results: Mapping[str, A
     found.take_changes(own)
     found.take_earlier(earlier)
     found.take_named()
+    off = switches.switched_off_at(project.pk, _start(run))
     return State(
+        at_export=[
+            *SESSION_AT_EXPORT,
+            *(["off"] if off is None else []),
+            *([] if gathered.people else ["people"]),
+        ],
         project_id=project.pk,
-        project=project.name,
-        description=project.description,
+        project=gathered.project_name,
+        # The sample project has a description that no run is told.
+        description=gathered.project_description
+        or (project.description if project.is_sample else ""),
         last_task_number=_last_number(own, found),
         last_position=_last_position(run),
-        people=_people(run, own),
+        people=_people(run, own, gathered.people),
         session_id=session.pk,
         session_title=session.title,
         session_approval=session.approval,
         session_task=session.task_id,
-        off=sorted(switches.switched_off(project.pk)),
+        off=sorted(switches.switched_off(project.pk) if off is None else off),
         tasks=sorted(found.tasks.values(), key=lambda task: (task.position, task.number)),
         memories=list(found.memories.values()),
         messages=[
@@ -287,18 +304,21 @@ def _memory(brief: MemoryBrief) -> MemoryRow:
     )
 
 
-def _people(run: Run, own: Sequence[Mapping[str, Any]]) -> list[Person]:
-    """Returns who is a member of the project now, and who else takes part in the run."""
+def _people(run: Run, own: Sequence[Mapping[str, Any]], members: Iterable[str]) -> list[Person]:
+    """Returns the `members` of that time, with the roles that they have now, and who else takes part in the
+    run. Older contexts have no members: then those of now.
+    """
     project = run.session.project
-    roles: dict[str, Any] = {project.owner.get_username(): "owner"}
-    members = Membership.objects.filter(project=project).select_related("user")
-    roles |= {one.user.get_username(): str(one.role) for one in members}
+    now: dict[str, Any] = {project.owner.get_username(): "owner"}
+    memberships = Membership.objects.filter(project=project).select_related("user")
+    now |= {one.user.get_username(): str(one.role) for one in memberships}
+    roles = {name: now.get(name, "") for name in members} or dict(now)
     for frame in own:
         part = frame.get(frame["type"])
         said = part if isinstance(part, dict) else frame
         for name in (said.get("by"), said.get("author")):
             if isinstance(name, str):
-                roles.setdefault(name, "")
+                roles.setdefault(name, now.get(name, ""))
     return [Person(name=name, role=role) for name, role in roles.items()]
 
 

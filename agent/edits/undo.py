@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F
 
 from agent.accounts.access import owner_decides
 from agent.board import projects, tasks
@@ -35,7 +34,7 @@ async def undo(session: UUID, user: User, seqs: Sequence[int]) -> None:
 
 def change_seqs(session: UUID, run: UUID) -> list[int]:
     """Returns the `seq` of each change that the run made. Raises `Refused`: `pruned`."""
-    if Run.objects.filter(pk=run, session=session, number__lt=F("session__first_run")).exists():
+    if Run.objects.filter(Run.PRUNED, pk=run, session=session).exists():
         raise _pruned()
     is_change = {"type__in": literals(events.EventType.CHANGE)}  # by the index of changes
     changes = Event.objects.filter(session=session, run=run, **is_change)

@@ -19,6 +19,7 @@ def start(role: str) -> None:
     roles = _roles.here()
     if metrics.are_measured() and role not in roles:
         roles.add(role)
+        metrics.begin()
         metrics.PROCESSES.set(1, role)
         background_task(_keep_telling(role))
 

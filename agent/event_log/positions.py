@@ -1,4 +1,4 @@
-"""Where the events of a run are in the event log of its session, found from the end of the log."""
+"""Where the events of a run are in the event log of its session."""
 
 from __future__ import annotations
 
@@ -9,13 +9,9 @@ from agent.support import raw_sql
 # So many events from the end of the log are read at first, and four times as many each further time:
 # without the bounds, PostgreSQL may read the whole table to find one event of a long log.
 _PART = 100
-
-
-def is_pruned(run: Run) -> bool:
-    """Tells whether the run's events were deleted: see `agent.engine.pruning`."""
-    query = "SELECT first_run FROM agent_chatsession WHERE id = %s"
-    (first,) = raw_sql.column(query, run.session_id)
-    return run.number < int(first)
+# A run's message is just before the first event of the type `run`; its last words, and what it remembers
+# after its answer, are among so many events behind the last one.
+_BEFORE, _BEHIND = 10, 500
 
 
 def start_of(run: Run) -> int:
@@ -26,6 +22,29 @@ def start_of(run: Run) -> int:
 def end_of(run: Run) -> int:
     """Returns the position of the run's latest event; 0 when it has none."""
     return _latest(run)
+
+
+def span_of(run: Run) -> tuple[int, int] | None:
+    """Returns the positions of the run's first and latest event, wherever in the log they are; None if it
+    has none.
+    """
+    keys = run.session_id, run.pk
+    ((first, last),) = raw_sql.rows(_SPAN, run.pk, *keys, *keys)
+    if first is None:
+        return None
+    # One that is not over may have written any number of events since its state changed.
+    return int(first), end_of(run) if run.status in Run.UNFINISHED else int(last)
+
+
+_OWN = "SELECT {}(seq) FROM agent_event WHERE session_id = %s AND run_id = %s"
+_SPAN = f"""
+WITH states AS (
+    SELECT min(seq) AS first, max(seq) AS last FROM agent_event
+    WHERE run_id = %s AND type = '{EventType.RUN}'
+)
+SELECT ({_OWN.format("min")} AND seq >= states.first - {_BEFORE} AND seq <= states.first),
+({_OWN.format("max")} AND seq >= states.last AND seq <= states.last + {_BEHIND}) FROM states
+"""
 
 
 def _latest(run: Run, condition: str = "") -> int:

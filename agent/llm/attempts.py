@@ -71,6 +71,11 @@ class Attempts:
         return min(limit, max(left, SMALLEST))
 
     @property
+    def kept_turns(self) -> list[dict[str, str]]:
+        """Returns the turns that were sent last, if `keeps`."""
+        return self._sent.turns if self._sent and self.keeps else []
+
+    @property
     def sent_tokens(self) -> int:
         """About how many tokens the last prompt has."""
         return self.window.real(self._sent.tokens) if self._sent else 0

@@ -287,7 +287,8 @@ class ModelClient:
         verb, tokens = attempts.prompt.verb, attempts.prompt_tokens
         asked = attempts.retries
         patience = asked.patience() if asked else Patience()
-        writing = Writing(verb, self.server.model, tokens, self.watch, attempts.packed, patience)
+        packed, turns = attempts.packed, attempts.kept_turns
+        writing = Writing(verb, self.server.model, tokens, self.watch, packed, patience, turns)
         if asked:
             asked.call = writing
         return writing

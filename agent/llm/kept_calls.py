@@ -6,12 +6,10 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.conf import settings
-
 from agent.exceptions import AgentError
 from agent.llm.base import Usage
 from agent.llm.errors import RequestFailed
-from agent.llm.writing import Writing, unpack
+from agent.llm.writing import Writing
 from agent.support import metrics, tracing
 
 CANCELLED = "The call was cancelled."
@@ -40,12 +38,9 @@ def keep(usage: Usage, call: Writing, failure: BaseException | None = None) -> N
 
 
 def _trace(call: Writing, failure: BaseException | None) -> None:
-    turns = None
-    if settings.SAMURAI_TRACE_TEXTS and call.prompt is not None:
-        turns = unpack(call.prompt)
     times = call.started_at, call.wrote_at, call.ended_at or call.started_at
     error = getattr(failure, "code", "") or type(failure).__name__ if failure else ""
-    tracing.model_call(call.model, call.verb, times, call.used, error, turns, call.written[0])
+    tracing.model_call(call.model, call.verb, times, call.used, error, call.turns, call.written[0])
 
 
 def _measure(call: Writing, failure: BaseException | None) -> None:

@@ -32,9 +32,10 @@ class Writing:
     """The state of one call to a model. Nothing of it is validated.
 
     `verb`: the method of the model; `prompt_tokens`: estimated; `prompt`: what was sent, as `pack` returns
-    it, or None if nobody keeps it. `started_at`, `thought_at` (the first reasoning), `wrote_at` (the first
-    text) and `ended_at`: seconds since the epoch, None before it happens. `used`: the tokens that the
-    server counted, of the prompt and of the answer; `error`: why the call failed, in words.
+    it, or None if nobody keeps it; `turns`: the same as they were sent, or none. `started_at`,
+    `thought_at` (the first reasoning), `wrote_at` (the first text) and `ended_at`: seconds since the epoch,
+    None before it happens. `used`: the tokens that the server counted, of the prompt and of the answer;
+    `error`: why the call failed, in words.
     """
 
     def __init__(
@@ -45,9 +46,10 @@ class Writing:
         watch: Watch | None,
         prompt: bytes | None = None,
         patience: Patience = Patience(),
+        turns: Sequence[Mapping[str, str]] = (),
     ) -> None:
         self.verb, self.model, self.prompt_tokens = verb, model, prompt_tokens
-        self.prompt, self.patience = prompt, patience
+        self.prompt, self.patience, self.turns = prompt, patience, turns
         self.id: UUID = uuid4()
         self.used = (0, 0)
         self.error = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from agent.models.base import UUIDModel, literals
@@ -30,6 +30,7 @@ class Run(UUIDModel):
         CANCELLED = "cancelled"
 
     UNFINISHED = (Status.QUEUED, Status.RUNNING, Status.WAITING)
+    PRUNED = Q(number__lt=F("session__first_run"))  # of a query; of a row, `is_pruned`
 
     class LeftOpen(models.TextChoices):
         QUESTION = "question"  # the answer asks the person something
@@ -159,6 +160,11 @@ class Run(UUIDModel):
         return f"Run {self.number} ({self.status})"
 
     @property
+    def is_pruned(self) -> bool:
+        """Its events were deleted by `agent.engine.pruning`, as of the time when its session was read."""
+        return self.number < self.session.first_run
+
+    @property
     def is_interrupted(self) -> bool:
         """The run's worker is gone, and no other worker has claimed the run yet."""
         leased = self.lease_until is not None and self.lease_until > timezone.now()
@@ -286,7 +292,9 @@ class Event(models.Model):
             # only for the literal `type = 'change'`, not for a parameter.
             models.Index(
                 fields=["session", "seq"], condition=Q(type="change"), name="event_changes"
-            )
+            ),
+            # A run has a few of these, of which the first and the last are near its ends.
+            models.Index(fields=["run", "seq"], condition=Q(type="run"), name="event_run_states"),
         ]
 
     def __str__(self) -> str:

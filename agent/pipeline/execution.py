@@ -203,7 +203,7 @@ class Execution:
 
     async def _traced(self, step: PlanStep, work: Awaitable[None]) -> None:
         name, given = step.tool or str(step.type), self._given.get(step.key, {})
-        with tracing.tool(name, step.key, given) as span:
+        with tracing.tool(name, f"s{step.position}", given) as span:
             await work
             tracing.tell_result(span, self.results.get(step.key))
 

@@ -99,7 +99,8 @@ class Reader:
 
 
 async def _traced(calling: Awaitable[Reading], request: ReadRequest, key: str) -> Reading:
-    with tracing.tool(request.tool, key, request.arguments) as span:
+    name = request.tool if registry.get(request.tool) else "unknown"  # a model wrote it
+    with tracing.tool(name, key, request.arguments) as span:
         reading = await calling
         if reading.error:
             tracing.fail(span, "ToolFailed")

@@ -11,7 +11,7 @@ import os
 import struct
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 ENDED = "ended"  # stands for all ended processes
 _SUMMED = ("counter", "histogram")
 _COLLECTING = "collecting.lock"
+_ADDED = "added"  # names the processes whose files the new common files have
 
 
 class Process:
@@ -76,20 +77,36 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _keep_ended(folder: Path) -> None:
-    """Moves what ended processes have counted to the common files, and deletes theirs."""
+    """Moves what ended processes have counted to the common files, and deletes theirs.
+
+    Ends first what a process began that was killed on the way.
+    """
+    _finish(folder)
     names = {_process_of(path) for path in folder.glob("*.db")} - {ENDED}
     names |= {path.stem for path in folder.glob("*.lock") if path.name != _COLLECTING}
     ended = [name for name in names if _is_over(folder, name)]
     if not ended:
         return
     for kind in _SUMMED:
-        files = [folder / f"{kind}_{name}.db" for name in ended]
-        _add_up(folder, kind, files)
-        for path in files:  # at once: what follows may fail, and nothing is to count twice
-            path.unlink(missing_ok=True)
-    for name in ended:
+        _add_up(folder, kind, [folder / f"{kind}_{name}.db" for name in ended])
+    new = folder / f"{_ADDED}.new"
+    new.write_text("\n".join(ended))
+    new.replace(folder / _ADDED)  # from here on, not their files count, but the new common ones
+    _finish(folder)
+
+
+def _finish(folder: Path) -> None:
+    """Deletes the files of the processes that the new common files have, and puts these in their place."""
+    added = folder / _ADDED
+    if not added.exists():
+        return
+    for name in added.read_text().splitlines():
         for path in [*folder.glob(f"*_{name}.db"), _lock_of(folder, name)]:
             path.unlink(missing_ok=True)
+    for kind in _SUMMED:
+        with suppress(FileNotFoundError):  # it is in its place already
+            (folder / f"{kind}_{ENDED}.new").replace(folder / f"{kind}_{ENDED}.db")
+    added.unlink()
 
 
 def _is_over(folder: Path, name: str) -> bool:
@@ -107,6 +124,7 @@ def _is_over(folder: Path, name: str) -> bool:
 
 
 def _add_up(folder: Path, kind: str, ended: Iterable[Path]) -> None:
+    """Writes the sum of the common file and of those of ended processes to a new common file."""
     from prometheus_client.mmap_dict import MmapedDict
 
     total: dict[str, float] = {}
@@ -119,7 +137,6 @@ def _add_up(folder: Path, kind: str, ended: Iterable[Path]) -> None:
     for key, value in total.items():
         written.write_value(key, value, 0.0)
     written.close()
-    new.replace(common)
 
 
 def _values(path: Path) -> Mapping[str, float]:

@@ -42,9 +42,22 @@ class Metric:
         """Has the next measurement begin a new file."""
         self._children.clear()
 
+    def begin(self) -> None:
+        """Has the metric begin at 0, as far as its labels are known."""
+
 
 class Counter(Metric):
+    """`known`: values of its only label."""
+
     kind = "counter"
+
+    def __init__(self, name: str, text: str, *labels: str, known: Sequence[str] = ()) -> None:
+        super().__init__(name, text, *labels)
+        self._known = known
+
+    def begin(self) -> None:
+        for labels in [(value,) for value in self._known] if self.labels else [()]:
+            self._child(labels)
 
     def add(self, *labels: str, amount: float = 1) -> None:
         if _identity is not None:
@@ -89,6 +102,10 @@ class Histogram(Metric):
         super().__init__(name, text, *labels, unit="seconds")
         self._buckets = buckets
 
+    def begin(self) -> None:
+        if not self.labels:
+            self._child(())
+
     def observe(self, seconds: float, *labels: str) -> None:
         if _identity is not None:
             self._child(labels).observe(seconds)
@@ -121,6 +138,14 @@ def start(folder: Path, identity: Identity) -> None:
         metric.forget()
 
 
+def begin() -> None:
+    """Has this process tell 0 of what it has not measured yet: Prometheus sees no increase where a number
+    begins with another one.
+    """
+    for metric in ALL:
+        metric.begin()
+
+
 def stop() -> None:
     """Has this process measure nothing more."""
     global _identity
@@ -137,8 +162,22 @@ _DELAYS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 _DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900)
 _GAPS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120)
 
-RUN_STATES = Counter("samurai_run_states_total", "Runs that came into a state.", "status")
-RUN_ERRORS = Counter("samurai_run_errors_total", "Runs that failed, by the error's code.", "code")
+RUN_STATES = Counter(
+    "samurai_run_states_total",
+    "Runs that came into a state.",
+    "status",
+    known=("queued", "running", "waiting", "succeeded", "failed", "cancelled"),
+)
+RUN_ERRORS = Counter(
+    "samurai_run_errors_total",
+    "Runs that failed, by the error's code.",
+    "code",
+    known=(
+        *("model_unavailable", "model_timeout", "rate_limited", "model_refused", "model_invalid"),
+        *("model_truncated", "budget_exceeded", "plan_rejected", "quota_reached", "run_timeout"),
+        *("interrupted", "internal"),
+    ),
+)
 RUN_SECONDS = Histogram(
     "samurai_run_duration_seconds",
     "From the start of a run to its answer, of runs that succeeded.",
@@ -180,18 +219,25 @@ CONNECTIONS = Gauge(
     "samurai_connections", "Connections that are open.", "transport", mode="livesum"
 )
 CONNECTIONS_OPENED = Counter(
-    "samurai_connections_opened_total", "Connections that were opened.", "transport"
+    "samurai_connections_opened_total",
+    "Connections that were opened.",
+    "transport",
+    known=("websocket", "sse", "polling"),
 )
 RECONNECTS = Counter(
     "samurai_reconnects_total",
     "Connections of pages that had connected, or tried to, before.",
     "transport",
+    known=("websocket", "sse"),
 )
 RESYNCS = Counter(
     "samurai_resyncs_total", "Clients that got the whole state, since the log ended before them."
 )
 STREAM_ERRORS = Counter(
-    "samurai_stream_errors_total", "Connections that ended early, or were refused.", "kind"
+    "samurai_stream_errors_total",
+    "Connections that ended early, or were refused.",
+    "kind",
+    known=("slow_viewer", "database", "broken", "refused_frames", "too_many"),
 )
 POLLS = Counter("samurai_polls_total", "Requests for a page of the event log.")
 
@@ -214,7 +260,10 @@ PAGE_SILENCE_SECONDS = Histogram(
     buckets=_GAPS,
 )
 PAGE_FALLBACKS = Counter(
-    "samurai_page_fallbacks_total", "Pages that went on over a worse transport.", "transport"
+    "samurai_page_fallbacks_total",
+    "Pages that went on over a worse transport.",
+    "transport",
+    known=("sse", "polling"),
 )
 
 # -- models ----------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -22,6 +22,8 @@ from agent.plan import Plan
 T = TypeVar("T")
 
 AGENT = "Samurai Agent"
+# Characters of each text in a span. Longer ones would hold the event loop while they are made JSON.
+MAX_TEXT = 10_000
 tracer: Any = None  # of OpenTelemetry, or None while traces are off
 # The trace of a run that came with none: the digits of its id.
 _trace_id: ContextVar[int] = ContextVar("trace_id", default=0)
@@ -147,7 +149,7 @@ def model_call(
     times: tuple[float, float | None, float],
     used: tuple[int, int],
     error: str,
-    turns: list[dict[str, str]] | None,
+    turns: Sequence[Mapping[str, str]],
     text: str,
 ) -> None:
     """Adds the span of a call that is over.
@@ -177,7 +179,7 @@ def model_call(
         attributes["gen_ai__response__time_to_first_chunk"] = first - began
     if settings.SAMURAI_TRACE_TEXTS:
         attributes["gen_ai__output__messages"] = _messages([{"role": "assistant", "content": text}])
-        if turns is not None:
+        if turns:
             attributes["gen_ai__input__messages"] = _messages(turns)
     opened = tracer.start_span(
         f"chat {model}",
@@ -192,30 +194,50 @@ def model_call(
 
 @contextmanager
 def tool(name: str, key: str, arguments: Mapping[str, Any]) -> Iterator[Any]:
-    """Opens the span of a call of a tool. `key`: of its step, or of its reading."""
+    """Opens the span of a call of a tool: an installed one, or "unknown". `key`: the number of its step or
+    reading, since a model chose the id of the step.
+    """
     told: dict[str, Any] = {
         "gen_ai__tool__name": name,
         "gen_ai__tool__call__id": key,
         "gen_ai__tool__type": "function",
     }
     if settings.SAMURAI_TRACE_TEXTS:
-        told["gen_ai__tool__call__arguments"] = json.dumps(arguments, default=str)
+        told["gen_ai__tool__call__arguments"] = _as_json(arguments)
     with span(f"execute_tool {name}", "execute_tool", **told) as opened:
         yield opened
 
 
 def tell_result(opened: Any, result: Any) -> None:
     if settings.SAMURAI_TRACE_TEXTS:
-        opened.set_attribute("gen_ai.tool.call.result", json.dumps(result, default=str))
+        opened.set_attribute("gen_ai.tool.call.result", _as_json(result))
 
 
-def _messages(turns: list[dict[str, str]]) -> str:
+def _messages(turns: Sequence[Mapping[str, str]]) -> str:
     return json.dumps(
         [
-            {"role": turn["role"], "parts": [{"type": "text", "content": turn["content"]}]}
+            {
+                "role": turn["role"],
+                "parts": [{"type": "text", "content": _shortened(turn["content"])}],
+            }
             for turn in turns
         ]
     )
+
+
+def _as_json(value: Any) -> str:
+    """Returns the JSON of `value`, made as far as it is told."""
+    parts, size = [], 0
+    for part in json.JSONEncoder(default=str).iterencode(value):
+        parts.append(part)
+        size += len(part)
+        if size > MAX_TEXT:
+            break
+    return _shortened("".join(parts))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}… [cut]"
 
 
 def _named(operation: str, attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import transaction
 
 from agent.accounts.audit import Deed, record
-from agent.models import Project, SwitchedOffTool
+from agent.models import AuditEntry, Project, SwitchedOffTool
 from agent.support import raw_sql
 
 if TYPE_CHECKING:
@@ -20,6 +21,22 @@ OFF = "SELECT tool FROM agent_switchedofftool WHERE project_id = %s"
 def switched_off(project_id: UUID) -> frozenset[str]:
     """Returns the names of the tools that are switched off in the project, also of tools that are gone."""
     return frozenset(raw_sql.column(OFF, project_id))
+
+
+def switched_off_at(project_id: UUID, at: datetime) -> frozenset[str] | None:
+    """Returns the tools that were switched off at a time, as the audit log tells; None if it does not go
+    back so far.
+    """
+    first = AuditEntry.objects.order_by("at").values_list("at", flat=True).first()
+    if first is None or first > at:
+        return None
+    off = set(switched_off(project_id))
+    told = AuditEntry.objects.filter(kind="project", object_id=str(project_id), at__gt=at)
+    later = told.filter(deed__in=(Deed.TOOL_SWITCHED_ON, Deed.TOOL_SWITCHED_OFF)).order_by("-id")
+    for deed, details in later.values_list("deed", "details"):
+        was_off = deed == Deed.TOOL_SWITCHED_ON
+        (off.add if was_off else off.discard)(details["tool"])
+    return frozenset(off)
 
 
 def refusal(tool: str) -> str:

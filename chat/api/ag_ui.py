@@ -226,7 +226,7 @@ class AgUi(ApiView):
 
         session = access.get_session(user_of(self.request), alias.session_id)
         assert alias.run is not None, "of a run"
-        sse.require_events(session, alias.run)
+        sse.require_events(alias.run)
         identity = sse.identity_of(self.request, session)
         threads = _aliases(self.request, Alias.Kind.THREAD).filter(session=session)
         thread = threads.values_list("name", flat=True)[0]

@@ -150,7 +150,7 @@ class Chat(ChatView):
         if session.runs.filter(status=Run.Status.WAITING, number__lte=run.number).exists():
             status, shown = _answer(run.pk)
             return Response(shown, status, headers={"Location": location("runs", run.pk)})
-        if run.number < session.first_run:  # it is over, and nothing tells of it any more
+        if run.is_pruned:  # it is over, and nothing tells of it any more
             status, shown = _answer(run.pk)
             return Response(shown, status)
         identity = sse.identity_of(request, session)
@@ -221,7 +221,7 @@ class ChatStream(ChatView):
         """
         cursor = sse.cursor_of(request)
         session, run = self.accept(project_id)
-        sse.require_events(session, run)
+        sse.require_events(run)
         after = max(positions.start_of(run), min(cursor, session.last_seq))
         identity = sse.identity_of(request, session)
         return sse.stream(request, _blocks(identity, run, after))

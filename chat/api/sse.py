@@ -44,9 +44,9 @@ def block(text: str, seq: int | None) -> str:
     return f"{cursor}data: {text}\n\n"
 
 
-def require_events(session: ChatSession, run: Run) -> None:
+def require_events(run: Run) -> None:
     """Raises `Refused`, `pruned`, for a run whose events were deleted: nothing of it can be streamed."""
-    if run.number < session.first_run:
+    if run.is_pruned:
         raise Refused("pruned", "The events of this run were deleted. Its result is still there.")
 
 

@@ -39,11 +39,6 @@ class Rows:
         return self.run.finished_at or self.now
 
     @property
-    def is_pruned(self) -> bool:
-        """Its events were deleted, and with them what is known of its changes."""
-        return self.run.number < self.run.session.first_run
-
-    @property
     def last_plan(self) -> list[PlanStep]:
         """The steps of the latest plan, in order."""
         latest = max((step.plan.revision for step in self.steps), default=0)

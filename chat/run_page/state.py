@@ -81,10 +81,11 @@ def notes(rows: Rows, made: Sequence[Made], retries: Iterable[Run]) -> list[Note
     if any(approval.reason == DRY_RUN for approval in rows.approvals):
         found.append(Note(DRY_RUN))
     plans = {step.plan.revision for step in rows.steps}
-    if run.replanned or len(plans) > 1:
+    if len(plans) > 1:
         why = " after a failed step" if run.replanned else ""
-        made_plans = count(len(plans), "plan")
-        found.append(Note(f"The rest was planned anew{why}: {made_plans}."))
+        found.append(Note(f"The rest was planned anew{why}: {len(plans)} plans."))
+    elif run.replanned:
+        found.append(Note("After a failed step, no new plan for the rest was found."))
     if made and all(one.is_undone for one in made):
         found.append(Note("All changes of this run were taken back since."))
     return found

@@ -75,7 +75,7 @@ def _context(user: User, run: Run, page: int) -> dict[str, Any]:
         "calls_note": calls.note(found, may_read=may_read),
         "days": settings.SAMURAI_KEEP_PROMPTS_DAYS,
         "has_capsule": may_read and settings.SAMURAI_CAPSULES and _is_told(found),
-        "is_pruned": found.is_pruned,
+        "is_pruned": found.run.is_pruned,
         "waiting": waiting_runs.counts([user.pk])[user.pk],
         "progress_opinion": feedback.opinion_on_progress(run, user),
     }
@@ -83,7 +83,7 @@ def _context(user: User, run: Run, page: int) -> dict[str, Any]:
 
 def _is_told(found: Rows) -> bool:
     """Tells whether the run is over, and its events are all there."""
-    return found.run.status not in Run.UNFINISHED and not found.is_pruned
+    return found.run.status not in Run.UNFINISHED and not found.run.is_pruned
 
 
 def _now(found: Rows, following: Run | None) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def compare_runs(request: HttpRequest, run_id: UUID, other_id: UUID) -> HttpResp
         "left_line": state.line(left.run),
         "right_line": state.line(right.run),
         "comparison": compare.of_runs(left, right),
-        "is_pruned": left.is_pruned or right.is_pruned,
+        "is_pruned": left.run.is_pruned or right.run.is_pruned,
         "waiting": waiting_runs.counts([user.pk])[user.pk],
     }
     return render(request, "chat/compare.html", context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import struct
 import subprocess
 import sys
@@ -27,6 +28,29 @@ metrics.CONNECTIONS.add("websocket")
 metrics.COMMIT_SECONDS.observe(0.3)
 print("measured", flush=True)
 sys.stdin.readline()
+"""
+
+# Of the folders, the first is added up by a process that is killed at its first change of a file, the second
+# at the second one, and so on. Prints how many were killed.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from agent.support import metric_files
+changes = 0
+def count(event, arguments):
+    global changes
+    if event in ("os.rename", "os.remove"):
+        changes += 1
+        if changes == dies_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(count)
+killed = 0
+for dies_at, folder in enumerate(map(Path, sys.argv[1:]), 1):
+    if not (child := os.fork()):
+        metric_files._keep_ended(folder)
+        os._exit(0)
+    killed += os.WIFSIGNALED(os.waitpid(child, 0)[1])
+print(killed)
 """
 
 
@@ -117,6 +141,32 @@ def test_a_damaged_file_of_an_ended_process_stops_nothing_and_counts_nothing_twi
     (folder / "histogram_0123.db").write_bytes(damaged)
     for _ in range(2):
         assert numbers()["samurai_events_total"] == 3
+
+
+def test_what_was_counted_counts_once_wherever_the_process_is_killed_that_adds_it_up(
+    tmp_path: Path, settings: Settings
+) -> None:
+    settings.VAR_DIR = tmp_path
+    (tmp_path / "metrics").mkdir()
+    with measuring(tmp_path / "metrics"):
+        pass
+    assert numbers()["samurai_events_total"] == 3
+    with measuring(tmp_path / "metrics"), measuring(tmp_path / "metrics"):
+        pass
+    places = [tmp_path / str(n) / "metrics" for n in range(20)]
+    for place in places:
+        shutil.copytree(tmp_path / "metrics", place)
+    command = [sys.executable, "-c", KILLED, *map(str, places)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert 10 < int(done.stdout) < len(places)
+    for place in places:
+        settings.VAR_DIR = place.parent
+        for _ in range(2):
+            found = numbers()
+            assert found["samurai_events_total"] == 9, place
+            assert found["samurai_commit_delay_seconds_count"] == 3, place
+        left = sorted(path.name for path in place.iterdir())
+        assert left == ["collecting.lock", "counter_ended.db", "histogram_ended.db"]
 
 
 def test_a_file_that_a_process_has_just_opened_stops_nothing(folder: Path) -> None:

@@ -34,7 +34,7 @@ def test_a_line_is_interrupted_where_a_figure_is_unknown() -> None:
         Point("d", 1, "1 s"),
     ]
     (path,) = parsed(charts.lines("Time", [Line("p50", points)])).iter("path")
-    assert path.get("d") == "M0 50h0M666.7 0h0L1000 50"
+    assert path.get("d") == "M0 50h8M666.7 0L1000 50"
 
 
 def test_the_longest_share_is_as_wide_as_its_place() -> None:

@@ -16,15 +16,17 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from agent.capsule import form, recording, replaying
 from agent.capsule.comparing import first_difference
 from agent.capsule.form import NoCapsule
-from agent.models import ChatSession, Event, Membership, ModelCall, Project, Run
+from agent.models import AuditEntry, ChatSession, Event, Membership, ModelCall, Project, Run
 from agent.pipeline.reports import AFTER_RESTART
 from agent.runs import runs
 from agent.runs.runs import MessageRequest
+from agent.tools import switches
 from tests.support.capsules import MESSAGE, TITLE, assert_replays, capsule
 from tests.support.model_server import ModelServer
 from tests.support.otlp_receiver import Receiver
@@ -60,6 +62,49 @@ async def test_later_changes_are_not_in_the_state(run: Run, session: ChatSession
     (task,) = [one for one in made.state.tasks if one.title == "Sign-up"]
     assert task.status == "pending"  # the run changed it
     assert made.state.last_task_number == 2
+
+
+async def test_the_project_and_its_members_are_those_of_the_time_of_the_run(
+    run: Run, project: Project, alice: User, bob: User
+) -> None:
+    before = await capsule(run)
+    await Membership.objects.acreate(project=project, user=bob, role="editor")
+    await Project.objects.filter(pk=project.pk).aupdate(name="Renamed", description="Another one")
+    made = await capsule(run)
+    assert made.state is not None
+    assert before.state is not None
+    for name in ("project", "description", "people"):
+        assert getattr(made.state, name) == getattr(before.state, name)
+        assert name not in made.state.at_export
+    assert [one.name for one in made.state.people] == ["alice"]
+    assert "people.role" in made.state.at_export
+
+
+async def test_switched_off_tools_are_those_of_the_time_of_the_run_if_the_audit_log_tells(
+    run: Run, project: Project, alice: User
+) -> None:
+    switch = sync_to_async(switches.switch)
+    await sync_to_async(AuditEntry.prune)(timezone.now(), 10_000)
+    await switch(project.pk, "delete_task", on=False, by=alice)
+    made = await capsule(run)
+    assert made.state is not None
+    assert made.state.off == ["delete_task"]
+    assert "off" in made.state.at_export  # the log begins after the run
+    await Run.objects.filter(pk=run.pk).aupdate(started_at=timezone.now())
+    await switch(project.pk, "delete_task", on=True, by=alice)
+    await switch(project.pk, "create_memory", on=False, by=alice)
+    made = await capsule(run)
+    assert made.state is not None
+    assert made.state.off == ["delete_task"]
+    assert "off" not in made.state.at_export
+
+
+async def test_an_older_file_tells_all_of_this_as_it_was_when_it_was_made(run: Run) -> None:
+    values = json.loads(form.to_bytes(await capsule(run), compressed=False))
+    del values["state"]["at_export"]
+    read = form.from_bytes(json.dumps(values).encode())
+    assert read.state is not None
+    assert {"project", "people", "off", "session_title"} <= set(read.state.at_export)
 
 
 async def test_a_run_whose_calls_are_gone_says_that_it_cannot_be_replayed(run: Run) -> None:
@@ -276,15 +321,19 @@ def replay_command(path: Path, *more: str) -> subprocess.CompletedProcess[str]:
 
 
 async def test_the_commands_write_a_file_and_replay_it(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "run.json.gz"
     await sync_to_async(call_command)("capsule", str(run.pk), str(path))
+    exported = await AuditEntry.objects.alatest("id")
+    assert (exported.deed, exported.project) == ("run_exported", project.pk)
+    monkeypatch.setenv("SAMURAI_LOG_FORMAT", "json")
     with Receiver() as receiver:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
         done = await sync_to_async(replay_command)(path)
         assert receiver.spans == []  # nothing is sent anywhere
     assert (done.stdout, done.returncode) == ("identical\n", 0), done.stderr
+    assert "audit" not in done.stderr  # a replay creates no user of the product
     made = form.read(path)
     (last,) = [event for event in made.events if event["type"] == "complete"]
     last["response"] = "Something else"

@@ -66,6 +66,10 @@ def test_a_run_of_another_session_is_none(
     for one in (session, other):
         created = tasks.create_task(project_id=session.project_id, title="Booking")[1]
         keep(one, created, run=run if one == other else None)
+    other.last_seq += 1
+    other.save()
+    body = events.Run(run.pk, "running").frame(other.last_seq)
+    Event.objects.create(session=other, run=run, seq=other.last_seq, type="run", body=body)
     for query in (f"?run={run.pk}", f"?run={uuid4()}", "?run=x"):
         assert get(client, alice, name, session, query) == 404
     assert get(client, alice, name, other, f"?run={run.pk}") == 200

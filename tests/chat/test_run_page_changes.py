@@ -123,6 +123,9 @@ def test_a_retry_leads_to_the_run_that_it_continues_and_back(
 def test_a_replanned_run_says_so(session: ChatSession, alice: User, client: Client) -> None:
     made = RunRows(session, replanned=True)
     made.plan(made.step("s1", "A", 1, 2, status="failed"))
+    assert "After a failed step, no new plan for the rest was found." in page(
+        client, alice, made.run
+    )
     made.plan(made.step("s2", "B", 2, 3), revision=2)
     assert "The rest was planned anew after a failed step: 2 plans." in page(
         client, alice, made.run

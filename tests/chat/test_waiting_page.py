@@ -27,11 +27,21 @@ from agent.models import (
     Run,
     Task,
 )
+from agent.runs import runs
 from agent.runs.runs import MessageRequest
 from agent.testing import ScriptedModel
 from chat.urls import urlpatterns
 from tests.support import operations
-from tests.support.scripted_runs import create, ended, outcome, plan, process
+from tests.support.scripted_runs import (
+    create,
+    ended,
+    make_tasks,
+    outcome,
+    plan,
+    process,
+    status,
+    use,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -78,6 +88,22 @@ async def test_a_plan_is_shown_with_its_effects_and_approved_there(
         assert (await ended(run)).status == "succeeded"
     assert await Task.objects.filter(title="Login").aexists()
     assert await count(browser) == 0
+
+
+@pytest.mark.parametrize(
+    ("summary", "is_shown"), [("Delete 2 tasks", False), ("Delete the old tasks", True)]
+)
+async def test_a_summary_that_says_what_the_reason_says_is_not_repeated(
+    browser: AsyncClient, session: ChatSession, alice: User, summary: str, is_shown: bool
+) -> None:
+    await make_tasks(session.project, "Login", "Booking")
+    steps = [use(f"s{n}", "delete_task", task=task) for n, task in enumerate(("Login", "Booking"))]
+    async with local.executing(ScriptedModel(plans=[{"summary": summary, "steps": steps}])):
+        run = await runs.start(session.pk, alice, MessageRequest("Delete them"))
+        await status(run, "waiting")
+    text = await shown(browser)
+    assert "Deletes 2 tasks." in text
+    assert (f">{summary}</p>" in text) is is_shown
 
 
 async def test_a_rejection_without_a_reason_cancels_and_an_old_revision_decides_nothing(

@@ -6,16 +6,23 @@ import asyncio
 import json
 import re
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode, urlsplit
+from urllib.request import urlopen
 
 import pytest
+from pytest_django import Settings
 
-from agent.support import metrics
+from agent.support import metric_files, metrics
 from agent.support.metrics import ALL, DatabaseGauge, Metric
 from tests.support.documents import DOCS, code_spans, rows, section
-from tests.support.scraping import SETTINGS, metrics_in, text
-from tests.support.server import ROOT, ServerProcess, say, watching
+from tests.support.scraping import SETTINGS, TOKEN, metrics_in, text
+from tests.support.server import PATIENCE, ROOT, ServerProcess, free_port, say, watching
 
 FOLDER = ROOT / "docs" / "monitoring"
 GUIDE = DOCS["docs/monitoring.md"]
@@ -98,6 +105,20 @@ def test_the_dashboard_takes_the_machines_together_as_the_table_says() -> None:
             assert is_alone or re.search(rf"\b{wanted}\(", expression), expression
 
 
+def test_every_panel_asks_the_data_source_that_the_field_of_the_dashboard_chooses() -> None:
+    (field,) = DASHBOARD["templating"]["list"]
+    assert (field["type"], field["query"]) == ("datasource", "prometheus")
+    chosen = {"type": field["query"], "uid": f"${{{field['name']}}}"}
+    for panel in DASHBOARD["panels"]:
+        assert panel["type"] in ("row", "stat", "timeseries")
+        targets = panel.get("targets", [])
+        assert bool(targets) == (panel["type"] != "row"), panel["title"]
+        for asking in (panel, *targets) if targets else ():
+            assert asking["datasource"] == chosen, panel["title"]
+        names = [target["refId"] for target in targets]
+        assert len(set(names)) == len(names), panel["title"]
+
+
 def test_the_panels_of_the_dashboard_do_not_overlap_and_have_names() -> None:
     taken: set[tuple[int, int]] = set()
     for panel in DASHBOARD["panels"]:
@@ -137,13 +158,13 @@ def promtool(*arguments: str, given: str = "") -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.promtool
+@pytest.mark.prometheus
 def test_promtool_accepts_the_alerts_and_they_fire_when_they_should() -> None:
     promtool("check", "rules", "alerts.yml")
     promtool("test", "rules", "alerts_test.yml")
 
 
-@pytest.mark.promtool
+@pytest.mark.prometheus
 def test_promtool_accepts_the_expressions_of_the_dashboard(tmp_path: Any) -> None:
     rules = [
         {"record": f"panel:{n}", "expr": expression.replace("$__rate_interval", "1m")}
@@ -154,7 +175,7 @@ def test_promtool_accepts_the_expressions_of_the_dashboard(tmp_path: Any) -> Non
     promtool("check", "rules", str(file))
 
 
-@pytest.mark.promtool
+@pytest.mark.prometheus
 @pytest.mark.own_server
 async def test_promtool_accepts_what_a_server_tells(
     make_server: Callable[..., ServerProcess],
@@ -166,6 +187,90 @@ async def test_promtool_accepts_what_a_server_tells(
     assert "samurai_events_total{" in told
     assert metrics_in(told) <= NAMES
     await asyncio.to_thread(promtool, "check", "metrics", given=told)
+
+
+# Of these, a server tells nothing that has the local engine and the offline model, and no failed step.
+EMPTY = re.compile(r'samurai_(?:model_|worker)|status="failed"')
+
+
+@contextmanager
+def prometheus(folder: Path, server: ServerProcess) -> Iterator[str]:
+    """A Prometheus that scrapes the server each second. Yields its address."""
+    address = f"127.0.0.1:{free_port()}"
+    config = {
+        "global": {"scrape_interval": "1s"},
+        "scrape_configs": [
+            {
+                "job_name": "samurai",
+                "authorization": {"credentials": TOKEN},
+                "static_configs": [{"targets": [urlsplit(server.url).netloc]}],
+            }
+        ],
+    }
+    (folder / "prometheus.yml").write_text(json.dumps(config))
+    options = (f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address={address}")
+    command = ["prometheus", f"--config.file={folder / 'prometheus.yml'}", *options]
+    with (folder / "log").open("w") as log, subprocess.Popen(command, stderr=log) as process:
+        try:
+            yield f"http://{address}"
+        finally:
+            process.kill()
+
+
+def asked(address: str, expression: str) -> list[Any]:
+    """Returns the series of the expression; none while Prometheus starts."""
+    query = urlencode({"query": expression.replace("$__rate_interval", "20s")})
+    try:
+        with urlopen(f"{address}/api/v1/query?{query}", timeout=10) as response:
+            found: list[Any] = json.load(response)["data"]["result"]
+            return found
+    except OSError:
+        return []
+
+
+@pytest.mark.prometheus
+@pytest.mark.own_server
+async def test_every_panel_of_the_dashboard_shows_something_of_a_server(
+    make_server: Callable[..., ServerProcess], tmp_path: Path
+) -> None:
+    server = make_server(**SETTINGS)
+    async with watching(server) as socket:
+        await say(socket, "Create a task to write the docs")
+    left = [one for one in expressions() if not EMPTY.search(one)]
+    assert len(left) > 30
+    give_up = time.monotonic() + PATIENCE
+    with prometheus(tmp_path, server) as address:
+        while left:  # until it has scraped twice
+            assert time.monotonic() < give_up, left
+            await asyncio.sleep(0.2)
+            left = [one for one in left if not await asyncio.to_thread(asked, address, one)]
+
+
+def test_a_process_begins_at_0_with_all_that_the_guide_says_can_be_counted(
+    tmp_path: Path, settings: Settings
+) -> None:
+    code = """
+import sys
+from pathlib import Path
+from agent.support import metric_files, metrics
+folder = Path(sys.argv[1])
+metrics.start(folder, metric_files.Process(folder))
+metrics.begin()
+"""
+    settings.VAR_DIR = tmp_path
+    subprocess.run([sys.executable, "-c", code, tmp_path / "metrics"], cwd=ROOT, check=True)
+    samples = [one for metric in metric_files.collect() for one in metric.samples]
+    assert {one.value for one in samples} == {0}
+    told = {
+        (name, value) for one in samples for name, value in (one.labels or {"": one.name}).items()
+    }
+    unlabelled = {one.name for one in ALL if not one.labels and not isinstance(one, DatabaseGauge)}
+    assert unlabelled <= {value.removesuffix("_count") for _, value in told}
+    codes = {row[0].strip("`") for row in rows(section(DOCS["docs/protocol.md"], "Error codes", 3))}
+    assert {value for name, value in told if name == "code"} == codes - {"tool_failed"}  # reserved
+    for name, label in (("status", "`status` of a run"), ("kind", "`kind` of a stream's error")):
+        (row,) = (row for row in LABELS if row[0] == label)
+        assert {value for of, value in told if of == name} == code_spans(row[1])
 
 
 def test_the_values_of_the_label_kind_and_transport_are_those_of_the_code() -> None:

@@ -104,6 +104,8 @@ def check_run(spans: list[Span], run: str, session: str) -> None:
         assert tool.failed
         assert tool.attributes["gen_ai.tool.name"] == name
         assert tool.attributes["error.type"] in ("ValueError", "KeyError", "RuntimeError")
+    called = [span.attributes for span in spans if span.name.startswith("execute_tool")]
+    assert {one["gen_ai.tool.call.id"] for one in called} >= {"s1", "s2", "s3", "s4"}
     (validation,) = [span for span in spans if span.name == "phase validation"]
     plan = validation.attributes
     assert plan["samurai.plan.steps"] >= 4

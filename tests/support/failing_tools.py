@@ -72,7 +72,7 @@ def planning(text: str) -> Handler:
         calls = [("create_task", created), *((name, {"text": text}) for name in STEPS)]
         steps = [
             {
-                "id": f"s{number}",
+                "id": f"{text}-{number}",
                 "type": "tool",
                 "tool": name,
                 "description": f"{name} {text}",

@@ -193,6 +193,7 @@ def look(cast: dict[str, Any]) -> None:
         f"/sessions/{session.pk}/",
         f"/sessions/{session.pk}/entries/?start=1&end=5000&early=1",
         f"/sessions/{session.pk}/replay/",
+        f"/sessions/{session.pk}/replay/?run={session.runs.earliest('number').pk}",
         *(f"/sessions/{session.pk}/replay/board/?at={seq}" for seq in (1, session.last_seq)),
         f"/projects/{project.pk}/",
         "/waiting/",

@@ -77,6 +77,11 @@ def firefox_path() -> str | None:
 
 
 @cache
+def have_prometheus() -> bool:
+    return bool(shutil.which("prometheus") and shutil.which("promtool"))
+
+
+@cache
 def nginx_path() -> str | None:
     """Returns the program: on the path, or where Debian has it, which is only on the path of root."""
     return shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
@@ -130,7 +135,7 @@ SERVICES: dict[str, tuple[Callable[[], Any], str, str]] = {
     "axe": (axe_path, "axe-core", "install npm, which fetches it"),
     "screen_reader": (screen_reader_path, "a screen reader", "install npm, which fetches it"),
     "curl": (partial(shutil.which, "curl"), "curl", "install it"),
-    "promtool": (partial(shutil.which, "promtool"), "promtool", "install Prometheus"),
+    "prometheus": (have_prometheus, "Prometheus", "install it, with promtool"),
     "nginx": (nginx_path, "nginx", "install it"),
     "node": (node_path, "Node.js", "install nodejs and npm, which fetches its packages"),
 }

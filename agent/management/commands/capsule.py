@@ -38,7 +38,8 @@ class Command(BaseCommand):
             capsule = capsule_of(run)
             if options["redact"]:
                 capsule = redacted(capsule)
-            record(Deed.RUN_EXPORTED, run, by=None, redacted=options["redact"])
+            project = run.session.project_id
+            record(Deed.RUN_EXPORTED, run, by=None, project=project, redacted=options["redact"])
             form.write(capsule, options["file"])
         except NoCapsule as error:
             raise CommandError(str(error)) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import subprocess
 import sys
@@ -70,6 +71,7 @@ class Command(BaseCommand):
         name = str(connection.settings_dict["NAME"])
         if connection.vendor != "sqlite" or not Path(name).name.startswith(_NAME):
             raise CommandError("A replay runs in a database of its own: leave out --inside.")
+        logging.getLogger("audit").disabled = True  # nobody did these deeds
         call_command("migrate", verbosity=0)
         try:
             replayed = asyncio.run(replay(capsule))
