@@ -22,6 +22,7 @@ from agent.models import ApiToken, ApprovalMode, ChatSession, Project, Run, Task
 from agent.models.projects import Role
 from agent.support.counts import count
 from agent.support.name_field import NameField
+from chat import access
 from chat.text_limit import TextLimit
 
 CHANGED = (
@@ -212,6 +213,12 @@ class TokenForm(forms.Form):
         initial=ApiToken.Scope.READ,
         help_text="With “Read”, the program can change nothing.",
     )
+    project = forms.ModelChoiceField(
+        Project.objects.none(),
+        required=False,
+        empty_label="All of yours",
+        help_text="With one project, the program sees nothing else, and creates no projects and tokens.",
+    )
     days = forms.TypedChoiceField(
         label="Expires after",
         choices=[*((days, count(days, "day")) for days in (7, 30, 90, 365)), ("", "Never")],
@@ -224,6 +231,7 @@ class TokenForm(forms.Form):
     def __init__(self, *args: Any, user: User, **options: Any):
         super().__init__(*args, **options)
         self.user = user
+        self.fields["project"].queryset = access.projects(user).order_by("name")  # type: ignore[attr-defined]
 
     def clean(self) -> None:
         try:

@@ -88,6 +88,12 @@ class Run(UUIDModel):
     request_id = models.CharField(max_length=64, blank=True, editable=False)
     traceparent = models.CharField(max_length=55, blank=True, editable=False)
 
+    within_project = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="A program with a token for this project alone has a say in it: it creates no project.",
+    )
     replanned = models.BooleanField(
         default=False,
         editable=False,
