@@ -22,6 +22,7 @@ from agent.models import ApiToken, ApprovalMode, ChatSession, Project, Run, Task
 from agent.models.projects import Role
 from agent.support.counts import count
 from agent.support.name_field import NameField
+from agent.support.words import marked
 from chat import access
 from chat.text_limit import TextLimit
 
@@ -107,7 +108,8 @@ class DeleteProjectForm(forms.Form):
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
-        if " ".join(name.split()) != " ".join(self.project.name.split()):
+        names = self.project.name, marked(self.project.name)  # the page shows the latter
+        if " ".join(name.split()) not in (" ".join(one.split()) for one in names):
             raise ValidationError("This is not the name of the project. Nothing was deleted.")
         return name
 

@@ -157,6 +157,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "chat.theme.theme",
             ],
+            "builtins": ["chat.name_filters"],
             "libraries": {"admin_cells": "agent.admin.cells"},
         },
     },
