@@ -3,7 +3,8 @@
 A missing object and one without access raise the same `Http404`. A role that is too low for the action
 raises `RoleTooLow`.
 
-A user is an account, or a guest, who has a shared link: a viewer of one session, of nothing else.
+A user is an account, or a guest, who has a shared link: a viewer of one session, of nothing else. With a
+token for one project, an account has this project and nothing else: see `agent.accounts.access.limit`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from django.http import Http404
 
 from agent.accounts import access as agent_access
 from agent.accounts import shared_links as links
-from agent.accounts.access import includes, projects_of, role_in
+from agent.accounts.access import includes, limit, only_project, projects_of, role_in
 from agent.accounts.shared_links import MAY_SHARE, Guest
 from agent.accounts.tokens import active as active_tokens
 from agent.models import (
@@ -82,6 +83,12 @@ def get_tool(user: AnyUser, project_id: UUID, name: str, needed: Role = Role.VIE
     return tool
 
 
+def require_all_projects(user: AnyUser) -> None:
+    """Raises `PermissionDenied` for a user who came with a token for one project."""
+    if only_project(user) is not None:
+        raise PermissionDenied("This token is for one project.")
+
+
 def own_projects(user: AnyUser) -> QuerySet[Project]:
     """Returns the projects of which the user is the owner. Where somebody names no project, it is one of
     these: what is written must not go to other people unasked.
@@ -91,7 +98,7 @@ def own_projects(user: AnyUser) -> QuerySet[Project]:
 
 def invitations(user: AnyUser) -> QuerySet[Invitation]:
     """Returns the invitations that the user may accept, the oldest first."""
-    if not user.is_authenticated or not user.is_active:
+    if not user.is_authenticated or not user.is_active or only_project(user) is not None:
         return Invitation.objects.none()
     rows = Invitation.objects.filter(user=user)
     return rows.select_related("project", "invited_by").order_by("created_at")
@@ -136,7 +143,7 @@ def get_session(user: AnyUser | Guest, session_id: UUID, needed: Role = Role.VIE
     elif user.pk is None:
         raise Http404("Session not found.")
     else:
-        get_person(user.pk, session_id, needed)
+        get_person(user.pk, session_id, needed, only_project(user))
     for session in raw_sql.select_related(
         ChatSession, ("project",), "id = %s", session_id, order="id"
     ):
@@ -144,27 +151,32 @@ def get_session(user: AnyUser | Guest, session_id: UUID, needed: Role = Role.VIE
     raise Http404("Session not found.")
 
 
-def project_of_session(user_id: int, session_id: UUID) -> UUID | None:
+def project_of_session(user_id: int, session_id: UUID, only: UUID | None = None) -> UUID | None:
     """Returns the project of a session that the user, an active one, may view; None for any other session.
+    `only`: the project of the token, if it is for one.
 
     For each connection of a viewer, so it is one statement that is compiled once.
     """
     found = agent_access.access_to_session(user_id, session_id)
-    return found.project if found else None
+    return found.project if found and only in (None, found.project) else None
 
 
-def get_person(user_id: int | Guest, session_id: UUID, needed: Role) -> User:
+def get_person(
+    user_id: int | Guest, session_id: UUID, needed: Role, only: UUID | None = None
+) -> User:
     """Returns the user, who has the role in the session: for each frame of a client, so it is one statement
-    that is compiled once. Raises like `get_session`, and always for a guest, who is no person.
+    that is compiled once. Raises like `get_session`, and always for a guest, who is no person. `only`: the
+    project of the token, if it is for one.
     """
     if isinstance(user_id, Guest):
         _require_link(user_id, session_id, needed)
         raise _too_low(Role.EDITOR)
     found = agent_access.access_to_session(user_id, session_id)
-    if found is None or not found.user.is_active:
+    if found is None or not found.user.is_active or only not in (None, found.project):
         raise Http404("Session not found.")
     if not includes(found.role, needed):
         raise _too_low(needed)
+    limit(found.user, only)
     return found.user
 
 
@@ -214,7 +226,8 @@ def get_shared_link(user: AnyUser, link_id: UUID) -> SharedLink:
 
 def may_analyse_all(user: AnyUser) -> bool:
     """Tells whether the user sees the analytics of all projects: the staff who may view runs in the admin."""
-    return user.is_active and user.is_staff and user.has_perm("agent.view_run")
+    may_view = user.is_active and user.is_staff and user.has_perm("agent.view_run")
+    return may_view and only_project(user) is None
 
 
 def require_analyse_all(user: AnyUser) -> None:
@@ -257,8 +270,9 @@ def runs_waiting_for(user: AnyUser) -> QuerySet[Run]:
 
 
 def tokens(user: AnyUser) -> QuerySet[ApiToken]:
-    """Returns the user's active access tokens, nobody else's."""
-    return active_tokens().filter(user=user.pk)
+    """Returns the user's active access tokens, nobody else's; none to a token for one project."""
+    rows = active_tokens().filter(user=user.pk).select_related("project")
+    return rows if only_project(user) is None else rows.none()
 
 
 def get_token(user: AnyUser, token_id: UUID) -> ApiToken:

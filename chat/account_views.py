@@ -9,6 +9,7 @@ from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
+from django.core.cache import cache
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
@@ -27,8 +28,9 @@ CLOSED = (
     "Nobody can sign in with it any more. What belongs to it is deleted within the next minutes, a large "
     "account within hours."
 )
-# Users whose export this process sends.
-_exporting: set[int] = set()
+# Seconds after which another export may begin when nothing was taken of one: its process has died, or its
+# client has stalled.
+STALLED = 300
 
 
 class Busy(Exception):
@@ -53,7 +55,7 @@ def _show(request: HttpRequest, status: int = 200, **forms: Form) -> HttpRespons
 
 @require_POST
 async def export(request: HttpRequest) -> HttpResponseBase:
-    """Sends the file, one at a time for each user."""
+    """Sends the file, one at a time for each user in all processes."""
     user = await request.auser()
     if not isinstance(user, User):
         return redirect_to_login(reverse("account-data"))
@@ -81,15 +83,16 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
 
 
 async def _lines(user: User) -> AsyncGenerator[str, None]:
-    if user.pk in _exporting:
+    key = f"export-{user.pk}"
+    if not await cache.aadd(key, True, STALLED):
         raise Busy
-    _exporting.add(user.pk)
     try:
         await database.call(account_export.begin, user, by=user)
         async for part in account_export.lines(user):
             yield part
+            await cache.atouch(key, STALLED)
     finally:
-        _exporting.discard(user.pk)
+        await cache.adelete(key)
 
 
 async def _with_first(first: str, parts: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:

@@ -22,7 +22,7 @@ NOT_THERE = 4404
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """How a person signed in: by a cookie (`session_key`) or by a token.
+    """How a person signed in: by a cookie (`session_key`) or by a token, which may be for one project.
 
     `session_hash` changes with the password, which ends the cookie's login.
     """
@@ -31,6 +31,7 @@ class Login:
     name: str
     session_key: str = ""
     token: UUID | None = None
+    only_project: UUID | None = None
     session_hash: str = ""
     may_write: bool = True
 
@@ -51,6 +52,14 @@ class ConnectionIdentity:
     def user(self) -> int | None:
         """The id of the user; None of a guest."""
         return None if isinstance(self.login, Guest) else self.login.user
+
+    @property
+    def told_all(self) -> int | None:
+        """The id of the user who is told of all of their projects; None of a guest, and with a token for one
+        project.
+        """
+        limited = isinstance(self.login, Guest) or self.login.only_project is not None
+        return None if limited else self.user
 
     @property
     def counted(self) -> int | UUID:

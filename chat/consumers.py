@@ -233,20 +233,24 @@ def _identity(
         key = UUID(session)
     except ValueError:
         return NOT_THERE
-    project = access.project_of_session(login.user, key)
+    project = access.project_of_session(login.user, key, login.only_project)
     return NOT_THERE if project is None else ConnectionIdentity(login, key, project)
 
 
 def _editor_of(identity: ConnectionIdentity) -> User:
     """Returns the user, who may change things in the session now. Raises `Refused`."""
     try:
-        who = identity.login if isinstance(identity.login, Guest) else identity.login.user
-        person = access.get_person(who, identity.session, Role.EDITOR)
+        login = identity.login
+        if isinstance(login, Guest):
+            person = access.get_person(login, identity.session, Role.EDITOR)
+        else:
+            only = login.only_project
+            person = access.get_person(login.user, identity.session, Role.EDITOR, only)
     except Http404:
         raise Refused("not_found", "Session not found.") from None
     except PermissionDenied as error:
         raise Refused("forbidden", str(error)) from None
-    if isinstance(identity.login, Login) and not identity.login.may_write:
+    if isinstance(login, Login) and not login.may_write:
         raise Refused("forbidden", "This token is read-only.")
     return person
 

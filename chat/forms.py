@@ -22,6 +22,8 @@ from agent.models import ApiToken, ApprovalMode, ChatSession, Project, Run, Task
 from agent.models.projects import Role
 from agent.support.counts import count
 from agent.support.name_field import NameField
+from agent.support.words import marked
+from chat import access
 from chat.text_limit import TextLimit
 
 CHANGED = (
@@ -106,7 +108,8 @@ class DeleteProjectForm(forms.Form):
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
-        if " ".join(name.split()) != " ".join(self.project.name.split()):
+        names = self.project.name, marked(self.project.name)  # the page shows the latter
+        if " ".join(name.split()) not in (" ".join(one.split()) for one in names):
             raise ValidationError("This is not the name of the project. Nothing was deleted.")
         return name
 
@@ -212,6 +215,12 @@ class TokenForm(forms.Form):
         initial=ApiToken.Scope.READ,
         help_text="With “Read”, the program can change nothing.",
     )
+    project = forms.ModelChoiceField(
+        Project.objects.none(),
+        required=False,
+        empty_label="All of yours",
+        help_text="With one project, the program sees nothing else, and creates no projects and tokens.",
+    )
     days = forms.TypedChoiceField(
         label="Expires after",
         choices=[*((days, count(days, "day")) for days in (7, 30, 90, 365)), ("", "Never")],
@@ -224,6 +233,7 @@ class TokenForm(forms.Form):
     def __init__(self, *args: Any, user: User, **options: Any):
         super().__init__(*args, **options)
         self.user = user
+        self.fields["project"].queryset = access.projects(user).order_by("name")  # type: ignore[attr-defined]
 
     def clean(self) -> None:
         try:

@@ -11,7 +11,7 @@ from agent.board import readiness
 from agent.event_log.phases import Phase, kinds
 from agent.event_log.texts import QUEUED_BEHIND, queued
 from agent.models import Task
-from agent.support.words import isolated
+from agent.support.words import isolated, marked
 
 # The order in which the panel shows memories.
 KINDS = ("decision", "preference", "spec", "fact", "note")
@@ -83,7 +83,7 @@ def note_in_column(
         task["estimate"] and HOURS.format(f"{task['estimate']:g}"),
         task["assignee"],
         task["criteria"] and CRITERIA.format(_met(task["criteria"])),
-        ", ".join(task["labels"]),
+        marked(", ".join(task["labels"])),
     )
     return " · ".join(filter(None, notes))
 

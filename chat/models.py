@@ -37,6 +37,9 @@ class Alias(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(max_length=6, choices=Kind.choices)
     name = models.CharField(max_length=255)
+    only_project = models.UUIDField(
+        null=True, help_text="The project of the token, if it is for one: its names are its own."
+    )
     session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="+")
     run = models.ForeignKey(Run, null=True, on_delete=models.CASCADE, related_name="+")
     after = models.PositiveBigIntegerField(
@@ -47,7 +50,16 @@ class Alias(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["user", "kind", "name"], name="one_alias_per_name")
+            models.UniqueConstraint(
+                fields=["user", "kind", "name"],
+                condition=models.Q(only_project=None),
+                name="one_alias_per_name",
+            ),
+            models.UniqueConstraint(
+                fields=["user", "kind", "name", "only_project"],
+                condition=models.Q(only_project__isnull=False),
+                name="one_alias_per_name_and_project",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -111,8 +111,8 @@ def _memories(user: User, words: list[str]) -> list[Found]:
 
 
 def _messages(user: User, words: list[str]) -> list[Found]:
-    (projects,) = access.projects_of_each([user.pk]).values()
-    keys = message_index.find([key for key, _ in projects], words, MOST)
+    projects = access.projects(user).values_list("pk", flat=True)
+    keys = message_index.find(list(projects), words, MOST)
     rows = access.messages(user).filter(pk__in=keys).defer("content", "words")
     rows = rows.select_related("session__project").annotate(start=Substr("content", 1, READ))
     return [

@@ -84,6 +84,7 @@ def _by_token(key: str) -> Login | None:
         user=token.user.pk,
         name=token.user.get_username(),
         token=token.pk,
+        only_project=token.project_id,
         may_write=token.scope == ApiToken.Scope.WRITE,
     )
 

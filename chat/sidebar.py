@@ -20,6 +20,7 @@ from django.utils import dates
 from agent.models import ChatSession
 from agent.runs.waiting import WaitingSession
 from agent.support import raw_sql
+from agent.support.words import isolated, marked
 from chat import access
 
 # Entries of the page's project, and of each other one.
@@ -147,7 +148,7 @@ def _waiting(
         batch = batches.get(str(one.batch))
         if (str(batch.id) if batch else str(one.id)) not in found and len(found) == MAX_WAITING:
             continue
-        note = NOTES[one.kind] if batch else f"{NOTES[one.kind]} · {one.project_name}"
+        note = NOTES[one.kind] if batch else f"{NOTES[one.kind]} · {isolated(one.project_name)}"
         session = _listed(one.id, one.title, one.updated_at, "waiting", note)
         if batch is None:
             found[session.id] = session
@@ -179,6 +180,7 @@ class _Groups:
             most = MAX_ENTRIES if is_current else MAX_OF_OTHERS
             latest = (self._batches.get(one.id, one) for one in self._latest.get(key, ()))
             entries = tuple(one for one in latest if one.id not in gone)[:most]
+            name = marked(name)
             body = {"id": str(key), "name": name, "entries": [asdict(one) for one in entries]}
             made = Group(str(key), name, entries, _json(body))
             self._made[key, is_current, gone] = made
@@ -283,7 +285,7 @@ def _batches(keys: Collection[str]) -> dict[str, Listed]:
         latest = sorted(sessions.get(entry, ()), key=lambda one: one.at, reverse=True)
         found[entry] = Listed(
             entry,
-            name or "Batch",
+            marked(name) or "Batch",
             _at(moment),
             "working" if working else "",
             _ended(numbers),

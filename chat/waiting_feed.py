@@ -32,12 +32,12 @@ class WaitingFeed:
         self._kept: dict[Key, Sidebar] = {}  # of the newest state that is known
 
     def join(self, viewer: Viewer) -> None:
-        if (user := viewer.identity.user) is not None:  # nothing waits for a guest
+        if (user := viewer.identity.told_all) is not None:
             self._viewers.setdefault(user, set()).add(viewer)
             self._users.add(user)
 
     def leave(self, viewer: Viewer) -> None:
-        if (user := viewer.identity.user) is None:
+        if (user := viewer.identity.told_all) is None:
             return
         viewers = self._viewers.get(user, set())
         viewers.discard(viewer)

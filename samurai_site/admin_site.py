@@ -5,10 +5,11 @@ The models' pages, and what the first page shows, are in `agent.admin`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
@@ -19,6 +20,9 @@ from django.urls import path, reverse
 
 from agent.llm.factory import has_server, model_notice
 from samurai_site import admin_menu, recorded_admin
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
 
 # The permission to see runs includes the settings with which they are executed.
 PERMISSION = "agent.view_run"
@@ -44,9 +48,18 @@ class SamuraiAdminSite(AdminSite):
         page = request.GET.get("next") or reverse("admin:index")
         if not request.user.is_authenticated:
             return redirect_to_login(page)
-        if not self.has_permission(request):
+        if self.has_permission(request):
+            return redirect("admin:index")
+        if not super().has_permission(request):
             raise PermissionDenied
-        return redirect("admin:index")
+        messages.warning(request, "The admin panel needs a second factor. Set one up first.")
+        return redirect("mfa_index")
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Tells whether the person is staff, and has a second factor if staff need one."""
+        if not super().has_permission(request):
+            return False
+        return not settings.SAMURAI_STAFF_SECOND_FACTOR or _has_second_factor(request.user)
 
     def password_change(  # type: ignore[override]  # no page of its own
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -84,6 +97,15 @@ class SamuraiAdminSite(AdminSite):
             raise PermissionDenied
         context = {**self.each_context(request), "title": "Model settings", "rows": rows()}
         return TemplateResponse(request, "admin/agent/settings.html", context)
+
+
+def _has_second_factor(user: User | AnonymousUser) -> bool:
+    """Recovery codes alone are none."""
+    from allauth.mfa.models import Authenticator  # not earlier: this site is made before the models
+
+    factors = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+    found: bool = Authenticator.objects.filter(user=user.pk, type__in=factors).exists()
+    return found
 
 
 def _entry(name: str, key: str, page: str) -> dict[str, Any]:

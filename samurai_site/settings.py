@@ -157,6 +157,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "chat.theme.theme",
             ],
+            "builtins": ["chat.name_filters"],
             "libraries": {"admin_cells": "agent.admin.cells"},
         },
     },
@@ -196,6 +197,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 # -- accounts --------------------------------------------------------------------------------------
 
 # Who may create an account: nobody, people whom the provider knows, or everybody who opens the page.
+SAMURAI_STAFF_SECOND_FACTOR = env_bool("SAMURAI_STAFF_SECOND_FACTOR", default=False)
 SAMURAI_SIGN_UP = env_choice("SAMURAI_SIGN_UP", "off", ("off", "provider", "open"))
 
 EMAIL_HOST, EMAIL_PORT, EMAIL_TIMEOUT = "", 25, 10  # without a host, nothing offers or sends mail

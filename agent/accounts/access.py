@@ -22,12 +22,24 @@ if TYPE_CHECKING:
 ORDER = (Role.VIEWER, Role.EDITOR, Role.OWNER)
 
 
+def limit(user: User, project: UUID | None) -> None:
+    """Lets `user`, as this object, see no project but this one: of a request with a token for one project."""
+    user._only_project = project  # type: ignore[attr-defined]
+
+
+def only_project(user: User | AnonymousUser | None) -> UUID | None:
+    """Returns the only project that `user` may see by the token of the request; None for all of theirs."""
+    return getattr(user, "_only_project", None)
+
+
 def projects_of(user: User | AnonymousUser) -> QuerySet[Project]:
     """Returns the projects that `user` may view: their own, and those they are a member of."""
     if not user.is_authenticated or not user.is_active:
         return Project.objects.none()
     member = Membership.objects.filter(user=user).values("project")
-    return Project.objects.filter(Q(owner=user) | Q(pk__in=member))
+    projects = Project.objects.filter(Q(owner=user) | Q(pk__in=member))
+    only = only_project(user)
+    return projects if only is None else projects.filter(pk=only)
 
 
 _PROJECTS = """
@@ -57,6 +69,8 @@ def role_in(user: User | AnonymousUser, project: Project) -> Role | None:
     """Returns the role of `user` in `project`; None if the user has none."""
     if not user.is_authenticated or not user.is_active:
         return None
+    if only_project(user) not in (None, project.pk):
+        return None
     if project.owner_id == user.pk:
         return Role.OWNER
     roles = Membership.objects.filter(user=user, project=project).values_list("role", flat=True)
@@ -85,6 +99,14 @@ def decides_alone(user_id: int | None, run_id: UUID) -> bool:
         *sent.values_list("message__author_id", flat=True),
     }
     return people <= {user_id}
+
+
+def may_create_project(user_id: int, run_id: UUID) -> bool:
+    """Tells whether the run may create a project for `user_id`: nobody else has a say in it, and nobody who
+    used a token for one project.
+    """
+    limited = Run.objects.filter(pk__in=_with_retried(run_id), within_project=True)
+    return decides_alone(user_id, run_id) and not limited.exists()
 
 
 def _with_retried(run_id: UUID) -> list[UUID]:

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from agent.accounts.access import limit
 from agent.accounts.audit import Deed, record, unless_by_command
 from agent.exceptions import QuotaReached
 from agent.models import ApiToken
@@ -21,6 +22,8 @@ from agent.support.counts import count
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from django.db.models import QuerySet
+
+    from agent.models import Project
 
 # Secret scanners and people recognise a key by this prefix.
 PREFIX = "samurai_"
@@ -51,12 +54,13 @@ def create_token(
     scope: str = ApiToken.Scope.WRITE,
     *,
     days: int | None = None,
+    project: Project | None = None,
     by: ApiToken | None = None,
 ) -> tuple[ApiToken, str]:
     """Returns the new token and its key: `samurai_` and 43 URL-safe characters, stored nowhere.
 
-    It expires after so many `days`, None for never, and not after `by`, the token that asks for it. Raises
-    `QuotaReached`.
+    It expires after so many `days`, None for never, and not after `by`, the token that asks for it. With
+    `project`, it opens nothing but this one, which the user may view. Raises `QuotaReached`.
     """
     key = PREFIX + secrets.token_urlsafe(32)
     with transaction.atomic():
@@ -68,10 +72,12 @@ def create_token(
             prefix=key[:12],
             digest=digest(key),
             scope=scope,
+            project=project,
             expires_at=_expiry(days, by),
         )
         maker, name = unless_by_command(user), user.get_username()
-        record(Deed.TOKEN_CREATED, token, by=maker, user=name, scope=str(scope))
+        only = project.pk if project is not None else None
+        record(Deed.TOKEN_CREATED, token, by=maker, project=only, user=name, scope=str(scope))
     return token, key
 
 
@@ -82,12 +88,15 @@ def _expiry(days: int | None, by: ApiToken | None) -> datetime | None:
 
 
 def find_token(key: str) -> ApiToken | None:
-    """Returns the token with its user; None if it is unknown, revoked or expired, or its user is inactive."""
+    """Returns the token with its user, limited as the token is; None if it is unknown, revoked or expired,
+    or its user is inactive.
+    """
     if not key.startswith(PREFIX) or not key.isascii():
         return None
     found = active().select_related("user").filter(digest=digest(key), user__is_active=True)
     token = found.first()
     if token is not None:
+        limit(token.user, token.project_id)
         record_use(token, timezone.now())
     return token
 

@@ -97,12 +97,13 @@ class ApiTokenAdmin(LargeTableAdmin):
         "user",
         "name",
         "scope",
+        "project",
         "created_at",
         "expires_at",
         "last_used_at",
         "revoked_at",
     )
-    list_select_related = ("user",)
+    list_select_related = ("user", "project")
     list_filter = (TokenStatusFilter, "scope", "last_used_at")
     search_fields = ("prefix", "name", "user__username")
     date_hierarchy = "created_at"
@@ -111,6 +112,7 @@ class ApiTokenAdmin(LargeTableAdmin):
         "user",
         "name",
         "scope",
+        "project",
         "created_at",
         "expires_at",
         "last_used_at",

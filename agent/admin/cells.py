@@ -14,18 +14,21 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 
+from agent.support.words import marked
+
 register = template.Library()
 
 
 @register.filter
 def labelled(cells: Iterable[str], headers: Sequence[Mapping[str, Any]]) -> list[SafeString]:
-    """Returns the cells of a row, HTML that Django rendered, with `data-label`.
+    """Returns the cells of a row, HTML that Django rendered, with `data-label`; characters that nobody sees
+    are marked.
 
     The column of the boxes that select rows has a box, and no name, in its head.
     """
     names = [str(header["text"]) for header in headers]
     return [
-        mark_safe(cell if name.startswith("<") else _TAG.sub(_label(name), cell, count=1))
+        mark_safe(cell if name.startswith("<") else _TAG.sub(_label(name), marked(cell), count=1))
         for cell, name in zip(cells, names, strict=False)
     ]
 

@@ -28,8 +28,8 @@ ONLY_OWNER = (
     "sent a message into or decided on."
 )
 ONLY_ALONE = (
-    "A project is created for the person whose run it is, and only in a run that nobody else sent a "
-    "message into or decided on."
+    "A project is created for the person whose run it is, and only in a run that nobody else, and no "
+    "program with a token for one project, sent a message into or decided on."
 )
 
 

@@ -24,6 +24,15 @@ class ApiToken(UUIDModel):
     prefix = models.CharField(max_length=12, help_text="The key's beginning, to tell tokens apart.")
     digest = models.CharField(max_length=64, unique=True, editable=False)
     scope = models.CharField(max_length=10, choices=Scope.choices, default=Scope.WRITE)
+    # Without the project, the token would be one for all.
+    project = models.ForeignKey(
+        Project,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        help_text="The only project that the token opens; empty: all of the user's.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
     last_used_at = models.DateTimeField(null=True, blank=True)

@@ -11,6 +11,7 @@ from django.db.models import F, Q
 
 from agent.models.base import SoftDeleteModel, TextKeyField, WordsField
 from agent.models.projects import Project
+from agent.support.words import marked
 
 
 class Task(SoftDeleteModel):
@@ -96,7 +97,7 @@ class Task(SoftDeleteModel):
         ]
 
     def __str__(self) -> str:
-        return self.title
+        return marked(self.title)
 
     def save(self, *args: Any, **options: Any) -> None:
         """Gives a new row that has no number the next one of its project."""

@@ -11,6 +11,7 @@ from agent.models.projects import Project
 from agent.models.runs import Run
 from agent.models.sessions import Message
 from agent.shorten import shorten
+from agent.support.words import marked
 
 
 class Memory(SoftDeleteModel):
@@ -50,7 +51,7 @@ class Memory(SoftDeleteModel):
         ]
 
     def __str__(self) -> str:
-        return self.title
+        return marked(self.title)
 
 
 class MemoryRevision(UUIDModel):
@@ -83,7 +84,7 @@ class MemoryRevision(UUIDModel):
         indexes = [models.Index(fields=["created_at"], name="revision_by_time")]
 
     def __str__(self) -> str:
-        return f"{self.action} {self.title}"
+        return f"{self.action} {marked(self.title)}"
 
 
 class SearchEntry(models.Model):

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from agent.models.base import UUIDModel
+from agent.support.words import marked
 
 
 class Role(models.TextChoices):
@@ -60,7 +61,7 @@ class Project(UUIDModel):
         ordering = ["created_at", "id"]
 
     def __str__(self) -> str:
-        return self.name
+        return marked(self.name)
 
     @property
     def is_sample(self) -> bool:

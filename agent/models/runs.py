@@ -89,6 +89,12 @@ class Run(UUIDModel):
     request_id = models.CharField(max_length=64, blank=True, editable=False)
     traceparent = models.CharField(max_length=55, blank=True, editable=False)
 
+    within_project = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="A program with a token for this project alone has a say in it: it creates no project.",
+    )
     replanned = models.BooleanField(
         default=False,
         editable=False,
@@ -273,13 +279,19 @@ class Event(models.Model):
     """One numbered, immutable event of a session. Written only by `agent.event_log.log.append`."""
 
     # Without indexes of the foreign keys: each index costs a page write per event. The constraint's
-    # index serves all queries, since queries by run also name the session.
+    # index serves all queries, since queries by run also name the session. Events go with their session:
+    # with each run alone, all events would be read.
     session = models.ForeignKey(
         ChatSession, on_delete=models.CASCADE, related_name="events", db_index=False
     )
     seq = models.PositiveBigIntegerField()
     run = models.ForeignKey(
-        Run, null=True, on_delete=models.CASCADE, related_name="events", db_index=False
+        Run,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        related_name="events",
+        db_index=False,
+        db_constraint=False,
     )
     type = models.CharField(max_length=20)
     body = models.TextField(help_text="The frame as sent to clients, as JSON.")

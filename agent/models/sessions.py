@@ -9,6 +9,7 @@ from django.db.models import Q
 from agent.models.base import DistinctWordsField, UUIDModel
 from agent.models.projects import Project
 from agent.shorten import shorten
+from agent.support.words import marked
 
 
 class ApprovalMode(models.TextChoices):
@@ -36,7 +37,7 @@ class Batch(UUIDModel):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return marked(self.name)
 
 
 class ChatSession(UUIDModel):
@@ -117,7 +118,7 @@ class ChatSession(UUIDModel):
         ]
 
     def __str__(self) -> str:
-        return self.title or "New session"
+        return marked(self.title) or "New session"
 
 
 class Message(UUIDModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -22,6 +22,7 @@ from agent.plan import Plan
 from agent.plans import parser, store, validation
 from agent.plans.approved_effects import shows_all
 from agent.runs import approval_requests, ending, runs, wake
+from agent.support import database
 from agent.support.counts import too_long
 from agent.support.words import is_text
 
@@ -84,7 +85,8 @@ async def edit(
     session: UUID, run: UUID, plan_revision: int, user: User, steps: Sequence[Any]
 ) -> None:
     """Replaces the steps of the plan, which still needs approval. Raises `Refused`, also `invalid_plan`."""
-    await _decide(session, run, plan_revision, partial(_edit, user, steps))
+    edited = await database.call(_edited, session, run, plan_revision, user, steps)
+    await _decide(session, run, plan_revision, partial(_edit, user, edited))
 
 
 async def approve_edited(
@@ -93,7 +95,8 @@ async def approve_edited(
     """As `edit`, and approves the new plan if it does nothing but what was shown of the former one;
     otherwise its effects are shown first.
     """
-    await _decide(session, run, plan_revision, partial(_approve_edited, user, steps))
+    edited = await database.call(_edited, session, run, plan_revision, user, steps)
+    await _decide(session, run, plan_revision, partial(_approve_edited, user, edited))
 
 
 Decision = Callable[[Approval], list[events.Event]]
@@ -165,7 +168,19 @@ def reject_if_waiting(run: Run, user: User, reason: str) -> list[events.Event]:
     return _reject(user, reason, approval)
 
 
-def _edit(user: User, steps: Sequence[Any], approval: Approval) -> list[events.Event]:
+@dataclass(frozen=True, slots=True)
+class _Edited:
+    """The valid plan that a person made of a revision. `kept`: the ended steps that it has as they were."""
+
+    plan: Plan
+    kept: Mapping[str, PlanStep]
+
+
+def _edited(
+    session: UUID, run: UUID, plan_revision: int, user: User, steps: Sequence[Any]
+) -> _Edited:
+    """Validates an edited plan, before the effect: the steps of a waiting revision do not change."""
+    approval = _requested(session, run, plan_revision)
     try:
         shown = approval.plan
         opened = {"assumptions": shown.assumptions, "questions": shown.questions}
@@ -180,8 +195,11 @@ def _edit(user: User, steps: Sequence[Any], approval: Approval) -> list[events.E
     if problems:
         raise Refused("invalid_plan", "; ".join(problems))
     plan = validation.resolved(plan, approval.run.session.project, kept)
-    plan = _still_untrusted(plan, store.as_plan(approval.plan))
-    approval.plan, plan_events = store.save(approval.run, plan, kept)
+    return _Edited(_still_untrusted(plan, store.as_plan(approval.plan)), kept)
+
+
+def _edit(user: User, edited: _Edited, approval: Approval) -> list[events.Event]:
+    approval.plan, plan_events = store.save(approval.run, edited.plan, edited.kept)
     ending.record_decision(Deed.PLAN_EDITED, approval, user)
     reason = f"{user.get_username()} edited the plan."
     tried = approval_requests.dry_run_of(approval.run, approval.plan)
@@ -189,12 +207,12 @@ def _edit(user: User, steps: Sequence[Any], approval: Approval) -> list[events.E
     return [*plan_events, approval_requests.request(approval, reason, effects)]
 
 
-def _approve_edited(user: User, steps: Sequence[Any], approval: Approval) -> list[events.Event]:
+def _approve_edited(user: User, edited: _Edited, approval: Approval) -> list[events.Event]:
     shown, former = approval.effects, store.as_plan(approval.plan)
-    edited = _edit(user, steps, approval)
+    told = _edit(user, edited, approval)
     if shows_all(shown, former, approval.effects, store.as_plan(approval.plan)):
-        return [*edited, *_approve(user, approval)]
-    return [*edited, events.Run(approval.run_id, Run.Status.WAITING)]
+        return [*told, *_approve(user, approval)]
+    return [*told, events.Run(approval.run_id, Run.Status.WAITING)]
 
 
 def _still_untrusted(plan: Plan, former: Plan) -> Plan:

@@ -170,8 +170,9 @@ def close_approval(
 
 
 def record_decision(deed: Deed, approval: Approval, by: User) -> None:
-    """Writes a person's decision on a plan to the audit log, inside an effect."""
+    """Writes a person's decision on a plan to the audit log, inside an effect, and notes who has a say."""
     run = approval.run
+    runs.note_say(run, by)
     project, revision = run.session.project_id, approval.plan.revision
     record(deed, run, by=by, project=project, session=str(run.session_id), revision=revision)
 

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from agent.accounts import quotas
+from agent.accounts.access import only_project
 from agent.event_log import events, log
 from agent.event_log.log import Done
 from agent.exceptions import Refused
@@ -227,6 +228,7 @@ def create(message: Message, user: User | None, **fields: Any) -> Run:
         message=message,
         created_by=user,
         of_day=(before or 0) + 1,
+        within_project=only_project(user) is not None,
         request_id=log_context.request_id.get(),
         traceparent=log_context.traceparent.get(),
         **fields,
@@ -251,6 +253,14 @@ def _message_event(run: Run, message: Message, into: UUID | None) -> events.Even
         client_id=message.client_id,
         into=into,
     )
+
+
+def note_say(run: Run, user: User) -> None:
+    """Notes that `user` has a say in the run, inside an effect: by a token for one project it is a limited
+    one.
+    """
+    if only_project(user) is not None:
+        Run.objects.filter(pk=run.pk).update(within_project=True)
 
 
 def find(session: UUID, run: UUID, *related: str) -> Run:

@@ -76,6 +76,7 @@ def _accept(
     _check_open(run)
     message = runs.insert_message(session_id, user, client_id, content)
     raw_sql.insert(Steering(message=message, run=run))
+    runs.note_say(run, user)
     taken = _taken(run, message, user)
     # A waiting plan is made anew with it, as with the reason of a rejection.
     return Done(run, [taken, *approvals.reject_if_waiting(run, user, content)])

@@ -26,7 +26,6 @@ _REFUSED = re.compile(r"[\x00\ud800-\udfff]")
 
 # Characters that `name_of` removes. Written as numbers: in a source they would be invisible, too.
 _FLAG = r"(\U0001f3f4[\U000e0020-\U000e007e]{1,6}\U000e007f)"  # of a region: it stays
-_DIRECTION = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _INVISIBLE = re.compile(
     rf"{_FLAG}|[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     r"\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]"
@@ -35,10 +34,9 @@ _HIDDEN = re.compile(rf"(?![\t\n\r])(?:{_INVISIBLE.pattern}|[\u115f\u1160\u3164\
 _BREAK = re.compile(r"\s*[\t-\r\x1c-\x1f\x85\u2028\u2029]\s*")
 # Letters and signs that show nothing: fillers of Hangul, and the empty pattern of Braille.
 _BLANK = re.compile(r"[\u115f\u1160\u3164\uffa0\u2800]")
-# Scripts from right to left, and the marks of direction; as in static/chat/support/labels.js.
+# Scripts from right to left; as in static/chat/support/names.js.
 _RIGHT_TO_LEFT = re.compile(
-    r"[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc"
-    r"\U00010800-\U00010fff\U0001e800-\U0001efff]"
+    r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
 )
 
 # Function words: they say nothing about the subject of a sentence.
@@ -88,12 +86,11 @@ def marked(text: str) -> str:
 
 
 def isolated(name: str) -> str:
-    """Returns the name for the middle of a sentence, whose order it cannot change: a name with letters
-    from right to left, or with stored marks of direction, is isolated (FSI … PDI).
+    """Returns the name for the middle of a sentence, whose order it cannot change: it is `marked`, and one
+    with letters from right to left is isolated (FSI … PDI).
     """
-    if not _RIGHT_TO_LEFT.search(name):
-        return name
-    return f"\u2068{_DIRECTION.sub('', name)}\u2069"
+    shown = marked(name)
+    return f"\u2068{shown}\u2069" if _RIGHT_TO_LEFT.search(shown) else shown
 
 
 def is_text(value: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from django.contrib.auth.models import User
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from agent.accounts.access import decides_alone, owner_decides
+from agent.accounts.access import may_create_project, owner_decides
 from agent.board import projects
 from agent.event_log.times import stamp
 from agent.exceptions import ToolFailed
@@ -97,7 +97,7 @@ def update_project(call: ToolCall, arguments: UpdateProject) -> ProjectMade:
 def create_project(call: ToolCall, name: Name, description: Brief = "") -> ProjectMade:
     """Creates another, empty project, which belongs to the person. Only if the message asks for one."""
     owner = _user(call)
-    if not decides_alone(owner.pk, call.run_id):
+    if not may_create_project(owner.pk, call.run_id):
         raise ToolFailed(projects.ONLY_ALONE)
     project = projects.create_project(owner=owner, name=name, description=description.strip())
     return ProjectMade(project_id=str(project.pk), name=project.name)

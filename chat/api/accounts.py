@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agent.accounts.access import only_project
 from agent.accounts.tokens import MAX_DAYS, create_token, revoke
 from agent.models import ApiToken
 from agent.tools import registry
@@ -28,10 +29,11 @@ from chat.api.views import ApiView, PageQuery, location
 class Me(ApiView):
     @operation(MeSerializer)
     def get(self, request: Request) -> Response:
-        """Returns the current user and the scope of the request."""
+        """Returns the current user, the scope of the request, and the project if its token is for one."""
         user = user_of(request)
         scope = ApiToken.Scope.WRITE if may_write(request) else ApiToken.Scope.READ
         shown = {"id": user.pk, "username": user.get_username(), "scope": scope}
+        shown["project"] = only_project(user)
         return Response(self.show(MeSerializer, shown))
 
 
@@ -53,6 +55,12 @@ class TokenInput(serializers.Serializer[ApiToken]):
         help_text="After so many days it expires; null for never. A token that a token creates expires "
         "with it at the latest.",
     )
+    project = serializers.UUIDField(
+        allow_null=True,
+        default=None,
+        help_text="The only project that it opens; null for all of yours. Such a token lists and creates no "
+        "tokens, projects and invitations.",
+    )
 
 
 class Tokens(ApiView):
@@ -68,6 +76,9 @@ class Tokens(ApiView):
     def post(self, request: Request) -> Response:
         """Creates a token. Its key is only in this response: the server keeps a digest."""
         user, given = user_of(request), self.read(TokenInput)
+        access.require_all_projects(user)
+        if given["project"] is not None:
+            given["project"] = access.get_project(user, given["project"])
         by = request.auth if isinstance(request.auth, ApiToken) else None
         token, key = create_token(user, **given, by=by)
         token.key = key  # type: ignore[attr-defined]  # for this response

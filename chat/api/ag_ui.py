@@ -15,6 +15,7 @@ from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
+from agent.accounts.access import only_project
 from agent.board import projects
 from agent.event_log import positions
 from agent.exceptions import Refused
@@ -141,7 +142,11 @@ class AgUi(ApiView):
         with transaction.atomic():
             session = projects.open_session(in_project, user)
             alias, is_new = Alias.objects.get_or_create(
-                user=user, kind=Alias.Kind.THREAD, name=name, defaults={"session": session}
+                user=user,
+                kind=Alias.Kind.THREAD,
+                name=name,
+                only_project=only_project(user),
+                defaults={"session": session},
             )
             if not is_new:  # a concurrent request was faster
                 session.delete()
@@ -157,9 +162,10 @@ class AgUi(ApiView):
 
     def _name(self, name: str, session: ChatSession, run: Run, after: int) -> Alias:
         alias, _ = Alias.objects.select_related("run").get_or_create(
-            user=user_of(self.request),
+            user=(user := user_of(self.request)),
             kind=Alias.Kind.RUN,
             name=name,
+            only_project=only_project(user),
             defaults={"session": session, "run": run, "after": after},
         )
         return alias
@@ -253,7 +259,9 @@ class AgUiEvents(AgUi):
 
 
 def _aliases(request: Request, kind: str) -> Any:
-    return Alias.objects.filter(user=user_of(request), kind=kind).select_related("run")
+    user = user_of(request)
+    rows = Alias.objects.filter(user=user, kind=kind, only_project=only_project(user))
+    return rows.select_related("run")
 
 
 def _parsed(data: Any) -> RunAgentInput:

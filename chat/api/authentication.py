@@ -73,7 +73,13 @@ def login_of(request: Request) -> Login:
     """Returns the login of the request, for a stream that has to end when it becomes invalid."""
     user, token = user_of(request), request.auth
     if isinstance(token, ApiToken):
-        return Login(user.pk, user.get_username(), token=token.pk, may_write=may_write(request))
+        return Login(
+            user.pk,
+            user.get_username(),
+            token=token.pk,
+            only_project=token.project_id,
+            may_write=may_write(request),
+        )
     return Login(
         user.pk,
         user.get_username(),

@@ -25,6 +25,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agent.accounts.access import only_project
 from chat.api.authentication import user_of
 from chat.models import KeptAnswer
 
@@ -80,10 +81,15 @@ def once(*hidden: str) -> Callable[[Post], Post]:
 
 
 def key_of(request: Request) -> str | None:
+    """Returns the key of the request. Of a token for one project it is another one, which no header has, so
+    that it finds nothing of other requests.
+    """
     key = request.headers.get("Idempotency-Key")
     if key is not None and not KEY.fullmatch(key):
         raise ValidationError({"Idempotency-Key": ["1 to 255 visible ASCII characters."]})
-    return key
+    if key is None or (only := only_project(user_of(request))) is None:
+        return key
+    return f"{only} {hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def check_key(request: Request) -> None:

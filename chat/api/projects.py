@@ -59,7 +59,9 @@ class Projects(ApiView):
     @once()
     def post(self, request: Request) -> Response:
         """Creates a project, which you own."""
-        project = projects.create_project(owner=user_of(request), **self.read(ProjectInput))
+        user = user_of(request)
+        access.require_all_projects(user)
+        project = projects.create_project(owner=user, **self.read(ProjectInput))
         return tagged(
             self.show(ProjectSerializer, project), 201, Location=location("projects", project.pk)
         )

@@ -154,7 +154,16 @@ def project_tool(tool: Tool, off: Collection[str]) -> dict[str, Any]:
 class TokenSerializer(Model):
     class Meta:
         model = ApiToken
-        fields = ("id", "name", "prefix", "scope", "created_at", "expires_at", "last_used_at")
+        fields = (
+            "id",
+            "name",
+            "prefix",
+            "scope",
+            "project",
+            "created_at",
+            "expires_at",
+            "last_used_at",
+        )
 
 
 class NewTokenSerializer(TokenSerializer):
@@ -197,6 +206,9 @@ class MeSerializer(Plain):
     id = serializers.IntegerField()
     username = serializers.CharField()
     scope = serializers.ChoiceField(ApiToken.Scope.choices)
+    project = serializers.UUIDField(
+        allow_null=True, help_text="The only project that the token opens; null for all of yours."
+    )
 
 
 class FoundSerializer(Plain):

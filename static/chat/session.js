@@ -11,6 +11,7 @@ import "./support/forms.js";
 import { setUpInputMethods } from "./support/keyboard.js";
 import { unreadable } from "./support/labels.js";
 import { localiseAll, renewAtMidnight } from "./support/local_times.js";
+import { marked } from "./support/names.js";
 import { page } from "./support/page.js";
 import { fetchAsUser } from "./support/rest.js";
 import { setUpSearchButton } from "./support/search_button.js";
@@ -182,7 +183,7 @@ function onMessage({ message }) {
 /** Shows the session's title. @param {string} text */
 function rename(text) {
   delete title.dataset.untitled;
-  title.textContent = text;
+  title.textContent = marked(text);
 }
 
 /** As `agent.runs.runs.title_of` names a session. @param {string} content */

@@ -5,9 +5,14 @@ but the product's own elements and attributes is made of them. Many texts are on
 from __future__ import annotations
 
 import re
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from allauth.account.adapter import get_adapter
+from allauth.core import context
+from django.contrib.auth.models import User
+from django.test import RequestFactory
 from playwright.sync_api import Page
 
 from agent.support.markdown import render
@@ -113,6 +118,7 @@ def test_no_text_runs_on_any_page(visit: Visit) -> None:
         (f"tasks/{made['task']}/", 1),
         (f"memories/{made['memory']}/", 1),
         (f"runs/{made['run']}/", 20),
+        (f"runs/{made['run']}/compare/{made['other']}/", 60),
         (f"sessions/{server.session}/replay/", 1),
         (f"sessions/{server.session}/settings/", 1),
         (f"projects/{server.project}/analytics/", 1),
@@ -126,6 +132,53 @@ def test_no_text_runs_on_any_page(visit: Visit) -> None:
     ):
         page.goto(f"{server.url}/{path}")
         check(page, shown)
+    page.goto(f"{server.url}/{made['shared']}")
+    page.locator('#connection[data-state="live"]').wait_for()
+    check(page, 300)
+
+
+@pytest.mark.browser
+@pytest.mark.own_context
+def test_no_text_runs_that_a_search_has_found(visit: Visit) -> None:
+    page = visit.page
+    page.add_init_script(WATCH)
+    kinds = ("project", "session", "task", "memory", "message")
+    found = [
+        {"kind": kinds[at % 5], "id": str(at), "title": text, "excerpt": text, "project": text}
+        for at, text in enumerate(ALL)
+    ]
+    # As if it found everything at once: the real one has five results of each kind.
+    results = [{**one, "url": "/waiting/"} for one in found]
+    page.route("**/api/search/*", lambda route: route.fulfill(json={"results": results}))
+    visit.live()
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox", name="Search").fill("x")
+    page.get_by_role("option").nth(len(ALL) - 1).wait_for(state="attached")
+    check(page, 280)  # the others have characters that nobody sees, which are marked
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("password_reset_key", "email_confirmation", "email_confirmation_signup"),
+        *("unknown_account", "password_changed"),
+    ],
+)
+def test_no_text_runs_in_an_e_mail(name: str, rf: RequestFactory, mailoutbox: list[Any]) -> None:
+    """Mails are plain text with a subject of our own."""
+    person = User(username=" ".join(ALL), email="alice@example.com", first_name=ALL[0])
+    url, told = "http://testserver/x", {"user": person, "username": person.username}
+    with context.request_context(rf.get("/")):
+        get_adapter().send_mail(
+            f"account/email/{name}",
+            person.email,
+            {**told, "activate_url": url, "password_reset_url": url, "signup_url": url},
+        )
+    (message,) = mailoutbox
+    sent = message.message()
+    assert not sent.is_multipart()
+    assert sent.get_content_type() == "text/plain"
+    assert not any(text in message.subject for text in ALL)
 
 
 @pytest.mark.browser

@@ -16,12 +16,13 @@ from statistics import median
 import pytest
 from websockets.asyncio.client import ClientConnection
 
-from tests.support.abusers import ATTACKS
+from tests.support.abusers import ASKING, ATTACKS
 from tests.support.server import PATIENCE, ServerProcess, receive_any, say, watching
 from tests.support.shared_server import SharedServer, begun
 
 PING_SECONDS = 0.1  # of the loop's thread, at the median
 MORE_DESCRIPTORS, MORE_MEMORY = 40, 1.2
+MOST_CONNECTIONS = 30  # of one process to PostgreSQL
 
 
 @pytest.fixture(params=["uvicorn", "daphne"])
@@ -88,3 +89,23 @@ async def test_no_client_harms_the_server_or_its_neighbour(attacked: ServerProce
         assert "Traceback" not in attacked.log.read_text()
         assert watched.descriptors() <= files + MORE_DESCRIPTORS
         assert watched.kilobytes() <= memory * MORE_MEMORY
+
+
+@pytest.mark.postgresql
+async def test_none_takes_the_connections_of_postgresql(postgresql_server: ServerProcess) -> None:
+    used = (
+        "SELECT count(*), count(*) FILTER (WHERE state LIKE 'idle in transaction%' "
+        "AND state_change < now() - interval '5 seconds') "
+        "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    server = postgresql_server
+    async with watching(server, session=server.other_session) as neighbour:
+        await say(neighbour, "Hello")
+        for attack in ASKING:
+            async with asyncio.timeout(PATIENCE):
+                await attack(server)
+        assert (await say(neighbour, "Create a task to rest"))[-1]["type"] == "complete"
+    ((connections, waiting),) = server.rows(used)
+    assert connections <= MOST_CONNECTIONS
+    assert waiting == 0
+    assert "Traceback" not in server.log.read_text()

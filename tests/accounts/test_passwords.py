@@ -60,6 +60,14 @@ def test_a_changed_password_signs_out_everywhere_else(alice: User, session: Chat
     signed_in("alice", NEW)
 
 
+@pytest.mark.parametrize("weak", ["trustno1", "password123", "91827364509", "alice-a1", "short7!"])
+def test_a_weak_password_is_refused(alice: User, weak: str) -> None:
+    client = signed_in("alice")
+    assert change(client, "alice's secret", weak).status_code == 200
+    alice.refresh_from_db()
+    assert alice.check_password("alice's secret")
+
+
 def test_the_page_tells_that_the_password_was_changed_once(alice: User) -> None:
     client = signed_in("alice")
     change(client, "alice's secret")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -19,7 +21,7 @@ from pytest_django import Settings
 from agent.accounts import quotas
 from agent.admin import imports
 from agent.board import tasks
-from agent.engine import local, pruning
+from agent.engine import local, pruning, stored_bytes
 from agent.exceptions import QuotaReached, Refused
 from agent.memory import memories
 from agent.models import ChatSession, Event, ModelTokens, Project, Run, Task
@@ -188,6 +190,30 @@ async def test_the_bytes_of_logs_are_counted_and_freed_with_the_session_and_by_p
     await session.adelete()
     await project.arefresh_from_db()
     assert project.stored_bytes == 0
+
+
+@TRANSACTIONS
+def test_what_was_stored_before_bytes_were_counted_is_counted_once(
+    project: Project, session: ChatSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored_bytes, "SLICE", 2)
+    bodies = [f'{{"text":"é{number}"}}' for number in range(5)]
+    Event.objects.bulk_create(
+        Event(session=session, seq=number, type="progress", body=body)
+        for number, body in enumerate(bodies, 1)
+    )
+    counted = sum(len(body.encode()) for body in bodies[3:])
+    sizes = {"stored_bytes": counted, "counted_bytes": counted}
+    ChatSession.objects.filter(pk=session.pk).update(last_seq=5, **sizes)
+    Project.objects.update(stored_bytes=counted)
+    whole = sum(len(body.encode()) for body in bodies)
+    for missing in (whole - counted, 0):
+        output = StringIO()
+        call_command("count_stored", stdout=output)
+        assert output.getvalue() == f"{missing} bytes were not counted yet.\n"
+        session.refresh_from_db()
+        project.refresh_from_db()
+        assert (session.stored_bytes, session.counted_bytes, project.stored_bytes) == (whole,) * 3
 
 
 @TRANSACTIONS

@@ -131,6 +131,34 @@ def test_a_command_removes_what_was_lost(alice: User, secret: str) -> None:
         call_command("remove_second_factor", "alice")
 
 
+def test_staff_without_it_are_led_to_set_it_up_where_the_site_asks_for_it(
+    alice: User, bob: User, owner: Client, settings: Any
+) -> None:
+    User.objects.update(is_staff=True, is_superuser=True)
+    admin = reverse("admin:index")
+    assert owner.get(admin).status_code == 200
+    settings.SAMURAI_STAFF_SECOND_FACTOR = True
+    for page in (admin, reverse("admin:agent_run_changelist"), reverse("admin:settings")):
+        shown = owner.get(page, follow=True)
+        assert shown.redirect_chain[-1][0] == reverse("mfa_index")
+        assert "The admin panel needs a second factor. Set one up first." in shown.content.decode()
+    codes = Authenticator.objects.create(
+        user=alice, type=Authenticator.Type.RECOVERY_CODES, data={"seed": "x", "used_mask": 0}
+    )
+    Authenticator.objects.create(user=bob, type=Authenticator.Type.TOTP, data={"secret": "x"})
+    assert owner.get(admin).status_code == 302
+    codes.delete()
+    Authenticator.objects.create(user=alice, type=Authenticator.Type.TOTP, data={"secret": "x"})
+    assert owner.get(admin).status_code == 200
+
+
+def test_the_admin_is_closed_to_others_however_many_factors_they_have(
+    secret: str, owner: Client, settings: Any
+) -> None:
+    settings.SAMURAI_STAFF_SECOND_FACTOR = True
+    assert owner.get(reverse("admin:index"), follow=True).status_code == 403
+
+
 def test_another_user_neither_sees_nor_removes_a_key(alice: User, bob: User) -> None:
     key = Authenticator.objects.create(
         user=alice, type=Authenticator.Type.WEBAUTHN, data={"name": "Phone", "credential": {}}

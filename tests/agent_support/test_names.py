@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
 import pytest
 from django import forms
+from django.conf import settings
 
 from agent.board import projects, task_rules
 from agent.event_log import effect_texts, texts
 from agent.exceptions import ToolFailed
 from agent.runs.runs import title_of
 from agent.support.name_field import NameField
-from agent.support.words import isolated, name_of
+from agent.support.words import isolated, marked, name_of
 from agent.tools import registry
 from tests.support.api_client import client
 from tests.support.server import ServerProcess
@@ -74,13 +77,38 @@ def test_a_session_is_not_named_after_characters_that_nobody_sees() -> None:
 
 def test_a_stored_name_cannot_turn_the_sentence_around_it() -> None:
     assert isolated("Booking 👩\u200d👧") == "Booking 👩\u200d👧"
-    assert isolated("\u202eevil \u200b") == "\u2068evil \u200b\u2069"
+    assert isolated("\u202eevil \u200b") == "[U+202E]evil [U+200B]"
+    assert isolated("\u202eשלום") == "\u2068[U+202E]שלום\u2069"
     change: Any = {"object": "task", "id": "x", "title": "\u202eevil", "action": "deleted"}
     change |= {"before": {}, "after": None, "number": 11}
     (effect,) = effect_texts.effects([{"step": "s1", "changes": [change], "note": ""}])
-    assert effect["text"] == "Delete task #11 “\u2068evil\u2069”"
+    assert effect["text"] == "Delete task #11 “[U+202E]evil”"
     told = texts.change("deleted", "task", {"title": "שלום"}, None)
     assert told == "Deleted task “\u2068שלום\u2069”"
+
+
+# Prints what the page's script makes of each character, and of what else is tried.
+IN_THE_PAGE = """
+import { isolated, marked } from "./static/chat/support/names.js";
+const codes = [...Array(0x110000).keys()].filter((code) => code < 0xd800 || code > 0xdfff);
+const all = codes.map((code) => String.fromCodePoint(code));
+const changed = all.filter((one) => marked(one) !== one);
+const turned = all.filter((one) => isolated(one) !== marked(one));
+console.log(JSON.stringify([changed.map(marked), turned, JSON.parse(process.argv[1]).map(isolated)]));
+"""
+
+
+@pytest.mark.node
+def test_the_page_marks_and_isolates_the_same() -> None:
+    texts = ["\u202eevil", "\U0001f3f4\U000e0067\U000e0062\U000e007f", "a\U000e0041", "שלום\u200f"]
+    command = ["node", "--input-type=module", "-e", IN_THE_PAGE, json.dumps(texts)]
+    told = subprocess.run(command, cwd=settings.BASE_DIR, capture_output=True, check=True).stdout
+    every = [chr(code) for code in range(0x110000) if not 0xD800 <= code <= 0xDFFF]
+    assert json.loads(told) == [
+        [marked(one) for one in every if marked(one) != one],
+        [one for one in every if isolated(one) != marked(one)],
+        [isolated(one) for one in texts],
+    ]
 
 
 @pytest.fixture

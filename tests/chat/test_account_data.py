@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.test import AsyncClient, Client
 
@@ -18,7 +19,7 @@ from agent.board import tasks
 from agent.engine import account_deletion
 from agent.memory import memories
 from agent.models import AuditEntry, ChatSession, Feedback, Membership, Message, Project, Run
-from chat import account_export, account_forms, account_views
+from chat import account_export, account_forms
 
 SECRET = "alice's secret"
 Line = dict[str, Any]
@@ -101,7 +102,9 @@ async def test_the_export_has_everything_of_the_person_and_nothing_of_others(
     again = await asked(client, password=SECRET)
     assert again.status_code == 200
     _ = [part async for part in again]
-    assert account_views._exporting == set()
+    assert not cache.has_key(f"export-{alice.pk}")
+    cache.add(f"export-{alice.pk}", True)  # as another process does
+    assert (await asked(client, password=SECRET)).status_code == 409
 
 
 @pytest.mark.django_db(transaction=True)

@@ -228,7 +228,11 @@ def test_pages_run_nothing_inline_and_ask_no_other_host(
         page = text_of(response)
         policy = response["Content-Security-Policy"]
         assert "unsafe" not in policy
-        assert "default-src 'none'" in policy
+        assert {"default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"} <= {
+            part.strip() for part in policy.split(";")
+        }
+        assert response["X-Content-Type-Options"] == "nosniff"
+        assert response["Referrer-Policy"] == "same-origin"
         assert not re.search(r"<style|\sstyle=|\son\w+=", page), address
         scripts = re.findall(r"<script([^>]*)>", page)
         assert all("src=" in one or "application/json" in one for one in scripts)

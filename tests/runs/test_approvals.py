@@ -166,6 +166,39 @@ async def test_an_edit_gives_the_question_another_day(session: ChatSession, alic
     assert asked.expires_at > timezone.now() + 20 * hour
 
 
+@in_process
+async def test_of_two_edits_of_one_revision_the_second_is_refused(
+    session: ChatSession, alice: User
+) -> None:
+    run = await outcome(session, alice, ASK_FIRST, create("s1", "Login"))
+    told = await asyncio.gather(
+        *(approvals.edit(session.pk, run.pk, 1, alice, [create("s1", to)]) for to in ("A", "B")),
+        return_exceptions=True,
+    )
+    assert told.count(None) == 1
+    assert [one.code for one in told if isinstance(one, Refused)] == ["stale_plan"]
+    assert await PlanRevision.objects.filter(run=run).acount() == 2
+
+
+@in_process
+async def test_an_invalid_edit_does_not_reach_the_writer_of_the_log(
+    session: ChatSession, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await outcome(session, alice, ASK_FIRST, create("s1", "Login"))
+    written: list[object] = []
+
+    async def append(*entry: object, **more: object) -> None:
+        written.append(entry)
+
+    monkeypatch.setattr(approvals.log, "append_for_user", append)
+    for edit in (approvals.edit, approvals.approve_edited):
+        with pytest.raises(Refused, match="s2"):
+            await edit(session.pk, run.pk, 1, alice, [create("s1", "A", "s2")])
+        with pytest.raises(Refused, match="revision 1, not 2"):
+            await edit(session.pk, run.pk, 2, alice, [create("s1", "A")])
+    assert written == []
+
+
 # -- only the plan that was shown ------------------------------------------------------------------
 
 

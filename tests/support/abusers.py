@@ -289,3 +289,5 @@ ATTACKS: list[Callable[[ServerProcess], Awaitable[None]]] = [
     bad_protocol,
     slow_readers,
 ]
+# Those that make the server ask the database.
+ASKING = [strangers, reconnect_storm, half_open, bad_frames, cursors, flood_of_bytes, slow_readers]

@@ -14,10 +14,12 @@ SAFE = ("GET",)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 # Who tries. `staff` has no permissions, `analyst` is staff that may view all runs, `invited` has not accepted
-# an invitation yet: none of them is a member. `read` and `write` are programs with a token of the owner.
+# an invitation yet: none of them is a member. `read` and `write` are programs with a token of the owner;
+# `limited` has one for the project alone, `elsewhere` one for another project of the owner alone.
 MEMBERS = frozenset({"viewer", "editor", "owner"})
 PEOPLE = MEMBERS | {"stranger", "staff", "analyst", "invited"}
-PROGRAMS = frozenset({"read", "write"})
+FREE = frozenset({"read", "write"})
+PROGRAMS = FREE | {"limited", "elsewhere"}
 ROLES = ("anonymous", "guest", *sorted(PEOPLE), *sorted(PROGRAMS))
 
 WHO = {
@@ -25,15 +27,16 @@ WHO = {
     "anybody": frozenset(ROLES),
     "guest": frozenset({"guest"}),
     "person": PEOPLE | PROGRAMS,
+    "all projects": PEOPLE | FREE,
     "staff": frozenset({"staff", "analyst"}),
     "analyst": frozenset({"analyst"}),
-    "viewer": MEMBERS | PROGRAMS,
-    "editor": frozenset({"editor", "owner"}) | PROGRAMS,
-    "owner": frozenset({"owner"}) | PROGRAMS,
-    "owner, analyst": frozenset({"owner", "analyst"}) | PROGRAMS,
+    "viewer": MEMBERS | FREE | {"limited"},
+    "editor": frozenset({"editor", "owner", "limited"}) | FREE,
+    "owner": frozenset({"owner", "limited"}) | FREE,
+    "owner, analyst": frozenset({"owner", "analyst", "limited"}) | FREE,
     "invited": frozenset({"invited"}),
     "has a factor": frozenset({"owner"}),  # a second factor, by which the person can confirm
-    "self": frozenset({"owner"}) | PROGRAMS,  # of what belongs to the owner, not to the project
+    "self": frozenset({"owner"}) | FREE,  # of what belongs to the owner, not to the project
 }
 
 PAGES = """
@@ -153,10 +156,12 @@ GET              docs/                                            anybody
 GET              me/                                              person
 GET              search/                                          person
 GET              tools/                                           person
-GET,POST         tokens/                                          person
+GET              tokens/                                          person
+POST             tokens/                                          all projects
 GET,DELETE       tokens/<uuid:token_id>/                          self
 GET              analytics/                                       analyst
-GET,POST         projects/                                        person
+GET              projects/                                        person
+POST             projects/                                        all projects
 GET              projects/<uuid:project_id>/                      viewer
 PATCH,DELETE     projects/<uuid:project_id>/                      owner
 GET              projects/<uuid:project_id>/members/              viewer

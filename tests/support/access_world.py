@@ -108,6 +108,7 @@ class World:
         TOTP.activate(owner, generate_totp_secret())
         RecoveryCodes.activate(owner)
         self.project = project = Project.objects.create(name="Clinic booking", owner=owner)
+        self.elsewhere = Project.objects.create(name="Elsewhere", owner=owner)
         for role in ("viewer", "editor"):
             Membership.objects.create(project=project, user=users[role], role=role)
         Membership.objects.create(project=project, user=users["member"], role="viewer")
@@ -146,6 +147,8 @@ class World:
         self.keys = {
             "read": create_token(owner, scope=ApiToken.Scope.READ)[1],
             "write": create_token(owner)[1],
+            "limited": create_token(owner, project=project)[1],
+            "elsewhere": create_token(owner, project=self.elsewhere)[1],
         }
 
     def _run(self, number: int) -> Run:

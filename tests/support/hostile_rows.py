@@ -70,6 +70,14 @@ def events_of(run: UUID, texts: Sequence[str], said: UUID, answer: UUID) -> Iter
             after={**task, "status": "pending", "priority": "medium", "position": 1},
             by=text,
         )
+    asked: Any = {"plan_revision": 1, "id": uuid4()}
+    yield events.Approval(
+        run, **asked, status="requested", reason=whole, effects=[*map(_effect, steps)]
+    )
+    comments: Any = [{"step": f"s{at}", "text": text} for at, text in enumerate(texts)]
+    yield events.Approval(
+        run, **asked, status="rejected", reason=whole, by=texts[0], comments=comments
+    )
     yield events.Token(run, offset=0, text=whole)
     if len(texts) % 2:
         yield events.Error(run, error=whole, code="internal", retryable=True, partial=whole)
@@ -85,10 +93,25 @@ def events_of(run: UUID, texts: Sequence[str], said: UUID, answer: UUID) -> Iter
         )
 
 
+def _effect(step: Any) -> Any:
+    """Returns what the step would do, with its text as the note and wherever an effect has one."""
+    text = step["description"]
+    task = {"title": text, "description": text, "labels": [text]}
+    change = {"object": "task", "id": str(uuid4()), "action": "created", "title": text}
+    return {
+        "step": step["id"],
+        "changes": [{**change, "before": None, "after": task, "about": text}],
+        "note": text,
+        "tool": text,
+        "arguments": {text: text},
+    }
+
+
 def fill(session_id: str) -> dict[str, str]:
-    """Returns the ids of a run, a task and a memory."""
+    """Returns the ids of two runs, a task and a memory, and the address of a shared link."""
     from django.contrib.auth.models import User
 
+    from agent.accounts.shared_links import create_link
     from agent.models import ChatSession, Membership, Memory, Project, Task
 
     session = ChatSession.objects.get(pk=session_id)
@@ -119,7 +142,14 @@ def fill(session_id: str) -> dict[str, str]:
         Membership(project=project, user=person, role="viewer") for person in people
     )
     ran = [_exchange(session, alice, texts) for texts in parts()]
-    return {"run": str(ran[-1]), "task": str(tasks[5].pk), "memory": str(memories[5].pk)}
+    link, secret = create_link(session, alice, shows_tasks=True, shows_memories=True)
+    return {
+        "run": str(ran[-1]),
+        "other": str(ran[-2]),
+        "task": str(tasks[5].pk),
+        "memory": str(memories[5].pk),
+        "shared": f"shared/{link.pk}/#{secret}",
+    }
 
 
 def _exchange(session: Any, alice: Any, texts: Sequence[str]) -> UUID:

@@ -230,6 +230,9 @@ def look(cast: dict[str, Any]) -> None:
     undo.change_seqs(session.pk, first.pk)
     for words in (["c"], ["water", "logi"], ["what", "e-mail"]):  # frequent and rare ones
         message_index.find([project.pk], words, 5)
+    small = project.sessions.exclude(pk=session.pk).latest("updated_at")
+    assert client.post(f"/sessions/{small.pk}/delete/").status_code == 302
+    assert not project.sessions.filter(pk=small.pk).exists()
 
 
 def findings(statements: list[Statement]) -> list[str]:
@@ -241,6 +244,23 @@ def findings(statements: list[Statement]) -> list[str]:
         if re.match(r"\s*(SELECT|UPDATE|DELETE|WITH)", sql) and not _is_bounded(sql):
             sql, params = _with_few_keys(sql, params)
             found += [f"{reads}: {' '.join(sql.split())}" for reads in explain(sql, params)]
+    return found
+
+
+def keys_without_index() -> list[str]:
+    """Returns the foreign keys that the database compares by reading a table, when a row that they may name
+    is deleted.
+    """
+    from django.db import connection
+
+    found = []
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            constraints = connection.introspection.get_constraints(cursor, table).values()
+            kinds = ("index", "unique", "primary_key")
+            first = {one["columns"][0] for one in constraints if any(one[kind] for kind in kinds)}
+            keys = connection.introspection.get_relations(cursor, table).keys() - first
+            found += [f"{table}.{column}" for column in sorted(keys)]
     return found
 
 
@@ -339,7 +359,7 @@ def main() -> None:
     with recorded() as statements:
         asyncio.run(work(cast))
         look(cast)
-    print(json.dumps(findings(list(statements.values()))))
+    print(json.dumps([*findings(list(statements.values())), *keys_without_index()]))
 
 
 if __name__ == "__main__":

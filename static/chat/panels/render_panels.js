@@ -4,6 +4,7 @@ import {
   byId, findSlot, setAttribute, setIcon, setList, setText, setVisible, slot,
 } from "../support/dom.js";
 import { isOpen, taskNote, tickLabel } from "../support/labels.js";
+import { marked } from "../support/names.js";
 import { page } from "../support/page.js";
 import * as board from "./board.js";
 
@@ -87,7 +88,7 @@ function fillTask(node, { task, level }) {
   if (button) setAttribute(button, "aria-label", tickLabel(task));
   else setAttribute(slot(node, "task-box"), "aria-label", task.status);
   setText(node, "task-number", task.number ? `#${task.number}` : "");
-  setText(node, "task-title", task.title);
+  setText(node, "task-title", marked(task.title));
   setText(node, "task-note", taskNote(task, board.tasks, board.hidden.tasks === 0));
   fillFresh(node, "task", board.fresh.get(task.id));
 }
@@ -96,7 +97,7 @@ function fillTask(node, { task, level }) {
 function fillMemory(node, memory) {
   setText(node, "memory-kind", memory.kind);
   const set = search?.setMarkedText ?? setText;
-  set(node, "memory-title", memory.title);
+  set(node, "memory-title", marked(memory.title));
   set(node, "memory-note", memory.content === memory.title ? "" : memory.content);
   fillFresh(node, "memory", board.fresh.get(memory.id));
 }

@@ -4,6 +4,7 @@
 import { announce, showAlert } from "../support/alert.js";
 import { byId, closest, findAll, slot } from "../support/dom.js";
 import { isOpen, UNSAVED } from "../support/labels.js";
+import { isolated } from "../support/names.js";
 import { page } from "../support/page.js";
 import { apiPath, errorText, request } from "../support/rest.js";
 import * as board from "./board.js";
@@ -48,7 +49,7 @@ function toggleCompleted(id) {
   const task = board.tasks.get(id);
   if (!task) return;
   const status = isOpen(task) ? "completed" : "pending";
-  patch(id, { status }, `“${task.title}” is now ${status}.`);
+  patch(id, { status }, `“${isolated(task.title)}” is now ${status}.`);
 }
 
 // -- keys -------------------------------------------------------------------------------------------
@@ -105,7 +106,7 @@ function move(id, direction) {
   if (!task) return;
   const place = placeTowards(task, direction);
   if (place) put(task, place);
-  else announce(`“${task.title}” can't be moved further in that direction.`);
+  else announce(`“${isolated(task.title)}” can't be moved further in that direction.`);
 }
 
 /** With the position of another task, a task comes directly before it. @type {(task: Task, place: Place) => void} */
@@ -114,7 +115,7 @@ function put(task, { parent, next }) {
   const index = next ? others.indexOf(next) : others.length;
   const position = next?.position ?? (others.at(-1)?.position ?? task.position) + 2 ** 24;
   const title = parent === null ? undefined : board.tasks.get(parent)?.title;
-  const text = `Moved “${task.title}” to position ${index + 1} of ${others.length + 1}`;
+  const text = `Moved “${isolated(task.title)}” to position ${index + 1} of ${others.length + 1}`;
   patch(task.id, { parent, position }, title ? `${text} in “${title}”.` : `${text}.`);
 }
 

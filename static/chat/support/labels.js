@@ -1,6 +1,7 @@
 // Texts of the page that no event carries. Those of events come with them, in `text`.
 
 import { page } from "./page.js";
+import { isolated, marked } from "./names.js";
 import { serverNow } from "./server_clock.js";
 
 const { notes, waits, ready, due: dueOn, overdue, zone, hours, criteria: met, ticks } = page.words;
@@ -34,14 +35,6 @@ export const withSpaces = (name) => name.replaceAll("_", " ");
 export const isObject = (value) =>
   value !== null && typeof value === "object" && !Array.isArray(value);
 
-// As `isolated` in agent/support/words.py.
-const RIGHT_TO_LEFT = /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
-const DIRECTION = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
-
-/** Returns a name for the middle of a sentence, whose order it cannot change. @param {string} name */
-export const isolated = (name) =>
-  RIGHT_TO_LEFT.test(name) ? `\u2068${name.replace(DIRECTION, "")}\u2069` : name;
-
 /** @param {Task} task */
 export const isOpen = ({ status }) => status !== "completed" && status !== "cancelled";
 
@@ -57,7 +50,7 @@ export function taskNote(task, tasks, isWhole) {
     notes[status], notes[priority], readiness(task, tasks, isWhole), due && filled(isOpen(task) && due < day.format(serverNow()) ? overdue : dueOn, due),
     estimate && filled(hours, String(estimate)), assignee,
     criteria?.length && filled(met, `${criteria.filter(({ done }) => done).length}/${criteria.length}`),
-    labels?.join(", "),
+    labels && marked(labels.join(", ")),
   ].filter(Boolean).join(" · ");
 }
 

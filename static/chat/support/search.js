@@ -1,6 +1,7 @@
 // The search dialog: results while typing, in groups, each a link. Texts are set as text, never as HTML.
 
 import { find, findAll } from "./dom.js";
+import { marked } from "./names.js";
 import { api, errorText, request } from "./rest.js";
 import { loadStyle } from "./style.js";
 
@@ -80,9 +81,9 @@ function show(results, text) {
 /** @param {Found} found */
 function option({ kind, id, title, excerpt, project, url }) {
   const link = element("a", { id: `found-${kind}-${id}`, role: "option", href: url, tabindex: "-1" });
-  link.append(element("b", { dir: "auto" }, title));
-  if (kind !== "project") link.append(element("small", { dir: "auto" }, project));
-  if (excerpt) link.append(element("span", { dir: "auto" }, excerpt));
+  link.append(element("b", { dir: "auto" }, marked(title)));
+  if (kind !== "project") link.append(element("small", { dir: "auto" }, marked(project)));
+  if (excerpt) link.append(element("span", { dir: "auto" }, marked(excerpt)));
   return link;
 }
 
