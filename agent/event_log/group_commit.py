@@ -27,6 +27,10 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+# Seconds for which the writer keeps a connection of PostgreSQL's pool: to take one for each commit takes as
+# long as several events.
+KEEP_CONNECTION = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class Fence:
@@ -83,7 +87,7 @@ def commit(entries: Sequence[Entry]) -> Batch:
     """Writes all entries in one transaction, or each in its own if the database refuses the batch."""
     attempt = _Attempt(entries)
     try:
-        return database.retry_while_unreachable(attempt)
+        return database.retry_while_unreachable(attempt, keep=KEEP_CONNECTION)
     except DatabaseError:
         if len(entries) == 1:
             raise
@@ -98,7 +102,7 @@ def commit(entries: Sequence[Entry]) -> Batch:
 
 def _commit_alone(entry: Entry) -> Batch:
     try:
-        return database.retry_while_unreachable(_Attempt([entry]))
+        return database.retry_while_unreachable(_Attempt([entry]), keep=KEEP_CONNECTION)
     except DatabaseError as error:
         entry.context.run(logger.exception, "Could not write an entry to the event log")
         return Batch(answers=[error])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -85,49 +86,65 @@ _FEW = 16  # rows that are one INSERT, however many they are
 
 def insert(batch: Mapping[UUID, Sequence[Frame]]) -> None:
     """Inserts the frames of each session, and raises the last number and the stored bytes of each."""
-    key = _key_function()
-    rows: list[tuple[Any, ...]] = []
-    last: dict[Any, tuple[int, int]] = {}
-    for session, frames in batch.items():
-        place = key(session)
-        last[place] = frames[-1].seq, sum(frame.size for frame in frames)
-        rows += [
-            (place, frame.seq, frame.run and key(frame.run), frame.type, frame.body)
-            for frame in frames
-        ]
-    _execute([*_inserts(rows), _raise(last)])
+    ends = {
+        session: (frames[-1].seq, sum(frame.size for frame in frames))
+        for session, frames in sorted(batch.items())
+    }
+    if connection.vendor == "postgresql":
+        _insert_as_json(batch, ends)
+    else:
+        _insert_as_values(batch, ends)
 
 
-def _inserts(rows: Sequence[tuple[Any, ...]]) -> list[tuple[str, list[Any]]]:
-    # Many rows each: a statement releases and retakes the interpreter lock.
-    return [
-        (
-            f"INSERT INTO agent_event (session_id, seq, run_id, type, body) VALUES {_rows(number, 5)}",
-            list(chain.from_iterable(rows[start : start + number])),
-        )
-        for start, number in _parts(len(rows))
+# One text with two parameters, however many rows there are: psycopg would convert five for each row, and
+# look for their places in a text that it has not seen. Both statements are one exchange with the server.
+_AS_JSON = """
+INSERT INTO agent_event (session_id, seq, run_id, type, body)
+SELECT * FROM json_to_recordset(%s) AS new(session uuid, seq bigint, run uuid, type text, body text);
+UPDATE agent_chatsession SET last_seq = new.seq, stored_bytes = agent_chatsession.stored_bytes + new.size
+FROM json_to_recordset(%s) AS new(id uuid, seq bigint, size bigint) WHERE agent_chatsession.id = new.id
+"""
+
+
+def _insert_as_json(
+    batch: Mapping[UUID, Sequence[Frame]], ends: Mapping[UUID, tuple[int, int]]
+) -> None:
+    new = [
+        {"session": key, "seq": one.seq, "run": one.run, "type": one.type, "body": one.body}
+        for session, frames in batch.items()
+        for key in (str(session),)
+        for one in frames
     ]
-
-
-def _raise(last: Mapping[Any, tuple[int, int]]) -> tuple[str, list[Any]]:
-    # A join: with a CASE, the cost of a session would grow with the number of sessions.
-    return (
-        f"WITH new(id, seq, size) AS (VALUES {_rows(len(last), 3)}) UPDATE agent_chatsession "
-        "SET last_seq = new.seq, stored_bytes = agent_chatsession.stored_bytes + new.size "
-        "FROM new WHERE agent_chatsession.id = new.id",
-        list(chain.from_iterable((place, *end) for place, end in sorted(last.items()))),
-    )
-
-
-def _execute(statements: Sequence[tuple[str, list[Any]]]) -> None:
-    """Executes statements with their parameters; on PostgreSQL, in one exchange with the server."""
+    raised = [
+        {"id": str(session), "seq": seq, "size": size} for session, (seq, size) in ends.items()
+    ]
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            queries, parameters = zip(*statements, strict=True)
-            cursor.execute("; ".join(queries), list(chain.from_iterable(parameters)))
-            return
-        for query, values in statements:
-            cursor.execute(query, values)
+        cursor.execute(_AS_JSON, [json.dumps(new, default=str), json.dumps(raised)])
+
+
+def _insert_as_values(
+    batch: Mapping[UUID, Sequence[Frame]], ends: Mapping[UUID, tuple[int, int]]
+) -> None:
+    new = [
+        (session.hex, frame.seq, frame.run and frame.run.hex, frame.type, frame.body)
+        for session, frames in batch.items()
+        for frame in frames
+    ]
+    with connection.cursor() as cursor:
+        # Many rows each: a statement releases and retakes the interpreter lock.
+        for start, number in _parts(len(new)):
+            cursor.execute(
+                "INSERT INTO agent_event (session_id, seq, run_id, type, body) VALUES "
+                + _rows(number, 5),
+                list(chain.from_iterable(new[start : start + number])),
+            )
+        # A join: with a CASE, the cost of a session would grow with the number of sessions.
+        cursor.execute(
+            f"WITH new(id, seq, size) AS (VALUES {_rows(len(ends), 3)}) UPDATE agent_chatsession "
+            "SET last_seq = new.seq, stored_bytes = agent_chatsession.stored_bytes + new.size "
+            "FROM new WHERE agent_chatsession.id = new.id",
+            [value for session, end in ends.items() for value in (session.hex, *end)],
+        )
 
 
 def _parts(number: int) -> Iterator[tuple[int, int]]:

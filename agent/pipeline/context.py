@@ -317,10 +317,9 @@ def _task_briefs(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[str, TaskBrief
 def _task_brief(row: Sequence[Any], needed: Mapping[str, str]) -> TaskBrief:
     _, number, parent, assignee, *values = row[:-2]
     plain = dict(zip(PLAIN_FIELDS, values, strict=True))
-    overdue = is_overdue(plain["status"], plain["due"])
-    plain["due"] = str(plain["due"]) if plain["due"] else None
-    plain["labels"] = tuple(plain["labels"].split())
+    due = plain["due"] = str(plain["due"]) if plain["due"] else None
     # Most tasks have none.
+    plain["labels"] = tuple(plain["labels"].split()) if plain["labels"] else ()
     plain["criteria"] = () if plain["criteria"] == "[]" else tuple(json.loads(plain["criteria"]))
     return TaskBrief(
         id=f"#{number}",
@@ -328,8 +327,8 @@ def _task_brief(row: Sequence[Any], needed: Mapping[str, str]) -> TaskBrief:
         assignee=assignee,
         parent=f"#{parent}" if parent else None,
         depends_on=tuple(needed),
-        overdue=overdue,
-        waits_for=tuple(number for number, status in needed.items() if status in Task.OPEN),
+        overdue=due is not None and is_overdue(plain["status"], due),
+        waits_for=tuple([number for number, status in needed.items() if status in Task.OPEN]),
     )
 
 

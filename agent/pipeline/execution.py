@@ -54,9 +54,11 @@ class Execution:
         recorder: Recorder,
         revision: PlanRevision,
         composer: Composer,
-        on_last: Callable[[Execution], list[events.Event]] | None = None,
+        on_last: Callable[[Execution, bool], list[events.Event]] | None = None,
     ) -> None:
-        """`on_last`: called inside the effect of the last step, if all steps succeed; returns events."""
+        """`on_last`: called inside the effect of the last step, if all steps succeed, with whether something
+        was sent into the run that no plan was made with; returns events.
+        """
         self.recorder = recorder
         self.revision = revision
         self._composer = composer
@@ -361,7 +363,7 @@ class Execution:
         others = [one for one in self.work_steps if one is not step]
         # A step in the same commit does not count yet: if its effect fails, this one is repeated.
         if self._on_last and all(one.key in self.results for one in others):
-            ended += self._on_last(self)
+            ended += self._on_last(self, self._records.is_steered)
         return ended
 
     async def _record_failure(self, step: PlanStep, error: str) -> None:

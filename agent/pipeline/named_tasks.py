@@ -32,7 +32,11 @@ _BY_TITLE = {
 
 
 def told(context: Context) -> str:
-    """Returns the texts that may name a task."""
+    """Returns the texts that may name a task. After steps, the numbers of the tasks that were found in them
+    before are enough, unless something was sent into the run meanwhile.
+    """
+    if context.after_steps and not context.added:
+        return " ".join(task.id for task in context.named)
     before = [one.content for one in context.history if one.role == "user"][-_ASKED_ABOUT:]
     return "\n".join((context.message, *context.added, *reversed(before)))
 
@@ -47,9 +51,8 @@ def ids(project: UUID, text: str, known: Iterable[TaskBrief], is_cut: bool) -> l
     found: list[Any] = []
     if numbers:
         found = raw_sql.rows(_BY_NUMBER.format(_places(len(numbers))), project, *numbers)
-    if is_cut:
-        keys = json.dumps(_title_keys(text))
-        found += raw_sql.rows(_BY_TITLE[connection.vendor], keys, project)
+    if is_cut and (keys := _title_keys(text)):
+        found += raw_sql.rows(_BY_TITLE[connection.vendor], json.dumps(keys), project)
     return [key for (key,) in found]
 
 

@@ -268,14 +268,14 @@ class _Run:
             raise Parked
 
     def _execution(self, revision: PlanRevision) -> Execution:
-        def end(execution: Execution) -> list[events.Event]:
-            return list(self._end(execution).events)
+        def end(execution: Execution, is_steered: bool) -> list[events.Event]:
+            return list(self._end(execution, is_steered).events)
 
         return Execution(self.recorder, revision, self.composer, on_last=end)
 
-    def _end(self, execution: Execution) -> Done[bool]:
+    def _end(self, execution: Execution, is_steered: bool) -> Done[bool]:
         """Ends the phase inside an effect; returns False if something was sent into the run before."""
-        if steering_rows.is_open(self.run):
+        if is_steered:
             return Done(False)
         return Done(True, self.recorder.end(Phase.EXECUTION, self._executed(execution), _LAST))
 
@@ -285,7 +285,9 @@ class _Run:
     async def _end_execution(self, execution: Execution) -> bool:
         if self.recorder.finished(Phase.EXECUTION):  # with the last step
             return True
-        ended: bool = await self.recorder.append(effect=lambda: self._end(execution))
+        ended: bool = await self.recorder.append(
+            effect=lambda: self._end(execution, steering_rows.is_open(self.run))
+        )
         return ended
 
     async def _last_phases(self) -> LastPhases:

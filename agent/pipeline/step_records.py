@@ -16,12 +16,15 @@ from agent.models import PlanStep, Run
 from agent.pipeline.sub_steps import Reports, Send, pause
 from agent.plan import WORK
 from agent.plans.store import step_event
+from agent.runs import steering_rows
 from agent.runs.recorder import Recorder
 from agent.support import raw_sql
 from agent.tools import registry
 from agent.tools.registry import Tool
 
 Status = PlanStep.Status
+# The fields that the end of a step sets.
+_ENDED = ("status", "result", "error", "finished_at", "created", "sub_steps")
 
 
 class StepRecords:
@@ -30,6 +33,7 @@ class StepRecords:
     def __init__(self, recorder: Recorder, steps: Iterable[PlanStep]) -> None:
         self._recorder = recorder
         self.work_steps = [step for step in steps if step.type in WORK]
+        self.is_steered = False  # when the latest step ended: something was sent into the run
         self._reports: dict[str, Reports] = {}  # of the last call of each step
         self._pauses: dict[str, list[dict[str, Any]]] = {}  # of each step, between its calls
 
@@ -94,7 +98,9 @@ class StepRecords:
         if (reports := self._reports.get(step.key)) is not None:
             told = reports.end(phase)
             step.sub_steps = [*reports.as_json(), *self._pauses.get(step.key, ())]
-        raw_sql.save(step, "status", "result", "error", "finished_at", "created", "sub_steps")
+        run = self._recorder.run.pk
+        is_steered = raw_sql.save(step, *_ENDED, returning=steering_rows.IS_OPEN, values=[run])
+        self.is_steered = bool(is_steered)
         outlook, succeeded = self._recorder.outlook, phase == "finished"
         metadata = {"phase": phase, **outlook.step_ended(step.key, succeeded=succeeded)}
         if step.started_at:

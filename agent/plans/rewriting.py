@@ -44,16 +44,18 @@ def _add_marks(value: Any, marks: set[str]) -> None:
     if isinstance(value, dict):
         for key, names in _NAMES.items():
             if isinstance(known := value.get(key), str):
-                texts = (as_text(value[name]) for name in names if value.get(name))
-                marks.update(_mark(known, text) for text in texts if text)
+                for name in names:
+                    if (item := value.get(name)) and (text := as_text(item)):
+                        marks.add(_mark(known, text))
         if isinstance(brief := value.get(_BRIEF), str):
             marks.add(_mark(_BRIEF, brief))
         value = value.values()
     for item in value:
-        if isinstance(item, dict | list | tuple):
+        if item and isinstance(item, _WITH_ITEMS):
             _add_marks(item, marks)
 
 
+_WITH_ITEMS = dict, list, tuple
 # The lists of a task, in words.
 _LISTS = {
     "criteria": "acceptance criteria",
@@ -71,12 +73,14 @@ _BRIEF = "project_description"
 
 def as_text(value: Any) -> str:
     """Returns a text as it is, and acceptance criteria, labels or the numbers of tasks as one text."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, list | tuple):
         texts = [item["text"] for item in value if isinstance(item, Mapping) and "text" in item]
         words = [item.get("number") if isinstance(item, Mapping) else item for item in value]
         texts = texts or sorted(word for word in words if isinstance(word, str))
         return json.dumps(texts) if texts else ""
-    return value if isinstance(value, str) else ""
+    return ""
 
 
 def seen_parts(inputs: Mapping[str, Any], results: Mapping[str, Any]) -> list[str]:

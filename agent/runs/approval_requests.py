@@ -40,7 +40,7 @@ class Asking:
     arguments: Mapping[str, Any]
 
 
-_SETTING = f"SELECT approval, EXISTS ({steering_rows.OPEN}) FROM agent_chatsession WHERE id = %s"
+_SETTING = f"SELECT approval, {steering_rows.IS_OPEN} FROM agent_chatsession WHERE id = %s"
 
 
 def read_setting(run: Run) -> bool:

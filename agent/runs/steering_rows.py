@@ -19,6 +19,7 @@ from agent.support import raw_sql
 
 # As SQL literals, like the status in the index.
 OPEN = "SELECT message_id FROM agent_steering WHERE run_id = %s AND status = 'taken'"
+IS_OPEN = f"EXISTS ({OPEN})"
 _SAID = """
 SELECT message.id, message.content, author.username, steering.status = 'taken'
 FROM agent_steering steering

@@ -49,8 +49,11 @@ async def call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
     )
 
 
-def retry_while_unreachable(function: Callable[[], T]) -> T:
-    """Calls `function` until the database answers, for at most `RETRY_SECONDS`."""
+def retry_while_unreachable(function: Callable[[], T], *, keep: float = 0.0) -> T:
+    """Calls `function` until the database answers, for at most `RETRY_SECONDS`.
+
+    `keep`: seconds for which this thread keeps its connection longer than the settings say.
+    """
     give_up, pause = time.monotonic() + RETRY_SECONDS, 0.05
     while True:
         try:
@@ -63,7 +66,12 @@ def retry_while_unreachable(function: Callable[[], T]) -> T:
             time.sleep(pause)
             pause = min(pause * 2, 2.0)
         finally:
-            close_old_connections()
+            # Django's own is None while there is no connection.
+            if (
+                connection.errors_occurred
+                or time.monotonic() >= (connection.close_at or 0.0) + keep
+            ):
+                close_old_connections()
 
 
 @contextmanager

@@ -47,11 +47,17 @@ def insert(*rows: Model, on_conflict: str = "") -> None:
             row._state.adding, row._state.db = False, connection.alias
 
 
-def save(row: Model, *names: str) -> None:
-    """Updates the fields `names` of an existing row."""
+def save(row: Model, *names: str, returning: str = "", values: Sequence[Any] = ()) -> Any:
+    """Updates the fields `names` of an existing row. Returns the value of the expression `returning`, if
+    there is one, whose `%s` the `values` fill.
+    """
     fields, statement = _update(type(row), names)
+    if returning:
+        statement = f"{statement} RETURNING {returning}"
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*_saved(fields, row, add=False), _key(row.pk)])
+        keys = [_key(value) for value in (row.pk, *values)]
+        cursor.execute(statement, [*_saved(fields, row, add=False), *keys])
+        return cursor.fetchall()[0][0] if returning else None
 
 
 def lock(table: str, key: Any) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import select
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
-from django.db import InternalError
+from django.db import InternalError, connection
 
 from agent.support import database
 from samurai_site.database import configured
@@ -49,6 +50,26 @@ def attempts(do: Callable[[psycopg.Connection], None]) -> int:
     except InternalError:
         assert len(calls) == 1
     return len(calls)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_is_kept_for_a_while_where_that_is_asked_for_unless_there_was_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closed: list[str] = []
+    monkeypatch.setattr(database, "close_old_connections", lambda: closed.append("closed"))
+    connection.ensure_connection()
+    connection.close_at = (
+        time.monotonic() - 1
+    )  # as in a pool, whose connections are given back at once
+
+    database.retry_while_unreachable(list, keep=60)
+    assert not closed
+    database.retry_while_unreachable(list)
+    assert len(closed) == 1
+    monkeypatch.setattr(connection, "errors_occurred", True)
+    database.retry_while_unreachable(list, keep=60)
+    assert len(closed) == 2
 
 
 @pytest.mark.postgresql

@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.db.backends.utils import CursorWrapper
 
 from agent.engine import local
+from agent.llm.base import OPEN_TASKS
 from agent.models import ChatSession, Project
 from agent.pipeline import answer, remembering
 from agent.plans import past_durations
@@ -70,4 +71,12 @@ async def test_a_run_with_one_step_takes_eight_commits_and_few_statements(
     changed = await of_run(statements, session, alice, edit)
     for one in (created, changed):
         assert sum("SET last_seq" in statement for statement in one) == 8
-    assert (len(created), len(changed)) == (58, 60), "\n".join(created)
+    assert (len(created), len(changed)) == (57, 59), "\n".join(created)
+
+
+async def test_the_tasks_that_a_message_names_are_looked_for_once_in_a_run(
+    project: Project, session: ChatSession, alice: User, statements: list[str]
+) -> None:
+    await make_tasks(project, *(f"Task {number}" for number in range(OPEN_TASKS)))
+    run = await of_run(statements, session, alice, create("s1", "First"))
+    assert sum("title_key = wanted" in statement for statement in run) == 1

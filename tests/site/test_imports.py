@@ -25,6 +25,9 @@ UNNEEDED = (
     "oauthlib",
     "jwt",
     "allauth.account.views",
+    "rest_framework.test",
+    "django.test",
+    "unittest",
 )
 PROGRAM = """
 import sys
@@ -50,7 +53,10 @@ def test_what_is_left_out_at_the_start_can_be_imported_later() -> None:
     import pygments
     import requests
     from django.contrib import postgres
+    from drf_spectacular import plumbing
+    from rest_framework import test
 
     from chat import api
 
     assert None not in (api, pygments, requests, postgres)
+    assert isinstance(plumbing.APIRequestFactory(), test.APIRequestFactory)
