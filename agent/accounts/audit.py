@@ -60,24 +60,22 @@ def record(
     **details: Any,
 ) -> None:
     """Adds an entry for each of `objects`. The caller opens the transaction in which the deed is done."""
-    at, request = origin.current.get(), log_context.request_id.get()
+    at = origin.current.get()
     if at.token is not None:
         details["token"] = str(at.token)
+    of_all: dict[str, Any] = {
+        "deed": deed,
+        "actor_id": by.pk if by else None,
+        "actor": by.get_username() if by else "",
+        "project": project,
+        "details": details,
+        "via": at.via.value,
+        "address": at.address,
+        "request_id": log_context.request_id.get(),
+    }
     subjects = [one if isinstance(one, Subject) else Subject.of(one) for one in objects]
     entries = [
-        AuditEntry(
-            deed=deed,
-            actor_id=by.pk if by else None,
-            actor=by.get_username() if by else "",
-            kind=subject.kind,
-            object_id=subject.id,
-            label=subject.label,
-            project=project,
-            details=details,
-            via=at.via.value,
-            address=at.address,
-            request_id=request,
-        )
+        AuditEntry(kind=subject.kind, object_id=subject.id, label=subject.label, **of_all)
         for subject in subjects or [Subject("", "")]
     ]
     raw_sql.insert(*entries)

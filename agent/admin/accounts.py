@@ -36,6 +36,18 @@ else:
 
 admin.site.unregister(User)
 
+# Fields of a user that only superusers change: others could give themselves all rights.
+RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return actions.signed_in_user(request).is_superuser
+
+
+def _may_change(request: HttpRequest, user: User | None) -> bool:
+    """A superuser is changed by superusers: a password is a way into the account."""
+    return _is_superuser(request) or user is None or not user.is_superuser
+
 
 @admin.register(User)
 class PersonAdmin(CountedDeletion, BaseUserAdmin):
@@ -48,7 +60,21 @@ class PersonAdmin(CountedDeletion, BaseUserAdmin):
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         shown, counts, forbidden, _ = super().get_deleted_objects(objs, request)
         shared = [project for user in objs for project in account_deletion.shared_projects(user)]
-        return shown, counts, forbidden, [f"Project with members: {project}" for project in shared]
+        protected = [f"Project with members: {project}" for project in shared]
+        protected += [f"Superuser: {user}" for user in objs if not _may_change(request, user)]
+        return shown, counts, forbidden, protected
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_change_permission(request, obj) and _may_change(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and _may_change(request, obj)
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: User | None = None
+    ) -> list[str] | tuple[Any, ...]:
+        fields = super().get_readonly_fields(request, obj)
+        return fields if _is_superuser(request) else (*fields, *RIGHTS)
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         self._close(request, obj)

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-COOKIE = "samurai_known"
+COOKIE = f"{settings.SESSION_COOKIE_NAME}_known"  # of this site alone, also below a path
 MAX_AGE = 365 * 86_400  # seconds
 _SALT = "chat.accounts.known_browser"
 

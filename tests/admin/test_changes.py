@@ -293,3 +293,38 @@ def test_a_person_who_is_no_staff_sees_nothing(rows: ChatSession, client: Client
     client.force_login(rows.project.owner)
     for model in MODELS:
         assert client.get(page(model, "changelist")).status_code == 302
+
+
+# -- rights ----------------------------------------------------------------------------------------
+
+
+def test_who_may_change_users_gets_no_other_rights_by_that(
+    boss: User, alice: User, bob: User
+) -> None:
+    User.objects.filter(pk=alice.pk).update(is_staff=True)
+    alice.user_permissions.set(
+        Permission.objects.filter(
+            codename__in=["view_user", "change_user", "delete_user", "add_user"]
+        )
+    )
+    client = Client()
+    client.force_login(alice)
+    for person in (alice, bob):
+        fields = {"username": person.username, "first_name": "New", "is_active": "on"}
+        fields |= {"date_joined_0": "2026-01-01", "date_joined_1": "00:00"}
+        rights = {"is_staff": "on", "is_superuser": "on", "user_permissions": "1"}
+        client.post(page(User, "change", person.pk), fields | rights)
+        person.refresh_from_db()
+        assert (person.first_name, person.is_superuser) == ("New", False)
+    assert not bob.is_staff
+    assert not bob.user_permissions.exists()
+    digest = boss.password
+    new = {"password1": "a long one 77", "password2": "a long one 77", "usable_password": "true"}
+    assert client.post(f"/admin/auth/user/{boss.pk}/password/", new).status_code == 403
+    assert client.post(page(User, "change", boss.pk), {"username": "gone"}).status_code == 403
+    assert client.post(page(User, "delete", boss.pk), {"post": "yes"}).status_code == 403
+    chosen = {"action": "delete_selected", "_selected_action": [str(boss.pk)], "post": "yes"}
+    User.objects.create_superuser("another")
+    client.post(page(User, "changelist"), chosen)
+    boss.refresh_from_db()
+    assert (boss.username, boss.password, boss.is_active) == ("boss", digest, True)
