@@ -23,9 +23,10 @@ run: $(VENV)/installed ## serve on http://127.0.0.1:8000 (HOST, PORT)
 	    --ws chat.socket_protocol:SocketProtocol --ws-max-size 1048576 --ws-per-message-deflate false \
 	    --ws-ping-interval 45 --loop uvloop --no-access-log --timeout-graceful-shutdown 2'
 
-# Three workers, each with a server and a browser: with more, two cores take longer.
+# Three workers, each with a server and a browser: with more, two cores take longer. What one process has
+# compiled, the hundreds of others read.
 test: $(VENV)/installed-dev ## run the tests (ARGS="-k words" for some of them, "-n 0" in one process)
-	@$(BIN)/pytest --numprocesses 3 --dist worksteal $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest --numprocesses 3 --dist worksteal $(ARGS)
 
 check: $(VENV)/installed-dev check-page ## check lint, format, types, imports, templates, migrations, scripts and styles
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
-"""Starts programs of ours as forks of a process that has imported other people's packages.
+"""Starts programs of ours as forks of a process that has imported what reads no settings.
 
-Those imports are most of the work of a start. Our own code is imported after the fork, with the program's own
-environment and settings. `tests/site/test_make_run.py` starts the real commands.
+Those imports are most of the work of a start. What reads settings is imported after the fork, with the
+program's own environment. `tests/site/test_make_run.py` starts the real commands.
 
 Run as a program, it is that process, and serves the socket that is its standard input.
 """
@@ -25,21 +25,34 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 ROOT = Path(__file__).resolve().parents[2]
-# Those of others that take long to import and read no settings.
+# Those that take long to import and read no settings.
 MODULES = (
     "django.contrib.admin.options",
     "django.core.handlers.asgi",
     "django.db.backends.sqlite3.base",
     "django.db.migrations.state",
+    "dotenv",
+    "httpcore2",
+    "limits.aio.storage",
     "markdown_it",
     "openai",
     "psycopg",
     "redis",
+    "regex",
     "uvicorn.loops.uvloop",
     "uvicorn.protocols.http.httptools_impl",
     "uvicorn.protocols.websockets.websockets_sansio_impl",
     "whitenoise",
+    # Ours.
+    "agent.event_log.events",
+    "agent.llm.base",
+    "agent.llm.reasoning",
+    "agent.plans.deletion_requests",
+    "agent.support.markdown",
+    "agent.text.patching",
 )
 LONGEST = 1 << 18  # bytes of a request
 PR_SET_CHILD_SUBREAPER = 36
@@ -148,6 +161,7 @@ def main() -> None:
     gc.disable()
     for name in MODULES:
         importlib.import_module(name)
+    assert not settings.configured, "a module of MODULES reads settings"
     gc.freeze()
     program = _next_program()
     gc.enable()
