@@ -190,7 +190,9 @@ class RunForm(_Part):
 
 
 class Call(_Part):
-    """A call to the model. `turns`: the prompt; None if it is not in the capsule."""
+    """A call to the model. `turns`: the prompt; None if it is not in the capsule. `at`: when it began; empty
+    in capsules of earlier versions.
+    """
 
     verb: Literal["analyze", "plan", "compose", "answer", "consolidate"]
     turns: Annotated[list[dict[str, Text]], Field(max_length=20)] | None
@@ -198,6 +200,7 @@ class Call(_Part):
     thoughts: Text
     error: Text
     used: Annotated[list[int], Field(min_length=2, max_length=2)]
+    at: Moment = ""
 
 
 class Capsule(_Part):

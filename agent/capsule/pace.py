@@ -28,8 +28,16 @@ Frame = Mapping[str, Any]
 class Pace:
     """The events of one run in a replay. `recorded`: those of the capsule."""
 
-    def __init__(self, recorded: Sequence[Frame], session: UUID, timeout: str = "") -> None:
-        """`timeout`: the error of a run that took longer than it may."""
+    def __init__(
+        self,
+        recorded: Sequence[Frame],
+        session: UUID,
+        timeout: str = "",
+        asked_at: Sequence[str] = (),
+    ) -> None:
+        """`timeout`: the error of a run that took longer than it may; `asked_at`: when the calls to the model
+        began of which `asked` tells.
+        """
         self.recorded = recorded
         self.frames: list[dict[str, Any]] = []
         self.run: UUID | None = None
@@ -38,6 +46,8 @@ class Pace:
         self._session = session
         self._timeout = timeout
         self._decisions: list[tuple[int, Decide]] = []  # of people, by their place in the log
+        self._asked_at = asked_at
+        self._asked = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._committed = asyncio.Event()
         self._counted = threading.Condition()  # for threads
@@ -69,12 +79,24 @@ class Pace:
         self.decide_if_due()
         self._wake()
 
+    def asked(self) -> None:
+        """Notes that the model is called once more: a person may have decided something only then."""
+        self._asked += 1
+        self.decide_if_due()
+
     def decide_if_due(self) -> None:
-        if self._decisions and self._decisions[0][0] <= self.count:
+        if self._is_due():
             _, decide = self._decisions.pop(0)
             task = asyncio.get_running_loop().create_task(self._decide(decide))
             self._tasks.add(task)
             task.add_done_callback(self._decided)
+
+    def _is_due(self) -> bool:
+        """Tells whether the next decision has its place, behind the calls that had begun before it."""
+        if not self._decisions or self._decisions[0][0] > self.count:
+            return False
+        at: str = self.recorded[self._decisions[0][0]]["timestamp"]
+        return self._asked >= sum(began < at for began in self._asked_at)
 
     def _decided(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -117,7 +139,7 @@ class Pace:
         await self.until(0)
 
     def _is_somebodys_turn(self) -> bool:
-        return bool(self._tasks) or bool(self._decisions and self._decisions[0][0] <= self.count)
+        return bool(self._tasks) or self._is_due()
 
     async def never(self) -> None:
         """Waits until the run is cancelled, or fails it as it failed, after its time."""

@@ -36,6 +36,8 @@ from agent.llm.structured_output import Question
 from agent.llm.writing import Watch
 
 _TIME = re.compile(r"(?:\w+day, )?\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?: ?\w+)?")
+# The answer and what is remembered are asked for at the same time.
+ASKED_IN_ORDER = ("analyze", "plan", "compose")
 _SHOWN = 80  # characters of a prompt around its first difference
 
 
@@ -157,9 +159,9 @@ class _Client(ModelClient):
             if not self._run.error:
                 self._pace.notes.append(f"The model is asked to {verb} once more than recorded.")
             raise self._error(self._run.error or "This call to the model was not recorded.")
-        call = calls.popleft()
+        call = self._next(calls)
         while call.error and calls and calls[0].turns in (call.turns, *ours):
-            call = calls.popleft()
+            call = self._next(calls)
         if call.turns is not None and not any(_same(call.turns, turns) for turns in ours):
             self._pace.notes.append(_difference(verb, call.turns, ours[0]))
         if not call.error or verb == "answer":
@@ -167,6 +169,11 @@ class _Client(ModelClient):
             self.usage.input_tokens += call.used[0]
             self.usage.output_tokens += call.used[1]
         return call
+
+    def _next(self, calls: deque[Call]) -> Call:
+        if calls[0].verb in ASKED_IN_ORDER:
+            self._pace.asked()
+        return calls.popleft()
 
     async def _turns(self, prompt: Prompt) -> list[Turn]:
         attempts = self._attempts(prompt)

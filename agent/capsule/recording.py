@@ -159,6 +159,7 @@ def _calls(run: Run) -> list[Call]:
             thoughts=row.thoughts,
             error=row.error,
             used=[row.input_tokens, row.output_tokens],
+            at=stamp(row.started_at),
         )
         for row in run.model_calls.order_by("started_at", "id")[: MAX_CALLS + 1]
     ]

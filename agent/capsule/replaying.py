@@ -14,7 +14,7 @@ from uuid import UUID
 from agent.capsule import comparing, decisions, recorded_tools, seeding
 from agent.capsule.form import Capsule, NoCapsule
 from agent.capsule.pace import Pace
-from agent.capsule.recorded_model import model_of
+from agent.capsule.recorded_model import ASKED_IN_ORDER, model_of
 from agent.capsule.recorded_outside import RecordedOutside
 from agent.capsule.recording import digest
 from agent.capsule.seeding import Seeded
@@ -50,7 +50,8 @@ async def replay(capsule: Capsule) -> Replayed:
     notes = changed_tools(capsule)
     seeded = await database.call(seeding.seed, capsule)
     timeout = capsule.run.error if capsule.run.error_code == RunTimeout.code else ""
-    pace = Pace(capsule.events, seeded.session.pk, timeout)
+    asked_at = [one.at for one in capsule.calls if one.at and one.verb in ASKED_IN_ORDER]
+    pace = Pace(capsule.events, seeded.session.pk, timeout, asked_at)
     log.listen(pace.on_commit)
     try:
         with recorded_tools.replaced(capsule, pace), _in_step(capsule, pace):
