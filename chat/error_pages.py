@@ -124,7 +124,7 @@ TOO_MANY_ATTEMPTS = Problem(
     429,
     "rate_limited",
     "Too many attempts",
-    "Nothing was done: there were too many attempts. Wait a minute, then try again.",
+    "Nothing was done: there were too many attempts. Wait a few minutes, then try again.",
 )
 TOO_SLOW = Problem(
     408,
@@ -205,7 +205,7 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def too_many_requests(request: HttpRequest) -> HttpResponse:
     response = respond(request, TOO_MANY_ATTEMPTS)
-    response["Retry-After"] = "60"
+    response["Retry-After"] = "300"
     return response
 
 

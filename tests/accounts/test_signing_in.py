@@ -63,9 +63,7 @@ def test_an_account_has_five_attempts_from_one_address(
     assert status == 429
     assert text.startswith(TOO_MANY)
     assert len(compared) == 5
-    again = Client(REMOTE_ADDR="10.0.0.9").post(
-        reverse("sign-in"), {"username": name, "password": "x"}
-    )
+    again = Client().post(reverse("sign-in"), {"username": name, "password": "x"})
     assert again["Retry-After"] == "300"
 
 
@@ -135,7 +133,7 @@ def test_an_address_that_tries_too_often_gets_a_page(alice: User) -> None:
     response = client.post(reverse("sign-in"), {})
     assert response.status_code == 429
     assert b"Too many attempts" in response.content
-    assert response["Retry-After"] == "60"
+    assert response["Retry-After"] == "300"
     assert client.get(reverse("sign-in")).status_code == 200
 
 
