@@ -187,7 +187,7 @@ def test_nobody_joins_a_project_that_is_deleted_with_the_account(
     account_deletion.begin(alice, {}, by=alice)
     assert not access.invitations(bob).exists()
     with pytest.raises(Invitation.DoesNotExist):
-        members.accept(invitation)
+        members.accept(invitation, by=bob)
     assert not Membership.objects.exists()
 
 
