@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support import forked
 from tests.support.databases import migrated_database
 from tests.support.server import ROOT, environment
 
 
 def figures(var: Path, url: str = "") -> dict[str, Any]:
-    done = subprocess.run(
+    done = forked.run(
         [sys.executable, "-m", "tests.support.analytics_figures"],
         cwd=ROOT,
         env=environment(var, DATABASE_URL=url),
-        capture_output=True,
-        text=True,
-        check=False,
         timeout=200,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stderr.decode()
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support import forked
 from tests.support.databases import migrated_database
 from tests.support.server import ROOT, environment
 
@@ -17,16 +17,13 @@ from tests.support.server import ROOT, environment
 def test_changes_of_two_processes_neither_deadlock_nor_overlook_each_other(tmp_path: Path) -> None:
     with migrated_database() as url:
         settings = {"DJANGO_SETTINGS_MODULE": "samurai_site.settings"}
-        done = subprocess.run(
+        done = forked.run(
             [sys.executable, "-m", "tests.support.concurrent_boards"],
             cwd=ROOT,
             env={**environment(tmp_path, DATABASE_URL=url), **settings},
-            capture_output=True,
-            text=True,
-            check=False,
             timeout=120,
         )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stderr.decode()
     told = json.loads(done.stdout)
     assert told["create and change"] == ""
     assert "form a circle" in told["a circle"]

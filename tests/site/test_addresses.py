@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 
 import pytest
 
 from samurai_site import addresses
+from tests.support import forked
 from tests.support.server import ROOT, ServerProcess
 
 GOOD = [
@@ -148,16 +148,13 @@ def test_an_address_that_is_none_of_a_site_is_refused(url: str, why: str) -> Non
 def test_such_a_setting_stops_the_start_in_one_clear_line(
     tmp_path: object, variable: str, value: str, said: str
 ) -> None:
-    done = subprocess.run(
+    done = forked.run(
         [sys.executable, "manage.py", "check"],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "SAMURAI_VAR_DIR": str(tmp_path), variable: value},
-        capture_output=True,
-        text=True,
-        check=False,
     )
     assert done.returncode != 0
-    (line,) = done.stderr.splitlines()
+    (line,) = done.stderr.decode().splitlines()
     assert said in line
     assert "secret" not in line
 

@@ -23,6 +23,7 @@ from agent.runs import wake
 from chat import wakeups
 from chat.wakeups import Announcement, Wakeups
 from samurai_site.server_lock import LOCK_ID
+from tests.support import forked
 from tests.support.databases import seeded_database
 from tests.support.server import ROOT, ServerProcess, environment
 
@@ -51,16 +52,11 @@ REDIS = "redis://127.0.0.1:1/0"
 def test_settings_that_do_not_go_together_stop_the_start_and_say_what_to_set(
     tmp_path: Path, env: dict[str, str], named: str
 ) -> None:
-    started = subprocess.run(
-        [sys.executable, "manage.py", "check"],
-        cwd=ROOT,
-        env=environment(tmp_path, **env),
-        capture_output=True,
-        text=True,
-        check=False,
+    started = forked.run(
+        [sys.executable, "manage.py", "check"], cwd=ROOT, env=environment(tmp_path, **env)
     )
     assert started.returncode != 0
-    assert named in started.stderr.splitlines()[-1]
+    assert named in started.stderr.decode().splitlines()[-1]
 
 
 def test_no_process_imports_the_client_of_models_before_a_model_is_called(tmp_path: Path) -> None:

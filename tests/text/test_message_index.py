@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support import forked
 from tests.support.databases import migrated_database
 from tests.support.found_messages import QUERIES, TEXTS
 from tests.support.server import ROOT, environment
@@ -47,16 +47,13 @@ def test_messages_are_found_until_they_are_changed_or_deleted(
 
 
 def is_found(var: Path, url: str) -> None:
-    done = subprocess.run(
+    done = forked.run(
         [sys.executable, "-m", "tests.support.found_messages"],
         cwd=ROOT,
         env=environment(var, DATABASE_URL=url),
-        capture_output=True,
-        text=True,
-        check=False,
         timeout=120,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stderr.decode()
     before, after, gone = json.loads(done.stdout)
     assert dict(zip(QUERIES, before, strict=True)) == BEFORE
     assert dict(zip(QUERIES, after, strict=True)) == AFTER

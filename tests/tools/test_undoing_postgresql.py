@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support import forked
 from tests.support.databases import migrated_database
 from tests.support.server import ROOT, environment
 
@@ -46,16 +46,13 @@ print(json.dumps([use("undo", object=title.lower())["changes"] for title in TITL
 
 def undone(tmp_path: Path, url: str = "") -> list[list[str]]:
     settings = {"DJANGO_SETTINGS_MODULE": "samurai_site.settings"}
-    done = subprocess.run(
+    done = forked.run(
         [sys.executable, "-c", PROGRAM],
         cwd=ROOT,
         env={**environment(tmp_path, DATABASE_URL=url), **settings},
-        capture_output=True,
-        text=True,
-        check=False,
         timeout=60,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stderr.decode()
     found: list[list[str]] = json.loads(done.stdout)
     return found
 
