@@ -109,7 +109,7 @@ def get_invitation(user: AnyUser, invitation_id: UUID) -> Invitation:
     nobody else with the name knows the id.
     """
     invitation = invitations(user).filter(pk=invitation_id).first()
-    if invitation is None and user.is_authenticated and user.is_active:
+    if invitation is None and user.is_active and only_project(user) is None:
         unclaimed = Invitation.objects.filter(pk=invitation_id, user=None)
         rows = unclaimed.select_related("project", "invited_by")
         invitation = rows.filter(username=user.get_username()).first()

@@ -15,7 +15,7 @@ from django.test import Client
 from agent.accounts.access import limit
 from agent.accounts.tokens import create_token, find_token
 from agent.engine import local
-from agent.models import ApiToken, ChatSession, Membership, Message, Project, Run
+from agent.models import ApiToken, ChatSession, Invitation, Membership, Message, Project, Run
 from agent.runs import approvals
 from agent.runs.steering import Steer
 from agent.testing import ScriptedModel
@@ -53,6 +53,16 @@ def test_lists_and_the_search_have_the_project_alone(
     assert program.get("/api/me/").json()["project"] == str(project.pk)
     assert program.get("/api/tokens/").json()["results"] == []
     assert program.get("/api/invitations/").json()["results"] == []
+
+
+@pytest.mark.django_db
+def test_it_accepts_no_invitation(program: Client) -> None:
+    owner = User.objects.create_user("olga")
+    elsewhere = Project.objects.create(name="Olga's", owner=owner)
+    # Made before there was an account of this name.
+    made = Invitation.objects.create(project=elsewhere, username="alice", invited_by=owner)
+    assert program.post(f"/api/invitations/{made.pk}/accept/").status_code == 404
+    assert not Membership.objects.exists()
 
 
 @pytest.mark.django_db
