@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from samurai_site.asgi import application  # isort: skip  # first: it sets Django up
 from samurai_site import request_limits, slow_clients
-from samurai_site.asgi import application
 
 __all__ = ["application"]
 
