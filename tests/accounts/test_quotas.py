@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from datetime import timedelta
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -21,27 +17,22 @@ from pytest_django import Settings
 from agent.accounts import quotas
 from agent.admin import imports
 from agent.board import tasks
-from agent.engine import local, pruning, stored_bytes
+from agent.engine import pruning, stored_bytes
 from agent.exceptions import QuotaReached, Refused
 from agent.memory import memories
-from agent.models import ChatSession, Event, ModelTokens, Project, Run, Task
-from agent.runs import rerun, runs
+from agent.models import ChatSession, Event, Project, Run, Task
+from agent.runs import runs
 from agent.runs.runs import MessageRequest
 from agent.testing import ScriptedModel
-from tests.support.databases import migrated_database
-from tests.support.model_server import said, stream
-from tests.support.model_talk import ANALYSIS, PLAN, connected
 from tests.support.scripted_runs import (
     compose,
     create,
-    ended,
     log_of,
     plan,
     process,
     result_of,
     use,
 )
-from tests.support.server import ROOT, environment
 
 TRANSACTIONS = pytest.mark.django_db(transaction=True)
 
@@ -336,87 +327,7 @@ async def test_a_run_that_reaches_a_quota_fails_with_nothing_half_done(
     assert project.stored_tasks == 1
 
 
-# -- tokens of models ------------------------------------------------------------------------------
-
-
-def test_the_share_of_a_model_is_of_a_person_and_of_a_project_and_of_a_day_and_a_month(
-    project: Project, alice: User, bob: User, settings: Settings
-) -> None:
-    quotas.add_model_tokens(alice.pk, project.pk, 60)
-    quotas.add_model_tokens(alice.pk, project.pk, 40)
-    quotas.check_model_tokens(alice.pk, project.pk)
-    settings.SAMURAI_USER_MODEL_TOKENS_PER_DAY = 100
-    with pytest.raises(
-        QuotaReached, match="Your runs may use 100 tokens of the model a day"
-    ) as error:
-        quotas.check_model_tokens(alice.pk, project.pk)
-    assert error.value.frees_at == quotas.end_of_day()
-    quotas.check_model_tokens(bob.pk, project.pk)
-    settings.SAMURAI_PROJECT_MODEL_TOKENS_PER_DAY = 100
-    with pytest.raises(QuotaReached, match="The runs of this project may use 100 tokens"):
-        quotas.check_model_tokens(bob.pk, project.pk)
-    settings.SAMURAI_PROJECT_MODEL_TOKENS_PER_DAY = settings.SAMURAI_USER_MODEL_TOKENS_PER_DAY = 0
-    settings.SAMURAI_USER_MODEL_TOKENS_PER_MONTH = 100
-    with pytest.raises(QuotaReached, match="a month") as error:
-        quotas.check_model_tokens(alice.pk, project.pk)
-    assert error.value.frees_at == quotas.end_of_month() > quotas.start_of_day()
-    ModelTokens.objects.update(day=quotas.today() - 40)
-    quotas.check_model_tokens(alice.pk, project.pk)
-
-
-def test_a_person_gets_no_new_share_by_deleting_the_project(
-    project: Project, alice: User, settings: Settings
-) -> None:
-    settings.SAMURAI_USER_MODEL_TOKENS_PER_DAY = 100
-    other = Project.objects.create(name="Another", owner=alice)
-    for one in (project, other):
-        quotas.add_model_tokens(alice.pk, one.pk, 50)
-        one.delete()
-    left = Project.objects.create(name="The last", owner=alice)
-    with pytest.raises(QuotaReached, match="Your runs may use 100 tokens"):
-        quotas.check_model_tokens(alice.pk, left.pk)
-
-
-@pytest.mark.parametrize("kind", ["day", "month"])
-def test_the_check_of_a_share_reads_by_an_index(kind: str, project: Project, alice: User) -> None:
-    for column in ("user_id", "project_id"):
-        query = quotas._USED.format(column)
-        with connection.cursor() as cursor:
-            key = alice.pk if column == "user_id" else project.pk.hex
-            if connection.vendor == "sqlite":
-                cursor.execute(f"EXPLAIN QUERY PLAN {query}", [1, key, 1])
-                assert "SEARCH" in str(cursor.fetchall())
-
-
-@TRANSACTIONS
-async def test_the_runs_of_no_person_take_no_share(session: ChatSession, alice: User) -> None:
-    async with local.executing(ScriptedModel(plans=[plan()])):
-        run = await ended(await runs.start(session.pk, alice, MessageRequest("Go")))
-    assert run.status == "succeeded"
-    assert not await ModelTokens.objects.aexists()  # the scripted model has no server
-
-
-@TRANSACTIONS
-async def test_a_run_stops_before_the_next_call_when_the_share_of_the_model_is_used_up(
-    session: ChatSession, alice: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    work = {**ANALYSIS, "intent": "command", "needs_tools": True, "tells": False}
-    with connected(settings, monkeypatch) as server:
-        settings.SAMURAI_USER_MODEL_TOKENS_PER_DAY = 1
-        server.script([said(work), said(PLAN), stream("Made", " it.")])
-        async with local.executing():
-            run = await ended(await runs.start(session.pk, alice, MessageRequest("Make a task")))
-            assert (run.status, run.error_code, run.retryable) == ("failed", "quota_reached", True)
-            assert "Your runs may use 1 token of the model a day" in run.error
-            assert len(server.requests) == 1
-            row = await ModelTokens.objects.aget(user=alice, project=session.project_id)
-            used = run.usage["input_tokens"] + run.usage["output_tokens"]
-            assert row.tokens == used > 0
-            settings.SAMURAI_USER_MODEL_TOKENS_PER_DAY = 1_000_000
-            again = await ended(await rerun.retry(session.pk, run.pk, alice))
-    assert again.status == "succeeded"
-    await row.arefresh_from_db()
-    assert row.tokens == used + again.usage["input_tokens"] + again.usage["output_tokens"]
+# -- the admin ------------------------------------------------------------------------------------
 
 
 def test_the_admin_shows_what_is_used_of_the_quotas(
@@ -447,79 +358,3 @@ def test_what_an_editor_saves_in_the_admin_changes_no_count(
     assert answer.status_code == 302, answer.content.decode()
     project.refresh_from_db()
     assert (project.name, project.stored_tasks) == ("Another", 1)
-
-
-# -- two at the same time ---------------------------------------------------------------------------
-
-AT_ONCE = """
-import threading
-
-import django
-django.setup()
-from django.conf import settings
-from django.contrib.auth.models import User
-from django.core.exceptions import ValidationError
-from django.db import connection, transaction
-
-from agent.accounts import members
-from agent.accounts.tokens import create_token
-from agent.board import projects
-from agent.exceptions import QuotaReached
-from agent.models import ApiToken, ChatSession, Invitation, Project
-
-alice = User.objects.create(username="alice")
-project = Project.objects.create(name="Clinic booking", owner=alice)
-settings.SAMURAI_USER_TOKENS = settings.SAMURAI_PROJECT_SESSIONS = members.MAX_OPEN = 1
-settings.SAMURAI_USER_PROJECTS = 2
-
-
-def second(make, done):
-    try:
-        make(2)
-    except (QuotaReached, ValidationError):
-        pass
-    done.set()
-    connection.close()
-
-
-for model, most, make in (
-    (ApiToken, 1, lambda number: create_token(alice)),
-    (Project, 2, lambda number: projects.create_project(owner=alice, name="Another")),
-    (ChatSession, 1, lambda number: projects.open_session(project, alice)),
-    (Invitation, 1, lambda number: members.invite(project, f"bob{number}", "viewer", alice)),
-):
-    done = threading.Event()
-    other = threading.Thread(target=second, args=(make, done))
-    with transaction.atomic():
-        make(1)
-        other.start()
-        done.wait(1)  # for ever, since it waits for this transaction
-    other.join()
-    print(model.__name__, model.objects.count() - most)
-"""
-
-
-@pytest.mark.postgresql
-def test_two_that_are_made_at_the_same_time_do_not_both_get_the_last_place(tmp_path: Path) -> None:
-    with migrated_database() as url:
-        env = environment(
-            tmp_path, DATABASE_URL=url, DJANGO_SETTINGS_MODULE="samurai_site.settings"
-        )
-        told = subprocess.run(
-            [sys.executable, "-c", AT_ONCE],
-            cwd=ROOT,
-            env=env,
-            check=True,
-            text=True,
-            stdout=subprocess.PIPE,
-        )
-    assert told.stdout.split() == [
-        "ApiToken",
-        "0",
-        "Project",
-        "0",
-        "ChatSession",
-        "0",
-        "Invitation",
-        "0",
-    ]

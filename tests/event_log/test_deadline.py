@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -19,8 +17,7 @@ from agent.event_log.log import Done
 from agent.exceptions import EffectTooSlow, Refused
 from agent.models import ChatSession, Event, Project
 from agent.support import raw_sql
-from tests.support.databases import migrated_database
-from tests.support.server import ROOT, environment
+from tests.support.databases import run_on_postgresql
 
 _ENDLESS = """
 WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 1000000000)
@@ -133,13 +130,5 @@ asyncio.run(check(project, session))
 
 @pytest.mark.postgresql
 def test_a_slow_statement_is_ended_in_postgresql_too(tmp_path: Path) -> None:
-    with migrated_database() as url:
-        env = environment(
-            tmp_path, DATABASE_URL=url, DJANGO_SETTINGS_MODULE="samurai_site.settings"
-        )
-        command = [sys.executable, "-c", PROGRAM]
-        done = subprocess.run(
-            command, cwd=ROOT, env=env, capture_output=True, text=True, check=False
-        )
-    assert done.returncode == 0, done.stderr
-    assert "An effect took longer than 0.3 s and is refused" in done.stderr
+    done = run_on_postgresql(PROGRAM, tmp_path)
+    assert "An effect took longer than 0.3 s and is refused" in done.stderr.decode()

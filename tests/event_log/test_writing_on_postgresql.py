@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -17,8 +15,7 @@ from django.db.backends.utils import CursorWrapper
 
 from agent.event_log import events, log
 from agent.models import ChatSession, Event, Message, Project, Run
-from tests.support.databases import migrated_database
-from tests.support.server import ROOT, environment
+from tests.support.databases import run_on_postgresql
 
 TEXTS = ["plain", "Über 🚀", 'it\'s "quoted" \\ and 100%', "%s %(name)s", "\t\x01\x1f", "x" * 5_000]
 
@@ -84,12 +81,4 @@ check()
 
 @pytest.mark.postgresql
 def test_many_events_are_one_statement_with_two_parameters(tmp_path: Path) -> None:
-    with migrated_database() as url:
-        env = environment(
-            tmp_path, DATABASE_URL=url, DJANGO_SETTINGS_MODULE="samurai_site.settings"
-        )
-        command = [sys.executable, "-c", PROGRAM]
-        done = subprocess.run(
-            command, cwd=ROOT, env=env, capture_output=True, text=True, check=False
-        )
-    assert done.returncode == 0, done.stderr
+    run_on_postgresql(PROGRAM, tmp_path)

@@ -205,6 +205,15 @@ def migrated_database() -> contextlib.AbstractContextManager[str]:
     return new_database(_migrated_template())
 
 
+def run_on_postgresql(program: str, var: Path) -> subprocess.CompletedProcess[Any]:
+    """Runs a program in Python, to its end, on a migrated PostgreSQL database of its own."""
+    with migrated_database() as url:
+        env = environment(var, DATABASE_URL=url, DJANGO_SETTINGS_MODULE="samurai_site.settings")
+        done = forked.run([sys.executable, "-c", program], cwd=ROOT, env=env, timeout=120)
+    assert done.returncode == 0, done.stderr.decode()
+    return done
+
+
 @contextlib.contextmanager
 def seeded_database(var: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """A migrated PostgreSQL database with the cast; gives its URL and who is in it."""
