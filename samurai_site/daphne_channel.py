@@ -19,6 +19,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # has no types
 
     def connectionMade(self) -> None:  # noqa: N802  (Twisted's name, as those below)
         super().connectionMade()
+        # What one turn of the event loop reads: of a WebSocket, at most 700 frames.
+        self.transport.bufferSize = 4096
         self._start(slow_clients.HEADER_SECONDS)
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802

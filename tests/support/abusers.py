@@ -224,6 +224,11 @@ async def flood_of_control_frames(server: ServerProcess) -> None:
             for _ in range(20):
                 writer.write(frame(PING, b"x" * 125) * 500)
                 await asyncio.wait_for(writer.drain(), 1)
+    async with raw(server) as (reader, writer):
+        await answered(reader)
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            writer.write(frame(PING) * 40_000)
+            await asyncio.wait_for(writer.drain(), 1)
 
 
 async def slow_readers(server: ServerProcess) -> None:
@@ -239,8 +244,9 @@ async def slow_readers(server: ServerProcess) -> None:
 
 
 async def fragments(server: ServerProcess) -> None:
-    """Of one byte, without an end, and without a beginning."""
-    tiny = frame(TEXT, b"[", 0) + frame(MORE, b" ", 0) * 5_000 + frame(MORE, b"]")
+    """Of one byte, of none, without an end, and without a beginning."""
+    spaces = frame(MORE, b" ", 0) * 5_000 + frame(MORE, b"", 0) * 40_000
+    tiny = frame(TEXT, b"[", 0) + spaces + frame(MORE, b"]")
     async with raw(server) as (reader, writer):
         await answered(reader)
         writer.write(tiny + frame(CLOSE, struct.pack("!H", 1000)))

@@ -235,6 +235,7 @@ class Visit:
             "WebSocket connection to",
             "Failed to load resource: net::ERR_",
             "EventSource's response has a MIME type",
+            'responded with a MIME type of ""',  # the head of a script was cut off
         )
         if one.type in ("error", "warning") and not any(line in one.text for line in lines):
             self.troubles.append(one.text)
