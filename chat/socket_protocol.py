@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # The name of the ASGI extension: with it, "websocket.send" may have `texts`, a list, each a frame of its own.
 EXTENSION = "samurai.texts"
-PART = 4096  # bytes: at most 700 frames, which take a few milliseconds
+PART = 4 * 1024  # bytes: at most 700 frames, which take a few milliseconds
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
