@@ -308,6 +308,9 @@ class ModelServer:
                 return b"", False
             keep = await work
             return (watch.result() if watch.done() else b""), keep
+        except ConnectionError:  # a write has met the closed connection before the read
+            request.gone.set()
+            raise
         finally:
             for task in (watch, work):
                 task.cancel()
