@@ -89,47 +89,62 @@ def load(
     shows_memories = guest is None or guest.shows_memories
     shown = {"task": shows_tasks, "memory": shows_memories}
     fresh = {key: one for key, one in (fresh or {}).items() if shown.get(one.object)}
-    rows, counts = (
-        _tasks(project, WHOLE if whole else TASKS, fresh)
-        if shows_tasks
-        else ([], {"open": 0, "all": 0})
-    )
-    remembered, all_memories = (
-        _memories(project, WHOLE if whole else MEMORIES, fresh) if shows_memories else ([], 0)
-    )
-    found = list(map(_cut_task, board.tasks_json(rows)))
-    tasks = _tree(found if guest is None else list(map(guest_view.task, found)))
-    memories = sorted(map(_cut_memory, remembered), key=_memory_order)
-    by_id = {task["id"]: task for task, _ in tasks}
-    is_whole = len(tasks) >= counts["all"]
-    present = {*by_id, *(item["id"] for item in memories)}
+    counts = {"open": 0, "all": 0, "memories": 0}
+    tasks: list[tuple[dict[str, Any], int]] = []
+    memories: list[dict[str, Any]] = []
+    if shows_tasks:
+        rows, numbers = _tasks(project, WHOLE if whole else TASKS, fresh)
+        counts |= numbers
+        found = list(map(_cut_task, board.tasks_json(rows)))
+        tasks = _tree(found if guest is None else list(map(guest_view.task, found)))
+    if shows_memories:
+        remembered, counts["memories"] = _memories(project, WHOLE if whole else MEMORIES, fresh)
+        memories = sorted(map(_cut_memory, remembered), key=_memory_order)
+    present = {one["id"] for one in (*(task for task, _ in tasks), *memories)}
     gone = [change for key, change in fresh.items() if key not in present]
-    shown_open = sum(task["status"] in Task.OPEN for task, _ in tasks)
+    version = project.board_version if shows_tasks or shows_memories else 0
     return Panels(
-        tasks=[
-            _task(task, level, labels.task_note(task, by_id, whole=is_whole), fresh)
-            for task, level in tasks
-        ],
+        tasks=_task_items(tasks, counts["all"], fresh),
         memories=[_memory(item, fresh) for item in memories],
         open=counts["open"],
         gone_tasks=[change for change in gone if change.object == "task"],
         gone_memories=[change for change in gone if change.object == "memory"],
         all_tasks=counts["all"],
-        all_memories=all_memories,
+        all_memories=counts["memories"],
         board={
             "tasks": [task for task, _ in tasks],
             "memories": memories,
-            "hidden": {
-                "tasks": max(counts["all"] - len(tasks), 0),
-                "open": max(counts["open"] - shown_open, 0),
-                "memories": max(all_memories - len(memories), 0),
-            },
+            "hidden": _hidden(tasks, memories, counts),
             "whole": whole,
-            "version": project.board_version if shows_tasks or shows_memories else 0,
+            "version": version,
         },
         shows_tasks=shows_tasks,
         shows_memories=shows_memories,
     )
+
+
+def _task_items(tasks: list[tuple[dict[str, Any], int]], number: int, fresh: Fresh) -> list[Item]:
+    """`number`: of all tasks, of which `tasks` may be a part."""
+    by_id = {task["id"]: task for task, _ in tasks}
+    is_whole = len(tasks) >= number
+    return [
+        _task(task, level, labels.task_note(task, by_id, whole=is_whole), fresh)
+        for task, level in tasks
+    ]
+
+
+def _hidden(
+    tasks: list[tuple[dict[str, Any], int]],
+    memories: list[dict[str, Any]],
+    counts: Mapping[str, int],
+) -> dict[str, int]:
+    """Returns how many of all objects, `counts`, the page does not show."""
+    shown_open = sum(task["status"] in Task.OPEN for task, _ in tasks)
+    return {
+        "tasks": max(counts["all"] - len(tasks), 0),
+        "open": max(counts["open"] - shown_open, 0),
+        "memories": max(counts["memories"] - len(memories), 0),
+    }
 
 
 def memories_of(project: Project) -> tuple[list[Item], int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -37,18 +37,10 @@ def state_of(run: Run, own: Sequence[Mapping[str, Any]], results: Mapping[str, A
     gathered = Context.from_json(results[Phase.CONTEXT])
     recalled = results.get(Phase.ANALYZING, {}).get("memories")
     earlier = _earlier_changes(run, own)
-    found = _Objects(run)
-    found.take_context(gathered, recalled)
-    found.take_changes(own)
-    found.take_earlier(earlier)
-    found.take_named()
+    found = _objects(run, own, earlier, gathered, recalled)
     off = switches.switched_off_at(project.pk, _start(run))
     return State(
-        at_export=[
-            *SESSION_AT_EXPORT,
-            *(["off"] if off is None else []),
-            *([] if gathered.people else ["people"]),
-        ],
+        at_export=_at_export(gathered, off),
         project_id=project.pk,
         project=gathered.project_name,
         # The sample project has a description that no run is told.
@@ -64,11 +56,7 @@ def state_of(run: Run, own: Sequence[Mapping[str, Any]], results: Mapping[str, A
         off=sorted(switches.switched_off(project.pk) if off is None else off),
         tasks=sorted(found.tasks.values(), key=lambda task: (task.position, task.number)),
         memories=list(found.memories.values()),
-        messages=[
-            Said(role=one.role, content=one.content, at=one.at, number=one.number)  # type: ignore[arg-type]
-            for one in gathered.history
-            if one.number is not None
-        ],
+        messages=_messages(gathered),
         changes=[dict(one) for one in earlier],
         changed_by=_numbers_of(earlier),
         counts=dict(gathered.counts),
@@ -76,6 +64,38 @@ def state_of(run: Run, own: Sequence[Mapping[str, Any]], results: Mapping[str, A
         recalled=recalled,
         former=_former(run),
     )
+
+
+def _objects(
+    run: Run,
+    own: Sequence[Mapping[str, Any]],
+    earlier: Sequence[Mapping[str, Any]],
+    gathered: Context,
+    recalled: Any,
+) -> _Objects:
+    found = _Objects(run)
+    found.take_context(gathered, recalled)
+    found.take_changes(own)
+    found.take_earlier(earlier)
+    found.take_named()
+    return found
+
+
+def _at_export(gathered: Context, off: Collection[str] | None) -> list[str]:
+    """Returns the names of what is told as it is now, since nothing tells what the run found."""
+    return [
+        *SESSION_AT_EXPORT,
+        *(["off"] if off is None else []),
+        *([] if gathered.people else ["people"]),
+    ]
+
+
+def _messages(gathered: Context) -> list[Said]:
+    return [
+        Said(role=one.role, content=one.content, at=one.at, number=one.number)  # type: ignore[arg-type]
+        for one in gathered.history
+        if one.number is not None
+    ]
 
 
 def _earlier_changes(run: Run, own: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -161,26 +161,17 @@ def model_call(
     from opentelemetry.trace import SpanKind
 
     began, first, ended = times
-    server = urlsplit(settings.OPENAI_BASE_URL or "https://api.openai.com")
     attributes: dict[str, Any] = {
+        **_server(),
         "gen_ai__provider__name": "openai",
         "gen_ai__request__model": model,
-        "server__address": server.hostname,
         "samurai__model__verb": verb,
+        **(_texts(turns, text) if settings.SAMURAI_TRACE_TEXTS else {}),
     }
-    if server.port:
-        attributes["server__port"] = server.port
     if any(used):
-        attributes |= {
-            "gen_ai__usage__input_tokens": used[0],
-            "gen_ai__usage__output_tokens": used[1],
-        }
+        attributes["gen_ai__usage__input_tokens"], attributes["gen_ai__usage__output_tokens"] = used
     if first is not None:
         attributes["gen_ai__response__time_to_first_chunk"] = first - began
-    if settings.SAMURAI_TRACE_TEXTS:
-        attributes["gen_ai__output__messages"] = _messages([{"role": "assistant", "content": text}])
-        if turns:
-            attributes["gen_ai__input__messages"] = _messages(turns)
     opened = tracer.start_span(
         f"chat {model}",
         kind=SpanKind.CLIENT,
@@ -190,6 +181,22 @@ def model_call(
     if error:
         fail(opened, error)
     opened.end(int(ended * 1e9))
+
+
+def _server() -> dict[str, Any]:
+    """Returns the address of the model server, and its port if it is named."""
+    server = urlsplit(settings.OPENAI_BASE_URL or "https://api.openai.com")
+    port = {"server__port": server.port} if server.port else {}
+    return {"server__address": server.hostname, **port}
+
+
+def _texts(turns: Sequence[Mapping[str, str]], text: str) -> dict[str, str]:
+    """Returns what was asked, unless it is not known, and the answer."""
+    asked = {"gen_ai__input__messages": _messages(turns)} if turns else {}
+    return {
+        "gen_ai__output__messages": _messages([{"role": "assistant", "content": text}]),
+        **asked,
+    }
 
 
 @contextmanager
