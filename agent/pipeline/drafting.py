@@ -95,9 +95,6 @@ def fields(
     value = {} if writing.verb == "answer" else partial_object(text)
     steps = _steps(value) if writing.verb == "plan" else []
     tokens = estimate(text) + estimate(writing.thoughts)
-    patience = writing.patience
-    # The limit of an answer holds for each chunk once it has begun.
-    has_limit = writing.verb != "answer" or not tokens
     return {
         "phase": step,
         "step": of_plan,
@@ -105,11 +102,7 @@ def fields(
         "started_at": _time(writing.started_at),
         "prompt_tokens": writing.prompt_tokens,
         "tokens": tokens,
-        "attempt": patience.attempt,
-        "attempts": patience.attempts,
-        "reason": clean(patience.reason),
-        "gives_up_at": _time(patience.gives_up_at) if has_limit else None,
-        "again_at": _time(patience.again_at),
+        **_patience(writing, tokens),
         "usual_ms": None if usual is None else usual.median_ms,
         "thoughts": _end_of(clean(writing.thoughts)),
         "thought_at": _time(writing.thought_at),
@@ -123,6 +116,20 @@ def fields(
             "thoughts": _thinking(writing),
             "steps": [{"arguments": given} for given in _arguments(steps)],
         },
+    }
+
+
+def _patience(writing: Writing, tokens: int) -> dict[str, Any]:
+    """Returns which try it is, why there is another one, and when the server gives up."""
+    patience = writing.patience
+    # The limit of an answer holds for each chunk once it has begun.
+    has_limit = writing.verb != "answer" or not tokens
+    return {
+        "attempt": patience.attempt,
+        "attempts": patience.attempts,
+        "reason": clean(patience.reason),
+        "gives_up_at": _time(patience.gives_up_at) if has_limit else None,
+        "again_at": _time(patience.again_at),
     }
 
 

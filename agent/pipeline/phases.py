@@ -5,7 +5,7 @@ The phases report through the run's recorder; they know nothing of sockets, engi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
@@ -26,7 +26,7 @@ from agent.pipeline.planner import Planner, tool_specs
 from agent.pipeline.reading import Reader
 from agent.pipeline.remembering import Exchange
 from agent.pipeline.reports import with_left_out
-from agent.plan import StepType
+from agent.plan import Plan, StepType
 from agent.plans import store
 from agent.plans.past_durations import History
 from agent.runs import approval_requests, steering_rows
@@ -305,22 +305,27 @@ class _Run:
             after = replace(await self._context_now(), added=added)
             self.context = replace(self.context, after=after)
         plan = store.as_plan(done)
-        asks = any(step.type == StepType.ASK for step in steps)  # no longer, if it was answered
-        outcome = Outcome(
-            self.analysis.intent,
-            self.analysis.question if asks else "",
-            outcomes([*failed, *steps]),
-            tuple(one.text for one in plan.assumptions),
-            tuple(one.question for one in plan.questions),
-        )
         return LastPhases(
             self.model,
             self.recorder,
             self.drafting,
-            Exchange(self.run, self.context, self.analysis, outcome),
+            Exchange(self.run, self.context, self.analysis, self._outcome(plan, failed, steps)),
             plan,
             steps,
             self.outside.said,
             is_valid=not self.problems,
             may_be_lost=self._may_be_lost,
+        )
+
+    def _outcome(
+        self, plan: Plan, failed: Sequence[PlanStep], steps: Sequence[PlanStep]
+    ) -> Outcome:
+        """`failed`: the steps of earlier revisions that failed."""
+        asks = any(step.type == StepType.ASK for step in steps)  # no longer, if it was answered
+        return Outcome(
+            self.analysis.intent,
+            self.analysis.question if asks else "",
+            outcomes([*failed, *steps]),
+            tuple(one.text for one in plan.assumptions),
+            tuple(one.question for one in plan.questions),
         )
