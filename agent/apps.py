@@ -12,8 +12,9 @@ class AgentConfig(AppConfig):
     def ready(self) -> None:
         from django.conf import settings
         from django.core import checks
+        from django.db.models.signals import pre_delete
 
-        from agent.accounts import sign_in_events
+        from agent.accounts import quotas, sign_in_events
         from agent.event_log import log, recent_events
         from agent.runs import wake
         from agent.tools import loading
@@ -21,6 +22,7 @@ class AgentConfig(AppConfig):
         checks.register(loading.check)
         loading.load_entry_points()
         sign_in_events.listen()
+        pre_delete.connect(quotas.keep_runs_of, sender="agent.ChatSession")
         log.listen(recent_events.on_commit)
         if settings.SAMURAI_ENGINE == "procrastinate":
             from agent.engine.procrastinate import Workers

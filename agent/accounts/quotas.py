@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from agent.exceptions import QuotaReached
-from agent.models import Project
+from agent.models import ChatSession, Project
 from agent.support import raw_sql
 from agent.support.counts import count
 
@@ -163,12 +163,36 @@ def until(moment: datetime) -> str:
     return f"{moment:%H:%M} on {moment:%B} {moment.day} ({settings.SAMURAI_TIME_ZONE})"
 
 
-# SQL for the runs that a person has started since the beginning of the day, to be filled with both: each run
-# has its number among those, so that none is counted.
+# SQL for the runs that a person has started since the beginning of the day, to be filled with `runs_of_day`:
+# each run has its number among those, so that none is counted.
 RUNS_OF_DAY = """
-SELECT of_day FROM agent_run WHERE created_by_id = %s AND created_at >= %s
-ORDER BY created_at DESC LIMIT 1
+SELECT max(runs) FROM (
+    SELECT runs FROM (
+        SELECT of_day AS runs FROM agent_run WHERE created_by_id = %s AND created_at >= %s
+        ORDER BY created_at DESC LIMIT 1
+    ) AS latest
+    UNION ALL SELECT runs FROM agent_deletedruns WHERE user_id = %s AND day = %s
+) AS numbers
 """
+_KEEP_RUNS = """
+INSERT INTO agent_deletedruns (user_id, day, runs)
+SELECT created_by_id, %s, max(of_day) FROM agent_run
+WHERE session_id = %s AND created_at >= %s AND created_by_id IS NOT NULL GROUP BY created_by_id
+ON CONFLICT (user_id) DO UPDATE SET day = excluded.day, runs = CASE
+    WHEN agent_deletedruns.day = excluded.day AND agent_deletedruns.runs > excluded.runs
+    THEN agent_deletedruns.runs ELSE excluded.runs END
+RETURNING user_id
+"""
+
+
+def runs_of_day(user: int | None) -> tuple[int | None, datetime, int | None, int]:
+    """Returns what `RUNS_OF_DAY` is filled with."""
+    return user, start_of_day(), user, today()
+
+
+def keep_runs_of(instance: ChatSession, **_: Any) -> None:
+    """Keeps the runs of today counted for their people while their session is deleted."""
+    raw_sql.rows(_KEEP_RUNS, today(), instance.pk, start_of_day())
 
 
 def check_runs(of_person: int, of_project: int) -> None:
@@ -279,7 +303,7 @@ def use_of_project(project: Project) -> list[Use]:
 
 def use_of_person(user: int) -> list[Use]:
     """Returns what a person uses, without what would have to be counted."""
-    runs = raw_sql.column(RUNS_OF_DAY, user, start_of_day())
+    runs = raw_sql.column(RUNS_OF_DAY, *runs_of_day(user))
     return [
         Use("Runs today", (runs and runs[0]) or 0, settings.SAMURAI_USER_RUNS_PER_DAY),
         *_use_of_model("USER", "user_id", user),

@@ -1,6 +1,6 @@
 """The database models: projects, sessions, runs with their event log, tasks, memories. No rules."""
 
-from agent.models.accounts import AccountDeletion, ApiToken, Feedback, ModelTokens
+from agent.models.accounts import AccountDeletion, ApiToken, DeletedRuns, Feedback, ModelTokens
 from agent.models.audit import AuditEntry
 from agent.models.board import Task
 from agent.models.memories import Memory, MemoryRevision, SearchEntry
@@ -18,6 +18,7 @@ __all__ = [
     "AuditEntry",
     "Batch",
     "ChatSession",
+    "DeletedRuns",
     "Draft",
     "Event",
     "Feedback",

@@ -73,6 +73,22 @@ class ModelTokens(models.Model):
         return f"{self.tokens} of {self.user_id} in {self.project_id}"
 
 
+class DeletedRuns(models.Model):
+    """How many runs a person had started on a day, as far as deleted sessions tell: those stay counted."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="+"
+    )
+    day = models.PositiveIntegerField(help_text="As a number: see `agent.accounts.quotas.today`.")
+    runs = models.PositiveIntegerField()
+
+    class Meta:
+        verbose_name_plural = "deleted runs"
+
+    def __str__(self) -> str:
+        return f"{self.runs} of {self.user_id}"
+
+
 class Feedback(UUIDModel):
     """A person's rating of a run."""
 

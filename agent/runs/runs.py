@@ -170,7 +170,7 @@ class _Place:
     @classmethod
     def of(cls, session: UUID, user: User, client_id: UUID | None) -> _Place:
         since = timezone.now() - timedelta(minutes=1)
-        of_day = user.pk, quotas.start_of_day(), quotas.today()
+        of_day = *quotas.runs_of_day(user.pk), quotas.today()
         values = session, since, user.pk, session, client_id, *of_day, session
         ((ahead, in_last_minute, known, of_person, of_project, stored),) = raw_sql.rows(
             _PLACE, *values
@@ -219,7 +219,7 @@ def create(message: Message, user: User | None, **fields: Any) -> Run:
     """Adds a run to the queue of the message's session, inside an effect."""
     session = message.session_id
     title, day = title_of(message.content), quotas.today()
-    of_person = user and user.pk, quotas.start_of_day()
+    of_person = quotas.runs_of_day(user.pk if user else None)
     (before,) = raw_sql.column(_OF_PROJECT, day, session, day, session, *of_person)
     (number,) = raw_sql.column(_COUNTED, timezone.now(), title, session)
     run = Run(

@@ -7,6 +7,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
@@ -20,7 +21,7 @@ from agent.board import tasks
 from agent.engine import pruning, stored_bytes
 from agent.exceptions import QuotaReached, Refused
 from agent.memory import memories
-from agent.models import ChatSession, Event, Project, Run, Task
+from agent.models import ChatSession, DeletedRuns, Event, Project, Run, Task
 from agent.runs import runs
 from agent.runs.runs import MessageRequest
 from agent.testing import ScriptedModel
@@ -244,6 +245,28 @@ async def test_the_runs_of_a_day_are_limited_for_each_person(
     await runs.start(session.pk, bob, MessageRequest("Go"))
     await Run.objects.aupdate(created_at=quotas.start_of_day() - timedelta(seconds=1))
     await runs.start(session.pk, alice, MessageRequest("Go"))
+
+
+@TRANSACTIONS
+@pytest.mark.parametrize("what", ["session", "project"])
+async def test_who_deletes_a_session_or_a_project_gets_no_runs_of_the_day_back(
+    session: ChatSession, project: Project, alice: User, bob: User, settings: Settings, what: str
+) -> None:
+    settings.SAMURAI_USER_RUNS_PER_DAY = 3
+    other = await Project.objects.acreate(name="Other", owner=alice)
+    own = await ChatSession.objects.acreate(project=other, created_by=alice)
+    await runs.start(own.pk, alice, MessageRequest("Go"))
+    for person in (alice, bob, alice):
+        await runs.start(session.pk, person, MessageRequest("Go"))
+    await sync_to_async({"session": session, "project": project}[what].delete)()
+    with pytest.raises(QuotaReached, match="You may start 3 runs a day"):
+        await runs.start(own.pk, alice, MessageRequest("Go"))
+    assert [one.used for one in await sync_to_async(quotas.use_of_person)(alice.pk)][:1] == [3]
+    assert [one.used for one in await sync_to_async(quotas.use_of_person)(bob.pk)][:1] == [1]
+    await sync_to_async(own.delete)()  # whose run is an earlier one
+    assert [one.used for one in await sync_to_async(quotas.use_of_person)(alice.pk)][:1] == [3]
+    await DeletedRuns.objects.aupdate(day=quotas.today() - 1)
+    assert [one.used for one in await sync_to_async(quotas.use_of_person)(alice.pk)][:1] == [0]
 
 
 @TRANSACTIONS

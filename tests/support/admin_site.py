@@ -31,6 +31,7 @@ from agent.models import (
     AuditEntry,
     Batch,
     ChatSession,
+    DeletedRuns,
     Draft,
     Event,
     Feedback,
@@ -56,10 +57,10 @@ from agent.models import (
 
 # A draft is there for seconds, on the page of its session, and the deletion of an account for minutes.
 # Switches of tools are on the page of the project. An entry of the index of messages has nothing but ids.
-# Tokens of models are on the pages of users and projects.
+# Tokens of models and the runs of deleted sessions are on the pages of users and projects.
 MODELS = sorted(
     {*apps.get_app_config("agent").get_models()}
-    - {AccountDeletion, Draft, MessageEntry, ModelTokens, SwitchedOffTool},
+    - {AccountDeletion, DeletedRuns, Draft, MessageEntry, ModelTokens, SwitchedOffTool},
     key=lambda model: model.__name__,
 )
 # Written in runs, and never by hand.
