@@ -109,5 +109,5 @@ def migrations() -> frozenset[tuple[str, str]]:
         for config in apps.get_app_configs()
         if (spec := find_spec(f"{config.name}.migrations")) is not None
         for module in iter_modules(spec.submodule_search_locations)
-        if module.name[0] not in "_~"
+        if not module.ispkg and module.name[0] not in "_~"
     )

@@ -88,7 +88,7 @@ def _migrate(var: Path, **env: str) -> None:
 
 def _version() -> str:
     """Returns a text that changes with what a migrated database depends on."""
-    files = [ROOT / "requirements.lock", *sorted(ROOT.glob("*/migrations/*.py"))]
+    files = [ROOT / "requirements.lock", *sorted(ROOT.glob("*/migrations/**/*.py"))]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 
@@ -172,7 +172,7 @@ def _rows(cursor: Any, table: str) -> list[Any]:
 # -- PostgreSQL --------------------------------------------------------------------------------------
 
 
-def _settings(name: str) -> dict[str, str]:
+def settings_of(name: str) -> dict[str, str]:
     nowhere = "redis://127.0.0.1:1/0"  # the engine asks for one; nothing uses it here
     return {
         "DATABASE_URL": url_of_database(name),
@@ -188,12 +188,12 @@ def _new_template(folder: Path, source: str) -> str:
 
 
 def _migrate_template(folder: Path) -> None:
-    _migrate(folder, **_settings(_new_template(folder, "template1")))
+    _migrate(folder, **settings_of(_new_template(folder, "template1")))
 
 
 def _seed_template(folder: Path) -> None:
     name = _new_template(folder, _migrated_template())
-    (folder / "seed.json").write_text(json.dumps(seeded(folder, **_settings(name))))
+    (folder / "seed.json").write_text(json.dumps(seeded(folder, **settings_of(name))))
 
 
 def _migrated_template() -> str:
