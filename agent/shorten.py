@@ -9,6 +9,9 @@ from __future__ import annotations
 import regex
 
 _CLUSTER = regex.compile(r"\X")
+# Between two of these a cluster ends, whatever is around them: letters without marks, spaces, ideographs.
+_ALONE = regex.compile("[ -~а-яА-Яぁ-ゖァ-ヺ一-鿿、。]{2}")
+_NEAR = 100  # code points before a limit, among which two such characters nearly always are
 
 
 def shorten(text: str, limit: int) -> str:
@@ -30,9 +33,17 @@ def head(text: str, limit: int) -> str:
     """
     if len(text) <= limit:
         return text
-    end = 0
-    for cluster in _CLUSTER.finditer(text):
+    end = _certain_end(text, limit)
+    for cluster in _CLUSTER.finditer(text, end):
         if cluster.end() > limit:
             break
         end = cluster.end()
     return text[: end or limit]
+
+
+def _certain_end(text: str, limit: int) -> int:
+    """Returns an end of a cluster at or shortly before `limit`, or 0."""
+    for end in range(limit, max(0, limit - _NEAR), -1):
+        if _ALONE.match(text, end - 1):
+            return end
+    return 0

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.test import override_settings
 
 from agent.models import ChatSession, Project
 from agent.plans import past_durations
@@ -58,8 +59,8 @@ def _is_local(address: Any) -> bool:
     return host == "localhost" or ipaddress.ip_address(host.split("%")[0]).is_loopback
 
 
-@pytest.fixture(autouse=True)
-def only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def only_this_machine() -> Iterator[None]:
     """Makes every connection to another machine fail."""
 
     def connect(self: socket.socket, address: Any) -> None:
@@ -67,19 +68,23 @@ def only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
             raise AssertionError(f"a test tried to reach {address!r}")
         _connect(self, address)
 
-    monkeypatch.setattr(socket.socket, "connect", connect)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connect)
+        yield
 
 
-@pytest.fixture(autouse=True)
-def quick_passwords(settings: Any) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def quick_passwords() -> Iterator[None]:
     """A password's slow digest is Django's to test."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
 
 
-@pytest.fixture(autouse=True)
-def no_throttles(settings: Any) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def no_throttles() -> Iterator[None]:
     """The requests of all tests together, in which Alice has the same id, are more than a person's."""
-    settings.SAMURAI_PAGE_REQUESTS_PER_MINUTE = settings.SAMURAI_API_REQUESTS_PER_MINUTE = 0
+    with override_settings(SAMURAI_PAGE_REQUESTS_PER_MINUTE=0, SAMURAI_API_REQUESTS_PER_MINUTE=0):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -76,7 +76,7 @@ def missing(noun: str, project_id: UUID, key: UUID | int, rows: Any) -> ToolFail
 
 
 def _titles(rows: Any, keys: list[UUID]) -> dict[UUID, str]:
-    return dict(rows.filter(pk__in=keys).values_list("pk", "title"))
+    return dict(rows.filter(pk__in=keys).values_list("pk", "title")) if keys else {}
 
 
 def _list(keys: Sequence[UUID], titles: Mapping[UUID, str], rows: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
-from jsonschema import Draft202012Validator
+from jsonschema_rs import Draft202012Validator
 
 from agent.board import tasks
 from agent.engine import local

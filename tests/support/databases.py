@@ -13,10 +13,11 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,9 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
-from django.core.management.commands import flush
+from django.core.management.color import no_style
 from django.db import connections
+from django.test import TransactionTestCase
 
 from tests.support import forked
 from tests.support.server import (
@@ -132,36 +134,70 @@ def django_db_keepdb() -> bool:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_keepdb: bool) -> None:
-    """A file of this process: somebody may run tests in the same folder at the same time."""
-    if django_db_keepdb:
-        path = Path(os.environ[FOLDER]) / f"test-{os.getpid()}.sqlite3"
-        shutil.copy(_migrated() / "db.sqlite3", path)
-        settings.DATABASES["default"]["TEST"]["NAME"] = str(path)
+def django_db_modify_db_settings(django_db_keepdb: bool) -> Iterator[None]:
+    """A file of this process: somebody may run tests in the same folder at the same time.
+
+    It stays open: SQLite would move its log into the file whenever a test closes its last connection.
+    """
+    if not django_db_keepdb:
+        yield
+        return
+    path = Path(os.environ[FOLDER]) / f"test-{os.getpid()}.sqlite3"
+    shutil.copy(_migrated() / "db.sqlite3", path)
+    settings.DATABASES["default"]["TEST"]["NAME"] = str(path)
+    with contextlib.closing(sqlite3.connect(path)) as opened:
+        opened.execute("PRAGMA journal_mode=WAL").fetchall()
+        opened.execute("SELECT count(*) FROM sqlite_master").fetchall()
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_flush() -> Iterator[None]:
     """After a test whose transactions are real, Django empties all tables and works out the content types
-    and permissions anew. Here it does so once; afterwards the same rows are inserted.
+    and permissions anew. Here it does so once; afterwards these two stay, and what a test changed in
+    them is undone.
     """
-    kept: dict[str, dict[str, list[Any]]] = {}
-    work_out = flush.emit_post_migrate_signal
+    kept: dict[str, _Kept] = {}
+    flush_all = TransactionTestCase._fixture_teardown
 
-    def insert(verbosity: int, interactive: bool, db: str) -> None:
-        with connections[db].cursor() as cursor:
-            if db not in kept:
-                work_out(verbosity, interactive, db)
-                kept[db] = {table: _rows(cursor, table) for table in MIGRATED}
-                return
-            for table, rows in kept[db].items():
-                values = ", ".join(["%s"] * len(rows[0]))
-                cursor.executemany(f"INSERT INTO {table} VALUES ({values})", rows)
-        ContentType.objects.clear_cache()
+    def flush(test: Any) -> None:
+        for name in test._databases_names(include_mirrors=False):
+            if name not in kept:
+                flush_all(test)
+                kept[name] = _Kept(name)
+            kept[name].restore()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flush, "emit_post_migrate_signal", insert)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", flush)
         yield
+
+
+class _Kept:
+    """What is left of a database after a test: the rows of `MIGRATED`, and no others."""
+
+    def __init__(self, name: str) -> None:
+        self.connection = connections[name]
+        names = self.connection.introspection.django_table_names(
+            only_existing=True, include_views=False
+        )
+        self._others = self._emptying(name for name in names if name not in MIGRATED)
+        self._migrated = self._emptying(reversed(MIGRATED))
+        with self.connection.cursor() as cursor:
+            self._rows = {table: _rows(cursor, table) for table in MIGRATED}
+
+    def _emptying(self, tables: Iterable[str]) -> list[str]:
+        statements: list[str] = self.connection.ops.sql_flush(no_style(), list(tables))
+        return statements
+
+    def restore(self) -> None:
+        self.connection.ops.execute_sql_flush(self._others)
+        with self.connection.cursor() as cursor:
+            if any(_rows(cursor, table) != rows for table, rows in self._rows.items()):
+                self.connection.ops.execute_sql_flush(self._migrated)
+                for table, rows in self._rows.items():
+                    values = ", ".join(["%s"] * len(rows[0]))
+                    cursor.executemany(f"INSERT INTO {table} VALUES ({values})", rows)
+        ContentType.objects.clear_cache()
 
 
 def _rows(cursor: Any, table: str) -> list[Any]:

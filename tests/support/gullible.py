@@ -8,6 +8,7 @@ import json
 import unicodedata
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -102,12 +103,17 @@ def plain(text: str) -> str:
     return "".join(text.casefold().split())
 
 
-def has_order(text: str) -> bool:
-    """Tells whether any of the orders can be read out of `text`."""
+@cache
+def plain_orders() -> frozenset[str]:
     orders = {plain(order) for order in ORDERS.values()}
     orders |= {plain("".join(sign for sign in one if ord(sign) < 128)) for one in ORDERS.values()}
-    orders = {order for order in orders if len(order) > 20}
-    return any(order in plain(reading) for reading in readings(text) for order in orders)
+    return frozenset(order for order in orders if len(order) > 20)
+
+
+@lru_cache(maxsize=10_000)  # the texts of a project are shown with each call
+def has_order(text: str) -> bool:
+    """Tells whether any of the orders can be read out of `text`."""
+    return any(order in read for read in map(plain, readings(text)) for order in plain_orders())
 
 
 def texts(value: Any) -> Iterator[str]:

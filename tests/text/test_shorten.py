@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
+import regex
 from django.contrib.auth.models import User
 
 from agent.llm.offline import refusals
@@ -26,6 +29,22 @@ CLUSTERS = [
 ]
 
 
+# Each of them ends a cluster next to some of the others, or does not.
+SIGNS = [
+    *"aZ #1*é яか漢、",
+    "\r\n",
+    "\n",
+    "\u0301",
+    "\u200d",
+    "\u3099",
+    "\u0600",
+    "\ufe0f",
+    "क",
+    "्",
+    "🇪",
+]
+
+
 @pytest.mark.parametrize("cluster", CLUSTERS)
 @pytest.mark.parametrize("limit", range(2, 24))
 def test_no_cluster_is_cut(cluster: str, limit: int) -> None:
@@ -34,6 +53,18 @@ def test_no_cluster_is_cut(cluster: str, limit: int) -> None:
     assert len(short) <= limit
     beginning = short.removesuffix("…").removeprefix("ab"[: limit - 1])
     assert beginning == cluster * (len(beginning) // len(cluster))
+
+
+def test_a_text_ends_where_a_reader_who_begins_at_its_start_ends_a_character() -> None:
+    random = Random(1)
+    for size in (5, 40, 400):
+        for _ in range(2_000 // size):
+            text = "".join(random.choices((*CLUSTERS, *SIGNS), k=size))
+            last = 0
+            for cluster in regex.finditer(r"\X", text):
+                for limit in range(max(1, cluster.start()), cluster.end()):
+                    assert head(text, limit) == text[: last or limit]
+                last = cluster.end()
 
 
 def test_a_text_within_the_limit_stays() -> None:
