@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route
 
 from tests.support.browser import Visit
+from tests.support.signing_in import take_over
 
 pytestmark = pytest.mark.browser
 
@@ -30,6 +31,7 @@ def test_each_session_has_its_own_draft(visit: Visit) -> None:
     page = visit.live()
     page.locator("#message").fill("half a thought")
     page.goto(f"{visit.server.url}/sessions/{visit.server.other_session}/")
+    take_over(page)
     assert written(page) == ""
 
 
@@ -83,6 +85,7 @@ def test_a_slash_lists_commands_and_keys_choose_one(visit: Visit) -> None:
 def test_escape_closes_the_list_and_a_path_is_a_message(visit: Visit) -> None:
     page = visit.live()
     page.locator("#message").press_sequentially("/t")
+    page.get_by_role("listbox").wait_for()
     page.keyboard.press("Escape")
     assert page.get_by_role("listbox").count() == 0
     visit.say("/api/users answers with 500")
@@ -117,6 +120,27 @@ def test_a_session_may_ask_before_anything_is_changed(visit: Visit) -> None:
     page.get_by_role("button", name="Approve").click()
     visit.wait_for("succeeded")
     page.locator(".task").wait_for()
+
+
+def test_a_message_that_overtakes_the_switch_asks_as_well(visit: Visit) -> None:
+    page = visit.live()
+    held: list[Route] = []
+
+    def hold_changes(route: Route) -> None:
+        if route.request.method == "PATCH":
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/api/sessions/*/", hold_changes)
+    page.get_by_label("Ask before changing anything").check()
+    visit.wait(lambda: len(held) == 1)
+    visit.say("Create a task to write the docs")
+    visit.wait_for("waiting")
+    assert page.locator(".task").count() == 0
+    held.pop().continue_()
+    approval = "SELECT approval FROM agent_chatsession"
+    visit.wait(lambda: ("required",) in visit.server.rows(approval))
 
 
 def test_who_wrote_a_message_is_told_apart(visit: Visit) -> None:

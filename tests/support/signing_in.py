@@ -64,6 +64,17 @@ def live(page: Page) -> None:
     page.locator('#connection[data-state="live"]').wait_for()
 
 
+def take_over(page: Page) -> None:
+    """Waits until the page has taken over what closed tabs have left."""
+    page.evaluate(
+        """async () => {
+          const { src } = document.querySelector('[src$="/session.js"]');
+          const { TabStore } = await import(new URL("composer/tab_store.js", src));
+          await new TabStore("none").takeOver();
+        }"""
+    )
+
+
 def messages(visit: Visit) -> list[tuple[str, str]]:
     """Returns the author and the text of each message of the session, oldest first."""
     return visit.server.rows(  # type: ignore[return-value]  # two texts

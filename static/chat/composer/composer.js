@@ -37,6 +37,7 @@ const COMMAND = /^\s*\/[a-z]*(\s|$)/;
 /** Loaded with the first slash. @type {typeof import("./slash_commands.js") | null} */
 let slash = null;
 let approvalChanges = 0; // counts the changes of the switch on this page
+let unsavedApprovals = 0; // of these changes, those that the server has not confirmed
 
 /** @param {Options} options */
 export function setUpComposer(options) {
@@ -70,7 +71,7 @@ function useOffer(event, { send, onSent, waitingPlan }) {
   event.preventDefault();
   const answer = answerTo(offer);
   if (answer && !waitingPlan()) {
-    send(addUnsent(answer));
+    send(addUnsent(answer, approvalOfMessage()));
     onSent();
   } else setMessage(answer || (offer.textContent ?? ""));
 }
@@ -131,12 +132,20 @@ function showDraft(text) {
 // For all messages of the session from now on, whoever sends them.
 async function saveApproval() {
   approvalChanges += 1;
+  unsavedApprovals += 1;
   const body = { approval: askFirst.checked ? "required" : "auto" };
   const response = await request("PATCH", apiPath("sessions", page.session), { body });
+  unsavedApprovals -= 1;
   showAlert(response?.ok ? "" : errorText(response, "the setting was not changed"));
   if (!response?.ok) askFirst.checked = !askFirst.checked;
   approvalChanges += 1;
 }
+
+/**
+ * A message that overtakes the request of the switch says itself that its plan needs approval.
+ * @returns {{approval?: "required"}}
+ */
+const approvalOfMessage = () => (unsavedApprovals && askFirst.checked ? { approval: "required" } : {});
 
 // Somebody who comes back to the page sees what was changed elsewhere meanwhile.
 async function loadApproval() {
@@ -189,7 +198,7 @@ async function submit({ send, onSent, waitingPlan, act }, into) {
   if (problem) return;
   setMessage("");
   if (plan && choice === "reject") send({ ...plan, type: "reject", reason: content });
-  else send(addUnsent(content, into));
+  else send(addUnsent(content, into ? { into } : approvalOfMessage()));
   onSent();
 }
 

@@ -5,7 +5,13 @@ import { showTime } from "../support/clocks.js";
 import { byId, clone, find, findAll, slot } from "../support/dom.js";
 import { TabStore } from "./tab_store.js";
 
-/** @typedef {{client_id: string, content: string, into?: string}} UnsentMessage  `into`: a run. */
+/**
+ * @typedef {object} UnsentMessage
+ * @property {string} client_id
+ * @property {string} content
+ * @property {string} [into]  The run that it is sent into.
+ * @property {"required"} [approval]  Of the plan, whatever the session says.
+ */
 
 const outbox = byId("outbox");
 /** @type {TabStore<UnsentMessage[]>} */
@@ -39,12 +45,9 @@ function add(messages) {
 
 const save = () => store.save(unsent.length ? unsent : null);
 
-/**
- * @param {string} content
- * @param {string} [into]  The run that it is sent into.
- */
-export function addUnsent(content, into) {
-  const message = { client_id: crypto.randomUUID?.() ?? randomUUID(), content, ...(into && { into }) };
+/** @type {(content: string, how?: Pick<UnsentMessage, "into" | "approval">) => MessageRequest | SteerRequest} */
+export function addUnsent(content, how) {
+  const message = { client_id: crypto.randomUUID?.() ?? randomUUID(), content, ...how };
   add([message]);
   return asRequest(message);
 }

@@ -246,7 +246,7 @@
 
 // -- what a client sends ----------------------------------------------------------------------------
 
-/** @typedef {{type: "message", content: string, client_id: string}} MessageRequest */
+/** @typedef {{type: "message", content: string, client_id: string, approval?: "required"}} MessageRequest */
 /** @typedef {{type: "steer", run: string, content: string, client_id: string}} SteerRequest */
 /** @typedef {{type: "cancel", run: string}} CancelRequest */
 /** @typedef {{type: "approve", run: string, plan_revision: number}} ApproveRequest */
