@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 
 from tests.support.browser import Visit
 from tests.support.panels import levels, opened, titles, with_board
@@ -73,6 +73,21 @@ def test_tasks_are_moved_by_dragging(browser: Browser, visit: Visit) -> None:
     assert changes == []
     assert levels(page) == ["1", "2", "1"]
     assert visit.shown() == visit.reloaded()
+
+
+def test_a_task_that_is_dropped_while_the_script_is_loaded_is_moved_when_it_is_there(
+    visit: Visit,
+) -> None:
+    page = with_board(visit)
+    first, second, third = titles(page)
+    held: list[Route] = []
+    page.route("**/panels/reorder.js*", lambda route: held.append(route))
+    drag(page, third, first, at=0.1)
+    visit.wait(lambda: bool(held))
+    assert titles(page) == [first, second, third]
+    for route in held:
+        route.continue_()
+    visit.wait(lambda: titles(page) == [third, first, second])
 
 
 def test_tasks_are_moved_by_buttons_too(visit: Visit) -> None:

@@ -27,6 +27,8 @@ let detail = null;
 let search = null;
 /** Loaded when a task is moved or completed. @type {typeof import("./reorder.js") | null} */
 let reorder = null;
+/** Ends when `reorder` is there and knows what is dragged. @type {Promise<typeof import("./reorder.js")> | null} */
+let dragging = null;
 board.replace(firstBoard);
 
 root.addEventListener("click", async (event) => {
@@ -77,9 +79,27 @@ root.addEventListener("dragstart", async (event) => {
   event.dataTransfer.effectAllowed = "move";
   event.dataTransfer.setData("text/plain", slot(row, "task-title").textContent ?? "");
   event.dataTransfer.setDragImage(row, 8, 8);
+  dragging = startDrag(row);
+});
+
+/** @param {HTMLElement} row */
+async function startDrag(row) {
   reorder ??= await import("./reorder.js");
   reorder.startDrag(row);
+  return reorder;
+}
+
+root.addEventListener("dragover", (event) => {
+  if (dragging && !reorder) event.preventDefault();
 });
+
+root.addEventListener("drop", async (event) => {
+  if (!dragging || reorder) return;
+  event.preventDefault();
+  (await dragging).onDrop(event);
+});
+
+root.addEventListener("dragend", () => (dragging = null));
 
 /** After a new message, what changed before it is no longer marked as new. */
 export function clearFresh() {

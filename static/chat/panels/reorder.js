@@ -160,7 +160,7 @@ function markTarget(target) {
 }
 
 /** @param {DragEvent} event */
-function onDrop(event) {
+export function onDrop(event) {
   const target = targetOf(event);
   markTarget(null);
   if (!target) return;
@@ -175,4 +175,7 @@ function onDrop(event) {
 
 root.addEventListener("dragover", onDragOver);
 root.addEventListener("drop", onDrop);
-root.addEventListener("dragend", () => markTarget(null));
+root.addEventListener("dragend", () => {
+  dragged = null;
+  markTarget(null);
+});
