@@ -21,7 +21,6 @@ from tests.support.browser import PATIENCE, PHONE, Visit
 from tests.support.server import ServerProcess
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=PATIENCE * 1000)
 
 
 def ask(visit: Visit, method: str, path: str, **body: Any) -> dict[str, Any]:

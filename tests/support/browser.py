@@ -16,6 +16,7 @@ from playwright.sync_api import (
     ConsoleMessage,
     Error,
     Page,
+    expect,
     sync_playwright,
 )
 
@@ -77,6 +78,19 @@ READ_ON = """(direction) => {
 }"""
 
 STATUSES = "() => [...document.querySelectorAll('.exchange')].map((one) => one.dataset.status)"
+
+PAGE = "JSON.parse(document.getElementById('page').textContent)"
+SESSION = f"{PAGE}.session"
+# The number of the last event that the page shows.
+SEQ = f"Math.max(document.getElementById('log').dataset.seq ?? 0, {PAGE}.last_seq)"
+LAST = "SELECT last_seq FROM agent_chatsession WHERE id = '{session}'"
+# The runs that are over, and still remember.
+REMEMBERING = """SELECT run_id FROM agent_event WHERE session_id = '{session}' AND type = 'complete'
+  AND body LIKE '%"remembers":true%' AND NOT EXISTS (
+    SELECT 1 FROM agent_phaseresult WHERE run_id = agent_event.run_id AND phase = 'memory')"""
+
+
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 @contextlib.contextmanager
@@ -283,7 +297,18 @@ class Visit:
         return seen
 
     def wait_for(self, *statuses: str) -> None:
+        """Waits until the page shows runs with these statuses, and all that is in the log by then."""
         self.wait(lambda: self.page.evaluate(STATUSES) == list(statuses))
+        self.wait_for_log()
+
+    def wait_for_log(self) -> None:
+        """Waits until the page shows all that is in the log of its session by now, with the end of a memory
+        phase that follows a run.
+        """
+        session = self.page.evaluate(SESSION).replace("-", "")
+        self.wait(lambda: self.server.rows(REMEMBERING.format(session=session)) == [])
+        (last,) = self.server.rows(LAST.format(session=session))[0]
+        self.wait(lambda: self.page.evaluate(SEQ) >= last)
 
     def shown(self, page: Page | None = None) -> str:
         text: str = (page or self.page).evaluate(NORMALISED)
