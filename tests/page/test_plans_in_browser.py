@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, WebSocketRoute
+from playwright.sync_api import Page, Route, WebSocketRoute
 
 from tests.support.browser import Visit
 
@@ -78,6 +78,7 @@ def test_a_step_is_dropped_and_the_rest_is_carried_out(asked: Visit) -> None:
     page.get_by_role("button", name="Remove step 2").click()
     save(page)
     asked.wait(lambda: effects(page) == ["Delete task #1 “Booking”"])
+    asked.wait_for_log()
     assert page.locator(".editor").count() == 0
     assert asked.shown() == asked.reloaded()
     page.get_by_role("button", name="Approve").click()
@@ -283,6 +284,25 @@ def test_who_edits_a_plan_that_somebody_decides_on_is_told(asked: Visit) -> None
     alert.wait_for()
     assert alert.inner_text() == "Approved by alice. Your changes to the plan were not saved."
     assert other.page.locator(".editor").count() == 0
+
+
+def test_an_editor_that_is_still_loaded_does_not_open_for_a_plan_that_was_decided_on(
+    asked: Visit,
+) -> None:
+    page = asked.page
+    held: list[Route] = []
+    page.route("**/editor/plan_editor.js*", lambda route: held.append(route))
+    page.get_by_role("button", name="Edit…").click()
+    asked.wait(lambda: bool(held))
+    other = asked.open()
+    other.goto(asked.address)
+    other.get_by_role("button", name="Approve").click()
+    asked.wait_for("succeeded", "succeeded")
+    held[0].continue_()
+    alert = page.locator("#alert")
+    alert.wait_for()
+    assert alert.inner_text() == "Approved by alice. The plan can no longer be edited."
+    assert page.locator(".editor").count() == 0
 
 
 def test_nothing_empty_is_below_a_plan_that_waits(visit: Visit) -> None:

@@ -8,6 +8,7 @@ import { isObject, withSpaces } from "../support/labels.js";
 import { page } from "../support/page.js";
 import { apiPath, request } from "../support/rest.js";
 import { loadStyle } from "../support/style.js";
+import { statusLine } from "../transcript/run_labels.js";
 import { setUpDragging } from "./dragging.js";
 import { schemaForm } from "./schema_form.js";
 
@@ -36,6 +37,10 @@ export async function openEditor(run, box, save) {
   tools ??= await fetchTools();
   if (!tools) {
     showAlert("The server could not be reached; the plan cannot be edited right now.");
+    return;
+  }
+  if (!run.asks) {
+    showAlert(`${run.decided || statusLine(run)}. The plan can no longer be edited.`);
     return;
   }
   const form = clone("editor");
