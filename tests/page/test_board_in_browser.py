@@ -43,7 +43,8 @@ def test_a_card_is_moved_by_keys_and_keeps_the_focus(visit: Visit, page: Page) -
     page.keyboard.press("Alt+ArrowUp")
     visit.wait(lambda: titles(page, "pending") == ["Errand 0", "Errand 2", "Errand 1"])
     spoken = page.locator("#board-status")
-    assert spoken.inner_text() == "Moved “Errand 2” to Pending, position 2 of 3."
+    told = "Moved “Errand 2” to Pending, position 2 of 3."
+    visit.wait(lambda: spoken.inner_text() == told)
     page.keyboard.press("Alt+ArrowRight")
     visit.wait(lambda: titles(page, "in_progress") == ["Errand 2"])
     assert counts(page)[:2] == ["2", "1"]

@@ -14,9 +14,10 @@ from tests.support.browser import Visit
 from tests.support.fake_socket import FakeSocket, seen
 from tests.support.story_events import FIRST, said
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.own_context]  # its clock is stopped
 
-BEFORE_MIDNIGHT = datetime(2026, 3, 4, 14, 59, 50, tzinfo=UTC)  # 23:59:50 in Tokyo
+OPENED = datetime(2026, 3, 4, 14, 58, tzinfo=UTC)  # 23:58 in Tokyo
+BEFORE_MIDNIGHT = datetime(2026, 3, 4, 14, 59, 50, tzinfo=UTC)
 HIDE = """(hidden) => {
   Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
   document.dispatchEvent(new Event("visibilitychange"));
@@ -29,14 +30,15 @@ def said_at(page: Page) -> str:
 
 @pytest.fixture
 def evening(visit: Visit) -> Visit:
-    """A message of 18:30 and a plan that expires after midnight, shown shortly before midnight."""
-    visit.page.clock.install(time=BEFORE_MIDNIGHT)
+    """A message of 18:30, shown shortly before midnight, where time passes only if the test lets it."""
+    visit.page.clock.install(time=OPENED)
     socket = FakeSocket(visit.page)
     visit.live()
     told = (said(FIRST, "Hi", 1), events.Run(FIRST, "running"))
     for seq, event in enumerate(told, 1):
         socket.send(replace(event, timestamp=story_events.after(0)).frame(seq))
     visit.wait(lambda: seen(visit.page) == 2)
+    visit.page.clock.pause_at(BEFORE_MIDNIGHT)
     assert said_at(visit.page) == "18:30"
     return visit
 

@@ -145,6 +145,7 @@ def test_a_task_is_edited_in_its_place_and_everybody_sees_it(
     told = "SELECT description FROM agent_task"
     visit.wait(lambda: ("By text message.",) in visit.server.rows(told))
     visit.wait(lambda: visit.shown() == visit.reloaded())
+    carol.wait_for_log()
     assert carol.shown() == carol.reloaded()
     carol.context.close()
 

@@ -72,8 +72,8 @@ def test_a_run_that_goes_on_is_followed_to_its_end(visit: Visit) -> None:
     visit.page.get_by_role("button", name="Approve").click()
     visit.wait_for("succeeded", "succeeded")
     page.bring_to_front()
-    page.get_by_text("Deleted task").first.wait_for()
-    assert page.locator("#now[data-unfinished]").count() == 0
+    visit.wait(lambda: page.locator("#now[data-unfinished]").count() == 0)
+    assert page.get_by_text("Deleted task").first.is_visible()
     assert "Succeeded" in page.locator("main").inner_text()
 
 

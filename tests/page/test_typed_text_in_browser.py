@@ -17,6 +17,7 @@ from tests.support.signing_in import (
     sign_in_there,
     sign_out,
     signed_out,
+    take_over,
     user_of,
 )
 
@@ -97,6 +98,7 @@ def test_a_message_that_waits_is_sent_by_its_author_only_and_once(
     page.get_by_role("link", name="Sign in").click()
     sign_in(page, "dave")
     live(page)
+    take_over(page)
     assert (pending(page), written(page)) == ([], "")
     visit.say("What did we decide?")
     visit.wait_for("succeeded")
@@ -124,6 +126,8 @@ def test_a_page_of_another_person_shows_nothing_of_it_when_it_is_looked_at(
     sign_in_there(visit, other, "dave")
     look_until(visit, page, lambda: user_of(page) == "dave")
     live(page)
+    for one in (page, other):
+        take_over(one)
     assert (pending(page), written(page)) == ([], "")
     assert (pending(other), written(other)) == ([], "")
     assert messages(visit) == []
@@ -148,6 +152,7 @@ def test_a_login_that_replaces_another_one_takes_the_open_pages_along(visit: Vis
         page.get_by_label("Ask before changing anything").evaluate("(box) => box.click()")
     live(page)
     assert user_of(page) == "dave"
+    take_over(page)
     assert written(page) == ""
     assert not page.get_by_label("Ask before changing anything").is_checked()
     assert visit.server.rows("SELECT DISTINCT approval FROM agent_chatsession") == [("auto",)]
@@ -219,7 +224,7 @@ def test_a_draft_is_its_authors(visit: Visit) -> None:
     page.locator("#message").fill("half a thought")
     sign_out(page)
     sign_in_there(visit, page, "dave")
-    page.wait_for_timeout(300)  # longer than open tabs have to name themselves
+    take_over(page)
     assert written(page) == ""
     page.locator("#message").fill("d")
     page.locator("#message").fill("")
@@ -234,6 +239,7 @@ def test_a_letter_typed_and_deleted_in_another_tab_leaves_a_draft_alone(visit: V
     page = visit.live()
     page.locator("#message").fill("a long draft")
     other = open_session(visit)
+    take_over(other)
     assert written(other) == ""
     other.locator("#message").press("x")
     other.locator("#message").press("Backspace")
@@ -251,6 +257,7 @@ def test_a_duplicated_tab_has_a_draft_of_its_own(visit: Visit) -> None:
     page.reload()
     assert written(page) == "a long draft"
     twin.reload()
+    take_over(twin)
     assert written(twin) == ""
 
 
