@@ -35,6 +35,11 @@ def test_the_end_is_followed_only_while_one_is_there(visit: Visit) -> None:
     visit.wait(page.locator("#latest").is_hidden)
 
 
+# Until the events of a scrolling, and of what it causes, have come.
+SETTLED = """async () => {
+  for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+}"""
+
 # In the first case after a frame's layout, in the second within it; before the event of the scrolling.
 SHRINK_AND_GROW = """(laterTask) => new Promise((done) => {
   const log = document.getElementById("log");
@@ -48,7 +53,7 @@ SHRINK_AND_GROW = """(laterTask) => new Promise((done) => {
     else await null;
     void log.scrollHeight;
     grow();
-    setTimeout(done, 100);
+    done();
   }));
 })"""
 
@@ -63,7 +68,7 @@ SCROLL_AND_SHRINK = """() => new Promise((done) => {
     log.scrollTop = 0;
     filler.style.height = "900px";
     filler.append("shorter");
-    setTimeout(done, 100);
+    done();
   }));
 })"""
 
@@ -71,6 +76,7 @@ SCROLL_AND_SHRINK = """() => new Promise((done) => {
 def test_a_person_who_scrolls_while_the_transcript_shrinks_stays_there(visit: Visit) -> None:
     page = visit.live()
     page.evaluate(SCROLL_AND_SHRINK)
+    page.evaluate(SETTLED)
     page.locator("#latest").wait_for()
     assert page.evaluate("document.getElementById('log').scrollTop") == 0
 
@@ -81,6 +87,7 @@ def test_changes_of_size_are_not_taken_for_a_person_who_scrolls(
 ) -> None:
     page = visit.live()
     page.evaluate(SHRINK_AND_GROW, later_task)
+    page.evaluate(SETTLED)
     visit.wait(lambda: bool(page.evaluate(AT_END)))
     assert page.locator("#latest").is_hidden()
 
@@ -100,7 +107,7 @@ WIDEN_AND_GROW = """() => new Promise((done) => {
     below.remove();
     const wider = log.clientHeight - before;
     filler.style.height = "2700px";
-    setTimeout(() => done(wider), 100);
+    done(wider);
   }));
 })"""
 
@@ -110,5 +117,6 @@ def test_a_transcript_that_gets_more_room_is_not_taken_for_a_person_who_scrolls(
 ) -> None:
     page = visit.live()
     assert page.evaluate(WIDEN_AND_GROW) > 100
+    page.evaluate(SETTLED)
     visit.wait(lambda: bool(page.evaluate(AT_END)))
     assert page.locator("#latest").is_hidden()

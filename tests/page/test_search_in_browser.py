@@ -42,8 +42,10 @@ def test_results_are_found_and_opened_by_keys_and_a_late_answer_changes_nothing(
     page.keyboard.type("m")
     options = page.locator('dialog.search [role="option"]')
     options.nth(1).wait_for()
-    held[0].fulfill(body=json.dumps({"results": []}), content_type="application/json")
-    page.wait_for_timeout(100)
+    with page.expect_response("**/api/search/?q=pay") as late:
+        held[0].fulfill(body=json.dumps({"results": []}), content_type="application/json")
+    late.value.finished()
+    page.evaluate("new Promise(requestAnimationFrame)")
     assert options.count() == 2
     assert options.first.locator("b").inner_text() == f"#1 {HOSTILE}"
     assert page.locator("dialog.search img").count() == 0
