@@ -71,7 +71,11 @@ STRANGE = """([tags, attributes]) => {
   walk(document);
   return found;
 }"""
-OPEN = "() => { for (const one of document.querySelectorAll('details')) one.open = true; }"
+OPEN = """async () => {
+  for (const one of document.querySelectorAll("details")) one.open = true;
+  await new Promise(requestAnimationFrame);
+  await new Promise((done) => setTimeout(done)); // after the listeners that fill what is opened
+}"""
 
 
 def check(page: Page, shown: int = 1) -> None:
@@ -131,6 +135,9 @@ def test_no_text_runs_on_any_page(visit: Visit) -> None:
         (f"admin/agent/run/{made['run']}/change/", 1),
     ):
         page.goto(f"{server.url}/{path}")
+        if path.endswith("/replay/"):
+            page.keyboard.press("End")
+            page.get_by_text("End of the replay").wait_for()
         check(page, shown)
     page.goto(f"{server.url}/{made['shared']}")
     page.locator('#connection[data-state="live"]').wait_for()

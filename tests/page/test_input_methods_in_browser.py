@@ -60,10 +60,12 @@ def test_a_key_of_an_input_method_picks_no_command(
 ) -> None:
     page = visit.live()
     field = page.locator("#message")
+    commands = page.get_by_role("listbox", name="Commands")
     field.press_sequentially("/re")
+    commands.wait_for()
     press(field, key, how)
     assert field.input_value() == "/re"
-    assert page.get_by_role("listbox", name="Commands").is_visible()
+    assert commands.is_visible()
     assert field.evaluate("(one) => one === document.activeElement")
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.support.accessibility import check
 from tests.support.browser import PHONE, STATUSES, Visit, new_context
-from tests.support.shared_page import make_link, opened, without_stream
+from tests.support.shared_page import make_link, opened, wait_for_same, without_stream
 
 pytestmark = pytest.mark.browser
 OVER = "This page is no longer shared: the link expired or was revoked, or the session was deleted."
@@ -55,10 +55,12 @@ def test_whoever_has_the_link_sees_frames_live_and_can_do_nothing(
     assert "Clinic booking" not in page.content()
     page.keyboard.press("a")
     page.keyboard.press("Control+k")
-    assert page.get_by_role("dialog").count() == 0
     visit.page.get_by_role("button", name="Approve").click()
-    visit.wait(lambda: page.evaluate(STATUSES) == ["succeeded", "succeeded"])
+    visit.wait_for("succeeded", "succeeded")
+    wait_for_same(visit, page)
+    assert page.evaluate(STATUSES) == ["succeeded", "succeeded"]
     visit.wait(lambda: page.locator(".task").count() == 0)
+    assert page.get_by_role("dialog").count() == 0
     shown = folded(visit, page)
     page.reload()
     page.locator('#connection[data-state="live"]').wait_for()
@@ -128,8 +130,7 @@ def test_a_link_to_one_run_shows_no_other(visit: Visit, nobody: BrowserContext) 
     assert "docs" not in page.content()
     visit.say("Create a task to buy chairs")
     visit.wait_for("succeeded", "succeeded", "succeeded")
-    last = visit.page.locator("#log").get_attribute("data-seq")
-    visit.wait(lambda: page.locator("#log").get_attribute("data-seq") == last)
+    wait_for_same(visit, page)
     assert "chairs" not in page.content()
 
 

@@ -13,7 +13,13 @@ from tests.support.guests import expire
 from tests.support.proxy import BadLine
 from tests.support.replay import Replay
 from tests.support.server import ServerProcess
-from tests.support.shared_page import delete_session, make_link, opened, without_stream
+from tests.support.shared_page import (
+    delete_session,
+    make_link,
+    opened,
+    wait_for_same,
+    without_stream,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -50,7 +56,8 @@ def test_a_guest_sees_that_a_run_failed_and_not_why_and_a_member_replays_it(
     page = opened(nobody, make_link(visit))
     visit.say("Create a task to write the docs")
     visit.wait_for("failed")
-    visit.wait(lambda: page.evaluate(STATUSES) == ["failed"])
+    wait_for_same(visit, page)
+    assert page.evaluate(STATUSES) == ["failed"]
     assert "127.0.0.1:9" in visit.page.inner_text("#log")
     live = visit.shown(page)
     assert "Failed" in page.inner_text("#log")
@@ -101,8 +108,7 @@ def test_after_a_cut_a_guest_has_everything_once_and_is_told_of_the_cut(
         assert page.locator("#lost").is_hidden()
         visit.wait(lambda: page.locator(".task").count() == 2)
         assert page.locator(".said p").all_text_contents() == SAID
-        last = visit.page.locator("#log").get_attribute("data-seq")
-        visit.wait(lambda: page.locator("#log").get_attribute("data-seq") == last)
+        wait_for_same(visit, page)
         shown = visit.shown(page)
         page.reload()
         connection.wait_for()

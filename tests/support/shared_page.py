@@ -32,6 +32,12 @@ def opened(nobody: BrowserContext, address: str) -> Page:
     return page
 
 
+def wait_for_same(visit: Visit, page: Page) -> None:
+    """Waits until the page of a guest has all that the member's page shows."""
+    last = visit.page.locator("#log").get_attribute("data-seq")
+    visit.wait(lambda: page.locator("#log").get_attribute("data-seq") == last)
+
+
 def without_stream(route: Route) -> None:
     is_stream = route.request.headers.get("accept") == "text/event-stream"
     route.fulfill(status=503) if is_stream else route.continue_()
