@@ -158,6 +158,7 @@ def test_a_lost_line_a_viewer_and_the_other_pages_break_no_rule(
     carol = Visit(browser, visit.server, "carol")
     check(carol.live(), "viewer")
     carol.page.locator(".task [data-open]").click()
+    carol.page.locator(".task .detail").wait_for()
     check(carol.page, "viewer, task open")
     carol.context.close()
     project, session = f"/projects/{visit.server.project}/", f"/sessions/{visit.server.session}/"
@@ -325,8 +326,10 @@ def test_at_320_pixels_nothing_goes_sideways_and_a_thumb_reaches_the_drawers(
         assert place["height"] >= 44
         button.click()
         page.locator(drawer).get_by_role("button", name="Close").wait_for()
-        for row in page.locator(f"{drawer} .task [data-open]").all():
-            row.click()
+        for row in page.locator(f"{drawer} .task").all():
+            row.locator("[data-open]").click()
+            row.locator(".detail").wait_for()
+            assert narrow(page)
         assert narrow(page)
         page.locator(drawer).get_by_role("button", name="Close").click()
         page.locator(drawer).wait_for(state="hidden")

@@ -104,8 +104,9 @@ def test_the_replay_of_a_run_has_the_run_and_what_began_during_it(told: Visit) -
     assert "Replay of run" in page.inner_text("h1")
     replay.press("End")
     page.get_by_text("End of the replay").wait_for()
-    shown = page.locator(".exchange").evaluate_all("(all) => all.map((one) => one.dataset.run)")
-    assert shown == [str(story_events.BROKEN), str(story_events.STOPPED), str(story_events.QUEUED)]
+    runs = [story_events.BROKEN, story_events.STOPPED, story_events.QUEUED]
+    shown = "(all) => all.map((one) => one.dataset.run)"
+    told.wait(lambda: page.locator(".exchange").evaluate_all(shown) == [*map(str, runs)])
     assert page.locator(".exchange").first.get_attribute("data-status") == "failed"
     replay.press("Home")
     told.wait(lambda: page.locator(".exchange").count() == 1)
@@ -133,6 +134,7 @@ def playing(visit: Visit, rows: list[Row], speed: str) -> Replay:
     keep(visit.server, rows)
     visit.page.clock.install()
     replay = Replay(visit)
+    replay.wait_for(1)  # the others have come with it
     replay.page.locator("#speed").select_option(speed)
     replay.page.locator("#log").focus()
     return replay

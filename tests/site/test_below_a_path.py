@@ -241,6 +241,7 @@ def test_a_message_is_carried_out_and_shown_live_and_after_a_reload(visit: Visit
     before = page.locator(SUCCEEDED).count()
     visit.say(CREATE)
     visit.wait(lambda: page.locator(SUCCEEDED).count() > before)
+    visit.wait_for_log()
     assert visit.shown() == visit.reloaded()
 
 
