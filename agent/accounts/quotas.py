@@ -177,7 +177,8 @@ SELECT max(runs) FROM (
 _KEEP_RUNS = """
 INSERT INTO agent_deletedruns (user_id, day, runs)
 SELECT created_by_id, %s, max(of_day) FROM agent_run
-WHERE session_id = %s AND created_at >= %s AND created_by_id IS NOT NULL GROUP BY created_by_id
+WHERE session_id = %s AND created_at >= %s AND created_by_id IS NOT NULL AND of_day IS NOT NULL
+GROUP BY created_by_id
 ON CONFLICT (user_id) DO UPDATE SET day = excluded.day, runs = CASE
     WHEN agent_deletedruns.day = excluded.day AND agent_deletedruns.runs > excluded.runs
     THEN agent_deletedruns.runs ELSE excluded.runs END
