@@ -9,6 +9,8 @@ from __future__ import annotations
 import regex
 
 _CLUSTER = regex.compile(r"\X")
+# The last place between two characters that no rule of Unicode joins.
+_LAST_BREAK = regex.compile(r"(?r)(?<=\p{GCB=Other})(?=\p{GCB=Other})")
 
 
 def shorten(text: str, limit: int) -> str:
@@ -30,8 +32,9 @@ def head(text: str, limit: int) -> str:
     """
     if len(text) <= limit:
         return text
-    end = 0
-    for cluster in _CLUSTER.finditer(text):
+    near = _LAST_BREAK.search(text, 0, max(limit, 0))  # from there on, clusters are looked for
+    end = near.start() if near else 0
+    for cluster in _CLUSTER.finditer(text, end):
         if cluster.end() > limit:
             break
         end = cluster.end()
