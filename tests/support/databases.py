@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -133,20 +134,31 @@ def django_db_keepdb() -> bool:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_keepdb: bool) -> None:
-    """A file of this process: somebody may run tests in the same folder at the same time."""
+    """A file of this process: somebody may run tests in the same folder at the same time.
+
+    It does not outlive the test run, so no commit waits for the disk.
+    """
     if django_db_keepdb:
         path = Path(os.environ[FOLDER]) / f"test-{os.getpid()}.sqlite3"
         shutil.copy(_migrated() / "db.sqlite3", path)
         settings.DATABASES["default"]["TEST"]["NAME"] = str(path)
+        settings.DATABASES["default"]["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"
 
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_flush() -> Iterator[None]:
     """After a test whose transactions are real, Django empties all tables and works out the content types
-    and permissions anew. Here it does so once; afterwards the same rows are inserted.
+    and permissions anew. Here it does so once; afterwards the same rows are inserted. What it imports for
+    that is looked for once, too.
     """
     kept: dict[str, dict[str, list[Any]]] = {}
     work_out = flush.emit_post_migrate_signal
+    looked_for: set[tuple[str, str]] = set()
+
+    def import_once(name: str, package: str) -> None:
+        if (name, package) not in looked_for:
+            looked_for.add((name, package))
+            import_module(name, package)
 
     def insert(verbosity: int, interactive: bool, db: str) -> None:
         with connections[db].cursor() as cursor:
@@ -161,6 +173,7 @@ def quick_flush() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flush, "emit_post_migrate_signal", insert)
+        patch.setattr(flush, "import_module", import_once)
         yield
 
 
