@@ -9,9 +9,8 @@ from __future__ import annotations
 import regex
 
 _CLUSTER = regex.compile(r"\X")
-# Between two of these a cluster ends, whatever is around them: letters without marks, spaces, ideographs.
-_ALONE = regex.compile("[ -~а-яА-Яぁ-ゖァ-ヺ一-鿿、。]{2}")
-_NEAR = 100  # code points before a limit, among which two such characters nearly always are
+# The last place between two characters that no rule of Unicode joins.
+_LAST_BREAK = regex.compile(r"(?r)(?<=\p{GCB=Other})(?=\p{GCB=Other})")
 
 
 def shorten(text: str, limit: int) -> str:
@@ -33,17 +32,10 @@ def head(text: str, limit: int) -> str:
     """
     if len(text) <= limit:
         return text
-    end = _certain_end(text, limit)
+    near = _LAST_BREAK.search(text, 0, max(limit, 0))  # from there on, clusters are looked for
+    end = near.start() if near else 0
     for cluster in _CLUSTER.finditer(text, end):
         if cluster.end() > limit:
             break
         end = cluster.end()
     return text[: end or limit]
-
-
-def _certain_end(text: str, limit: int) -> int:
-    """Returns an end of a cluster at or shortly before `limit`, or 0."""
-    for end in range(limit, max(0, limit - _NEAR), -1):
-        if _ALONE.match(text, end - 1):
-            return end
-    return 0

@@ -30,6 +30,9 @@ from django.conf import settings
 ROOT = Path(__file__).resolve().parents[2]
 # Those that take long to import and read no settings.
 MODULES = (
+    "allauth.core.internal.ratelimit",
+    "channels.routing",
+    "csp.middleware",
     "django.contrib.admin.options",
     "django.core.handlers.asgi",
     "django.db.backends.sqlite3.base",
@@ -47,12 +50,26 @@ MODULES = (
     "uvicorn.protocols.websockets.websockets_sansio_impl",
     "whitenoise",
     # Ours.
-    "agent.event_log.events",
+    "agent.event_log.parsing",
     "agent.llm.base",
     "agent.llm.reasoning",
+    "agent.llm.schema_texts",
+    "agent.llm.tokens",
+    "agent.pipeline.named_tasks",
+    "agent.pipeline.sub_steps",
+    "agent.plans.approved_effects",
     "agent.plans.deletion_requests",
+    "agent.plans.open_points",
+    "agent.plans.parser",
+    "agent.support.database_probe",
+    "agent.support.differences",
+    "agent.support.loop_watch",
     "agent.support.markdown",
+    "agent.support.tracing",
+    "agent.text.dates",
     "agent.text.patching",
+    "chat.draft",
+    "chat.static_files",
 )
 LONGEST = 1 << 18  # bytes of a request
 PR_SET_CHILD_SUBREAPER = 36

@@ -76,6 +76,16 @@ def test_a_cluster_that_is_longer_than_the_limit_is_cut() -> None:
     assert head("e" + "\u0301" * 50, 10) == "e" + "\u0301" * 9
 
 
+def test_wherever_a_text_is_cut_its_longest_beginning_of_whole_clusters_stays() -> None:
+    text = "plan\r\n患者が予約、".join(CLUSTERS) + "e\u0301\u200d क्ष \u0600a" * 2
+    clusters = regex.findall(r"\X", text)
+    for limit in range(20, len(text)):
+        beginnings = ["".join(clusters[:count]) for count in range(len(clusters))]
+        assert head(text, limit) == max(
+            (beginning for beginning in beginnings if len(beginning) <= limit), key=len
+        )
+
+
 def test_the_title_of_a_session_ends_between_clusters() -> None:
     title = title_of("Plan the holiday of " + FAMILY * 10)
     assert title == "Plan the holiday of " + FAMILY * 5 + "…"
