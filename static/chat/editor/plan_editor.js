@@ -8,7 +8,6 @@ import { isObject, withSpaces } from "../support/labels.js";
 import { page } from "../support/page.js";
 import { apiPath, request } from "../support/rest.js";
 import { loadStyle } from "../support/style.js";
-import { statusLine } from "../transcript/run_labels.js";
 import { setUpDragging } from "./dragging.js";
 import { schemaForm } from "./schema_form.js";
 
@@ -31,7 +30,10 @@ let tools = null;
 /** @type {Editor | null} */
 let current = null;
 
-/** @type {(run: Run, box: HTMLElement, save: (frame: EditPlanRequest) => boolean) => Promise<void>} */
+/**
+ * Opens the editor, unless the plan was decided on while its parts were loaded.
+ * @type {(run: Run, box: HTMLElement, save: (frame: EditPlanRequest) => boolean) => Promise<void>}
+ */
 export async function openEditor(run, box, save) {
   await loadStyle(new URL("./editor.css", import.meta.url));
   tools ??= await fetchTools();
@@ -39,10 +41,7 @@ export async function openEditor(run, box, save) {
     showAlert("The server could not be reached; the plan cannot be edited right now.");
     return;
   }
-  if (!run.asks) {
-    showAlert(`${run.decided || statusLine(run)}. The plan can no longer be edited.`);
-    return;
-  }
+  if (!run.asks) return;
   const form = clone("editor");
   const steps = run.steps.map(editedStep);
   const editor = { run: run.run, revision: run.plan_revision, box, form, steps, sent: null, open: steps[0] ?? null };

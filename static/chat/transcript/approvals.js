@@ -80,7 +80,8 @@ export async function editPlan(run, node, send) {
   };
   editor = await import("../editor/plan_editor.js");
   stopFollowing();
-  editor.openEditor(run, slot(node, "run-approval"), save);
+  await editor.openEditor(run, slot(node, "run-approval"), save);
+  if (!run.asks) showAlert(`${run.decided || statusLine(run)}. The plan can no longer be edited.`);
 }
 
 /** @type {(frame: EventFrame, run: Run) => void} */
