@@ -118,6 +118,7 @@ def test_every_command_is_told_and_every_told_one_is_there() -> None:
         *commands(),
         "changepassword",
         "createsuperuser",
+        "makemigrations",
         "migrate",
         "procrastinate",
         "check",
