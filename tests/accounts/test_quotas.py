@@ -270,6 +270,16 @@ async def test_who_deletes_a_session_or_a_project_gets_no_runs_of_the_day_back(
 
 
 @TRANSACTIONS
+async def test_a_user_is_deleted_with_the_sessions_whose_runs_would_be_kept(
+    session: ChatSession, alice: User
+) -> None:
+    await runs.start(session.pk, alice, MessageRequest("Go"))
+    await sync_to_async(alice.delete)()
+    assert not await ChatSession.objects.aexists()
+    assert not await DeletedRuns.objects.aexists()
+
+
+@TRANSACTIONS
 async def test_the_runs_of_a_day_are_limited_for_each_project(
     session: ChatSession, project: Project, alice: User, bob: User, settings: Settings
 ) -> None:
