@@ -37,7 +37,11 @@ def state_of(run: Run, own: Sequence[Mapping[str, Any]], results: Mapping[str, A
     gathered = Context.from_json(results[Phase.CONTEXT])
     recalled = results.get(Phase.ANALYZING, {}).get("memories")
     earlier = _earlier_changes(run, own)
-    found = _objects(run, own, earlier, gathered, recalled)
+    found = _Objects(run)
+    found.take_context(gathered, recalled)
+    found.take_changes(own)
+    found.take_earlier(earlier)
+    found.take_named()
     off = switches.switched_off_at(project.pk, _start(run))
     return State(
         at_export=_at_export(gathered, off),
@@ -64,21 +68,6 @@ def state_of(run: Run, own: Sequence[Mapping[str, Any]], results: Mapping[str, A
         recalled=recalled,
         former=_former(run),
     )
-
-
-def _objects(
-    run: Run,
-    own: Sequence[Mapping[str, Any]],
-    earlier: Sequence[Mapping[str, Any]],
-    gathered: Context,
-    recalled: Any,
-) -> _Objects:
-    found = _Objects(run)
-    found.take_context(gathered, recalled)
-    found.take_changes(own)
-    found.take_earlier(earlier)
-    found.take_named()
-    return found
 
 
 def _at_export(gathered: Context, off: Collection[str] | None) -> list[str]:
